@@ -1,0 +1,73 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The house, room by room. Who may import whom is written down once, here, and
+// scripts/check-imports holds the sources to it.
+
+/// The shim and the DNS server run once per pod: a fully static executable
+/// starts in a millisecond and shares its pages with its siblings.
+let small: [LinkerSetting] = [
+    .unsafeFlags(["-static-executable", "-Xlinker", "--gc-sections", "-Xlinker", "-s"])
+]
+/// `minik` carries the Swift runtime with it, so that it runs where no toolchain is.
+let standalone: [LinkerSetting] = [
+    .unsafeFlags(["-static-stdlib", "-Xlinker", "--gc-sections"])
+]
+
+let package = Package(
+    name: "minik",
+    products: [
+        .executable(name: "minik", targets: ["minik"]),
+        .executable(name: "minik-shim", targets: ["minik-shim"]),
+        .executable(name: "minik-dns", targets: ["minik-dns"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // C libraries from Debian, and the C that runs between clone and exec.
+        .systemLibrary(name: "CMnl", pkgConfig: "libmnl", providers: [.apt(["libmnl-dev"])]),
+        .systemLibrary(name: "CNftnl", pkgConfig: "libnftnl", providers: [.apt(["libnftnl-dev"])]),
+        .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .target(name: "CSandbox"),
+
+        // Pure rooms.
+        .target(name: "Model"),
+        .target(name: "Rules", dependencies: ["Model"]),
+        .target(name: "Proxy", dependencies: ["Model", "Rules"]),
+        .target(name: "ShimProtocol", dependencies: ["Model"]),
+        .target(name: "DNS", dependencies: ["Model"]),
+
+        // Rooms that act.
+        .target(name: "Netlink", dependencies: ["Model", "Rules", "CMnl", "CNftnl", "CSandbox"]),
+        .target(name: "Runtime", dependencies: ["Model", "Netlink", "ShimProtocol", "CSandbox", "CSystemd"]),
+        .target(name: "Store", dependencies: ["Model", "CSQLite"]),
+        .target(
+            name: "API",
+            dependencies: [
+                "Model", "Store",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+                .product(name: "Yams", package: "Yams"),
+            ]),
+        .target(name: "Controllers", dependencies: ["Model", "Store"]),
+
+        // Programs.
+        .executableTarget(
+            name: "minik-shim", dependencies: ["Model", "ShimProtocol", "CSandbox"], linkerSettings: small),
+        .executableTarget(name: "minik-dns", dependencies: ["Model", "DNS"], linkerSettings: small),
+        .executableTarget(
+            name: "minik",
+            dependencies: [
+                "Model", "Rules", "Proxy", "Netlink", "Runtime", "Store", "API", "Controllers", "DNS", "ShimProtocol",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            linkerSettings: standalone),
+    ],
+    swiftLanguageModes: [.v6]
+)

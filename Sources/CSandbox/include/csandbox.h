@@ -1,0 +1,114 @@
+#ifndef CSANDBOX_H
+#define CSANDBOX_H
+
+// The C that has to be C: what runs between clone and exec, and what must own a thread while it changes namespaces.
+// Nothing here allocates or takes a lock after a clone.
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/// Where a start failed. `stage` names the step; `error` is the errno. A zero `error` means success.
+struct sandbox_failure {
+    int error;
+    char stage[120];
+};
+
+/// A bind mount into the container: host path -> path inside the image's root.
+struct sandbox_bind {
+    const char *source;
+    const char *target;
+    int read_only;
+};
+
+/// What a process runs as.
+struct sandbox_process {
+    char *const *argv;
+    char *const *envp;
+    const char *cwd;
+    uint32_t uid, gid;
+    uint64_t capabilities;  // effective, permitted and bounding, a bit each
+    int no_new_privileges;
+    int stdio[3];           // -1: /dev/null; ignored with a terminal
+    int terminal;           // non-zero: a new pty becomes its controlling terminal
+    uint16_t rows, columns;
+};
+
+/// A container's root and what is mounted into it.
+struct sandbox_root {
+    const char *lower, *upper, *work;  // overlay layers; the image is `lower`
+    const char *merged;                // an empty directory the overlay is mounted on
+    const struct sandbox_bind *binds;
+    size_t bind_count;
+    const char *shm;                   // the pod's /dev/shm
+    int read_only;
+    int privileged;                    // no masked paths, writable /proc/sys and /sys
+};
+
+/// Starts a container: new PID and mount namespaces, everything else as the caller's.
+/// Returns the pid as the caller sees it; `terminal_fd` receives the pty's master or -1.
+pid_t sandbox_start(const struct sandbox_root *root, const struct sandbox_process *process,
+                    int *terminal_fd, struct sandbox_failure *failure);
+
+/// The namespaces of a container that `sandbox_enter` joins when the caller already lives in its pod.
+enum { sandbox_container_namespaces = 0x20020000 };  // CLONE_NEWPID | CLONE_NEWNS
+/// All the namespaces of a node.
+enum { sandbox_node_namespaces = 0x6C020000 };  // and CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC
+
+/// Runs a process inside the namespaces of `target` named by `namespaces` (CLONE_NEW* bits). The new process is a
+/// child of the caller.
+pid_t sandbox_enter(pid_t target, int namespaces, const struct sandbox_process *process,
+                    int *terminal_fd, struct sandbox_failure *failure);
+
+/// Makes the caller's own namespaces a pod's: network, IPC, UTS and mount. Children are born below the PID namespace of
+/// `node_pid` (0: the caller's own). The caller must have one thread.
+int sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, struct sandbox_failure *failure);
+
+/// Forks the init of an emulated node in namespaces of its own (network, IPC, UTS, PID, mount), with /etc an overlay over
+/// the host's, and its own /run, /var/log, /proc and /sys. `state` holds the directories etc, work, run and log.
+pid_t sandbox_start_node(const char *hostname, const char *state, struct sandbox_failure *failure);
+
+/// Reaps children for ever: the life of a node's init.
+void sandbox_reap_forever(void) __attribute__((noreturn));
+
+/// Opens a socket in the network namespace `ns_fd`, on a thread of its own. Returns the descriptor or -errno.
+int sandbox_socket(int ns_fd, int domain, int type, int protocol);
+
+/// Creates a network namespace and binds it to `path`, on a thread of its own. Returns 0 or -errno.
+int sandbox_new_network(const char *path);
+
+/// Writes a file (a sysctl) as seen from the network namespace `ns_fd`. Returns 0 or -errno.
+int sandbox_write_in(int ns_fd, const char *path, const char *text);
+
+/// posix_spawn with a new session: stdio from `stdio`, `extra` at descriptor 3 (or -1), everything else closed.
+/// Returns the pid or -errno.
+pid_t sandbox_spawn(const char *path, char *const *argv, char *const *envp, const int stdio[3], int extra);
+
+/// Sends one message with descriptors over a Unix socket / receives one. The received descriptors are close-on-exec.
+ssize_t sandbox_send(int fd, const void *bytes, size_t length, const int *fds, size_t fd_count);
+ssize_t sandbox_receive(int fd, void *bytes, size_t capacity, int *fds, size_t fd_capacity, size_t *fd_count);
+
+/// umount2(path, MNT_DETACH); 0 or -errno.
+int sandbox_unmount(const char *path);
+/// Binds `source` on `target`; 0 or -errno.
+int sandbox_bind_mount(const char *source, const char *target);
+/// Makes `path` a shared mount point of its own, as `ip netns add` does with /run/netns; 1 if it was made now, 0 if it
+/// was one already, or -errno.
+int sandbox_share_mount(const char *path);
+int sandbox_pidfd_open(pid_t pid);
+int sandbox_pidfd_kill(int pidfd, int signal);
+/// A Unix socket bound to and listening on (or connected to) `path`; the descriptor or -errno.
+int sandbox_unix_socket(const char *path, int type, int listening);
+int sandbox_set_window(int terminal, uint16_t rows, uint16_t columns);
+/// Blocks SIGCHLD, SIGTERM and SIGPIPE and returns a non-blocking descriptor that tells them.
+int sandbox_signal_fd(void);
+/// The next signal told by `fd`, or 0.
+int sandbox_next_signal(int fd);
+/// accept / pipe with close-on-exec; the descriptor (0) or -errno.
+int sandbox_accept(int fd);
+int sandbox_pipe(int fds[2]);
+/// wait status -> exit code as a shell says it: the code, or 128 + signal.
+int sandbox_exit_code(int status);
+int sandbox_was_signaled(int status);
+
+#endif

@@ -1,0 +1,183 @@
+#define _GNU_SOURCE
+#include "csandbox.h"
+#include "internal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// `ip link set lo up`, in the caller's network namespace.
+static int raise_loopback(void) {
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct ifreq request;
+    memset(&request, 0, sizeof request);
+    strcpy(request.ifr_name, "lo");
+    request.ifr_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING;
+    int result = ioctl(fd, SIOCSIFFLAGS, &request);
+    close(fd);
+    return result;
+}
+
+// Other pods' and nodes' namespaces are bound under /run/netns: a copy of the mount table would keep them alive.
+static void forget_foreign_namespaces(void) { umount2("/run/netns", MNT_DETACH); }
+
+int sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, struct sandbox_failure *failure) {
+    memset(failure, 0, sizeof *failure);
+    if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS) < 0) {
+        sandbox_fail(failure, "unshare the pod's namespaces", NULL);
+        return -1;
+    }
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) { sandbox_fail(failure, "make mounts private", NULL); return -1; }
+    forget_foreign_namespaces();
+    if (sethostname(hostname, strlen(hostname)) < 0) { sandbox_fail(failure, "sethostname", hostname); return -1; }
+    if (raise_loopback() < 0) { sandbox_fail(failure, "raise lo", NULL); return -1; }
+    if (mount("tmpfs", shm, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777,size=65536k") < 0) {
+        sandbox_fail(failure, "mount the pod's /dev/shm on", shm);
+        return -1;
+    }
+    if (node_pid > 0) {
+        int pidfd = sandbox_pidfd_open(node_pid);
+        if (pidfd < 0 || setns(pidfd, CLONE_NEWPID) < 0) { sandbox_fail(failure, "join the node's PID namespace", NULL); return -1; }
+        close(pidfd);
+    }
+    return 0;
+}
+
+static int build_node(const char *hostname, const char *state, struct sandbox_failure *failure) {
+    char text[4096], path[1024];
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) { sandbox_fail(failure, "make mounts private", NULL); return -1; }
+    forget_foreign_namespaces();
+    if (sethostname(hostname, strlen(hostname)) < 0) { sandbox_fail(failure, "sethostname", hostname); return -1; }
+    if (raise_loopback() < 0) { sandbox_fail(failure, "raise lo", NULL); return -1; }
+    snprintf(text, sizeof text, "lowerdir=/etc,upperdir=%s/etc,workdir=%s/work", state, state);
+    if (mount("overlay", "/etc", "overlay", 0, text) < 0) { sandbox_fail(failure, "mount overlay on", "/etc"); return -1; }
+    snprintf(path, sizeof path, "%s/log", state);
+    if (mount(path, "/var/log", NULL, MS_BIND, NULL) < 0) { sandbox_fail(failure, "bind", "/var/log"); return -1; }
+    snprintf(path, sizeof path, "%s/run", state);
+    if (mount(path, "/run", NULL, MS_BIND, NULL) < 0) { sandbox_fail(failure, "bind", "/run"); return -1; }
+    if (mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) { sandbox_fail(failure, "mount", "/sys"); return -1; }
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) { sandbox_fail(failure, "mount", "/proc"); return -1; }
+    return 0;
+}
+
+pid_t sandbox_start_node(const char *hostname, const char *state, struct sandbox_failure *failure) {
+    int report[2];
+    memset(failure, 0, sizeof *failure);
+    if (pipe2(report, O_CLOEXEC) < 0) { sandbox_fail(failure, "pipe", NULL); return -1; }
+    int flags = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID | CLONE_NEWNS;
+    pid_t pid = (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (pid == 0) {
+        struct sandbox_failure said;
+        memset(&said, 0, sizeof said);
+        close(report[0]);
+        setsid();
+        build_node(hostname, state, &said);
+        (void)!write(report[1], &said, sizeof said);
+        if (said.error) _exit(127);
+        prctl(PR_SET_NAME, "node-init", 0, 0, 0);
+        int null = open("/dev/null", O_RDWR);
+        dup2(null, 0), dup2(null, 1), dup2(null, 2);
+        syscall(SYS_close_range, 3, ~0U, 0);
+        sandbox_reap_forever();
+    }
+    if (pid < 0) sandbox_fail(failure, "clone a node's namespaces", NULL);
+    close(report[1]);
+    if (pid > 0 && (read(report[0], failure, sizeof *failure) != sizeof *failure || failure->error)) {
+        if (!failure->error) { errno = EPIPE; sandbox_fail(failure, "start the node's init", NULL); }
+        waitpid(pid, NULL, 0);
+        pid = -1;
+    }
+    close(report[0]);
+    return pid;
+}
+
+void sandbox_reap_forever(void) {
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    for (;;) {
+        int signal_number;
+        sigwait(&all, &signal_number);
+        if (signal_number == SIGCHLD) while (waitpid(-1, NULL, WNOHANG) > 0) {}
+    }
+}
+
+// A namespace belongs to a thread. Each of the following runs on one that is created for it and ends with it.
+struct errand {
+    int (*act)(struct errand *);
+    int ns_fd, a, b, c, result;
+    const char *path, *text;
+};
+
+static void *perform(void *argument) {
+    struct errand *errand = argument;
+    errand->result = errand->act(errand);
+    return NULL;
+}
+
+static int on_own_thread(struct errand *errand) {
+    pthread_t thread;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 64 * 1024);
+    int error = pthread_create(&thread, &attributes, perform, errand);
+    pthread_attr_destroy(&attributes);
+    if (error) return -error;
+    pthread_join(thread, NULL);
+    return errand->result;
+}
+
+static int open_socket(struct errand *e) {
+    if (setns(e->ns_fd, CLONE_NEWNET) < 0) return -errno;
+    int fd = socket(e->a, e->b | SOCK_CLOEXEC, e->c);
+    return fd < 0 ? -errno : fd;
+}
+
+int sandbox_socket(int ns_fd, int domain, int type, int protocol) {
+    struct errand errand = {.act = open_socket, .ns_fd = ns_fd, .a = domain, .b = type, .c = protocol};
+    return on_own_thread(&errand);
+}
+
+static int make_network(struct errand *e) {
+    int fd = open(e->path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+    if (fd < 0) return -errno;
+    close(fd);
+    if (unshare(CLONE_NEWNET) < 0 || mount("/proc/thread-self/ns/net", e->path, NULL, MS_BIND, NULL) < 0) {
+        int error = errno;
+        unlink(e->path);
+        return -error;
+    }
+    return raise_loopback() < 0 ? -errno : 0;
+}
+
+int sandbox_new_network(const char *path) {
+    struct errand errand = {.act = make_network, .path = path};
+    return on_own_thread(&errand);
+}
+
+static int write_file(struct errand *e) {
+    if (setns(e->ns_fd, CLONE_NEWNET) < 0) return -errno;
+    int fd = open(e->path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    ssize_t n = write(fd, e->text, strlen(e->text));
+    int error = n < 0 ? -errno : 0;
+    close(fd);
+    return error;
+}
+
+int sandbox_write_in(int ns_fd, const char *path, const char *text) {
+    struct errand errand = {.act = write_file, .ns_fd = ns_fd, .path = path, .text = text};
+    return on_own_thread(&errand);
+}

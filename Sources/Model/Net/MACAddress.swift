@@ -1,0 +1,26 @@
+/// A 48-bit Ethernet address.
+package struct MACAddress: Hashable, Sendable, CustomStringConvertible {
+    package let bytes: [UInt8]
+
+    /// Six bytes, or nil.
+    package init?(_ bytes: some Collection<UInt8>) {
+        guard bytes.count == 6 else { return nil }
+        self.bytes = Array(bytes)
+    }
+
+    package init?(_ text: String) {
+        let fields = text.split(separator: ":", omittingEmptySubsequences: false).map { UInt8($0, radix: 16) }
+        guard fields.count == 6, fields.allSatisfy({ $0 != nil }) else { return nil }
+        bytes = fields.compactMap(\.self)
+    }
+
+    /// A unicast, locally administered address derived from a name: the same name gives the same address, so that a
+    /// rebuilt link keeps the entries that other nodes hold for it.
+    package init(derivedFrom name: String) {
+        var digest = Array(SHA256.digest(Array(name.utf8)).prefix(6))
+        digest[0] = digest[0] & 0xFC | 0x02
+        bytes = digest
+    }
+
+    package var description: String { bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":") }
+}

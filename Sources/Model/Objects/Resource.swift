@@ -1,0 +1,46 @@
+/// A kind of object as the API's paths name it.
+package struct Resource: Hashable, Sendable, CustomStringConvertible {
+    package let group: String
+    package let version: String
+    package let plural: String
+    package let kind: String
+    package let namespaced: Bool
+
+    package init(_ group: String, _ version: String, _ plural: String, _ kind: String, namespaced: Bool = true) {
+        self.group = group
+        self.version = version
+        self.plural = plural
+        self.kind = kind
+        self.namespaced = namespaced
+    }
+
+    package var apiVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
+    /// `deployments.apps`, as error messages name it.
+    package var description: String { group.isEmpty ? plural : "\(plural).\(group)" }
+
+    /// `/api/v1/namespaces/default/pods/httpd`
+    package func path(namespace: String?, name: String? = nil, subresource: String? = nil) -> String {
+        var path = group.isEmpty ? "/api/\(version)" : "/apis/\(group)/\(version)"
+        if namespaced, let namespace { path += "/namespaces/\(namespace)" }
+        path += "/\(plural)"
+        if let name { path += "/\(name)" }
+        if let subresource { path += "/\(subresource)" }
+        return path
+    }
+}
+
+extension Resource {
+    package static let namespaces = Resource("", "v1", "namespaces", "Namespace", namespaced: false)
+    package static let nodes = Resource("", "v1", "nodes", "Node", namespaced: false)
+    package static let pods = Resource("", "v1", "pods", "Pod")
+    package static let services = Resource("", "v1", "services", "Service")
+    package static let endpoints = Resource("", "v1", "endpoints", "Endpoints")
+    package static let configMaps = Resource("", "v1", "configmaps", "ConfigMap")
+    package static let secrets = Resource("", "v1", "secrets", "Secret")
+    package static let serviceAccounts = Resource("", "v1", "serviceaccounts", "ServiceAccount")
+    package static let events = Resource("", "v1", "events", "Event")
+    package static let deployments = Resource("apps", "v1", "deployments", "Deployment")
+    package static let replicaSets = Resource("apps", "v1", "replicasets", "ReplicaSet")
+    package static let endpointSlices = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+    package static let networkPolicies = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
+}

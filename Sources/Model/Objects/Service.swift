@@ -1,0 +1,69 @@
+/// A transport protocol of a Service or policy port.
+package enum TransportProtocol: String, Sendable, Hashable, CaseIterable, Comparable {
+    case tcp = "TCP", udp = "UDP", sctp = "SCTP"
+
+    /// The IANA protocol number.
+    package var number: UInt8 {
+        switch self {
+        case .tcp: 6
+        case .udp: 17
+        case .sctp: 132
+        }
+    }
+    package static func < (a: Self, b: Self) -> Bool { a.number < b.number }
+}
+
+package struct Service: Object {
+    package static let resource = Resource.services
+    package var json: JSON
+    package init(_ json: JSON) { self.json = json }
+
+    package struct Port: Sendable, Hashable {
+        package let name: String
+        package let proto: TransportProtocol
+        package let port: Int
+        /// A number, or a name that each pod resolves for itself.
+        package let targetPort: JSON
+        package let nodePort: Int?
+    }
+
+    package var type: String { spec["type"].string ?? "ClusterIP" }
+    /// nil for headless Services and ExternalName.
+    package var clusterIP: IPv4Address? { spec["clusterIP"].string.flatMap { IPv4Address($0) } }
+    package var isHeadless: Bool { spec["clusterIP"].string == "None" }
+    /// nil when the Service selects no pods and its endpoints are somebody else's to write.
+    package var selector: LabelSelector? {
+        let labels = spec["selector"].stringMap
+        return labels.isEmpty ? nil : LabelSelector(matching: labels)
+    }
+    package var ports: [Port] {
+        spec["ports"].items.map { port in
+            Port(
+                name: port["name"].string ?? "",
+                proto: TransportProtocol(rawValue: port["protocol"].string ?? "TCP") ?? .tcp,
+                port: port["port"].int ?? 0,
+                targetPort: port["targetPort"].isNull ? port["port"] : port["targetPort"],
+                nodePort: port["nodePort"].int.flatMap { $0 == 0 ? nil : $0 })
+        }
+    }
+    package var publishNotReadyAddresses: Bool { spec["publishNotReadyAddresses"].bool ?? false }
+    /// Seconds of ClientIP affinity; nil without affinity.
+    package var affinitySeconds: Int? {
+        guard spec["sessionAffinity"].string == "ClientIP" else { return nil }
+        return spec["sessionAffinityConfig"]["clientIP"]["timeoutSeconds"].int ?? 10800
+    }
+    package var externalTrafficIsLocal: Bool { spec["externalTrafficPolicy"].string == "Local" }
+    package var internalTrafficIsLocal: Bool { spec["internalTrafficPolicy"].string == "Local" }
+}
+
+package struct EndpointSlice: Object {
+    package static let resource = Resource.endpointSlices
+    package var json: JSON
+    package init(_ json: JSON) { self.json = json }
+
+    package static let serviceNameLabel = "kubernetes.io/service-name"
+
+    package var serviceKey: ObjectKey { ObjectKey(namespace, labels[Self.serviceNameLabel] ?? "") }
+    package var endpoints: [JSON] { json["endpoints"].items }
+    package var ports: [JSON] { json["ports"].items }
+}

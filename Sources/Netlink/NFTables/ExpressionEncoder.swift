@@ -1,0 +1,183 @@
+import CNftnl
+import Glibc
+import Model
+import Rules
+
+/// Turns statements into the kernel's expressions: loads into registers, comparisons, look-ups, actions.
+struct ExpressionEncoder {
+    let rule: OpaquePointer
+
+    /// The 32-bit registers, of which concatenations fill as many as they need.
+    private static let register = NFT_REG32_00.rawValue
+
+    func encode(_ statement: Statement) {
+        switch statement {
+        case .match(let field, let value, let negated): match(field, value, negated: negated)
+        case .connectionState(let state): connectionBits(NFT_CT_STATE, state.rawValue)
+        case .destinationWasTranslated: connectionBits(NFT_CT_STATUS, 1 << 5)  // IPS_DST_NAT
+        case .inSet(let fields, let set): lookup(fields, set, isMap: false)
+        case .verdictMap(let fields, let map): lookup(fields, map, isMap: true)
+        case .randomGoto: preconditionFailure("the batch encodes it, for it owns the map")
+        case .markUnset(let bits):
+            loadMark()
+            bitwise(length: 4, mask: hostBytes(bits), xor: hostBytes(0))
+            compare(NFT_CMP_EQ, hostBytes(0))
+        case .setMark(let bits): changeMark(mask: ~bits, xor: bits)
+        case .flipMark(let bits): changeMark(mask: ~0, xor: bits)
+        case .remember(let field, let set):
+            load(field, Self.register)
+            add("dynset") {
+                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_DYNSET_OP), NFT_DYNSET_OP_UPDATE.rawValue)
+                nftnl_expr_set_str($0, UInt16(NFTNL_EXPR_DYNSET_SET_NAME), set)
+                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_DYNSET_SREG_KEY), Self.register)
+            }
+        case .counter: add("counter") { _ in }
+        case .destinationNAT(let proto, let address, let port):
+            match(.transportProtocol, .proto(proto), negated: false)
+            immediate(Self.register, address.bytes)
+            immediate(Self.register + 1, Value.port(port).bounds.first)
+            add("nat") {
+                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_TYPE), NFT_NAT_DNAT.rawValue)
+                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_FAMILY), UInt32(AF_INET))
+                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_REG_ADDR_MIN), Self.register)
+                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_REG_PROTO_MIN), Self.register + 1)
+            }
+        case .sourceNAT(let address):
+            immediate(Self.register, address.bytes)
+            add("nat") {
+                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_TYPE), NFT_NAT_SNAT.rawValue)
+                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_FAMILY), UInt32(AF_INET))
+                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_REG_ADDR_MIN), Self.register)
+                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_FLAGS), UInt32(NF_NAT_RANGE_PROTO_RANDOM_FULLY))
+            }
+        case .reject:
+            let portUnreachable: UInt8 = 3
+            add("reject") {
+                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_REJECT_TYPE), NFT_REJECT_ICMP_UNREACH.rawValue)
+                nftnl_expr_set_u8($0, UInt16(NFTNL_EXPR_REJECT_CODE), portUnreachable)
+            }
+        case .verdict(let verdict):
+            add("immediate") {
+                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_IMM_DREG), NFT_REG_VERDICT.rawValue)
+                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_IMM_VERDICT), UInt32(bitPattern: verdict.code))
+                if let chain = verdict.target { nftnl_expr_set_str($0, UInt16(NFTNL_EXPR_IMM_CHAIN), chain) }
+            }
+        }
+    }
+
+    /// `numgen random mod COUNT vmap @#setID`
+    func randomGoto(_ count: Int, setID: UInt32) {
+        add("numgen") {
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NG_DREG), Self.register)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NG_TYPE), NFT_NG_RANDOM.rawValue)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NG_MODULUS), UInt32(count))
+        }
+        add("lookup") {
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_SREG), Self.register)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_DREG), NFT_REG_VERDICT.rawValue)
+            nftnl_expr_set_str($0, UInt16(NFTNL_EXPR_LOOKUP_SET), "__map%d")
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_SET_ID), setID)
+        }
+    }
+
+    private func add(_ name: String, _ fill: (OpaquePointer) -> Void) {
+        guard let expression = nftnl_expr_alloc(name) else { return }
+        fill(expression)
+        nftnl_rule_add_expr(rule, expression)
+    }
+
+    private func load(_ field: Field, _ register: UInt32) {
+        switch field {
+        case .sourceAddress: payload(NFT_PAYLOAD_NETWORK_HEADER, offset: 12, length: 4, register)
+        case .destinationAddress: payload(NFT_PAYLOAD_NETWORK_HEADER, offset: 16, length: 4, register)
+        case .destinationPort: payload(NFT_PAYLOAD_TRANSPORT_HEADER, offset: 2, length: 2, register)
+        case .transportProtocol: meta(NFT_META_L4PROTO, register)
+        case .inputInterface: meta(NFT_META_IIFNAME, register)
+        case .outputInterface: meta(NFT_META_OIFNAME, register)
+        }
+    }
+
+    private func payload(_ base: nft_payload_bases, offset: UInt32, length: UInt32, _ register: UInt32) {
+        add("payload") {
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_PAYLOAD_DREG), register)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_PAYLOAD_BASE), base.rawValue)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_PAYLOAD_OFFSET), offset)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_PAYLOAD_LEN), length)
+        }
+    }
+
+    private func meta(_ key: nft_meta_keys, _ register: UInt32) {
+        add("meta") {
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_META_KEY), key.rawValue)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_META_DREG), register)
+        }
+    }
+
+    private func match(_ field: Field, _ value: Value, negated: Bool) {
+        load(field, Self.register)
+        if case .network(let cidr) = value {
+            bitwise(length: 4, mask: cidr.mask.bytes, xor: [0, 0, 0, 0])
+        }
+        compare(negated ? NFT_CMP_NEQ : NFT_CMP_EQ, value.bounds.first)
+    }
+
+    private func lookup(_ fields: [Field], _ set: String, isMap: Bool) {
+        var register = Self.register
+        for field in fields {
+            load(field, register)
+            register += UInt32(field.type.paddedLength / 4)
+        }
+        add("lookup") {
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_SREG), Self.register)
+            nftnl_expr_set_str($0, UInt16(NFTNL_EXPR_LOOKUP_SET), set)
+            if isMap { nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_DREG), NFT_REG_VERDICT.rawValue) }
+        }
+    }
+
+    private func connectionBits(_ key: nft_ct_keys, _ bits: UInt32) {
+        add("ct") {
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_CT_KEY), key.rawValue)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_CT_DREG), Self.register)
+        }
+        bitwise(length: 4, mask: hostBytes(bits), xor: hostBytes(0))
+        compare(NFT_CMP_NEQ, hostBytes(0))
+    }
+
+    private func loadMark() { meta(NFT_META_MARK, Self.register) }
+
+    private func changeMark(mask: UInt32, xor: UInt32) {
+        loadMark()
+        bitwise(length: 4, mask: hostBytes(mask), xor: hostBytes(xor))
+        add("meta") {
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_META_KEY), NFT_META_MARK.rawValue)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_META_SREG), Self.register)
+        }
+    }
+
+    private func bitwise(length: UInt32, mask: [UInt8], xor: [UInt8]) {
+        add("bitwise") {
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_BITWISE_SREG), Self.register)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_BITWISE_DREG), Self.register)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_BITWISE_LEN), length)
+            nftnl_expr_set($0, UInt16(NFTNL_EXPR_BITWISE_MASK), mask, length)
+            nftnl_expr_set($0, UInt16(NFTNL_EXPR_BITWISE_XOR), xor, length)
+        }
+    }
+
+    private func compare(_ op: nft_cmp_ops, _ bytes: [UInt8]) {
+        add("cmp") {
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_CMP_SREG), Self.register)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_CMP_OP), op.rawValue)
+            nftnl_expr_set($0, UInt16(NFTNL_EXPR_CMP_DATA), bytes, UInt32(bytes.count))
+        }
+    }
+
+    private func immediate(_ register: UInt32, _ bytes: [UInt8]) {
+        add("immediate") {
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_IMM_DREG), register)
+            nftnl_expr_set($0, UInt16(NFTNL_EXPR_IMM_DATA), bytes, UInt32(bytes.count))
+        }
+    }
+
+    private func hostBytes(_ value: UInt32) -> [UInt8] { withUnsafeBytes(of: value) { Array($0) } }
+}

@@ -1,0 +1,48 @@
+import CMnl
+import CNftnl
+import Glibc
+import Model
+import Rules
+
+/// A socket to one namespace's nf_tables. Every call is one transaction: all of it holds, or nothing.
+package struct NFTablesSocket: ~Copyable {
+    private var socket: NetlinkSocket
+
+    package init(in namespace: borrowing NetworkNamespace) throws(NetlinkError) {
+        socket = try NetlinkSocket(NETLINK_NETFILTER, in: namespace)
+    }
+
+    /// `nft -f -` with the text of `changes`.
+    package mutating func apply(_ changes: [Change], table: String) throws(NetlinkError) {
+        guard !changes.isEmpty else { return }
+        var batch = NFTablesBatch(table: table, firstSequence: socket.nextSequence())
+        var index = 0
+        while index < changes.count {
+            // Elements of one set go together, as many as a message holds.
+            let end = NFTablesBatch.endOfElementRun(changes, from: index)
+            batch.append(changes[index..<end])
+            index = end
+        }
+        let last = batch.finish()
+        defer { while socket.nextSequence() < last {} }
+        let texts = batch.changesBySequence
+        try batch.bytes.withUnsafeBufferPointer { (bytes: UnsafeBufferPointer<UInt8>) throws(NetlinkError) -> Void in
+            try socket.send(batch: UnsafeRawBufferPointer(bytes), until: last) { sequence in
+                texts[sequence].map { "nft \(changes[$0].text(table: table))" } ?? "nft: change table ip \(table)"
+            }
+        }
+    }
+
+    /// True when `nft list table ip NAME` finds it.
+    package mutating func hasTable(_ name: String) throws(NetlinkError) -> Bool {
+        let message = NetlinkMessage(
+            (Int(NFNL_SUBSYS_NFTABLES) << 8) | Int(NFT_MSG_GETTABLE.rawValue), NLM_F_ACK,
+            nfgenmsg(nfgen_family: UInt8(AF_INET), version: UInt8(NFNETLINK_V0), res_id: 0))
+        message.put(NFTA_TABLE_NAME.rawValue, name)
+        do { try socket.execute(message, "nft list table ip \(name)") } catch {
+            if error.isNotFound { return false }
+            throw error
+        }
+        return true
+    }
+}

@@ -1,0 +1,50 @@
+import CSandbox
+import Glibc
+
+/// A network namespace held open by a descriptor.
+package struct NetworkNamespace: ~Copyable {
+    package let descriptor: Int32
+
+    /// Opens the namespace bound to `path`: `/run/netns/NAME` or `/proc/PID/ns/net`.
+    package init(path: String) throws(NetlinkError) {
+        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else { throw NetlinkError("open network namespace \(path)", errno: errno) }
+        descriptor = fd
+    }
+
+    deinit { close(descriptor) }
+
+    /// The namespace this process runs in.
+    package static func current() throws(NetlinkError) -> NetworkNamespace { try NetworkNamespace(path: "/proc/self/ns/net") }
+
+    /// `ip netns add NAME`, for the namespace file `path`.
+    package static func create(path: String) throws(NetlinkError) {
+        let result = sandbox_new_network(path)
+        guard result == 0 else { throw NetlinkError("ip netns add \(path)", errno: -result) }
+    }
+
+    /// Binds the network namespace of process `pid` to `path`: `ip netns attach`.
+    package static func bind(pid: Int, path: String) throws(NetlinkError) {
+        let fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o444)
+        guard fd >= 0 else { throw NetlinkError("create \(path)", errno: errno) }
+        close(fd)
+        let result = sandbox_bind_mount("/proc/\(pid)/ns/net", path)
+        guard result == 0 else {
+            unlink(path)
+            throw NetlinkError("bind the network namespace of process \(pid) to \(path)", errno: -result)
+        }
+    }
+
+    /// Removes the name; the namespace lives on while a process or a descriptor holds it. Nothing there is no error.
+    package static func delete(path: String) {
+        sandbox_unmount(path)
+        unlink(path)
+    }
+
+    /// `sysctl -w KEY=VALUE` for a key under `net.`, which belongs to the namespace.
+    package borrowing func set(sysctl key: String, _ value: String) throws(NetlinkError) {
+        let path = "/proc/sys/" + key.split(separator: ".", omittingEmptySubsequences: false).joined(separator: "/")
+        let result = sandbox_write_in(descriptor, path, value)
+        guard result == 0 else { throw NetlinkError("sysctl -w \(key)=\(value)", errno: -result) }
+    }
+}

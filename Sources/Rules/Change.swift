@@ -1,0 +1,99 @@
+import Model
+
+/// One command of a transaction: verb and object.
+package enum Change: Hashable, Sendable {
+    case addTable
+    case deleteTable
+    case addChain(String, Hook?)
+    case flushChain(String)
+    case deleteChain(String)
+    case addRule(chain: String, Rule)
+    case addSet(String, NamedSet)
+    case deleteSet(String, NamedSet)
+    case addElement(set: String, NamedSet, [Value], ElementData)
+    case deleteElement(set: String, NamedSet, [Value], ElementData)
+
+    /// The command as nft(8) reads it.
+    package func text(table: String) -> String {
+        switch self {
+        case .addTable: "add table ip \(table)"
+        case .deleteTable: "delete table ip \(table)"
+        case .addChain(let name, let hook): "add chain ip \(table) \(name)" + (hook.map { " { \($0.text) }" } ?? "")
+        case .flushChain(let name): "flush chain ip \(table) \(name)"
+        case .deleteChain(let name): "delete chain ip \(table) \(name)"
+        case .addRule(let chain, let rule): "add rule ip \(table) \(chain) \(rule.text)"
+        case .addSet(let name, let set): "add \(Change.noun(set)) ip \(table) \(name) { \(set.text) }"
+        case .deleteSet(let name, let set): "delete \(Change.noun(set)) ip \(table) \(name)"
+        case .addElement(let name, _, let key, let data):
+            "add element ip \(table) \(name) { \(Ruleset.elementText(key, data)) }"
+        case .deleteElement(let name, _, let key, let data):
+            "delete element ip \(table) \(name) { \(Ruleset.elementText(key, ElementData(verdict: data.verdict))) }"
+        }
+    }
+
+    private static func noun(_ set: NamedSet) -> String { set.isVerdictMap ? "map" : "set" }
+}
+
+extension Ruleset {
+    /// The transaction that turns `old` into `new`; empty when nothing differs.
+    ///
+    /// The order keeps every reference valid at every step: what is new is declared before anything names it, what goes
+    /// is deleted after the last that named it. A chain whose rules differ is flushed and filled again, so that no rule
+    /// handle has to be remembered; inside a transaction nobody sees it empty. `declared` are sets of the table that
+    /// `old` and `new` put elements into without declaring them, as a part of a table does.
+    package static func diff(_ old: Ruleset, _ new: Ruleset, declared: [String: NamedSet] = [:]) -> [Change] {
+        var changes: [Change] = []
+        func definition(_ name: String) -> NamedSet? { new.sets[name] ?? old.sets[name] ?? declared[name] }
+
+        for (name, set) in new.sets.sorted(by: { $0.key < $1.key }) {
+            guard let before = old.sets[name] else {
+                changes.append(.addSet(name, set))
+                continue
+            }
+            precondition(before == set, "a named set keeps its type for life: \(name)")
+        }
+
+        let chains = new.chains.sorted { $0.key < $1.key }
+        for (name, chain) in chains where old.chains[name] == nil { changes.append(.addChain(name, chain.hook)) }
+        let removed = old.chains.keys.filter { new.chains[$0] == nil }.sorted()
+        for name in removed { changes.append(.flushChain(name)) }
+        for (name, chain) in chains {
+            if let before = old.chains[name] {
+                if before.rules == chain.rules { continue }
+                changes.append(.flushChain(name))
+            }
+            changes += chain.rules.map { .addRule(chain: name, $0) }
+        }
+
+        for (name, members) in old.elements.sorted(by: { $0.key < $1.key }) {
+            let after = new.elements[name] ?? [:]
+            guard let set = definition(name) else { continue }
+            for (key, data) in Self.ordered(members) where after[key] != data {
+                changes.append(.deleteElement(set: name, set, key, data))
+            }
+        }
+        for (name, members) in new.elements.sorted(by: { $0.key < $1.key }) {
+            let before = old.elements[name] ?? [:]
+            guard let set = definition(name) else { continue }
+            for (key, data) in Self.ordered(members) where before[key] != data {
+                changes.append(.addElement(set: name, set, key, data))
+            }
+        }
+        for name in removed { changes.append(.deleteChain(name)) }
+        for (name, set) in old.sets.sorted(by: { $0.key < $1.key }) where new.sets[name] == nil {
+            changes.append(.deleteSet(name, set))
+        }
+        return changes
+    }
+
+    private static func ordered(_ members: [[Value]: ElementData]) -> [(key: [Value], value: ElementData)] {
+        if members.count < 2 { return Array(members) }
+        return members.map { (elementText($0.key, $0.value), $0) }.sorted { $0.0 < $1.0 }.map(\.1)
+    }
+}
+
+/// Somewhere a table of family `ip` can be changed: a kernel, or a test's memory.
+package protocol RulesetTarget: Sendable {
+    /// Applies all of the changes to `table`, or none of them.
+    func apply(_ changes: [Change], table: String) async throws
+}

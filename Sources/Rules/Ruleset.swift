@@ -1,0 +1,124 @@
+import Model
+
+/// Where in the kernel a base chain is attached.
+package struct Hook: Hashable, Sendable {
+    package enum Kind: String, Hashable, Sendable { case filter, nat }
+    package enum Point: String, Hashable, Sendable { case prerouting, input, forward, output, postrouting }
+    package let kind: Kind
+    package let point: Point
+    package let priority: Int
+
+    package init(_ kind: Kind, _ point: Point, _ priority: Int) {
+        self.kind = kind
+        self.point = point
+        self.priority = priority
+    }
+
+    /// The kernel's named priorities (nft(8), "Standard priority names").
+    package static let destinationNAT = -100
+    package static let filter = 0
+    package static let sourceNAT = 100
+
+    package var text: String { "type \(kind.rawValue) hook \(point.rawValue) priority \(priority); policy accept;" }
+}
+
+package struct Chain: Hashable, Sendable {
+    /// nil for a chain that is only jumped to.
+    package var hook: Hook?
+    package var rules: [Rule]
+
+    package init(hook: Hook? = nil, _ rules: [Rule] = []) {
+        self.hook = hook
+        self.rules = rules
+    }
+}
+
+/// A named set, or a map to verdicts.
+package struct NamedSet: Hashable, Sendable {
+    package var key: [FieldType]
+    package var isVerdictMap: Bool
+    /// Elements are ranges or networks.
+    package var isInterval: Bool
+    /// Seconds after which the kernel drops an element that rules added (`flags dynamic,timeout`).
+    package var timeout: Int?
+    package var comment: String?
+
+    package init(
+        key: [FieldType], isVerdictMap: Bool = false, isInterval: Bool = false, timeout: Int? = nil, comment: String? = nil
+    ) {
+        self.key = key
+        self.isVerdictMap = isVerdictMap
+        self.isInterval = isInterval
+        self.timeout = timeout
+        self.comment = comment
+    }
+
+    package var text: String {
+        var parts = ["type \(key.map(\.rawValue).joined(separator: " . "))\(isVerdictMap ? " : verdict" : "");"]
+        if isInterval { parts.append("flags interval;") }
+        if let timeout { parts.append("size 65535; flags dynamic,timeout; timeout \(timeout)s;") }
+        if let comment { parts.append("comment \"\(comment)\";") }
+        return parts.joined(separator: " ")
+    }
+}
+
+/// What an element holds beside its key.
+package struct ElementData: Hashable, Sendable {
+    package var verdict: Verdict?
+    package var comment: String?
+
+    package init(verdict: Verdict? = nil, comment: String? = nil) {
+        self.verdict = verdict
+        self.comment = comment
+    }
+}
+
+/// Everything one nftables table of family `ip` holds, or a part of it that is compiled on its own.
+package struct Ruleset: Hashable, Sendable {
+    package var chains: [String: Chain] = [:]
+    package var sets: [String: NamedSet] = [:]
+    package var elements: [String: [[Value]: ElementData]] = [:]
+
+    package init() {}
+
+    package mutating func add(_ key: [Value], _ data: ElementData = ElementData(), to set: String) {
+        elements[set, default: [:]][key] = data
+    }
+
+    /// This and `other` together. Both may add elements to one set; a chain belongs to one of them.
+    package mutating func merge(_ other: Ruleset) {
+        chains.merge(other.chains) { _, new in new }
+        sets.merge(other.sets) { _, new in new }
+        for (set, added) in other.elements { elements[set, default: [:]].merge(added) { _, new in new } }
+    }
+
+    package var isEmpty: Bool { chains.isEmpty && sets.isEmpty && elements.isEmpty }
+
+    /// The whole as `nft list table` would print it, sets before chains, by name.
+    package func text(table: String) -> String {
+        var lines = ["table ip \(table) {"]
+        for (name, set) in sets.sorted(by: { $0.key < $1.key }) {
+            lines.append("\t\(set.isVerdictMap ? "map" : "set") \(name) {")
+            lines.append("\t\t\(set.text)")
+            if let members = elements[name], !members.isEmpty {
+                let texts = members.map { Ruleset.elementText($0, $1) }.sorted()
+                lines.append("\t\telements = { " + texts.joined(separator: ",\n\t\t\t     ") + " }")
+            }
+            lines.append("\t}")
+        }
+        for (name, chain) in chains.sorted(by: { $0.key < $1.key }) {
+            lines.append("\tchain \(name) {")
+            if let hook = chain.hook { lines.append("\t\t\(hook.text)") }
+            lines += chain.rules.map { "\t\t\($0.text)" }
+            lines.append("\t}")
+        }
+        return (lines + ["}", ""]).joined(separator: "\n")
+    }
+
+    static func elementText(_ key: [Value], _ data: ElementData) -> String {
+        var text = key.map(\.description).joined(separator: " . ")
+        if let comment = data.comment { text += " comment \"\(comment)\"" }
+        if let verdict = data.verdict { text += " : \(verdict)" }
+        return text
+    }
+}

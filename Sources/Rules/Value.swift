@@ -1,0 +1,100 @@
+import Model
+
+/// A piece of a packet or of its context that a rule can look at, in nft's words.
+package enum Field: String, Hashable, Sendable {
+    case sourceAddress = "ip saddr"
+    case destinationAddress = "ip daddr"
+    case transportProtocol = "meta l4proto"
+    case destinationPort = "th dport"
+    case inputInterface = "iifname"
+    case outputInterface = "oifname"
+
+    /// The nft data type of the field, as `nft list set` prints it.
+    package var type: FieldType {
+        switch self {
+        case .sourceAddress, .destinationAddress: .address
+        case .transportProtocol: .transportProtocol
+        case .destinationPort: .port
+        case .inputInterface, .outputInterface: .interface
+        }
+    }
+}
+
+/// The nft data types that sets are keyed by.
+package enum FieldType: String, Hashable, Sendable {
+    case address = "ipv4_addr"
+    case transportProtocol = "inet_proto"
+    case port = "inet_service"
+    case interface = "ifname"
+}
+
+/// A constant in a rule or in an element's key.
+package enum Value: Hashable, Sendable, CustomStringConvertible {
+    case address(IPv4Address)
+    case network(CIDR)
+    case addresses(ClosedRange<IPv4Address>)
+    case transportProtocol(UInt8)
+    case transportProtocols(ClosedRange<UInt8>)
+    case port(UInt16)
+    case ports(ClosedRange<UInt16>)
+    case interface(String)
+
+    package static func proto(_ proto: TransportProtocol) -> Value { .transportProtocol(proto.number) }
+
+    /// One address or one port where the range holds just that.
+    package var canonical: Value {
+        switch self {
+        case .network(let cidr) where cidr.prefixLength == 32: .address(cidr.network)
+        case .addresses(let range) where range.lowerBound == range.upperBound: .address(range.lowerBound)
+        case .ports(let range) where range.count == 1: .port(range.lowerBound)
+        default: self
+        }
+    }
+
+    /// True for values that only an interval set can hold.
+    package var isInterval: Bool {
+        switch self {
+        case .network, .addresses, .ports, .transportProtocols: true
+        default: false
+        }
+    }
+
+    /// First and last value as bytes on the wire (network byte order).
+    package var bounds: (first: [UInt8], last: [UInt8]) {
+        switch self {
+        case .address(let address): return (address.bytes, address.bytes)
+        case .network(let cidr): return (cidr.network.bytes, cidr.last.bytes)
+        case .addresses(let range): return (range.lowerBound.bytes, range.upperBound.bytes)
+        case .transportProtocol(let number): return ([number], [number])
+        case .transportProtocols(let range): return ([range.lowerBound], [range.upperBound])
+        case .port(let port): return (Value.bytes(port), Value.bytes(port))
+        case .ports(let range): return (Value.bytes(range.lowerBound), Value.bytes(range.upperBound))
+        case .interface(let name):
+            let bytes = Array(name.utf8.prefix(15))
+            let padded = bytes + [UInt8](repeating: 0, count: 16 - bytes.count)
+            return (padded, padded)
+        }
+    }
+
+    private static func bytes(_ port: UInt16) -> [UInt8] { [UInt8(port >> 8), UInt8(port & 255)] }
+
+    package var description: String {
+        switch self {
+        case .address(let address): "\(address)"
+        case .network(let cidr): "\(cidr)"
+        case .addresses(let range): "\(range.lowerBound)-\(range.upperBound)"
+        case .transportProtocol(let number): Value.protocolName(number)
+        case .transportProtocols(let range): "\(range.lowerBound)-\(range.upperBound)"
+        case .port(let port): "\(port)"
+        case .ports(let range): "\(range.lowerBound)-\(range.upperBound)"
+        case .interface(let name): "\"\(name)\""
+        }
+    }
+
+    private static func protocolName(_ number: UInt8) -> String {
+        switch number {
+        case 1: "icmp"
+        default: TransportProtocol.allCases.first { $0.number == number }?.rawValue.lowercased() ?? "\(number)"
+        }
+    }
+}

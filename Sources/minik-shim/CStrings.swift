@@ -1,0 +1,51 @@
+import CSandbox
+import Glibc
+import ShimProtocol
+
+/// Calls `body` with `strings` as a NULL-terminated array of C strings.
+func withCStrings<R>(_ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> R) -> R {
+    var pointers = strings.map { strdup($0) } + [nil]
+    defer { for pointer in pointers { free(pointer) } }
+    return body(&pointers)
+}
+
+/// Calls `body` with the C form of a process: arguments, environment and directory filled in.
+func withProcess<R>(
+    _ process: inout sandbox_process, argv: [String], environment: [String], directory: String,
+    _ body: (UnsafePointer<sandbox_process>) -> R
+) -> R {
+    withCStrings(argv) { argv in
+        withCStrings(environment) { environment in
+            directory.withCString { directory in
+                process.argv = argv
+                process.envp = environment
+                process.cwd = directory
+                return body(&process)
+            }
+        }
+    }
+}
+
+/// Calls `body` with the C forms of a container's root and process.
+func withSandbox<R>(
+    _ spec: ContainerSpec, _ process: inout sandbox_process,
+    _ body: (UnsafePointer<sandbox_root>, UnsafePointer<sandbox_process>) -> R
+) -> R {
+    let paths = [spec.lower, spec.upper, spec.work, spec.merged] + spec.binds.flatMap { [$0.source, $0.target] }
+    return withCStrings(paths) { paths in
+        var binds = spec.binds.enumerated().map { index, bind in
+            sandbox_bind(source: paths[4 + 2 * index], target: paths[5 + 2 * index], read_only: bind.readOnly ? 1 : 0)
+        }
+        return withProcess(&process, argv: spec.argv, environment: spec.environment, directory: spec.workingDirectory) { process in
+            PodShim.sharedMemory.withCString { shm in
+                binds.withUnsafeMutableBufferPointer { binds in
+                    var root = sandbox_root(
+                        lower: paths[0], upper: paths[1], work: paths[2], merged: paths[3], binds: binds.baseAddress,
+                        bind_count: binds.count, shm: shm, read_only: spec.readOnlyRoot ? 1 : 0,
+                        privileged: spec.privileged ? 1 : 0)
+                    return body(&root, process)
+                }
+            }
+        }
+    }
+}

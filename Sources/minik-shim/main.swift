@@ -1,0 +1,46 @@
+// minik-shim: the small process behind each pod and each emulated node. It outlives the daemon.
+//
+//   minik-shim pod  SOCKET HOSTNAME SHM NODE-PID     owns a pod's namespaces and supervises its containers
+//   minik-shim node HOSTNAME STATE                   starts a node's init, says its pid, and is gone
+//
+// Descriptor 3 is a pipe to the parent: "ok PID" once everything is in place, else what failed.
+import CSandbox
+import Glibc
+
+func report(_ text: String) {
+    let bytes = Array(text.utf8)
+    _ = write(3, bytes, bytes.count)
+    close(3)
+}
+
+func fail(_ failure: sandbox_failure) -> Never {
+    var failure = failure
+    let stage = withUnsafeBytes(of: &failure.stage) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    report("\(failure.error) \(stage)")
+    exit(1)
+}
+
+let arguments = CommandLine.arguments
+var failure = sandbox_failure()
+switch (arguments.dropFirst().first, arguments.count) {
+case ("pod", 6):
+    guard sandbox_become_pod(pid_t(arguments[5]) ?? 0, arguments[3], arguments[4], &failure) == 0 else { fail(failure) }
+    let listener = sandbox_unix_socket(arguments[2], Int32(SOCK_SEQPACKET.rawValue), 1)
+    guard listener >= 0 else {
+        failure.error = -listener
+        fail(failure)
+    }
+    chmod(arguments[2], 0o600)
+    var shim = PodShim(listener: listener, socketPath: arguments[2])
+    report("ok \(getpid())")
+    shim.run()
+case ("node", 4):
+    let pid = sandbox_start_node(arguments[2], arguments[3], &failure)
+    guard pid > 0 else { fail(failure) }
+    report("ok \(pid)")
+default:
+    report("22 unknown arguments")
+    exit(2)
+}
