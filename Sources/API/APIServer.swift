@@ -1,0 +1,233 @@
+import Model
+import Store
+
+/// The API in this process: decodes, defaults, admits, validates and stores. Every other way in ends here.
+package actor APIServer: Client {
+    package nonisolated let store: ObjectStore
+    package nonisolated let cluster: Cluster
+    private let now: @Sendable () -> Timestamp
+    private let newUID: @Sendable () -> String
+
+    package init(
+        store: ObjectStore, cluster: Cluster, now: @escaping @Sendable () -> Timestamp = Timestamp.now,
+        newUID: @escaping @Sendable () -> String = APIServer.randomUID
+    ) {
+        self.store = store
+        self.cluster = cluster
+        self.now = now
+        self.newUID = newUID
+    }
+
+    private nonisolated var context: ValidationContext {
+        ValidationContext(nodePortRange: cluster.nodePortRange, serviceCIDR: cluster.serviceSubnet)
+    }
+
+    // MARK: Reading
+
+    package nonisolated func get(_ resource: Resource, _ key: ObjectKey) async throws -> JSON {
+        guard let object = await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
+        return object
+    }
+
+    package nonisolated func list(_ resource: Resource, namespace: String?, selector: LabelSelector?) async throws -> (items: [JSON], revision: Int) {
+        let (items, revision) = await store.list(resource, namespace: namespace)
+        guard let selector, !selector.requirements.isEmpty else { return (items, revision) }
+        return (items.filter { selector.matches($0["metadata"]["labels"].stringMap) }, revision)
+    }
+
+    package nonisolated func watch(_ resource: Resource, namespace: String?, from revision: Int?) async throws -> AsyncThrowingStream<WatchEvent, any Error> {
+        try await store.watch(resource, namespace: namespace, from: revision)
+    }
+
+    // MARK: Writing
+
+    package func create(_ resource: Resource, _ object: JSON) async throws -> JSON {
+        let kind = try definition(resource)
+        var object = try decode(object, kind)
+        if object["metadata"]["name"].isNull, let prefix = object["metadata"]["generateName"].string {
+            object["metadata"]["name"] = .string(prefix + ShortHash.nameSuffix())
+        }
+        let name = object["metadata"]["name"].string ?? ""
+        if resource.namespaced {
+            let namespace = object["metadata"]["namespace"].string ?? "default"
+            object["metadata"]["namespace"] = .string(namespace)
+            guard let home = await store.get(.namespaces, ObjectKey("", namespace)) else { throw StatusError.notFound(.namespaces, namespace) }
+            if home["status"]["phase"].string == "Terminating", resource != .events {
+                throw StatusError(
+                    403, "Forbidden",
+                    "\(resource) \"\(name)\" is forbidden: unable to create new content in namespace \(namespace) because it is being terminated")
+            }
+        } else {
+            object["metadata"]["namespace"] = .null
+        }
+        if await store.get(resource, ObjectKey(object["metadata"]["namespace"].string ?? "", name)) != nil {
+            throw StatusError.alreadyExists(resource, name)
+        }
+        object["metadata"]["uid"] = .string(newUID())
+        object["metadata"]["creationTimestamp"] = .string(now().description)
+        if kind.hasStatus { object["metadata"]["generation"] = 1 }
+        kind.prepare(&object)
+        try await admit(&object, old: nil, kind)
+        try validate(object, old: nil, kind)
+        return try await store.create(resource, Self.ordered(object, kind))
+    }
+
+    package func update(_ resource: Resource, _ object: JSON) async throws -> JSON {
+        let kind = try definition(resource)
+        var object = try decode(object, kind)
+        let key = Self.key(object, resource)
+        guard let old = await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
+        if let uid = object["metadata"]["uid"].string, uid != old["metadata"]["uid"].string {
+            throw StatusError.conflict(resource, key.name)
+        }
+        let expected = object["metadata"]["resourceVersion"].string
+        for field in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "namespace"] {
+            object["metadata"][field] = old["metadata"][field]
+        }
+        if kind.hasStatus { object["status"] = old["status"] }
+        kind.prepare(&object)
+        try await admit(&object, old: old, kind)
+        try validate(object, old: old, kind)
+        if kind.hasStatus, object["spec"] != old["spec"] {
+            object["metadata"]["generation"] = .int((old["metadata"]["generation"].int ?? 1) + 1)
+        }
+        let stored = try await store.update(resource, Self.ordered(object, kind), expected: expected)
+        return try await finishDeletion(stored, resource)
+    }
+
+    package func updateStatus(_ resource: Resource, _ object: JSON) async throws -> JSON {
+        let key = Self.key(object, resource)
+        guard var current = await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
+        let expected = object["metadata"]["resourceVersion"].string ?? current["metadata"]["resourceVersion"].string
+        current["status"] = object["status"]
+        return try await store.update(resource, current, expected: expected)
+    }
+
+    package func patch(_ resource: Resource, _ key: ObjectKey, _ patch: JSON) async throws -> JSON {
+        guard let old = await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
+        var object = old.merging(patch)
+        object["metadata"]["resourceVersion"] = patch["metadata"]["resourceVersion"].isNull ? old["metadata"]["resourceVersion"] : patch["metadata"]["resourceVersion"]
+        return try await update(resource, object)
+    }
+
+    package func delete(_ resource: Resource, _ key: ObjectKey, gracePeriod: Int?, uid: String?) async throws {
+        guard var object = await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
+        if let uid, object["metadata"]["uid"].string != uid { throw StatusError.conflict(resource, key.name) }
+        if resource == .namespaces {
+            guard !["default", "kube-system", "kube-public", "kube-node-lease"].contains(key.name) else {
+                throw StatusError(403, "Forbidden", "namespaces \"\(key.name)\" is forbidden: this namespace may not be deleted")
+            }
+            // The namespace controller empties it, then removes it for good with a grace period of zero.
+            if gracePeriod != 0 {
+                object["metadata"]["deletionTimestamp"] = .string(now().description)
+                object["status"]["phase"] = "Terminating"
+                _ = try await store.update(resource, object, expected: nil)
+                return
+            }
+        }
+        let grace = gracePeriod ?? (resource == .pods ? object["spec"]["terminationGracePeriodSeconds"].int ?? 30 : 0)
+        let mustWindUp = resource == .pods && !object["spec"]["nodeName"].isNull && grace > 0
+            && !["Succeeded", "Failed"].contains(object["status"]["phase"].string)
+        let hasFinalizers = !object["metadata"]["finalizers"].items.isEmpty
+        guard mustWindUp || hasFinalizers else {
+            try await store.delete(resource, key)
+            return
+        }
+        let shortest = min(grace, object["metadata"]["deletionGracePeriodSeconds"].int ?? grace)
+        if object["metadata"]["deletionTimestamp"].isNull || shortest != object["metadata"]["deletionGracePeriodSeconds"].int {
+            object["metadata"]["deletionTimestamp"] = .string(Timestamp(seconds: now().seconds + shortest).description)
+            object["metadata"]["deletionGracePeriodSeconds"] = .int(shortest)
+            object["metadata"]["generation"] = .int((object["metadata"]["generation"].int ?? 1) + 1)
+            _ = try await store.update(resource, object, expected: nil)
+        }
+    }
+
+    /// An object that waited for its last finalizer goes when that is gone.
+    private func finishDeletion(_ object: JSON, _ resource: Resource) async throws -> JSON {
+        if resource != .pods, resource != .namespaces, !object["metadata"]["deletionTimestamp"].isNull, object["metadata"]["finalizers"].items.isEmpty {
+            return try await store.delete(resource, Self.key(object, resource))
+        }
+        return object
+    }
+
+    // MARK: The steps of a write
+
+    private nonisolated func definition(_ resource: Resource) throws -> KindDefinition {
+        guard let kind = Registry.kind(of: resource) else { throw StatusError(404, "NotFound", "the server could not find the requested resource") }
+        return kind
+    }
+
+    /// Reads strictly: a field that the kind does not have is an error, as with `fieldValidation=Strict`.
+    private nonisolated func decode(_ object: JSON, _ kind: KindDefinition) throws -> JSON {
+        var findings = SchemaFindings()
+        let decoded = kind.schema.decode(object, &findings)
+        let problems = findings.unknown.map { "unknown field \"\($0)\"" } + findings.mistyped
+        guard problems.isEmpty else {
+            let causes = findings.unknown.map { StatusError.Cause(reason: "FieldValueInvalid", message: "unknown field \"\($0)\"", field: $0) }
+            throw StatusError(
+                400, "BadRequest",
+                "\(kind.resource.kind) in version \"\(kind.resource.version)\" cannot be handled as a \(kind.resource.kind): strict decoding error: \(problems.joined(separator: ", "))",
+                causes: causes)
+        }
+        guard findings.causes.isEmpty else {
+            throw StatusError.invalid(kind.resource, object["metadata"]["name"].string ?? "", findings.causes)
+        }
+        return decoded
+    }
+
+    private func validate(_ object: JSON, old: JSON?, _ kind: KindDefinition) throws {
+        let metadata = object["metadata"]
+        let name = metadata["name"].string ?? ""
+        var causes: [StatusError.Cause] = []
+        if name.isEmpty {
+            causes.append(.required("metadata.name", "name or generateName is required"))
+        } else if kind.resource == .services || kind.resource == .namespaces {
+            let isService = kind.resource == .services
+            if !Names.isLabel(name) || (isService && name.first?.isNumber == true) {
+                causes.append(.invalid("metadata.name", .string(name), isService ? Names.dns1035Message : Names.labelMessage))
+            }
+        } else if !Names.isSubdomain(name) {
+            causes.append(.invalid("metadata.name", .string(name), Names.subdomainMessage))
+        }
+        causes += Names.labels(metadata["labels"], "metadata.labels")
+        causes += kind.validate(object, old, context)
+        guard causes.isEmpty else { throw StatusError.invalid(kind.resource, name, causes) }
+    }
+
+    private func admit(_ object: inout JSON, old: JSON?, _ kind: KindDefinition) async throws {
+        if kind.resource == .services {
+            let others = await store.list(.services).items.filter { $0["metadata"]["uid"] != object["metadata"]["uid"] }
+            try ServiceAllocator(cluster: cluster, others: others.map(Service.init)).allocate(&object, old: old)
+        }
+    }
+
+    private static func key(_ object: JSON, _ resource: Resource) -> ObjectKey {
+        ObjectKey(resource.namespaced ? object["metadata"]["namespace"].string ?? "default" : "", object["metadata"]["name"].string ?? "")
+    }
+
+    /// The members in the order people know: apiVersion, kind, metadata, the rest.
+    private static func ordered(_ object: JSON, _ kind: KindDefinition) -> JSON {
+        var result: JSON = ["apiVersion": .string(kind.resource.apiVersion), "kind": .string(kind.resource.kind), "metadata": object["metadata"]]
+        for (key, value) in object.object ?? JSONObject() where result[key].isNull { result[key] = value }
+        return result
+    }
+
+    /// A random UUID (RFC 9562, version 4).
+    package static func randomUID() -> String {
+        var bytes = (0..<16).map { _ in UInt8.random(in: 0...255) }
+        bytes[6] = bytes[6] & 0x0F | 0x40
+        bytes[8] = bytes[8] & 0x3F | 0x80
+        let hex = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
+        return [hex[0..<4], hex[4..<6], hex[6..<8], hex[8..<10], hex[10..<16]].map { $0.joined() }.joined(separator: "-")
+    }
+}
+
+extension JSON {
+    /// RFC 7386: members of `patch` replace ours, null removes, objects merge.
+    package func merging(_ patch: JSON) -> JSON {
+        guard case .object(let changes) = patch else { return patch }
+        var result = object.map(JSON.object) ?? .emptyObject
+        for (key, value) in changes { result[key] = value.isNull ? .null : result[key].merging(value) }
+        return result
+    }
+}

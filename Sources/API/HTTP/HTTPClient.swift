@@ -1,0 +1,173 @@
+import Model
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOWebSocket
+
+/// The API of a daemon, from another process: a `Client` over its Unix socket.
+package struct HTTPClient: Client {
+    private typealias Connection = NIOAsyncChannel<HTTPClientResponsePart, HTTPPart<HTTPRequestHead, ByteBuffer>>
+
+    private let socketPath: String
+    private let group: MultiThreadedEventLoopGroup
+
+    package init(socketPath: String) {
+        self.socketPath = socketPath
+        group = .singleton
+    }
+
+    /// One request and its answer, whole.
+    package func send(_ method: String, _ target: String, body: JSON? = nil, contentType: String = "application/json", accept: String = "application/json") async throws -> (code: Int, body: [UInt8]) {
+        var all: [UInt8] = []
+        var status = 0
+        for try await piece in try await stream(method, target, body: body, contentType: contentType, accept: accept, status: { status = $0 }) { all += piece }
+        return (status, all)
+    }
+
+    /// One request whose answer is handed on as it comes. Throws what the server answers instead of success.
+    package func stream(_ method: String, _ target: String, body: JSON? = nil, contentType: String = "application/json", accept: String = "application/json") async throws -> AsyncThrowingStream<[UInt8], any Error> {
+        var code = 0
+        let pieces = try await stream(method, target, body: body, contentType: contentType, accept: accept, status: { code = $0 })
+        guard code >= 300 else { return pieces }
+        var all: [UInt8] = []
+        for try await piece in pieces { all += piece }
+        throw HTTPClient.error(code, all)
+    }
+
+    /// A JSON answer; throws a `StatusError` for anything but success.
+    package func json(_ method: String, _ target: String, body: JSON? = nil, contentType: String = "application/json", accept: String = "application/json") async throws -> JSON {
+        let (code, bytes) = try await send(method, target, body: body, contentType: contentType, accept: accept)
+        guard code < 300 else { throw HTTPClient.error(code, bytes) }
+        return try JSON(parsing: bytes)
+    }
+
+    private static func error(_ code: Int, _ bytes: [UInt8]) -> StatusError {
+        if let status = try? JSON(parsing: bytes), status["kind"].string == "Status" { return StatusError(status: status) }
+        return StatusError(code, "Unknown", "the server answered \(code): \(String(decoding: bytes.prefix(200), as: UTF8.self))")
+    }
+
+    private func stream(
+        _ method: String, _ target: String, body: JSON?, contentType: String, accept: String, status: (Int) -> Void
+    ) async throws -> AsyncThrowingStream<[UInt8], any Error> {
+        let connection: Connection = try await ClientBootstrap(group: group).connect(unixDomainSocketPath: socketPath) { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                try channel.pipeline.syncOperations.addHandler(RequestBodyWrapper())
+                return try Connection(wrappingChannelSynchronously: channel)
+            }
+        }
+        let bytes = body?.bytes() ?? []
+        var headers: HTTPHeaders = ["Host": "minik", "Accept": accept, "Connection": "close", "Content-Length": String(bytes.count)]
+        if body != nil { headers.add(name: "Content-Type", value: contentType) }
+        let head = HTTPRequestHead(version: .http1_1, method: .init(rawValue: method), uri: target, headers: headers)
+        let (pieces, continuation) = AsyncThrowingStream.makeStream(of: [UInt8].self)
+        let (codes, code) = AsyncStream.makeStream(of: Int.self)
+        let work = Task {  // ends with the connection; cancelled when the reader leaves
+            do {
+                try await connection.executeThenClose { parts, writer in
+                    try await writer.write(.head(head))
+                    if !bytes.isEmpty { try await writer.write(.body(ByteBuffer(bytes: bytes))) }
+                    try await writer.write(.end(nil))
+                    for try await part in parts {
+                        switch part {
+                        case .head(let answer): code.yield(Int(answer.status.code))
+                        case .body(let buffer): continuation.yield(Array(buffer: buffer))
+                        case .end: return
+                        }
+                    }
+                }
+                continuation.finish()
+            } catch { continuation.finish(throwing: error) }
+            code.finish()
+        }
+        continuation.onTermination = { _ in work.cancel() }
+        guard let answered = await codes.first(where: { _ in true }) else {
+            for try await _ in pieces {}
+            throw StatusError(503, "ServiceUnavailable", "the cluster's daemon closed the connection without an answer")
+        }
+        status(answered)
+        return pieces
+    }
+
+    // MARK: Client
+
+    package func get(_ resource: Resource, _ key: ObjectKey) async throws -> JSON {
+        try await json("GET", resource.path(namespace: key.namespace, name: key.name))
+    }
+
+    package func list(_ resource: Resource, namespace: String?, selector: LabelSelector?) async throws -> (items: [JSON], revision: Int) {
+        let list = try await json("GET", resource.path(namespace: namespace))
+        let items = list["items"].items.filter { selector?.matches($0["metadata"]["labels"].stringMap) ?? true }
+        return (items, list["metadata"]["resourceVersion"].string.flatMap { Int($0) } ?? 0)
+    }
+
+    package func watch(_ resource: Resource, namespace: String?, from revision: Int?) async throws -> AsyncThrowingStream<WatchEvent, any Error> {
+        let start = revision.map { "&resourceVersion=\($0)" } ?? ""
+        return HTTPClient.events(try await stream("GET", resource.path(namespace: namespace) + "?watch=true\(start)"))
+    }
+
+    /// The events of a watch's answer: one JSON document a line.
+    package static func events(_ pieces: AsyncThrowingStream<[UInt8], any Error>) -> AsyncThrowingStream<WatchEvent, any Error> {
+        let (events, continuation) = AsyncThrowingStream.makeStream(of: WatchEvent.self)
+        let work = Task {  // ends with the stream it reads, or with its reader
+            do {
+                var line: [UInt8] = []
+                for try await piece in pieces {
+                    for byte in piece {
+                        guard byte == 0x0A else {
+                            line.append(byte)
+                            continue
+                        }
+                        let json = try JSON(parsing: line)
+                        line = []
+                        guard let kind = WatchEvent.Kind(rawValue: json["type"].string ?? "") else { throw StatusError(status: json["object"]) }
+                        continuation.yield(WatchEvent(kind, json["object"]))
+                    }
+                }
+                continuation.finish()
+            } catch { continuation.finish(throwing: error) }
+        }
+        continuation.onTermination = { _ in work.cancel() }
+        return events
+    }
+
+    package func create(_ resource: Resource, _ object: JSON) async throws -> JSON {
+        try await json("POST", resource.path(namespace: object["metadata"]["namespace"].string ?? "default"), body: object)
+    }
+
+    package func update(_ resource: Resource, _ object: JSON) async throws -> JSON {
+        try await json("PUT", path(resource, object), body: object)
+    }
+
+    package func updateStatus(_ resource: Resource, _ object: JSON) async throws -> JSON {
+        try await json("PUT", path(resource, object) + "/status", body: object)
+    }
+
+    private func path(_ resource: Resource, _ object: JSON) -> String {
+        resource.path(namespace: object["metadata"]["namespace"].string ?? "default", name: object["metadata"]["name"].string ?? "")
+    }
+
+    package func patch(_ resource: Resource, _ key: ObjectKey, _ patch: JSON) async throws -> JSON {
+        try await json("PATCH", resource.path(namespace: key.namespace, name: key.name), body: patch, contentType: "application/merge-patch+json")
+    }
+
+    package func delete(_ resource: Resource, _ key: ObjectKey, gracePeriod: Int?, uid: String?) async throws {
+        let options: JSON = ["gracePeriodSeconds": JSON(gracePeriod), "preconditions": uid.map { ["uid": .string($0)] } ?? .null]
+        _ = try await json("DELETE", resource.path(namespace: key.namespace, name: key.name), body: options)
+    }
+}
+
+private final class RequestBodyWrapper: ChannelOutboundHandler {
+    typealias OutboundIn = HTTPPart<HTTPRequestHead, ByteBuffer>
+    typealias OutboundOut = HTTPClientRequestPart
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        let part: HTTPClientRequestPart =
+            switch unwrapOutboundIn(data) {
+            case .head(let head): .head(head)
+            case .body(let bytes): .body(.byteBuffer(bytes))
+            case .end(let trailers): .end(trailers)
+            }
+        context.write(wrapOutboundOut(part), promise: promise)
+    }
+}

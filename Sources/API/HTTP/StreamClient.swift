@@ -1,0 +1,55 @@
+import Model
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOWebSocket
+
+extension HTTPClient {
+    private enum Upgraded: Sendable {
+        case webSocket(NIOAsyncChannel<WebSocketFrame, WebSocketFrame>)
+        case refused
+    }
+
+    /// Opens an exec or attach (`target` is its path and query) and runs both directions until the server ends it.
+    /// `output` sees everything in order; the last is `exit` or `failure`.
+    package func connect(
+        _ target: String, socketPath: String, input: AsyncStream<StreamInput>, output: @escaping @Sendable (StreamOutput) -> Void
+    ) async throws {
+        let negotiation: EventLoopFuture<Upgraded> = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(unixDomainSocketPath: socketPath) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let upgrader = NIOTypedWebSocketClientUpgrader<Upgraded>(maxFrameSize: 1 << 20) { channel, _ in
+                        channel.eventLoop.makeCompletedFuture { .webSocket(try NIOAsyncChannel(wrappingChannelSynchronously: channel)) }
+                    }
+                    let headers: HTTPHeaders = ["Host": "minik", "Content-Length": "0", "Sec-WebSocket-Protocol": StreamChannel.subprotocol]
+                    let configuration = NIOTypedHTTPClientUpgradeConfiguration(
+                        upgradeRequestHead: HTTPRequestHead(version: .http1_1, method: .GET, uri: target, headers: headers), upgraders: [upgrader],
+                        notUpgradingCompletionHandler: { $0.eventLoop.makeSucceededFuture(.refused) })
+                    return try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(configuration: .init(upgradeConfiguration: configuration))
+                }
+            }
+        guard case .webSocket(let socket) = try await negotiation.get() else {
+            throw StatusError(400, "BadRequest", "the server does not stream \(target)")
+        }
+        try await socket.executeThenClose { frames, writer in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    for await message in input {
+                        // RFC 6455: a client masks what it sends.
+                        try await writer.write(
+                            WebSocketFrame(fin: true, opcode: .binary, maskKey: .random(), data: ByteBuffer(bytes: StreamChannel.encode(message))))
+                    }
+                    try await Task.sleep(for: .seconds(1 << 30))  // an end of input does not end the output
+                }
+                group.addTask {
+                    for try await frame in frames {
+                        if frame.opcode == .connectionClose { return }
+                        if frame.opcode == .binary, let message = StreamChannel.decodeOutput(Array(buffer: frame.unmaskedData)) { output(message) }
+                    }
+                }
+                try await group.next()
+                group.cancelAll()
+            }
+        }
+    }
+}

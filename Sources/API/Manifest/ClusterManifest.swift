@@ -1,0 +1,127 @@
+import Model
+
+extension Cluster {
+    private static let schema = Schema.object([
+        .init("apiVersion", .string), .init("kind", .string),
+        .init("metadata", .object([.init("name", .string), .init("labels", .labels), .init("annotations", .labels)])),
+        .init(
+            "spec",
+            .object([
+                .init(
+                    "nodes",
+                    .list(
+                        .object([
+                            .init("name", .string, required: true), .init("role", .string(oneOf: ["control-plane", "worker"])),
+                            .init("address", .string), .init("podCIDR", .string), .init("labels", .labels),
+                            .init(
+                                "taints",
+                                .list(
+                                    .object([
+                                        .init("key", .string, required: true), .init("value", .string),
+                                        .init("effect", .string(oneOf: ["NoSchedule", "PreferNoSchedule", "NoExecute"]), required: true),
+                                    ]))),
+                        ]))),
+                .init("nodeSubnet", .string), .init("podSubnet", .string), .init("serviceSubnet", .string),
+                .init("serviceNodePortRange", .string), .init("plugin", .string), .init("vni", .int), .init("mtu", .int),
+            ])),
+    ])
+
+    private static let controlPlaneTaint: JSON = [["key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"]]
+
+    /// Reads a `Cluster` document. Every complaint names the file, the line and the field.
+    package init(_ manifest: Manifest) throws {
+        self.init()
+        func fail(_ field: String, _ message: String) -> ManifestError {
+            ManifestError(file: manifest.file, line: manifest.line(of: field), message: "\(field): \(message)")
+        }
+        guard manifest.apiVersion == Cluster.apiVersion else {
+            throw fail("apiVersion", "a Cluster is of \(Cluster.apiVersion), not \(manifest.apiVersion)")
+        }
+        var findings = SchemaFindings()
+        let json = Cluster.schema.decode(manifest.json, &findings)
+        if let field = findings.unknown.first { throw fail(field, "unknown field") }
+        if let text = findings.mistyped.first { throw fail(String(text.prefix { $0 != ":" }), text) }
+        if let cause = findings.causes.first { throw fail(cause.field, cause.message) }
+
+        let spec = json["spec"]
+        func cidr(_ field: String, _ standard: CIDR, _ lengths: ClosedRange<Int>) throws -> CIDR {
+            guard let text = spec[field].string else { return standard }
+            guard let value = CIDR(text) else { throw fail("spec.\(field)", "\"\(text)\" is no IPv4 CIDR without host bits, such as \(standard)") }
+            guard lengths.contains(value.prefixLength) else {
+                throw fail("spec.\(field)", "\(value): the prefix length must be between \(lengths.lowerBound) and \(lengths.upperBound)")
+            }
+            return value
+        }
+        name = json["metadata"]["name"].string ?? name
+        guard Names.isLabel(name), name.count <= 32 else {
+            throw fail("metadata.name", "\"\(name)\" must be at most 32 lower case letters, digits and '-', and start and end with a letter or digit")
+        }
+        nodeSubnet = try cidr("nodeSubnet", nodeSubnet, 16...28)
+        podSubnet = try cidr("podSubnet", podSubnet, 8...22)
+        serviceSubnet = try cidr("serviceSubnet", serviceSubnet, 12...27)
+        let subnets = [("nodeSubnet", nodeSubnet), ("podSubnet", podSubnet), ("serviceSubnet", serviceSubnet)]
+        for (index, (field, subnet)) in subnets.enumerated() {
+            for (other, otherSubnet) in subnets[..<index] where subnet.overlaps(otherSubnet) {
+                throw fail("spec.\(field)", "\(subnet) overlaps \(other) \(otherSubnet)")
+            }
+        }
+        if let text = spec["serviceNodePortRange"].string {
+            let ends = text.split(separator: "-").compactMap { Int($0) }
+            guard ends.count == 2, ends[0] <= ends[1], ends[0] >= 1, ends[1] <= 65535 else {
+                throw fail("spec.serviceNodePortRange", "\"\(text)\" must be FIRST-LAST within 1-65535, such as 30000-32767")
+            }
+            nodePortRange = ends[0]...ends[1]
+        }
+        if let text = spec["plugin"].string {
+            guard let known = Plugin(rawValue: text) else {
+                throw fail("spec.plugin", "\"\(text)\" is none of \(Plugin.allCases.map(\.rawValue).joined(separator: ", "))")
+            }
+            plugin = known
+        }
+        vni = spec["vni"].int ?? vni
+        guard (1...0xFF_FFFF).contains(vni) else { throw fail("spec.vni", "\(vni) must be between 1 and 16777215") }
+        mtu = spec["mtu"].int ?? mtu
+        guard (576...9000).contains(mtu) else { throw fail("spec.mtu", "\(mtu) must be between 576 and 9000") }
+        nodes = try Cluster.nodes(spec["nodes"], in: self, fail)
+    }
+
+    /// The tutorial's three nodes.
+    package static let standardNodes: JSON = [
+        ["name": "k8s-master", "role": "control-plane"], ["name": "k8s-node1"], ["name": "k8s-node2"],
+    ]
+
+    private static func nodes(_ json: JSON, in cluster: Cluster, _ fail: (String, String) -> ManifestError) throws -> [NodeSpec] {
+        let list = json.items.isEmpty ? standardNodes : json
+        var nodes: [NodeSpec] = []
+        for (index, item) in list.items.enumerated() {
+            let path = "spec.nodes[\(index)]"
+            let name = item["name"].string ?? ""
+            guard Names.isSubdomain(name), name.count <= 63 else { throw fail("\(path).name", "\"\(name)\" is no host name") }
+            guard !nodes.contains(where: { $0.name == name }) else { throw fail("\(path).name", "\"\(name)\" is there twice") }
+            let isControlPlane = item["role"].string == "control-plane"
+
+            let text = item["address"].string ?? cluster.nodeSubnet[128 % cluster.nodeSubnet.size + index].description
+            guard let address = IPv4Address(text) else { throw fail("\(path).address", "\"\(text)\" is no IPv4 address") }
+            guard cluster.nodeSubnet.contains(address), address != cluster.nodeSubnet.network, address != cluster.nodeSubnet.last else {
+                throw fail("\(path).address", "\(address) is not a host of nodeSubnet \(cluster.nodeSubnet)")
+            }
+            guard address != cluster.hostAddress, address != cluster.gatewayAddress else {
+                throw fail("\(path).address", "\(address) is the outside host's (\(cluster.hostAddress)) or the gateway's (\(cluster.gatewayAddress))")
+            }
+            guard !nodes.contains(where: { $0.address == address }) else { throw fail("\(path).address", "\(address) is there twice") }
+
+            let pods = item["podCIDR"].string ?? cluster.podSubnet.subnet(index, length: 24)?.description ?? ""
+            guard let podCIDR = CIDR(pods) else { throw fail("\(path).podCIDR", "\"\(pods)\" is no IPv4 CIDR without host bits") }
+            guard cluster.podSubnet.contains(podCIDR.network), podCIDR.prefixLength >= cluster.podSubnet.prefixLength, podCIDR.prefixLength <= 28 else {
+                throw fail("\(path).podCIDR", "\(podCIDR) is no network of up to /28 inside podSubnet \(cluster.podSubnet)")
+            }
+            if let other = nodes.first(where: { $0.podCIDR.overlaps(podCIDR) }) {
+                throw fail("\(path).podCIDR", "\(podCIDR) overlaps \(other.podCIDR) of \(other.name)")
+            }
+            let taints = item["taints"].isNull && isControlPlane ? controlPlaneTaint : item["taints"]
+            nodes.append(
+                NodeSpec(name: name, isControlPlane: isControlPlane, address: address, podCIDR: podCIDR, taints: taints, labels: item["labels"].stringMap))
+        }
+        return nodes
+    }
+}

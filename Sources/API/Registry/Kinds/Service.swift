@@ -1,0 +1,155 @@
+import Model
+
+extension KindDefinition {
+    static let service = KindDefinition(
+        resource: .services, singular: "service", shortNames: ["svc"],
+        fields: [
+            .init(
+                "spec",
+                .object([
+                    .init(
+                        "ports",
+                        .list(
+                            .object([
+                                .init("name", .string), .init("protocol", .string(oneOf: ["TCP", "UDP", "SCTP"]), default: "TCP"),
+                                .init("appProtocol", .string), .init("port", .int, required: true), .init("targetPort", .intOrString),
+                                .init("nodePort", .int),
+                            ]), key: "port")),
+                    .init("selector", .labels), .init("clusterIP", .string), .init("clusterIPs", .strings),
+                    .init("type", .string(oneOf: ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"]), default: "ClusterIP"),
+                    .init("externalIPs", .strings),
+                    .init("sessionAffinity", .string(oneOf: ["ClientIP", "None"]), default: "None"), .init("sessionAffinityConfig", .any),
+                    .init("loadBalancerIP", .string), .init("loadBalancerSourceRanges", .strings), .init("loadBalancerClass", .string),
+                    .init("externalName", .string), .init("externalTrafficPolicy", .string(oneOf: ["Cluster", "Local"])),
+                    .init("internalTrafficPolicy", .string(oneOf: ["Cluster", "Local"])), .init("healthCheckNodePort", .int),
+                    .init("publishNotReadyAddresses", .bool), .init("allocateLoadBalancerNodePorts", .bool),
+                    .init("ipFamilies", .strings), .init("ipFamilyPolicy", .string), .init("trafficDistribution", .string),
+                ]), default: .emptyObject),
+            .init("status", .any, default: ["loadBalancer": .emptyObject]),
+        ],
+        columns: [
+            .name, Column("Type") { object, _ in object["spec"]["type"].string ?? "ClusterIP" },
+            Column("Cluster-IP") { object, _ in object["spec"]["clusterIP"].string ?? "<none>" },
+            Column("External-IP") { object, _ in
+                switch object["spec"]["type"].string {
+                case "LoadBalancer":
+                    let ingress = object["status"]["loadBalancer"]["ingress"].items.compactMap { $0["ip"].string }
+                    return ingress.isEmpty ? "<pending>" : ingress.joined(separator: ",")
+                case "ExternalName": return object["spec"]["externalName"].string ?? "<none>"
+                default: return "<none>"
+                }
+            },
+            Column("Port(s)") { object, _ in
+                let ports = Service(object).ports.map { port in
+                    port.nodePort.map { "\(port.port):\($0)/\(port.proto.rawValue)" } ?? "\(port.port)/\(port.proto.rawValue)"
+                }
+                return ports.isEmpty ? "<none>" : ports.joined(separator: ",")
+            },
+            .age,
+            Column("Selector", wide: true) { object, _ in labelText(object["spec"]["selector"]) },
+        ],
+        prepare: { object in
+            guard var ports = object["spec"]["ports"].array else { return }
+            for index in ports.indices where ports[index]["targetPort"].isNull { ports[index]["targetPort"] = ports[index]["port"] }
+            object["spec"]["ports"] = .array(ports)
+            let type = object["spec"]["type"].string
+            if type != "ExternalName" {
+                if object["spec"]["internalTrafficPolicy"].isNull { object["spec"]["internalTrafficPolicy"] = "Cluster" }
+                object["spec"]["ipFamilies"] = ["IPv4"]
+                object["spec"]["ipFamilyPolicy"] = "SingleStack"
+            }
+            if type == "NodePort" || type == "LoadBalancer", object["spec"]["externalTrafficPolicy"].isNull {
+                object["spec"]["externalTrafficPolicy"] = "Cluster"
+            }
+            if object["spec"]["sessionAffinity"].string == "ClientIP", object["spec"]["sessionAffinityConfig"].isNull {
+                object["spec"]["sessionAffinityConfig"] = ["clientIP": ["timeoutSeconds": 10800]]
+            }
+        },
+        validate: { object, old, context in
+            var causes: [StatusError.Cause] = []
+            let spec = object["spec"], type = spec["type"].string ?? "ClusterIP"
+            if spec["ports"].items.isEmpty, type != "ExternalName", spec["clusterIP"].string != "None" { causes.append(.required("spec.ports")) }
+            let names = spec["ports"].items.map { $0["name"].string ?? "" }
+            for (index, port) in spec["ports"].items.enumerated() {
+                let path = "spec.ports[\(index)]"
+                if names.count > 1, names[index].isEmpty { causes.append(.required("\(path).name")) }
+                if !names[index].isEmpty, names[..<index].contains(names[index]) { causes.append(.duplicate("\(path).name", .string(names[index]))) }
+                for field in ["port", "targetPort"] {
+                    if let value = port[field].int, !(1...65535).contains(value) {
+                        causes.append(.invalid("\(path).\(field)", .int(value), "must be between 1 and 65535, inclusive"))
+                    }
+                }
+                guard let nodePort = port["nodePort"].int, nodePort != 0 else { continue }
+                if type == "ClusterIP" {
+                    causes.append(.forbidden("\(path).nodePort", "may not be used when `type` is 'ClusterIP'"))
+                } else if !context.nodePortRange.contains(nodePort) {
+                    let range = context.nodePortRange
+                    causes.append(
+                        .invalid(
+                            "\(path).nodePort", .int(nodePort),
+                            "provided port is not in the valid range. The range of valid ports is \(range.lowerBound)-\(range.upperBound)"))
+                }
+            }
+            if let ip = spec["clusterIP"].string, ip != "None", !ip.isEmpty {
+                if let address = IPv4Address(ip) {
+                    if !context.serviceCIDR.contains(address) {
+                        causes.append(
+                            .invalid(
+                                "spec.clusterIPs", .array([.string(ip)]),
+                                "failed to allocate IP \(ip): the provided IP (\(ip)) is not in the valid range. The range of valid IPs is \(context.serviceCIDR)"
+                            ))
+                    }
+                } else {
+                    causes.append(.invalid("spec.clusterIPs[0]", .string(ip), "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"))
+                }
+                if let was = old?["spec"]["clusterIP"].string, was != ip, old?["spec"]["type"].string != "ExternalName" {
+                    causes.append(.invalid("spec.clusterIPs[0]", .string(ip), "may not change once set"))
+                }
+            }
+            return causes
+        })
+
+    static let endpoints = KindDefinition(
+        resource: .endpoints, singular: "endpoints", shortNames: ["ep"], fields: [.init("subsets", .any)], hasStatus: false,
+        columns: [
+            .name,
+            Column("Endpoints") { object, _ in
+                let all = object["subsets"].items.flatMap { subset in
+                    subset["ports"].items.flatMap { port in
+                        subset["addresses"].items.map { "\($0["ip"].string ?? ""):\(port["port"].int ?? 0)" }
+                    }
+                }
+                return summary(all)
+            }, .age,
+        ])
+
+    static let endpointSlice = KindDefinition(
+        resource: .endpointSlices, singular: "endpointslice", shortNames: [],
+        fields: [
+            .init("addressType", .string(oneOf: ["IPv4", "IPv6", "FQDN"]), required: true), .init("endpoints", .any),
+            .init("ports", .any),
+        ], hasStatus: false,
+        columns: [
+            .name, Column("AddressType") { object, _ in object["addressType"].string ?? "" },
+            Column("Ports") { object, _ in
+                let ports = object["ports"].items.compactMap { $0["port"].int.map(String.init) }
+                return ports.isEmpty ? "<unset>" : summary(ports)
+            },
+            Column("Endpoints") { object, _ in
+                let all = object["endpoints"].items.flatMap { $0["addresses"].items.compactMap(\.string) }
+                return all.isEmpty ? "<unset>" : summary(all)
+            }, .age,
+        ])
+}
+
+/// The first three of a list, and how many more there are, as kubectl shortens.
+func summary(_ all: [String]) -> String {
+    if all.isEmpty { return "<none>" }
+    return all.prefix(3).joined(separator: ",") + (all.count > 3 ? " + \(all.count - 3) more..." : "")
+}
+
+/// `a=b,c=d`, or `<none>`.
+func labelText(_ labels: JSON) -> String {
+    let map = labels.stringMap
+    return map.isEmpty ? "<none>" : map.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
+}

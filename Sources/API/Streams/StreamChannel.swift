@@ -1,0 +1,77 @@
+import Model
+
+/// The frames of `v5.channel.k8s.io`: a channel number, then bytes.
+/// (kubernetes/enhancements KEP-4006; k8s.io/apimachinery/pkg/util/remotecommand)
+package enum StreamChannel {
+    package static let subprotocol = "v5.channel.k8s.io"
+    private static let stdin: UInt8 = 0, stdout: UInt8 = 1, stderr: UInt8 = 2, error: UInt8 = 3, resize: UInt8 = 4, close: UInt8 = 255
+
+    package static func encode(_ output: StreamOutput) -> [UInt8] {
+        switch output {
+        case .stdout(let bytes): return [stdout] + bytes
+        case .stderr(let bytes): return [stderr] + bytes
+        case .exit(0): return [error] + (["metadata": .emptyObject, "status": "Success"] as JSON).bytes()
+        case .exit(let code):
+            let status: JSON = [
+                "metadata": .emptyObject, "status": "Failure", "message": .string("command terminated with non-zero exit code: exit status \(code)"),
+                "reason": "NonZeroExitCode", "details": ["causes": [["reason": "ExitCode", "message": .string(String(code))]]],
+            ]
+            return [error] + status.bytes()
+        case .failure(let message): return [error] + StatusError(500, "InternalError", message).status.bytes()
+        }
+    }
+
+    package static func decodeOutput(_ frame: [UInt8]) -> StreamOutput? {
+        let body = Array(frame.dropFirst())
+        switch frame.first {
+        case stdout: return .stdout(body)
+        case stderr: return .stderr(body)
+        case error:
+            guard let status = try? JSON(parsing: body) else { return .failure(String(decoding: body, as: UTF8.self)) }
+            if status["status"].string == "Success" { return .exit(0) }
+            let cause = status["details"]["causes"].items.first { $0["reason"].string == "ExitCode" }
+            if let code = cause?["message"].string.flatMap({ Int($0) }) { return .exit(code) }
+            return .failure(status["message"].string ?? "the stream failed")
+        default: return nil
+        }
+    }
+
+    package static func encode(_ input: StreamInput) -> [UInt8] {
+        switch input {
+        case .stdin(let bytes): [stdin] + bytes
+        case .endOfInput: [close, stdin]
+        case .resize(let rows, let columns): [resize] + (["Width": .int(columns), "Height": .int(rows)] as JSON).bytes()
+        }
+    }
+
+    package static func decodeInput(_ frame: [UInt8]) -> StreamInput? {
+        let body = Array(frame.dropFirst())
+        switch frame.first {
+        case stdin: return .stdin(body)
+        case close: return body == [stdin] ? .endOfInput : nil
+        case resize:
+            guard let size = try? JSON(parsing: body), let rows = size["Height"].int, let columns = size["Width"].int else { return nil }
+            return .resize(rows: rows, columns: columns)
+        default: return nil
+        }
+    }
+}
+
+extension Router {
+    /// Serves an exec or attach. Every way it can fail is an output, for the connection is a WebSocket already.
+    func connect(_ request: HTTPRequest, input: AsyncStream<StreamInput>) async -> AsyncStream<StreamOutput> {
+        func failed(_ message: String) -> AsyncStream<StreamOutput> {
+            AsyncStream { $0.yield(.failure(message)); $0.finish() }
+        }
+        guard let target = Router.target(request.path), let subresource = target.subresource else { return failed("no such resource") }
+        let command = request.query.filter { $0.name == "command" }.map(\.value)
+        if subresource == "exec", command.isEmpty { return failed("you must specify at least one command for the container") }
+        do {
+            let pod = Pod(try await api.get(.pods, target.key))
+            let container = try Router.container(request["container"], of: pod)
+            let wish = StreamRequest(
+                container: container, command: subresource == "exec" ? command : [], stdin: request.isTrue("stdin"), tty: request.isTrue("tty"))
+            return try await streams.connect(pod, wish, input: input)
+        } catch { return failed("\(error)") }
+    }
+}

@@ -1,0 +1,69 @@
+/// The `Cluster` document that opens a lab: which nodes there are and how their network is laid out. Everything is
+/// optional; the defaults are the tutorial's.
+package struct Cluster: Sendable, Hashable {
+    package static let apiVersion = "minik.dev/v1"
+
+    package enum Plugin: String, Sendable, CaseIterable {
+        /// Flannel's VXLAN alone: NetworkPolicies are accepted and, as with Flannel, not enforced.
+        case flannel
+        /// Flannel's VXLAN with a policy engine beside it.
+        case flannelNetpol = "flannel-netpol"
+    }
+
+    package struct NodeSpec: Sendable, Hashable {
+        package var name: String
+        package var isControlPlane: Bool
+        package var address: IPv4Address
+        package var podCIDR: CIDR
+        package var taints: JSON
+        package var labels: [String: String]
+
+        package init(name: String, isControlPlane: Bool, address: IPv4Address, podCIDR: CIDR, taints: JSON, labels: [String: String]) {
+            self.name = name
+            self.isControlPlane = isControlPlane
+            self.address = address
+            self.podCIDR = podCIDR
+            self.taints = taints
+            self.labels = labels
+        }
+    }
+
+    package var name = "minik"
+    package var nodes: [NodeSpec] = []
+    package var nodeSubnet = CIDR(IPv4Address(0xC0A8_C800), 24)  // 192.168.200.0/24
+    package var podSubnet = CIDR(IPv4Address(0x0AF4_0000), 16)  // 10.244.0.0/16
+    package var serviceSubnet = CIDR(IPv4Address(0x0A01_0000), 16)  // 10.1.0.0/16
+    package var nodePortRange = 30000...32767
+    package var plugin = Plugin.flannelNetpol
+    package var vni = 1
+    package var mtu = 1500
+
+    package init() {}
+
+    /// The outside client's place on the node LAN, and the LAN's own router beside it.
+    package var hostAddress: IPv4Address { nodeSubnet[1] }
+    package var gatewayAddress: IPv4Address { nodeSubnet[2] }
+    package var kubernetesServiceIP: IPv4Address { serviceSubnet[1] }
+    package var dnsServiceIP: IPv4Address { serviceSubnet[10] }
+    package var dnsDomain: String { "cluster.local" }
+
+    package var json: JSON {
+        [
+            "apiVersion": .string(Self.apiVersion), "kind": "Cluster", "metadata": ["name": .string(name)],
+            "spec": [
+                "nodes": .array(
+                    nodes.map {
+                        [
+                            "name": .string($0.name), "role": .string($0.isControlPlane ? "control-plane" : "worker"),
+                            "address": .string($0.address.description), "podCIDR": .string($0.podCIDR.description), "taints": $0.taints,
+                            "labels": JSON($0.labels),
+                        ]
+                    }),
+                "nodeSubnet": .string(nodeSubnet.description), "podSubnet": .string(podSubnet.description),
+                "serviceSubnet": .string(serviceSubnet.description),
+                "serviceNodePortRange": .string("\(nodePortRange.lowerBound)-\(nodePortRange.upperBound)"),
+                "plugin": .string(plugin.rawValue), "vni": .int(vni), "mtu": .int(mtu),
+            ],
+        ]
+    }
+}

@@ -1,0 +1,34 @@
+extension Client {
+    /// Tells what happened to an object, as `kubectl describe` and `kubectl get events` show it. The same thing happening
+    /// again raises the count of the first event. Events are best effort: a failure to record one is nobody's failure.
+    package func recordEvent(
+        about object: some Object, type: String = "Normal", reason: String, message: String, component: String, node: String? = nil,
+        fieldPath: String? = nil
+    ) async {
+        let kind = type == "Normal" || type == "Warning" ? type : "Normal"
+        let resource = Swift.type(of: object).resource
+        let namespace = object.namespace.isEmpty ? "default" : object.namespace
+        let identity = [resource.kind, object.key.description, object.uid, kind, reason, message, component].joined(separator: "\u{1}")
+        let name = "\(object.name).\(ShortHash.hex(identity, digits: 16))"
+        let now = JSON.string(Timestamp.now().description)
+        if let old = try? await get(.events, ObjectKey(namespace, name)) {
+            _ = try? await patch(
+                .events, ObjectKey(namespace, name), ["count": .int((old["count"].int ?? 1) + 1), "lastTimestamp": now])
+            return
+        }
+        _ = try? await create(
+            .events,
+            [
+                "apiVersion": "v1", "kind": "Event", "metadata": ["name": .string(name), "namespace": .string(namespace)],
+                "involvedObject": [
+                    "kind": .string(resource.kind), "namespace": JSON(object.namespace.isEmpty ? nil : object.namespace),
+                    "name": .string(object.name), "uid": .string(object.uid), "apiVersion": .string(resource.apiVersion),
+                    "resourceVersion": .string(object.resourceVersion), "fieldPath": JSON(fieldPath),
+                ],
+                "reason": .string(reason), "message": .string(message), "type": .string(kind), "count": 1,
+                "firstTimestamp": now, "lastTimestamp": now,
+                "source": ["component": .string(component), "host": JSON(node)],
+                "reportingComponent": .string(component), "reportingInstance": .string(node ?? ""),
+            ])
+    }
+}

@@ -1,0 +1,15 @@
+import Model
+import Rules
+
+/// The nf_tables of one network namespace.
+package actor KernelRulesets: RulesetTarget {
+    private var socket: NFTablesSocket
+
+    package init(namespace path: String) throws(NetlinkError) {
+        socket = try NFTablesSocket(in: NetworkNamespace(path: path))
+    }
+
+    package func apply(_ changes: [Change], table: String) async throws {
+        try socket.apply(changes, table: table)
+    }
+}

@@ -1,0 +1,153 @@
+import Model
+import Rules
+
+/// A pod as policies see it.
+package struct PolicyPod: Sendable, Hashable {
+    package let key: ObjectKey
+    package let address: IPv4Address
+    package let labels: [String: String]
+    /// Named ports: (protocol, name) -> number.
+    package let ports: [NamedPort: UInt16]
+    /// Runs on the node that is compiled for: only these are enforced here.
+    package let isLocal: Bool
+
+    package struct NamedPort: Sendable, Hashable {
+        package let proto: TransportProtocol
+        package let name: String
+    }
+
+    package init(key: ObjectKey, address: IPv4Address, labels: [String: String], ports: [NamedPort: UInt16] = [:], isLocal: Bool) {
+        self.key = key
+        self.address = address
+        self.labels = labels
+        self.ports = ports
+        self.isLocal = isLocal
+    }
+
+    /// nil for pods that policies do not reach: of the host's network, finished, or without an address yet.
+    package init?(_ pod: Pod, address: IPv4Address? = nil, node: String) {
+        guard !pod.isHostNetwork, !pod.isFinished, let address = address ?? pod.ip else { return nil }
+        var ports: [NamedPort: UInt16] = [:]
+        for container in pod.containers + pod.initContainers {
+            for port in container.ports {
+                guard let name = port["name"].string, let number = port["containerPort"].int.flatMap({ UInt16(exactly: $0) }),
+                    let proto = TransportProtocol(rawValue: port["protocol"].string ?? "TCP")
+                else { continue }
+                ports[NamedPort(proto: proto, name: name)] = number
+            }
+        }
+        self.init(key: pod.key, address: address, labels: pod.labels, ports: ports, isLocal: pod.nodeName == node)
+    }
+}
+
+/// Everything a node's policy table follows from.
+package struct PolicySnapshot: Sendable, Hashable {
+    package var policies: [ObjectKey: NetworkPolicy] = [:]
+    package var pods: [ObjectKey: PolicyPod] = [:]
+    /// Labels of the namespaces.
+    package var namespaces: [String: [String: String]] = [:]
+
+    package init() {}
+}
+
+/// Compiles NetworkPolicies into the table `kube-netpol`.
+///
+/// Per direction one map leads from an isolated pod's address to a chain. Pods isolated by the same policies (and with the
+/// same named ports) share the chain: a class. A class' chain looks the packet up in at most three sets, whatever the number
+/// of policies: peers that are single addresses, with and without ports, and ranges. What is in none of them is dropped.
+package struct PolicyCompiler: Sendable {
+    package static let table = "kube-netpol"
+    package let node: NodeView
+
+    package init(node: NodeView) { self.node = node }
+
+    package func compile(_ snapshot: PolicySnapshot) -> Ruleset {
+        var rules = PolicyCompiler.base()
+        let byNamespace = Dictionary(grouping: snapshot.policies.values, by: \.namespace)
+        for direction in NetworkPolicy.Direction.allCases {
+            var classes: [PolicyClass: [PolicyPod]] = [:]
+            for pod in snapshot.pods.values where pod.isLocal {
+                let policies = (byNamespace[pod.key.namespace] ?? []).filter {
+                    $0.directions.contains(direction) && $0.podSelector.matches(pod.labels)
+                }
+                guard !policies.isEmpty else { continue }
+                let usesNames = policies.contains { $0.rules(direction).contains { $0.usesNamedPorts } }
+                // At egress a name is the peer's to resolve; at ingress it is this pod's.
+                let ports = usesNames && direction == .ingress ? pod.ports : [:]
+                classes[PolicyClass(policies: policies.map(\.key).sorted(), namedPorts: ports), default: []].append(pod)
+            }
+            for (isolation, pods) in classes {
+                let policies = isolation.policies.compactMap { snapshot.policies[$0] }
+                add(isolation, policies, pods, direction, snapshot, to: &rules)
+            }
+        }
+        return rules
+    }
+
+    /// The hooks and dispatch that stand even without a policy.
+    package static func base() -> Ruleset {
+        var rules = Ruleset()
+        let key: [FieldType] = [.address]
+        rules.sets["isolated-ingress"] = NamedSet(key: key, isVerdictMap: true, comment: "pods of this node that a policy isolates for ingress")
+        rules.sets["isolated-egress"] = NamedSet(key: key, isVerdictMap: true, comment: "pods of this node that a policy isolates for egress")
+        let known = Rule(.connectionState([.established, .related]), .verdict(.accept), comment: "replies and what goes on")
+        let ingress = Rule(.verdictMap([.destinationAddress], "isolated-ingress"))
+        rules.chains["forward"] = Chain(
+            hook: Hook(.filter, .forward, Hook.filter),
+            [known, Rule(.verdict(.jump("egress"))), ingress])
+        // A node always reaches its own pods directly, as probes must; what it sends to a Service is the policy's business.
+        rules.chains["output"] = Chain(hook: Hook(.filter, .output, Hook.filter), [known, Rule(.destinationWasTranslated, .verdict(.jump("ingress")))])
+        rules.chains["ingress"] = Chain([ingress])
+        rules.chains["egress"] = Chain([Rule(.verdictMap([.sourceAddress], "isolated-egress"))])
+        return rules
+    }
+
+    private func add(
+        _ isolation: PolicyClass, _ policies: [NetworkPolicy], _ pods: [PolicyPod], _ direction: NetworkPolicy.Direction,
+        _ snapshot: PolicySnapshot, to rules: inout Ruleset
+    ) {
+        let names = policies.map { "\($0.key)" }.joined(separator: ",")
+        let chain = ServiceTable.chainName(direction.rawValue, isolation.text)
+        for pod in pods {
+            rules.add([.address(pod.address)], ElementData(verdict: .goto(chain), comment: "\(pod.key)"), to: "isolated-\(direction.rawValue)")
+        }
+        let peerField: Field = direction == .ingress ? .sourceAddress : .destinationAddress
+        var body: [Rule] = []
+        var allowed = AllowedTraffic()
+        for policy in policies {
+            for (index, rule) in policy.rules(direction).enumerated() {
+                let origin = "\(policy.key) \(direction.rawValue)[\(index)]"
+                allowed.add(rule, origin: origin, namespace: policy.namespace, isolation.namedPorts, direction, snapshot)
+            }
+        }
+        if let origin = allowed.everything {
+            body.append(Rule(.counter, .verdict(.return), comment: origin))
+        } else {
+            for (kind, key, isInterval, members) in allowed.sets(peer: peerField) where !members.isEmpty {
+                let set = ServiceTable.chainName("\(direction.rawValue)-\(kind)", isolation.text)
+                rules.sets[set] = NamedSet(key: key.map(\.type), isInterval: isInterval)
+                rules.elements[set] = members.mapValues { ElementData(comment: $0) }
+                body.append(Rule(.inSet(key, set), .counter, .verdict(.return), comment: "allowed by \(names)"))
+            }
+            body.append(Rule(.counter, .verdict(.drop), comment: "isolated for \(direction.rawValue) by \(names)"))
+        }
+        rules.chains[chain] = Chain(body)
+    }
+}
+
+/// Pods whose packets meet the same decision.
+struct PolicyClass: Hashable {
+    let policies: [ObjectKey]
+    let namedPorts: [PolicyPod.NamedPort: UInt16]
+
+    var text: String {
+        let ports = namedPorts.map { "\($0.key.proto.rawValue)/\($0.key.name)=\($0.value)" }.sorted().joined(separator: ",")
+        return policies.map(\.description).joined(separator: ",") + (ports.isEmpty ? "" : "{\(ports)}")
+    }
+}
+
+extension NetworkPolicy.Rule {
+    var usesNamedPorts: Bool {
+        ports?.contains { if case .named = $0.port { true } else { false } } ?? false
+    }
+}

@@ -1,0 +1,116 @@
+import Model
+import Rules
+
+/// One node's policy engine: watches NetworkPolicies, pods and namespaces and keeps the node's `kube-netpol` table in step.
+package actor PolicyProxy {
+    private let compiler: PolicyCompiler
+    private let client: any Client
+    private let report: @Sendable (String) -> Void
+    private var snapshot = PolicySnapshot()
+    /// Pods this node has given an address to and not yet reported: the watch does not know them yet.
+    private var admitted: [ObjectKey: PolicyPod] = [:]
+    private var table: TableSync
+    private var isSyncing = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+    private let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+
+    package init(node: NodeView, client: any Client, target: any RulesetTarget, report: @escaping @Sendable (String) -> Void) {
+        compiler = PolicyCompiler(node: node)
+        self.client = client
+        self.report = report
+        table = TableSync(table: PolicyCompiler.table, target: target)
+    }
+
+    /// Syncs once, calls `ready`, then follows changes until cancelled.
+    package func run(ready: @Sendable () -> Void) async throws {
+        let namespaces = try await client.list(.namespaces, namespace: nil, selector: nil)
+        let policies = try await client.list(.networkPolicies, namespace: nil, selector: nil)
+        let pods = try await client.list(.pods, namespace: nil, selector: nil)
+        for item in namespaces.items { note(Namespace(item), exists: true) }
+        for item in policies.items { note(NetworkPolicy(item), exists: true) }
+        for item in pods.items { note(Pod(item), exists: true) }
+        try await sync()
+        ready()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.follow(.namespaces, from: namespaces.revision) { await $0.note(Namespace($1), exists: $2) } }
+            group.addTask { try await self.follow(.networkPolicies, from: policies.revision) { await $0.note(NetworkPolicy($1), exists: $2) } }
+            group.addTask { try await self.follow(.pods, from: pods.revision) { await $0.note(Pod($1), exists: $2) } }
+            group.addTask { for await _ in self.wakes { await self.syncOrReport() } }
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Puts the policies of a pod that is about to start into the kernel. When this returns they hold for `address`.
+    package func admit(_ pod: Pod, address: IPv4Address) async throws {
+        guard let entry = PolicyPod(pod, address: address, node: compiler.node.name) else { return }
+        // A policy older than the pod must hold, even if its event has not arrived here yet.
+        for item in try await client.list(.networkPolicies, namespace: pod.namespace, selector: nil).items {
+            let policy = NetworkPolicy(item)
+            snapshot.policies[policy.key] = policy
+        }
+        admitted[pod.key] = entry
+        snapshot.pods[pod.key] = entry
+        try await sync()
+    }
+
+    /// Forgets a pod whose address is given back.
+    package func release(_ pod: ObjectKey) {
+        admitted[pod] = nil
+        snapshot.pods[pod] = nil
+        wake.yield()
+    }
+
+    private nonisolated func follow(
+        _ resource: Resource, from revision: Int, _ note: @escaping @Sendable (PolicyProxy, JSON, Bool) async -> Void
+    ) async throws {
+        for try await event in try await client.watch(resource, namespace: nil, from: revision) where event.kind != .bookmark {
+            await note(self, event.object, event.kind != .deleted)
+        }
+    }
+
+    private func note(_ namespace: Namespace, exists: Bool) {
+        let labels = exists ? namespace.labels : nil
+        guard snapshot.namespaces[namespace.name] != labels else { return }
+        snapshot.namespaces[namespace.name] = labels
+        wake.yield()
+    }
+
+    private func note(_ policy: NetworkPolicy, exists: Bool) {
+        snapshot.policies[policy.key] = exists ? policy : nil
+        wake.yield()
+    }
+
+    private func note(_ pod: Pod, exists: Bool) {
+        var entry = exists ? PolicyPod(pod, address: admitted[pod.key]?.address, node: compiler.node.name) : nil
+        if !exists { admitted[pod.key] = nil }
+        if entry == nil, exists, !pod.isFinished { entry = admitted[pod.key] }
+        guard snapshot.pods[pod.key] != entry else { return }
+        snapshot.pods[pod.key] = entry
+        wake.yield()
+    }
+
+    private func syncOrReport() async {
+        do { try await sync() } catch { report("node \(compiler.node.name): table \(PolicyCompiler.table): \(error)") }
+    }
+
+    /// One sync at a time; each compiles what is known when its turn comes.
+    private func sync() async throws {
+        while isSyncing { await withCheckedContinuation { waiting.append($0) } }
+        isSyncing = true
+        defer {
+            isSyncing = false
+            let next = waiting
+            waiting = []
+            for continuation in next { continuation.resume() }
+        }
+        var table = table
+        let result: Result<Void, any Error>
+        do {
+            try await table.apply(compiler.compile(snapshot))
+            result = .success(())
+        } catch { result = .failure(error) }
+        self.table = table
+        try result.get()
+    }
+}
