@@ -33,24 +33,25 @@ static int raise_loopback(void) {
 // Other pods' and nodes' namespaces are bound under /run/netns: a copy of the mount table would keep them alive.
 static void forget_foreign_namespaces(void) { umount2("/run/netns", MNT_DETACH); }
 
-int sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, struct sandbox_failure *failure) {
+int sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, int host_network, struct sandbox_failure *failure) {
     memset(failure, 0, sizeof *failure);
-    if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS) < 0) {
+    int pidfd = sandbox_pidfd_open(node_pid);
+    if (pidfd < 0 || setns(pidfd, CLONE_NEWPID | (host_network ? CLONE_NEWNET | CLONE_NEWUTS : 0)) < 0) {
+        sandbox_fail(failure, "join the node's namespaces", NULL);
+        return -1;
+    }
+    close(pidfd);
+    if (unshare(CLONE_NEWIPC | CLONE_NEWNS | (host_network ? 0 : CLONE_NEWNET | CLONE_NEWUTS)) < 0) {
         sandbox_fail(failure, "unshare the pod's namespaces", NULL);
         return -1;
     }
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) { sandbox_fail(failure, "make mounts private", NULL); return -1; }
     forget_foreign_namespaces();
-    if (sethostname(hostname, strlen(hostname)) < 0) { sandbox_fail(failure, "sethostname", hostname); return -1; }
-    if (raise_loopback() < 0) { sandbox_fail(failure, "raise lo", NULL); return -1; }
+    if (!host_network && sethostname(hostname, strlen(hostname)) < 0) { sandbox_fail(failure, "sethostname", hostname); return -1; }
+    if (!host_network && raise_loopback() < 0) { sandbox_fail(failure, "raise lo", NULL); return -1; }
     if (mount("tmpfs", shm, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777,size=65536k") < 0) {
         sandbox_fail(failure, "mount the pod's /dev/shm on", shm);
         return -1;
-    }
-    if (node_pid > 0) {
-        int pidfd = sandbox_pidfd_open(node_pid);
-        if (pidfd < 0 || setns(pidfd, CLONE_NEWPID) < 0) { sandbox_fail(failure, "join the node's PID namespace", NULL); return -1; }
-        close(pidfd);
     }
     return 0;
 }

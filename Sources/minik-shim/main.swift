@@ -1,6 +1,7 @@
 // minik-shim: the small process behind each pod and each emulated node. It outlives the daemon.
 //
-//   minik-shim pod  SOCKET HOSTNAME SHM NODE-PID     owns a pod's namespaces and supervises its containers
+//   minik-shim pod  SOCKET HOSTNAME SHM NODE-PID own|node     owns a pod's namespaces (the network its own, or
+//                                                             the node's) and supervises its containers
 //   minik-shim node HOSTNAME STATE                   starts a node's init, says its pid, and is gone
 //
 // Descriptor 3 is a pipe to the parent: "ok PID" once everything is in place, else what failed.
@@ -25,8 +26,8 @@ func fail(_ failure: sandbox_failure) -> Never {
 let arguments = CommandLine.arguments
 var failure = sandbox_failure()
 switch (arguments.dropFirst().first, arguments.count) {
-case ("pod", 6):
-    guard sandbox_become_pod(pid_t(arguments[5]) ?? 0, arguments[3], arguments[4], &failure) == 0 else { fail(failure) }
+case ("pod", 7):
+    guard sandbox_become_pod(pid_t(arguments[5]) ?? 0, arguments[3], arguments[4], arguments[6] == "node" ? 1 : 0, &failure) == 0 else { fail(failure) }
     let listener = sandbox_unix_socket(arguments[2], Int32(SOCK_SEQPACKET.rawValue), 1)
     guard listener >= 0 else {
         failure.error = -listener

@@ -60,9 +60,10 @@ enum { sandbox_node_namespaces = 0x6C020000 };  // and CLONE_NEWNET | CLONE_NEWU
 pid_t sandbox_enter(pid_t target, int namespaces, const struct sandbox_process *process,
                     int *terminal_fd, struct sandbox_failure *failure);
 
-/// Makes the caller's own namespaces a pod's: network, IPC, UTS and mount. Children are born below the PID namespace of
-/// `node_pid` (0: the caller's own). The caller must have one thread.
-int sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, struct sandbox_failure *failure);
+/// Makes the caller's own namespaces a pod's: network, IPC, UTS and mount; network and UTS are the node's with
+/// `host_network`. Children are born below the PID namespace of the node's init. The caller must have one thread.
+int sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, int host_network,
+                       struct sandbox_failure *failure);
 
 /// Forks the init of an emulated node in namespaces of its own (network, IPC, UTS, PID, mount), with /etc an overlay over
 /// the host's, and its own /run, /var/log, /proc and /sys. `state` holds the directories etc, work, run and log.

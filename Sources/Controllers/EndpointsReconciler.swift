@@ -1,0 +1,129 @@
+import Model
+
+/// Writes the EndpointSlices, and the older Endpoints, of Services that select pods.
+package struct EndpointsReconciler: Reconciler {
+    /// As upstream's default, --max-endpoints-per-slice.
+    private static let endpointsPerSlice = 100
+
+    package init() {}
+
+    package var sources: [Source] {
+        [
+            .own(.services),
+            Source(.pods) { event, client in
+                let pod = Pod(event.object)
+                let services = (try? await client.list(Service.self, namespace: pod.namespace)) ?? []
+                return services.filter { $0.selector?.matches(pod.labels) ?? false }.map(\.key)
+            },
+        ]
+    }
+
+    package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
+        let owned = LabelSelector(matching: [EndpointSlice.serviceNameLabel: key.name])
+        let old = try await client.list(EndpointSlice.self, namespace: key.namespace, selector: owned)
+            .filter { $0.labels["endpointslice.kubernetes.io/managed-by"] == "endpointslice-controller.k8s.io" }
+        guard let service = try await client.find(Service.self, key), let selector = service.selector, service.type != "ExternalName" else {
+            for slice in old { try await client.delete(.endpointSlices, slice.key) }
+            return
+        }
+        let pods = try await client.list(Pod.self, namespace: key.namespace, selector: selector)
+            .filter { $0.ip != nil && !$0.isFinished }.sorted { ($0.ip ?? .any) < ($1.ip ?? .any) }
+        // Pods may resolve a named port to different numbers: one group of slices for each.
+        let groups = Dictionary(grouping: pods) { Self.ports(of: service, for: $0) }
+        var wanted: [String: JSON] = [:]
+        for (ports, members) in groups where !ports.items.isEmpty || service.isHeadless {
+            for start in stride(from: 0, to: members.count, by: Self.endpointsPerSlice) {
+                let part = members[start..<min(start + Self.endpointsPerSlice, members.count)]
+                let name = "\(key.name)-\(ShortHash.podTemplate("\(ports.text())/\(start)").prefix(5))"
+                wanted[name] = slice(name, service, ports, Array(part))
+            }
+        }
+        for slice in old where wanted[slice.name] == nil { try await client.delete(.endpointSlices, slice.key) }
+        for (name, slice) in wanted {
+            if let current = old.first(where: { $0.name == name }) {
+                if current.json["endpoints"] == slice["endpoints"], current.json["ports"] == slice["ports"] { continue }
+                var updated = current.json
+                updated["endpoints"] = slice["endpoints"]
+                updated["ports"] = slice["ports"]
+                _ = try await client.update(.endpointSlices, updated)
+            } else {
+                _ = try await client.create(.endpointSlices, slice)
+            }
+        }
+        try await writeEndpoints(service, groups, client)
+    }
+
+    /// The ports of `service` as `pod` serves them.
+    private static func ports(of service: Service, for pod: Pod) -> JSON {
+        .array(
+            service.ports.compactMap { port in
+                let number = port.targetPort.int
+                    ?? port.targetPort.string.flatMap { name in pod.containers.lazy.compactMap { $0.port(named: name, protocol: port.proto.rawValue) }.first }
+                return number.map { ["name": .string(port.name), "port": .int($0), "protocol": .string(port.proto.rawValue)] }
+            })
+    }
+
+    private func slice(_ name: String, _ service: Service, _ ports: JSON, _ pods: [Pod]) -> JSON {
+        var labels = service.labels
+        labels[EndpointSlice.serviceNameLabel] = service.name
+        labels["endpointslice.kubernetes.io/managed-by"] = "endpointslice-controller.k8s.io"
+        if service.isHeadless { labels["service.kubernetes.io/headless"] = "" }
+        return [
+            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+            "metadata": [
+                "name": .string(name), "namespace": .string(service.namespace), "labels": JSON(labels),
+                "ownerReferences": [service.ownerReference],
+            ],
+            "addressType": "IPv4",
+            "endpoints": .array(
+                pods.map { pod in
+                    let serving = pod.isReady || service.publishNotReadyAddresses
+                    return [
+                        "addresses": [.string(pod.ip?.description ?? "")],
+                        "conditions": [
+                            "ready": .bool(serving && !pod.isBeingDeleted || service.publishNotReadyAddresses), "serving": .bool(serving),
+                            "terminating": .bool(pod.isBeingDeleted),
+                        ],
+                        "hostname": pod.spec["subdomain"].string == service.name ? pod.spec["hostname"] : .null, "nodeName": JSON(pod.nodeName),
+                        "targetRef": ["kind": "Pod", "namespace": .string(pod.namespace), "name": .string(pod.name), "uid": .string(pod.uid)],
+                    ]
+                }),
+            "ports": ports,
+        ]
+    }
+
+    private func writeEndpoints(_ service: Service, _ groups: [JSON: [Pod]], _ client: any Client) async throws {
+        let subsets: [JSON] = groups.sorted { $0.key.text() < $1.key.text() }.compactMap { ports, pods in
+            func addresses(_ pods: [Pod]) -> JSON {
+                pods.isEmpty ? .null : .array(
+                    pods.map { pod in
+                        [
+                            "ip": .string(pod.ip?.description ?? ""), "nodeName": JSON(pod.nodeName),
+                            "targetRef": ["kind": "Pod", "namespace": .string(pod.namespace), "name": .string(pod.name), "uid": .string(pod.uid)],
+                        ]
+                    })
+            }
+            let live = pods.filter { !$0.isBeingDeleted }
+            guard !live.isEmpty, !ports.items.isEmpty else { return nil }
+            return [
+                "addresses": addresses(live.filter(\.isReady)), "notReadyAddresses": addresses(live.filter { !$0.isReady }), "ports": ports,
+            ]
+        }
+        let wanted: JSON = [
+            "apiVersion": "v1", "kind": "Endpoints",
+            "metadata": [
+                "name": .string(service.name), "namespace": .string(service.namespace), "labels": JSON(service.labels),
+                "ownerReferences": [service.ownerReference],
+            ],
+            "subsets": subsets.isEmpty ? .null : .array(subsets),
+        ]
+        do {
+            var current = try await client.get(.endpoints, service.key)
+            guard current["subsets"] != wanted["subsets"] else { return }
+            current["subsets"] = wanted["subsets"]
+            _ = try await client.update(.endpoints, current)
+        } catch let error as StatusError where error.reason == "NotFound" {
+            _ = try await client.create(.endpoints, wanted)
+        }
+    }
+}

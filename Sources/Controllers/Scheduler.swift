@@ -1,0 +1,106 @@
+import Model
+
+/// Gives each new pod a node: the ones it tolerates and selects, and of those the one with the fewest of its siblings.
+package struct Scheduler: Reconciler {
+    private let now: @Sendable () -> Timestamp
+
+    package init(now: @escaping @Sendable () -> Timestamp = Timestamp.now) { self.now = now }
+
+    package var sources: [Source] {
+        [
+            Source(.pods) { event, _ in
+                let pod = Pod(event.object)
+                return pod.nodeName == nil && event.kind != .deleted ? [pod.key] : []
+            },
+            // A node that comes or changes may take pods that found no place.
+            Source(.nodes) { _, client in
+                ((try? await client.list(Pod.self)) ?? []).filter { $0.nodeName == nil && $0.isActive }.map(\.key)
+            },
+        ]
+    }
+
+    package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
+        guard let pod = try await client.find(Pod.self, key), pod.nodeName == nil, pod.isActive else { return }
+        let nodes = try await client.list(Node.self)
+        if nodes.isEmpty { return }
+        let pods = try await client.list(Pod.self).filter { $0.isActive && $0.nodeName != nil }
+        switch Self.place(pod, nodes: nodes, pods: pods) {
+        case .success(let node):
+            var bound = pod.json
+            bound["spec"]["nodeName"] = .string(node.name)
+            _ = try await client.update(.pods, bound)
+            let time = now()
+            try await client.mutateStatus(Pod.self, key) {
+                $0.json["status"]["conditions"].setCondition("PodScheduled", true, observedGeneration: $0.generation, now: time)
+            }
+            await client.recordEvent(
+                about: pod, reason: "Scheduled", message: "Successfully assigned \(key) to \(node.name)", component: "default-scheduler")
+        case .failure(let reasons):
+            let time = now()
+            try await client.mutateStatus(Pod.self, key) {
+                $0.json["status"]["conditions"].setCondition(
+                    "PodScheduled", false, reason: "Unschedulable", message: reasons.description, observedGeneration: $0.generation, now: time)
+            }
+            await client.recordEvent(
+                about: pod, type: "Warning", reason: "FailedScheduling", message: reasons.description, component: "default-scheduler")
+        }
+    }
+
+    /// Why no node would do, in the scheduler's words.
+    package struct Unschedulable: Error, CustomStringConvertible {
+        let reasons: [String: Int]
+        let total: Int
+
+        package var description: String {
+            let list = reasons.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+            return "0/\(total) nodes are available: \(list)."
+        }
+    }
+
+    /// Chooses a node; pure.
+    package static func place(_ pod: Pod, nodes: [Node], pods: [Pod]) -> Result<Node, Unschedulable> {
+        var reasons: [String: Int] = [:]
+        let fitting = nodes.filter { node in
+            if let reason = obstacle(pod, node) {
+                reasons[reason, default: 0] += 1
+                return false
+            }
+            return true
+        }
+        func load(_ node: Node) -> (Int, Int, Int, String) {
+            let here = pods.filter { $0.nodeName == node.name }
+            let owner = pod.controllerOwner?.uid
+            let siblings = here.filter { owner != nil && $0.controllerOwner?.uid == owner && $0.namespace == pod.namespace }
+            let discouraged = node.taints.filter { $0["effect"].string == "PreferNoSchedule" && !isTolerated($0, by: pod) }
+            return (discouraged.count, siblings.count, here.count, node.name)
+        }
+        guard let best = fitting.min(by: { load($0) < load($1) }) else { return .failure(Unschedulable(reasons: reasons, total: nodes.count)) }
+        return .success(best)
+    }
+
+    private static func obstacle(_ pod: Pod, _ node: Node) -> String? {
+        if node.isUnschedulable { return "node(s) were unschedulable" }
+        for taint in node.taints where ["NoSchedule", "NoExecute"].contains(taint["effect"].string) && !isTolerated(taint, by: pod) {
+            return "node(s) had untolerated taint {\(taint["key"].string ?? ""): \(taint["value"].string ?? "")}"
+        }
+        let selector = pod.spec["nodeSelector"].stringMap
+        let required = pod.spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"].items
+        let matchesAffinity = required.isEmpty || required.contains {
+            LabelSelector(["matchExpressions": $0["matchExpressions"]]).matches(node.labels)
+        }
+        if !LabelSelector(matching: selector).matches(node.labels) || !matchesAffinity {
+            return "node(s) didn't match Pod's node affinity/selector"
+        }
+        return node.isReady ? nil : "node(s) had untolerated taint {node.kubernetes.io/not-ready: }"
+    }
+
+    private static func isTolerated(_ taint: JSON, by pod: Pod) -> Bool {
+        pod.spec["tolerations"].items.contains { toleration in
+            let effect = toleration["effect"].string ?? ""
+            guard effect.isEmpty || effect == taint["effect"].string else { return false }
+            let key = toleration["key"].string ?? ""
+            if toleration["operator"].string == "Exists" { return key.isEmpty || key == taint["key"].string }
+            return key == taint["key"].string && (toleration["value"].string ?? "") == (taint["value"].string ?? "")
+        }
+    }
+}

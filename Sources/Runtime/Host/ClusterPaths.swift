@@ -1,0 +1,45 @@
+import Model
+
+/// Where everything of one cluster lies. Durable state under /var/lib/minik, run-time state under /run/minik, names of
+/// network namespaces under /run/netns.
+package struct ClusterPaths: Sendable, Hashable {
+    package static let stateRoot = "/var/lib/minik"
+    package static let runRoot = "/run/minik"
+    package static let netns = "/run/netns"
+    package static let images = "\(stateRoot)/images"
+    package static let clusters = "\(stateRoot)/clusters"
+
+    package let cluster: String
+
+    package init(cluster: String) { self.cluster = cluster }
+
+    package var state: String { "\(Self.clusters)/\(cluster)" }
+    package var run: String { "\(Self.runRoot)/\(cluster)" }
+    package var apiSocket: String { "\(run)/api.sock" }
+    package var daemonPID: String { "\(run)/daemon.pid" }
+    package var lock: String { "\(run)/lock" }
+    package var clusterFile: String { "\(state)/cluster.json" }
+    package var store: String { "\(state)/store.db" }
+    package var daemonLog: String { "\(state)/daemon.log" }
+    package var dnsRecords: String { "\(state)/dns" }
+
+    package func nodeState(_ node: String) -> String { "\(state)/nodes/\(node)" }
+    package func nodePID(_ node: String) -> String { "\(run)/nodes/\(node).pid" }
+    package var podRuns: String { "\(run)/pods" }
+    package func podRun(_ uid: String) -> String { "\(podRuns)/\(uid)" }
+    package func podState(_ uid: String) -> String { "\(state)/pods/\(uid)" }
+    /// As the kubelet names it: /var/log/pods/NAMESPACE_NAME_UID, on the pod's node.
+    package func podLogs(_ pod: Pod, node: String) -> String {
+        "\(nodeState(node))/log/pods/\(pod.namespace)_\(pod.name)_\(pod.uid)"
+    }
+
+    // No Kubernetes name holds an underscore, so these never meet.
+    package func nodeNetns(_ node: String) -> String { "\(Self.netns)/\(cluster)_\(node)" }
+    package func podNetns(_ key: ObjectKey) -> String { "\(Self.netns)/\(cluster)_\(key.namespace)_\(key.name)" }
+    package var lanNetns: String { "\(Self.netns)/\(cluster)__lan" }
+    package var outsideNetns: String { "\(Self.netns)/\(cluster)__outside" }
+    /// Everything under /run/netns that is this cluster's.
+    package var netnsPrefix: String { "\(cluster)_" }
+    /// The host's one link: its end of the node LAN.
+    package var hostLink: String { String("mk-\(cluster)".prefix(15)) }
+}

@@ -1,0 +1,105 @@
+import Glibc
+
+/// A file operation that failed: what, on which path, and why.
+package struct FileError: Error, CustomStringConvertible {
+    package let operation: String
+    package let path: String
+    package let errno: Int32
+
+    package init(_ operation: String, _ path: String, errno: Int32) {
+        self.operation = operation
+        self.path = path
+        self.errno = errno
+    }
+
+    package var description: String { "\(operation) \(path): \(String(cString: strerror(errno)))" }
+}
+
+/// Files and directories, without surprises: errors name the path, removal of what is not there succeeds.
+package enum Files {
+    package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    package static func isDirectory(_ path: String) -> Bool {
+        var info = stat()
+        return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// `mkdir -p`; the last directory gets `mode`.
+    package static func makeDirectory(_ path: String, mode: mode_t = 0o755) throws(FileError) {
+        if mkdir(path, mode) == 0 || errno == EEXIST { return }
+        guard errno == ENOENT, let cut = path.lastIndex(of: "/"), cut > path.startIndex else {
+            throw FileError("make the directory", path, errno: errno)
+        }
+        try makeDirectory(String(path[..<cut]), mode: 0o755)
+        if mkdir(path, mode) < 0, errno != EEXIST { throw FileError("make the directory", path, errno: errno) }
+    }
+
+    package static func read(_ path: String) throws(FileError) -> [UInt8] {
+        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else { throw FileError("open", path, errno: errno) }
+        defer { close(fd) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let n = Glibc.read(fd, &buffer, buffer.count)
+            if n == 0 { return bytes }
+            if n < 0 {
+                if errno == EINTR { continue }
+                throw FileError("read", path, errno: errno)
+            }
+            bytes += buffer[..<n]
+        }
+    }
+
+    package static func text(_ path: String) -> String? { (try? read(path)).map { String(decoding: $0, as: UTF8.self) } }
+
+    /// Writes a whole file, or leaves what was there: a reader never sees half of it.
+    package static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o644) throws(FileError) {
+        let temporary = "\(path).new"
+        let fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        guard fd >= 0 else { throw FileError("create", temporary, errno: errno) }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let n = rest.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
+            if n < 0, errno == EINTR { continue }
+            guard n > 0 else {
+                let error = errno
+                close(fd)
+                unlink(temporary)
+                throw FileError("write", path, errno: error)
+            }
+            rest = rest.dropFirst(n)
+        }
+        fchmod(fd, mode)
+        close(fd)
+        guard rename(temporary, path) == 0 else { throw FileError("rename to", path, errno: errno) }
+    }
+
+    package static func write(_ text: String, to path: String, mode: mode_t = 0o644) throws(FileError) {
+        try write(Array(text.utf8), to: path, mode: mode)
+    }
+
+    /// The names in a directory, sorted; none when it is not there.
+    package static func list(_ path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) } }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// `rm -rf`, which does not follow links.
+    package static func removeTree(_ path: String) {
+        var info = stat()
+        guard lstat(path, &info) == 0 else { return }
+        guard info.st_mode & S_IFMT == S_IFDIR else {
+            unlink(path)
+            return
+        }
+        for name in list(path) { removeTree("\(path)/\(name)") }
+        rmdir(path)
+    }
+}

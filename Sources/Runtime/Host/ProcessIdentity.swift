@@ -1,0 +1,47 @@
+import CSandbox
+import Glibc
+
+/// A process that cannot be mistaken for a later one with the same number: its pid and when it started.
+package struct ProcessIdentity: Sendable, Hashable {
+    package let pid: Int
+    /// Clock ticks since boot (proc(5), /proc/PID/stat field 22).
+    package let startTime: Int
+
+    /// The process that has `pid` now; nil when there is none, or it is a zombie.
+    package init?(pid: Int) {
+        guard let text = Files.text("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }
+        let fields = text[text.index(after: end)...].split(separator: " ")
+        guard fields.count > 19, fields[0] != "Z", let start = Int(fields[19]) else { return nil }
+        self.pid = pid
+        startTime = start
+    }
+
+    /// What `write` left in a file, if that process still lives.
+    package init?(file: String) {
+        let numbers = (Files.text(file) ?? "").split(whereSeparator: \.isWhitespace).compactMap { Int($0) }
+        guard numbers.count == 2, let living = ProcessIdentity(pid: numbers[0]), living.startTime == numbers[1] else { return nil }
+        self = living
+    }
+
+    package func write(to file: String) throws(FileError) { try Files.write("\(pid) \(startTime)\n", to: file, mode: 0o600) }
+
+    package var isAlive: Bool { ProcessIdentity(pid: pid) == self }
+
+    /// Sends a signal, to this process and no successor.
+    package func signal(_ number: Int32) {
+        let pidfd = sandbox_pidfd_open(pid_t(pid))
+        guard pidfd >= 0 else { return }
+        defer { close(pidfd) }
+        if isAlive { sandbox_pidfd_kill(pidfd, number) }
+    }
+
+    /// Waits until the process has ended; false when it has not after `milliseconds`.
+    package func awaitEnd(milliseconds: Int32) -> Bool {
+        let pidfd = sandbox_pidfd_open(pid_t(pid))
+        guard pidfd >= 0 else { return true }
+        defer { close(pidfd) }
+        guard isAlive else { return true }
+        var wait = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+        return poll(&wait, 1, milliseconds) > 0
+    }
+}

@@ -1,0 +1,48 @@
+import CSandbox
+import Dispatch
+import Glibc
+
+/// The small programs that stand beside `minik`: minik-shim and minik-dns.
+package enum SmallProgram {
+    /// The path of program `name`, beside the running executable.
+    package static func path(_ name: String) -> String {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let n = readlink("/proc/self/exe", &buffer, buffer.count)
+        let own = String(decoding: buffer.prefix(max(0, n)), as: UTF8.self).replacing(" (deleted)", with: "")
+        return own.prefix(upTo: own.lastIndex(of: "/") ?? own.startIndex) + "/\(name)"
+    }
+
+    /// Starts minik-shim and waits for its word: the pid it reports once its namespaces stand.
+    package static func startShim(_ arguments: [String]) async throws -> ProcessIdentity {
+        let path = path("minik-shim")
+        return try await blocking {
+            var report: [Int32] = [-1, -1]
+            guard sandbox_pipe(&report) == 0 else { throw FileError("make a pipe for", path, errno: errno) }
+            var argv: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
+            var environment: [UnsafeMutablePointer<CChar>?] = [nil]
+            defer { for pointer in argv { free(pointer) } }
+            let pid = sandbox_spawn(path, &argv, &environment, [-1, -1, -1], report[1])
+            close(report[1])
+            defer { close(report[0]) }
+            guard pid > 0 else { throw FileError("start", path, errno: -pid) }
+            var buffer = [UInt8](repeating: 0, count: 512)
+            let n = read(report[0], &buffer, buffer.count)
+            let words = String(decoding: buffer.prefix(max(0, n)), as: UTF8.self).split(separator: " ", maxSplits: 1).map(String.init)
+            if words.first == "ok", words.count == 2, let reported = Int(words[1]), let identity = ProcessIdentity(pid: reported) { return identity }
+            throw ShimStartError(step: words.count > 1 ? words[1] : "it said nothing", errno: words.first.flatMap { Int32($0) } ?? EPIPE)
+        }
+    }
+
+    /// Runs blocking work off the threads that Swift's tasks share.
+    package static func blocking<R: Sendable>(_ work: @escaping @Sendable () throws -> R) async throws -> R {
+        try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(with: Result { try work() }) }
+        }
+    }
+}
+
+package struct ShimStartError: Error, CustomStringConvertible {
+    package let step: String
+    package let errno: Int32
+    package var description: String { "start a sandbox: \(step): \(String(cString: strerror(errno)))" }
+}

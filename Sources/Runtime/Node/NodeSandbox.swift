@@ -1,0 +1,113 @@
+import Glibc
+import Model
+import Netlink
+
+/// An emulated node's own namespaces and files: host name, /etc, /run, /var/log, and an init that its pods live below.
+package struct NodeSandbox: Sendable {
+    package let node: Cluster.NodeSpec
+    private let cluster: Cluster
+    private let paths: ClusterPaths
+
+    package init(node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths) {
+        self.node = node
+        self.cluster = cluster
+        self.paths = paths
+    }
+
+    /// The node's init: the one that already runs, or a new one.
+    package func start() async throws -> ProcessIdentity {
+        if let running = ProcessIdentity(file: paths.nodePID(node.name)) { return running }
+        let state = paths.nodeState(node.name)
+        for directory in ["etc/cni/net.d", "work", "run/flannel", "log/pods", "log/containers"] { try Files.makeDirectory("\(state)/\(directory)") }
+        try writeFiles(state)
+        let identity = try await SmallProgram.startShim(["node", node.name, state])
+        try identity.write(to: paths.nodePID(node.name))
+        NetworkNamespace.delete(path: paths.nodeNetns(node.name))
+        try NetworkNamespace.bind(pid: identity.pid, path: paths.nodeNetns(node.name))
+        return identity
+    }
+
+    private func writeFiles(_ state: String) throws {
+        try Files.write("\(node.name)\n", to: "\(state)/etc/hostname")
+        let hosts = cluster.nodes.map { "\($0.address)\t\($0.name)\n" }.joined()
+        try Files.write("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n\(hosts)", to: "\(state)/etc/hosts")
+        try Files.write("nameserver \(cluster.dnsServiceIP)\nsearch \(cluster.dnsDomain)\n", to: "\(state)/etc/resolv.conf")
+        let delegate: JSON = [
+            "name": "cbr0", "cniVersion": "0.3.1",
+            "plugins": [
+                ["type": "flannel", "delegate": ["hairpinMode": true, "isDefaultGateway": true]],
+                ["type": "portmap", "capabilities": ["portMappings": true]],
+            ],
+        ]
+        try Files.write(delegate.text(indented: true) + "\n", to: "\(state)/etc/cni/net.d/10-flannel.conflist")
+        let subnet = """
+            FLANNEL_NETWORK=\(cluster.podSubnet)
+            FLANNEL_SUBNET=\(node.podCIDR[1])/\(node.podCIDR.prefixLength)
+            FLANNEL_MTU=\(NodeNetwork.podMTU(cluster))
+            FLANNEL_IPMASQ=true
+
+            """
+        try Files.write(subnet, to: "\(state)/run/flannel/subnet.env")
+    }
+
+    /// The Node object that the node's agent registers.
+    package func object(now: Timestamp) -> JSON {
+        var system = utsname()
+        uname(&system)
+        func text<T>(_ field: T) -> String { withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) } }
+        let architecture = text(system.machine) == "x86_64" ? "amd64" : text(system.machine) == "aarch64" ? "arm64" : text(system.machine)
+        var labels = [
+            "kubernetes.io/hostname": node.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": architecture,
+            "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": architecture,
+        ]
+        if node.isControlPlane {
+            labels["node-role.kubernetes.io/control-plane"] = ""
+            labels["node.kubernetes.io/exclude-from-external-load-balancers"] = ""
+        }
+        labels.merge(node.labels) { _, own in own }
+        let osImage = (Files.text("/etc/os-release") ?? "").split(separator: "\n")
+            .first { $0.hasPrefix("PRETTY_NAME=") }?.dropFirst("PRETTY_NAME=".count).replacing("\"", with: "") ?? "Linux"
+        let capacity: JSON = [
+            "cpu": .string(String(sysconf(Int32(_SC_NPROCESSORS_ONLN)))),
+            "memory": .string("\(sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) / 1024)Ki"), "pods": .string("\(node.podCIDR.size - 3)"),
+        ]
+        var conditions = JSON.array([])
+        for (type, reason, message) in [
+            ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+            ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+            ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        ] { conditions.setCondition(type, false, reason: reason, message: message, now: now) }
+        conditions.setCondition("Ready", true, reason: "KubeletReady", message: "kubelet is posting ready status", now: now)
+        let vtep = NodeNetwork.vtep(node, cluster)
+        return [
+            "apiVersion": "v1", "kind": "Node",
+            "metadata": [
+                "name": .string(node.name), "labels": JSON(labels),
+                "annotations": [
+                    "flannel.alpha.coreos.com/backend-data": .string("{\"VNI\":\(cluster.vni),\"VtepMAC\":\"\(vtep)\"}"),
+                    "flannel.alpha.coreos.com/backend-type": "vxlan", "flannel.alpha.coreos.com/kube-subnet-manager": "true",
+                    "flannel.alpha.coreos.com/public-ip": .string(node.address.description),
+                ],
+            ],
+            "spec": [
+                "podCIDR": .string(node.podCIDR.description), "podCIDRs": [.string(node.podCIDR.description)],
+                "taints": node.taints.items.isEmpty ? .null : node.taints,
+            ],
+            "status": [
+                "capacity": capacity, "allocatable": capacity, "conditions": conditions,
+                "addresses": [
+                    ["type": "InternalIP", "address": .string(node.address.description)], ["type": "Hostname", "address": .string(node.name)],
+                ],
+                "nodeInfo": [
+                    "architecture": .string(architecture), "kernelVersion": .string(text(system.release)), "operatingSystem": "linux",
+                    "osImage": .string(String(osImage)), "kubeletVersion": "v1.36.0", "kubeProxyVersion": "",
+                    "containerRuntimeVersion": .string("minik://\(minikVersion)"), "machineID": .string(ShortHash.hex("\(cluster.name)/\(node.name)", digits: 32)),
+                    "systemUUID": .string(ShortHash.hex("\(node.name)", digits: 32)), "bootID": "",
+                ],
+            ],
+        ]
+    }
+}
+
+/// The version of minik.
+package let minikVersion = "0.1.0"

@@ -1,0 +1,361 @@
+import Model
+import ShimProtocol
+
+/// The life of a pod's containers as a value: what happens goes in, what to do comes out. No clock, no I/O.
+package struct PodLifecycle: Sendable {
+    package enum Input: Sendable {
+        case sandboxReady
+        case started(ContainerRecord)
+        /// The container could not be created: its reason and the words for it.
+        case startFailed(container: String, reason: String, message: String)
+        case imageMissing(container: String, message: String)
+        case exited(ContainerRecord)
+        case probed(container: String, ready: Bool)
+        /// A liveness or startup probe has given up on the container.
+        case unhealthy(container: String)
+        case deletionRequested(gracePeriod: Int)
+        case timer(Timer)
+        case sandboxLost
+    }
+
+    package enum Timer: Sendable, Hashable {
+        case restart(container: String)
+        case graceEnds
+    }
+
+    package enum Action: Sendable, Equatable {
+        case start(container: String)
+        /// Ask the container to end (its stop signal), or end it.
+        case stop(container: String, force: Bool)
+        case schedule(Timer, seconds: Int)
+        case event(type: String, reason: String, message: String, container: String?)
+        /// Nothing of the pod runs any more: give its sandbox back.
+        case tearDown
+    }
+
+    enum State: Sendable, Hashable {
+        case waiting(reason: String, message: String?)
+        case running(ContainerRecord)
+        case terminated(ContainerRecord)
+    }
+
+    struct Entry: Sendable {
+        let name: String
+        let image: String
+        let isInit: Bool
+        let hasReadinessProbe: Bool
+        var state: State
+        var last: ContainerRecord?
+        var restartCount = 0
+        /// Restarts since it last ran for long: the back-off's exponent.
+        var failures = 0
+        var isReady = false
+        var isStarting = false
+    }
+
+    private static let longestBackOff = 300
+    private static let healthyAfter = 600
+
+    private(set) var entries: [Entry]
+    private let restartPolicy: String
+    private let podName: String
+    private let uid: String
+    private var hasSandbox = false
+    private var isEnding = false
+    private(set) package var isTornDown = false
+    private var hasAskedTearDown = false
+
+    /// `pod` as stored: what its status says of earlier lives of its containers is carried on.
+    package init(_ pod: Pod) {
+        restartPolicy = pod.restartPolicy
+        podName = "\(pod.name)_\(pod.namespace)"
+        uid = pod.uid
+        func entry(_ container: Container, isInit: Bool) -> Entry {
+            let statuses = pod.status[isInit ? "initContainerStatuses" : "containerStatuses"].items
+            let old = statuses.first { $0["name"].string == container.name } ?? .null
+            var entry = Entry(
+                name: container.name, image: container.image, isInit: isInit, hasReadinessProbe: !container.json["readinessProbe"].isNull,
+                state: .waiting(reason: isInit || pod.initContainers.isEmpty ? "ContainerCreating" : "PodInitializing", message: nil))
+            entry.restartCount = old["restartCount"].int ?? 0
+            entry.last = ContainerRecord(status: old["lastState"]["terminated"], name: container.name)
+            if let ended = ContainerRecord(status: old["state"]["terminated"], name: container.name) { entry.state = .terminated(ended) }
+            return entry
+        }
+        entries = pod.initContainers.map { entry($0, isInit: true) } + pod.containers.map { entry($0, isInit: false) }
+    }
+
+    package mutating func handle(_ input: Input) -> [Action] {
+        switch input {
+        case .sandboxReady:
+            hasSandbox = true
+            return advance()
+        case .started(let record):
+            update(record.name) {
+                $0.isStarting = false
+                $0.state = .running(record)
+                $0.isReady = !$0.hasReadinessProbe
+            }
+            return (isEnding ? [.stop(container: record.name, force: false)] : [])
+                + [.event(type: "Normal", reason: "Started", message: "Started container \(record.name)", container: record.name)] + advance()
+        case .startFailed(let name, let reason, let message):
+            update(name) {
+                $0.isStarting = false
+                $0.state = .waiting(reason: reason, message: message)
+            }
+            return [.event(type: "Warning", reason: "Failed", message: "Error: \(message)", container: name)] + retry(name)
+        case .imageMissing(let name, let message):
+            var actions: [Action] = []
+            update(name) {
+                $0.isStarting = false
+                let isFirst = $0.failures == 0
+                $0.state = .waiting(reason: isFirst ? "ErrImagePull" : "ImagePullBackOff", message: isFirst ? message : "Back-off pulling image \"\($0.image)\": ErrImagePull: \(message)")
+                if isFirst {
+                    actions = [
+                        .event(type: "Warning", reason: "Failed", message: "Failed to pull image \"\($0.image)\": \(message)", container: name),
+                        .event(type: "Warning", reason: "Failed", message: "Error: ErrImagePull", container: name),
+                    ]
+                } else {
+                    actions = [.event(type: "Normal", reason: "BackOff", message: "Back-off pulling image \"\($0.image)\"", container: name)]
+                }
+            }
+            return actions + retry(name)
+        case .exited(let record): return exited(record)
+        case .probed(let name, let ready):
+            update(name) { $0.isReady = ready }
+            return []
+        case .unhealthy(let name):
+            return [.event(type: "Normal", reason: "Killing", message: "Container \(name) failed liveness probe, will be restarted", container: name), .stop(container: name, force: false)]
+        case .deletionRequested(let grace):
+            guard !isTornDown else { return [] }
+            let running = entries.filter { if case .running = $0.state { true } else { $0.isStarting } }
+            let isFirst = !isEnding
+            isEnding = true
+            if running.isEmpty { return tearDown() }
+            if grace == 0 { return running.map { .stop(container: $0.name, force: true) } }
+            let stops = running.flatMap { entry -> [Action] in
+                isFirst ? [.event(type: "Normal", reason: "Killing", message: "Stopping container \(entry.name)", container: entry.name), .stop(container: entry.name, force: false)] : []
+            }
+            return stops + [.schedule(.graceEnds, seconds: grace)]
+        case .timer(.graceEnds):
+            return entries.compactMap { if case .running = $0.state { .stop(container: $0.name, force: true) } else { nil } }
+        case .timer(.restart(let name)):
+            guard !isEnding, hasSandbox, let entry = entries.first(where: { $0.name == name }), !entry.isStarting else { return [] }
+            if case .running = entry.state { return [] }
+            return start(name)
+        case .sandboxLost:
+            hasSandbox = false
+            for index in entries.indices {
+                if case .running(var record) = entries[index].state {
+                    record.pid = 0
+                    record.exitCode = 137
+                    record.signal = 9
+                    entries[index].last = record
+                    entries[index].restartCount += 1
+                    entries[index].state = .waiting(reason: "ContainerCreating", message: nil)
+                }
+                entries[index].isStarting = false
+                entries[index].isReady = false
+            }
+            return isEnding ? tearDown() : [.event(type: "Normal", reason: "SandboxChanged", message: "Pod sandbox changed, it will be killed and re-created.", container: nil)]
+        }
+    }
+
+    private mutating func update(_ name: String, _ change: (inout Entry) -> Void) {
+        guard let index = entries.firstIndex(where: { $0.name == name }) else { return }
+        change(&entries[index])
+    }
+
+    private mutating func tearDown() -> [Action] {
+        guard !hasAskedTearDown else { return [] }
+        hasAskedTearDown = true
+        isTornDown = true
+        return [.tearDown]
+    }
+
+    private mutating func start(_ name: String) -> [Action] {
+        update(name) { $0.isStarting = true }
+        return [.start(container: name)]
+    }
+
+    /// Starts whatever may run now: the next init container, or all others once those are through.
+    private mutating func advance() -> [Action] {
+        guard hasSandbox, !isEnding else { return [] }
+        for entry in entries where entry.isInit {
+            if case .terminated(let record) = entry.state, record.exitCode == 0 { continue }
+            if case .waiting(let reason, _) = entry.state, !entry.isStarting, ["ContainerCreating", "PodInitializing"].contains(reason) { return start(entry.name) }
+            return []
+        }
+        let waiting = entries.filter { entry in
+            guard !entry.isInit, !entry.isStarting, case .waiting(let reason, _) = entry.state else { return false }
+            return reason == "ContainerCreating" || reason == "PodInitializing"
+        }
+        return waiting.flatMap { start($0.name) }
+    }
+
+    private mutating func retry(_ name: String) -> [Action] {
+        var delay = 0
+        update(name) {
+            delay = Self.backOff($0.failures + 1)
+            $0.failures += 1
+        }
+        return [.schedule(.restart(container: name), seconds: delay)]
+    }
+
+    /// The first restart is immediate; then 10 s, doubled each time, up to five minutes.
+    private static func backOff(_ failures: Int) -> Int { failures == 0 ? 0 : min(10 << min(failures - 1, 10), longestBackOff) }
+
+    private mutating func exited(_ record: ContainerRecord) -> [Action] {
+        guard let index = entries.firstIndex(where: { $0.name == record.name }) else { return [] }
+        entries[index].state = .terminated(record)
+        entries[index].isReady = false
+        entries[index].isStarting = false
+        if isEnding {
+            let isAnyLeft = entries.contains { if case .running = $0.state { true } else { $0.isStarting } }
+            return isAnyLeft ? [] : tearDown()
+        }
+        let failed = record.exitCode != 0
+        let restarts = entries[index].isInit ? failed && restartPolicy != "Never" : restartPolicy == "Always" || (restartPolicy == "OnFailure" && failed)
+        if restarts {
+            let lived = (record.finishedAt?.seconds ?? 0) - record.startedAt.seconds
+            if lived >= Self.healthyAfter { entries[index].failures = 0 }
+            let delay = Self.backOff(entries[index].failures)
+            entries[index].failures += 1
+            entries[index].last = record
+            entries[index].restartCount += 1
+            guard delay > 0 else { return start(record.name) }
+            let message = "back-off \(humanDuration(seconds: delay)) restarting failed container=\(record.name) pod=\(podName)(\(uid))"
+            entries[index].state = .waiting(reason: "CrashLoopBackOff", message: message)
+            return [
+                .event(
+                    type: "Warning", reason: "BackOff",
+                    message: "Back-off restarting failed container \(record.name) in pod \(podName)(\(uid))", container: record.name),
+                .schedule(.restart(container: record.name), seconds: delay),
+            ]
+        }
+        if entries[index].isInit, failed { return finishIfDone(initFailed: true) }
+        return advance() + finishIfDone(initFailed: false)
+    }
+
+    private mutating func finishIfDone(initFailed: Bool) -> [Action] {
+        guard initFailed || isFinished else { return [] }
+        return tearDown()
+    }
+
+    private var initIsDone: Bool {
+        entries.allSatisfy { entry in
+            guard entry.isInit else { return true }
+            if case .terminated(let record) = entry.state { return record.exitCode == 0 }
+            return false
+        }
+    }
+
+    /// Every container has ended and none will be started again.
+    private var isFinished: Bool {
+        entries.allSatisfy { if case .terminated = $0.state { !$0.isStarting } else { false } }
+    }
+}
+
+extension PodLifecycle {
+    package var phase: String {
+        let initFailed = restartPolicy == "Never" && entries.contains { entry in
+            guard entry.isInit, case .terminated(let record) = entry.state else { return false }
+            return record.exitCode != 0
+        }
+        if initFailed { return "Failed" }
+        let main = entries.filter { !$0.isInit }
+        let everStarted = main.allSatisfy { entry in
+            if entry.restartCount > 0 { return true }
+            if case .waiting = entry.state { return false }
+            return true
+        }
+        if !initIsDone || !everStarted { return "Pending" }
+        if main.allSatisfy({ if case .terminated = $0.state { !$0.isStarting } else { false } }) {
+            let failed = main.contains { if case .terminated(let record) = $0.state { record.exitCode != 0 } else { false } }
+            return failed ? "Failed" : "Succeeded"
+        }
+        return "Running"
+    }
+
+    /// Fills in what the kubelet reports of a pod.
+    package func report(into pod: inout Pod, address: IPv4Address?, host: IPv4Address, imageID: (String) -> String, now: Timestamp) {
+        var status = pod.status
+        status["observedGeneration"] = .int(pod.generation)
+        status["phase"] = .string(phase)
+        if status["startTime"].isNull { status["startTime"] = .string(now.description) }
+        status["hostIP"] = .string(host.description)
+        status["hostIPs"] = [["ip": .string(host.description)]]
+        if let address {
+            status["podIP"] = .string(address.description)
+            status["podIPs"] = [["ip": .string(address.description)]]
+        }
+        func statuses(_ isInit: Bool) -> JSON {
+            let list = entries.filter { $0.isInit == isInit }
+            return list.isEmpty ? .null : .array(list.map { $0.status(uid: pod.uid, imageID: imageID($0.image)) })
+        }
+        status["initContainerStatuses"] = statuses(true)
+        status["containerStatuses"] = statuses(false)
+
+        let unready = entries.filter { !$0.isInit && !$0.isReady }.map(\.name)
+        let incomplete = entries.filter { entry in
+            guard entry.isInit else { return false }
+            if case .terminated(let record) = entry.state { return record.exitCode != 0 }
+            return true
+        }.map(\.name)
+        let isDone = phase == "Succeeded" || phase == "Failed"
+        let generation = pod.generation
+        var conditions = status["conditions"]
+        func set(_ type: String, _ value: Bool, _ reason: String?, _ message: String?) {
+            conditions.setCondition(type, value, reason: value ? nil : reason, message: value ? nil : message, observedGeneration: generation, now: now)
+        }
+        set("PodReadyToStartContainers", hasSandbox && !isTornDown, nil, nil)
+        set("Initialized", incomplete.isEmpty, "ContainersNotInitialized", "containers with incomplete status: [\(incomplete.joined(separator: " "))]")
+        let words = "containers with unready status: [\(unready.joined(separator: " "))]"
+        let isReady = unready.isEmpty && incomplete.isEmpty && !isDone
+        for type in ["Ready", "ContainersReady"] { set(type, isReady, isDone ? (phase == "Succeeded" ? "PodCompleted" : "PodFailed") : "ContainersNotReady", isDone ? nil : words) }
+        set("PodScheduled", true, nil, nil)
+        status["conditions"] = conditions
+        pod.status = status
+    }
+}
+
+extension PodLifecycle.Entry {
+    fileprivate func status(uid: String, imageID: String) -> JSON {
+        let stateJSON: JSON
+        var isStarted = false
+        switch state {
+        case .waiting(let reason, let message): stateJSON = ["waiting": ["reason": .string(reason), "message": JSON(message)]]
+        case .running(let record):
+            stateJSON = ["running": ["startedAt": .string(record.startedAt.description)]]
+            isStarted = true
+        case .terminated(let record): stateJSON = ["terminated": record.status(uid: uid)]
+        }
+        return [
+            "name": .string(name), "state": stateJSON, "lastState": last.map { ["terminated": $0.status(uid: uid)] } ?? .emptyObject,
+            "ready": .bool(isReady || (isInit && isComplete)), "restartCount": .int(restartCount), "image": .string(image), "imageID": .string(imageID),
+            "containerID": isStarted ? .string("minik://\(ShortHash.hex("\(uid)/\(name)/\(restartCount)", digits: 64))") : .null,
+            "started": .bool(isStarted),
+        ]
+    }
+
+    private var isComplete: Bool { if case .terminated(let record) = state { record.exitCode == 0 } else { false } }
+}
+
+extension ContainerRecord {
+    fileprivate func status(uid: String) -> JSON {
+        let reason = signal == 9 && exitCode == 137 ? "Error" : exitCode == 0 ? "Completed" : "Error"
+        return [
+            "exitCode": .int(exitCode ?? 0), "signal": signal > 0 ? .int(signal) : .null, "reason": .string(reason),
+            "startedAt": .string(startedAt.description), "finishedAt": .string((finishedAt ?? startedAt).description),
+            "containerID": .string("minik://\(ShortHash.hex("\(uid)/\(name)/\(startedAt.precise)", digits: 64))"),
+        ]
+    }
+
+    /// What a stored status says of a container that has ended.
+    fileprivate init?(status: JSON, name: String) {
+        guard let code = status["exitCode"].int else { return nil }
+        self.init(name: name, pid: 0, startedAt: status["startedAt"].string.flatMap(Timestamp.init) ?? Timestamp(seconds: 0))
+        exitCode = code
+        signal = status["signal"].int ?? 0
+        finishedAt = status["finishedAt"].string.flatMap(Timestamp.init)
+    }
+}

@@ -1,0 +1,62 @@
+import CSandbox
+import Dispatch
+import Glibc
+import Model
+import ShimProtocol
+
+/// A connection to a pod's shim. Replies come as a stream that ends when the shim is gone.
+///
+/// Unchecked: every stored property is a constant, and a dispatch source may be used from any thread.
+package final class ShimConnection: @unchecked Sendable {
+    package struct Message: Sendable {
+        package let reply: ShimReply
+        /// A terminal that came with the reply; whoever takes the message owns it.
+        package let descriptor: Int32?
+    }
+
+    private let fd: Int32
+    private let source: any DispatchSourceRead
+    package let messages: AsyncStream<Message>
+    private let queue: DispatchQueue
+
+    package init(socket path: String) throws {
+        let fd = sandbox_unix_socket(path, Int32(SOCK_SEQPACKET.rawValue), 0)
+        guard fd >= 0 else { throw FileError("connect to the shim at", path, errno: -fd) }
+        self.fd = fd
+        queue = DispatchQueue(label: "shim")
+        source = DispatchSource.makeReadSource(fileDescriptor: fd, queue: queue)
+        let (messages, continuation) = AsyncStream.makeStream(of: Message.self)
+        self.messages = messages
+        let source = self.source
+        source.setEventHandler {
+            var buffer = [UInt8](repeating: 0, count: maximumShimPacket)
+            var descriptor: Int32 = -1
+            var count = 0
+            let n = sandbox_receive(fd, &buffer, buffer.count, &descriptor, 1, &count)
+            if n < 0, errno == EINTR || errno == EAGAIN { return }
+            guard n > 0, let json = try? JSON(parsing: buffer[..<n]), let reply = ShimReply(json) else {
+                source.cancel()
+                return
+            }
+            continuation.yield(Message(reply: reply, descriptor: count == 1 ? descriptor : nil))
+        }
+        source.setCancelHandler {
+            continuation.finish()
+            close(fd)
+        }
+        source.activate()
+    }
+
+    deinit { source.cancel() }
+
+    /// Ends the connection; the stream of messages ends with it.
+    package func disconnect() { source.cancel() }
+
+    /// Sends a request, with descriptors if it takes any. The caller keeps owning them.
+    package func send(_ request: ShimRequest, descriptors: [Int32] = []) throws {
+        let bytes = request.json.bytes()
+        guard bytes.count <= maximumShimPacket else { throw FileError("send to the shim: the container's specification is too large;", "192 KiB is the limit", errno: EMSGSIZE) }
+        let n = queue.sync { source.isCancelled ? -1 : sandbox_send(fd, bytes, bytes.count, descriptors, descriptors.count) }
+        guard n == bytes.count else { throw FileError("send to", "the pod's shim", errno: EPIPE) }
+    }
+}
