@@ -11,7 +11,10 @@ let small: [LinkerSetting] = [
 ]
 /// `minik` carries the Swift runtime with it, so that it runs where no toolchain is.
 let standalone: [LinkerSetting] = [
-    .unsafeFlags(["-static-stdlib", "-Xlinker", "--gc-sections"])
+    .unsafeFlags(["-static-stdlib", "-Xlinker", "--gc-sections", "-Xlinker", "-s"]),
+    // What the static Foundation, which argument parsing and YAML pull in, stands on.
+    .linkedLibrary("CoreFoundation"), .linkedLibrary("_FoundationICU"), .linkedLibrary("_FoundationCShims"),
+    .linkedLibrary("_FoundationCollections"), .linkedLibrary("stdc++"),
 ]
 
 let package = Package(
@@ -64,7 +67,7 @@ let package = Package(
         .executableTarget(
             name: "minik",
             dependencies: [
-                "Model", "Rules", "Proxy", "Netlink", "Runtime", "Store", "API", "Controllers", "DNS", "ShimProtocol",
+                "Model", "Rules", "Proxy", "Netlink", "Runtime", "Store", "API", "Controllers", "DNS", "CSandbox",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             linkerSettings: standalone),

@@ -275,8 +275,10 @@ pid_t sandbox_start(const struct sandbox_root *root, const struct sandbox_proces
     return pid;
 }
 
-pid_t sandbox_enter(pid_t target, int namespaces, const struct sandbox_process *process, int *terminal_fd,
-                    struct sandbox_failure *failure) {
+// Starts a process inside the target's namespaces: with a session, stdio and privileges of its own, or `plain`, as a
+// shell would start it.
+static pid_t enter(pid_t target, int namespaces, const struct sandbox_process *process, int plain, int *terminal_fd,
+                   struct sandbox_failure *failure) {
     int sync[2], report[2];
     memset(failure, 0, sizeof *failure);
     *terminal_fd = -1;
@@ -290,6 +292,10 @@ pid_t sandbox_enter(pid_t target, int namespaces, const struct sandbox_process *
         if (setns(pidfd, namespaces) < 0) die(sync[1], "enter the namespaces", NULL);
         pid_t pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
         if (pid < 0) die(sync[1], "clone", NULL);
+        if (pid == 0 && plain) {
+            if (chdir("/root") < 0) (void)!chdir("/");
+            execute(sync[1], process);
+        }
         if (pid == 0) run(sync[1], process);
         (void)!write(report[1], &pid, sizeof pid);
         _exit(0);
@@ -308,3 +314,16 @@ pid_t sandbox_enter(pid_t target, int namespaces, const struct sandbox_process *
     close(sync[0]), close(report[0]);
     return pid;
 }
+
+pid_t sandbox_enter(pid_t target, int namespaces, const struct sandbox_process *process, int *terminal_fd,
+                    struct sandbox_failure *failure) {
+    return enter(target, namespaces, process, 0, terminal_fd, failure);
+}
+
+pid_t sandbox_join(pid_t target, char *const *argv, char *const *envp, struct sandbox_failure *failure) {
+    struct sandbox_process process = {.argv = argv, .envp = envp};
+    int terminal = -1;
+    return enter(target, sandbox_node_namespaces, &process, 1, &terminal, failure);
+}
+
+int sandbox_enter_network(int fd) { return setns(fd, CLONE_NEWNET) < 0 ? -errno : 0; }

@@ -1,13 +1,6 @@
 import CSandbox
-import Glibc
+import Model
 import ShimProtocol
-
-/// Calls `body` with `strings` as a NULL-terminated array of C strings.
-func withCStrings<R>(_ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> R) -> R {
-    var pointers = strings.map { strdup($0) } + [nil]
-    defer { for pointer in pointers { free(pointer) } }
-    return body(&pointers)
-}
 
 /// Calls `body` with the C form of a process: arguments, environment and directory filled in.
 func withProcess<R>(

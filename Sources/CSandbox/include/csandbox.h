@@ -60,6 +60,12 @@ enum { sandbox_node_namespaces = 0x6C020000 };  // and CLONE_NEWNET | CLONE_NEWU
 pid_t sandbox_enter(pid_t target, int namespaces, const struct sandbox_process *process,
                     int *terminal_fd, struct sandbox_failure *failure);
 
+/// Runs a command in all of a node's namespaces, with the caller's terminal and stdio, in its session and process group.
+pid_t sandbox_join(pid_t target, char *const *argv, char *const *envp, struct sandbox_failure *failure);
+
+/// setns(fd, CLONE_NEWNET) for the calling thread; 0 or -errno.
+int sandbox_enter_network(int fd);
+
 /// Makes the caller's own namespaces a pod's: network, IPC, UTS and mount; network and UTS are the node's with
 /// `host_network`. Children are born below the PID namespace of the node's init. The caller must have one thread.
 int sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, int host_network,

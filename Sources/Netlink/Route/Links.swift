@@ -59,7 +59,7 @@ extension NetlinkSocket {
         try execute(message, "ip link add \(name) type vxlan id \(vni) local \(local) dstport \(port) nolearning")
     }
 
-    /// `ip link add NAME mtu MTU master BRIDGE up type veth peer name PEER address MAC netns NAMESPACE`
+    /// `ip link add NAME mtu MTU master BRIDGE up type veth peer name PEER address MAC netns NAMESPACE`; the peer is down.
     package mutating func addVeth(
         _ name: String, master: Int32? = nil, mtu: Int, address: MACAddress? = nil, peer: String,
         peerAddress: MACAddress? = nil, peerNamespace: borrowing NetworkNamespace
@@ -74,7 +74,8 @@ extension NetlinkSocket {
             message.put(IFLA_INFO_KIND, "veth")
             message.nest(IFLA_INFO_DATA) {
                 message.nest(VETH_INFO_PEER) {
-                    message.putExtra(Self.info(up: true))
+                    // The peer is made first and cannot come up before there is an other end.
+                    message.putExtra(Self.info())
                     message.put(IFLA_IFNAME, peer)
                     message.put(IFLA_MTU, u32: UInt32(mtu))
                     if let peerAddress { message.put(IFLA_ADDRESS, peerAddress.bytes) }

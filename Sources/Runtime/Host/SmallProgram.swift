@@ -1,6 +1,7 @@
 import CSandbox
 import Dispatch
 import Glibc
+import Model
 
 /// The small programs that stand beside `minik`: minik-shim and minik-dns.
 package enum SmallProgram {
@@ -12,16 +13,20 @@ package enum SmallProgram {
         return own.prefix(upTo: own.lastIndex(of: "/") ?? own.startIndex) + "/\(name)"
     }
 
+    /// Starts a program in a session of its own; its pid, or -errno. `extra` becomes its descriptor 3.
+    package static func spawn(_ argv: [String], environment: [String], stdio: [Int32], extra: Int32 = -1) -> pid_t {
+        withCStrings(argv) { arguments in
+            withCStrings(environment) { variables in sandbox_spawn(argv[0], arguments, variables, stdio, extra) }
+        }
+    }
+
     /// Starts minik-shim and waits for its word: the pid it reports once its namespaces stand.
     package static func startShim(_ arguments: [String]) async throws -> ProcessIdentity {
         let path = path("minik-shim")
         return try await blocking {
             var report: [Int32] = [-1, -1]
             guard sandbox_pipe(&report) == 0 else { throw FileError("make a pipe for", path, errno: errno) }
-            var argv: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
-            var environment: [UnsafeMutablePointer<CChar>?] = [nil]
-            defer { for pointer in argv { free(pointer) } }
-            let pid = sandbox_spawn(path, &argv, &environment, [-1, -1, -1], report[1])
+            let pid = spawn([path] + arguments, environment: [], stdio: [-1, -1, -1], extra: report[1])
             close(report[1])
             defer { close(report[0]) }
             guard pid > 0 else { throw FileError("start", path, errno: -pid) }

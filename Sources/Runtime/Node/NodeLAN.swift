@@ -51,7 +51,9 @@ package struct NodeLAN: Sendable {
     private func connect(_ lan: inout NetlinkSocket, _ bridge: Int32, _ outside: borrowing NetworkNamespace, name: String) throws {
         try lan.addVeth("outside", master: bridge, mtu: cluster.mtu, peer: name, peerNamespace: outside)
         var socket = try NetlinkSocket(in: outside)
-        try socket.addAddress(cluster.hostAddress, cluster.nodeSubnet.prefixLength, dev: try socket.index(of: name))
+        let index = try socket.index(of: name)
+        try socket.setUp(index)
+        try socket.addAddress(cluster.hostAddress, cluster.nodeSubnet.prefixLength, dev: index)
     }
 
     /// Plugs a node in: its eth0 on the LAN's bridge.

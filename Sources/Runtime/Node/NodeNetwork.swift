@@ -38,6 +38,7 @@ package actor NodeNetwork {
         ] { try namespace.set(sysctl: key, value) }
 
         let eth0 = try socket.index(of: "eth0")
+        try socket.setUp(eth0)
         try socket.addAddress(node.address, cluster.nodeSubnet.prefixLength, dev: eth0)
         try socket.addRoute(.all, via: cluster.gatewayAddress, dev: eth0)
 
@@ -79,6 +80,7 @@ package actor NodeNetwork {
         try socket.setHairpin(try socket.index(of: name))
         var inside = try NetlinkSocket(in: podNamespace)
         let eth0 = try inside.index(of: "eth0")
+        try inside.setUp(eth0)
         try inside.addAddress(address, node.podCIDR.prefixLength, dev: eth0)
         try inside.addRoute(.all, via: node.podCIDR[1], dev: eth0)
         try inside.addRoute(cluster.podSubnet, via: node.podCIDR[1], dev: eth0)

@@ -1,0 +1,145 @@
+import Model
+import Netlink
+
+/// What an agent needs of rooms it does not know.
+package struct AgentHooks: Sendable {
+    /// Puts the policies of a pod with this address into the kernel; returns when they hold.
+    package let admit: @Sendable (Pod, IPv4Address) async throws -> Void
+    package let release: @Sendable (ObjectKey) async -> Void
+    package let report: @Sendable (String) -> Void
+
+    package init(
+        admit: @escaping @Sendable (Pod, IPv4Address) async throws -> Void, release: @escaping @Sendable (ObjectKey) async -> Void,
+        report: @escaping @Sendable (String) -> Void
+    ) {
+        self.admit = admit
+        self.release = release
+        self.report = report
+    }
+}
+
+/// The kubelet of one emulated node: runs the pods that the API assigns to it.
+package actor NodeAgent {
+    package nonisolated let spec: Cluster.NodeSpec
+    nonisolated let cluster: Cluster
+    nonisolated let paths: ClusterPaths
+    nonisolated let client: any Client
+    nonisolated let network: NodeNetwork
+    nonisolated let images: ImageStore
+    nonisolated let hooks: AgentHooks
+    private let identity: ProcessIdentity
+    private var pool: AddressPool
+    private var workers: [String: PodWorker] = [:]
+
+    package init(
+        node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, client: any Client, network: NodeNetwork, images: ImageStore,
+        identity: ProcessIdentity, hooks: AgentHooks
+    ) {
+        spec = node
+        self.cluster = cluster
+        self.paths = paths
+        self.client = client
+        self.network = network
+        self.images = images
+        self.identity = identity
+        self.hooks = hooks
+        pool = AddressPool(network: node.podCIDR)
+    }
+
+    var initPID: Int { identity.pid }
+
+    /// Registers the node and runs its pods until cancelled. Pods outlive this: a later agent takes them over.
+    package func run() async throws {
+        try await register()
+        // Addresses of pods that already run are theirs before any other pod asks for one.
+        for pod in try await client.list(Pod.self) where pod.nodeName == spec.name {
+            if let address = Files.text("\(paths.podState(pod.uid))/address").flatMap({ IPv4Address($0.trimmed) }) { pool.reserve(address) }
+        }
+        removeOrphans(keeping: Set(try await client.list(Pod.self).map(\.uid)))
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                do {
+                    for try await event in try await client.watch(.pods, namespace: nil, from: nil) where event.kind != .bookmark {
+                        take(event, &group)
+                    }
+                    break
+                } catch let error as StatusError where error.reason == "Expired" { continue } catch {
+                    hooks.report("node \(spec.name): watch pods: \(error)")
+                    break
+                }
+            }
+        }
+    }
+
+    private func take(_ event: WatchEvent, _ group: inout DiscardingTaskGroup) {
+        let pod = Pod(event.object)
+        guard pod.nodeName == spec.name else { return }
+        if let worker = workers[pod.uid] {
+            if event.kind == .deleted, !pod.isBeingDeleted {
+                // Deleted at once, past its grace: wind up all the same.
+                var gone = pod.json
+                gone["metadata"]["deletionTimestamp"] = .string(Timestamp.now().description)
+                gone["metadata"]["deletionGracePeriodSeconds"] = 0
+                worker.send(.changed(Pod(gone)))
+            } else if event.kind == .deleted {
+                var gone = pod.json
+                gone["metadata"]["deletionGracePeriodSeconds"] = 0
+                worker.send(.changed(Pod(gone)))
+            } else {
+                worker.send(.changed(pod))
+            }
+            return
+        }
+        guard event.kind != .deleted else { return }
+        let worker = PodWorker(node: self, pod: pod)
+        workers[pod.uid] = worker
+        group.addTask {
+            await worker.run()
+            await self.forget(pod.uid)
+        }
+    }
+
+    private func forget(_ uid: String) { workers[uid] = nil }
+
+    /// Sandboxes whose pod was deleted while nobody watched.
+    private func removeOrphans(keeping uids: Set<String>) {
+        guard spec.name == cluster.nodes.first?.name else { return }  // one agent looks for all
+        for uid in Files.list(paths.podRuns) where !uids.contains(uid) {
+            ProcessIdentity(file: "\(paths.podRun(uid))/shim.pid")?.signal(9)
+            Files.removeTree(paths.podRun(uid))
+            Files.removeTree(paths.podState(uid))
+        }
+    }
+
+    private func register() async throws {
+        let wanted = NodeSandbox(node: spec, cluster: cluster, paths: paths).object(now: .now())
+        let key = ObjectKey("", spec.name)
+        if try await client.find(Node.self, key) == nil { _ = try await client.create(.nodes, wanted) }
+        let status = wanted["status"]
+        try await client.mutateStatus(Node.self, key) { node in
+            var status = status
+            for type in status["conditions"].items.compactMap({ $0["type"].string }) {
+                // A condition that holds already keeps its time.
+                let old = node.status["conditions"].items.first { $0["type"].string == type && $0["status"] == status["conditions"].items.first { $0["type"].string == type }?["status"] }
+                if let old, var list = status["conditions"].array, let index = list.firstIndex(where: { $0["type"].string == type }) {
+                    list[index] = old
+                    status["conditions"] = .array(list)
+                }
+            }
+            node.status = status
+        }
+    }
+
+    struct PoolExhausted: Error, CustomStringConvertible {
+        let network: CIDR
+        var description: String { "no IP addresses available in range set: \(network[1])-\(network.last)" }
+    }
+
+    func allocate() throws -> IPv4Address {
+        guard let address = pool.allocate() else { throw PoolExhausted(network: spec.podCIDR) }
+        return address
+    }
+
+    func reserve(_ address: IPv4Address) { pool.reserve(address) }
+    func release(_ address: IPv4Address) { pool.release(address) }
+}

@@ -1,0 +1,257 @@
+import Glibc
+import Model
+import Netlink
+import ShimProtocol
+
+/// Drives one pod on one node: its sandbox, its containers, its status, its end. All decisions are `PodLifecycle`'s.
+actor PodWorker {
+    enum Message: Sendable {
+        case changed(Pod)
+        case input(PodLifecycle.Input)
+        case connectionEnded
+    }
+
+    private let node: NodeAgent
+    private var pod: Pod
+    private var lifecycle: PodLifecycle
+    private var address: IPv4Address?
+    private var connection: ShimConnection?
+    private var shim: ProcessIdentity?
+    private var isSandboxWanted = true
+    private var pulled: Set<String> = []
+    private let (inbox, post) = AsyncStream.makeStream(of: Message.self)
+
+    init(node: NodeAgent, pod: Pod) {
+        self.node = node
+        self.pod = pod
+        lifecycle = PodLifecycle(pod)
+    }
+
+    nonisolated func send(_ message: Message) { post.yield(message) }
+
+    private var paths: ClusterPaths { node.paths }
+    private var plan: ContainerPlan {
+        ContainerPlan(pod: pod, address: address, hostAddress: node.spec.address, paths: paths, node: node.spec.name, client: node.client)
+    }
+
+    /// Runs until the pod is gone from the node.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            if pod.isFinished {
+                // It ended before the daemon did: only its record is left.
+                await releaseSandbox()
+            } else {
+                await establish(&group)
+            }
+            if pod.isBeingDeleted { await perform(lifecycle.handle(.deletionRequested(gracePeriod: pod.terminationGracePeriod)), &group) }
+            for await message in inbox {
+                switch message {
+                case .changed(let new):
+                    let isNewDeletion = new.isBeingDeleted && (!pod.isBeingDeleted || new.terminationGracePeriod < pod.terminationGracePeriod)
+                    pod = new
+                    if isNewDeletion {
+                        let actions = lifecycle.handle(.deletionRequested(gracePeriod: pod.terminationGracePeriod))
+                        await perform(actions, &group)
+                    }
+                case .input(let input): await perform(lifecycle.handle(input), &group)
+                case .connectionEnded:
+                    guard connection != nil else { break }
+                    connection = nil
+                    await perform(lifecycle.handle(.sandboxLost), &group)
+                    if isSandboxWanted, !lifecycle.isTornDown {
+                        await releaseSandbox()
+                        await establish(&group)
+                    }
+                }
+                if lifecycle.isTornDown, pod.isBeingDeleted { break }
+            }
+            group.cancelAll()
+        }
+        await finish()
+    }
+
+    // MARK: The sandbox
+
+    /// Adopts the sandbox that stands, or makes one, again and again until it works or the pod is to go.
+    private func establish(_ group: inout DiscardingTaskGroup) async {
+        var delay = 1
+        while isSandboxWanted, !Task.isCancelled {
+            do {
+                if try await adopt(&group) { return }
+                try await createSandbox()
+                try connect(&group)
+                await perform(lifecycle.handle(.sandboxReady), &group)
+                return
+            } catch {
+                await releaseSandbox()
+                await node.client.recordEvent(
+                    about: pod, type: "Warning", reason: "FailedCreatePodSandBox", message: "Failed to create pod sandbox: \(error)",
+                    component: "kubelet", node: node.spec.name)
+                try? await Task.sleep(for: .seconds(delay))
+                delay = min(delay * 2, 30)
+                guard let now = try? await node.client.find(Pod.self, pod.key), now.uid == pod.uid, !now.isBeingDeleted else { return }
+            }
+        }
+    }
+
+    private var socketPath: String { "\(paths.podRun(pod.uid))/shim.sock" }
+    private var identityPath: String { "\(paths.podRun(pod.uid))/shim.pid" }
+    private var addressPath: String { "\(paths.podState(pod.uid))/address" }
+
+    /// Takes over a sandbox that an earlier daemon left running; false when there is none.
+    private func adopt(_ group: inout DiscardingTaskGroup) async throws -> Bool {
+        guard connection == nil, let identity = ProcessIdentity(file: identityPath) else { return false }
+        shim = identity
+        address = pod.isHostNetwork ? node.spec.address : Files.text(addressPath).flatMap { IPv4Address($0.trimmed) }
+        if let address, !pod.isHostNetwork {
+            await node.reserve(address)
+            try await node.hooks.admit(pod, address)
+        }
+        try connect(&group)
+        _ = lifecycle.handle(.sandboxReady)  // what runs already is told by the shim's answer; nothing is started before it
+        try connection?.send(.state)
+        return true
+    }
+
+    private func createSandbox() async throws {
+        let run = paths.podRun(pod.uid)
+        try Files.makeDirectory("\(run)/shm", mode: 0o700)
+        if pod.isHostNetwork {
+            address = node.spec.address
+        } else if address == nil {
+            address = try await node.allocate()
+        }
+        try plan.writePodFiles(cluster: node.cluster)
+        if let address { try Files.write("\(address)\n", to: addressPath) }
+        let hostname = ContainerPlan.hostname(pod, node: node.spec.name)
+        let nodePID = await node.initPID
+        let identity = try await SmallProgram.startShim(
+            ["pod", socketPath, hostname, "\(run)/shm", "\(nodePID)", pod.isHostNetwork ? "node" : "own"])
+        shim = identity
+        try identity.write(to: identityPath)
+        guard let address, !pod.isHostNetwork else { return }
+        let name = paths.podNetns(pod.key)
+        NetworkNamespace.delete(path: name)
+        try NetworkNamespace.bind(pid: identity.pid, path: name)
+        // Isolation first: when the pod's first process runs, its policies are in the kernel.
+        try await node.hooks.admit(pod, address)
+        try await node.network.attach(pod, namespace: name, address: address)
+    }
+
+    private func connect(_ group: inout DiscardingTaskGroup) throws {
+        let connection = try ShimConnection(socket: socketPath)
+        self.connection = connection
+        group.addTask { [post] in
+            for await message in connection.messages {
+                if let descriptor = message.descriptor { close(descriptor) }
+                switch message.reply {
+                case .started(let record): post.yield(.input(.started(record)))
+                case .exited(let record): post.yield(.input(.exited(record)))
+                case .failed(let container, let stage, let errno):
+                    let words = "\(stage): \(String(cString: strerror(Int32(errno))))"
+                    post.yield(.input(.startFailed(container: container, reason: "RunContainerError", message: "failed to create containerd task: \(words)".replacing("containerd task", with: "container"))))
+                case .state(let records):
+                    for record in records { post.yield(.input(record.pid > 0 ? .started(record) : .exited(record))) }
+                case .joined, .ended: break
+                }
+            }
+            post.yield(.connectionEnded)
+        }
+    }
+
+    /// Gives everything back that the sandbox held. Goes on past what is not there.
+    private func releaseSandbox() async {
+        if let connection {
+            self.connection = nil
+            try? connection.send(.shutdown)
+            connection.disconnect()
+        }
+        if let shim = shim ?? ProcessIdentity(file: identityPath) {
+            let ended = try? await SmallProgram.blocking { shim.awaitEnd(milliseconds: 2000) }
+            if ended != true { shim.signal(SIGKILL) }
+        }
+        shim = nil
+        NetworkNamespace.delete(path: paths.podNetns(pod.key))
+        if !pod.isHostNetwork { try? await node.network.detach(pod) }
+        if let address, !pod.isHostNetwork { await node.release(address) }
+        address = nil
+        Files.removeTree(paths.podRun(pod.uid))
+    }
+
+    // MARK: Actions
+
+    private func perform(_ actions: [PodLifecycle.Action], _ group: inout DiscardingTaskGroup) async {
+        for action in actions {
+            switch action {
+            case .start(let name): await start(name)
+            case .stop(let name, let force): stop(name, force: force)
+            case .schedule(let timer, let seconds):
+                group.addTask { [post] in
+                    try? await Task.sleep(for: .seconds(seconds))
+                    if !Task.isCancelled { post.yield(.input(.timer(timer))) }
+                }
+            case .event(let type, let reason, let message, let container):
+                await node.client.recordEvent(
+                    about: pod, type: type, reason: reason, message: message, component: "kubelet", node: node.spec.name,
+                    fieldPath: container.map { "spec.containers{\($0)}" })
+            case .tearDown:
+                isSandboxWanted = false
+                await report()  // the last word on the containers, while their address still stands
+                await node.hooks.release(pod.key)
+                await releaseSandbox()
+            }
+        }
+        if !lifecycle.isTornDown { await report() }
+    }
+
+    private func start(_ name: String) async {
+        guard let container = (pod.initContainers + pod.containers).first(where: { $0.name == name }) else { return }
+        func event(_ reason: String, _ message: String) async {
+            await node.client.recordEvent(
+                about: pod, reason: reason, message: message, component: "kubelet", node: node.spec.name, fieldPath: "spec.containers{\(name)}")
+        }
+        do {
+            let image = try node.images.image(container.image)
+            if pulled.insert(name).inserted { await event("Pulled", "Container image \"\(container.image)\" already present on machine") }
+            let spec = try await plan.spec(container, image: image, attempt: lifecycle.attempt(name))
+            await event("Created", "Created container: \(name)")
+            try connection?.send(.start(spec))
+        } catch let error as ImageNotFound {
+            post.yield(.input(.imageMissing(container: name, message: error.description)))
+        } catch {
+            post.yield(.input(.startFailed(container: name, reason: "CreateContainerConfigError", message: "\(error)")))
+        }
+    }
+
+    private func stop(_ name: String, force: Bool) {
+        let image = (pod.initContainers + pod.containers).first { $0.name == name }?.image ?? ""
+        let signal = force ? Int(SIGKILL) : (try? node.images.image(image).stopSignal) ?? Int(SIGTERM)
+        try? connection?.send(.signal(container: name, signal: signal))
+    }
+
+    /// Writes what is known of the pod to the API.
+    private func report() async {
+        let lifecycle = lifecycle, address = address, host = node.spec.address, images = node.images
+        try? await node.client.mutateStatus(Pod.self, pod.key) { [uid = pod.uid] current in
+            guard current.uid == uid else { return }
+            lifecycle.report(
+                into: &current, address: address, host: host,
+                imageID: { (try? images.image($0)).map { "minik/\($0.name)" } ?? "" }, now: .now())
+        }
+    }
+
+    private func finish() async {
+        await node.hooks.release(pod.key)
+        await releaseSandbox()
+        Files.removeTree(paths.podState(pod.uid))
+        Files.removeTree(paths.podLogs(pod, node: node.spec.name))
+        do { try await node.client.delete(.pods, pod.key, gracePeriod: 0, uid: pod.uid) } catch {
+            if (error as? StatusError)?.reason != "NotFound" { node.hooks.report("pod \(pod.key): \(error)") }
+        }
+    }
+}
+
+extension PodLifecycle {
+    /// Which life of a container this is, from 0.
+    func attempt(_ name: String) -> Int { entries.first { $0.name == name }?.restartCount ?? 0 }
+}

@@ -1,0 +1,69 @@
+import API
+import ArgumentParser
+import Glibc
+import Model
+import Runtime
+
+/// Which cluster a command speaks to.
+struct ClusterOptions: ParsableArguments {
+    @Option(name: [.customShort("c"), .long], help: "The cluster; needed only when several run.")
+    var cluster: String?
+
+    /// The paths of the chosen cluster: the named one, or the only one there is.
+    func paths() throws -> ClusterPaths {
+        try requireRoot()
+        let running = RunningCluster.all()
+        if let cluster {
+            guard running.contains(where: { $0.name == cluster }) else {
+                throw UserError("there is no cluster \"\(cluster)\"", hint: running.isEmpty ? "start one: minik up labs/netpol.yaml" : "there are: \(running.map(\.name).joined(separator: ", "))")
+            }
+            return ClusterPaths(cluster: cluster)
+        }
+        guard let first = running.first else { throw UserError("no cluster is up", hint: "start one: minik up labs/netpol.yaml") }
+        guard running.count == 1 else {
+            throw UserError("several clusters are up: \(running.map(\.name).joined(separator: ", "))", hint: "choose one with --cluster NAME")
+        }
+        return ClusterPaths(cluster: first.name)
+    }
+
+    /// A client of the chosen cluster's API.
+    func client() throws -> HTTPClient {
+        let paths = try paths()
+        guard ProcessIdentity(file: paths.daemonPID) != nil else {
+            throw UserError("the daemon of cluster \"\(paths.cluster)\" does not run; its pods and Services do", hint: "bring it back: minik up -c \(paths.cluster)")
+        }
+        return HTTPClient(socketPath: paths.apiSocket)
+    }
+}
+
+/// The namespace a command works in.
+struct NamespaceOptions: ParsableArguments {
+    @Option(name: .shortAndLong, help: "The namespace of the objects.")
+    var namespace: String = "default"
+}
+
+/// A cluster that left its mark on this machine, whether its daemon runs or not.
+struct RunningCluster {
+    let name: String
+    var paths: ClusterPaths { ClusterPaths(cluster: name) }
+    var daemon: ProcessIdentity? { ProcessIdentity(file: paths.daemonPID) }
+
+    static func all() -> [RunningCluster] { Files.list(ClusterPaths.clusters).map(RunningCluster.init) }
+}
+
+/// Something the user can mend: what is wrong, and how.
+struct UserError: Error, CustomStringConvertible {
+    let message: String
+    let hint: String?
+
+    init(_ message: String, hint: String? = nil) {
+        self.message = message
+        self.hint = hint
+    }
+
+    var description: String { hint.map { "\(message)\n  \($0)" } ?? message }
+}
+
+func requireRoot() throws {
+    guard geteuid() == 0 else { throw UserError("minik needs root: it makes namespaces and network links", hint: "run it with sudo") }
+}

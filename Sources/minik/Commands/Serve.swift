@@ -1,0 +1,70 @@
+import ArgumentParser
+import Dispatch
+import Glibc
+import Model
+import Runtime
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run a cluster's daemon in the foreground; systemd's unit minik@.service does.",
+        discussion: "Ended or killed, it leaves pods, Services and policies as they are; started again, it takes them over.")
+
+    @Argument(help: "The cluster, which an earlier `minik up` has made.")
+    var cluster: String
+
+    func run() async throws {
+        try requireRoot()
+        let paths = ClusterPaths(cluster: cluster)
+        guard let text = Files.text(paths.clusterFile) else {
+            throw UserError("there is no cluster \"\(cluster)\"", hint: "make it first: minik up FILE")
+        }
+        if let other = ProcessIdentity(file: paths.daemonPID), other.pid != Int(getpid()) {
+            throw UserError("the daemon of cluster \"\(cluster)\" runs already, as process \(other.pid)")
+        }
+        try Files.makeDirectory("\(paths.run)/nodes", mode: 0o700)
+        try ProcessIdentity(pid: Int(getpid()))?.write(to: paths.daemonPID)
+        signal(SIGCHLD, SIG_IGN)  // shims outlive us or are waited for by what they say; none may stay a zombie
+        signal(SIGPIPE, SIG_IGN)
+        let spec = try Cluster(stored: JSON(parsing: text))
+        let signals = terminations()
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await Daemon(cluster: spec, paths: paths).run { Systemd.notify("READY=1\nSTATUS=cluster \(spec.name) is up") } }
+                group.addTask { for await _ in signals { throw Ended() } }
+                try await group.waitForAll()
+            }
+        } catch is Ended {
+            Systemd.notify("STOPPING=1")
+            leave(paths)
+        } catch {
+            Systemd.log("minik serve \(cluster): \(error)", priority: LOG_ERR, cluster: cluster)
+            Systemd.notify("STATUS=\(error)\nERRNO=1")
+            unlink(paths.daemonPID)
+            throw error
+        }
+    }
+
+    /// A signal asked us to go.
+    private struct Ended: Error {}
+
+    /// Nothing of ours needs winding up: pods belong to their shims, rules to the kernel.
+    private func leave(_ paths: ClusterPaths) {
+        unlink(paths.daemonPID)
+        unlink(paths.apiSocket)
+        Glibc.exit(0)
+    }
+
+    /// SIGTERM and SIGINT, as they come.
+    private func terminations() -> AsyncStream<Void> {
+        AsyncStream { continuation in
+            for number in [SIGTERM, SIGINT] {
+                signal(number, SIG_IGN)
+                let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+                source.setEventHandler { continuation.yield() }
+                source.activate()
+                // The source lives as long as the process.
+                _ = Unmanaged.passRetained(source as AnyObject)
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+import API
+import ArgumentParser
+import CSandbox
+import Dispatch
+import Glibc
+import Model
+import Runtime
+
+struct Up: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Start a cluster, or bring one to what its files now say.",
+        discussion: "A file holds a Cluster document (optional, with the tutorial's defaults) and Kubernetes manifests.")
+
+    @Argument(help: "A YAML file or a directory of them.")
+    var file: String?
+
+    @Option(name: .shortAndLong, help: "More files or directories; - is standard input.")
+    var filename: [String] = []
+
+    @Option(name: [.customShort("c"), .long], help: "The cluster's name, if no file says it.")
+    var cluster: String?
+
+    @Option(help: "Seconds to wait for what was applied to be ready.")
+    var timeout: Int = 120
+
+    @Flag(help: "Do not wait for what was applied to be ready.")
+    var noWait = false
+
+    func run() async throws {
+        try requireRoot()
+        var (spec, hasDocument, objects) = try LabFiles.split(try LabFiles.read((file.map { [$0] } ?? []) + filename))
+        if let cluster {
+            guard !hasDocument || spec.name == cluster else {
+                throw UserError("--cluster \(cluster) and the file's Cluster \"\(spec.name)\" disagree", hint: "leave one of them out")
+            }
+            spec.name = cluster
+        }
+        let paths = ClusterPaths(cluster: spec.name)
+        try Files.makeDirectory(ClusterPaths.stateRoot, mode: 0o700)
+        try Files.makeDirectory(paths.run, mode: 0o700)
+        let lock = try acquireLock(paths)
+        defer { close(lock) }
+
+        let isNew = !Files.exists(paths.clusterFile)
+        let progress = Progress()
+        if !isNew {
+            let stored = try Cluster(stored: JSON(parsing: try Files.read(paths.clusterFile)))
+            // Naming a running cluster and nothing else brings its daemon back as it was.
+            if !hasDocument { spec = stored }
+            guard stored == spec else {
+                throw UserError(
+                    "cluster \"\(spec.name)\" is up with another shape: nodes, subnets and plugin of a running cluster do not change",
+                    hint: "take it down first (minik down \(spec.name)), or give this one another name")
+            }
+        }
+        let interrupt = isNew ? Interrupt(rollback: paths) : nil
+        do {
+            try await start(spec, paths, isNew: isNew, progress)
+            try await apply(objects, paths, progress)
+        } catch {
+            progress.abandon()
+            // A cluster that never came to be leaves nothing; one that was there stays as it was.
+            if isNew {
+                let problems = await Teardown(paths: paths).run()
+                for problem in problems { printError("while rolling back: \(problem)") }
+                unlink("\(ClusterPaths.stateRoot)/\(paths.cluster).lock")
+            }
+            throw error
+        }
+        interrupt?.disarm()
+        progress.finish("cluster \"\(spec.name)\" is \(isNew ? "up" : "up to date")")
+    }
+
+    private func acquireLock(_ paths: ClusterPaths) throws -> Int32 {
+        let path = "\(ClusterPaths.stateRoot)/\(paths.cluster).lock"
+        let fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard fd >= 0 else { throw FileError("open", path, errno: errno) }
+        guard flock(fd, LOCK_EX | LOCK_NB) == 0 else {
+            close(fd)
+            throw UserError("another `minik up` or `down` of cluster \"\(paths.cluster)\" is at work", hint: "wait for it to end")
+        }
+        return fd
+    }
+
+    private func start(_ spec: Cluster, _ paths: ClusterPaths, isNew: Bool, _ progress: Progress) async throws {
+        if isNew {
+            progress.begin("kernel and images")
+            try Teardown.shareNetns()
+            try await Preflight.check(paths: paths)
+            try ImageStore().assemble { progress.detail("assembling \($0)") }
+            progress.end()
+            try Files.makeDirectory(paths.state, mode: 0o700)
+            try Files.write(spec.json.text(indented: true) + "\n", to: paths.clusterFile, mode: 0o600)
+        }
+        if ProcessIdentity(file: paths.daemonPID) == nil {
+            progress.begin(isNew ? "\(spec.nodes.count) nodes and the control plane" : "the daemon takes over")
+            try await DaemonLauncher(paths: paths).start()
+            progress.end()
+        }
+    }
+
+    private func apply(_ objects: [Manifest], _ paths: ClusterPaths, _ progress: Progress) async throws {
+        let client = HTTPClient(socketPath: paths.apiSocket)
+        var applied: [(KindDefinition, ObjectKey)] = []
+        if let dns = Registry.kind(of: .deployments) { applied.append((dns, ObjectKey("kube-system", "coredns"))) }
+        if !objects.isEmpty {
+            progress.begin("\(objects.count) objects")
+            for object in objects {
+                let result = try await Applier(client: client, defaultNamespace: "default").apply(object)
+                applied.append((result.kind, result.key))
+            }
+            progress.end()
+        }
+        if noWait { return }
+        progress.begin("everything ready")
+        try await Readiness(client: client).wait(for: applied, timeout: .seconds(timeout)) { _ in }
+        progress.end()
+    }
+}
+
+/// Ctrl-C while a new cluster is made: all of it goes again.
+private final class Interrupt {
+    private let sources: [any DispatchSourceSignal]
+
+    init(rollback paths: ClusterPaths) {
+        sources = [SIGINT, SIGTERM].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler {
+                printError("\ninterrupted: rolling back")
+                Task {  // the process ends with it
+                    for problem in await Teardown(paths: paths).run() { printError(problem) }
+                    Glibc.exit(130)
+                }
+            }
+            source.activate()
+            return source
+        }
+    }
+
+    func disarm() { for source in sources { source.cancel() } }
+}
+
+func printError(_ text: String) {
+    let bytes = Array("\(text)\n".utf8)
+    _ = write(STDERR_FILENO, bytes, bytes.count)
+}

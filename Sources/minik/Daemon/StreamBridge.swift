@@ -1,0 +1,69 @@
+import API
+import Model
+import Runtime
+
+/// Joins the API's streams to the nodes' containers.
+struct StreamBridge: PodStreams {
+    let paths: ClusterPaths
+
+    func logs(_ pod: Pod, container: String, _ options: LogOptions) async throws -> AsyncThrowingStream<[UInt8], any Error> {
+        let statuses = pod.status["containerStatuses"].items + pod.status["initContainerStatuses"].items
+        let status = statuses.first { $0["name"].string == container } ?? .null
+        let restarts = status["restartCount"].int ?? 0
+        guard let node = pod.nodeName else { throw StatusError.badRequest("pod \(pod.name) does not have a host assigned") }
+        func log(_ attempt: Int) -> ContainerLog { ContainerLog(pod: pod, node: node, container: container, attempt: attempt, paths: paths) }
+        var attempt = restarts
+        if options.previous {
+            guard restarts > 0 else {
+                throw StatusError.badRequest("previous terminated container \"\(container)\" in pod \"\(pod.name)\" not found")
+            }
+            attempt -= 1
+        } else if !log(attempt).exists {
+            // Waiting for its next life, a container shows its last one.
+            attempt -= 1
+            guard attempt >= 0, log(attempt).exists else {
+                let reason = status["state"]["waiting"]["reason"].string ?? "ContainerCreating"
+                throw StatusError.badRequest("container \"\(container)\" in pod \"\(pod.name)\" is waiting to start: \(reason)")
+            }
+        }
+        let since = options.sinceSeconds.map { Timestamp(seconds: Timestamp.now().seconds - $0) }
+        let wish = ContainerLog.Options(follow: options.follow && !options.previous, timestamps: options.timestamps, tailLines: options.tailLines, since: since)
+        let socket = "\(paths.podRun(pod.uid))/shim.sock", life = attempt
+        let next = "\(paths.podLogs(pod, node: node))/\(container)/\(life + 1).log"
+        // The file is complete once the container's next life has begun or the pod's shim is gone.
+        return log(life).read(wish) { Files.exists(next) || !Files.exists(socket) }
+    }
+
+    func connect(_ pod: Pod, _ request: StreamRequest, input: AsyncStream<StreamInput>) async throws -> AsyncStream<StreamOutput> {
+        let wishes = input.mapped { message -> ProcessStream.Input in
+            switch message {
+            case .stdin(let bytes): .stdin(bytes)
+            case .endOfInput: .endOfInput
+            case .resize(let rows, let columns): .resize(rows: rows, columns: columns)
+            }
+        }
+        let output = try ProcessStream.open(
+            pod: pod, container: request.container, command: request.command, stdin: request.stdin, tty: request.tty, paths: paths, input: wishes)
+        return output.mapped { message in
+            switch message {
+            case .stdout(let bytes): .stdout(bytes)
+            case .stderr(let bytes): .stderr(bytes)
+            case .exit(let code): .exit(code)
+            case .failure(let text): .failure(text)
+            }
+        }
+    }
+}
+
+extension AsyncStream where Element: Sendable {
+    /// The stream with each element changed; ends, and is let go of, with it.
+    func mapped<T: Sendable>(_ change: @escaping @Sendable (Element) -> T) -> AsyncStream<T> {
+        let (stream, continuation) = AsyncStream<T>.makeStream()
+        let work = Task {
+            for await element in self { continuation.yield(change(element)) }
+            continuation.finish()
+        }
+        continuation.onTermination = { _ in work.cancel() }
+        return stream
+    }
+}

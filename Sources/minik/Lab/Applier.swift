@@ -1,0 +1,55 @@
+import API
+import Model
+
+/// `kubectl apply` of documents: create what is not there, change what is, by the three-way merge.
+struct Applier {
+    let client: any Client
+    let defaultNamespace: String
+
+    enum Outcome: String { case created, configured, unchanged }
+
+    /// Applies one document; a refusal names its file, line and field.
+    func apply(_ manifest: Manifest) async throws -> (outcome: Outcome, kind: KindDefinition, key: ObjectKey) {
+        guard let kind = Registry.kind(apiVersion: manifest.apiVersion, kind: manifest.kind) else {
+            throw ManifestError(
+                file: manifest.file, line: manifest.line(of: "kind"),
+                message: "no matches for kind \"\(manifest.kind)\" in version \"\(manifest.apiVersion)\"")
+        }
+        var wanted = manifest.json
+        if kind.resource.namespaced, wanted["metadata"]["namespace"].isNull { wanted["metadata"]["namespace"] = .string(defaultNamespace) }
+        let key = ObjectKey(kind.resource.namespaced ? wanted["metadata"]["namespace"].string ?? "" : "", wanted["metadata"]["name"].string ?? "")
+        do {
+            return (try await apply(wanted, key, kind), kind, key)
+        } catch let error as StatusError {
+            guard !error.causes.isEmpty else {
+                throw ManifestError(file: manifest.file, line: manifest.line, message: error.message)
+            }
+            let lines = error.causes.map { "\(manifest.file):\(manifest.line(of: $0.field)): \($0.field): \($0.message)" }
+            throw UserError(([error.message] + lines).joined(separator: "\n"))
+        }
+    }
+
+    private func apply(_ wanted: JSON, _ key: ObjectKey, _ kind: KindDefinition) async throws -> Outcome {
+        let lastApplied = wanted.text() + "\n"
+        var annotated = wanted
+        annotated["metadata"]["annotations"][ThreeWayMerge.lastApplied] = .string(lastApplied)
+        for _ in 0..<5 {
+            guard let live = try await find(kind.resource, key) else {
+                _ = try await client.create(kind.resource, annotated)
+                return .created
+            }
+            let last = live["metadata"]["annotations"][ThreeWayMerge.lastApplied].string.flatMap { try? JSON(parsing: $0.trimmed) } ?? .null
+            var merged = ThreeWayMerge.merge(last: last, wanted: annotated, live: live, kind.schema)
+            merged["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+            do {
+                let stored = try await client.update(kind.resource, merged)
+                return stored["metadata"]["resourceVersion"] == live["metadata"]["resourceVersion"] ? .unchanged : .configured
+            } catch let error as StatusError where error.reason == "Conflict" { continue }
+        }
+        throw StatusError.conflict(kind.resource, key.name)
+    }
+
+    private func find(_ resource: Resource, _ key: ObjectKey) async throws -> JSON? {
+        do { return try await client.get(resource, key) } catch let error as StatusError where error.reason == "NotFound" { return nil }
+    }
+}
