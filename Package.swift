@@ -71,6 +71,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             linkerSettings: standalone),
+
+        // Tests by size: pure ones, ones with a namespace of their own (root), whole clusters (root).
+        .testTarget(
+            name: "SmallTests",
+            dependencies: ["Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Runtime", "ShimProtocol"]),
+        .testTarget(name: "MediumTests", dependencies: ["Model", "Rules", "Proxy", "Netlink", "Runtime"]),
+        .testTarget(name: "LargeTests", dependencies: ["Model"]),
     ],
     swiftLanguageModes: [.v6]
 )

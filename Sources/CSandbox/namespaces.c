@@ -33,7 +33,22 @@ static int raise_loopback(void) {
 // Other pods' and nodes' namespaces are bound under /run/netns: a copy of the mount table would keep them alive.
 static void forget_foreign_namespaces(void) { umount2("/run/netns", MNT_DETACH); }
 
-int sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, int host_network, struct sandbox_failure *failure) {
+// A PID namespace holds only who is born into it, and only who lives in one may make another below it: so the shim is
+// born again below the node's init. The new process learns its number outside; the old one is gone.
+static pid_t be_reborn(void) {
+    int word[2];
+    if (pipe2(word, O_CLOEXEC) < 0) return -1;
+    pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+    if (pid > 0) {
+        (void)!write(word[1], &pid, sizeof pid);
+        _exit(0);
+    }
+    if (pid == 0 && read(word[0], &pid, sizeof pid) != sizeof pid) pid = -1;
+    close(word[0]), close(word[1]);
+    return pid;
+}
+
+pid_t sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, int host_network, struct sandbox_failure *failure) {
     memset(failure, 0, sizeof *failure);
     int pidfd = sandbox_pidfd_open(node_pid);
     if (pidfd < 0 || setns(pidfd, CLONE_NEWPID | (host_network ? CLONE_NEWNET | CLONE_NEWUTS : 0)) < 0) {
@@ -41,6 +56,8 @@ int sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, in
         return -1;
     }
     close(pidfd);
+    pid_t pid = be_reborn();
+    if (pid < 0) { sandbox_fail(failure, "start below the node's init", NULL); return -1; }
     if (unshare(CLONE_NEWIPC | CLONE_NEWNS | (host_network ? 0 : CLONE_NEWNET | CLONE_NEWUTS)) < 0) {
         sandbox_fail(failure, "unshare the pod's namespaces", NULL);
         return -1;
@@ -53,7 +70,7 @@ int sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, in
         sandbox_fail(failure, "mount the pod's /dev/shm on", shm);
         return -1;
     }
-    return 0;
+    return pid;
 }
 
 static int build_node(const char *hostname, const char *state, struct sandbox_failure *failure) {

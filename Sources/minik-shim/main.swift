@@ -27,7 +27,8 @@ let arguments = CommandLine.arguments
 var failure = sandbox_failure()
 switch (arguments.dropFirst().first, arguments.count) {
 case ("pod", 7):
-    guard sandbox_become_pod(pid_t(arguments[5]) ?? 0, arguments[3], arguments[4], arguments[6] == "node" ? 1 : 0, &failure) == 0 else { fail(failure) }
+    let pid = sandbox_become_pod(pid_t(arguments[5]) ?? 0, arguments[3], arguments[4], arguments[6] == "node" ? 1 : 0, &failure)
+    guard pid > 0 else { fail(failure) }
     let listener = sandbox_unix_socket(arguments[2], Int32(SOCK_SEQPACKET.rawValue), 1)
     guard listener >= 0 else {
         failure.error = -listener
@@ -35,7 +36,7 @@ case ("pod", 7):
     }
     chmod(arguments[2], 0o600)
     var shim = PodShim(listener: listener, socketPath: arguments[2])
-    report("ok \(getpid())")
+    report("ok \(pid)")
     shim.run()
 case ("node", 4):
     let pid = sandbox_start_node(arguments[2], arguments[3], &failure)

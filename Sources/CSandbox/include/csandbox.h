@@ -66,10 +66,11 @@ pid_t sandbox_join(pid_t target, char *const *argv, char *const *envp, struct sa
 /// setns(fd, CLONE_NEWNET) for the calling thread; 0 or -errno.
 int sandbox_enter_network(int fd);
 
-/// Makes the caller's own namespaces a pod's: network, IPC, UTS and mount; network and UTS are the node's with
-/// `host_network`. Children are born below the PID namespace of the node's init. The caller must have one thread.
-int sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, int host_network,
-                       struct sandbox_failure *failure);
+/// Makes the caller a pod's supervisor: born again below the init of node `node_pid`, with network, IPC, UTS and mount
+/// namespaces that are the pod's (network and UTS the node's with `host_network`). The caller must have one thread.
+/// Returns, in the new process only, its pid as the old one's namespace counts, or -1.
+pid_t sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, int host_network,
+                         struct sandbox_failure *failure);
 
 /// Forks the init of an emulated node in namespaces of its own (network, IPC, UTS, PID, mount), with /etc an overlay over
 /// the host's, and its own /run, /var/log, /proc and /sys. `state` holds the directories etc, work, run and log.

@@ -67,7 +67,7 @@ package struct ImageStore: Sendable {
                 let package = path == HTTPDImage.program ? "apache2-bin" : path == BusyboxImage.program ? "busybox-static" : "minik"
                 throw MissingProgram(path: path, package: package)
             }
-            return "2 \(path) \(info.st_size) \(info.st_mtim.tv_sec)\n"
+            return "4 \(path) \(info.st_size) \(info.st_mtim.tv_sec)\n"
         }.joined()
     }
 }

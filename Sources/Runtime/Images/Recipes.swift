@@ -90,7 +90,12 @@ enum HTTPDImage {
         let directory = "/usr/lib/apache2/modules"
         let objects = modules.map { "\(directory)/mod_\($0).so" }.filter(Files.exists)
         for object in objects { try Recipe.copy(object, to: "\(prefix)/modules\(object.dropFirst(directory.count))", in: root) }
-        for library in try Recipe.libraries([program] + objects) { try Recipe.copy(library, in: root) }
+        let libraries = try Recipe.libraries([program] + objects)
+        for library in libraries { try Recipe.copy(library, in: root) }
+        // glibc loads this one by itself when a thread ends, so no program names it.
+        if let libc = libraries.first(where: { $0.hasSuffix("/libc.so.6") }) {
+            try Recipe.copy(libc.replacing("/libc.so.6", with: "/libgcc_s.so.1"), in: root)
+        }
         try Recipe.copy(program, to: "\(prefix)/bin/httpd", in: root)
         if Files.exists("/etc/mime.types") { try Recipe.copy("/etc/mime.types", to: "\(prefix)/conf/mime.types", in: root) }
         try Recipe.link("/etc/apache2/apache2.conf", to: "\(prefix)/conf/httpd.conf", in: root)
@@ -102,7 +107,8 @@ enum HTTPDImage {
             set -e
             # Apache gets grumpy about PID files pre-existing
             rm -f \(prefix)/logs/httpd.pid
-            exec httpd -DFOREGROUND "$@"
+            # by its path: Debian's busybox shell would take the name for its own applet
+            exec \(prefix)/bin/httpd -DFOREGROUND "$@"
 
             """
         try Files.write(foreground, to: "\(root)\(prefix)/bin/httpd-foreground", mode: 0o755)

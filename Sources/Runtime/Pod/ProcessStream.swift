@@ -134,12 +134,18 @@ package struct ProcessStream: Sendable {
             _ = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK)
             let source = DispatchSource.makeReadSource(fileDescriptor: fd, queue: DispatchQueue(label: "stream"))
             source.setEventHandler {
+                // Until nothing is left: a hang-up that came with the last bytes is not told a second time.
                 var buffer = [UInt8](repeating: 0, count: 32 * 1024)
-                let n = Glibc.read(fd, &buffer, buffer.count)
-                if n > 0 {
-                    continuation.yield(Array(buffer[..<n]))
-                } else if n == 0 || (errno != EAGAIN && errno != EINTR) {
-                    source.cancel()
+                while true {
+                    let n = Glibc.read(fd, &buffer, buffer.count)
+                    if n > 0 {
+                        continuation.yield(Array(buffer[..<n]))
+                    } else if n < 0, errno == EINTR {
+                        continue
+                    } else {
+                        if n == 0 || errno != EAGAIN { source.cancel() }
+                        return
+                    }
                 }
             }
             source.setCancelHandler {

@@ -59,8 +59,8 @@ struct Up: AsyncParsableCommand {
             try await apply(objects, paths, progress)
         } catch {
             progress.abandon()
-            // A cluster that never came to be leaves nothing; one that was there stays as it was.
-            if isNew {
+            // A cluster that never came to be leaves nothing; one that was there, or whose pods are late, stays to be looked at.
+            if isNew, !(error is Readiness.TimedOut) {
                 let problems = await Teardown(paths: paths).run()
                 for problem in problems { printError("while rolling back: \(problem)") }
                 unlink("\(ClusterPaths.stateRoot)/\(paths.cluster).lock")
