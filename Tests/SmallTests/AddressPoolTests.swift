@@ -1,0 +1,55 @@
+import Model
+import Runtime
+import Testing
+
+@Suite("A node's pod addresses")
+struct AddressPoolTests {
+    private let network: CIDR
+
+    init() throws { network = try #require(CIDR("10.244.1.0/28")) }
+
+    @Test("addresses come in order from the one behind the bridge's")
+    func order() {
+        var pool = AddressPool(network: network)
+        let given = (0..<3).map { _ in pool.allocate()?.description }
+        #expect(given == ["10.244.1.2", "10.244.1.3", "10.244.1.4"])
+    }
+
+    @Test("every address of a network is given once, without the network's, the bridge's and the broadcast address")
+    func exhaustion() throws {
+        var pool = AddressPool(network: network)
+        let given = (0..<13).compactMap { _ in pool.allocate()?.description }
+        #expect(Set(given) == Set((2...14).map { "10.244.1.\($0)" }))
+        #expect(pool.allocate() == nil)
+        pool.release(try #require(IPv4Address("10.244.1.9")))
+        #expect(pool.allocate()?.description == "10.244.1.9")
+        #expect(pool.allocate() == nil)
+    }
+
+    @Test("an address just given back is the last to be used again")
+    func rotation() throws {
+        var pool = AddressPool(network: network)
+        let first = try #require(pool.allocate())
+        pool.release(first)
+        let next = (0..<12).compactMap { _ in pool.allocate()?.description }
+        #expect(next == (3...14).map { "10.244.1.\($0)" })
+        #expect(pool.allocate() == first)
+    }
+
+    @Test("an address that a pod already has is not given to another")
+    func reservation() throws {
+        var pool = AddressPool(network: network)
+        pool.reserve(try #require(IPv4Address("10.244.1.3")))
+        let given = (0..<12).compactMap { _ in pool.allocate()?.description }
+        #expect(given.count == 12)
+        #expect(!given.contains("10.244.1.3"))
+        #expect(pool.allocate() == nil)
+    }
+
+    @Test("an address of another network takes none of ours")
+    func foreign() throws {
+        var pool = AddressPool(network: network)
+        pool.reserve(try #require(IPv4Address("10.244.2.2")))
+        #expect((0..<13).compactMap { _ in pool.allocate() }.count == 13)
+    }
+}

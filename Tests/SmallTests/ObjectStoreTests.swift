@@ -1,0 +1,268 @@
+import Glibc
+import Model
+import Store
+import Testing
+
+/// What a store stands on.
+enum StoreBacking: String, CaseIterable, Sendable { case memory, sqlite }
+
+private struct NoDirectory: Error {}
+
+/// Calls `body` with a temporary directory that is gone afterwards.
+private func withTemporaryDirectory(_ body: (String) async throws -> Void) async throws {
+    var template = Array("/tmp/minik-store-XXXXXX".utf8CString)
+    let made = template.withUnsafeMutableBufferPointer { buffer in mkdtemp(buffer.baseAddress).map { String(cString: $0) } }
+    guard let path = made else { throw NoDirectory() }
+    defer {
+        for suffix in ["", "-wal", "-shm", "-journal"] { unlink("\(path)/state.db\(suffix)") }
+        rmdir(path)
+    }
+    try await body(path)
+}
+
+private func withStore(_ backing: StoreBacking, _ body: (ObjectStore) async throws -> Void) async throws {
+    switch backing {
+    case .memory: try await body(try ObjectStore())
+    case .sqlite:
+        try await withTemporaryDirectory { path in
+            try await body(try ObjectStore(journal: try SQLiteJournal(path: "\(path)/state.db")))
+        }
+    }
+}
+
+private func document(_ name: String, value: Int = 0, namespace: String = "default") -> JSON {
+    ["metadata": ["namespace": .string(namespace), "name": .string(name)], "value": .int(value)]
+}
+
+@Suite("The store: reading and writing", .timeLimit(.minutes(1)))
+struct StoreWrites {
+    @Test("an object is stored under its key with the revision of its write", arguments: StoreBacking.allCases)
+    func create(_ backing: StoreBacking) async throws {
+        try await withStore(backing) { store in
+            let created = try await store.create(.configMaps, document("a", value: 7))
+            let read = await store.get(.configMaps, ObjectKey("default", "a"))
+            let revision = await store.revision
+            #expect(revision == 1)
+            #expect(created.objectRevision == "1")
+            #expect(read == created)
+            #expect(read?["value"].int == 7)
+            let elsewhere = await store.get(.secrets, ObjectKey("default", "a"))
+            #expect(elsewhere == nil)
+        }
+    }
+
+    @Test("a key can be created once", arguments: StoreBacking.allCases)
+    func createTwice(_ backing: StoreBacking) async throws {
+        try await withStore(backing) { store in
+            _ = try await store.create(.configMaps, document("a", value: 1))
+            let error = try await #require(throws: StatusError.self) { _ = try await store.create(.configMaps, document("a", value: 2)) }
+            #expect(error.code == 409)
+            #expect(error.reason == "AlreadyExists")
+            let kept = await store.get(.configMaps, ObjectKey("default", "a"))
+            #expect(kept?["value"].int == 1)
+            _ = try await store.create(.configMaps, document("a", namespace: "other"))
+            let revision = await store.revision
+            #expect(revision == 2, "the write that failed has no revision")
+        }
+    }
+
+    @Test("what is not there cannot be updated or deleted", arguments: StoreBacking.allCases)
+    func absent(_ backing: StoreBacking) async throws {
+        try await withStore(backing) { store in
+            let update = try await #require(throws: StatusError.self) { _ = try await store.update(.configMaps, document("a"), expected: nil) }
+            let delete = try await #require(throws: StatusError.self) { _ = try await store.delete(.configMaps, ObjectKey("default", "a")) }
+            #expect(update.code == 404)
+            #expect(delete.code == 404)
+            let revision = await store.revision
+            #expect(revision == 0)
+        }
+    }
+
+    @Test("a write that expects an older version is a conflict and changes nothing", arguments: StoreBacking.allCases)
+    func conflict(_ backing: StoreBacking) async throws {
+        try await withStore(backing) { store in
+            let first = try await store.create(.configMaps, document("a", value: 1))
+            let second = try await store.update(.configMaps, document("a", value: 2), expected: first.objectRevision)
+            #expect(second.objectRevision == "2")
+            let update = try await #require(throws: StatusError.self) {
+                _ = try await store.update(.configMaps, document("a", value: 3), expected: first.objectRevision)
+            }
+            let delete = try await #require(throws: StatusError.self) {
+                _ = try await store.delete(.configMaps, ObjectKey("default", "a"), expected: first.objectRevision)
+            }
+            #expect(update.code == 409)
+            #expect(update.reason == "Conflict")
+            #expect(delete.reason == "Conflict")
+            let kept = await store.get(.configMaps, ObjectKey("default", "a"))
+            #expect(kept == second)
+        }
+    }
+
+    @Test("a deleted object is gone and its key free", arguments: StoreBacking.allCases)
+    func delete(_ backing: StoreBacking) async throws {
+        try await withStore(backing) { store in
+            _ = try await store.create(.configMaps, document("a", value: 1))
+            let last = try await store.delete(.configMaps, ObjectKey("default", "a"))
+            #expect(last["value"].int == 1)
+            #expect(last.objectRevision == "2", "a deletion has a revision of its own")
+            let gone = await store.get(.configMaps, ObjectKey("default", "a"))
+            #expect(gone == nil)
+            let again = try await store.create(.configMaps, document("a"))
+            #expect(again.objectRevision == "3")
+        }
+    }
+
+    @Test("a list is in order of namespace and name and can be narrowed to a namespace", arguments: StoreBacking.allCases)
+    func list(_ backing: StoreBacking) async throws {
+        try await withStore(backing) { store in
+            for (namespace, name) in [("b", "x"), ("a", "z"), ("a", "y")] {
+                _ = try await store.create(.configMaps, document(name, namespace: namespace))
+            }
+            let all = await store.list(.configMaps)
+            #expect(all.items.map(\.objectName) == ["y", "z", "x"])
+            #expect(all.revision == 3)
+            let narrowed = await store.list(.configMaps, namespace: "b")
+            #expect(narrowed.items.map(\.objectName) == ["x"])
+        }
+    }
+}
+
+@Suite("The store: watching", .timeLimit(.minutes(1)))
+struct StoreWatches {
+    @Test("a watcher sees every write of its resource, once and in order", arguments: StoreBacking.allCases)
+    func order(_ backing: StoreBacking) async throws {
+        try await withStore(backing) { store in
+            let watch = try await store.watch(.configMaps, namespace: nil, from: 0)
+            _ = try await store.create(.configMaps, document("a", value: 1))
+            _ = try await store.create(.secrets, document("a"))
+            _ = try await store.update(.configMaps, document("a", value: 2), expected: nil)
+            _ = try await store.create(.configMaps, document("b"))
+            _ = try await store.delete(.configMaps, ObjectKey("default", "a"))
+            let events = try await take(4, from: watch)
+            #expect(events.map(\.kind) == [.added, .modified, .added, .deleted])
+            #expect(events.map(\.object.objectName) == ["a", "a", "b", "a"])
+            #expect(events.map(\.object.objectRevision) == ["1", "3", "4", "5"])
+            #expect(events.last?.object["value"].int == 2, "a deletion tells what was deleted")
+        }
+    }
+
+    @Test("a watch from nowhere starts with what there is", arguments: StoreBacking.allCases)
+    func initial(_ backing: StoreBacking) async throws {
+        try await withStore(backing) { store in
+            for name in ["b", "a"] { _ = try await store.create(.configMaps, document(name)) }
+            let watch = try await store.watch(.configMaps, namespace: nil, from: nil)
+            _ = try await store.update(.configMaps, document("a", value: 1), expected: nil)
+            let events = try await take(3, from: watch)
+            #expect(events.map(\.kind) == [.added, .added, .modified])
+            #expect(events.map(\.object.objectName) == ["a", "b", "a"])
+        }
+    }
+
+    @Test("a watch resumes behind the revision it names", arguments: StoreBacking.allCases)
+    func resume(_ backing: StoreBacking) async throws {
+        try await withStore(backing) { store in
+            for value in 1...5 {
+                if value == 1 { _ = try await store.create(.configMaps, document("a", value: 1)) } else {
+                    _ = try await store.update(.configMaps, document("a", value: value), expected: nil)
+                }
+            }
+            let watch = try await store.watch(.configMaps, namespace: nil, from: 3)
+            _ = try await store.update(.configMaps, document("a", value: 6), expected: nil)
+            let events = try await take(3, from: watch)
+            #expect(events.map(\.object["value"].int) == [4, 5, 6])
+        }
+    }
+
+    @Test("a write that changes nothing wakes no watcher", arguments: StoreBacking.allCases)
+    func nothing(_ backing: StoreBacking) async throws {
+        try await withStore(backing) { store in
+            let first = try await store.create(.configMaps, document("a", value: 1))
+            let watch = try await store.watch(.configMaps, namespace: nil, from: 1)
+            let same = try await store.update(.configMaps, document("a", value: 1), expected: nil)
+            #expect(same == first)
+            _ = try await store.create(.configMaps, document("last"))
+            let events = try await take(1, from: watch)
+            #expect(events.map(\.object.objectName) == ["last"])
+            #expect(events.map(\.object.objectRevision) == ["2"])
+        }
+    }
+
+    @Test("a watch of one namespace does not see the others", arguments: StoreBacking.allCases)
+    func namespaced(_ backing: StoreBacking) async throws {
+        try await withStore(backing) { store in
+            _ = try await store.create(.configMaps, document("early", namespace: "other"))
+            let watch = try await store.watch(.configMaps, namespace: "mine", from: nil)
+            _ = try await store.create(.configMaps, document("late", namespace: "other"))
+            _ = try await store.create(.configMaps, document("own", namespace: "mine"))
+            let events = try await take(1, from: watch)
+            #expect(events.map(\.object.objectName) == ["own"])
+        }
+    }
+
+    @Test("a revision older than the history kept is Expired, the newest never", arguments: StoreBacking.allCases)
+    func expired(_ backing: StoreBacking) async throws {
+        try await withStore(backing) { store in
+            _ = try await store.create(.configMaps, document("a"))
+            for value in 1...9000 { _ = try await store.update(.configMaps, document("a", value: value), expected: nil) }
+            let error = try await #require(throws: StatusError.self) { _ = try await store.watch(.configMaps, namespace: nil, from: 1) }
+            #expect(error.code == 410)
+            #expect(error.reason == "Expired")
+            let watch = try await store.watch(.configMaps, namespace: nil, from: 9000)
+            let events = try await take(1, from: watch)
+            #expect(events.map(\.object["value"].int) == [9000])
+        }
+    }
+}
+
+@Suite("The store: opening again", .timeLimit(.minutes(1)))
+struct StoreReopening {
+    @Test("a reopened store holds the same objects at the same revision")
+    func reopen() async throws {
+        try await withTemporaryDirectory { path in
+            let before: [JSON]
+            do {
+                let store = try ObjectStore(journal: try SQLiteJournal(path: "\(path)/state.db"))
+                _ = try await store.create(.configMaps, document("kept", value: 1))
+                _ = try await store.create(.configMaps, document("gone"))
+                _ = try await store.create(.deployments, document("kept", value: 3))
+                _ = try await store.update(.configMaps, document("kept", value: 2), expected: nil)
+                _ = try await store.delete(.configMaps, ObjectKey("default", "gone"))
+                before = await store.list(.configMaps).items
+            }
+            let store = try ObjectStore(journal: try SQLiteJournal(path: "\(path)/state.db"))
+            let after = await store.list(.configMaps)
+            #expect(after.revision == 5)
+            #expect(after.items == before)
+            #expect(after.items.map { $0["value"].int } == [2])
+            let deployment = await store.get(.deployments, ObjectKey("default", "kept"))
+            #expect(deployment?["value"].int == 3)
+            let next = try await store.create(.configMaps, document("new"))
+            #expect(next.objectRevision == "6")
+        }
+    }
+
+    @Test("a watch across a reopening is Expired, unless it missed nothing")
+    func watch() async throws {
+        try await withTemporaryDirectory { path in
+            do {
+                let store = try ObjectStore(journal: try SQLiteJournal(path: "\(path)/state.db"))
+                for name in ["a", "b"] { _ = try await store.create(.configMaps, document(name)) }
+            }
+            let store = try ObjectStore(journal: try SQLiteJournal(path: "\(path)/state.db"))
+            let error = try await #require(throws: StatusError.self) { _ = try await store.watch(.configMaps, namespace: nil, from: 1) }
+            #expect(error.reason == "Expired")
+            let watch = try await store.watch(.configMaps, namespace: nil, from: 2)
+            _ = try await store.create(.configMaps, document("c"))
+            let events = try await take(1, from: watch)
+            #expect(events.map(\.object.objectName) == ["c"])
+        }
+    }
+
+    @Test("a journal that cannot be opened says which file")
+    func unopenable() async throws {
+        try await withTemporaryDirectory { path in
+            let error = try #require(throws: SQLiteError.self) { _ = try SQLiteJournal(path: "\(path)/missing/state.db") }
+            #expect(error.description.contains("\(path)/missing/state.db"))
+        }
+    }
+}
