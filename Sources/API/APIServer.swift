@@ -106,7 +106,8 @@ package actor APIServer: Client {
     package func patch(_ resource: Resource, _ key: ObjectKey, _ patch: JSON) async throws -> JSON {
         guard let old = await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
         var object = old.merging(patch)
-        object["metadata"]["resourceVersion"] = patch["metadata"]["resourceVersion"].isNull ? old["metadata"]["resourceVersion"] : patch["metadata"]["resourceVersion"]
+        object["metadata"]["resourceVersion"] =
+            patch["metadata"]["resourceVersion"].isNull ? old["metadata"]["resourceVersion"] : patch["metadata"]["resourceVersion"]
         return try await update(resource, object)
     }
 
@@ -126,7 +127,8 @@ package actor APIServer: Client {
             }
         }
         let grace = gracePeriod ?? (resource == .pods ? object["spec"]["terminationGracePeriodSeconds"].int ?? 30 : 0)
-        let mustWindUp = resource == .pods && !object["spec"]["nodeName"].isNull && grace > 0
+        let mustWindUp =
+            resource == .pods && !object["spec"]["nodeName"].isNull && grace > 0
             && !["Succeeded", "Failed"].contains(object["status"]["phase"].string)
         let hasFinalizers = !object["metadata"]["finalizers"].items.isEmpty
         guard mustWindUp || hasFinalizers else {

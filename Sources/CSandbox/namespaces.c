@@ -34,18 +34,32 @@ static int raise_loopback(void) {
 static void forget_foreign_namespaces(void) { umount2("/run/netns", MNT_DETACH); }
 
 // A PID namespace holds only who is born into it, and only who lives in one may make another below it: so the shim is
-// born again below the node's init. The new process learns its number outside; the old one is gone.
+// born again below the node's init. Twice, for an orphan goes to the init of its parent's namespace: the first birth is
+// the parent that leaves it to the node's. The kernel tells the number outside, for credentials are translated.
 static pid_t be_reborn(void) {
-    int word[2];
-    if (pipe2(word, O_CLOEXEC) < 0) return -1;
-    pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
-    if (pid > 0) {
-        (void)!write(word[1], &pid, sizeof pid);
+    int word[2], on = 1;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, word) < 0) return -1;
+    setsockopt(word[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+    pid_t first = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+    if (first < 0) return -1;
+    pid_t pid = 0;
+    if (first > 0) {
+        struct iovec part = {&pid, sizeof pid};
+        union { char buffer[CMSG_SPACE(sizeof(struct ucred))]; struct cmsghdr align; } control;
+        struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.buffer, .msg_controllen = sizeof control.buffer};
+        close(word[1]);
+        if (recvmsg(word[0], &message, 0) > 0 && CMSG_FIRSTHDR(&message))
+            pid = ((struct ucred *)(void *)CMSG_DATA(CMSG_FIRSTHDR(&message)))->pid;
+        (void)!write(word[0], &pid, sizeof pid);
+        waitpid(first, NULL, 0);
         _exit(0);
     }
-    if (pid == 0 && read(word[0], &pid, sizeof pid) != sizeof pid) pid = -1;
-    close(word[0]), close(word[1]);
-    return pid;
+    pid_t second = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+    if (second != 0) _exit(second < 0);
+    close(word[0]);
+    if (write(word[1], &pid, sizeof pid) != sizeof pid || read(word[1], &pid, sizeof pid) != sizeof pid) pid = -1;
+    close(word[1]);
+    return pid > 0 ? pid : -1;
 }
 
 pid_t sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, int host_network, struct sandbox_failure *failure) {

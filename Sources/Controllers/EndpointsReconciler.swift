@@ -57,7 +57,8 @@ package struct EndpointsReconciler: Reconciler {
     private static func ports(of service: Service, for pod: Pod) -> JSON {
         .array(
             service.ports.compactMap { port in
-                let number = port.targetPort.int
+                let number =
+                    port.targetPort.int
                     ?? port.targetPort.string.flatMap { name in pod.containers.lazy.compactMap { $0.port(named: name, protocol: port.proto.rawValue) }.first }
                 return number.map { ["name": .string(port.name), "port": .int($0), "protocol": .string(port.proto.rawValue)] }
             })
@@ -95,13 +96,15 @@ package struct EndpointsReconciler: Reconciler {
     private func writeEndpoints(_ service: Service, _ groups: [JSON: [Pod]], _ client: any Client) async throws {
         let subsets: [JSON] = groups.sorted { $0.key.text() < $1.key.text() }.compactMap { ports, pods in
             func addresses(_ pods: [Pod]) -> JSON {
-                pods.isEmpty ? .null : .array(
-                    pods.map { pod in
-                        [
-                            "ip": .string(pod.ip?.description ?? ""), "nodeName": JSON(pod.nodeName),
-                            "targetRef": ["kind": "Pod", "namespace": .string(pod.namespace), "name": .string(pod.name), "uid": .string(pod.uid)],
-                        ]
-                    })
+                pods.isEmpty
+                    ? .null
+                    : .array(
+                        pods.map { pod in
+                            [
+                                "ip": .string(pod.ip?.description ?? ""), "nodeName": JSON(pod.nodeName),
+                                "targetRef": ["kind": "Pod", "namespace": .string(pod.namespace), "name": .string(pod.name), "uid": .string(pod.uid)],
+                            ]
+                        })
             }
             let live = pods.filter { !$0.isBeingDeleted }
             guard !live.isEmpty, !ports.items.isEmpty else { return nil }

@@ -85,9 +85,11 @@ package struct Scheduler: Reconciler {
         }
         let selector = pod.spec["nodeSelector"].stringMap
         let required = pod.spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"].items
-        let matchesAffinity = required.isEmpty || required.contains {
-            LabelSelector(["matchExpressions": $0["matchExpressions"]]).matches(node.labels)
-        }
+        let matchesAffinity =
+            required.isEmpty
+            || required.contains {
+                LabelSelector(["matchExpressions": $0["matchExpressions"]]).matches(node.labels)
+            }
         if !LabelSelector(matching: selector).matches(node.labels) || !matchesAffinity {
             return "node(s) didn't match Pod's node affinity/selector"
         }

@@ -34,7 +34,9 @@ package struct DNSRecords: Sendable, Hashable {
             let endpoints = (byService[service.key] ?? []).flatMap(\.endpoints).filter {
                 service.publishNotReadyAddresses || $0["conditions"]["ready"].bool ?? true
             }.flatMap { endpoint in
-                endpoint["addresses"].items.compactMap { $0.string.flatMap { IPv4Address($0) } }.map { Endpoint(address: $0, hostname: endpoint["hostname"].string) }
+                endpoint["addresses"].items.compactMap { $0.string.flatMap { IPv4Address($0) } }.map {
+                    Endpoint(address: $0, hostname: endpoint["hostname"].string)
+                }
             }
             return ServiceRecord(
                 name: service.name, namespace: service.namespace, clusterIP: service.clusterIP,

@@ -69,7 +69,9 @@ package struct NetlinkSocket: ~Copyable {
                         failure = NetlinkError(operation(header.pointee.nlmsg_seq), errno: error.code, message: error.text)
                     }
                     // A batch that cannot even begin is answered for its first message only.
-                    if header.pointee.nlmsg_seq == last || (error.code != 0 && header.pointee.nlmsg_seq < last && failure != nil && header.pointee.nlmsg_seq == 0) {
+                    if header.pointee.nlmsg_seq == last
+                        || (error.code != 0 && header.pointee.nlmsg_seq < last && failure != nil && header.pointee.nlmsg_seq == 0)
+                    {
                         isDone = true
                     }
                 }

@@ -15,9 +15,10 @@ struct TableSync {
     /// Makes the table hold `wanted`. The first time whatever stood there is replaced without a moment in between, so that
     /// a daemon that comes back takes over and established connections go on.
     mutating func apply(_ wanted: Ruleset) async throws {
-        let changes = if let applied { Ruleset.diff(applied, wanted) } else {
-            [Change.addTable, .deleteTable, .addTable] + Ruleset.diff(Ruleset(), wanted)
-        }
+        let changes =
+            if let applied { Ruleset.diff(applied, wanted) } else {
+                [Change.addTable, .deleteTable, .addTable] + Ruleset.diff(Ruleset(), wanted)
+            }
         applied = nil
         try await target.apply(changes, table: table)
         applied = wanted

@@ -15,7 +15,9 @@ struct ClusterOptions: ParsableArguments {
         let running = RunningCluster.all()
         if let cluster {
             guard running.contains(where: { $0.name == cluster }) else {
-                throw UserError("there is no cluster \"\(cluster)\"", hint: running.isEmpty ? "start one: minik up labs/netpol.yaml" : "there are: \(running.map(\.name).joined(separator: ", "))")
+                throw UserError(
+                    "there is no cluster \"\(cluster)\"",
+                    hint: running.isEmpty ? "start one: minik up labs/netpol.yaml" : "there are: \(running.map(\.name).joined(separator: ", "))")
             }
             return ClusterPaths(cluster: cluster)
         }
@@ -30,7 +32,8 @@ struct ClusterOptions: ParsableArguments {
     func client() throws -> HTTPClient {
         let paths = try paths()
         guard ProcessIdentity(file: paths.daemonPID) != nil else {
-            throw UserError("the daemon of cluster \"\(paths.cluster)\" does not run; its pods and Services do", hint: "bring it back: minik up -c \(paths.cluster)")
+            throw UserError(
+                "the daemon of cluster \"\(paths.cluster)\" does not run; its pods and Services do", hint: "bring it back: minik up -c \(paths.cluster)")
         }
         return HTTPClient(socketPath: paths.apiSocket)
     }

@@ -18,13 +18,17 @@ struct ResourceArguments {
 
     init(_ arguments: [String]) throws {
         guard let first = arguments.first else {
-            throw UserError("You must specify the type of resource to get.", hint: "for example: minik get pods; there are: \(Registry.kinds.map(\.resource.plural).joined(separator: ", ")), all")
+            throw UserError(
+                "You must specify the type of resource to get.",
+                hint: "for example: minik get pods; there are: \(Registry.kinds.map(\.resource.plural).joined(separator: ", ")), all")
         }
         if arguments.contains(where: { $0.contains("/") }) {
             items = try arguments.map { argument in
                 let sides = argument.split(separator: "/", maxSplits: 1).map(String.init)
                 guard sides.count == 2 else {
-                    throw UserError("there is no need to specify a resource type as a separate argument when passing arguments in resource/name form (e.g. 'minik get resource/<resource_name>' instead of 'minik get resource resource/<resource_name>'")
+                    throw UserError(
+                        "there is no need to specify a resource type as a separate argument when passing arguments in resource/name form (e.g. 'minik get resource/<resource_name>' instead of 'minik get resource resource/<resource_name>'"
+                    )
                 }
                 return Item(kind: try Self.kind(sides[0]), name: sides[1])
             }

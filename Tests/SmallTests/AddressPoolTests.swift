@@ -20,20 +20,24 @@ struct AddressPoolTests {
         var pool = AddressPool(network: network)
         let given = (0..<13).compactMap { _ in pool.allocate()?.description }
         #expect(Set(given) == Set((2...14).map { "10.244.1.\($0)" }))
-        #expect(pool.allocate() == nil)
+        let past = pool.allocate()
+        #expect(past == nil)
         pool.release(try #require(IPv4Address("10.244.1.9")))
-        #expect(pool.allocate()?.description == "10.244.1.9")
-        #expect(pool.allocate() == nil)
+        let again = pool.allocate(), none = pool.allocate()
+        #expect(again?.description == "10.244.1.9")
+        #expect(none == nil)
     }
 
     @Test("an address just given back is the last to be used again")
     func rotation() throws {
         var pool = AddressPool(network: network)
-        let first = try #require(pool.allocate())
+        let allocated = pool.allocate()
+        let first = try #require(allocated)
         pool.release(first)
         let next = (0..<12).compactMap { _ in pool.allocate()?.description }
         #expect(next == (3...14).map { "10.244.1.\($0)" })
-        #expect(pool.allocate() == first)
+        let last = pool.allocate()
+        #expect(last == first)
     }
 
     @Test("an address that a pod already has is not given to another")
@@ -43,13 +47,15 @@ struct AddressPoolTests {
         let given = (0..<12).compactMap { _ in pool.allocate()?.description }
         #expect(given.count == 12)
         #expect(!given.contains("10.244.1.3"))
-        #expect(pool.allocate() == nil)
+        let past = pool.allocate()
+        #expect(past == nil)
     }
 
     @Test("an address of another network takes none of ours")
     func foreign() throws {
         var pool = AddressPool(network: network)
         pool.reserve(try #require(IPv4Address("10.244.2.2")))
-        #expect((0..<13).compactMap { _ in pool.allocate() }.count == 13)
+        let given = (0..<13).compactMap { _ in pool.allocate() }
+        #expect(given.count == 13)
     }
 }

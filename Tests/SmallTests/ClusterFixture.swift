@@ -107,6 +107,9 @@ func take<Element: Sendable>(_ count: Int, from stream: AsyncThrowingStream<Elem
     }
 }
 
+/// `value`, for a literal that is compared with a document.
+func json(_ value: JSON) -> JSON { value }
+
 extension JSON {
     var objectName: String { self["metadata"]["name"].string ?? "" }
     var objectRevision: String { self["metadata"]["resourceVersion"].string ?? "" }

@@ -76,7 +76,7 @@ struct StreamChannelTests {
         let status = try JSON(parsing: frame.dropFirst())
         #expect(status["status"].string == "Failure")
         #expect(status["reason"].string == "NonZeroExitCode")
-        #expect(status["details"]["causes"] == [["reason": "ExitCode", "message": .string(String(code))]])
+        #expect(status["details"]["causes"] == json([["reason": "ExitCode", "message": .string(String(code))]]))
         guard case .exit(let decoded)? = StreamChannel.decodeOutput(frame) else {
             Issue.record("the exit code got lost")
             return

@@ -17,7 +17,9 @@ package struct HTTPClient: Client {
     }
 
     /// One request and its answer, whole.
-    package func send(_ method: String, _ target: String, body: JSON? = nil, contentType: String = "application/json", accept: String = "application/json") async throws -> (code: Int, body: [UInt8]) {
+    package func send(_ method: String, _ target: String, body: JSON? = nil, contentType: String = "application/json", accept: String = "application/json")
+        async throws -> (code: Int, body: [UInt8])
+    {
         var all: [UInt8] = []
         var status = 0
         for try await piece in try await stream(method, target, body: body, contentType: contentType, accept: accept, status: { status = $0 }) { all += piece }
@@ -25,7 +27,9 @@ package struct HTTPClient: Client {
     }
 
     /// One request whose answer is handed on as it comes. Throws what the server answers instead of success.
-    package func stream(_ method: String, _ target: String, body: JSON? = nil, contentType: String = "application/json", accept: String = "application/json") async throws -> AsyncThrowingStream<[UInt8], any Error> {
+    package func stream(_ method: String, _ target: String, body: JSON? = nil, contentType: String = "application/json", accept: String = "application/json")
+        async throws -> AsyncThrowingStream<[UInt8], any Error>
+    {
         var code = 0
         let pieces = try await stream(method, target, body: body, contentType: contentType, accept: accept, status: { code = $0 })
         guard code >= 300 else { return pieces }
@@ -35,7 +39,9 @@ package struct HTTPClient: Client {
     }
 
     /// A JSON answer; throws a `StatusError` for anything but success.
-    package func json(_ method: String, _ target: String, body: JSON? = nil, contentType: String = "application/json", accept: String = "application/json") async throws -> JSON {
+    package func json(_ method: String, _ target: String, body: JSON? = nil, contentType: String = "application/json", accept: String = "application/json")
+        async throws -> JSON
+    {
         let (code, bytes) = try await send(method, target, body: body, contentType: contentType, accept: accept)
         guard code < 300 else { throw HTTPClient.error(code, bytes) }
         return try JSON(parsing: bytes)

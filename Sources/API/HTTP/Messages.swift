@@ -15,10 +15,13 @@ package struct HTTPRequest: Sendable {
         self.method = method
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         path = parts[0].split(separator: "/").map { URL.decode($0) }
-        query = parts.count < 2 ? [] : parts[1].split(separator: "&").map { pair in
-            let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            return (URL.decode(sides[0]), sides.count > 1 ? URL.decode(sides[1]) : "")
-        }
+        query =
+            parts.count < 2
+            ? []
+            : parts[1].split(separator: "&").map { pair in
+                let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                return (URL.decode(sides[0]), sides.count > 1 ? URL.decode(sides[1]) : "")
+            }
         self.accept = accept
         self.contentType = contentType
         self.body = body

@@ -107,7 +107,8 @@ package struct Router: Sendable {
     private func named(_ request: HTTPRequest, _ target: Target) throws -> JSON {
         var object = try Router.body(request)
         guard object["metadata"]["name"].string == target.name else {
-            throw StatusError.badRequest("the name of the object (\(object["metadata"]["name"].string ?? "")) does not match the name on the URL (\(target.name ?? ""))")
+            throw StatusError.badRequest(
+                "the name of the object (\(object["metadata"]["name"].string ?? "")) does not match the name on the URL (\(target.name ?? ""))")
         }
         if let namespace = target.namespace { object["metadata"]["namespace"] = .string(namespace) }
         return object
@@ -161,7 +162,8 @@ package struct Router: Sendable {
         let pump = Task {  // ends with the stream it feeds: the handler below cancels it
             do {
                 for try await event in events where isWanted(event.object) {
-                    let object = asTable
+                    let object =
+                        asTable
                         ? Table.of([event.object], kind, revision: event.object["metadata"]["resourceVersion"].string ?? "", now: now()) : event.object
                     continuation.yield((["type": .string(event.kind.rawValue), "object": object] as JSON).bytes() + [0x0A])
                 }
@@ -190,7 +192,8 @@ package struct Router: Sendable {
         let names = (pod.containers + pod.initContainers).map(\.name)
         guard let name, !name.isEmpty else {
             if pod.containers.count == 1 { return pod.containers[0].name }
-            throw StatusError.badRequest("a container name must be specified for pod \(pod.name), choose one of: [\(pod.containers.map(\.name).joined(separator: " "))]")
+            throw StatusError.badRequest(
+                "a container name must be specified for pod \(pod.name), choose one of: [\(pod.containers.map(\.name).joined(separator: " "))]")
         }
         guard names.contains(name) else { throw StatusError.badRequest("container \(name) is not valid for pod \(pod.name)") }
         return name

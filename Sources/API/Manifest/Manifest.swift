@@ -120,7 +120,7 @@ private struct NodeReader {
         case "false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF": return .bool(false)
         default: break
         }
-        if let value = Int(text), text.first != "+" , !(text.count > 1 && text.first == "0") { return .int(value) }
+        if let value = Int(text), text.first != "+", !(text.count > 1 && text.first == "0") { return .int(value) }
         let isNumeric = text.first.map { $0.isNumber || $0 == "-" || $0 == "." } ?? false
         if isNumeric, text.contains(where: { $0 == "." || $0 == "e" || $0 == "E" }), let value = Double(text), value.isFinite { return .double(value) }
         return .string(text)

@@ -9,7 +9,9 @@ package enum Names {
 
     package static func isSubdomain(_ text: String) -> Bool {
         text.utf8.count <= 253 && !text.isEmpty
-            && text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { isLabel(String($0)) || ($0.utf8.count > 63 && isLabel(String($0.prefix(63)))) }
+            && text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy {
+                isLabel(String($0)) || ($0.utf8.count > 63 && isLabel(String($0.prefix(63))))
+            }
     }
 
     static let subdomainMessage =

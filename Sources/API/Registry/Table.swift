@@ -7,7 +7,10 @@ package enum Table {
             "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": ["resourceVersion": .string(revision)],
             "columnDefinitions": .array(
                 kind.columns.map {
-                    ["name": .string($0.name), "type": "string", "format": .string($0.name == "Name" ? "name" : ""), "priority": .int($0.isWide ? 1 : 0), "description": ""]
+                    [
+                        "name": .string($0.name), "type": "string", "format": .string($0.name == "Name" ? "name" : ""), "priority": .int($0.isWide ? 1 : 0),
+                        "description": "",
+                    ]
                 }),
             "rows": .array(
                 items.map { item in

@@ -61,7 +61,9 @@ extension Router {
     /// Serves an exec or attach. Every way it can fail is an output, for the connection is a WebSocket already.
     func connect(_ request: HTTPRequest, input: AsyncStream<StreamInput>) async -> AsyncStream<StreamOutput> {
         func failed(_ message: String) -> AsyncStream<StreamOutput> {
-            AsyncStream { $0.yield(.failure(message)); $0.finish() }
+            AsyncStream {
+                $0.yield(.failure(message)); $0.finish()
+            }
         }
         guard let target = Router.target(request.path), let subresource = target.subresource else { return failed("no such resource") }
         let command = request.query.filter { $0.name == "command" }.map(\.value)

@@ -40,8 +40,9 @@ struct NFTablesBatch {
     mutating func finish() -> UInt32 {
         let last = sequence - 1
         bytes.withUnsafeMutableBytes { bytes in
-            let header = (bytes.baseAddress! + lastMessageOffset).assumingMemoryBound(to: nlmsghdr.self)
-            header.pointee.nlmsg_flags |= UInt16(NLM_F_ACK)
+            var header = bytes.loadUnaligned(fromByteOffset: lastMessageOffset, as: nlmsghdr.self)
+            header.nlmsg_flags |= UInt16(NLM_F_ACK)
+            bytes.storeBytes(of: header, toByteOffset: lastMessageOffset, as: nlmsghdr.self)
         }
         appendControl(NFNL_MSG_BATCH_END)
         return last
@@ -50,7 +51,8 @@ struct NFTablesBatch {
     private mutating func appendControl(_ type: Int32) {
         withUnsafeTemporaryAllocation(byteCount: 64, alignment: 8) { buffer in
             guard let start = buffer.baseAddress else { return }
-            let header = type == NFNL_MSG_BATCH_BEGIN
+            let header =
+                type == NFNL_MSG_BATCH_BEGIN
                 ? nftnl_batch_begin(start, sequence) : nftnl_batch_end(start, sequence)
             guard let header else { return }
             bytes.append(contentsOf: UnsafeRawBufferPointer(start: start, count: Int(header.pointee.nlmsg_len)))

@@ -35,7 +35,7 @@ extension NetlinkSocket {
     package mutating func deleteRoute(_ destination: CIDR, dev index: Int32) throws(NetlinkError) {
         let message = NetlinkMessage(RTM_DELROUTE, NLM_F_ACK, Self.route(destination, gateway: nil, onlink: false, anyScope: true))
         Self.fill(message, destination, nil, index, nil)
-        do { try execute(message, "ip route del \(destination) dev #\(index)") } catch where error.isNotFound {}
+        do { try execute(message, "ip route del \(destination) dev #\(index)") } catch  where error.isNotFound {}
     }
 
     /// `ip -4 route show table main`: destinations and the devices they go out of.

@@ -103,7 +103,7 @@ extension NetlinkSocket {
     package mutating func deleteLink(_ name: String) throws(NetlinkError) {
         let message = NetlinkMessage(RTM_DELLINK, NLM_F_ACK, Self.info())
         message.put(IFLA_IFNAME, name)
-        do { try execute(message, "ip link del \(name)") } catch where error.isNotFound {}
+        do { try execute(message, "ip link del \(name)") } catch  where error.isNotFound {}
     }
 
     /// `ip -d link show dev NAME`; nil when there is none.
@@ -111,7 +111,7 @@ extension NetlinkSocket {
         let message = NetlinkMessage(RTM_GETLINK, NLM_F_ACK, Self.info())
         message.put(IFLA_IFNAME, name)
         var found: Link?
-        do { try run(message, { "ip link show dev \(name)" }) { found = Link($0) } } catch where error.isNotFound { return nil }
+        do { try run(message, { "ip link show dev \(name)" }) { found = Link($0) } } catch  where error.isNotFound { return nil }
         return found
     }
 

@@ -35,7 +35,8 @@ package struct ImageStore: Sendable {
 
     /// Assembles what is missing or older than what it is made of. An image appears whole or not at all.
     package func assemble(progress: (String) -> Void) throws {
-        for (name, build) in [("busybox", BusyboxImage.build), ("httpd", HTTPDImage.build), (Image.dns, DNSImage.build)] as [(String, (String) throws -> Void)] {
+        for (name, build) in [("busybox", BusyboxImage.build), ("httpd", HTTPDImage.build), (Image.dns, DNSImage.build)] as [(String, (String) throws -> Void)]
+        {
             let root = "\(directory)/\(name)"
             let stamp = try Self.stamp(name)
             if Files.text("\(root).stamp") == stamp, Files.isDirectory(root) { continue }
@@ -56,11 +57,12 @@ package struct ImageStore: Sendable {
 
     /// What an image was made of: path, size and time of its programs, and the recipe's version.
     private static func stamp(_ name: String) throws -> String {
-        let sources = switch name {
-        case "busybox": [BusyboxImage.program]
-        case "httpd": [HTTPDImage.program, BusyboxImage.program]
-        default: [SmallProgram.path("minik-dns")]
-        }
+        let sources =
+            switch name {
+            case "busybox": [BusyboxImage.program]
+            case "httpd": [HTTPDImage.program, BusyboxImage.program]
+            default: [SmallProgram.path("minik-dns")]
+            }
         return try sources.map { path in
             var info = stat()
             guard stat(path, &info) == 0 else {

@@ -23,7 +23,9 @@ enum Recipe {
         guard let pipe = popen(command, "r") else { throw FileError("run", command, errno: errno) }
         var text = ""
         var buffer = [CChar](repeating: 0, count: 4096)
-        while fgets(&buffer, Int32(buffer.count), pipe) != nil { text += String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self) }
+        while fgets(&buffer, Int32(buffer.count), pipe) != nil {
+            text += String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        }
         guard pclose(pipe) == 0 else { throw FileError("run", command, errno: EIO) }
         return text.split(separator: "\n").map(String.init)
     }
@@ -82,7 +84,9 @@ enum BusyboxImage {
 enum HTTPDImage {
     static let program = "/usr/sbin/apache2"
     static let prefix = "/usr/local/apache2"
-    private static let modules = ["mpm_event", "authz_core", "authz_host", "dir", "mime", "alias", "autoindex", "status", "env", "headers", "setenvif", "cgid", "reqtimeout"]
+    private static let modules = [
+        "mpm_event", "authz_core", "authz_host", "dir", "mime", "alias", "autoindex", "status", "env", "headers", "setenvif", "cgid", "reqtimeout",
+    ]
 
     static func build(_ root: String) throws {
         try Recipe.base(root)

@@ -120,7 +120,9 @@ package actor NodeAgent {
             var status = status
             for type in status["conditions"].items.compactMap({ $0["type"].string }) {
                 // A condition that holds already keeps its time.
-                let old = node.status["conditions"].items.first { $0["type"].string == type && $0["status"] == status["conditions"].items.first { $0["type"].string == type }?["status"] }
+                let old = node.status["conditions"].items.first {
+                    $0["type"].string == type && $0["status"] == status["conditions"].items.first { $0["type"].string == type }?["status"]
+                }
                 if let old, var list = status["conditions"].array, let index = list.firstIndex(where: { $0["type"].string == type }) {
                     list[index] = old
                     status["conditions"] = .array(list)

@@ -65,7 +65,8 @@ package struct NodeSandbox: Sendable {
             labels["node.kubernetes.io/exclude-from-external-load-balancers"] = ""
         }
         labels.merge(node.labels) { _, own in own }
-        let osImage = (Files.text("/etc/os-release") ?? "").split(separator: "\n")
+        let osImage =
+            (Files.text("/etc/os-release") ?? "").split(separator: "\n")
             .first { $0.hasPrefix("PRETTY_NAME=") }?.dropFirst("PRETTY_NAME=".count).replacing("\"", with: "") ?? "Linux"
         let capacity: JSON = [
             "cpu": .string(String(sysconf(Int32(_SC_NPROCESSORS_ONLN)))),
@@ -101,7 +102,8 @@ package struct NodeSandbox: Sendable {
                 "nodeInfo": [
                     "architecture": .string(architecture), "kernelVersion": .string(text(system.release)), "operatingSystem": "linux",
                     "osImage": .string(String(osImage)), "kubeletVersion": "v1.36.0", "kubeProxyVersion": "",
-                    "containerRuntimeVersion": .string("minik://\(minikVersion)"), "machineID": .string(ShortHash.hex("\(cluster.name)/\(node.name)", digits: 32)),
+                    "containerRuntimeVersion": .string("minik://\(minikVersion)"),
+                    "machineID": .string(ShortHash.hex("\(cluster.name)/\(node.name)", digits: 32)),
                     "systemUUID": .string(ShortHash.hex("\(node.name)", digits: 32)), "bootID": "",
                 ],
             ],

@@ -109,7 +109,8 @@ struct ContainerPlan {
             let reference = source[name], key = reference["key"].string ?? ""
             if let bytes = try await data(reference, isSecret: isSecret)[key] { return String(decoding: bytes, as: UTF8.self) }
             if reference["optional"].bool == true { return nil }
-            throw ConfigurationError(description: "couldn't find key \(key) in \(isSecret ? "Secret" : "ConfigMap") \(pod.namespace)/\(reference["name"].string ?? "")")
+            throw ConfigurationError(
+                description: "couldn't find key \(key) in \(isSecret ? "Secret" : "ConfigMap") \(pod.namespace)/\(reference["name"].string ?? "")")
         }
         return nil
     }
@@ -161,7 +162,9 @@ struct ContainerPlan {
             links.append(("\(prefix)_PORT", "\(first.proto.rawValue.lowercased())://\(ip):\(first.port)"))
             for port in service.ports {
                 let base = "\(prefix)_PORT_\(port.port)_\(port.proto.rawValue)", proto = port.proto.rawValue.lowercased()
-                links += [(base, "\(proto)://\(ip):\(port.port)"), ("\(base)_PROTO", proto), ("\(base)_PORT", "\(port.port)"), ("\(base)_ADDR", ip.description)]
+                links += [
+                    (base, "\(proto)://\(ip):\(port.port)"), ("\(base)_PROTO", proto), ("\(base)_PORT", "\(port.port)"), ("\(base)_ADDR", ip.description),
+                ]
             }
         }
         return links
@@ -258,7 +261,9 @@ struct ContainerPlan {
             guard let volume = pod.spec["volumes"].items.first(where: { $0["name"].string == name }) else { continue }
             var (source, readOnly) = try await self.source(of: volume, name: name)
             if let sub = mount["subPath"].string, !sub.isEmpty {
-                guard !sub.hasPrefix("/"), !sub.split(separator: "/").contains("..") else { throw ConfigurationError(description: "subPath \"\(sub)\" must be a relative path without '..'") }
+                guard !sub.hasPrefix("/"), !sub.split(separator: "/").contains("..") else {
+                    throw ConfigurationError(description: "subPath \"\(sub)\" must be a relative path without '..'")
+                }
                 source += "/\(sub)"
                 if !Files.exists(source) { try Files.makeDirectory(source) }
             }
@@ -272,7 +277,8 @@ struct ContainerPlan {
         let directory = "\(paths.podState(pod.uid))/volumes/\(name)"
         func write(_ files: [String: [UInt8]], _ items: JSON, mode: Int) throws {
             try Files.makeDirectory(directory)
-            let chosen = items.items.isEmpty
+            let chosen =
+                items.items.isEmpty
                 ? files.map { ($0.key, $0.value) }
                 : items.items.compactMap { item in files[item["key"].string ?? ""].map { (item["path"].string ?? "", $0) } }
             for (path, bytes) in chosen where !path.isEmpty && !path.split(separator: "/").contains("..") {

@@ -108,7 +108,9 @@ package struct PodLifecycle: Sendable {
             update(name) {
                 $0.isStarting = false
                 let isFirst = $0.failures == 0
-                $0.state = .waiting(reason: isFirst ? "ErrImagePull" : "ImagePullBackOff", message: isFirst ? message : "Back-off pulling image \"\($0.image)\": ErrImagePull: \(message)")
+                $0.state = .waiting(
+                    reason: isFirst ? "ErrImagePull" : "ImagePullBackOff",
+                    message: isFirst ? message : "Back-off pulling image \"\($0.image)\": ErrImagePull: \(message)")
                 if isFirst {
                     actions = [
                         .event(type: "Warning", reason: "Failed", message: "Failed to pull image \"\($0.image)\": \(message)", container: name),
@@ -124,7 +126,10 @@ package struct PodLifecycle: Sendable {
             update(name) { $0.isReady = ready }
             return []
         case .unhealthy(let name):
-            return [.event(type: "Normal", reason: "Killing", message: "Container \(name) failed liveness probe, will be restarted", container: name), .stop(container: name, force: false)]
+            return [
+                .event(type: "Normal", reason: "Killing", message: "Container \(name) failed liveness probe, will be restarted", container: name),
+                .stop(container: name, force: false),
+            ]
         case .deletionRequested(let grace):
             guard !isTornDown else { return [] }
             let running = entries.filter { if case .running = $0.state { true } else { $0.isStarting } }
@@ -133,7 +138,11 @@ package struct PodLifecycle: Sendable {
             if running.isEmpty { return tearDown() }
             if grace == 0 { return running.map { .stop(container: $0.name, force: true) } }
             let stops = running.flatMap { entry -> [Action] in
-                isFirst ? [.event(type: "Normal", reason: "Killing", message: "Stopping container \(entry.name)", container: entry.name), .stop(container: entry.name, force: false)] : []
+                isFirst
+                    ? [
+                        .event(type: "Normal", reason: "Killing", message: "Stopping container \(entry.name)", container: entry.name),
+                        .stop(container: entry.name, force: false),
+                    ] : []
             }
             return stops + [.schedule(.graceEnds, seconds: grace)]
         case .timer(.graceEnds):
@@ -156,7 +165,9 @@ package struct PodLifecycle: Sendable {
                 entries[index].isStarting = false
                 entries[index].isReady = false
             }
-            return isEnding ? tearDown() : [.event(type: "Normal", reason: "SandboxChanged", message: "Pod sandbox changed, it will be killed and re-created.", container: nil)]
+            return isEnding
+                ? tearDown()
+                : [.event(type: "Normal", reason: "SandboxChanged", message: "Pod sandbox changed, it will be killed and re-created.", container: nil)]
         }
     }
 
@@ -182,7 +193,9 @@ package struct PodLifecycle: Sendable {
         guard hasSandbox, !isEnding else { return [] }
         for entry in entries where entry.isInit {
             if case .terminated(let record) = entry.state, record.exitCode == 0 { continue }
-            if case .waiting(let reason, _) = entry.state, !entry.isStarting, ["ContainerCreating", "PodInitializing"].contains(reason) { return start(entry.name) }
+            if case .waiting(let reason, _) = entry.state, !entry.isStarting, ["ContainerCreating", "PodInitializing"].contains(reason) {
+                return start(entry.name)
+            }
             return []
         }
         let waiting = entries.filter { entry in
@@ -257,10 +270,12 @@ package struct PodLifecycle: Sendable {
 
 extension PodLifecycle {
     package var phase: String {
-        let initFailed = restartPolicy == "Never" && entries.contains { entry in
-            guard entry.isInit, case .terminated(let record) = entry.state else { return false }
-            return record.exitCode != 0
-        }
+        let initFailed =
+            restartPolicy == "Never"
+            && entries.contains { entry in
+                guard entry.isInit, case .terminated(let record) = entry.state else { return false }
+                return record.exitCode != 0
+            }
         if initFailed { return "Failed" }
         let main = entries.filter { !$0.isInit }
         let everStarted = main.allSatisfy { entry in
@@ -311,7 +326,9 @@ extension PodLifecycle {
         set("Initialized", incomplete.isEmpty, "ContainersNotInitialized", "containers with incomplete status: [\(incomplete.joined(separator: " "))]")
         let words = "containers with unready status: [\(unready.joined(separator: " "))]"
         let isReady = unready.isEmpty && incomplete.isEmpty && !isDone
-        for type in ["Ready", "ContainersReady"] { set(type, isReady, isDone ? (phase == "Succeeded" ? "PodCompleted" : "PodFailed") : "ContainersNotReady", isDone ? nil : words) }
+        for type in ["Ready", "ContainersReady"] {
+            set(type, isReady, isDone ? (phase == "Succeeded" ? "PodCompleted" : "PodFailed") : "ContainersNotReady", isDone ? nil : words)
+        }
         set("PodScheduled", true, nil, nil)
         status["conditions"] = conditions
         pod.status = status

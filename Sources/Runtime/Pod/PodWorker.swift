@@ -149,7 +149,11 @@ actor PodWorker {
                 case .exited(let record): post.yield(.input(.exited(record)))
                 case .failed(let container, let stage, let errno):
                     let words = "\(stage): \(String(cString: strerror(Int32(errno))))"
-                    post.yield(.input(.startFailed(container: container, reason: "RunContainerError", message: "failed to create containerd task: \(words)".replacing("containerd task", with: "container"))))
+                    post.yield(
+                        .input(
+                            .startFailed(
+                                container: container, reason: "RunContainerError",
+                                message: "failed to create containerd task: \(words)".replacing("containerd task", with: "container"))))
                 case .state(let records):
                     for record in records { post.yield(.input(record.pid > 0 ? .started(record) : .exited(record))) }
                 case .joined, .ended: break

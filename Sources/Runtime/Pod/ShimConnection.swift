@@ -55,7 +55,9 @@ package final class ShimConnection: @unchecked Sendable {
     /// Sends a request, with descriptors if it takes any. The caller keeps owning them.
     package func send(_ request: ShimRequest, descriptors: [Int32] = []) throws {
         let bytes = request.json.bytes()
-        guard bytes.count <= maximumShimPacket else { throw FileError("send to the shim: the container's specification is too large;", "192 KiB is the limit", errno: EMSGSIZE) }
+        guard bytes.count <= maximumShimPacket else {
+            throw FileError("send to the shim: the container's specification is too large;", "192 KiB is the limit", errno: EMSGSIZE)
+        }
         let n = queue.sync { source.isCancelled ? -1 : sandbox_send(fd, bytes, bytes.count, descriptors, descriptors.count) }
         guard n == bytes.count else { throw FileError("send to", "the pod's shim", errno: EPIPE) }
     }

@@ -42,7 +42,9 @@ struct Get: AsyncParsableCommand {
         }
         if !isAnything {
             if watch, let item = wanted.items.first { try await follow(client, item, from: "0", wanted.isMixed) }
-            printError(allNamespaces || !(wanted.items.first?.kind.resource.namespaced ?? true) ? "No resources found" : "No resources found in \(scope.namespace) namespace.")
+            printError(
+                allNamespaces || !(wanted.items.first?.kind.resource.namespaced ?? true)
+                    ? "No resources found" : "No resources found in \(scope.namespace) namespace.")
         }
     }
 

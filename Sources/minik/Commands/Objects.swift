@@ -67,7 +67,9 @@ struct Delete: AsyncParsableCommand {
         for (kind, key) in targets {
             do {
                 try await client.delete(kind.resource, key, gracePeriod: now ? 1 : gracePeriod, uid: nil)
-                print("\(kind.printedName) \"\(key.name)\" \(gracePeriod == 0 && force ? "force deleted" : "deleted")\(key.namespace.isEmpty ? "" : " from \(key.namespace) namespace")")
+                print(
+                    "\(kind.printedName) \"\(key.name)\" \(gracePeriod == 0 && force ? "force deleted" : "deleted")\(key.namespace.isEmpty ? "" : " from \(key.namespace) namespace")"
+                )
             } catch let error as StatusError where error.reason == "NotFound" && ignoreNotFound {} catch { failures.append(error) }
         }
         if wait, gracePeriod != 0 { for (kind, key) in targets { try await Self.awaitGone(client, kind.resource, key) } }
@@ -189,7 +191,8 @@ struct PodName {
         let kind = try ResourceArguments.kind(sides[0])
         if kind.resource == .pods { return ObjectKey(namespace, sides[1]) }
         let object = try await client.get(kind.resource, ObjectKey(namespace, sides[1]))
-        let selector = kind.resource == .services
+        let selector =
+            kind.resource == .services
             ? LabelSelector(matching: object["spec"]["selector"].stringMap) : LabelSelector(object["spec"]["selector"])
         let pods = try await client.list(Pod.self, namespace: namespace, selector: selector).filter(\.isActive)
         guard let pod = pods.first(where: \.isReady) ?? pods.first else { throw UserError("error: \(text) has no running pod") }

@@ -80,7 +80,8 @@ struct Run: AsyncParsableCommand {
             let pod = Pod(event.object)
             if event.kind == .deleted { throw UserError("error: pod \(name) was deleted") }
             if let waiting = pod.status["containerStatuses"][0]["state"]["waiting"]["reason"].string, waiting.contains("Image") || waiting.contains("Error") {
-                throw UserError("error: pod \(name) cannot start: \(waiting): \(pod.status["containerStatuses"][0]["state"]["waiting"]["message"].string ?? "")")
+                throw UserError(
+                    "error: pod \(name) cannot start: \(waiting): \(pod.status["containerStatuses"][0]["state"]["waiting"]["message"].string ?? "")")
             }
             if pod.isFinished || pod.status["containerStatuses"][0]["restartCount"].int ?? 0 > 0 { return try await printEnded(client, pod) }
             if pod.phase == "Running" { break }

@@ -60,7 +60,10 @@ struct Bootstrap {
                                         ["name": "dns-tcp", "containerPort": 53, "protocol": "TCP"],
                                     ],
                                     "volumeMounts": [["name": "records", "mountPath": "/etc/minik-dns", "readOnly": true]],
-                                    "securityContext": ["allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": ["drop": ["ALL"], "add": ["NET_BIND_SERVICE"]]],
+                                    "securityContext": [
+                                        "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
+                                        "capabilities": ["drop": ["ALL"], "add": ["NET_BIND_SERVICE"]],
+                                    ],
                                 ]
                             ],
                             "volumes": [["name": "records", "hostPath": ["path": .string(paths.dnsRecords)]]],

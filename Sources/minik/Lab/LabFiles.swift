@@ -40,7 +40,9 @@ enum LabFiles {
         for object in objects where Registry.kind(apiVersion: object.apiVersion, kind: object.kind) == nil {
             throw ManifestError(
                 file: object.file, line: object.line(of: "kind"),
-                message: "no matches for kind \"\(object.kind)\" in version \"\(object.apiVersion)\"; there are: \(Registry.kinds.map(\.resource.kind).joined(separator: ", "))")
+                message:
+                    "no matches for kind \"\(object.kind)\" in version \"\(object.apiVersion)\"; there are: \(Registry.kinds.map(\.resource.kind).joined(separator: ", "))"
+            )
         }
         if let document = documents.first { return (try Cluster(document), true, objects) }
         return (try Cluster(Manifest.read("apiVersion: \(Cluster.apiVersion)\nkind: Cluster\n", file: "defaults")[0]), false, objects)

@@ -31,7 +31,9 @@ enum Preflight {
         var socket = try NetlinkSocket(in: namespace)
         let mac = MACAddress(derivedFrom: "preflight")
         do { try socket.addBridge("br", mtu: 1500, address: mac) } catch { throw Missing(feature: "bridges", module: "bridge", detail: "\(error)") }
-        do { try socket.addVeth("v", mtu: 1500, peer: "p", peerNamespace: namespace) } catch { throw Missing(feature: "veth pairs", module: "veth", detail: "\(error)") }
+        do { try socket.addVeth("v", mtu: 1500, peer: "p", peerNamespace: namespace) } catch {
+            throw Missing(feature: "veth pairs", module: "veth", detail: "\(error)")
+        }
         do {
             let index = try socket.index(of: "v")
             try socket.addVXLAN("vx", vni: 1, underlay: index, local: IPv4Address(0x7F00_0001), port: 8472, mtu: 1450, address: mac)

@@ -57,11 +57,13 @@ struct Description {
             }
         }
         lines.append("Conditions:")
-        lines += TextTable(
-            header: ["  Type", "Status"], rows: pod.status["conditions"].items.map { ["  \($0["type"].string ?? "")", $0["status"].string ?? ""] }
-        ).lines
+        lines +=
+            TextTable(
+                header: ["  Type", "Status"], rows: pod.status["conditions"].items.map { ["  \($0["type"].string ?? "")", $0["status"].string ?? ""] }
+            ).lines
         return lines + [
-            field("QoS Class", pod.status["qosClass"].string ?? "BestEffort", width: 29), map("Node-Selectors", pod.spec["nodeSelector"], width: 29).joined(separator: "\n"),
+            field("QoS Class", pod.status["qosClass"].string ?? "BestEffort", width: 29),
+            map("Node-Selectors", pod.spec["nodeSelector"], width: 29).joined(separator: "\n"),
         ]
     }
 
@@ -70,7 +72,10 @@ struct Description {
         var lines = [
             "  \(container.name):", inner("Container ID", status["containerID"].string ?? ""), inner("Image", container.image),
             inner("Image ID", status["imageID"].string ?? ""),
-            inner("Port", container.ports.isEmpty ? "<none>" : container.ports.map { "\($0["containerPort"].int ?? 0)/\($0["protocol"].string ?? "TCP")" }.joined(separator: ", ")),
+            inner(
+                "Port",
+                container.ports.isEmpty
+                    ? "<none>" : container.ports.map { "\($0["containerPort"].int ?? 0)/\($0["protocol"].string ?? "TCP")" }.joined(separator: ", ")),
         ]
         if !container.command.isEmpty { lines += ["    Command:"] + container.command.map { "      \($0)" } }
         if !container.args.isEmpty { lines += ["    Args:"] + container.args.map { "      \($0)" } }
@@ -83,7 +88,8 @@ struct Description {
     private func state(_ name: String, _ state: JSON) -> [String] {
         guard let (kind, detail) = state.object.flatMap({ $0.first { _ in true } }) else { return ["    " + field(name, "Waiting", width: 16)] }
         var lines = ["    " + field(name, kind.prefix(1).uppercased() + kind.dropFirst(), width: 16)]
-        for (label, key) in [("Reason", "reason"), ("Message", "message"), ("Exit Code", "exitCode"), ("Started", "startedAt"), ("Finished", "finishedAt")] where !detail[key].isNull {
+        for (label, key) in [("Reason", "reason"), ("Message", "message"), ("Exit Code", "exitCode"), ("Started", "startedAt"), ("Finished", "finishedAt")]
+        where !detail[key].isNull {
             lines.append("      " + field(label, detail[key].string ?? detail[key].text(), width: 14))
         }
         return lines
@@ -96,7 +102,8 @@ struct Description {
         lines += [
             line("Selector", selector.isEmpty ? "<none>" : selector), line("Type", service.type), line("IP", service.spec["clusterIP"].string ?? ""),
         ]
-        let slices = try await client.list(EndpointSlice.self, namespace: service.namespace, selector: LabelSelector(matching: [EndpointSlice.serviceNameLabel: service.name]))
+        let slices = try await client.list(
+            EndpointSlice.self, namespace: service.namespace, selector: LabelSelector(matching: [EndpointSlice.serviceNameLabel: service.name]))
         for port in service.ports {
             let name = port.name.isEmpty ? "<unset>" : port.name
             lines += [
@@ -123,7 +130,9 @@ struct Description {
         lines += map("Labels", policy.json["metadata"]["labels"], width: 14) + map("Annotations", policy.json["metadata"]["annotations"], width: 14)
         lines.append("Spec:")
         func labels(_ json: JSON) -> String {
-            let parts = LabelSelector(json).requirements.map { $0.values.count == 1 ? "\($0.key)=\($0.values[0])" : "\($0.key) \($0.op.rawValue) \($0.values.joined(separator: ","))" }
+            let parts = LabelSelector(json).requirements.map {
+                $0.values.count == 1 ? "\($0.key)=\($0.values[0])" : "\($0.key) \($0.op.rawValue) \($0.values.joined(separator: ","))"
+            }
             return parts.isEmpty ? "<none>" : parts.joined(separator: ",")
         }
         let selector = labels(policy.spec["podSelector"])
@@ -140,13 +149,20 @@ struct Description {
                 if index > 0 { lines.append("    ----------") }
                 let ports = rule["ports"].items
                 if ports.isEmpty { lines.append("    To Port: <any> (traffic allowed to all ports)") }
-                for port in ports { lines.append("    To Port: \(port["port"].string ?? port["port"].int.map(String.init) ?? "<any>")\(port["endPort"].int.map { "-\($0)" } ?? "")/\(port["protocol"].string ?? "TCP")") }
+                for port in ports {
+                    lines.append(
+                        "    To Port: \(port["port"].string ?? port["port"].int.map(String.init) ?? "<any>")\(port["endPort"].int.map { "-\($0)" } ?? "")/\(port["protocol"].string ?? "TCP")"
+                    )
+                }
                 let peers = rule[peerField].items
                 if peers.isEmpty { lines.append("    \(peerTitle): <any> (traffic not restricted by \(direction == .ingress ? "source" : "destination"))") }
                 for peer in peers {
                     lines.append("    \(peerTitle):")
                     if let cidr = peer["ipBlock"]["cidr"].string {
-                        lines += ["      IPBlock:", "        CIDR: \(cidr)", "        Except: \(peer["ipBlock"]["except"].items.compactMap(\.string).joined(separator: ", "))"]
+                        lines += [
+                            "      IPBlock:", "        CIDR: \(cidr)",
+                            "        Except: \(peer["ipBlock"]["except"].items.compactMap(\.string).joined(separator: ", "))",
+                        ]
                     }
                     if !peer["namespaceSelector"].isNull { lines.append("      NamespaceSelector: \(labels(peer["namespaceSelector"]))") }
                     if !peer["podSelector"].isNull { lines.append("      PodSelector: \(labels(peer["podSelector"]))") }
@@ -166,16 +182,22 @@ struct Description {
         lines += map("Labels", deployment.json["metadata"]["labels"], width: 24) + map("Annotations", deployment.json["metadata"]["annotations"], width: 24)
         lines += [
             line("Selector", selector),
-            line("Replicas", "\(deployment.replicas) desired | \(count("updatedReplicas")) updated | \(count("replicas")) total | \(count("availableReplicas")) available | \(count("unavailableReplicas")) unavailable"),
+            line(
+                "Replicas",
+                "\(deployment.replicas) desired | \(count("updatedReplicas")) updated | \(count("replicas")) total | \(count("availableReplicas")) available | \(count("unavailableReplicas")) unavailable"
+            ),
             line("StrategyType", deployment.spec["strategy"]["type"].string ?? ""), "Conditions:",
         ]
-        lines += TextTable(
-            header: ["  Type", "Status", "Reason"],
-            rows: status["conditions"].items.map { ["  \($0["type"].string ?? "")", $0["status"].string ?? "", $0["reason"].string ?? ""] }
-        ).lines
+        lines +=
+            TextTable(
+                header: ["  Type", "Status", "Reason"],
+                rows: status["conditions"].items.map { ["  \($0["type"].string ?? "")", $0["status"].string ?? "", $0["reason"].string ?? ""] }
+            ).lines
         let sets = try await client.list(ReplicaSet.self, namespace: deployment.namespace, selector: deployment.selector)
             .filter { $0.controllerOwner?.uid == deployment.uid && $0.replicas > 0 }
-        return lines + [line("ReplicaSets", sets.map { "\($0.name) (\($0.status["replicas"].int ?? 0)/\($0.replicas) replicas created)" }.joined(separator: ", "))]
+        return lines + [
+            line("ReplicaSets", sets.map { "\($0.name) (\($0.status["replicas"].int ?? 0)/\($0.replicas) replicas created)" }.joined(separator: ", "))
+        ]
     }
 
     private func node(_ node: Node) async throws -> [String] {
@@ -201,7 +223,10 @@ struct Description {
         let rows = mine.map { event -> [String] in
             let age = event["lastTimestamp"].string.flatMap(Timestamp.init).map { humanDuration(seconds: now.seconds - $0.seconds) } ?? "<unknown>"
             let count = event["count"].int ?? 1
-            return ["  \(event["type"].string ?? "")", event["reason"].string ?? "", count > 1 ? "\(age) (x\(count))" : age, event["source"]["component"].string ?? "", event["message"].string ?? ""]
+            return [
+                "  \(event["type"].string ?? "")", event["reason"].string ?? "", count > 1 ? "\(age) (x\(count))" : age,
+                event["source"]["component"].string ?? "", event["message"].string ?? "",
+            ]
         }
         return ["Events:"] + TextTable(header: ["  Type", "Reason", "Age", "From", "Message"], rows: rows).lines
     }

@@ -63,8 +63,14 @@ enum YAMLWriter {
     /// Text that reads back as itself without quotes.
     private static func isPlain(_ text: String) -> Bool {
         guard let first = text.first, let last = text.last, !first.isWhitespace, !last.isWhitespace else { return false }
-        if "-?:,[]{}#&*!|>'\"%@`".contains(first), !(first == "-" && text.dropFirst().first.map { !$0.isWhitespace } == true && Double(text) == nil && text != "---") { return false }
-        if text.contains(": ") || text.contains(" #") || last == ":" || text.contains(where: { $0.isNewline || $0 == "\t" || ($0.asciiValue ?? 32) < 32 }) { return false }
+        if "-?:,[]{}#&*!|>'\"%@`".contains(first),
+            !(first == "-" && text.dropFirst().first.map { !$0.isWhitespace } == true && Double(text) == nil && text != "---")
+        {
+            return false
+        }
+        if text.contains(": ") || text.contains(" #") || last == ":" || text.contains(where: { $0.isNewline || $0 == "\t" || ($0.asciiValue ?? 32) < 32 }) {
+            return false
+        }
         let words: Set = ["true", "false", "yes", "no", "on", "off", "null", "~", "y", "n"]
         if words.contains(text.lowercased()) || Double(text) != nil || text.hasPrefix("0x") || text.hasPrefix("0o") { return false }
         // What older parsers take for a date or a sexagesimal number.

@@ -187,7 +187,9 @@ extension KindDefinition {
         prepare: { object in
             PodRules.prepare(&object["spec"])
             if object["spec"]["serviceAccountName"].isNull { object["spec"]["serviceAccountName"] = "default" }
-            let hasLimits = object["spec"]["containers"].items.contains { !($0["resources"]["limits"].object?.isEmpty ?? true) || !($0["resources"]["requests"].object?.isEmpty ?? true) }
+            let hasLimits = object["spec"]["containers"].items.contains {
+                !($0["resources"]["limits"].object?.isEmpty ?? true) || !($0["resources"]["requests"].object?.isEmpty ?? true)
+            }
             if object["status"]["qosClass"].isNull { object["status"]["qosClass"] = hasLimits ? "Burstable" : "BestEffort" }
         },
         validate: { object, old, _ in
@@ -197,7 +199,13 @@ extension KindDefinition {
                 func frozen(_ spec: JSON) -> JSON {
                     var spec = spec
                     for list in ["containers", "initContainers"] {
-                        spec[list] = spec[list].array.map { .array($0.map { var c = $0; c["image"] = .null; return c }) } ?? .null
+                        spec[list] =
+                            spec[list].array.map {
+                                .array(
+                                    $0.map {
+                                        var c = $0; c["image"] = .null; return c
+                                    })
+                            } ?? .null
                     }
                     for field in ["tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds", "nodeName"] { spec[field] = .null }
                     return spec

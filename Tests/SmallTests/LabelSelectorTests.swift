@@ -1,0 +1,85 @@
+import Model
+import Testing
+
+@Suite("Selectors of objects")
+struct ObjectSelectors {
+    private func selects(_ selector: String, _ labels: [String: String]) throws -> Bool {
+        LabelSelector(try JSON(parsing: selector)).matches(labels)
+    }
+
+    @Test("an empty selector selects everything", arguments: ["{}", #"{"matchLabels":{}}"#, #"{"matchExpressions":[]}"#])
+    func empty(_ selector: String) throws {
+        #expect(try selects(selector, [:]))
+        #expect(try selects(selector, ["app": "web"]))
+    }
+
+    @Test("every label of matchLabels must be there with its value")
+    func matchLabels() throws {
+        let selector = #"{"matchLabels":{"app":"web","tier":"front"}}"#
+        #expect(try selects(selector, ["app": "web", "tier": "front", "more": "x"]))
+        #expect(try !selects(selector, ["app": "web"]))
+        #expect(try !selects(selector, ["app": "web", "tier": "back"]))
+    }
+
+    @Test(
+        "the operators mean what the API says",
+        arguments: [
+            (#"{"key":"a","operator":"In","values":["1","2"]}"#, true, false, false),
+            (#"{"key":"a","operator":"NotIn","values":["1","2"]}"#, false, true, true),
+            (#"{"key":"a","operator":"Exists"}"#, true, true, false),
+            (#"{"key":"a","operator":"DoesNotExist"}"#, false, false, true),
+        ])
+    func operators(_ expression: String, listed: Bool, other: Bool, absent: Bool) throws {
+        let selector = #"{"matchExpressions":[\#(expression)]}"#
+        #expect(try selects(selector, ["a": "2"]) == listed)
+        #expect(try selects(selector, ["a": "3"]) == other)
+        #expect(try selects(selector, ["b": "1"]) == absent)
+    }
+
+    @Test("labels and expressions must all hold")
+    func conjunction() throws {
+        let selector = #"{"matchLabels":{"a":"1"},"matchExpressions":[{"key":"b","operator":"Exists"},{"key":"a","operator":"NotIn","values":["2"]}]}"#
+        #expect(try selects(selector, ["a": "1", "b": ""]))
+        #expect(try !selects(selector, ["a": "1"]))
+        #expect(try !selects(selector, ["a": "2", "b": ""]))
+    }
+
+    @Test("an unknown operator selects nothing")
+    func unknown() throws {
+        let selector = #"{"matchExpressions":[{"key":"a","operator":"Gt","values":["1"]}]}"#
+        #expect(try !selects(selector, ["a": "1"]))
+        #expect(try !selects(selector, ["a": "2"]))
+        #expect(try !selects(selector, [:]))
+    }
+}
+
+@Suite("Selectors on the command line")
+struct CommandLineSelectors {
+    @Test(
+        "each form selects what kubectl documents",
+        arguments: [
+            ("a=b", true), ("a==b", true), ("a=c", false), ("a!=c", true), ("a!=b", false), ("x!=y", true), ("a", true), ("x", false),
+            ("!x", true), ("!a", false), ("a in (b,c)", true), ("a in ( c , d )", false), ("x in (b)", false), ("a notin (c,d)", true),
+            ("a notin (b)", false), ("x notin (b)", true), ("a=b,e in (f,g),!h,c!=z", true), ("a=b,e in (f,g),h", false),
+            (" a = b , c = d ", true), ("", true),
+        ])
+    func forms(_ text: String, _ isSelected: Bool) throws {
+        #expect(try LabelSelector(parsing: text).matches(["a": "b", "c": "d", "e": "g"]) == isSelected)
+    }
+
+    @Test("the comma inside parentheses does not end a requirement")
+    func commas() throws {
+        #expect(try LabelSelector(parsing: "e in (f,g),!h").requirements.count == 2)
+    }
+
+    @Test("what is no requirement is refused, and the message names it", arguments: ["a b", "a in b", "a in (b", "a notin b)"])
+    func refused(_ text: String) throws {
+        let error = #expect(throws: SelectorError.self) { try LabelSelector(parsing: text) }
+        #expect(error?.description.contains("'\(text)'") == true)
+    }
+
+    @Test("a value needs a key", arguments: ["=b", "!=b", "a=b,=c", " in (b)"])
+    func keyless(_ text: String) {
+        #expect(throws: SelectorError.self) { try LabelSelector(parsing: text) }
+    }
+}
