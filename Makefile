@@ -1,0 +1,20 @@
+PREFIX ?= /usr/local
+
+.PHONY: build install uninstall test bench
+
+build:
+	scripts/minik --version
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc/systemd/system
+	install -m 755 .build/release/minik .build/release/minik-shim .build/release/minik-dns $(DESTDIR)$(PREFIX)/bin
+	install -m 644 scripts/minik@.service $(DESTDIR)/etc/systemd/system
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,minik minik-shim minik-dns) $(DESTDIR)/etc/systemd/system/minik@.service
+
+test:
+	scripts/test
+
+bench:
+	scripts/bench

@@ -1,0 +1,52 @@
+# Shared by the scripts: where things are, what Debian has to install, how minik is built.
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+binaries=(minik minik-shim minik-dns)
+packages=(libmnl-dev libnftnl-dev libsystemd-dev libsqlite3-dev pkg-config busybox-static apache2-bin media-types)
+# What the tests look through, beside minik's own eyes.
+test_packages=(nftables iproute2 dnsutils curl python3 util-linux procps)
+
+die() { printf '%s: %s\n' "$(basename "$0")" "$1" >&2; exit 1; }
+
+require_root() { [ "$(id -u)" = 0 ] || die "needs root: run it with sudo"; }
+
+install_packages() {
+  local missing=() package
+  for package in "$@"; do
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  echo "installing ${missing[*]}" >&2
+  local log; log=$(mktemp)
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 ||
+    { tail -20 "$log" >&2; die "could not install ${missing[*]}"; }
+  rm -f "$log"
+}
+
+# sudo forgets the caller's PATH: look where toolchains are put.
+find_swift() {
+  local candidate
+  for candidate in "$(command -v swift || true)" /opt/swift*/usr/bin/swift /usr/local/swift*/usr/bin/swift /usr/share/swift*/usr/bin/swift \
+    "$(getent passwd "${SUDO_USER:-root}" | cut -d: -f6)"/.local/share/swiftly/bin/swift; do
+    [ -n "$candidate" ] && [ -x "$candidate" ] && { echo "$candidate"; return; }
+  done
+  die "no Swift toolchain found: install Swift 6.3 (swift.org/install) and put it on root's PATH"
+}
+
+is_built() {
+  local binary
+  for binary in "${binaries[@]}"; do [ -x "$root/.build/release/$binary" ] || return 1; done
+  [ -z "$(find "$root/Sources" "$root/Package.swift" -newer "$root/.build/release/minik" -type f -print -quit)" ]
+}
+
+# One configuration for everything, so that dependencies compile once.
+build() {
+  local swift log binary
+  swift=$(find_swift)
+  log=$(mktemp)
+  for binary in "${binaries[@]}"; do
+    echo "building $binary (the first build takes some minutes)" >&2
+    (cd "$root" && "$swift" build -c release --product "$binary") >"$log" 2>&1 || { grep -E 'error:' "$log" >&2 || tail -20 "$log" >&2; die "the build failed; its log: $log"; }
+  done
+  touch "$root/.build/release/minik"
+  rm -f "$log"
+}
