@@ -77,7 +77,7 @@ let package = Package(
             name: "SmallTests",
             dependencies: ["Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Runtime", "ShimProtocol"]),
         .testTarget(name: "MediumTests", dependencies: ["Model", "Rules", "Proxy", "Netlink", "Runtime"]),
-        .testTarget(name: "LargeTests", dependencies: ["Model"]),
+        .testTarget(name: "LargeTests", dependencies: ["Model", "Runtime"]),
     ],
     swiftLanguageModes: [.v6]
 )

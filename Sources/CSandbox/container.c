@@ -216,12 +216,17 @@ static void execute(int sync, const struct sandbox_process *process) {
     die(sync, "executable file not found in $PATH:", file);
 }
 
-static void run(int sync, const struct sandbox_process *process) __attribute__((noreturn));
-static void run(int sync, const struct sandbox_process *process) {
+// The threads that Swift's tasks run on block signals; what we start must not inherit that.
+static void reset_signals(void) {
     sigset_t none;
     sigemptyset(&none);
     for (int i = 1; i < NSIG; i++) signal(i, SIG_DFL);
     sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void run(int sync, const struct sandbox_process *process) __attribute__((noreturn));
+static void run(int sync, const struct sandbox_process *process) {
+    reset_signals();
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     setsid();
     umask(022);
@@ -294,6 +299,7 @@ static pid_t enter(pid_t target, int namespaces, const struct sandbox_process *p
         pid_t pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
         if (pid < 0) die(sync[1], "clone", NULL);
         if (pid == 0 && plain) {
+            reset_signals();
             if (chdir("/root") < 0) (void)!chdir("/");
             execute(sync[1], process);
         }
@@ -325,6 +331,12 @@ pid_t sandbox_join(pid_t target, char *const *argv, char *const *envp, struct sa
     struct sandbox_process process = {.argv = argv, .envp = envp};
     int terminal = -1;
     return enter(target, sandbox_node_namespaces, &process, 1, &terminal, failure);
+}
+
+int sandbox_replace(char *const *argv) {
+    reset_signals();
+    execvp(argv[0], argv);
+    return -errno;
 }
 
 int sandbox_enter_network(int fd) { return setns(fd, CLONE_NEWNET) < 0 ? -errno : 0; }

@@ -1,5 +1,7 @@
 import Foundation
+import Glibc
 import Model
+import Runtime
 import Testing
 
 /// What a command said and how it ended.
@@ -20,23 +22,27 @@ enum Shell {
     /// Runs a shell command; it is ended after `seconds`, which counts as failure 124.
     @discardableResult
     static func run(_ command: String, seconds: Int = 30) -> CommandResult {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/timeout")
-        process.arguments = ["-k", "2", "\(seconds)", "/bin/bash", "-c", command]
-        process.currentDirectoryURL = URL(filePath: root)
         let directory = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
         try? FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
         // Files, not pipes: a process left behind cannot hold the test up.
         let files = ["out", "err"].map { directory.appending(path: $0) }
         for file in files { FileManager.default.createFile(atPath: file.path, contents: nil) }
-        process.standardOutput = try? FileHandle(forWritingTo: files[0])
-        process.standardError = try? FileHandle(forWritingTo: files[1])
-        process.standardInput = FileHandle.nullDevice
-        do { try process.run() } catch { return CommandResult(command: command, status: 127, output: "", errors: "\(error)") }
-        process.waitUntilExit()
+        let out = open(files[0].path, O_WRONLY | O_CLOEXEC), err = open(files[1].path, O_WRONLY | O_CLOEXEC)
+        defer {
+            close(out)
+            close(err)
+        }
+        // Not Foundation's Process: its children inherit a signal mask under which timeout(1) never wakes up.
+        let environment = ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" }
+        let pid = SmallProgram.spawn(
+            ["/usr/bin/timeout", "-k", "2", "\(seconds)", "/bin/bash", "-c", "cd \(root); \(command)"], environment: environment, stdio: [-1, out, err])
+        var status: Int32 = 0
+        guard pid > 0 else { return CommandResult(command: command, status: 127, output: "", errors: "cannot start bash: errno \(-pid)") }
+        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
         func text(_ url: URL) -> String { (try? String(contentsOf: url, encoding: .utf8)) ?? "" }
-        return CommandResult(command: command, status: process.terminationStatus, output: text(files[0]), errors: text(files[1]))
+        let code = status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F
+        return CommandResult(command: command, status: code, output: text(files[0]), errors: text(files[1]))
     }
 
     /// `minik ...`

@@ -11,7 +11,7 @@ private struct NoDirectory: Error {}
 /// Calls `body` with a temporary directory that is gone afterwards.
 private func withTemporaryDirectory(_ body: (String) async throws -> Void) async throws {
     var template = Array("/tmp/minik-store-XXXXXX".utf8CString)
-    let made = template.withUnsafeMutableBufferPointer { buffer in mkdtemp(buffer.baseAddress).map { String(cString: $0) } }
+    let made = template.withUnsafeMutableBufferPointer { buffer in buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) } }
     guard let path = made else { throw NoDirectory() }
     defer {
         for suffix in ["", "-wal", "-shm", "-journal"] { unlink("\(path)/state.db\(suffix)") }

@@ -67,7 +67,7 @@ struct ThreeWayMergeTests {
             .deployments, last: deployment([["name": "main", "image": "httpd:2.4"]]),
             wanted: deployment([["name": "side", "image": "busybox"], ["name": "main", "image": "httpd:2.5"]]),
             live: deployment([["name": "main", "image": "httpd:2.4", "imagePullPolicy": "IfNotPresent"]]))
-        #expect(containers(merged).items.map { $0["name"].string } == json(["side", "main"]))
+        #expect(containers(merged).items.map { $0["name"].string } == ["side", "main"])
         #expect(named(containers(merged), "main") == json(["name": "main", "image": "httpd:2.5", "imagePullPolicy": "IfNotPresent"]))
     }
 
@@ -77,7 +77,7 @@ struct ThreeWayMergeTests {
             .deployments, last: deployment([["name": "main", "image": "a"], ["name": "old", "image": "b"]]),
             wanted: deployment([["name": "main", "image": "a"]]),
             live: deployment([["name": "main", "image": "a"], ["name": "old", "image": "b"], ["name": "injected", "image": "c"]]))
-        #expect(Set(containers(merged).items.compactMap { $0["name"].string }) == json(["main", "injected"]))
+        #expect(Set(containers(merged).items.compactMap { $0["name"].string }) == ["main", "injected"])
     }
 
     @Test("Service ports are merged by port: a node port that was allocated stays")

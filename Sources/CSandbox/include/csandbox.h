@@ -63,6 +63,9 @@ pid_t sandbox_enter(pid_t target, int namespaces, const struct sandbox_process *
 /// Runs a command in all of a node's namespaces, with the caller's terminal and stdio, in its session and process group.
 pid_t sandbox_join(pid_t target, char *const *argv, char *const *envp, struct sandbox_failure *failure);
 
+/// Becomes the program argv[0], with signals as a shell would leave them; -errno if it cannot.
+int sandbox_replace(char *const *argv);
+
 /// setns(fd, CLONE_NEWNET) for the calling thread; 0 or -errno.
 int sandbox_enter_network(int fd);
 

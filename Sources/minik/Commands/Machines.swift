@@ -48,10 +48,7 @@ struct HostExec: AsyncParsableCommand {
             let entered = fd >= 0 ? sandbox_enter_network(fd) : -errno
             guard entered == 0 else { throw FileError("enter", paths.outsideNetns, errno: -entered) }
         }
-        let error = withCStrings(command) { argv in
-            execvp(command[0], argv)
-            return errno
-        }
+        let error = -withCStrings(command) { sandbox_replace($0) }
         throw UserError("\(command[0]): \(String(cString: strerror(error)))")
     }
 }

@@ -1,0 +1,45 @@
+import Foundation
+
+/// Lab files made for a test.
+enum ClusterFiles {
+    /// Writes `text` to a temporary file; its path.
+    static func write(_ text: String) throws -> String {
+        let path = FileManager.default.temporaryDirectory.appending(path: "minik-\(UUID().uuidString.prefix(8)).yaml").path
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        return path
+    }
+
+    /// A cluster of two nodes beside the tutorial's.
+    static func cluster(_ name: String, subnet: Int, more: String = "") -> String {
+        """
+        apiVersion: minik.dev/v1
+        kind: Cluster
+        metadata: {name: \(name)}
+        spec:
+          nodeSubnet: 192.168.\(subnet).0/24
+          nodes:
+          - {name: master, role: control-plane, address: 192.168.\(subnet).10}
+          - {name: worker, address: 192.168.\(subnet).11}
+        \(more)
+        """
+    }
+
+    /// A server that says back what it hears, and its Service.
+    static let echo = """
+        ---
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: echo, labels: {app: echo}}
+        spec:
+          containers:
+          - {name: echo, image: busybox, command: [nc, -ll, -p, "7000", -e, cat]}
+        ---
+        apiVersion: v1
+        kind: Service
+        metadata: {name: echo}
+        spec:
+          type: NodePort
+          selector: {app: echo}
+          ports: [{port: 7000, nodePort: 30700}]
+        """
+}

@@ -1,0 +1,137 @@
+import Model
+import Netlink
+import Proxy
+import Rules
+import Testing
+
+/// Our encoding against nft's own: the same changes, once through our batch and once as text through nft, must list the
+/// same.
+@Suite("what we tell nf_tables is what nft would have told it")
+struct NFTablesTests {
+    static let node = NodeView(
+        name: "k8s-node1", address: IPv4Address("192.168.200.129") ?? .any, clusterCIDR: CIDR("10.244.0.0/16") ?? .all,
+        serviceCIDR: CIDR("10.1.0.0/16") ?? .all)
+
+    static func service(_ endpoints: [String], affinity: Bool = false) throws -> Ruleset {
+        let service = Service(
+            try JSON(
+                parsing: """
+                    {"metadata": {"name": "httpd-svc", "namespace": "default"}, "spec": {"type": "NodePort", "clusterIP": "10.1.216.8",
+                     "sessionAffinity": "\(affinity ? "ClientIP" : "None")", "ports": [{"port": 8080, "protocol": "TCP", "targetPort": 80, "nodePort": 33000}]}}
+                    """))
+        let list = endpoints.map { "{\"addresses\": [\"\($0)\"], \"conditions\": {\"ready\": true}, \"nodeName\": \"k8s-node2\"}" }
+        let slice = EndpointSlice(
+            try JSON(
+                parsing: """
+                    {"metadata": {"name": "s", "namespace": "default", "labels": {"kubernetes.io/service-name": "httpd-svc"}},
+                     "endpoints": [\(list.joined(separator: ","))], "ports": [{"name": "", "port": 80, "protocol": "TCP"}]}
+                    """))
+        return ServiceCompiler(node: node).compile(service, [slice])
+    }
+
+    static func policies() throws -> Ruleset {
+        var snapshot = PolicySnapshot()
+        let policy = NetworkPolicy(
+            try JSON(
+                parsing: """
+                    {"metadata": {"name": "access", "namespace": "default"}, "spec": {"podSelector": {"matchLabels": {"app": "web"}},
+                     "policyTypes": ["Ingress", "Egress"],
+                     "ingress": [{"from": [{"podSelector": {"matchLabels": {"access": "true"}}},
+                       {"ipBlock": {"cidr": "192.168.200.0/24", "except": ["192.168.200.64/26"]}}], "ports": [{"port": 80}, {"port": 1000, "endPort": 2000, "protocol": "UDP"}]},
+                       {"from": [{"podSelector": {"matchLabels": {"any": "port"}}}]}],
+                     "egress": [{}]}}
+                    """))
+        snapshot.policies[policy.key] = policy
+        snapshot.namespaces["default"] = [:]
+        for (index, labels) in [["app": "web"], ["access": "true"], ["any": "port"]].enumerated() {
+            let key = ObjectKey("default", "pod\(index)")
+            snapshot.pods[key] = PolicyPod(key: key, address: IPv4Address(0x0AF4_0102 + UInt32(index)), labels: labels, isLocal: true)
+        }
+        return PolicyCompiler(node: node).compile(snapshot)
+    }
+
+    static func whole(_ part: Ruleset) -> Ruleset {
+        var all = ServiceTable.base(node)
+        all.merge(part)
+        return all
+    }
+
+    /// Lists what `changes` make, by our way and by nft's.
+    private func both(_ changes: [Change]) async throws -> (ours: String, theirs: String) {
+        let ours = try TestNamespace(), theirs = try TestNamespace()
+        try await KernelRulesets(namespace: ours.path).apply(changes, table: "t")
+        _ = try theirs.nft(changes.map { $0.text(table: "t") }.joined(separator: "\n") + "\n")
+        return (try ours.output("nft list ruleset"), try theirs.output("nft list ruleset"))
+    }
+
+    @Test("services: maps, balancing, NodePort, masquerade")
+    func services() async throws {
+        let rules = Self.whole(try Self.service(["10.244.1.2", "10.244.1.3", "10.244.2.2"]))
+        let lists = try await both([.addTable] + Ruleset.diff(Ruleset(), rules))
+        #expect(lists.ours.contains("numgen random mod 3 vmap"))
+        #expect(lists.ours == lists.theirs)
+    }
+
+    @Test("services without endpoints are rejected")
+    func noEndpoints() async throws {
+        let lists = try await both([.addTable] + Ruleset.diff(Ruleset(), Self.whole(try Self.service([]))))
+        #expect(lists.ours.contains("10.1.216.8 . tcp . 8080 comment \"default/httpd-svc\" : goto reject-chain"))
+        #expect(lists.ours == lists.theirs)
+    }
+
+    @Test("session affinity: dynamic sets with a timeout")
+    func affinity() async throws {
+        let lists = try await both([.addTable] + Ruleset.diff(Ruleset(), Self.whole(try Self.service(["10.244.1.2", "10.244.1.3"], affinity: true))))
+        #expect(lists.ours.contains("timeout 3h") && lists.ours.contains("update @"))
+        #expect(lists.ours == lists.theirs)
+    }
+
+    @Test("policies: single peers, ranges with holes, ranges of ports")
+    func policyTables() async throws {
+        let lists = try await both([.addTable] + Ruleset.diff(Ruleset(), try Self.policies()))
+        #expect(lists.ours.contains("192.168.200.0-192.168.200.63") && lists.ours.contains("1000-2000"))
+        #expect(lists.ours == lists.theirs)
+    }
+
+    @Test("a diff leaves the kernel where the whole would have put it")
+    func incremental() async throws {
+        let steps = [try Self.service([]), try Self.service(["10.244.1.2"]), try Self.service(["10.244.1.2", "10.244.2.9"]), try Self.service(["10.244.2.9"]), Ruleset()]
+        let changed = try TestNamespace()
+        let kernel = try KernelRulesets(namespace: changed.path)
+        var now = ServiceTable.base(Self.node)
+        try await kernel.apply([.addTable] + Ruleset.diff(Ruleset(), now), table: "t")
+        for step in steps {
+            let next = Self.whole(step)
+            try await kernel.apply(Ruleset.diff(now, next), table: "t")
+            now = next
+            let fresh = try TestNamespace()
+            try await KernelRulesets(namespace: fresh.path).apply([.addTable] + Ruleset.diff(Ruleset(), next), table: "t")
+            let lines = { (text: String) in text.split(separator: "\n").map(String.init).sorted() }
+            #expect(lines(try changed.output("nft list ruleset")) == lines(try fresh.output("nft list ruleset")))
+        }
+    }
+
+    @Test("a transaction with one bad command changes nothing, and the error names the command")
+    func atomic() async throws {
+        let namespace = try TestNamespace()
+        let kernel = try KernelRulesets(namespace: namespace.path)
+        try await kernel.apply([.addTable, .addChain("a", nil)], table: "t")
+        let before = try namespace.output("nft list ruleset")
+        let error = await #expect(throws: NetlinkError.self) {
+            try await kernel.apply([.addChain("b", nil), .addRule(chain: "b", Rule(.verdict(.jump("nowhere")))), .addChain("c", nil)], table: "t")
+        }
+        #expect(error?.operation == "nft add rule ip t b jump nowhere")
+        #expect(try namespace.output("nft list ruleset") == before)
+    }
+
+    @Test("ten thousand elements fit one transaction")
+    func large() async throws {
+        let namespace = try TestNamespace()
+        var rules = Ruleset()
+        rules.sets["s"] = NamedSet(key: [.address])
+        for index in 0..<10_000 { rules.add([.address(IPv4Address(0x0A00_0000 + UInt32(index)))], to: "s") }
+        try await KernelRulesets(namespace: namespace.path).apply([.addTable] + Ruleset.diff(Ruleset(), rules), table: "t")
+        let list = try namespace.output("nft -j list set ip t s")
+        #expect(list.split(separator: "\"10.").count - 1 == 10_000)
+    }
+}

@@ -1,0 +1,83 @@
+import Model
+import Netlink
+import Testing
+
+/// Links, addresses, routes and neighbours as `ip -j` and `bridge -j` see them.
+@Suite("links and routes are what ip says they are")
+struct RouteTests {
+    private let mac = MACAddress(derivedFrom: "test")
+
+    @Test("a veth pair from a bridge into another namespace, hairpin on")
+    func veth() throws {
+        let node = try TestNamespace(), pod = try TestNamespace()
+        var socket = try NetlinkSocket(in: NetworkNamespace(path: node.path))
+        try socket.addBridge("cni0", mtu: 1450, address: mac)
+        let bridge = try socket.index(of: "cni0")
+        try socket.addVeth("veth01234567", master: bridge, mtu: 1450, peer: "eth0", peerAddress: mac, peerNamespace: NetworkNamespace(path: pod.path))
+        try socket.setHairpin(try socket.index(of: "veth01234567"))
+        let port = try JSON(parsing: node.output("ip -j -d link show veth01234567"))[0]
+        #expect(port["master"].string == "cni0" && port["mtu"].int == 1450)
+        #expect(port["flags"].items.contains("UP"))
+        #expect(port["linkinfo"]["info_slave_data"]["hairpin"].bool == true)
+        let peer = try JSON(parsing: pod.output("ip -j link show eth0"))[0]
+        #expect(peer["address"].string == mac.description)
+    }
+
+    @Test("flannel's three entries for a peer")
+    func vxlan() throws {
+        let node = try TestNamespace()
+        var socket = try NetlinkSocket(in: NetworkNamespace(path: node.path))
+        try socket.addBridge("eth0", mtu: 1500, address: mac)
+        let underlay = try socket.index(of: "eth0")
+        let local = try #require(IPv4Address("192.168.200.129")), peer = try #require(IPv4Address("192.168.200.130"))
+        let network = try #require(CIDR("10.244.2.0/24"))
+        try socket.addAddress(local, 24, dev: underlay)
+        try socket.addVXLAN("flannel.1", vni: 1, underlay: underlay, local: local, port: 8472, mtu: 1450, address: mac)
+        let flannel = try socket.index(of: "flannel.1")
+        let vtep = MACAddress(derivedFrom: "peer")
+        // Twice: each is a replacement, so that a second agent finds nothing in its way.
+        for _ in 0..<2 {
+            try socket.addNeighbour(network.network, vtep, dev: flannel)
+            try socket.addFDBEntry(vtep, dst: peer, dev: flannel)
+            try socket.addRoute(network, via: network.network, dev: flannel, onlink: true)
+        }
+        let data = try JSON(parsing: node.output("ip -j -d link show flannel.1"))[0]["linkinfo"]["info_data"]
+        #expect(data["id"].int == 1 && data["port"].int == 8472 && data["learning"].bool == false && data["local"].string == "192.168.200.129")
+        let neighbours = try JSON(parsing: node.output("ip -j neigh show dev flannel.1")).items
+        #expect(neighbours.count == 1 && neighbours[0]["dst"].string == "10.244.2.0" && neighbours[0]["state"][0].string == "PERMANENT")
+        let entries = try JSON(parsing: node.output("bridge -j fdb show dev flannel.1")).items.filter { $0["dst"].string == "192.168.200.130" }
+        #expect(entries.count == 1 && entries[0]["mac"].string == vtep.description && entries[0]["flags"].items.contains("self"))
+        let routes = try JSON(parsing: node.output("ip -j route show 10.244.2.0/24")).items
+        #expect(routes.count == 1 && routes[0]["flags"].items.contains("onlink") && routes[0]["gateway"].string == "10.244.2.0")
+    }
+
+    @Test("an error carries the command and the kernel's reason")
+    func errors() throws {
+        let node = try TestNamespace()
+        var socket = try NetlinkSocket(in: NetworkNamespace(path: node.path))
+        try socket.addBridge("br", mtu: 1500, address: mac)
+        do {
+            try socket.addBridge("br", mtu: 1500, address: mac)
+            Issue.record("a second link of one name was made")
+        } catch {
+            #expect(error.isExists && error.operation == "ip link add br type bridge")
+        }
+    }
+
+    @Test("deleting what is not there is no error")
+    func idempotent() throws {
+        let node = try TestNamespace()
+        var socket = try NetlinkSocket(in: NetworkNamespace(path: node.path))
+        try socket.deleteLink("nothing")
+        #expect(try socket.link("nothing") == nil)
+        #expect(try socket.links().map(\.name) == ["lo"])
+    }
+
+    @Test("a namespace's sysctls are its own")
+    func sysctls() throws {
+        let one = try TestNamespace(), other = try TestNamespace()
+        try NetworkNamespace(path: one.path).set(sysctl: "net.ipv4.ip_forward", "1")
+        #expect(try one.output("cat /proc/sys/net/ipv4/ip_forward") == "1\n")
+        #expect(try other.output("cat /proc/sys/net/ipv4/ip_forward") == "0\n")
+    }
+}

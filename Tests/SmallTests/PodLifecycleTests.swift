@@ -1,0 +1,402 @@
+import Model
+import Runtime
+import ShimProtocol
+import Testing
+
+private typealias Action = PodLifecycle.Action
+
+/// A pod's life under test: what it is told, what it does, and what it reports.
+private struct Life {
+    let pod: Pod
+    var lifecycle: PodLifecycle
+    var tearDowns = 0
+
+    init(containers: [String] = ["web"], initContainers: [String] = [], restartPolicy: String = "Always", probed: Bool = false, status: JSON = .null) {
+        let probe: JSON = probed ? ["tcpSocket": ["port": 80]] : .null
+        func list(_ names: [String]) -> JSON {
+            if names.isEmpty { return .null }
+            return .array(names.map { name -> JSON in ["name": .string(name), "image": "httpd:2.4", "readinessProbe": probe] })
+        }
+        pod = Pod([
+            "metadata": ["name": "p", "namespace": "default", "uid": "u-1"],
+            "spec": ["containers": list(containers), "initContainers": list(initContainers), "restartPolicy": .string(restartPolicy)],
+            "status": status,
+        ])
+        lifecycle = PodLifecycle(pod)
+    }
+
+    /// What is done about `input`, events left out.
+    mutating func tell(_ input: PodLifecycle.Input) -> [Action] {
+        let actions = lifecycle.handle(input)
+        tearDowns += actions.filter { $0 == .tearDown }.count
+        return actions.filter { if case .event = $0 { false } else { true } }
+    }
+
+    mutating func start(_ name: String, at seconds: Int = 0) -> [Action] { tell(.started(Self.record(name, at: seconds))) }
+
+    mutating func exit(_ name: String, code: Int, from start: Int = 0, to end: Int = 1, signal: Int = 0) -> [Action] {
+        var record = Self.record(name, at: start)
+        record.pid = 0
+        record.finishedAt = Timestamp(seconds: end)
+        record.exitCode = code
+        record.signal = signal
+        return tell(.exited(record))
+    }
+
+    static func record(_ name: String, at seconds: Int) -> ContainerRecord { ContainerRecord(name: name, pid: 100, startedAt: Timestamp(seconds: seconds)) }
+
+    var status: JSON {
+        var reported = pod
+        lifecycle.report(
+            into: &reported, address: IPv4Address(0x0AF4_0102), host: IPv4Address(0xC0A8_C881), imageID: { $0 }, now: Timestamp(seconds: 1000))
+        return reported.status
+    }
+
+    func container(_ name: String) -> JSON {
+        (status["containerStatuses"].items + status["initContainerStatuses"].items).first { $0["name"].string == name } ?? .null
+    }
+
+    /// Lets `name` crash once, and once more after its immediate restart: it is in its first back-off.
+    mutating func crashLoop(_ name: String) -> [Action] {
+        _ = exit(name, code: 1)
+        _ = start(name)
+        return exit(name, code: 1)
+    }
+
+    /// A pod with its containers running.
+    static func running(_ containers: [String] = ["web"], restartPolicy: String = "Always", probed: Bool = false) -> Life {
+        var life = Life(containers: containers, restartPolicy: restartPolicy, probed: probed)
+        _ = life.tell(.sandboxReady)
+        for name in containers { _ = life.start(name) }
+        return life
+    }
+}
+
+@Suite("A pod's life: starting")
+struct PodStarting {
+    @Test("nothing starts before the sandbox is there; then all containers in their order")
+    func order() {
+        var life = Life(containers: ["web", "side"])
+        #expect(life.status["phase"].string == "Pending")
+        #expect(life.container("web")["state"]["waiting"]["reason"].string == "ContainerCreating")
+        let actions = life.tell(.sandboxReady)
+        #expect(actions == [.start(container: "web"), .start(container: "side")])
+        let first = life.start("web")
+        #expect(first.isEmpty)
+        #expect(life.status["phase"].string == "Pending", "not every container has started")
+        let second = life.start("side")
+        #expect(second.isEmpty)
+        #expect(life.status["phase"].string == "Running")
+    }
+
+    @Test("init containers run one after the other, and the others when all are through")
+    func initContainers() {
+        var life = Life(containers: ["web", "side"], initContainers: ["one", "two"])
+        let first = life.tell(.sandboxReady)
+        #expect(first == [.start(container: "one")])
+        #expect(life.container("web")["state"]["waiting"]["reason"].string == "PodInitializing")
+        let none = life.start("one")
+        #expect(none.isEmpty)
+        #expect(life.status["conditions"].condition("Initialized") == "False")
+        let second = life.exit("one", code: 0)
+        #expect(second == [.start(container: "two")])
+        _ = life.start("two")
+        #expect(life.status["phase"].string == "Pending")
+        let third = life.exit("two", code: 0)
+        #expect(third == [.start(container: "web"), .start(container: "side")])
+        #expect(life.status["conditions"].condition("Initialized") == "True")
+        #expect(life.container("one")["state"]["terminated"]["reason"].string == "Completed")
+    }
+
+    @Test("an init container that fails is started again, and nothing else")
+    func initFails() {
+        var life = Life(initContainers: ["one"])
+        _ = life.tell(.sandboxReady)
+        _ = life.start("one")
+        let actions = life.exit("one", code: 1)
+        #expect(actions == [.start(container: "one")])
+        #expect(life.status["phase"].string == "Pending")
+    }
+
+    @Test("with restartPolicy Never an init container that fails is the end of the pod")
+    func initFailsForGood() {
+        var life = Life(initContainers: ["one"], restartPolicy: "Never")
+        _ = life.tell(.sandboxReady)
+        _ = life.start("one")
+        let actions = life.exit("one", code: 1)
+        #expect(actions == [.tearDown])
+        #expect(life.status["phase"].string == "Failed")
+    }
+
+    @Test("without a readiness probe a running container is ready, with one when the probe says so")
+    func readiness() {
+        let plain = Life.running()
+        #expect(plain.container("web")["ready"].bool == true)
+        #expect(plain.status["conditions"].condition("Ready") == "True")
+        #expect(plain.status["podIP"].string == "10.244.1.2")
+        var probed = Life.running(probed: true)
+        #expect(probed.container("web")["ready"].bool == false)
+        #expect(probed.status["conditions"].condition("Ready") == "False")
+        #expect(probed.container("web")["started"].bool == true)
+        _ = probed.tell(.probed(container: "web", ready: true))
+        #expect(probed.status["conditions"].condition("Ready") == "True")
+        _ = probed.tell(.probed(container: "web", ready: false))
+        #expect(probed.status["conditions"].condition("Ready") == "False")
+        #expect(probed.status["phase"].string == "Running")
+    }
+
+    @Test("an image that is not there is ErrImagePull, after the next attempt ImagePullBackOff")
+    func image() {
+        var life = Life()
+        _ = life.tell(.sandboxReady)
+        let first = life.tell(.imageMissing(container: "web", message: "no such image"))
+        #expect(first == [.schedule(.restart(container: "web"), seconds: 10)])
+        #expect(life.container("web")["state"]["waiting"]["reason"].string == "ErrImagePull")
+        #expect(life.container("web")["state"]["waiting"]["message"].string == "no such image")
+        let again = life.tell(.timer(.restart(container: "web")))
+        #expect(again == [.start(container: "web")])
+        let second = life.tell(.imageMissing(container: "web", message: "no such image"))
+        #expect(second == [.schedule(.restart(container: "web"), seconds: 20)])
+        #expect(life.container("web")["state"]["waiting"]["reason"].string == "ImagePullBackOff")
+        #expect(life.container("web")["state"]["waiting"]["message"].string?.hasPrefix("Back-off pulling image \"httpd:2.4\"") == true)
+        #expect(life.container("web")["restartCount"].int == 0, "what never ran was never restarted")
+        #expect(life.status["phase"].string == "Pending")
+    }
+}
+
+@Suite("A pod's life: restarts")
+struct PodRestarts {
+    @Test("a container that keeps ending is restarted at once, then after 10 s, doubled up to five minutes", arguments: [0, 1])
+    func backOff(_ code: Int) throws {
+        var life = Life.running()
+        var delays: [Int] = []
+        for _ in 0..<9 {
+            let actions = life.exit("web", code: code)
+            if actions == [.start(container: "web")] {
+                delays.append(0)
+            } else {
+                guard case .schedule(.restart(container: "web"), let seconds)? = actions.first, actions.count == 1 else {
+                    Issue.record("\(actions)")
+                    return
+                }
+                delays.append(seconds)
+                let restart = life.tell(.timer(.restart(container: "web")))
+                #expect(restart == [.start(container: "web")])
+            }
+            let started = life.start("web")
+            #expect(started.isEmpty)
+        }
+        #expect(delays == [0, 10, 20, 40, 80, 160, 300, 300, 300])
+        #expect(life.container("web")["restartCount"].int == 9)
+        #expect(life.tearDowns == 0)
+    }
+
+    @Test("ten minutes without trouble reset the back-off")
+    func healthy() {
+        var life = Life.running()
+        _ = life.crashLoop("web")
+        _ = life.tell(.timer(.restart(container: "web")))
+        _ = life.start("web", at: 100)
+        let actions = life.exit("web", code: 1, from: 100, to: 700)
+        #expect(actions == [.start(container: "web")])
+    }
+
+    @Test("between restarts a container is in CrashLoopBackOff, and its last end is told")
+    func crashLoop() {
+        var life = Life.running()
+        _ = life.exit("web", code: 1)
+        _ = life.start("web")
+        #expect(life.container("web")["restartCount"].int == 1)
+        let actions = life.exit("web", code: 3, from: 5, to: 6)
+        #expect(actions == [.schedule(.restart(container: "web"), seconds: 10)])
+        let status = life.container("web")
+        #expect(status["state"]["waiting"]["reason"].string == "CrashLoopBackOff")
+        #expect(status["state"]["waiting"]["message"].string == "back-off 10s restarting failed container=web pod=p_default(u-1)")
+        #expect(status["lastState"]["terminated"]["exitCode"].int == 3)
+        #expect(status["lastState"]["terminated"]["reason"].string == "Error")
+        #expect(status["lastState"]["terminated"]["finishedAt"].string == Timestamp(seconds: 6).description)
+        #expect(status["ready"].bool == false)
+        #expect(life.status["phase"].string == "Running")
+    }
+
+    @Test("restartCount counts restarts that have happened, not the one that is waited for")
+    func restartCount() {
+        var life = Life.running()
+        _ = life.crashLoop("web")
+        #expect(life.container("web")["restartCount"].int == 1)
+    }
+
+    @Test("with OnFailure success ends a container, failure restarts it")
+    func onFailure() {
+        var life = Life.running(["web", "side"], restartPolicy: "OnFailure")
+        let failed = life.exit("web", code: 1)
+        #expect(failed == [.start(container: "web")])
+        _ = life.start("web")
+        let done = life.exit("web", code: 0)
+        #expect(done.isEmpty)
+        #expect(life.container("web")["state"]["terminated"]["reason"].string == "Completed")
+        #expect(life.status["phase"].string == "Running")
+        let last = life.exit("side", code: 0)
+        #expect(last == [.tearDown])
+        #expect(life.status["phase"].string == "Succeeded")
+    }
+
+    @Test("with Never no container is restarted, and one failure makes the pod Failed", arguments: [(0, "Succeeded"), (1, "Failed")])
+    func never(_ code: Int, _ phase: String) {
+        var life = Life.running(["web", "side"], restartPolicy: "Never")
+        let first = life.exit("web", code: code)
+        #expect(first.isEmpty)
+        #expect(life.status["phase"].string == "Running")
+        let second = life.exit("side", code: 0)
+        #expect(second == [.tearDown])
+        #expect(life.status["phase"].string == phase)
+        #expect(life.status["conditions"].condition("Ready") == "False")
+        #expect(life.container("web")["state"]["terminated"]["exitCode"].int == code)
+    }
+
+    @Test("a container that its liveness probe gives up on is stopped and restarted")
+    func unhealthy() {
+        var life = Life.running()
+        let stop = life.tell(.unhealthy(container: "web"))
+        #expect(stop == [.stop(container: "web", force: false)])
+        let restart = life.exit("web", code: 143)
+        #expect(restart == [.start(container: "web")])
+    }
+
+    @Test("restarts of an earlier life are carried on")
+    func carriedOn() {
+        let life = Life(status: [
+            "containerStatuses": [
+                [
+                    "name": "web", "restartCount": 4, "state": ["running": .emptyObject],
+                    "lastState": ["terminated": ["exitCode": 7, "startedAt": "2026-11-23T10:00:00Z", "finishedAt": "2026-11-23T10:00:05Z"]],
+                ]
+            ]
+        ])
+        #expect(life.container("web")["restartCount"].int == 4)
+        #expect(life.container("web")["lastState"]["terminated"]["exitCode"].int == 7)
+    }
+
+    @Test("a container in back-off is started again although its sandbox was lost meanwhile")
+    func sandboxLost() {
+        var life = Life.running()
+        _ = life.crashLoop("web")
+        _ = life.tell(.sandboxLost)
+        let early = life.tell(.timer(.restart(container: "web")))
+        #expect(!early.contains(.start(container: "web")), "there is no sandbox to start it in")
+        let late = life.tell(.sandboxReady)
+        let isPromised = (early + late).contains { if case .schedule(.restart, _) = $0 { true } else { false } }
+        #expect(late.contains(.start(container: "web")) || isPromised)
+    }
+
+    @Test("containers of a lost sandbox are started in the new one")
+    func newSandbox() {
+        var life = Life.running(["web", "side"])
+        let lost = life.tell(.sandboxLost)
+        #expect(lost.isEmpty)
+        #expect(life.status["conditions"].condition("Ready") == "False")
+        let actions = life.tell(.sandboxReady)
+        #expect(actions == [.start(container: "web"), .start(container: "side")])
+        _ = life.start("web")
+        #expect(life.container("web")["restartCount"].int == 1)
+    }
+}
+
+@Suite("A pod's life: its end")
+struct PodEnding {
+    @Test("a pod is asked to stop, forced when its grace is over, and torn down when nothing runs any more")
+    func graceful() {
+        var life = Life.running(["web", "side"])
+        let stops = life.tell(.deletionRequested(gracePeriod: 30))
+        #expect(stops == [.stop(container: "web", force: false), .stop(container: "side", force: false), .schedule(.graceEnds, seconds: 30)])
+        let one = life.exit("web", code: 0)
+        #expect(one.isEmpty, "the other still runs; nothing is restarted")
+        let force = life.tell(.timer(.graceEnds))
+        #expect(force == [.stop(container: "side", force: true)])
+        let last = life.exit("side", code: 137, signal: 9)
+        #expect(last == [.tearDown])
+        #expect(life.lifecycle.isTornDown)
+    }
+
+    @Test("without grace containers are killed at once")
+    func forced() {
+        var life = Life.running()
+        let actions = life.tell(.deletionRequested(gracePeriod: 0))
+        #expect(actions.contains(.stop(container: "web", force: true)))
+        let last = life.exit("web", code: 137, signal: 9)
+        #expect(last == [.tearDown])
+    }
+
+    @Test("a second, shorter request does not ask twice but shortens the wait")
+    func shortened() {
+        var life = Life.running()
+        _ = life.tell(.deletionRequested(gracePeriod: 30))
+        let sooner = life.tell(.deletionRequested(gracePeriod: 5))
+        #expect(sooner == [.schedule(.graceEnds, seconds: 5)])
+        let now = life.tell(.deletionRequested(gracePeriod: 0))
+        #expect(now.contains(.stop(container: "web", force: true)))
+    }
+
+    @Test("a pod is torn down once, whatever comes after")
+    func once() {
+        var life = Life.running()
+        _ = life.tell(.deletionRequested(gracePeriod: 30))
+        _ = life.exit("web", code: 0)
+        #expect(life.tearDowns == 1)
+        for input in [PodLifecycle.Input.timer(.graceEnds), .deletionRequested(gracePeriod: 0), .sandboxLost, .timer(.restart(container: "web")), .sandboxReady] {
+            let actions = life.tell(input)
+            #expect(actions.isEmpty)
+        }
+        #expect(life.tearDowns == 1)
+    }
+
+    @Test("a pod of which nothing runs is torn down at once, and its back-off is forgotten")
+    func inBackOff() {
+        var life = Life.running()
+        _ = life.crashLoop("web")
+        let actions = life.tell(.deletionRequested(gracePeriod: 30))
+        #expect(actions == [.tearDown])
+        let late = life.tell(.timer(.restart(container: "web")))
+        #expect(late.isEmpty)
+    }
+
+    @Test("a pod that never got a sandbox is torn down at once and starts nothing")
+    func beforeSandbox() {
+        var life = Life()
+        let actions = life.tell(.deletionRequested(gracePeriod: 30))
+        #expect(actions == [.tearDown])
+        let late = life.tell(.sandboxReady)
+        #expect(late.isEmpty)
+    }
+
+    @Test("a container that comes up while its pod is ending is stopped")
+    func lateStart() {
+        var life = Life()
+        _ = life.tell(.sandboxReady)
+        _ = life.tell(.deletionRequested(gracePeriod: 30))
+        let actions = life.start("web")
+        #expect(actions == [.stop(container: "web", force: false)])
+        let last = life.exit("web", code: 143)
+        #expect(last == [.tearDown])
+    }
+
+    @Test("a container that fails to come up while its pod is ending lets the pod end", arguments: [false, true])
+    func lateFailure(_ isImage: Bool) {
+        var life = Life()
+        _ = life.tell(.sandboxReady)
+        _ = life.tell(.deletionRequested(gracePeriod: 30))
+        _ = life.tell(isImage ? .imageMissing(container: "web", message: "none") : .startFailed(container: "web", reason: "RunContainerError", message: "no such file"))
+        _ = life.tell(.timer(.graceEnds))
+        #expect(life.tearDowns == 1)
+    }
+
+    @Test("init containers still to come are not started in a pod that is ending")
+    func duringInit() {
+        var life = Life(initContainers: ["one", "two"])
+        _ = life.tell(.sandboxReady)
+        _ = life.start("one")
+        _ = life.tell(.deletionRequested(gracePeriod: 30))
+        let actions = life.exit("one", code: 0)
+        #expect(actions == [.tearDown])
+    }
+}

@@ -1,0 +1,537 @@
+import Model
+import Proxy
+import Rules
+import Testing
+
+/// The first packet of a connection that a node forwards.
+private struct PolicyPacket {
+    var from: IPv4Address
+    var to: IPv4Address
+    var proto: UInt8
+    var port: UInt16
+}
+
+/// Walks a compiled table as the kernel would: chains, jumps, maps and sets, and nothing of what the compiler means by them.
+private struct RulesetWalker {
+    enum Outcome { case accept, drop, carryOn }
+
+    let rules: Ruleset
+
+    /// Whether the base chain `forward` lets the packet pass; its policy is to accept.
+    func passes(_ packet: PolicyPacket) throws -> Bool { try walk("forward", packet) != .drop }
+
+    private func walk(_ name: String, _ packet: PolicyPacket) throws -> Outcome {
+        let chain = try #require(rules.chains[name], "chain \(name)")
+        for rule in chain.rules {
+            if let outcome = try run(rule, packet) { return outcome }
+        }
+        return .carryOn
+    }
+
+    /// nil: on with the next rule.
+    private func run(_ rule: Rule, _ packet: PolicyPacket) throws -> Outcome? {
+        for statement in rule.statements {
+            switch statement {
+            case .counter: continue
+            case .connectionState(let states): if !states.contains(.new) { return nil }
+            case .destinationWasTranslated: return nil
+            case .match(let field, let value, let negated): if holds(value, field, packet) == negated { return nil }
+            case .inSet(let fields, let set): if try element(of: set, fields, packet) == nil { return nil }
+            case .verdictMap(let fields, let map):
+                guard let verdict = try element(of: map, fields, packet)?.verdict else { return nil }
+                return try follow(verdict, packet)
+            case .verdict(let verdict): return try follow(verdict, packet)
+            default: throw UnknownStatement(text: statement.text)
+            }
+        }
+        return nil
+    }
+
+    private func follow(_ verdict: Verdict, _ packet: PolicyPacket) throws -> Outcome? {
+        switch verdict {
+        case .accept: return .accept
+        case .drop: return .drop
+        case .return: return .carryOn
+        case .goto(let chain): return try walk(chain, packet)
+        case .jump(let chain):
+            let outcome = try walk(chain, packet)
+            return outcome == .carryOn ? nil : outcome
+        }
+    }
+
+    private func element(of set: String, _ fields: [Field], _ packet: PolicyPacket) throws -> ElementData? {
+        let definition = try #require(rules.sets[set], "set \(set)")
+        #expect(definition.key == fields.map(\.type))
+        return rules.elements[set]?.first { key, _ in
+            key.count == fields.count && zip(key, fields).allSatisfy { holds($0, $1, packet) }
+        }?.value
+    }
+
+    private func holds(_ value: Value, _ field: Field, _ packet: PolicyPacket) -> Bool {
+        let address = field == .sourceAddress ? packet.from : packet.to
+        return switch value {
+        case .address(let only): only == address
+        case .network(let network): network.contains(address)
+        case .addresses(let range): range.contains(address)
+        case .transportProtocol(let only): only == packet.proto
+        case .transportProtocols(let range): range.contains(packet.proto)
+        case .port(let only): only == packet.port
+        case .ports(let range): range.contains(packet.port)
+        case .interface: false
+        }
+    }
+
+    struct UnknownStatement: Error { let text: String }
+}
+
+private let icmp: UInt8 = 1, tcp: UInt8 = 6, udp: UInt8 = 17, sctp: UInt8 = 132
+
+private func compiler() throws -> PolicyCompiler {
+    PolicyCompiler(
+        node: NodeView(
+            name: "n1", address: try #require(IPv4Address("192.168.200.11")), clusterCIDR: try #require(CIDR("10.244.0.0/16")),
+            serviceCIDR: try #require(CIDR("10.1.0.0/16"))))
+}
+
+private func pod(_ namespace: String, _ name: String, _ address: String, labels: [String: String] = [:], ports: String = "") throws -> PolicyPod {
+    var json = try JSON(
+        parsing: """
+            {"metadata": {"namespace": "\(namespace)", "name": "\(name)"}, "status": {"phase": "Running", "podIP": "\(address)"},
+             "spec": {"nodeName": "\(address.hasPrefix("10.244.1.") ? "n1" : "n2")", "containers": [{"name": "c", "ports": [\(ports)]}]}}
+            """)
+    json["metadata"]["labels"] = JSON(labels)
+    return try #require(PolicyPod(Pod(json), node: "n1"))
+}
+
+private func snapshot(_ pods: [PolicyPod], _ policies: [(key: String, spec: String)], namespaces: [String: [String: String]] = [:]) throws -> PolicySnapshot {
+    var snapshot = PolicySnapshot()
+    for pod in pods { snapshot.pods[pod.key] = pod }
+    for (key, spec) in policies {
+        let parts = key.split(separator: "/").map(String.init)
+        let policy = NetworkPolicy(try JSON(parsing: #"{"metadata": {"namespace": "\#(parts[0])", "name": "\#(parts[1])"}, "spec": \#(spec)}"#))
+        snapshot.policies[policy.key] = policy
+    }
+    snapshot.namespaces = namespaces
+    return snapshot
+}
+
+/// A compiled snapshot, asked with addresses as text.
+private struct Lab {
+    let rules: Ruleset
+
+    init(_ pods: [PolicyPod], _ policies: [(key: String, spec: String)], namespaces: [String: [String: String]] = [:]) throws {
+        rules = try compiler().compile(snapshot(pods, policies, namespaces: namespaces))
+    }
+
+    func passes(_ from: String, _ to: String, _ proto: UInt8 = tcp, _ port: UInt16 = 80) throws -> Bool {
+        let from = try #require(IPv4Address(from)), to = try #require(IPv4Address(to))
+        return try RulesetWalker(rules: rules).passes(PolicyPacket(from: from, to: to, proto: proto, port: port))
+    }
+}
+
+@Suite("The tutorial's policies")
+struct TutorialPolicies {
+    private let httpd = "10.244.1.157", friend = "10.244.2.9", stranger = "10.244.2.10"
+    private let narrow = """
+        {"podSelector": {"matchLabels": {"name": "networkpolicy-demo"}}, "ingress": [
+          {"from": [{"podSelector": {"matchLabels": {"access": "true"}}}], "ports": [{"protocol": "TCP", "port": 80}]}]}
+        """
+    private let wide = """
+        {"podSelector": {"matchLabels": {"name": "networkpolicy-demo"}}, "ingress": [
+          {"from": [{"podSelector": {"matchLabels": {"access": "true"}}}, {"ipBlock": {"cidr": "192.168.200.0/24"}}],
+           "ports": [{"protocol": "TCP", "port": 80}]}]}
+        """
+
+    private func pods() throws -> [PolicyPod] {
+        [
+            try pod("default", "httpd-1", httpd, labels: ["name": "networkpolicy-demo"]),
+            try pod("default", "friend", friend, labels: ["access": "true"]), try pod("default", "stranger", stranger),
+        ]
+    }
+
+    @Test("T11 is one set and one chain")
+    func golden() throws {
+        let rules = try Lab(pods(), [("default/access-httpd", narrow)]).rules
+        let chain = "ingress-VJZU6SVO-default/access-httpd", set = "ingress-ports-VJZU6SVO-default/access-httpd"
+        let expected = """
+            add set ip kube-netpol \(set) { type ipv4_addr . inet_proto . inet_service; }
+            add chain ip kube-netpol \(chain)
+            add rule ip kube-netpol \(chain) ip saddr . meta l4proto . th dport @\(set) counter return comment "allowed by default/access-httpd"
+            add rule ip kube-netpol \(chain) counter drop comment "isolated for ingress by default/access-httpd"
+            add element ip kube-netpol \(set) { 10.244.2.9 . tcp . 80 comment "default/access-httpd ingress[0]" }
+            add element ip kube-netpol isolated-ingress { 10.244.1.157 comment "default/httpd-1" : goto \(chain) }
+            """
+        #expect(Ruleset.diff(PolicyCompiler.base(), rules).map { $0.text(table: PolicyCompiler.table) }.joined(separator: "\n") == expected)
+    }
+
+    @Test("T12 and T13: the label opens port 80 and nothing else does, not even for a ping")
+    func narrowPolicy() throws {
+        let lab = try Lab(pods(), [("default/access-httpd", narrow)])
+        #expect(try lab.passes(friend, httpd))
+        #expect(try !lab.passes(stranger, httpd))
+        #expect(try !lab.passes(friend, httpd, tcp, 81))
+        #expect(try !lab.passes(friend, httpd, udp, 80))
+        #expect(try !lab.passes(friend, httpd, icmp, 0))
+        #expect(try !lab.passes("192.168.200.1", httpd))
+    }
+
+    @Test("T14: the wider policy lets the node network in, at TCP 80 only")
+    func widePolicy() throws {
+        let lab = try Lab(pods(), [("default/access-httpd", wide)])
+        for address in ["192.168.200.0", "192.168.200.1", "192.168.200.12", "192.168.200.255", friend] {
+            #expect(try lab.passes(address, httpd), "\(address)")
+            #expect(try !lab.passes(address, httpd, tcp, 79), "\(address)")
+            #expect(try !lab.passes(address, httpd, tcp, 81), "\(address)")
+            #expect(try !lab.passes(address, httpd, icmp, 0), "\(address)")
+        }
+        for address in ["192.168.199.255", "192.168.201.0", stranger] { #expect(try !lab.passes(address, httpd), "\(address)") }
+    }
+
+    @Test("T15: a pod that no policy selects answers everyone")
+    func unselected() throws {
+        let lab = try Lab(pods() + [pod("default", "busybox", "10.244.1.150")], [("default/access-httpd", wide)])
+        #expect(try lab.passes(stranger, "10.244.1.150", icmp, 0))
+        #expect(try lab.passes(httpd, stranger, tcp, 9999))
+    }
+
+    @Test("without a policy nothing is isolated")
+    func none() throws { #expect(try Lab(pods(), []).rules == PolicyCompiler.base()) }
+}
+
+@Suite("What a policy's rules mean")
+struct PolicyRules {
+    private let web = "10.244.1.1", peer = "10.244.1.2", far = "10.244.2.3"
+    private let webPorts = #"{"name": "http", "containerPort": 8080}, {"name": "dns", "protocol": "UDP", "containerPort": 53}"#
+
+    private func lab(_ specs: String..., blue: [String: String] = [:]) throws -> Lab {
+        let pods = [
+            try pod("red", "web", web, labels: ["app": "web"], ports: webPorts), try pod("red", "peer", peer, labels: ["app": "peer"]),
+            try pod("blue", "far", far, labels: ["app": "peer"], ports: #"{"name": "http", "containerPort": 9090}"#),
+        ]
+        let policies = specs.enumerated().map { (key: "red/policy-\($0.offset)", spec: $0.element) }
+        return try Lab(pods, policies, namespaces: ["red": ["color": "red"], "blue": ["color": "blue"].merging(blue) { _, new in new }])
+    }
+
+    @Test("a policy without rules drops everything")
+    func denyAll() throws {
+        let lab = try lab(#"{"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}"#)
+        for proto in [icmp, tcp, udp, sctp] {
+            #expect(try !lab.passes(far, web, proto))
+            #expect(try !lab.passes(web, far, proto))
+            #expect(try !lab.passes("8.8.8.8", web, proto))
+            #expect(try !lab.passes(web, "8.8.8.8", proto))
+        }
+    }
+
+    @Test("an empty rule allows everything")
+    func allowAll() throws {
+        let lab = try lab(#"{"podSelector": {}}"#, #"{"podSelector": {"matchLabels": {"app": "web"}}, "ingress": [{}]}"#)
+        #expect(try lab.passes("8.8.8.8", web, icmp, 0))
+        #expect(try lab.passes(far, web, sctp, 1))
+        #expect(try !lab.passes(far, peer))
+    }
+
+    @Test("isolation is per direction")
+    func directions() throws {
+        let ingress = try lab(#"{"podSelector": {}, "policyTypes": ["Ingress"]}"#)
+        #expect(try !ingress.passes(far, web))
+        #expect(try ingress.passes(web, far))
+        let egress = try lab(#"{"podSelector": {}, "policyTypes": ["Egress"]}"#)
+        #expect(try egress.passes(far, web))
+        #expect(try !egress.passes(web, far))
+    }
+
+    @Test("without policyTypes egress rules isolate for egress, and their absence does not")
+    func defaultTypes() throws {
+        let both = try lab(#"{"podSelector": {}, "egress": [{"to": [{"ipBlock": {"cidr": "8.8.8.8/32"}}]}]}"#)
+        #expect(try both.passes(web, "8.8.8.8"))
+        #expect(try !both.passes(web, far))
+        #expect(try !both.passes(far, web))
+        #expect(try lab(#"{"podSelector": {}, "ingress": []}"#).passes(web, far))
+    }
+
+    /// pkg/apis/networking/v1/defaults.go adds Egress if `len(obj.Spec.Egress) != 0`.
+    @Test("an empty list of egress rules does not isolate for egress unless policyTypes says so")
+    func emptyEgress() throws {
+        #expect(try lab(#"{"podSelector": {}, "egress": []}"#).passes(web, far))
+        #expect(try !lab(#"{"podSelector": {}, "egress": [], "policyTypes": ["Egress"]}"#).passes(web, far))
+    }
+
+    @Test("both ends have to allow a connection")
+    func bothEnds() throws {
+        let out = #"{"podSelector": {"matchLabels": {"app": "peer"}}, "policyTypes": ["Egress"], "egress": [{"ports": [{"port": 80}]}]}"#
+        let `in` = #"{"podSelector": {"matchLabels": {"app": "web"}}, "ingress": [{"ports": [{"port": 80}, {"port": 81}]}]}"#
+        let lab = try lab(out, `in`)
+        #expect(try lab.passes(peer, web, tcp, 80))
+        #expect(try !lab.passes(peer, web, tcp, 81))
+        #expect(try lab.passes(far, web, tcp, 81))
+        #expect(try !lab.passes(far, web, tcp, 82))
+    }
+
+    @Test("policies add up")
+    func union() throws {
+        let lab = try lab(
+            #"{"podSelector": {}, "ingress": [{"ports": [{"port": 80}]}]}"#, #"{"podSelector": {}, "ingress": [{"ports": [{"port": 443}]}]}"#)
+        #expect(try lab.passes(far, web, tcp, 80))
+        #expect(try lab.passes(far, web, tcp, 443))
+        #expect(try !lab.passes(far, web, tcp, 81))
+    }
+
+    @Test("a pod selector means the policy's namespace, with a namespace selector the chosen ones")
+    func selectors() throws {
+        func policy(_ peers: String) -> String { #"{"podSelector": {"matchLabels": {"app": "web"}}, "ingress": [{"from": [\#(peers)]}]}"# }
+        let own = try lab(policy(#"{"podSelector": {"matchLabels": {"app": "peer"}}}"#))
+        #expect(try own.passes(peer, web))
+        #expect(try !own.passes(far, web))
+        let blue = try lab(policy(#"{"namespaceSelector": {"matchLabels": {"color": "blue"}}}"#))
+        #expect(try !blue.passes(peer, web))
+        #expect(try blue.passes(far, web))
+        let and = try lab(policy(#"{"namespaceSelector": {"matchLabels": {"color": "blue"}}, "podSelector": {"matchLabels": {"app": "web"}}}"#))
+        #expect(try !and.passes(far, web))
+        let or = try lab(policy(#"{"namespaceSelector": {"matchLabels": {"color": "blue"}}}, {"podSelector": {}}"#))
+        #expect(try or.passes(far, web))
+        #expect(try or.passes(peer, web, icmp, 0))
+        let all = try lab(policy(#"{"namespaceSelector": {}}"#))
+        #expect(try all.passes(far, web))
+        #expect(try all.passes(peer, web))
+        #expect(try !all.passes("8.8.8.8", web))
+    }
+
+    @Test("an ipBlock holds its addresses but those of its exceptions")
+    func except() throws {
+        let lab = try lab(
+            """
+            {"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "172.16.0.0/16",
+              "except": ["172.16.4.0/24", "172.16.0.0/32", "172.16.4.128/25", "172.16.255.0/24"]}}]}]}
+            """)
+        for inside in ["172.16.0.1", "172.16.3.255", "172.16.5.0", "172.16.254.255"] {
+            #expect(try lab.passes(inside, web), "\(inside)")
+            #expect(try lab.passes(inside, web, icmp, 0), "\(inside)")
+        }
+        for outside in ["172.15.255.255", "172.16.0.0", "172.16.4.0", "172.16.4.255", "172.16.255.0", "172.16.255.255", "172.17.0.0"] {
+            #expect(try !lab.passes(outside, web), "\(outside)")
+        }
+    }
+
+    @Test("an exception in one block does not take from another")
+    func exceptIsLocal() throws {
+        let lab = try lab(
+            """
+            {"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}}, {"ipBlock": {"cidr": "10.9.0.0/16"}}]}]}
+            """)
+        #expect(try lab.passes("10.9.1.1", web))
+        #expect(try !lab.passes("10.8.1.1", web))
+        #expect(try lab.passes("255.255.255.255", web))
+    }
+
+    @Test("a port range holds both ends, a port without a number every port of its protocol")
+    func endPort() throws {
+        let lab = try lab(#"{"podSelector": {}, "ingress": [{"ports": [{"port": 8000, "endPort": 8010}, {"protocol": "UDP"}]}]}"#)
+        #expect(try lab.passes(far, web, tcp, 8000))
+        #expect(try lab.passes(far, web, tcp, 8010))
+        #expect(try !lab.passes(far, web, tcp, 7999))
+        #expect(try !lab.passes(far, web, tcp, 8011))
+        #expect(try lab.passes(far, web, udp, 0))
+        #expect(try lab.passes(far, web, udp, 65535))
+        #expect(try !lab.passes(far, web, sctp, 8000))
+        #expect(try !lab.passes(far, web, icmp, 0))
+    }
+
+    @Test("a named port is the receiving pod's, in its protocol")
+    func namedPorts() throws {
+        let ingress = try lab(#"{"podSelector": {}, "ingress": [{"ports": [{"port": "http"}, {"protocol": "TCP", "port": "dns"}]}]}"#)
+        #expect(try ingress.passes(far, web, tcp, 8080))
+        #expect(try !ingress.passes(far, web, udp, 53))
+        #expect(try !ingress.passes(far, web, tcp, 53))
+        #expect(try !ingress.passes(far, peer, tcp, 8080))
+        let egress = try lab(#"{"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [{"namespaceSelector": {}}], "ports": [{"port": "http"}]}]}"#)
+        #expect(try egress.passes(peer, far, tcp, 9090))
+        #expect(try !egress.passes(peer, far, tcp, 8080))
+        #expect(try egress.passes(peer, web, tcp, 8080))
+        #expect(try !egress.passes(peer, web, tcp, 9090))
+    }
+
+    @Test("only this node's pods are in its table")
+    func localOnly() throws {
+        let rules = try Lab([pod("red", "near", "10.244.1.1"), pod("red", "away", "10.244.2.1")], [("red/deny", #"{"podSelector": {}}"#)]).rules
+        let isolated = try #require(rules.elements["isolated-ingress"])
+        #expect(Set(isolated.keys) == [[.address(IPv4Address(0x0AF4_0101))]])
+    }
+
+    @Test("pods that are finished, without an address or of the host's network are no pods to a policy")
+    func unreachable() {
+        func entry(_ spec: JSON, _ status: JSON) -> PolicyPod? { PolicyPod(Pod(["metadata": ["name": "p"], "spec": spec, "status": status]), node: "n1") }
+        #expect(entry([:], ["podIP": "10.244.1.1", "phase": "Running"]) != nil)
+        #expect(entry([:], ["podIP": "10.244.1.1", "phase": "Succeeded"]) == nil)
+        #expect(entry([:], ["podIP": "10.244.1.1", "phase": "Failed"]) == nil)
+        #expect(entry([:], ["phase": "Pending"]) == nil)
+        #expect(entry(["hostNetwork": true], ["podIP": "192.168.200.11", "phase": "Running"]) == nil)
+    }
+}
+
+@Suite("Sets the kernel takes")
+struct PolicySets {
+    @Test("overlapping blocks and port ranges become disjoint elements with the same union")
+    func disjoint() throws {
+        let spec = """
+            {"podSelector": {}, "ingress": [
+              {"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"port": 80, "endPort": 90}]},
+              {"from": [{"ipBlock": {"cidr": "10.5.0.0/16"}}], "ports": [{"port": 85, "endPort": 100}, {"protocol": "UDP", "port": 85}]},
+              {"from": [{"ipBlock": {"cidr": "10.5.5.0/24"}}]},
+              {"from": [{"ipBlock": {"cidr": "10.5.5.5/32"}}, {"podSelector": {}}], "ports": [{"port": 70, "endPort": 200}]}]}
+            """
+        let lab = try Lab([pod("red", "web", "10.244.1.1"), pod("red", "peer", "10.244.1.2")], [("red/blocks", spec)])
+        let intervals = lab.rules.sets.filter(\.value.isInterval).keys
+        #expect(intervals.count == 1)
+        for set in intervals {
+            let boxes = try #require(lab.rules.elements[set]).keys.map { $0.map(\.bounds) }
+            #expect(boxes.count >= 4)
+            for (index, a) in boxes.enumerated() {
+                for b in boxes[(index + 1)...] {
+                    let overlap = zip(a, b).allSatisfy { !$0.last.lexicographicallyPrecedes($1.first) && !$1.last.lexicographicallyPrecedes($0.first) }
+                    #expect(!overlap, "\(a) and \(b)")
+                }
+            }
+        }
+        #expect(try lab.passes("10.1.0.0", "10.244.1.1", tcp, 90))
+        #expect(try !lab.passes("10.1.0.0", "10.244.1.1", tcp, 91))
+        #expect(try lab.passes("10.5.0.0", "10.244.1.1", tcp, 80))
+        #expect(try lab.passes("10.5.255.255", "10.244.1.1", tcp, 100))
+        #expect(try lab.passes("10.5.6.0", "10.244.1.1", udp, 85))
+        #expect(try !lab.passes("10.6.0.0", "10.244.1.1", udp, 85))
+        #expect(try lab.passes("10.5.5.9", "10.244.1.1", icmp, 0))
+        #expect(try !lab.passes("10.5.6.0", "10.244.1.1", icmp, 0))
+        #expect(try lab.passes("10.244.1.2", "10.244.1.1", tcp, 200))
+        #expect(try !lab.passes("10.244.1.2", "10.244.1.1", tcp, 201))
+    }
+
+    @Test("pods that the same policies isolate share a chain")
+    func shared() throws {
+        let pods = try (1...20).map { try pod("red", "p\($0)", "10.244.1.\($0)", labels: ["app": $0 <= 10 ? "a" : "b"]) }
+        let rules = try Lab(pods, [("red/all", #"{"podSelector": {}}"#), ("red/a", #"{"podSelector": {"matchLabels": {"app": "a"}}}"#)]).rules
+        #expect(rules.elements["isolated-ingress"]?.count == 20)
+        #expect(rules.chains.count == PolicyCompiler.base().chains.count + 2)
+    }
+}
+
+@Suite("Compiled tables and the API's words")
+struct PolicyAgreement {
+    private static let namespaces = ["red": ["color": "red", "env": "test"], "blue": ["color": "blue"]]
+
+    @Test("agree on any policies and any packet", arguments: [11, 12, 13, 14, 15] as [UInt64])
+    func agree(_ seed: UInt64) throws {
+        var random = SplitMix64(seed: seed)
+        var allowed = 0, denied = 0
+        for round in 0..<100 {
+            let hosts = Self.hosts(&random)
+            var policies: [OraclePolicy] = []
+            for number in 0..<random.number(1..<5) { policies.append(Self.policy(&random, number)) }
+            let oracle = PolicyOracle(policies: policies, namespaces: Self.namespaces)
+            let lab = try Lab(
+                hosts.filter { !$0.name.isEmpty }.map(Self.pod), policies.map { (key: "\($0.namespace)/\($0.name)", spec: $0.spec) },
+                namespaces: Self.namespaces)
+            let walker = RulesetWalker(rules: lab.rules)
+            for _ in 0..<80 {
+                let from = random.pick(hosts), to = random.pick(hosts)
+                if from.address == to.address { continue }
+                let (proto, number) = random.pick([("ICMP", icmp), ("TCP", tcp), ("TCP", tcp), ("UDP", udp), ("SCTP", sctp)])
+                let port = proto == "ICMP" ? 0 : random.pick([52, 53, 54, 80, 81, 8080, 8085, 8090, 8091, 65535])
+                let expected = oracle.allows(from, to, proto, port)
+                let packet = PolicyPacket(from: IPv4Address(from.address), to: IPv4Address(to.address), proto: number, port: UInt16(port))
+                let passes = try walker.passes(packet)
+                if expected { allowed += 1 } else { denied += 1 }
+                guard passes != expected else { continue }
+                Issue.record(
+                    """
+                    seed \(seed), round \(round): \(from.namespace)/\(from.name) \(packet.from) -> \(to.namespace)/\(to.name) \(packet.to) \(proto) \(port): \
+                    the API \(expected ? "allows" : "denies"); \(policies.map { "\($0.namespace)/\($0.name) \($0.spec)" })
+                    """)
+                return
+            }
+        }
+        // Neither answer is so rare that agreeing on it says nothing.
+        #expect(allowed > 500)
+        #expect(denied > 500)
+    }
+
+    /// Eight pods, five of them on this node, and four addresses outside.
+    private static func hosts(_ random: inout SplitMix64) -> [OracleHost] {
+        var hosts = [0xC0A8_C801, 0xC0A8_C8FF, 0xAC10_0509, 0x0808_0808].map { OracleHost(address: $0) }
+        for number in 0..<8 {
+            var host = OracleHost(address: (number < 5 ? 0x0AF4_0100 : 0x0AF4_0200) + UInt32(10 + number))
+            host.namespace = number % 2 == 0 ? "red" : "blue"
+            host.name = "pod-\(number)"
+            host.isLocal = number < 5
+            if random.chance(80) { host.labels["app"] = random.pick(["web", "db"]) }
+            if random.chance(50) { host.labels["tier"] = random.pick(["front", "back"]) }
+            if random.chance(60) { host.ports.append(("TCP", "http", random.pick([80, 8080]))) }
+            if random.chance(30) { host.ports.append(("UDP", "dns", 53)) }
+            hosts.append(host)
+        }
+        return hosts
+    }
+
+    private static func pod(_ host: OracleHost) throws -> PolicyPod {
+        let ports = host.ports.map { #"{"protocol": "\#($0.0)", "name": "\#($0.1)", "containerPort": \#($0.2)}"# }
+        return try SmallTests.pod(
+            host.namespace, host.name, "\(IPv4Address(host.address))", labels: host.labels, ports: ports.joined(separator: ","))
+    }
+
+    private static func policy(_ random: inout SplitMix64, _ number: Int) -> OraclePolicy {
+        var policy = OraclePolicy(
+            namespace: random.pick(["red", "blue"]), name: "policy-\(number)", selector: selector(&random, ["app": ["web", "db"], "tier": ["front"]]),
+            types: random.pick([nil, nil, ["Ingress"], ["Egress"], ["Ingress", "Egress"]]), ingress: [], egress: [])
+        for _ in 0..<random.number(0..<4) { policy.ingress.append(rule(&random, isEgress: false)) }
+        for _ in 0..<random.number(0..<3) { policy.egress.append(rule(&random, isEgress: true)) }
+        return policy
+    }
+
+    private static func rule(_ random: inout SplitMix64, isEgress: Bool) -> OracleRule {
+        var rule = OracleRule(peers: [], ports: [])
+        for _ in 0..<random.pick([0, 1, 1, 2, 3]) { rule.peers.append(peer(&random)) }
+        // What a named port is at an address that an ipBlock names is for each implementation to say.
+        let hasBlocks = rule.peers.contains { if case .block = $0 { true } else { false } }
+        for _ in 0..<random.pick([0, 1, 2, 2, 3]) {
+            let proto = random.pick([nil, "TCP", "UDP", "SCTP"])
+            switch random.number(0..<4) {
+            case 0: rule.ports.append(OraclePort(proto: proto))
+            case 1: rule.ports.append(OraclePort(proto: proto, number: random.pick([53, 80, 8080, 65535])))
+            case 2:
+                let first = random.pick([53, 80, 8080])
+                rule.ports.append(OraclePort(proto: proto, number: first, end: first + random.pick([0, 1, 10, 8010])))
+            default:
+                if !(isEgress && hasBlocks) { rule.ports.append(OraclePort(proto: proto, name: random.pick(["http", "dns", "none"]))) }
+            }
+        }
+        return rule
+    }
+
+    private static func peer(_ random: inout SplitMix64) -> OraclePeer {
+        let pods = selector(&random, ["app": ["web", "db"], "tier": ["front", "back"]])
+        let chosen = selector(&random, ["color": ["red", "blue"], "env": ["test"]])
+        switch random.number(0..<5) {
+        case 0: return .pods(pods)
+        case 1: return .namespaces(chosen)
+        case 2: return .podsOfNamespaces(pods, chosen)
+        default:
+            let address = random.pick([0xC0A8_C801, 0xC0A8_C8FF, 0xAC10_0509, 0x0808_0808, 0x0AF4_010A, 0x0AF4_020D] as [UInt32])
+            let block = OracleBlock(address, random.pick([0, 8, 16, 24, 30, 32]))
+            var except: [OracleBlock] = []
+            for _ in 0..<random.number(0..<3) {
+                let inside = random.pick([address, address ^ 1, address ^ 0x0100, address ^ 0x1_0000])
+                if block.length < 32, block.contains(inside) { except.append(OracleBlock(inside, random.number((block.length + 1)..<33))) }
+            }
+            return .block(block, except: except)
+        }
+    }
+
+    private static func selector(_ random: inout SplitMix64, _ values: [String: [String]]) -> OracleSelector {
+        var selector = OracleSelector(requirements: [])
+        for label in values.keys.sorted() where random.chance(40) {
+            let op = random.pick(["In", "In", "NotIn", "Exists", "DoesNotExist"])
+            let isList = op == "In" || op == "NotIn"
+            selector.requirements.append((label, op, isList ? [random.pick(values[label] ?? [])] : []))
+        }
+        return selector
+    }
+}
