@@ -146,7 +146,7 @@ package actor APIServer: Client {
 
     /// An object that waited for its last finalizer goes when that is gone.
     private func finishDeletion(_ object: JSON, _ resource: Resource) async throws -> JSON {
-        if resource != .pods, resource != .namespaces, !object["metadata"]["deletionTimestamp"].isNull, object["metadata"]["finalizers"].items.isEmpty {
+        if resource != .namespaces, resource != .pods || object["spec"]["nodeName"].isNull, !object["metadata"]["deletionTimestamp"].isNull, object["metadata"]["finalizers"].items.isEmpty {
             return try await store.delete(resource, Self.key(object, resource))
         }
         return object
@@ -185,6 +185,7 @@ package actor APIServer: Client {
             causes.append(.required("metadata.name", "name or generateName is required"))
         } else if kind.resource == .services || kind.resource == .namespaces {
             let isService = kind.resource == .services
+            if name.utf8.count > 63 { causes.append(.invalid("metadata.name", .string(name), "must be no more than 63 bytes")) }
             if !Names.isLabel(name) || (isService && name.first?.isNumber == true) {
                 causes.append(.invalid("metadata.name", .string(name), isService ? Names.dns1035Message : Names.labelMessage))
             }

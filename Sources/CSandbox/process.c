@@ -153,3 +153,26 @@ int sandbox_accept(int fd) {
 }
 
 int sandbox_pipe(int fds[2]) { return pipe2(fds, O_CLOEXEC) < 0 ? -errno : 0; }
+
+static int caught_fd = -1;
+
+static void tell(int signal_number) {
+    int saved = errno;
+    unsigned char byte = (unsigned char)signal_number;
+    (void)!write(caught_fd, &byte, 1);
+    errno = saved;
+}
+
+int sandbox_catch(const int *signals, size_t count) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) return -errno;
+    caught_fd = ends[1];
+    struct sigaction action = {.sa_handler = tell, .sa_flags = SA_RESTART};
+    for (size_t i = 0; i < count; i++) {
+        if (sigaction(signals[i], &action, NULL) < 0) return -errno;
+        sigset_t one;
+        sigemptyset(&one), sigaddset(&one, signals[i]);
+        pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+    }
+    return ends[0];
+}

@@ -63,7 +63,7 @@ package struct Router: Sendable {
             let options = request.body.isEmpty ? .null : try Router.body(request)
             let grace = request["gracePeriodSeconds"].flatMap { Int($0) } ?? options["gracePeriodSeconds"].int
             let object = try await api.get(target.kind.resource, target.key)
-            try await api.delete(target.kind.resource, target.key, gracePeriod: grace, uid: options["preconditions"]["uid"].string)
+            try await api.delete(target.kind.resource, target.key, gracePeriod: target.kind.resource == .namespaces ? nil : grace, uid: options["preconditions"]["uid"].string)
             return .json([
                 "kind": "Status", "apiVersion": "v1", "metadata": .emptyObject, "status": "Success",
                 "details": [

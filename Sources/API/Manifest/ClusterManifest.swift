@@ -66,8 +66,9 @@ extension Cluster {
             }
         }
         if let text = spec["serviceNodePortRange"].string {
-            let ends = text.split(separator: "-").compactMap { Int($0) }
-            guard ends.count == 2, ends[0] <= ends[1], ends[0] >= 1, ends[1] <= 65535 else {
+            let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+            let ends = parts.compactMap { Int($0) }
+            guard parts.count == 2, ends.count == 2, ends[0] <= ends[1], ends[0] >= 1, ends[1] <= 65535 else {
                 throw fail("spec.serviceNodePortRange", "\"\(text)\" must be FIRST-LAST within 1-65535, such as 30000-32767")
             }
             nodePortRange = ends[0]...ends[1]
@@ -100,7 +101,7 @@ extension Cluster {
             guard !nodes.contains(where: { $0.name == name }) else { throw fail("\(path).name", "\"\(name)\" is there twice") }
             let isControlPlane = item["role"].string == "control-plane"
 
-            let text = item["address"].string ?? cluster.nodeSubnet[128 % cluster.nodeSubnet.size + index].description
+            let text = item["address"].string ?? cluster.nodeSubnet[min(128, cluster.nodeSubnet.size / 2) + index].description
             guard let address = IPv4Address(text) else { throw fail("\(path).address", "\"\(text)\" is no IPv4 address") }
             guard cluster.nodeSubnet.contains(address), address != cluster.nodeSubnet.network, address != cluster.nodeSubnet.last else {
                 throw fail("\(path).address", "\(address) is not a host of nodeSubnet \(cluster.nodeSubnet)")

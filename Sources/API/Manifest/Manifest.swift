@@ -43,7 +43,8 @@ extension Manifest {
     package static func read(_ text: String, file: String) throws -> [Manifest] {
         var documents: [Manifest] = []
         do {
-            for node in try Yams.compose_all(yaml: text, .basic) {
+            var nodes = try Yams.compose_all(yaml: text, .basic)
+            while let node = nodes.next() {
                 var reader = NodeReader(file: file)
                 let json = try reader.json(node, path: "")
                 if json.isNull { continue }
@@ -60,6 +61,11 @@ extension Manifest {
                 }
                 documents.append(Manifest(json: json, file: file, line: line, lines: reader.lines))
             }
+            // The sequence ends at an error and keeps it.
+            if let error = nodes.error { throw error }
+        } catch YamlError.duplicatedKeysInMapping(let keys, let context) {
+            let key = keys.first ?? ""
+            throw ManifestError(file: file, line: secondLine(of: key, in: text, after: context.mark), message: "key \"\(key)\" already set in map")
         } catch let error as YamlError {
             throw ManifestError(file: file, line: error.line, message: error.words)
         }
@@ -69,6 +75,18 @@ extension Manifest {
             }
         }
         return documents
+    }
+}
+
+extension Manifest {
+    /// Where a key is written again: the parser tells the first place only.
+    private static func secondLine(of key: String, in text: String, after mark: Mark) -> Int {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        for (index, line) in lines.enumerated().dropFirst(mark.line) {
+            let start = line.drop { $0 == " " || $0 == "-" || $0 == "{" }
+            if start.hasPrefix("\(key):") || start.hasPrefix("\"\(key)\":") { return index + 1 }
+        }
+        return mark.line
     }
 }
 
@@ -96,10 +114,10 @@ private struct NodeReader {
                 let key = scalar.string
                 let here = path.isEmpty ? key : "\(path).\(key)"
                 let keyLine = keyNode.mark?.line ?? line
-                guard object[key] == nil, lines[here] == nil else {
+                guard object[key] == nil else {
                     throw ManifestError(file: file, line: keyLine, message: "key \"\(key)\" already set in map (field \(here))")
                 }
-                lines[here] = keyLine
+                if lines[here] == nil { lines[here] = keyLine }
                 let value = try json(member, path: here)
                 // JSON null is a value to an API; an empty YAML value means the field is not there.
                 if !value.isNull { object[key] = value }
@@ -131,7 +149,6 @@ extension YamlError {
     fileprivate var line: Int {
         switch self {
         case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _): mark.line
-        case .duplicatedKeysInMapping(_, let context): context.mark.line
         default: 1
         }
     }
@@ -139,8 +156,6 @@ extension YamlError {
     fileprivate var words: String {
         switch self {
         case .scanner(_, let problem, _, _), .parser(_, let problem, _, _), .composer(_, let problem, _, _): problem
-        case .duplicatedKeysInMapping(let keys, _):
-            "key \(keys.map { "\"\($0)\"" }.joined(separator: ", ")) already set in map"
         default: "\(self)"
         }
     }

@@ -9,9 +9,12 @@ package enum Names {
 
     package static func isSubdomain(_ text: String) -> Bool {
         text.utf8.count <= 253 && !text.isEmpty
-            && text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy {
-                isLabel(String($0)) || ($0.utf8.count > 63 && isLabel(String($0.prefix(63))))
-            }
+            && text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { !$0.isEmpty && isWord($0) }
+    }
+
+    /// A label of whatever length: Kubernetes bounds the whole name only.
+    private static func isWord(_ text: Substring) -> Bool {
+        text.utf8.allSatisfy { isLower($0) || isDigit($0) || $0 == 0x2D } && text.utf8.first != 0x2D && text.utf8.last != 0x2D
     }
 
     static let subdomainMessage =

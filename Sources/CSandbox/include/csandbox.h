@@ -115,6 +115,9 @@ int sandbox_set_window(int terminal, uint16_t rows, uint16_t columns);
 int sandbox_signal_fd(void);
 /// The next signal told by `fd`, or 0.
 int sandbox_next_signal(int fd);
+/// From now on the signals are told as bytes on the returned descriptor (or -errno) instead of ending the process. Any
+/// signal that a shell had made us ignore is heard too.
+int sandbox_catch(const int *signals, size_t count);
 /// accept / pipe with close-on-exec; the descriptor (0) or -errno.
 int sandbox_accept(int fd);
 int sandbox_pipe(int fds[2]);

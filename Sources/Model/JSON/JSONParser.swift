@@ -147,7 +147,7 @@ private struct JSONParser {
         guard let first = digits.first, first.isNumber, !(first == "0" && digits.dropFirst().first?.isNumber == true)
         else { throw fail("invalid number") }
         if isInteger, let value = Int(text) { return .int(value) }
-        guard let value = Double(text), value.isFinite, text.last != "." else { throw fail("invalid number") }
+        guard let value = Double(text), value.isFinite, text.last != ".", !text.contains(".e"), !text.contains(".E") else { throw fail("invalid number") }
         return .double(value)
     }
 
@@ -198,6 +198,7 @@ private struct JSONParser {
 
     mutating func hex4() throws(JSONError) -> UInt32 {
         guard position + 4 <= bytes.count,
+            bytes[position] != UInt8(ascii: "+"), bytes[position] != UInt8(ascii: "-"),
             let value = UInt32(String(decoding: bytes[position..<position + 4], as: UTF8.self), radix: 16)
         else { throw fail("invalid \\u escape") }
         position += 4

@@ -51,6 +51,12 @@ package struct LabelSelector: Hashable, Sendable {
     }
 
     private static func requirement(_ part: String) throws(SelectorError) -> LabelRequirement {
+        let parsed = try unchecked(part)
+        guard !parsed.key.isEmpty else { throw SelectorError(part: part) }
+        return parsed
+    }
+
+    private static func unchecked(_ part: String) throws(SelectorError) -> LabelRequirement {
         for (separator, op) in [("!=", LabelRequirement.Operator.notIn), ("==", .in), ("=", .in)] {
             if let range = part.firstRange(of: separator) {
                 return LabelRequirement(

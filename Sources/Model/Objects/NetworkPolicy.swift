@@ -36,7 +36,7 @@ package struct NetworkPolicy: Object {
         if let types = spec["policyTypes"].array, !types.isEmpty {
             return Set(types.compactMap { $0.string.flatMap { Direction(rawValue: $0.lowercased()) } })
         }
-        return spec["egress"].isNull ? [.ingress] : [.ingress, .egress]
+        return spec["egress"].items.isEmpty ? [.ingress] : [.ingress, .egress]
     }
 
     package func rules(_ direction: Direction) -> [Rule] {

@@ -29,6 +29,7 @@ package enum Base64 {
                 out.append(UInt8(bits >> count & 255))
             }
         }
-        return padding <= 2 && count < 6 ? out : nil
+        let isWhole = (out.count + [0, 2, 1][out.count % 3]) / 3 * 3 == out.count + padding && (padding > 0) == (out.count % 3 != 0)
+        return isWhole && padding <= 2 && count < 6 ? out : nil
     }
 }

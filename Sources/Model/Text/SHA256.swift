@@ -17,7 +17,7 @@ package enum SHA256 {
         ]
         var bytes = message + [0x80]
         bytes.append(contentsOf: repeatElement(0, count: (120 - bytes.count % 64) % 64))
-        for shift in stride(from: 56, through: 0, by: -8) { bytes.append(UInt8(message.count * 8 >> shift & 255)) }
+        for shift in stride(from: 56, through: 0, by: -8) { bytes.append(UInt8((message.count * 8) >> shift & 255)) }
         var w = [UInt32](repeating: 0, count: 64)
         func rotate(_ x: UInt32, _ n: UInt32) -> UInt32 { x >> n | x << (32 - n) }
         for block in stride(from: 0, to: bytes.count, by: 64) {

@@ -23,7 +23,9 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
         let fields = text.split { !$0.isNumber }
         guard text.hasSuffix("Z"), fields.count >= 6 else { return nil }
         let numbers = fields.prefix(6).compactMap { Int($0) }
-        guard numbers.count == 6 else { return nil }
+        guard numbers.count == 6, (1...12).contains(numbers[1]), (1...31).contains(numbers[2]), numbers[3] < 24, numbers[4] < 60, numbers[5] <= 60,
+            Array(text).indices.contains(19), [4, 7].allSatisfy({ Array(text)[$0] == "-" }), [13, 16].allSatisfy({ Array(text)[$0] == ":" })
+        else { return nil }
         let days = Timestamp.days(year: numbers[0], month: numbers[1], day: numbers[2])
         seconds = days * 86400 + numbers[3] * 3600 + numbers[4] * 60 + numbers[5]
         nanoseconds = fields.count > 6 ? Int((fields[6] + "000000000").prefix(9)) ?? 0 : 0

@@ -37,10 +37,12 @@ package struct ServiceCompiler: Sendable {
         let fromInside = service.internalTrafficIsLocal ? local : endpoints
         let fromOutside = service.externalTrafficIsLocal ? local : endpoints
         let isReject = ElementData(verdict: .goto(ServiceTable.rejectChain), comment: comment)
-        if fromInside.isEmpty { rules.add(serviceKey, isReject, to: ServiceTable.noEndpointServices) }
+        // A policy of Local with endpoints elsewhere is silence; no endpoint at all is a refusal.
+        let isSilent = ElementData(verdict: .drop, comment: comment)
+        if fromInside.isEmpty { rules.add(serviceKey, endpoints.isEmpty ? isReject : isSilent, to: ServiceTable.noEndpointServices) }
         if let nodePortKey, fromOutside.isEmpty {
-            // With the Local policy a node without endpoints is silent, so that load balancers pass it by.
-            let data = endpoints.isEmpty ? isReject : ElementData(verdict: .drop, comment: comment)
+            // So that load balancers pass the node by.
+            let data = endpoints.isEmpty ? isReject : isSilent
             rules.add(nodePortKey, data, to: ServiceTable.noEndpointNodePorts)
         }
 
@@ -75,7 +77,9 @@ package struct ServiceCompiler: Sendable {
                 nodePortKey, ElementData(verdict: .goto(externalChain), comment: comment), to: ServiceTable.serviceNodePorts)
             if service.externalTrafficIsLocal {
                 // The client's address is kept, except for the cluster's own pods, which may use every endpoint.
-                balance(externalChain, local, first: [])
+                let exempt = Rule(
+                    .match(.sourceAddress, .network(node.clusterCIDR)), .verdict(.goto(serviceChain)), comment: "short-circuit pod traffic")
+                balance(externalChain, local, first: service.internalTrafficIsLocal || fromInside.isEmpty ? [] : [exempt])
             } else if !fromInside.isEmpty, !service.internalTrafficIsLocal {
                 rules.chains[externalChain] = Chain([
                     Rule(.verdict(.jump(ServiceTable.markForMasquerade)), comment: comment), Rule(.verdict(.goto(serviceChain))),

@@ -51,6 +51,8 @@ package struct PodLifecycle: Sendable {
         var failures = 0
         var isReady = false
         var isStarting = false
+        /// The next start is a restart.
+        var isRestart = false
     }
 
     private static let longestBackOff = 300
@@ -102,6 +104,7 @@ package struct PodLifecycle: Sendable {
                 $0.isStarting = false
                 $0.state = .waiting(reason: reason, message: message)
             }
+            if isEnding { return endIfIdle() }
             return [.event(type: "Warning", reason: "Failed", message: "Error: \(message)", container: name)] + retry(name)
         case .imageMissing(let name, let message):
             var actions: [Action] = []
@@ -120,7 +123,7 @@ package struct PodLifecycle: Sendable {
                     actions = [.event(type: "Normal", reason: "BackOff", message: "Back-off pulling image \"\($0.image)\"", container: name)]
                 }
             }
-            return actions + retry(name)
+            return isEnding ? endIfIdle() : actions + retry(name)
         case .exited(let record): return exited(record)
         case .probed(let name, let ready):
             update(name) { $0.isReady = ready }
@@ -159,7 +162,10 @@ package struct PodLifecycle: Sendable {
                     record.exitCode = 137
                     record.signal = 9
                     entries[index].last = record
-                    entries[index].restartCount += 1
+                    entries[index].isRestart = true
+                    entries[index].state = .waiting(reason: "ContainerCreating", message: nil)
+                } else if entries[index].isRestart || entries[index].isStarting {
+                    // Whatever it waited for, the next sandbox starts it.
                     entries[index].state = .waiting(reason: "ContainerCreating", message: nil)
                 }
                 entries[index].isStarting = false
@@ -183,8 +189,21 @@ package struct PodLifecycle: Sendable {
         return [.tearDown]
     }
 
+    /// While the pod ends: its sandbox goes with the last of its containers.
+    private mutating func endIfIdle() -> [Action] {
+        let isAnyLeft = entries.contains { if case .running = $0.state { true } else { $0.isStarting } }
+        return isAnyLeft ? [] : tearDown()
+    }
+
     private mutating func start(_ name: String) -> [Action] {
-        update(name) { $0.isStarting = true }
+        update(name) {
+            $0.isStarting = true
+            // A life that ended is counted when the next begins.
+            if $0.isRestart {
+                $0.restartCount += 1
+                $0.isRestart = false
+            }
+        }
         return [.start(container: name)]
     }
 
@@ -222,10 +241,7 @@ package struct PodLifecycle: Sendable {
         entries[index].state = .terminated(record)
         entries[index].isReady = false
         entries[index].isStarting = false
-        if isEnding {
-            let isAnyLeft = entries.contains { if case .running = $0.state { true } else { $0.isStarting } }
-            return isAnyLeft ? [] : tearDown()
-        }
+        if isEnding { return endIfIdle() }
         let failed = record.exitCode != 0
         let restarts = entries[index].isInit ? failed && restartPolicy != "Never" : restartPolicy == "Always" || (restartPolicy == "OnFailure" && failed)
         if restarts {
@@ -234,7 +250,7 @@ package struct PodLifecycle: Sendable {
             let delay = Self.backOff(entries[index].failures)
             entries[index].failures += 1
             entries[index].last = record
-            entries[index].restartCount += 1
+            entries[index].isRestart = true
             guard delay > 0 else { return start(record.name) }
             let message = "back-off \(humanDuration(seconds: delay)) restarting failed container=\(record.name) pod=\(podName)(\(uid))"
             entries[index].state = .waiting(reason: "CrashLoopBackOff", message: message)
@@ -279,7 +295,7 @@ extension PodLifecycle {
         if initFailed { return "Failed" }
         let main = entries.filter { !$0.isInit }
         let everStarted = main.allSatisfy { entry in
-            if entry.restartCount > 0 { return true }
+            if entry.restartCount > 0 || entry.isRestart { return true }
             if case .waiting = entry.state { return false }
             return true
         }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Dispatch
 import Glibc
 import Model
 import Runtime
@@ -26,7 +25,7 @@ struct Serve: AsyncParsableCommand {
         signal(SIGCHLD, SIG_IGN)  // shims outlive us or are waited for by what they say; none may stay a zombie
         signal(SIGPIPE, SIG_IGN)
         let spec = try Cluster(stored: JSON(parsing: text))
-        let signals = terminations()
+        let signals = Signals.catching([SIGTERM, SIGINT])
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await Daemon(cluster: spec, paths: paths).run { Systemd.notify("READY=1\nSTATUS=cluster \(spec.name) is up") } }
@@ -52,19 +51,5 @@ struct Serve: AsyncParsableCommand {
         unlink(paths.daemonPID)
         unlink(paths.apiSocket)
         Glibc.exit(0)
-    }
-
-    /// SIGTERM and SIGINT, as they come.
-    private func terminations() -> AsyncStream<Void> {
-        AsyncStream { continuation in
-            for number in [SIGTERM, SIGINT] {
-                signal(number, SIG_IGN)
-                let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-                source.setEventHandler { continuation.yield() }
-                source.activate()
-                // The source lives as long as the process.
-                _ = Unmanaged.passRetained(source as AnyObject)
-            }
-        }
     }
 }

@@ -1,7 +1,5 @@
 import API
 import ArgumentParser
-import CSandbox
-import Dispatch
 import Glibc
 import Model
 import Runtime
@@ -120,26 +118,24 @@ struct Up: AsyncParsableCommand {
 
 /// Ctrl-C while a new cluster is made: all of it goes again.
 private final class Interrupt {
-    private let sources: [any DispatchSourceSignal]
+    private let watch: Task<Void, Never>
 
     init(rollback paths: ClusterPaths) {
-        sources = [SIGINT, SIGTERM].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler {
+        let signals = Signals.catching([SIGINT, SIGTERM])
+        watch = Task {  // cancelled once the cluster stands; else the process ends with it
+            for await number in signals {
                 printError("\ninterrupted: rolling back")
-                Task {  // the process ends with it
-                    for problem in await Teardown(paths: paths).run() { printError(problem) }
-                    Glibc.exit(130)
-                }
+                for problem in await Teardown(paths: paths).run() { printError(problem) }
+                unlink("\(ClusterPaths.stateRoot)/\(paths.cluster).lock")
+                endProcess(128 + number)
             }
-            source.activate()
-            return source
         }
     }
 
-    func disarm() { for source in sources { source.cancel() } }
+    func disarm() { watch.cancel() }
 }
+
+private func endProcess(_ code: Int32) { Glibc.exit(code) }
 
 func printError(_ text: String) {
     let bytes = Array("\(text)\n".utf8)

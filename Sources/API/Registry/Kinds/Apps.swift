@@ -63,8 +63,9 @@ extension KindDefinition {
         ],
         prepare: { object in
             PodRules.prepare(&object["spec"]["template"]["spec"])
-            if object["spec"]["strategy"]["type"].string == "RollingUpdate", object["spec"]["strategy"]["rollingUpdate"].isNull {
-                object["spec"]["strategy"]["rollingUpdate"] = ["maxUnavailable": "25%", "maxSurge": "25%"]
+            guard object["spec"]["strategy"]["type"].string == "RollingUpdate" else { return }
+            for half in ["maxUnavailable", "maxSurge"] where object["spec"]["strategy"]["rollingUpdate"][half].isNull {
+                object["spec"]["strategy"]["rollingUpdate"][half] = "25%"
             }
         },
         validate: validateTemplate)

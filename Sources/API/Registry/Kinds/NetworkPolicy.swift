@@ -25,8 +25,8 @@ extension KindDefinition {
         ], hasStatus: false,
         columns: [.name, Column("Pod-Selector") { object, _ in selectorText(object["spec"]["podSelector"]) }, .age],
         prepare: { object in
-            if object["spec"]["policyTypes"].isNull {
-                object["spec"]["policyTypes"] = object["spec"]["egress"].isNull ? ["Ingress"] : ["Ingress", "Egress"]
+            if object["spec"]["policyTypes"].items.isEmpty {
+                object["spec"]["policyTypes"] = object["spec"]["egress"].items.isEmpty ? ["Ingress"] : ["Ingress", "Egress"]
             }
         },
         validate: { object, _, _ in
