@@ -146,7 +146,9 @@ package actor APIServer: Client {
 
     /// An object that waited for its last finalizer goes when that is gone.
     private func finishDeletion(_ object: JSON, _ resource: Resource) async throws -> JSON {
-        if resource != .namespaces, resource != .pods || object["spec"]["nodeName"].isNull, !object["metadata"]["deletionTimestamp"].isNull, object["metadata"]["finalizers"].items.isEmpty {
+        if resource != .namespaces, resource != .pods || object["spec"]["nodeName"].isNull, !object["metadata"]["deletionTimestamp"].isNull,
+            object["metadata"]["finalizers"].items.isEmpty
+        {
             return try await store.delete(resource, Self.key(object, resource))
         }
         return object

@@ -13,7 +13,9 @@ package struct EndpointsReconciler: Reconciler {
             Source(.pods) { event, client in
                 let pod = Pod(event.object)
                 let services = (try? await client.list(Service.self, namespace: pod.namespace)) ?? []
-                return services.filter { $0.selector?.matches(pod.labels) ?? false }.map(\.key)
+                // A pod whose labels changed concerns the Services it leaves, too.
+                let labels = [pod.labels] + (event.previous.map { [Pod($0).labels] } ?? [])
+                return services.filter { service in labels.contains { service.selector?.matches($0) ?? false } }.map(\.key)
             },
         ]
     }

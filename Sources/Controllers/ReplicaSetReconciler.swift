@@ -20,8 +20,14 @@ package struct ReplicaSetReconciler: Reconciler {
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
         guard let set = try await client.find(ReplicaSet.self, key), !set.isBeingDeleted else { return }
         var mine: [Pod] = []
-        for pod in try await client.list(Pod.self, namespace: key.namespace, selector: set.selector) {
-            if pod.controllerOwner?.uid == set.uid {
+        for pod in try await client.list(Pod.self, namespace: key.namespace) {
+            let isOurs = pod.controllerOwner?.uid == set.uid
+            guard set.selector.matches(pod.labels) else {
+                // Relabelled out of the set: it goes on living, as nobody's.
+                if isOurs, !pod.isBeingDeleted { _ = try await client.patch(.pods, pod.key, ["metadata": ["ownerReferences": []]]) }
+                continue
+            }
+            if isOurs {
                 mine.append(pod)
             } else if pod.controllerOwner == nil, pod.isActive {
                 mine.append(Pod(try await client.patch(.pods, pod.key, ["metadata": ["ownerReferences": [set.ownerReference]]])))

@@ -86,7 +86,7 @@ package struct DNSQuery: Sendable {
             let length = Int(bytes[offset])
             offset += 1
             if length == 0 { break }
-            guard length < 64, offset + length <= bytes.count, labels.count < 128 else { return nil }
+            guard length < 64, offset + length <= bytes.count, offset + length - 12 < 255 else { return nil }
             labels.append(String(decoding: bytes[offset..<offset + length], as: UTF8.self).lowercased())
             offset += length
         }

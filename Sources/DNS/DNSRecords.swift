@@ -31,18 +31,24 @@ package struct DNSRecords: Sendable, Hashable {
     package static func compile(zone: String, services: [Service], slices: [EndpointSlice]) -> DNSRecords {
         let byService = Dictionary(grouping: slices, by: \.serviceKey)
         let records = services.sorted { $0.key < $1.key }.map { service in
-            let endpoints = (byService[service.key] ?? []).flatMap(\.endpoints).filter {
+            let mine = byService[service.key] ?? []
+            let endpoints = mine.flatMap(\.endpoints).filter {
                 service.publishNotReadyAddresses || $0["conditions"]["ready"].bool ?? true
             }.flatMap { endpoint in
                 endpoint["addresses"].items.compactMap { $0.string.flatMap { IPv4Address($0) } }.map {
                     Endpoint(address: $0, hostname: endpoint["hostname"].string)
                 }
             }
+            // Nothing translates a port on the way to a headless Service's pod: its number is the pod's own.
+            let ports = service.ports.map { port -> Port in
+                let served = mine.lazy.flatMap(\.ports).first { ($0["name"].string ?? "") == port.name && $0["protocol"].string == port.proto.rawValue }
+                let number = service.isHeadless ? served?["port"].int ?? port.port : port.port
+                return Port(name: port.name, proto: port.proto.rawValue.lowercased(), number: number)
+            }
             return ServiceRecord(
                 name: service.name, namespace: service.namespace, clusterIP: service.clusterIP,
                 externalName: service.type == "ExternalName" ? service.spec["externalName"].string : nil,
-                ports: service.ports.map { Port(name: $0.name, proto: $0.proto.rawValue.lowercased(), number: $0.port) },
-                endpoints: endpoints.sorted { $0.address < $1.address })
+                ports: ports, endpoints: Array(Set(endpoints)).sorted { ($0.address, $0.hostname ?? "") < ($1.address, $1.hostname ?? "") })
         }
         return DNSRecords(zone: zone, services: records)
     }

@@ -3,10 +3,13 @@ package struct WatchEvent: Sendable {
     package enum Kind: String, Sendable { case added = "ADDED", modified = "MODIFIED", deleted = "DELETED", bookmark = "BOOKMARK" }
     package let kind: Kind
     package let object: JSON
+    /// What a modified object was before, where the source of the event knows: a watch across the network does not.
+    package let previous: JSON?
 
-    package init(_ kind: Kind, _ object: JSON) {
+    package init(_ kind: Kind, _ object: JSON, previous: JSON? = nil) {
         self.kind = kind
         self.object = object
+        self.previous = previous
     }
 }
 

@@ -104,6 +104,7 @@ package actor ObjectStore {
 
     private func write(_ resource: Resource, _ key: ObjectKey, _ object: JSON, _ kind: WatchEvent.Kind) throws -> JSON {
         let next = revision + 1
+        let previous = kind == .modified ? objects[resource]?[key] : nil
         var stamped = object
         stamped["metadata"]["resourceVersion"] = .string(String(next))
         if kind == .deleted {
@@ -114,7 +115,7 @@ package actor ObjectStore {
             objects[resource, default: [:]][key] = stamped
         }
         revision = next
-        let event = WatchEvent(kind, stamped)
+        let event = WatchEvent(kind, stamped, previous: previous)
         history.append(Past(revision: next, resource: resource, event: event))
         if history.count > Self.historyLength * 2 { history.removeFirst(Self.historyLength) }
         for watcher in watchers.values where watcher.resource == resource {

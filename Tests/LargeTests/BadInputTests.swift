@@ -39,15 +39,18 @@ struct BadInputTests {
               - {port: 8080, nodePort: 33000}
             """
         let words = "spec.ports[0].nodePort: Invalid value: 33000: provided port is not in the valid range. The range of valid ports is 30000-32767"
-        try refused(ClusterFiles.cluster("refused", subnet: 206) + service, "Service \"httpd-svc\" is invalid", words, "FILE:16: ")
-        try refused(ClusterFiles.cluster("refused", subnet: 206) + "\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {container: []}\n", "unknown field \"spec.container\"")
+        try refused(ClusterFiles.cluster("refused", subnet: 206) + service, "Service \"httpd-svc\" is invalid", words, "FILE:17: ")
+        try refused(
+            ClusterFiles.cluster("refused", subnet: 206) + "\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {container: []}\n",
+            "unknown field \"spec.container\"")
     }
 
     @Test("Ctrl-C during `up` takes everything back")
     func interrupted() throws {
         let before = Shell.run("scripts/leaks").output
         let file = try ClusterFiles.write(
-            ClusterFiles.cluster("interrupted", subnet: 207) + "\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: never}\nspec: {containers: [{name: c, image: nothing}]}\n")
+            ClusterFiles.cluster("interrupted", subnet: 207)
+                + "\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: never}\nspec: {containers: [{name: c, image: nothing}]}\n")
         let result = Shell.run("\(Shell.minik) up \(file) & pid=$!; sleep 1; kill -INT $pid; wait $pid; echo code $?", seconds: 30)
         #expect(result.output.contains("code 130") && result.errors.contains("rolling back"), "\(result)")
         #expect(Shell.run("scripts/leaks").output == before)

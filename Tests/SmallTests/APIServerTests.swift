@@ -185,7 +185,8 @@ struct APIRefusals {
         let api = try await Fixture.api()
         let error = try await refusal { _ = try await api.create(.pods, Fixture.pod(name)) }
         #expect(error.code == 422)
-        let words = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+        let words =
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
         #expect(error.message == #"Pod "\#(name)" is invalid: metadata.name: Invalid value: "\#(name)": \#(words)"#)
     }
 
@@ -269,7 +270,9 @@ struct APIUpdates {
         let error = try await refusal { _ = try await api.update(.configMaps, setting(old) { $0["data"]["k"] = "3" }) }
         #expect(error.code == 409)
         #expect(error.reason == "Conflict")
-        #expect(error.message == #"Operation cannot be fulfilled on configmaps "a": the object has been modified; please apply your changes to the latest version and try again"#)
+        #expect(
+            error.message
+                == #"Operation cannot be fulfilled on configmaps "a": the object has been modified; please apply your changes to the latest version and try again"#)
         #expect(try await api.get(.configMaps, Fixture.key("a"))["data"]["k"].string == "2")
     }
 
@@ -303,7 +306,11 @@ struct APIUpdates {
         let status = try await api.updateStatus(.deployments, both)
         #expect(status["spec"]["replicas"].int == 2)
         #expect(status["status"]["replicas"].int == 9)
-        let spec = try await api.update(.deployments, setting(status) { $0["spec"]["replicas"] = 4; $0["status"] = .emptyObject })
+        let spec = try await api.update(
+            .deployments,
+            setting(status) {
+                $0["spec"]["replicas"] = 4; $0["status"] = .emptyObject
+            })
         #expect(spec["spec"]["replicas"].int == 4)
         #expect(spec["status"]["replicas"].int == 9)
     }
@@ -378,7 +385,13 @@ struct APIAllocation {
         let updated = try await api.update(.services, setting(Fixture.service("a", type: "NodePort")) { $0["metadata"]["labels"] = ["x": "y"] })
         #expect(updated["spec"]["clusterIP"] == created["spec"]["clusterIP"])
         #expect(updated["spec"]["ports"][0]["nodePort"].int == port)
-        let error = try await refusal { _ = try await api.update(.services, setting(updated) { $0["spec"]["clusterIP"] = "10.1.255.1"; $0["spec"]["clusterIPs"] = .null }) }
+        let error = try await refusal {
+            _ = try await api.update(
+                .services,
+                setting(updated) {
+                    $0["spec"]["clusterIP"] = "10.1.255.1"; $0["spec"]["clusterIPs"] = .null
+                })
+        }
         #expect(error.message.contains("may not change once set"))
     }
 

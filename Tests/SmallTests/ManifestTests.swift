@@ -233,7 +233,9 @@ struct ClusterManifests {
         #expect(error.message.hasPrefix("spec.nodes[0].address:"))
     }
 
-    @Test("two nodes may share neither name nor address nor pods", arguments: [("name: a", "name"), ("name: b\n    address: 192.168.200.10", "address"), ("name: b\n    podCIDR: 10.244.9.0/25", "podCIDR")])
+    @Test(
+        "two nodes may share neither name nor address nor pods",
+        arguments: [("name: a", "name"), ("name: b\n    address: 192.168.200.10", "address"), ("name: b\n    podCIDR: 10.244.9.0/25", "podCIDR")])
     func twice(_ second: String, _ field: String) throws {
         let first = "  nodes:\n  - name: a\n    address: 192.168.200.10\n    podCIDR: 10.244.9.0/24\n"
         let error = try complaint(lab("\(first)  - \(second)\n"))

@@ -162,7 +162,9 @@ struct StoreWatches {
     func resume(_ backing: StoreBacking) async throws {
         try await withStore(backing) { store in
             for value in 1...5 {
-                if value == 1 { _ = try await store.create(.configMaps, document("a", value: 1)) } else {
+                if value == 1 {
+                    _ = try await store.create(.configMaps, document("a", value: 1))
+                } else {
                     _ = try await store.update(.configMaps, document("a", value: value), expected: nil)
                 }
             }

@@ -203,13 +203,13 @@ struct PolicyRules {
     private let web = "10.244.1.1", peer = "10.244.1.2", far = "10.244.2.3"
     private let webPorts = #"{"name": "http", "containerPort": 8080}, {"name": "dns", "protocol": "UDP", "containerPort": 53}"#
 
-    private func lab(_ specs: String..., blue: [String: String] = [:]) throws -> Lab {
+    private func lab(_ specs: String...) throws -> Lab {
         let pods = [
             try pod("red", "web", web, labels: ["app": "web"], ports: webPorts), try pod("red", "peer", peer, labels: ["app": "peer"]),
             try pod("blue", "far", far, labels: ["app": "peer"], ports: #"{"name": "http", "containerPort": 9090}"#),
         ]
         let policies = specs.enumerated().map { (key: "red/policy-\($0.offset)", spec: $0.element) }
-        return try Lab(pods, policies, namespaces: ["red": ["color": "red"], "blue": ["color": "blue"].merging(blue) { _, new in new }])
+        return try Lab(pods, policies, namespaces: ["red": ["color": "red"], "blue": ["color": "blue"]])
     }
 
     @Test("a policy without rules drops everything")

@@ -31,7 +31,9 @@ private struct Site {
         _ = try await api.create(.pods, Fixture.pod("c"))
     }
 
-    func ask(_ method: String, _ target: String, accept: String = "", contentType: String = "application/json", _ body: JSON? = nil) async throws -> (body: JSON, code: Int) {
+    func ask(_ method: String, _ target: String, accept: String = "", contentType: String = "application/json", _ body: JSON? = nil) async throws -> (
+        body: JSON, code: Int
+    ) {
         let request = HTTPRequest(method: method, target: target, accept: accept, contentType: contentType, body: body?.bytes() ?? [])
         guard case .json(let json, let code) = await router.respond(request) else { throw WrongAnswer() }
         return (json, code)
@@ -118,7 +120,9 @@ struct RouterReading {
         #expect(answer.body["reason"].string == "BadRequest")
     }
 
-    @Test("a field selector chooses", arguments: [("metadata.name=b", ["b"]), ("spec.nodeName=n1", ["a"]), ("spec.nodeName=", ["b", "c"]), ("metadata.name!=b,status.phase=Pending", ["a", "c"])])
+    @Test(
+        "a field selector chooses",
+        arguments: [("metadata.name=b", ["b"]), ("spec.nodeName=n1", ["a"]), ("spec.nodeName=", ["b", "c"]), ("metadata.name!=b,status.phase=Pending", ["a", "c"])])
     func fieldSelector(_ selector: String, _ names: [String]) async throws {
         let site = try await Site()
         #expect(try await site.names("\(pods)?fieldSelector=\(selector)") == names)

@@ -63,7 +63,8 @@ package struct Router: Sendable {
             let options = request.body.isEmpty ? .null : try Router.body(request)
             let grace = request["gracePeriodSeconds"].flatMap { Int($0) } ?? options["gracePeriodSeconds"].int
             let object = try await api.get(target.kind.resource, target.key)
-            try await api.delete(target.kind.resource, target.key, gracePeriod: target.kind.resource == .namespaces ? nil : grace, uid: options["preconditions"]["uid"].string)
+            try await api.delete(
+                target.kind.resource, target.key, gracePeriod: target.kind.resource == .namespaces ? nil : grace, uid: options["preconditions"]["uid"].string)
             return .json([
                 "kind": "Status", "apiVersion": "v1", "metadata": .emptyObject, "status": "Success",
                 "details": [
@@ -161,11 +162,15 @@ package struct Router: Sendable {
         let (stream, continuation) = AsyncThrowingStream.makeStream(of: [UInt8].self)
         let pump = Task {  // ends with the stream it feeds: the handler below cancels it
             do {
-                for try await event in events where isWanted(event.object) {
+                for try await event in events {
+                    // An object that no longer matches is gone as far as this watch goes, and one that now does is new to it.
+                    let matches = isWanted(event.object), matched = event.previous.map(isWanted)
+                    guard matches || matched == true else { continue }
+                    let shown: WatchEvent.Kind = !matches ? .deleted : matched == false ? .added : event.kind
                     let object =
                         asTable
                         ? Table.of([event.object], kind, revision: event.object["metadata"]["resourceVersion"].string ?? "", now: now()) : event.object
-                    continuation.yield((["type": .string(event.kind.rawValue), "object": object] as JSON).bytes() + [0x0A])
+                    continuation.yield((["type": .string(shown.rawValue), "object": object] as JSON).bytes() + [0x0A])
                 }
                 continuation.finish()
             } catch let error as StatusError {

@@ -142,6 +142,8 @@ extension ServiceTable {
     /// A hash, then readable text, as kube-proxy names its chains: `service-ULMVA6XW-ns1/svc1/tcp/p80`. The kernel allows
     /// 127 bytes.
     package static func chainName(_ kind: String, _ text: String) -> String {
-        String("\(kind)-\(ShortHash.base32(text))-\(text)".prefix(127))
+        // Only what nft reads as a name, so that people can type it.
+        let readable = text.map { $0.isLetter || $0.isNumber || "/_.-".contains($0) ? $0 : "_" }
+        return String("\(kind)-\(ShortHash.base32(text))-\(String(readable))".prefix(127))
     }
 }

@@ -3,6 +3,7 @@ import ArgumentParser
 import Glibc
 import Model
 import Runtime
+import Synchronization
 
 struct Up: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -57,6 +58,8 @@ struct Up: AsyncParsableCommand {
             try await apply(objects, paths, progress)
         } catch {
             progress.abandon()
+            // The roll-back that Ctrl-C began ends the process; what fails under it is no news.
+            if let interrupt, interrupt.hasFired { try? await Task.sleep(for: .seconds(60)) }
             // A cluster that never came to be leaves nothing; one that was there, or whose pods are late, stays to be looked at.
             if isNew, !(error is Readiness.TimedOut) {
                 let problems = await Teardown(paths: paths).run()
@@ -119,11 +122,22 @@ struct Up: AsyncParsableCommand {
 /// Ctrl-C while a new cluster is made: all of it goes again.
 private final class Interrupt {
     private let watch: Task<Void, Never>
+    private let fired: Flag
+
+    /// Shared with the task that watches.
+    private final class Flag: Sendable {
+        let value = Mutex(false)
+    }
+
+    var hasFired: Bool { fired.value.withLock { $0 } }
 
     init(rollback paths: ClusterPaths) {
         let signals = Signals.catching([SIGINT, SIGTERM])
+        let fired = Flag()
+        self.fired = fired
         watch = Task {  // cancelled once the cluster stands; else the process ends with it
             for await number in signals {
+                fired.value.withLock { $0 = true }
                 printError("\ninterrupted: rolling back")
                 for problem in await Teardown(paths: paths).run() { printError(problem) }
                 unlink("\(ClusterPaths.stateRoot)/\(paths.cluster).lock")
