@@ -31,9 +31,9 @@ struct Teardown {
         rmdir(ClusterPaths.runRoot)
         rmdir(ClusterPaths.clusters)
         // The mount that made /run/netns shareable goes with the last name in it, if it was ours.
-        if Files.exists(Self.netnsMark), Files.list(ClusterPaths.netns).isEmpty {
+        if let mark = Files.text(Self.netnsMark), Files.list(ClusterPaths.netns).isEmpty {
             sandbox_unmount(ClusterPaths.netns)
-            rmdir(ClusterPaths.netns)
+            if mark == Self.madeDirectory { rmdir(ClusterPaths.netns) }
             unlink(Self.netnsMark)
         }
         return problems
@@ -44,6 +44,7 @@ struct Teardown {
         try host.deleteLink(paths.hostLink)
     }
 
+    private static let madeDirectory = "the directory, too"
     private static let netnsMark = "\(ClusterPaths.stateRoot)/netns-mounted"
 
     /// Makes /run/netns what `ip netns` makes of it, and remembers whether it was us.
@@ -52,9 +53,9 @@ struct Teardown {
         try Files.makeDirectory(ClusterPaths.netns)
         let made = sandbox_share_mount(ClusterPaths.netns)
         guard made >= 0 else { throw FileError("make a shared mount of", ClusterPaths.netns, errno: -made) }
-        if made == 1, !existed {
+        if made == 1 {
             try Files.makeDirectory(ClusterPaths.stateRoot, mode: 0o700)
-            try Files.write("", to: netnsMark)
+            try Files.write(existed ? "the mount only" : madeDirectory, to: netnsMark)
         }
     }
 }
