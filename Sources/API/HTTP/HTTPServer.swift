@@ -124,13 +124,13 @@ package struct HTTPServer: Sendable {
         let request = HTTPRequest(method: "GET", target: head.uri)
         try await socket.executeThenClose { frames, writer in
             let (input, feed) = AsyncStream.makeStream(of: StreamInput.self)
-            try await withThrowingTaskGroup(of: Void.self) { group in
+            try await withThrowingTaskGroup(of: End.self) { group in
                 group.addTask {
                     defer { feed.finish() }
                     var partial = ByteBuffer()
                     for try await frame in frames {
                         switch frame.opcode {
-                        case .connectionClose: return
+                        case .connectionClose: return .client
                         case .ping: try await writer.write(WebSocketFrame(fin: true, opcode: .pong, data: frame.unmaskedData))
                         case .binary, .text, .continuation:
                             var data = frame.unmaskedData
@@ -141,6 +141,7 @@ package struct HTTPServer: Sendable {
                         default: break
                         }
                     }
+                    return .client
                 }
                 group.addTask {
                     for await output in await router.connect(request, input: input) {
@@ -149,13 +150,23 @@ package struct HTTPServer: Sendable {
                     var close = ByteBuffer()
                     close.write(webSocketErrorCode: .normalClosure)
                     try await writer.write(WebSocketFrame(fin: true, opcode: .connectionClose, data: close))
+                    return .output
                 }
-                // Whichever side ends first ends the other.
-                try await group.next()
+                // A client that leaves ends the output. An output that ends waits for the client's closing frame
+                // (RFC 6455, 7.1.1): closed sooner, the client could lose what is still on its way.
+                while let end = try await group.next(), end == .output {
+                    group.addTask {
+                        try await Task.sleep(for: .seconds(5))
+                        return .patience
+                    }
+                }
                 group.cancelAll()
             }
         }
     }
+
+    /// What ended first of a stream's connection.
+    private enum End { case client, output, patience }
 }
 
 /// Lets the asynchronous side write plain buffers.

@@ -25,7 +25,10 @@ extension HTTPClient {
                     let configuration = NIOTypedHTTPClientUpgradeConfiguration(
                         upgradeRequestHead: HTTPRequestHead(version: .http1_1, method: .GET, uri: target, headers: headers), upgraders: [upgrader],
                         notUpgradingCompletionHandler: { $0.eventLoop.makeSucceededFuture(.refused) })
-                    return try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(configuration: .init(upgradeConfiguration: configuration))
+                    var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: configuration)
+                    // A short process' whole output may come in one packet with the switch of protocols.
+                    pipeline.leftOverBytesStrategy = .forwardBytes
+                    return try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(configuration: pipeline)
                 }
             }
         guard case .webSocket(let socket) = try await negotiation.get() else {
@@ -43,7 +46,11 @@ extension HTTPClient {
                 }
                 group.addTask {
                     for try await frame in frames {
-                        if frame.opcode == .connectionClose { return }
+                        if frame.opcode == .connectionClose {
+                            // The server may close on its sight, before this write is known to have gone.
+                            try? await writer.write(WebSocketFrame(fin: true, opcode: .connectionClose, maskKey: .random(), data: frame.unmaskedData))
+                            return
+                        }
                         if frame.opcode == .binary, let message = StreamChannel.decodeOutput(Array(buffer: frame.unmaskedData)) { output(message) }
                     }
                 }
