@@ -1,27 +1,41 @@
 import Rules
 
 /// A table in the kernel and what we last put there: a change is the difference.
-struct TableSync {
+package struct TableSync {
     let table: String
     private let target: any RulesetTarget
-    /// nil until the first sync, and again after a failure: then the table is replaced whole, in one transaction.
+    /// nil until the first sync, and again after a failure.
     private var applied: Ruleset?
 
-    init(table: String, target: any RulesetTarget) {
+    package init(table: String, target: any RulesetTarget) {
         self.table = table
         self.target = target
     }
 
-    /// Makes the table hold `wanted`. The first time whatever stood there is replaced without a moment in between, so that
-    /// a daemon that comes back takes over and established connections go on.
-    mutating func apply(_ wanted: Ruleset) async throws {
-        let changes =
-            if let applied { Ruleset.diff(applied, wanted) } else {
-                [Change.addTable, .deleteTable, .addTable] + Ruleset.diff(Ruleset(), wanted)
-            }
-        applied = nil
-        try await target.apply(changes, table: table)
+    /// Makes the table hold `wanted`.
+    ///
+    /// What was put there last is compared with; when that is not known, what the kernel holds is read once and corrected, so
+    /// that a daemon that comes back touches nothing that is right already. What cannot be corrected is replaced whole, in
+    /// one transaction.
+    package mutating func apply(_ wanted: Ruleset) async throws {
+        if let known = applied {
+            applied = nil
+            do {
+                try await target.apply(Ruleset.diff(known, wanted), table: table)
+                applied = wanted
+                return
+            } catch is CancellationError { throw CancellationError() } catch {}  // somebody changed the table: look again
+        }
+        if try await !correct(to: wanted) {
+            try await target.apply([.addTable, .deleteTable, .addTable] + Ruleset.diff(Ruleset(), wanted), table: table)
+        }
         applied = wanted
     }
 
+    /// Turns what the kernel holds into `wanted`; false when there is no way but to replace it.
+    private func correct(to wanted: Ruleset) async throws -> Bool {
+        guard let found = try await target.read(table), found.canBecome(wanted) else { return false }
+        do { try await target.apply(Ruleset.diff(found, wanted.asKept), table: table) } catch { return false }
+        return true
+    }
 }

@@ -50,7 +50,7 @@ extension Ruleset {
                 changes.append(.addSet(name, set))
                 continue
             }
-            precondition(before == set, "a named set keeps its type for life: \(name)")
+            precondition(before.hasType(of: set), "a named set keeps its type for life: \(name)")
         }
 
         let chains = new.chains.sorted { $0.key < $1.key }
@@ -96,4 +96,6 @@ extension Ruleset {
 package protocol RulesetTarget: Sendable {
     /// Applies all of the changes to `table`, or none of them.
     func apply(_ changes: [Change], table: String) async throws
+    /// The table as it stands, in the form of `Ruleset.asKept`; nil when there is none.
+    func read(_ table: String) async throws -> Ruleset?
 }

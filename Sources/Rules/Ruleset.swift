@@ -3,7 +3,7 @@ import Model
 /// Where in the kernel a base chain is attached.
 package struct Hook: Hashable, Sendable {
     package enum Kind: String, Hashable, Sendable { case filter, nat }
-    package enum Point: String, Hashable, Sendable { case prerouting, input, forward, output, postrouting }
+    package enum Point: String, Hashable, Sendable, CaseIterable { case prerouting, input, forward, output, postrouting }
     package let kind: Kind
     package let point: Point
     package let priority: Int
@@ -53,6 +53,11 @@ package struct NamedSet: Hashable, Sendable {
         self.comment = comment
     }
 
+    /// True when elements and rules made for `other` fit this one too.
+    package func hasType(of other: NamedSet) -> Bool {
+        key == other.key && isVerdictMap == other.isVerdictMap && isInterval == other.isInterval && timeout == other.timeout
+    }
+
     package var text: String {
         var parts = ["type \(key.map(\.rawValue).joined(separator: " . "))\(isVerdictMap ? " : verdict" : "");"]
         if isInterval { parts.append("flags interval;") }
@@ -90,6 +95,37 @@ package struct Ruleset: Hashable, Sendable {
         chains.merge(other.chains) { _, new in new }
         sets.merge(other.sets) { _, new in new }
         for (set, added) in other.elements { elements[set, default: [:]].merge(added) { _, new in new } }
+    }
+
+    /// The ruleset in the form in which the kernel gives it back: keys in canonical form, comments cut to what it keeps.
+    package var asKept: Ruleset {
+        var kept = self
+        for (name, chain) in chains {
+            kept.chains[name]?.rules = chain.rules.map { rule in
+                Rule(rule.statements, comment: rule.comment.map(Ruleset.keptComment))
+            }
+        }
+        for (name, set) in sets { kept.sets[name]?.comment = set.comment.map(Ruleset.keptComment) }
+        for (name, members) in elements {
+            kept.elements[name] = Dictionary(
+                members.map { key, data in
+                    (key.map(\.canonical), ElementData(verdict: data.verdict, comment: data.comment.map(Ruleset.keptComment)))
+                }, uniquingKeysWith: { $1 })
+        }
+        return kept
+    }
+
+    /// The kernel keeps 128 bytes of a comment, its end included.
+    package static func keptComment(_ comment: String) -> String {
+        var kept = Substring(comment)
+        while kept.utf8.count > 127 { kept.removeLast() }
+        return String(kept)
+    }
+
+    /// True when a diff can lead from this to `wanted`: sets of one name have one type, chains of one name one hook.
+    package func canBecome(_ wanted: Ruleset) -> Bool {
+        wanted.sets.allSatisfy { name, set in sets[name].map { $0.hasType(of: set) } ?? true }
+            && wanted.chains.allSatisfy { name, chain in chains[name].map { $0.hook == chain.hook } ?? true }
     }
 
     package var isEmpty: Bool { chains.isEmpty && sets.isEmpty && elements.isEmpty }

@@ -21,7 +21,7 @@ package enum Field: String, Hashable, Sendable {
 }
 
 /// The nft data types that sets are keyed by.
-package enum FieldType: String, Hashable, Sendable {
+package enum FieldType: String, Hashable, Sendable, CaseIterable {
     case address = "ipv4_addr"
     case transportProtocol = "inet_proto"
     case port = "inet_service"
@@ -41,12 +41,14 @@ package enum Value: Hashable, Sendable, CustomStringConvertible {
 
     package static func proto(_ proto: TransportProtocol) -> Value { .transportProtocol(proto.number) }
 
-    /// One address or one port where the range holds just that.
+    /// The value as a range, or as one value where the range holds just that: two that mean the same are the same.
     package var canonical: Value {
         switch self {
         case .network(let cidr) where cidr.prefixLength == 32: .address(cidr.network)
         case .addresses(let range) where range.lowerBound == range.upperBound: .address(range.lowerBound)
+        case .network(let cidr): .addresses(cidr.network...cidr.last)
         case .ports(let range) where range.count == 1: .port(range.lowerBound)
+        case .transportProtocols(let range) where range.count == 1: .transportProtocol(range.lowerBound)
         default: self
         }
     }

@@ -59,6 +59,13 @@ enum Shell {
         return try #require(try body(), "it did not happen within \(seconds) s")
     }
 
+    /// Runs a Python program: what plays a terminal's user or a service manager.
+    static func python(_ program: String, seconds: Int = 60) throws -> CommandResult {
+        let path = try ClusterFiles.write(program)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        return run("python3 \(path)", seconds: seconds)
+    }
+
     /// The JSON that a command prints.
     static func json(_ command: String) throws -> JSON {
         let result = run(command)

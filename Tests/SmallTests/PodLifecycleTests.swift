@@ -11,11 +11,12 @@ private struct Life {
     var lifecycle: PodLifecycle
     var tearDowns = 0
 
-    init(containers: [String] = ["web"], initContainers: [String] = [], restartPolicy: String = "Always", probed: Bool = false, status: JSON = .null) {
+    init(containers: [String] = ["web"], initContainers: [String] = [], restartPolicy: String = "Always", probed: Bool = false, startup: Bool = false, status: JSON = .null) {
+        let startupProbe: JSON = startup ? ["tcpSocket": ["port": 80]] : .null
         let probe: JSON = probed ? ["tcpSocket": ["port": 80]] : .null
         func list(_ names: [String]) -> JSON {
             if names.isEmpty { return .null }
-            return .array(names.map { name -> JSON in ["name": .string(name), "image": "httpd:2.4", "readinessProbe": probe] })
+            return .array(names.map { name -> JSON in ["name": .string(name), "image": "httpd:2.4", "readinessProbe": probe, "startupProbe": startupProbe] })
         }
         pod = Pod([
             "metadata": ["name": "p", "namespace": "default", "uid": "u-1"],
@@ -254,11 +255,54 @@ struct PodRestarts {
         #expect(life.container("web")["state"]["terminated"]["exitCode"].int == code)
     }
 
+    @Test("a startup probe holds back readiness, and its failure restarts the container")
+    func startup() {
+        var life = Life(startup: true)
+        _ = life.tell(.sandboxReady)
+        _ = life.start("web")
+        #expect(life.container("web")["started"].bool == false && life.container("web")["ready"].bool == false)
+        _ = life.tell(.startupDone(container: "web"))
+        #expect(life.container("web")["started"].bool == true && life.container("web")["ready"].bool == true)
+        let actions = life.lifecycle.handle(.unhealthy(container: "web", probe: "startup"))
+        #expect(actions.contains(.event(type: "Normal", reason: "Killing", message: "Container web failed startup probe, will be restarted", container: "web")))
+        #expect(actions.contains(.schedule(.lastWarning(container: "web", life: 0), seconds: 30)))
+        #expect(life.tell(.timer(.lastWarning(container: "web", life: 0))) == [.stop(container: "web", force: true)], "it had its time to end by itself")
+        _ = life.exit("web", code: 137, signal: 9)
+        _ = life.start("web", at: 2)
+        #expect(life.tell(.timer(.lastWarning(container: "web", life: 0))) == [], "the next life is not the one that was warned")
+    }
+
+    @Test("a daemon that takes over a running container keeps its readiness")
+    func adoptedReadiness() {
+        for ready in [true, false] {
+            let status: JSON = [
+                "containerStatuses": [["name": "web", "ready": .bool(ready), "state": ["running": ["startedAt": .string(Timestamp(seconds: 50).description)]]]]
+            ]
+            var life = Life(probed: true, status: status)
+            _ = life.tell(.sandboxReady)
+            _ = life.start("web", at: 50)
+            #expect(life.container("web")["ready"].bool == ready)
+            var other = Life(probed: true, status: status)
+            _ = other.tell(.sandboxReady)
+            _ = other.start("web", at: 60)
+            #expect(other.container("web")["ready"].bool == false, "another life has to prove itself")
+        }
+    }
+
+    @Test("a container that comes up when the pod's grace is over is ended at once")
+    func lateStart() {
+        var life = Life()
+        _ = life.tell(.sandboxReady)
+        _ = life.tell(.deletionRequested(gracePeriod: 5))
+        _ = life.tell(.timer(.graceEnds))
+        #expect(life.start("web") == [.stop(container: "web", force: true)])
+    }
+
     @Test("a container that its liveness probe gives up on is stopped and restarted")
     func unhealthy() {
         var life = Life.running()
         let stop = life.tell(.unhealthy(container: "web"))
-        #expect(stop == [.stop(container: "web", force: false)])
+        #expect(stop == [.stop(container: "web", force: false), .schedule(.lastWarning(container: "web", life: 0), seconds: 30)])
         let restart = life.exit("web", code: 143)
         #expect(restart == [.start(container: "web")])
     }

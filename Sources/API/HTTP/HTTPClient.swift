@@ -8,7 +8,7 @@ import NIOWebSocket
 package struct HTTPClient: Client {
     private typealias Connection = NIOAsyncChannel<HTTPClientResponsePart, HTTPPart<HTTPRequestHead, ByteBuffer>>
 
-    private let socketPath: String
+    let socketPath: String
     private let group: MultiThreadedEventLoopGroup
 
     package init(socketPath: String) {

@@ -13,7 +13,7 @@ extension HTTPClient {
     /// Opens an exec or attach (`target` is its path and query) and runs both directions until the server ends it.
     /// `output` sees everything in order; the last is `exit` or `failure`.
     package func connect(
-        _ target: String, socketPath: String, input: AsyncStream<StreamInput>, output: @escaping @Sendable (StreamOutput) -> Void
+        _ target: String, input: AsyncStream<StreamInput>, output: @escaping @Sendable (StreamOutput) -> Void
     ) async throws {
         let negotiation: EventLoopFuture<Upgraded> = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(unixDomainSocketPath: socketPath) { channel in

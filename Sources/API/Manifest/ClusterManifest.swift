@@ -13,13 +13,7 @@ extension Cluster {
                         .object([
                             .init("name", .string, required: true), .init("role", .string(oneOf: ["control-plane", "worker"])),
                             .init("address", .string), .init("podCIDR", .string), .init("labels", .labels),
-                            .init(
-                                "taints",
-                                .list(
-                                    .object([
-                                        .init("key", .string, required: true), .init("value", .string),
-                                        .init("effect", .string(oneOf: ["NoSchedule", "PreferNoSchedule", "NoExecute"]), required: true),
-                                    ]))),
+                            .init("taints", .list(.object(Schema.taint))),
                         ]))),
                 .init("nodeSubnet", .string), .init("podSubnet", .string), .init("serviceSubnet", .string),
                 .init("serviceNodePortRange", .string), .init("plugin", .string), .init("vni", .int), .init("mtu", .int),

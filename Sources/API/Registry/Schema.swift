@@ -35,6 +35,12 @@ package indirect enum Schema: Sendable {
     package static let strings = Schema.list(.string())
     package static let labels = Schema.map(.string())
 
+    /// A node's taint, as a user may write it.
+    package static let taint: [Field] = [
+        .init("key", .string, required: true), .init("value", .string),
+        .init("effect", .string(oneOf: ["NoSchedule", "PreferNoSchedule", "NoExecute"]), required: true),
+    ]
+
     /// The schema of member `name`, if this is an object or map that has one.
     package func member(_ name: String) -> Schema? {
         switch self {

@@ -12,4 +12,6 @@ package actor KernelRulesets: RulesetTarget {
     package func apply(_ changes: [Change], table: String) async throws {
         try socket.apply(changes, table: table)
     }
+
+    package func read(_ table: String) async throws -> Ruleset? { try socket.read(table) }
 }

@@ -227,10 +227,8 @@ extension Hook.Point {
 
 /// Calls `body` with `comment` packed as libnftnl user data of type `type`.
 func withUserData(_ type: some RawRepresentable<UInt32>, _ comment: String, _ body: (UnsafeRawPointer, UInt32) -> Void) {
-    // The kernel gives comments 128 bytes, the end included.
-    let text = String(decoding: comment.utf8.prefix(Int(NFTNL_UDATA_COMMENT_MAXLEN) - 1), as: UTF8.self)
     guard let data = nftnl_udata_buf_alloc(256) else { return }
     defer { nftnl_udata_buf_free(data) }
-    nftnl_udata_put_strz(data, UInt8(type.rawValue), text)
+    nftnl_udata_put_strz(data, UInt8(type.rawValue), Ruleset.keptComment(comment))
     body(nftnl_udata_buf_data(data), nftnl_udata_buf_len(data))
 }

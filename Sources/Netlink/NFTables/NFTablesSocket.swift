@@ -33,8 +33,19 @@ package struct NFTablesSocket: ~Copyable {
         }
     }
 
-    /// True when `nft list table ip NAME` finds it.
-    package mutating func hasTable(_ name: String) throws(NetlinkError) -> Bool {
+    /// The table as it stands, nil when there is none. `nft list table ip NAME`
+    package mutating func read(_ table: String) throws(NetlinkError) -> Ruleset? {
+        guard try hasTable(table) else { return nil }
+        for _ in 0..<4 {
+            do { return try RulesetReader.read(table, &socket) } catch {
+                // Somebody changed it while it was told: ask again.
+                if error.errno != EINTR { throw error }
+            }
+        }
+        return try RulesetReader.read(table, &socket)
+    }
+
+    private mutating func hasTable(_ name: String) throws(NetlinkError) -> Bool {
         let message = NetlinkMessage(
             (Int(NFNL_SUBSYS_NFTABLES) << 8) | Int(NFT_MSG_GETTABLE.rawValue), NLM_F_ACK,
             nfgenmsg(nfgen_family: UInt8(AF_INET), version: UInt8(NFNETLINK_V0), res_id: 0))

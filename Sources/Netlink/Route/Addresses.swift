@@ -31,13 +31,6 @@ extension NetlinkSocket {
         try execute(message, "ip route replace \(destination)\(gateway.map { " via \($0)" } ?? "") dev #\(index)")
     }
 
-    /// `ip route del DESTINATION dev INDEX`; nothing to delete is no error.
-    package mutating func deleteRoute(_ destination: CIDR, dev index: Int32) throws(NetlinkError) {
-        let message = NetlinkMessage(RTM_DELROUTE, NLM_F_ACK, Self.route(destination, gateway: nil, onlink: false, anyScope: true))
-        Self.fill(message, destination, nil, index, nil)
-        do { try execute(message, "ip route del \(destination) dev #\(index)") } catch  where error.isNotFound {}
-    }
-
     /// `ip -4 route show table main`: destinations and the devices they go out of.
     package mutating func routes() throws(NetlinkError) -> [(destination: CIDR, device: Int32)] {
         var found: [(CIDR, Int32)] = []
@@ -59,13 +52,13 @@ extension NetlinkSocket {
         return found
     }
 
-    private static func route(_ destination: CIDR, gateway: IPv4Address?, onlink: Bool, anyScope: Bool = false) -> rtmsg {
+    private static func route(_ destination: CIDR, gateway: IPv4Address?, onlink: Bool) -> rtmsg {
         var info = rtmsg()
         info.rtm_family = UInt8(AF_INET)
         info.rtm_dst_len = UInt8(destination.prefixLength)
         info.rtm_table = UInt8(RT_TABLE_MAIN.rawValue)
         info.rtm_protocol = UInt8(RTPROT_STATIC)
-        info.rtm_scope = UInt8(anyScope ? RT_SCOPE_NOWHERE.rawValue : gateway == nil ? RT_SCOPE_LINK.rawValue : RT_SCOPE_UNIVERSE.rawValue)
+        info.rtm_scope = UInt8(gateway == nil ? RT_SCOPE_LINK.rawValue : RT_SCOPE_UNIVERSE.rawValue)
         info.rtm_type = UInt8(RTN_UNICAST)
         if onlink { info.rtm_flags = UInt32(RTNH_F_ONLINK) }
         return info

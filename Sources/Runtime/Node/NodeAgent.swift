@@ -75,19 +75,13 @@ package actor NodeAgent {
         let pod = Pod(event.object)
         guard pod.nodeName == spec.name else { return }
         if let worker = workers[pod.uid] {
-            if event.kind == .deleted, !pod.isBeingDeleted {
-                // Deleted at once, past its grace: wind up all the same.
-                var gone = pod.json
-                gone["metadata"]["deletionTimestamp"] = .string(Timestamp.now().description)
-                gone["metadata"]["deletionGracePeriodSeconds"] = 0
-                worker.send(.changed(Pod(gone)))
-            } else if event.kind == .deleted {
-                var gone = pod.json
-                gone["metadata"]["deletionGracePeriodSeconds"] = 0
-                worker.send(.changed(Pod(gone)))
-            } else {
-                worker.send(.changed(pod))
+            var last = pod.json
+            if event.kind == .deleted {
+                // The record is gone, perhaps past its grace: what runs of it ends at once.
+                if !pod.isBeingDeleted { last["metadata"]["deletionTimestamp"] = .string(Timestamp.now().description) }
+                last["metadata"]["deletionGracePeriodSeconds"] = 0
             }
+            worker.send(.changed(Pod(last)))
             return
         }
         guard event.kind != .deleted else { return }

@@ -11,8 +11,10 @@ package struct PodLifecycle: Sendable {
         case imageMissing(container: String, message: String)
         case exited(ContainerRecord)
         case probed(container: String, ready: Bool)
+        /// The startup probe has succeeded.
+        case startupDone(container: String)
         /// A liveness or startup probe has given up on the container.
-        case unhealthy(container: String)
+        case unhealthy(container: String, probe: String = "liveness")
         case deletionRequested(gracePeriod: Int)
         case timer(Timer)
         case sandboxLost
@@ -20,6 +22,8 @@ package struct PodLifecycle: Sendable {
 
     package enum Timer: Sendable, Hashable {
         case restart(container: String)
+        /// A container that a probe gave up on has had time enough to end by itself; which life of it is meant.
+        case lastWarning(container: String, life: Int)
         case graceEnds
     }
 
@@ -44,12 +48,17 @@ package struct PodLifecycle: Sendable {
         let image: String
         let isInit: Bool
         let hasReadinessProbe: Bool
+        let hasStartupProbe: Bool
+        /// Ready by an earlier daemon's report, in the life that began then.
+        var readyBefore: (startedAt: Timestamp, isReady: Bool)?
         var state: State
         var last: ContainerRecord?
         var restartCount = 0
         /// Restarts since it last ran for long: the back-off's exponent.
         var failures = 0
         var isReady = false
+        /// Its startup probe, if it has one, has succeeded in this life.
+        var hasStarted = false
         var isStarting = false
         /// The next start is a restart.
         var isRestart = false
@@ -64,6 +73,8 @@ package struct PodLifecycle: Sendable {
     private let uid: String
     private var hasSandbox = false
     private var isEnding = false
+    private var hasGraceEnded = false
+    private let gracePeriod: Int
     private(set) package var isTornDown = false
     private var hasAskedTearDown = false
 
@@ -72,14 +83,17 @@ package struct PodLifecycle: Sendable {
         restartPolicy = pod.restartPolicy
         podName = "\(pod.name)_\(pod.namespace)"
         uid = pod.uid
+        gracePeriod = pod.spec["terminationGracePeriodSeconds"].int ?? 30
         func entry(_ container: Container, isInit: Bool) -> Entry {
             let statuses = pod.status[isInit ? "initContainerStatuses" : "containerStatuses"].items
             let old = statuses.first { $0["name"].string == container.name } ?? .null
             var entry = Entry(
                 name: container.name, image: container.image, isInit: isInit, hasReadinessProbe: !container.json["readinessProbe"].isNull,
+                hasStartupProbe: !container.json["startupProbe"].isNull,
                 state: .waiting(reason: isInit || pod.initContainers.isEmpty ? "ContainerCreating" : "PodInitializing", message: nil))
             entry.restartCount = old["restartCount"].int ?? 0
             entry.last = ContainerRecord(status: old["lastState"]["terminated"], name: container.name)
+            if let began = old["state"]["running"]["startedAt"].string.flatMap(Timestamp.init) { entry.readyBefore = (began, old["ready"].bool ?? false) }
             if let ended = ContainerRecord(status: old["state"]["terminated"], name: container.name) { entry.state = .terminated(ended) }
             return entry
         }
@@ -95,9 +109,13 @@ package struct PodLifecycle: Sendable {
             update(record.name) {
                 $0.isStarting = false
                 $0.state = .running(record)
-                $0.isReady = !$0.hasReadinessProbe
+                // A life that an earlier daemon reported on is what it was: a restart of ours makes nobody unready.
+                let known = $0.readyBefore.flatMap { $0.startedAt.seconds == record.startedAt.seconds ? $0.isReady : nil }
+                $0.hasStarted = !$0.hasStartupProbe || known == true
+                $0.isReady = known ?? (!$0.hasReadinessProbe && $0.hasStarted)
+                $0.readyBefore = nil
             }
-            return (isEnding ? [.stop(container: record.name, force: false)] : [])
+            return (isEnding ? [.stop(container: record.name, force: hasGraceEnded)] : [])
                 + [.event(type: "Normal", reason: "Started", message: "Started container \(record.name)", container: record.name)] + advance()
         case .startFailed(let name, let reason, let message):
             update(name) {
@@ -128,10 +146,17 @@ package struct PodLifecycle: Sendable {
         case .probed(let name, let ready):
             update(name) { $0.isReady = ready }
             return []
-        case .unhealthy(let name):
+        case .startupDone(let name):
+            update(name) {
+                $0.hasStarted = true
+                if !$0.hasReadinessProbe { $0.isReady = true }
+            }
+            return []
+        case .unhealthy(let name, let probe):
+            guard !isEnding, let entry = entries.first(where: { $0.name == name }) else { return [] }
             return [
-                .event(type: "Normal", reason: "Killing", message: "Container \(name) failed liveness probe, will be restarted", container: name),
-                .stop(container: name, force: false),
+                .event(type: "Normal", reason: "Killing", message: "Container \(name) failed \(probe) probe, will be restarted", container: name),
+                .stop(container: name, force: false), .schedule(.lastWarning(container: name, life: entry.restartCount), seconds: gracePeriod),
             ]
         case .deletionRequested(let grace):
             guard !isTornDown else { return [] }
@@ -148,7 +173,11 @@ package struct PodLifecycle: Sendable {
                     ] : []
             }
             return stops + [.schedule(.graceEnds, seconds: grace)]
+        case .timer(.lastWarning(let name, let life)):
+            guard let entry = entries.first(where: { $0.name == name }), entry.restartCount == life, case .running = entry.state else { return [] }
+            return [.stop(container: name, force: true)]
         case .timer(.graceEnds):
+            hasGraceEnded = true
             return entries.compactMap { if case .running = $0.state { .stop(container: $0.name, force: true) } else { nil } }
         case .timer(.restart(let name)):
             guard !isEnding, hasSandbox, let entry = entries.first(where: { $0.name == name }), !entry.isStarting else { return [] }
@@ -170,6 +199,7 @@ package struct PodLifecycle: Sendable {
                 }
                 entries[index].isStarting = false
                 entries[index].isReady = false
+                entries[index].hasStarted = false
             }
             return isEnding
                 ? tearDown()
@@ -354,19 +384,19 @@ extension PodLifecycle {
 extension PodLifecycle.Entry {
     fileprivate func status(uid: String, imageID: String) -> JSON {
         let stateJSON: JSON
-        var isStarted = false
+        var isRunning = false
         switch state {
         case .waiting(let reason, let message): stateJSON = ["waiting": ["reason": .string(reason), "message": JSON(message)]]
         case .running(let record):
             stateJSON = ["running": ["startedAt": .string(record.startedAt.description)]]
-            isStarted = true
+            isRunning = true
         case .terminated(let record): stateJSON = ["terminated": record.status(uid: uid)]
         }
         return [
             "name": .string(name), "state": stateJSON, "lastState": last.map { ["terminated": $0.status(uid: uid)] } ?? .emptyObject,
             "ready": .bool(isReady || (isInit && isComplete)), "restartCount": .int(restartCount), "image": .string(image), "imageID": .string(imageID),
-            "containerID": isStarted ? .string("minik://\(ShortHash.hex("\(uid)/\(name)/\(restartCount)", digits: 64))") : .null,
-            "started": .bool(isStarted),
+            "containerID": isRunning ? .string("minik://\(ShortHash.hex("\(uid)/\(name)/\(restartCount)", digits: 64))") : .null,
+            "started": .bool(isRunning && hasStarted),
         ]
     }
 

@@ -53,7 +53,9 @@ actor PodWorker {
                         let actions = lifecycle.handle(.deletionRequested(gracePeriod: pod.terminationGracePeriod))
                         await perform(actions, &group)
                     }
-                case .input(let input): await perform(lifecycle.handle(input), &group)
+                case .input(let input):
+                    await perform(lifecycle.handle(input), &group)
+                    if case .started(let record) = input { startProbes(record, &group) }
                 case .connectionEnded:
                     guard connection != nil else { break }
                     connection = nil
@@ -153,7 +155,7 @@ actor PodWorker {
                         .input(
                             .startFailed(
                                 container: container, reason: "RunContainerError",
-                                message: "failed to create containerd task: \(words)".replacing("containerd task", with: "container"))))
+                                message: "failed to create container: \(words)")))
                 case .state(let records):
                     for record in records { post.yield(.input(record.pid > 0 ? .started(record) : .exited(record))) }
                 case .joined, .ended: break
@@ -227,6 +229,31 @@ actor PodWorker {
         }
     }
 
+    /// Probes this life of a container for as long as it lasts.
+    private func startProbes(_ record: ContainerRecord, _ group: inout DiscardingTaskGroup) {
+        guard let container = pod.containers.first(where: { $0.name == record.name }), let address,
+            Probe.Kind.allCases.contains(where: { Probe($0, of: container) != nil })
+        else { return }
+        let prober = Prober(pod: pod, container: container, address: address, node: node.spec.name, paths: paths)
+        group.addTask { await prober.run { await self.note($0, of: record) } }
+    }
+
+    /// Takes a probe's finding; false when the life it is about is over.
+    private func note(_ finding: Prober.Finding, of record: ContainerRecord) async -> Bool {
+        guard lifecycle.isRunning(record), !pod.isBeingDeleted else { return false }
+        switch finding {
+        case .failed(let kind, let words):
+            await node.client.recordEvent(
+                about: pod, type: "Warning", reason: "Unhealthy", message: "\(kind.title) probe failed: \(words)", component: "kubelet",
+                node: node.spec.name, fieldPath: "spec.containers{\(record.name)}")
+        case .decided(.readiness, let isReady): if lifecycle.isReady(record.name) != isReady { post.yield(.input(.probed(container: record.name, ready: isReady))) }
+        case .decided(.startup, true): post.yield(.input(.startupDone(container: record.name)))
+        case .decided(.liveness, true): break
+        case .decided(let kind, false): post.yield(.input(.unhealthy(container: record.name, probe: kind.rawValue)))
+        }
+        return true
+    }
+
     private func stop(_ name: String, force: Bool) {
         let image = (pod.initContainers + pod.containers).first { $0.name == name }?.image ?? ""
         let signal = force ? Int(SIGKILL) : (try? node.images.image(image).stopSignal) ?? Int(SIGTERM)
@@ -258,4 +285,12 @@ actor PodWorker {
 extension PodLifecycle {
     /// Which life of a container this is, from 0.
     func attempt(_ name: String) -> Int { entries.first { $0.name == name }?.restartCount ?? 0 }
+
+    func isReady(_ name: String) -> Bool { entries.first { $0.name == name }?.isReady ?? false }
+
+    /// True while this very life of a container lasts.
+    func isRunning(_ record: ContainerRecord) -> Bool {
+        guard let entry = entries.first(where: { $0.name == record.name }), case .running(let now) = entry.state else { return false }
+        return now.pid == record.pid && now.startedAt.precise == record.startedAt.precise
+    }
 }

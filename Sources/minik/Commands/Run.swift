@@ -89,9 +89,7 @@ struct Run: AsyncParsableCommand {
         if tty, isatty(STDIN_FILENO) != 0, !quiet {
             printError("If you don't see a command prompt, try pressing enter.")
         }
-        let paths = try options.paths()
-        let conversation = Conversation(
-            client: client, socketPath: paths.apiSocket, pod: key, command: [], container: nil, stdin: stdin, tty: tty)
+        let conversation = Conversation(client: client, pod: key, command: [], container: nil, stdin: stdin, tty: tty)
         do { return try await conversation.run() } catch let error as UserError where error.message.contains("not running") {
             return try await printEnded(client, try await client.get(Pod.self, key))
         }
@@ -128,8 +126,7 @@ struct Exec: AsyncParsableCommand {
         let client = try options.client()
         let key = try await PodName(pod, namespace: scope.namespace, client).resolve()
         _ = try await client.get(.pods, key)
-        let conversation = Conversation(
-            client: client, socketPath: try options.paths().apiSocket, pod: key, command: command, container: container, stdin: stdin, tty: tty)
+        let conversation = Conversation(client: client, pod: key, command: command, container: container, stdin: stdin, tty: tty)
         let code = try await conversation.run()
         if code != 0 {
             printError("command terminated with exit code \(code)")

@@ -105,7 +105,7 @@ struct Up: AsyncParsableCommand {
         var applied: [(KindDefinition, ObjectKey)] = []
         if let dns = Registry.kind(of: .deployments) { applied.append((dns, ObjectKey("kube-system", "coredns"))) }
         if !objects.isEmpty {
-            progress.begin("\(objects.count) objects")
+            progress.begin("\(objects.count) object\(objects.count == 1 ? "" : "s")")
             for object in objects {
                 let result = try await Applier(client: client, defaultNamespace: "default").apply(object)
                 applied.append((result.kind, result.key))
@@ -114,7 +114,9 @@ struct Up: AsyncParsableCommand {
         }
         if noWait { return }
         progress.begin("everything ready")
-        try await Readiness(client: client).wait(for: applied, timeout: .seconds(timeout)) { _ in }
+        try await Readiness(client: client).wait(for: applied, timeout: .seconds(timeout)) { waiting in
+            if let first = waiting.first { progress.detail("\(first)\(waiting.count > 1 ? " and \(waiting.count - 1) more" : "")") }
+        }
         progress.end()
     }
 }

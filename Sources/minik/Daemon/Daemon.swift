@@ -14,8 +14,6 @@ struct Daemon {
     let cluster: Cluster
     let paths: ClusterPaths
 
-    private func report(_ message: String) { Systemd.log(message, priority: LOG_WARNING, cluster: cluster.name) }
-
     /// Runs until cancelled. `ready` is called once every node is registered and the API answers.
     func run(ready: @escaping @Sendable () -> Void) async throws {
         let store = try ObjectStore(journal: SQLiteJournal(path: paths.store))
@@ -95,8 +93,8 @@ struct Daemon {
         _ group: inout ThrowingTaskGroup<Void, any Error>
     ) async throws {
         let view = NodeView(name: node.spec.name, address: node.spec.address, clusterCIDR: cluster.podSubnet, serviceCIDR: cluster.serviceSubnet)
-        let masquerade = FlannelMasquerade.compile(view)
-        try await node.rulesets.apply([.addTable, .deleteTable, .addTable] + Ruleset.diff(Ruleset(), masquerade), table: FlannelMasquerade.table)
+        var masquerade = TableSync(table: FlannelMasquerade.table, target: node.rulesets)
+        try await masquerade.apply(FlannelMasquerade.compile(view))
 
         let services = ServiceProxy(node: view, client: api, target: node.rulesets, report: report)
         group.addTask { try await services.run { Task { await parts.count() } } }

@@ -7,7 +7,6 @@ import Synchronization
 /// Connects this process' standard streams to a process in a pod, and tells its exit code.
 struct Conversation {
     let client: HTTPClient
-    let socketPath: String
     let pod: ObjectKey
     /// Empty: attach.
     let command: [String]
@@ -32,7 +31,7 @@ struct Conversation {
             resizing?.cancel()
         }
         let result = Mutex<StreamOutput?>(nil)
-        try await client.connect("\(path)?\(query.joined(separator: "&"))", socketPath: socketPath, input: input) { output in
+        try await client.connect("\(path)?\(query.joined(separator: "&"))", input: input) { output in
             switch output {
             case .stdout(let bytes): Output.write(bytes)
             case .stderr(let bytes): Output.write(bytes, to: STDERR_FILENO)

@@ -1,11 +1,11 @@
 import Glibc
+import Synchronization
 
 /// Tells how long each stage of a command takes: a line that changes in place on a terminal, plain lines elsewhere.
-final class Progress {
+final class Progress: Sendable {
     private let isTerminal = isatty(STDERR_FILENO) != 0
     private let begun = Progress.clock()
-    private var stageBegun = Progress.clock()
-    private var stage = ""
+    private let stage = Mutex((name: "", begun: 0.0))
 
     /// Seconds on a clock that never jumps.
     private static func clock() -> Double {
@@ -15,25 +15,26 @@ final class Progress {
     }
 
     func begin(_ name: String) {
-        stage = name
-        stageBegun = Progress.clock()
+        stage.withLock { $0 = (name, Progress.clock()) }
         if isTerminal { write("\u{1B}[2K\r … \(name)") }
     }
 
     func detail(_ text: String) {
-        if isTerminal { write("\u{1B}[2K\r … \(stage): \(text)") }
+        if isTerminal { write("\u{1B}[2K\r … \(stage.withLock(\.name)): \(text)") }
     }
 
     func end() {
-        let line = " ✓ \(stage)\(String(repeating: " ", count: max(1, 44 - stage.count)))\(Progress.seconds(Progress.clock() - stageBegun))\n"
+        let (name, begun) = stage.withLock { $0 }
+        let line = " ✓ \(name)\(String(repeating: " ", count: max(1, 44 - name.count)))\(Progress.seconds(Progress.clock() - begun))\n"
         write(isTerminal ? "\u{1B}[2K\r\(line)" : line)
-        stage = ""
+        stage.withLock { $0.name = "" }
     }
 
     /// Ends an unfinished stage's line, before an error is printed.
     func abandon() {
-        if isTerminal, !stage.isEmpty { write("\u{1B}[2K\r ✗ \(stage)\n") }
-        stage = ""
+        let name = stage.withLock(\.name)
+        if isTerminal, !name.isEmpty { write("\u{1B}[2K\r ✗ \(name)\n") }
+        stage.withLock { $0.name = "" }
     }
 
     func finish(_ text: String) { write("\(text) in \(Progress.seconds(Progress.clock() - begun))\n") }

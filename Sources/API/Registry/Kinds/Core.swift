@@ -67,14 +67,7 @@ extension KindDefinition {
                 "spec",
                 .object([
                     .init("podCIDR", .string), .init("podCIDRs", .strings), .init("providerID", .string), .init("unschedulable", .bool),
-                    .init(
-                        "taints",
-                        .list(
-                            .object([
-                                .init("key", .string, required: true), .init("value", .string),
-                                .init("effect", .string(oneOf: ["NoSchedule", "PreferNoSchedule", "NoExecute"]), required: true),
-                                .init("timeAdded", .string),
-                            ]))),
+                    .init("taints", .list(.object(Schema.taint + [.init("timeAdded", .string)]))),
                 ]), default: .emptyObject),
             .init("status", .any),
         ],

@@ -1,0 +1,211 @@
+import CNftnl
+import Glibc
+import Model
+import Rules
+
+/// The way back from the kernel's expressions to statements: what `ExpressionEncoder` writes, and nothing else. A rule
+/// that somebody else wrote is told as unreadable, so that it never equals one of ours.
+struct ExpressionDecoder {
+    /// The chains that the table's nameless maps lead to, by the kernel's name of the map.
+    let anonymousMaps: [String: [String]]
+
+    /// What has been loaded into a register and waits for a comparison, a look-up or an action.
+    private struct Load {
+        enum Source {
+            case field(Field)
+            case connectionState, connectionStatus, mark, random
+        }
+        let source: Source
+        var mask: [UInt8]?
+        var flip: [UInt8] = []
+    }
+
+    private var loads: [Load] = []
+    private var immediates: [[UInt8]] = []
+    private var statements: [Statement] = []
+
+    init(anonymousMaps: [String: [String]]) { self.anonymousMaps = anonymousMaps }
+
+    /// The statements of a libnftnl rule; nil when one of its expressions is none of ours.
+    mutating func decode(_ rule: OpaquePointer) -> [Statement]? {
+        (loads, immediates, statements) = ([], [], [])
+        guard let iterator = nftnl_expr_iter_create(rule) else { return nil }
+        defer { nftnl_expr_iter_destroy(iterator) }
+        while let expression = nftnl_expr_iter_next(iterator) {
+            guard take(Expression(expression)) else { return nil }
+        }
+        return loads.isEmpty && immediates.isEmpty ? statements : nil
+    }
+
+    private mutating func take(_ expression: Expression) -> Bool {
+        switch expression.name {
+        case "payload", "meta", "ct", "numgen":
+            if expression.name == "meta", expression.has(NFTNL_EXPR_META_SREG) { return setMark(expression) }
+            guard let source = Self.source(expression) else { return false }
+            loads.append(Load(source: source))
+            return true
+        case "bitwise":
+            guard let last = loads.indices.last else { return false }
+            loads[last].mask = expression.bytes(NFTNL_EXPR_BITWISE_MASK)
+            loads[last].flip = expression.bytes(NFTNL_EXPR_BITWISE_XOR)
+            return true
+        case "cmp": return compare(expression)
+        case "lookup": return lookUp(expression)
+        case "immediate":
+            guard expression.has(NFTNL_EXPR_IMM_VERDICT) else {
+                immediates.append(expression.bytes(NFTNL_EXPR_IMM_DATA))
+                return true
+            }
+            let code = Int32(bitPattern: expression.u32(NFTNL_EXPR_IMM_VERDICT))
+            return append(Verdict(code: code, chain: expression.text(NFTNL_EXPR_IMM_CHAIN)).map(Statement.verdict))
+        case "nat": return translate(expression)
+        case "dynset":
+            guard case .field(let field)? = loads.popLast()?.source, let set = expression.text(NFTNL_EXPR_DYNSET_SET_NAME) else { return false }
+            return append(.remember(field, set))
+        case "reject": return append(.reject)
+        case "counter": return append(.counter)
+        default: return false
+        }
+    }
+
+    private mutating func append(_ statement: Statement?) -> Bool {
+        guard let statement else { return false }
+        statements.append(statement)
+        return true
+    }
+
+    private static func source(_ expression: Expression) -> Load.Source? {
+        switch expression.name {
+        case "payload":
+            let base = expression.u32(NFTNL_EXPR_PAYLOAD_BASE), offset = expression.u32(NFTNL_EXPR_PAYLOAD_OFFSET)
+            switch (base, offset, expression.u32(NFTNL_EXPR_PAYLOAD_LEN)) {
+            case (NFT_PAYLOAD_NETWORK_HEADER.rawValue, 12, 4): return .field(.sourceAddress)
+            case (NFT_PAYLOAD_NETWORK_HEADER.rawValue, 16, 4): return .field(.destinationAddress)
+            case (NFT_PAYLOAD_TRANSPORT_HEADER.rawValue, 2, 2): return .field(.destinationPort)
+            default: return nil
+            }
+        case "meta":
+            switch expression.u32(NFTNL_EXPR_META_KEY) {
+            case NFT_META_L4PROTO.rawValue: return .field(.transportProtocol)
+            case NFT_META_IIFNAME.rawValue: return .field(.inputInterface)
+            case NFT_META_OIFNAME.rawValue: return .field(.outputInterface)
+            case NFT_META_MARK.rawValue: return .mark
+            default: return nil
+            }
+        case "ct":
+            switch expression.u32(NFTNL_EXPR_CT_KEY) {
+            case NFT_CT_STATE.rawValue: return .connectionState
+            case NFT_CT_STATUS.rawValue: return .connectionStatus
+            default: return nil
+            }
+        default: return expression.u32(NFTNL_EXPR_NG_TYPE) == NFT_NG_RANDOM.rawValue ? .random : nil
+        }
+    }
+
+    private mutating func compare(_ expression: Expression) -> Bool {
+        guard loads.count == 1, let load = loads.popLast() else { return false }
+        let data = expression.bytes(NFTNL_EXPR_CMP_DATA)
+        let isEqual = expression.u32(NFTNL_EXPR_CMP_OP) == NFT_CMP_EQ.rawValue
+        guard isEqual || expression.u32(NFTNL_EXPR_CMP_OP) == NFT_CMP_NEQ.rawValue else { return false }
+        switch load.source {
+        case .field(let field):
+            guard let value = Value(bytes: data, of: field.type) else { return false }
+            guard let mask = load.mask else { return append(.match(field, value, negated: !isEqual)) }
+            guard case .address(let address) = value, mask.count == 4 else { return false }
+            let length = mask.reduce(0) { $0 + $1.nonzeroBitCount }
+            return append(.match(field, .network(CIDR(address, length)), negated: !isEqual))
+        case .connectionState: return append(isEqual ? nil : .connectionState(ConnectionState(rawValue: Self.hostNumber(load.mask))))
+        case .connectionStatus: return append(!isEqual && Self.hostNumber(load.mask) == 1 << 5 ? .destinationWasTranslated : nil)
+        case .mark: return append(isEqual ? .markUnset(Self.hostNumber(load.mask)) : nil)
+        case .random: return false
+        }
+    }
+
+    private mutating func lookUp(_ expression: Expression) -> Bool {
+        let sources = loads.map(\.source)
+        loads = []
+        guard let set = expression.text(NFTNL_EXPR_LOOKUP_SET) else { return false }
+        if case .random? = sources.first { return append(anonymousMaps[set].map(Statement.randomGoto)) }
+        let fields = sources.compactMap { if case .field(let field) = $0 { field } else { nil } }
+        guard fields.count == sources.count else { return false }
+        return append(expression.has(NFTNL_EXPR_LOOKUP_DREG) ? .verdictMap(fields, set) : .inSet(fields, set))
+    }
+
+    private mutating func setMark(_ expression: Expression) -> Bool {
+        guard let load = loads.popLast(), case .mark = load.source, expression.u32(NFTNL_EXPR_META_KEY) == NFT_META_MARK.rawValue else { return false }
+        let mask = Self.hostNumber(load.mask), bits = Self.hostNumber(load.flip)
+        if mask == ~0 { return append(.flipMark(bits)) }
+        return append(mask == ~bits ? .setMark(bits) : nil)
+    }
+
+    private mutating func translate(_ expression: Expression) -> Bool {
+        defer { immediates = [] }
+        guard let first = immediates.first, case .address(let address)? = Value(bytes: first, of: .address) else { return false }
+        if expression.u32(NFTNL_EXPR_NAT_TYPE) == NFT_NAT_SNAT.rawValue { return append(immediates.count == 1 ? .sourceNAT(address) : nil) }
+        // The match of the protocol before it is a part of the statement.
+        guard immediates.count == 2, case .port(let port)? = Value(bytes: immediates[1], of: .port),
+            case .match(.transportProtocol, .transportProtocol(let number), false)? = statements.popLast(),
+            let proto = TransportProtocol.allCases.first(where: { $0.number == number })
+        else { return false }
+        return append(.destinationNAT(proto, address, port))
+    }
+
+    private static func hostNumber(_ bytes: [UInt8]?) -> UInt32 {
+        guard let bytes, bytes.count == 4 else { return 0 }
+        return bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) }
+    }
+}
+
+/// A libnftnl expression, read.
+private struct Expression {
+    private let pointer: OpaquePointer
+
+    init(_ pointer: OpaquePointer) { self.pointer = pointer }
+
+    var name: String { text(NFTNL_EXPR_NAME) ?? "" }
+    func has(_ attribute: Int) -> Bool { nftnl_expr_is_set(pointer, UInt16(attribute)) }
+    func u32(_ attribute: Int) -> UInt32 { nftnl_expr_get_u32(pointer, UInt16(attribute)) }
+    func text(_ attribute: Int) -> String? { nftnl_expr_get_str(pointer, UInt16(attribute)).map { String(cString: $0) } }
+    func bytes(_ attribute: Int) -> [UInt8] {
+        var length: UInt32 = 0
+        guard let start = nftnl_expr_get(pointer, UInt16(attribute), &length) else { return [] }
+        return Array(UnsafeRawBufferPointer(start: start, count: Int(length)))
+    }
+}
+
+extension Verdict {
+    /// The verdict that the kernel's number and chain say; nil for one that is none of ours.
+    init?(code: Int32, chain: String?) {
+        switch (code, chain) {
+        case (NF_ACCEPT, _): self = .accept
+        case (NF_DROP, _): self = .drop
+        case (NFT_RETURN.rawValue, _): self = .return
+        case (NFT_JUMP.rawValue, let chain?): self = .jump(chain)
+        case (NFT_GOTO.rawValue, let chain?): self = .goto(chain)
+        default: return nil
+        }
+    }
+}
+
+extension Value {
+    /// A single value of type `type` from its bytes on the wire.
+    init?(bytes: [UInt8], of type: FieldType) {
+        guard bytes.count >= type.length else { return nil }
+        switch type {
+        case .address: self = .address(IPv4Address(bytes[..<4].reduce(0) { $0 << 8 | UInt32($1) }))
+        case .transportProtocol: self = .transportProtocol(bytes[0])
+        case .port: self = .port(UInt16(bytes[0]) << 8 | UInt16(bytes[1]))
+        case .interface: self = .interface(String(decoding: bytes[..<16].prefix { $0 != 0 }, as: UTF8.self))
+        }
+    }
+
+    /// The values from `first` to `last`.
+    static func range(_ first: Value, _ last: Value) -> Value {
+        switch (first, last) {
+        case (.address(let a), .address(let b)) where a < b: .addresses(a...b)
+        case (.port(let a), .port(let b)) where a < b: .ports(a...b)
+        case (.transportProtocol(let a), .transportProtocol(let b)) where a < b: .transportProtocols(a...b)
+        default: first
+        }
+    }
+}
