@@ -1,11 +1,34 @@
-"""The figures of the performance budget that exist by now; scripts/bench runs this."""
-import os, pathlib, statistics, subprocess, sys, tempfile, time
+"""The performance budget, measured. scripts/bench runs this, with MINIK naming the program and WORK a directory to fill."""
+import argparse, contextlib, http.client, itertools, json, os, pathlib, queue, re, shutil, signal, socket, statistics, subprocess, sys
+import threading, time
 
-minik, runs = sys.argv[1], int(sys.argv[2])
+MINIK, WORK, LAB = os.environ["MINIK"], pathlib.Path(os.environ["WORK"]), pathlib.Path(__file__).parent.parent / "labs/netpol.yaml"
+NAME = "bench"
+RUN = pathlib.Path("/run/minik") / NAME
+LOAD_LIMIT = 60  # seconds that loading Services may take; what is there by then is measured
 
 
-def run(command, **options):
-    return subprocess.run(command, shell=True, check=True, capture_output=True, text=True, timeout=120, **options).stdout
+# The table
+
+
+def row(what, value, beside="", ratio=None, budget="", ok=None):
+    verdict = "" if ok is None else "ok" if ok else "MISSED"
+    print(f"{what:58} {value:>22}   {beside:32} {'' if ratio is None else f'{ratio:.2f}':>6}   {budget:12} {verdict}".rstrip(), flush=True)
+
+
+def seconds(value):
+    return f"{value:.3f} s" if value >= 0.1 else f"{value * 1000:.2f} ms"
+
+
+# Running things
+
+
+def run(command, timeout=120):
+    """Runs a shell command; its output. What it said on stderr is told when it fails."""
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=timeout)
+    if done.returncode != 0:
+        raise RuntimeError(f"{command.strip().splitlines()[0]}: exit {done.returncode}: {done.stderr.strip()[-500:]}")
+    return done.stdout
 
 
 def timed(command):
@@ -14,8 +37,137 @@ def timed(command):
     return time.monotonic() - start
 
 
-# The same kernel objects as the lab's, by ip and nft: four nodes' worth of nothing but links, so a floor to compare with.
-BY_HAND = """
+def until(condition, timeout, what):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"gave up after {timeout} s: {what}")
+        time.sleep(0.005)
+
+
+def inside(namespace):
+    return f"nsenter --net=/run/netns/{namespace} "
+
+
+# Clusters
+
+
+def write(name, documents):
+    """A manifest of these documents: JSON is YAML, too."""
+    path = WORK / name
+    path.write_text("\n---\n".join(json.dumps(document) for document in documents))
+    return path
+
+
+def cluster_document(workers):
+    nodes = [{"name": "master", "role": "control-plane"}] + [{"name": f"node{n}"} for n in range(1, workers + 1)]
+    return {"apiVersion": "minik.dev/v1", "kind": "Cluster", "metadata": {"name": NAME}, "spec": {"nodes": nodes}}
+
+
+def pod(name, node=None, **labels):
+    # Without the variables that name each Service: a thousand Services are seven thousand of them.
+    spec = {
+        "terminationGracePeriodSeconds": 0, "enableServiceLinks": False,
+        "containers": [{"name": "main", "image": "busybox", "command": ["sleep", "3600"]}],
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": spec | ({"nodeName": node} if node else {})}
+
+
+def service(name, **selector):
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {"selector": selector, "ports": [{"port": 5201}]}}
+
+
+# Selects every pod of the benchmarks.
+POLICY = {
+    "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "bench"},
+    "spec": {"podSelector": {"matchLabels": {"app": "bench"}}, "ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "bench"}}}]}]},
+}
+
+
+@contextlib.contextmanager
+def cluster(path):
+    """The cluster of a file, while it is measured."""
+    run(f"{MINIK} up {path}")
+    try:
+        yield
+    finally:
+        run(f"{MINIK} down {NAME}")
+
+
+class API(http.client.HTTPConnection):
+    """The cluster's API, one connection to its Unix socket."""
+
+    def __init__(self):
+        super().__init__("minik")
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(60)
+        self.sock.connect(str(RUN / "api.sock"))
+
+    def create(self, plural, document):
+        self.request("POST", f"/api/v1/namespaces/default/{plural}", json.dumps(document), {"Content-Type": "application/json"})
+        answer = self.getresponse()
+        body = answer.read()
+        if answer.status != 201:
+            raise RuntimeError(f"create {document['metadata']['name']}: {answer.status} {body.decode()[:300]}")
+
+    def watch(self, plural):
+        """The events of a kind of object, as they come."""
+        self.request("GET", f"/api/v1/namespaces/default/{plural}?watch=true")
+        for line in self.getresponse():
+            event = json.loads(line)
+            if event["type"] == "ERROR":
+                raise RuntimeError(f"watch {plural}: {event['object']}")
+            yield event["object"]
+
+
+def create_pods(path, count):
+    """Applies a file of pods; the seconds until all of them run."""
+    watch = API().watch("pods")
+    start = time.monotonic()
+    apply = subprocess.Popen([MINIK, "apply", "-c", NAME, "-f", path], stdout=subprocess.DEVNULL)
+    running = set()
+    for seen in watch:
+        if seen.get("status", {}).get("phase") == "Running":
+            running.add(seen["metadata"]["name"])
+        if len(running) == count:
+            break
+    took = time.monotonic() - start
+    if apply.wait(60) != 0:
+        raise RuntimeError(f"minik apply -f {path} failed")
+    return took
+
+
+# Memory, in MB
+
+
+def memory(pid, field):
+    rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(re.search(rf"^{field}:\s+(\d+)", rollup, re.M).group(1)) / 1024
+
+
+def shims():
+    """The shims of this cluster, by what they were started with."""
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = path.read_bytes().split(b"\0")
+            if words[0].endswith(b"/minik-shim") and f"{RUN}/pods/" in words[2].decode():
+                yield path.parent.name
+
+
+def memory_rows(where, limit):
+    daemon = (RUN / "daemon.pid").read_text().split()[0]
+    rss, pss = memory(daemon, "Rss"), memory(daemon, "Pss")
+    row(f"daemon, {where}", f"{rss:.1f} MB RSS", f"{pss:.1f} MB PSS", None, f"< {limit} MB", rss < limit)
+    each = [memory(pid, "Pss") for pid in shims()]
+    row(f"shim, mean of {len(each)}", f"{statistics.mean(each):.2f} MB PSS", "", None, "< 1.5 MB", statistics.mean(each) < 1.5)
+
+
+# up: the lab comes and goes
+
+# Links like the lab's, by ip alone: no processes, no rules, no files. A floor.
+LINKS_BY_HAND = """
 set -e
 ip netns add bh-lan; ip -n bh-lan link add lan0 up type bridge
 for n in 0 1 2; do
@@ -29,54 +181,274 @@ for p in 0 1 2 3; do
   ip -n bh-p$p addr add 10.244.$((p%3)).$((p+2))/24 dev eth0; ip -n bh-p$p link set eth0 up; ip -n bh-p$p route add default via 10.244.$((p%3)).1
 done
 """
-UNDO = "for n in lan 0 1 2 p0 p1 p2 p3; do ip netns del bh-$n; done"
+UNDO = "for name in $(ip netns list | awk '/^bh-/ {print $1}'); do ip netns del $name; done"
 
 
-def resident(pattern):
-    total, count = 0.0, 0
-    for status in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if pattern in status.read_bytes().replace(b"\0", b" ").decode(errors="replace"):
-                rollup = (status.parent / "smaps_rollup").read_text()
-                total += int(next(line for line in rollup.splitlines() if line.startswith("Pss:")).split()[1]) / 1024
-                count += 1
-        except (OSError, StopIteration):
-            pass
-    return total / max(count, 1), count
+def await_answer():
+    outside = f"{NAME}__outside"
+    ask = (inside(outside) if os.path.exists(f"/run/netns/{outside}") else "") + "curl -s -m 1 http://192.168.200.129:33000 | grep -q 'It works'"
+    until(lambda: subprocess.run(ask, shell=True).returncode == 0, 10, "the lab's Service does not answer")
 
 
-def answered():
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if subprocess.run("curl -s -m 1 http://192.168.200.129:33000 | grep -q 'It works'", shell=True).returncode == 0:
-            return
-    sys.exit("the Service does not answer")
+def measure_up(runs):
+    lab = WORK / "lab.yaml"
+    lab.write_text(LAB.read_text().replace("name: netpol", f"name: {NAME}", 1))
+    ups, answers, downs, hands = [], [], [], []
+    for number in range(runs):
+        hands.append(timed(LINKS_BY_HAND))
+        run(UNDO)
+        start = time.monotonic()
+        with cluster(lab):
+            ups.append(time.monotonic() - start)
+            await_answer()
+            answers.append(time.monotonic() - start)
+            if number == 0:
+                time.sleep(1)
+                memory_rows("that lab", 60)
+            start = time.monotonic()
+        downs.append(time.monotonic() - start)
+    hand = statistics.median(hands)
+    for what, values, limit in [
+        ("up labs/netpol.yaml, all pods Ready", ups, 1), ("up, and the Service answers at its NodePort", answers, 1), ("down", downs, 0.5),
+    ]:
+        middle = statistics.median(values)
+        row(what, seconds(middle), f"links by ip: {seconds(hand)}", middle / hand, f"< {limit} s", middle < limit)
 
 
-ups, answers, downs, hands = [], [], [], []
-for number in range(runs):
-    hands.append(timed(BY_HAND))
+# pods: one more pod
+
+
+def bare_pods(count):
+    """Seconds per pod of the same kernel objects made by a C program, see bare.c."""
+    layers = WORK / "layers"
+    layers.mkdir()
+    took = float(run(f"{WORK}/bare {count} /var/lib/minik/images/busybox {layers}"))
+    shutil.rmtree(layers)
+    return took
+
+
+def measure_pods(runs, count=50):
+    pods = write("pods.yaml", [pod(f"pod{n}", app="bench") for n in range(count)])
+    ours, bare = [], []
+    with cluster(write("cluster.yaml", [cluster_document(2), POLICY])):
+        for _ in range(runs):
+            bare.append(bare_pods(count))
+            time.sleep(1)  # the kernel takes namespaces apart in its own time
+            ours.append(create_pods(pods, count) / count)
+            run(f"{MINIK} delete -c {NAME} pods --all")
+            time.sleep(1)
+    value, floor = statistics.median(ours), statistics.median(bare)
+    row(f"a pod, of {count} applied at once", seconds(value), f"bare C loop: {seconds(floor)}", value / floor, "< 3 x", value / floor < 3)
+
+
+# scale: 500 pods and 1,000 Services
+
+
+def measure_scale(_, pods=500, services=1000):
+    objects = write("pods.yaml", [pod(f"pod{n}", app="bench", group=f"g{n % 100}") for n in range(pods)])
+    backends = write("services.yaml", [service(f"service{n}", group=f"g{n % 100}") for n in range(services)])
+    with cluster(write("cluster.yaml", [cluster_document(3), POLICY])):
+        took = timed(f"{MINIK} apply -c {NAME} -f {backends}")
+        row(f"apply {services} Services", seconds(took), f"each {seconds(took / services)}")
+        took = create_pods(objects, pods)
+        row(f"apply {pods} pods that they select, until all run", seconds(took), f"each {seconds(took / pods)}")
+        time.sleep(5)  # the endpoints follow the pods
+        memory_rows(f"{pods} pods and {services} Services", 200)
+        start = time.monotonic()
+    row("down, of all that", seconds(time.monotonic() - start))
+
+
+# services: one more of many
+
+
+class Monitor:
+    """`nft monitor` in a node's network namespace: what the kernel was told, line by line, with the time."""
+
+    def __init__(self, node):
+        self.lines = queue.Queue()
+        self.process = subprocess.Popen((inside(f"{NAME}_{node}") + "nft monitor").split(), stdout=subprocess.PIPE, text=True)
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.lines.put((time.monotonic(), line))
+
+    def await_line(self, *words, timeout=20):
+        """The time at which a line came that holds all these words."""
+        deadline = time.monotonic() + timeout
+        while True:
+            when, line = self.lines.get(timeout=max(0.001, deadline - time.monotonic()))
+            if all(word in line for word in words):
+                return when
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def load_services(api, start, end):
+    """Creates Services until there are `end` or the time is up; how many there are, and the seconds of each creation."""
+    took, deadline = [], time.monotonic() + LOAD_LIMIT
+    for number in range(start, end):
+        before = time.monotonic()
+        if before > deadline:
+            break
+        api.create("services", service(f"service{number}", app="bench"))
+        took.append(time.monotonic() - before)
+    return start + len(took), took
+
+
+def await_in_kernel(count):
+    """Waits until the node's map leads to this many Services."""
+    listing = inside(f"{NAME}_node1") + "nft list map ip kube-proxy service-ips"
+    until(lambda: run(listing).count('"default/service') >= count, 60, f"{count} Services in the kernel")
+
+
+def one_more(api, count=20):
+    """Creates single Services; the seconds until a node's kernel holds the address of each, and until its endpoint."""
+    monitor, known, served = Monitor("node1"), [], []
+    try:
+        # It reads the whole ruleset before it tells anything.
+        for number in itertools.count():
+            api.create("services", service(f"warm{time.monotonic_ns()}", app="bench"))
+            with contextlib.suppress(queue.Empty):
+                monitor.await_line("service-ips", "default/warm", timeout=2)
+                break
+            if number == 20:
+                raise RuntimeError("nft monitor tells nothing")
+        for _ in range(count):
+            time.sleep(0.2)
+            name, start = f"more{time.monotonic_ns()}", time.monotonic()
+            api.create("services", service(name, app="bench"))
+            known.append(monitor.await_line("cluster-ips", name) - start)
+            served.append(monitor.await_line("service-ips", name) - start)
+    finally:
+        monitor.close()
+    return known, served
+
+
+def measure_services(_, few=10, many=10_000):
+    with cluster(write("cluster.yaml", [cluster_document(2), pod("backend", app="bench")])):
+        api = API()
+        reached, first = load_services(api, 0, few)
+        await_in_kernel(reached)
+        before = one_more(api)
+        start = time.monotonic()
+        reached, took = load_services(api, reached, many)
+        await_in_kernel(reached)
+        took_all = time.monotonic() - start
+        after = one_more(api)
+    missing = "" if reached == many else f", for want of time not {many:,}"
+    row(f"load {reached:,} Services{missing}", seconds(took_all), f"each {seconds(took_all / reached)}")
+    last, head = statistics.median(took[-200:]), statistics.median(took[:200])
+    row("  one answer of the API, the last 200", seconds(last), f"the first 200: {seconds(head)}", last / head)
+    for what, few_times, many_times in [("address", before[0], after[0]), ("endpoint", before[1], after[1])]:
+        value, base = statistics.median(many_times), statistics.median(few_times)
+        row(
+            f"one more Service at {reached:,}: its {what} in the kernel", f"{seconds(value)}, max {seconds(max(many_times))}",
+            f"at {few}: {seconds(base)}", value / base, "< 20 ms", value < 0.02 and reached == many)
+
+
+# throughput: minik's paths and the same built by hand
+
+# Two nodes on a LAN, three pods: 1 and 2 on the first node, 3 on the second. `bridge-nf-call-iptables` as minik's nodes
+# have it, for answers of a pod on the same node must meet the translation.
+PATHS_BY_HAND = """
+set -e
+ip netns add bh-lan; ip -n bh-lan link add lan0 up type bridge
+for n in 1 2; do
+  ip netns add bh-$n; ip -n bh-$n link set lo up
+  ip -n bh-lan link add v$n up master lan0 type veth peer name eth0 netns bh-$n
+  ip -n bh-$n addr add 192.168.199.1$n/24 dev eth0; ip -n bh-$n link set eth0 up
+  ip -n bh-$n link add flannel.1 address 02:00:00:00:00:0$n mtu 1450 up type vxlan id 1 dev eth0 local 192.168.199.1$n dstport 8472 nolearning
+  ip -n bh-$n addr add 10.244.$n.0/32 dev flannel.1
+  ip -n bh-$n link add cni0 mtu 1450 up type bridge; ip -n bh-$n addr add 10.244.$n.1/24 dev cni0
+  ip netns exec bh-$n sysctl -qw net.ipv4.ip_forward=1 net.bridge.bridge-nf-call-iptables=1
+done
+for n in 1 2; do
+  peer=$((3-n))
+  ip -n bh-$n neigh add 10.244.$peer.0 lladdr 02:00:00:00:00:0$peer dev flannel.1
+  bridge -n bh-$n fdb add 02:00:00:00:00:0$peer dev flannel.1 dst 192.168.199.1$peer
+  ip -n bh-$n route add 10.244.$peer.0/24 via 10.244.$peer.0 dev flannel.1 onlink
+done
+for p in 1:1 2:1 3:2; do
+  n=${p#*:} p=${p%:*}
+  ip netns add bh-p$p; ip -n bh-p$p link set lo up
+  ip -n bh-$n link add p$p mtu 1450 up master cni0 type veth peer name eth0 mtu 1450 netns bh-p$p
+  ip -n bh-p$p addr add 10.244.$n.1$p/24 dev eth0; ip -n bh-p$p link set eth0 up; ip -n bh-p$p route add default via 10.244.$n.1
+done
+"""
+SERVICE_BY_HAND = """
+ip netns exec bh-1 nft 'table ip by-hand { chain prerouting { type nat hook prerouting priority dstnat; ip daddr 10.1.0.1 tcp dport 5201 dnat to 10.244.1.12:5201; }; }'
+"""
+
+
+@contextlib.contextmanager
+def iperf_servers(namespaces):
+    servers = [subprocess.Popen((inside(name) + "taskset -c 0 iperf3 -s").split(), stdout=subprocess.DEVNULL) for name in namespaces]
+    try:
+        for name in namespaces:
+            until(lambda: ":5201" in run(inside(name) + "ss -Hltn"), 5, f"iperf3 -s in {name}")
+        yield
+    finally:
+        for server in servers:
+            server.terminate()
+            server.wait()
+
+
+def gigabits(namespace, address):
+    """One connection for two seconds. Each side has a processor of its own, so that the scheduler does not decide."""
+    client = "taskset -c 1 " if os.cpu_count() > 1 else ""
+    report = json.loads(run(inside(namespace) + f"{client}iperf3 -J -t 2 -c {address}"))
+    return report["end"]["sum_received"]["bits_per_second"] / 1e9
+
+
+def compare(what, ours, by_hand, rounds):
+    """Measures two paths in turn, and prints the first beside the second."""
+    results = [(gigabits(*ours), gigabits(*by_hand)) for _ in range(rounds)]
+    mine, hand = (statistics.median(column) for column in zip(*results))
+    row(f"pod to pod, {what}", f"{mine:.2f} Gbit/s", f"by ip and nft: {hand:.2f} Gbit/s", mine / hand, "> 0.97", mine / hand > 0.97)
+
+
+def address_of(kind, name):
+    document = json.loads(run(f"{MINIK} get -c {NAME} {kind} {name} -o json"))
+    return document["spec"]["clusterIP"] if kind == "service" else document["status"]["podIP"]
+
+
+def measure_throughput(runs):
     run(UNDO)
-    start = time.monotonic()
-    run(f"{minik} up labs/netpol.yaml")
-    ups.append(time.monotonic() - start)
-    answered()
-    answers.append(time.monotonic() - start)
-    if number == 0:
-        time.sleep(1)
-        daemon, _ = resident("minik serve netpol")
-        shim, shims = resident("minik-shim pod")
-    downs.append(timed(f"{minik} down netpol"))
+    pods = [pod("client", "node1", app="bench"), pod("near", "node1", app="bench", near="yes"), pod("far", "node2", app="bench")]
+    try:
+        run(PATHS_BY_HAND)
+        with cluster(write("cluster.yaml", [cluster_document(2), POLICY, service("near", near="yes"), *pods])):
+            mine = f"{NAME}_default_"
+            with iperf_servers([mine + "near", mine + "far", "bh-p2", "bh-p3"]):
+                client = mine + "client"
+                compare("same node", (client, address_of("pod", "near")), ("bh-p1", "10.244.1.12"), runs)
+                compare("across nodes", (client, address_of("pod", "far")), ("bh-p1", "10.244.2.13"), runs)
+                run(SERVICE_BY_HAND)
+                compare("through a Service, same node", (client, address_of("service", "near")), ("bh-p1", "10.1.0.1"), runs)
+    finally:
+        run(UNDO)
 
 
-def row(name, values, budget):
-    middle, hand = statistics.median(values), statistics.median(hands)
-    print(f"{name:52} {middle:7.3f} s   {middle / hand:5.2f} x by hand   budget {budget}")
+PARTS = {"up": measure_up, "pods": measure_pods, "scale": measure_scale, "services": measure_services, "throughput": measure_throughput}
 
 
-print(f"{runs} runs, {os.cpu_count()} cores, kernel {os.uname().release}; by hand (ip, links only): {statistics.median(hands):.3f} s")
-row("up labs/netpol.yaml, all pods Ready", ups, "< 1 s")
-row("up, and the Service answers at the NodePort", answers, "< 1 s")
-row("down", downs, "< 0.5 s")
-print(f"{'daemon, that lab':52} {daemon:7.1f} MB PSS             budget < 60 MB")
-print(f"{'shim, each of ' + str(shims):52} {shim:7.2f} MB PSS             budget < 1.5 MB")
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Prints the performance budget and what of it holds.")
+    parser.add_argument("--runs", type=int, default=5, help="how often to repeat what is repeated (default: 5)")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS) + " (default: all)")
+    arguments = parser.parse_args()
+    for part in set(arguments.parts) - set(PARTS):
+        parser.error(f"no part {part!r}; there are {', '.join(PARTS)}")
+    if os.path.exists(f"/var/lib/minik/clusters/{NAME}"):
+        sys.exit(f"a cluster {NAME} is up already: {MINIK} down {NAME}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    print(f"{os.cpu_count()} processors, Linux {os.uname().release}, load {os.getloadavg()[0]:.1f}, medians of {arguments.runs}")
+    row("what", "value", "beside it", None, "budget")
+    for part in arguments.parts or PARTS:
+        PARTS[part](arguments.runs)
+
+
+main()

@@ -154,6 +154,8 @@ int sandbox_accept(int fd) {
 
 int sandbox_pipe(int fds[2]) { return pipe2(fds, O_CLOEXEC) < 0 ? -errno : 0; }
 
+void sandbox_line_buffer(void) { setvbuf(stdout, NULL, _IOLBF, 0); }
+
 static int caught_fd = -1;
 
 static void tell(int signal_number) {

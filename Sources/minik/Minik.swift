@@ -1,7 +1,35 @@
 import ArgumentParser
+import CSandbox
+import Model
 import Runtime
 
 @main
+enum Main {
+    static func main() async {
+        // Whoever reads our output through a pipe sees each line as it comes, as with `get -w`.
+        sandbox_line_buffer()
+        do {
+            var command = try Minik.parseAsRoot()
+            do {
+                if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
+            } catch where !(error is ExitCode || error is CleanExit || error is ValidationError) {
+                printError(inKubectlsWords(error))
+                throw ExitCode.failure
+            }
+        } catch { Minik.exit(withError: error) }
+    }
+
+    /// k8s.io/kubectl/pkg/cmd/util, StandardErrorMessage
+    private static func inKubectlsWords(_ error: any Error) -> String {
+        guard let status = error as? StatusError else {
+            let text = "\(error)"
+            return text.hasPrefix("error: ") ? text : "error: \(text)"
+        }
+        if status.reason == "Invalid" { return "The \(status.message)" }
+        return "Error from server (\(status.reason)): \(status.message)"
+    }
+}
+
 struct Minik: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "minik", abstract: "A Kubernetes cluster whose network is this kernel's own.",

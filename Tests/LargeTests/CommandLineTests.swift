@@ -117,6 +117,9 @@ struct CommandLineTests {
 
     private func run(_ cluster: TestCluster) throws {
         let piped = Shell.run("printf 'one\\ntwo\\n' | \(Shell.minik) run count --cluster words --rm -i --image=busybox --restart=Never -- sh -c 'wc -l; exit 6'")
+        let fromFile = Shell.run("\(Shell.minik) exec deployment/web --cluster words -i -- wc -c < Package.swift; wc -c < Package.swift; \(Shell.minik) exec deployment/web --cluster words -i -- cat < /dev/null")
+        let counts = fromFile.output.split(separator: "\n")
+        #expect(counts.count == 2 && counts.first == counts.last, "\(fromFile)")
         #expect(piped.output.hasPrefix("2\n") && piped.output.contains("pod \"count\" deleted") && piped.status == 6, "\(piped)")
         #expect(cluster.minik("get pod count").errors.contains("NotFound"))
         // The tutorial's way in: a terminal in a pod that goes with it.
@@ -135,7 +138,7 @@ struct CommandLineTests {
                         except OSError: return words in seen
                         if words in seen: return True
                 return False
-            print("prompt", until(b"# "))
+            os.write(fd, b"\\n") if until(b"pressing enter") else None; print("prompt", until(b"# "))
             os.write(fd, b"wget -qO- http://web:8080\\n"); print("page", until(b"It works!"))
             os.write(fd, b"exit 3\\n"); print("deleted", until(b"pod \\"typed\\" deleted"))
             until(b"never", 3)

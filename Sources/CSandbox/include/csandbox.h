@@ -121,6 +121,8 @@ int sandbox_catch(const int *signals, size_t count);
 /// accept / pipe with close-on-exec; the descriptor (0) or -errno.
 int sandbox_accept(int fd);
 int sandbox_pipe(int fds[2]);
+/// Makes standard output tell each line as it ends, a pipe's reader included.
+void sandbox_line_buffer(void);
 /// wait status -> exit code as a shell says it: the code, or 128 + signal.
 int sandbox_exit_code(int status);
 int sandbox_was_signaled(int status);

@@ -29,12 +29,10 @@ struct Serve: AsyncParsableCommand {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await Daemon(cluster: spec, paths: paths).run { Systemd.notify("READY=1\nSTATUS=cluster \(spec.name) is up") } }
-                group.addTask { for await _ in signals { throw Ended() } }
-                try await group.waitForAll()
+                group.addTask { for await _ in signals { leave(paths) } }
+                // The first failure counts; waitForAll would wait for those that never end.
+                while try await group.next() != nil {}
             }
-        } catch is Ended {
-            Systemd.notify("STOPPING=1")
-            leave(paths)
         } catch {
             Systemd.log("minik serve \(cluster): \(error)", priority: LOG_ERR, cluster: cluster)
             Systemd.notify("STATUS=\(error)\nERRNO=1")
@@ -43,11 +41,9 @@ struct Serve: AsyncParsableCommand {
         }
     }
 
-    /// A signal asked us to go.
-    private struct Ended: Error {}
-
-    /// Nothing of ours needs winding up: pods belong to their shims, rules to the kernel.
+    /// A signal asked us to go. Nothing of ours needs winding up: pods belong to their shims, rules to the kernel.
     private func leave(_ paths: ClusterPaths) {
+        Systemd.notify("STOPPING=1")
         unlink(paths.daemonPID)
         unlink(paths.apiSocket)
         Glibc.exit(0)

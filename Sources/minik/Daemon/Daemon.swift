@@ -50,7 +50,7 @@ struct Daemon {
                     }
                 }
             }
-            try await group.waitForAll()
+            while try await group.next() != nil {}  // the first part that fails ends all
         }
     }
 

@@ -23,13 +23,10 @@ struct Conversation {
 
         var raw = tty && stdin ? RawTerminal() : nil
         let (input, feed) = AsyncStream.makeStream(of: StreamInput.self)
-        let reading = stdin ? Self.readInput(feed) : nil
+        if stdin { Self.readInput(feed) }
         if tty { Self.sendSize(feed) }
         let resizing = tty ? Self.watchSize(feed) : nil
-        defer {
-            reading?.cancel()
-            resizing?.cancel()
-        }
+        defer { resizing?.cancel() }
         let result = Mutex<StreamOutput?>(nil)
         try await client.connect("\(path)?\(query.joined(separator: "&"))", input: input) { output in
             switch output {
@@ -47,20 +44,21 @@ struct Conversation {
         }
     }
 
-    private static func readInput(_ feed: AsyncStream<StreamInput>.Continuation) -> any DispatchSourceRead {
-        let source = DispatchSource.makeReadSource(fileDescriptor: STDIN_FILENO, queue: DispatchQueue(label: "stdin"))
-        source.setEventHandler {
+    /// Reads standard input on a thread of its own until its end, or the process': some files that it may be cannot be
+    /// polled, /dev/null among them.
+    private static func readInput(_ feed: AsyncStream<StreamInput>.Continuation) {
+        DispatchQueue(label: "stdin").async {
             var buffer = [UInt8](repeating: 0, count: 16 * 1024)
-            let n = read(STDIN_FILENO, &buffer, buffer.count)
-            if n > 0 {
-                feed.yield(.stdin(Array(buffer[..<n])))
-            } else if n == 0 || (errno != EAGAIN && errno != EINTR) {
-                feed.yield(.endOfInput)
-                source.cancel()
+            while true {
+                let n = read(STDIN_FILENO, &buffer, buffer.count)
+                if n > 0 {
+                    feed.yield(.stdin(Array(buffer[..<n])))
+                } else if n == 0 || errno != EINTR {
+                    feed.yield(.endOfInput)
+                    return
+                }
             }
         }
-        source.activate()
-        return source
     }
 
     private static func sendSize(_ feed: AsyncStream<StreamInput>.Continuation) {
