@@ -385,7 +385,7 @@ ip netns exec bh-1 nft 'table ip by-hand { chain prerouting { type nat hook prer
 
 @contextlib.contextmanager
 def iperf_servers(namespaces):
-    servers = [subprocess.Popen((inside(name) + "taskset -c 0 iperf3 -s").split(), stdout=subprocess.DEVNULL) for name in namespaces]
+    servers = [subprocess.Popen((inside(name) + "taskset -c 1 iperf3 -s").split(), stdout=subprocess.DEVNULL) for name in namespaces]
     try:
         for name in namespaces:
             until(lambda: ":5201" in run(inside(name) + "ss -Hltn"), 5, f"iperf3 -s in {name}")
@@ -451,4 +451,5 @@ def main():
         PARTS[part](arguments.runs)
 
 
-main()
+if __name__ == "__main__":
+    main()
