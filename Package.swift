@@ -73,11 +73,13 @@ let package = Package(
             linkerSettings: standalone),
 
         // Tests by size: pure ones, ones with a namespace of their own (root), whole clusters (root).
+        .target(
+            name: "PolicyCases", dependencies: ["Model", .product(name: "Yams", package: "Yams")], path: "Tests/PolicyCases", exclude: ["cases.yaml"]),
         .testTarget(
             name: "SmallTests",
-            dependencies: ["Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Runtime", "ShimProtocol"]),
+            dependencies: ["Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Runtime", "ShimProtocol", "PolicyCases"]),
         .testTarget(name: "MediumTests", dependencies: ["Model", "Rules", "Proxy", "Netlink", "Runtime"]),
-        .testTarget(name: "LargeTests", dependencies: ["Model", "Runtime"]),
+        .testTarget(name: "LargeTests", dependencies: ["Model", "Runtime", "PolicyCases"]),
     ],
     swiftLanguageModes: [.v6]
 )

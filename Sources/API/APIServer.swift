@@ -7,6 +7,8 @@ package actor APIServer: Client {
     package nonisolated let cluster: Cluster
     private let now: @Sendable () -> Timestamp
     private let newUID: @Sendable () -> String
+    /// Whoever gives out addresses and ports must see what the one before gave.
+    private let allocation = Turnstile()
 
     package init(
         store: ObjectStore, cluster: Cluster, now: @escaping @Sendable () -> Timestamp = Timestamp.now,
@@ -43,7 +45,7 @@ package actor APIServer: Client {
 
     package func create(_ resource: Resource, _ object: JSON) async throws -> JSON {
         let kind = try definition(resource)
-        var object = try decode(object, kind)
+        var object = try Self.decode(object, kind)
         if object["metadata"]["name"].isNull, let prefix = object["metadata"]["generateName"].string {
             object["metadata"]["name"] = .string(prefix + ShortHash.nameSuffix())
         }
@@ -67,31 +69,54 @@ package actor APIServer: Client {
         object["metadata"]["creationTimestamp"] = .string(now().description)
         if kind.hasStatus { object["metadata"]["generation"] = 1 }
         kind.prepare(&object)
-        try await admit(&object, old: nil, kind)
-        try validate(object, old: nil, kind)
-        return try await store.create(resource, Self.ordered(object, kind))
+        return try await admitting(kind) {
+            try await admit(&object, old: nil, kind)
+            try Self.validate(object, old: nil, kind, context)
+            return try await store.create(resource, Self.ordered(object, kind))
+        }
+    }
+
+    /// Runs the part of a write that must not interleave with another of its kind.
+    private func admitting<R>(_ kind: KindDefinition, _ write: () async throws -> R) async throws -> R {
+        if kind.resource == .services { try await allocation.withTurn(write) } else { try await write() }
+    }
+
+    /// Again, when what was read has been changed before it was written: for writes that did not ask for a certain version.
+    private func retrying<R>(_ isUnconditional: Bool, _ write: () async throws -> R) async throws -> R {
+        for _ in 0..<8 where isUnconditional {
+            do { return try await write() } catch let error as StatusError {
+                if error.reason != "Conflict" { throw error }
+            }
+        }
+        return try await write()
     }
 
     package func update(_ resource: Resource, _ object: JSON) async throws -> JSON {
+        try await retrying(object["metadata"]["resourceVersion"].isNull) { try await replace(resource, object) }
+    }
+
+    private func replace(_ resource: Resource, _ object: JSON) async throws -> JSON {
         let kind = try definition(resource)
-        var object = try decode(object, kind)
+        var object = try Self.decode(object, kind)
         let key = Self.key(object, resource)
         guard let old = await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
         if let uid = object["metadata"]["uid"].string, uid != old["metadata"]["uid"].string {
             throw StatusError.conflict(resource, key.name)
         }
-        let expected = object["metadata"]["resourceVersion"].string
+        let expected = object["metadata"]["resourceVersion"].string ?? old["metadata"]["resourceVersion"].string
         for field in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "namespace"] {
             object["metadata"][field] = old["metadata"][field]
         }
         if kind.hasStatus { object["status"] = old["status"] }
         kind.prepare(&object)
-        try await admit(&object, old: old, kind)
-        try validate(object, old: old, kind)
-        if kind.hasStatus, object["spec"] != old["spec"] {
-            object["metadata"]["generation"] = .int((old["metadata"]["generation"].int ?? 1) + 1)
+        let stored = try await admitting(kind) {
+            try await admit(&object, old: old, kind)
+            try Self.validate(object, old: old, kind, context)
+            if kind.hasStatus, object["spec"] != old["spec"] {
+                object["metadata"]["generation"] = .int((old["metadata"]["generation"].int ?? 1) + 1)
+            }
+            return try await store.update(resource, Self.ordered(object, kind), expected: expected)
         }
-        let stored = try await store.update(resource, Self.ordered(object, kind), expected: expected)
         return try await finishDeletion(stored, resource)
     }
 
@@ -104,16 +129,26 @@ package actor APIServer: Client {
     }
 
     package func patch(_ resource: Resource, _ key: ObjectKey, _ patch: JSON) async throws -> JSON {
-        guard let old = await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
-        var object = old.merging(patch)
-        object["metadata"]["resourceVersion"] =
-            patch["metadata"]["resourceVersion"].isNull ? old["metadata"]["resourceVersion"] : patch["metadata"]["resourceVersion"]
-        return try await update(resource, object)
+        try await retrying(patch["metadata"]["resourceVersion"].isNull) {
+            guard let old = await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
+            var object = old.merging(patch)
+            object["metadata"]["resourceVersion"] =
+                patch["metadata"]["resourceVersion"].isNull ? old["metadata"]["resourceVersion"] : patch["metadata"]["resourceVersion"]
+            return try await replace(resource, object)
+        }
     }
 
     package func delete(_ resource: Resource, _ key: ObjectKey, gracePeriod: Int?, uid: String?) async throws {
+        try await retrying(true) { try await remove(resource, key, gracePeriod: gracePeriod, uid: uid) }
+    }
+
+    private func remove(_ resource: Resource, _ key: ObjectKey, gracePeriod: Int?, uid: String?) async throws {
         guard var object = await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
-        if let uid, object["metadata"]["uid"].string != uid { throw StatusError.conflict(resource, key.name) }
+        let version = object["metadata"]["resourceVersion"].string
+        if let uid, object["metadata"]["uid"].string != uid {
+            throw StatusError(
+                409, "Conflict", "Precondition failed: UID in precondition: \(uid), UID in object meta: \(object["metadata"]["uid"].string ?? "")")
+        }
         if resource == .namespaces {
             guard !["default", "kube-system", "kube-public", "kube-node-lease"].contains(key.name) else {
                 throw StatusError(403, "Forbidden", "namespaces \"\(key.name)\" is forbidden: this namespace may not be deleted")
@@ -122,7 +157,7 @@ package actor APIServer: Client {
             if gracePeriod != 0 {
                 object["metadata"]["deletionTimestamp"] = .string(now().description)
                 object["status"]["phase"] = "Terminating"
-                _ = try await store.update(resource, object, expected: nil)
+                _ = try await store.update(resource, object, expected: version)
                 return
             }
         }
@@ -132,7 +167,7 @@ package actor APIServer: Client {
             && !["Succeeded", "Failed"].contains(object["status"]["phase"].string)
         let hasFinalizers = !object["metadata"]["finalizers"].items.isEmpty
         guard mustWindUp || hasFinalizers else {
-            try await store.delete(resource, key)
+            try await store.delete(resource, key, expected: version)
             return
         }
         let shortest = min(grace, object["metadata"]["deletionGracePeriodSeconds"].int ?? grace)
@@ -140,7 +175,7 @@ package actor APIServer: Client {
             object["metadata"]["deletionTimestamp"] = .string(Timestamp(seconds: now().seconds + shortest).description)
             object["metadata"]["deletionGracePeriodSeconds"] = .int(shortest)
             object["metadata"]["generation"] = .int((object["metadata"]["generation"].int ?? 1) + 1)
-            _ = try await store.update(resource, object, expected: nil)
+            _ = try await store.update(resource, object, expected: version)
         }
     }
 
@@ -161,8 +196,20 @@ package actor APIServer: Client {
         return kind
     }
 
+    /// Decodes, defaults and validates an object as a write would, without storing it.
+    package nonisolated static func check(_ object: JSON, cluster: Cluster) throws -> JSON {
+        let apiVersion = object["apiVersion"].string ?? "", name = object["kind"].string ?? ""
+        guard let kind = Registry.kind(apiVersion: apiVersion, kind: name) else {
+            throw StatusError(400, "BadRequest", "no matches for kind \"\(name)\" in version \"\(apiVersion)\"")
+        }
+        var decoded = try decode(object, kind)
+        kind.prepare(&decoded)
+        try validate(decoded, old: nil, kind, ValidationContext(nodePortRange: cluster.nodePortRange, serviceCIDR: cluster.serviceSubnet))
+        return decoded
+    }
+
     /// Reads strictly: a field that the kind does not have is an error, as with `fieldValidation=Strict`.
-    private nonisolated func decode(_ object: JSON, _ kind: KindDefinition) throws -> JSON {
+    private nonisolated static func decode(_ object: JSON, _ kind: KindDefinition) throws -> JSON {
         var findings = SchemaFindings()
         let decoded = kind.schema.decode(object, &findings)
         let problems = findings.unknown.map { "unknown field \"\($0)\"" } + findings.mistyped
@@ -179,7 +226,7 @@ package actor APIServer: Client {
         return decoded
     }
 
-    private func validate(_ object: JSON, old: JSON?, _ kind: KindDefinition) throws {
+    private nonisolated static func validate(_ object: JSON, old: JSON?, _ kind: KindDefinition, _ context: ValidationContext) throws {
         let metadata = object["metadata"]
         let name = metadata["name"].string ?? ""
         var causes: [StatusError.Cause] = []

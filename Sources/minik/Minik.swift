@@ -12,7 +12,7 @@ enum Main {
             var command = try Minik.parseAsRoot()
             do {
                 if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
-            } catch where !(error is ExitCode || error is CleanExit || error is ValidationError) {
+            } catch  where !(error is ExitCode || error is CleanExit || error is ValidationError) {
                 printError(inKubectlsWords(error))
                 throw ExitCode.failure
             }
@@ -40,6 +40,7 @@ struct Minik: AsyncParsableCommand {
             CommandGroup(
                 name: "Objects",
                 subcommands: [Get.self, Describe.self, Apply.self, Delete.self, Run.self, Exec.self, Logs.self, Label.self, Scale.self]),
+            CommandGroup(name: "Explanations", subcommands: [Matrix.self]),
             CommandGroup(name: "Machines", subcommands: [NodeCommand.self, HostCommand.self]),
         ])
 }

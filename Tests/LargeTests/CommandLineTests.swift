@@ -117,7 +117,9 @@ struct CommandLineTests {
 
     private func run(_ cluster: TestCluster) throws {
         let piped = Shell.run("printf 'one\\ntwo\\n' | \(Shell.minik) run count --cluster words --rm -i --image=busybox --restart=Never -- sh -c 'wc -l; exit 6'")
-        let fromFile = Shell.run("\(Shell.minik) exec deployment/web --cluster words -i -- wc -c < Package.swift; wc -c < Package.swift; \(Shell.minik) exec deployment/web --cluster words -i -- cat < /dev/null")
+        let fromFile = Shell.run(
+            "\(Shell.minik) exec deployment/web --cluster words -i -- wc -c < Package.swift; wc -c < Package.swift; \(Shell.minik) exec deployment/web --cluster words -i -- cat < /dev/null"
+        )
         let counts = fromFile.output.split(separator: "\n")
         #expect(counts.count == 2 && counts.first == counts.last, "\(fromFile)")
         #expect(piped.output.hasPrefix("2\n") && piped.output.contains("pod \"count\" deleted") && piped.status == 6, "\(piped)")
@@ -145,7 +147,9 @@ struct CommandLineTests {
             print("code", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])); print(seen)
             """)
         for word in ["prompt True", "page True", "deleted True", "code 3"] { #expect(typed.output.contains(word), "\(typed)") }
-        let followed = Shell.run("timeout 2 \(Shell.minik) logs -f deployment/web --cluster words & sleep 0.5; \(Shell.minik) node exec worker --cluster words -- wget -qO- http://$(\(Shell.minik) get svc web --cluster words -o json | python3 -c 'import json,sys; print(json.load(sys.stdin)[\"spec\"][\"clusterIP\"])'):8080/one; wait")
+        let followed = Shell.run(
+            "timeout 2 \(Shell.minik) logs -f deployment/web --cluster words & sleep 0.5; \(Shell.minik) node exec worker --cluster words -- wget -qO- http://$(\(Shell.minik) get svc web --cluster words -o json | python3 -c 'import json,sys; print(json.load(sys.stdin)[\"spec\"][\"clusterIP\"])'):8080/one; wait"
+        )
         #expect(followed.output.contains("AH00094"), "\(followed)")
     }
 

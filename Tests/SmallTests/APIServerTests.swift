@@ -496,3 +496,43 @@ struct APIDeletion {
         #expect(error.message == #"namespaces "\#(name)" is forbidden: this namespace may not be deleted"#)
     }
 }
+
+@Suite("The API server: writers at the same time")
+struct APIConcurrency {
+    @Test("Services that are made at once get addresses and ports of their own")
+    func services() async throws {
+        let api = try await Fixture.api()
+        let made = try await withThrowingTaskGroup(of: JSON.self) { group in
+            for number in 0..<80 {
+                group.addTask {
+                    try await api.create(
+                        .services,
+                        [
+                            "metadata": ["name": .string("s\(number)")],
+                            "spec": ["type": "NodePort", "selector": ["a": "b"], "ports": [["port": 80]]],
+                        ])
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(Set(made.compactMap { $0["spec"]["clusterIP"].string }).count == 80)
+        #expect(Set(made.compactMap { $0["spec"]["ports"][0]["nodePort"].int }).count == 80)
+    }
+
+    @Test("patches that meet all take effect; one that names a version that is gone does not")
+    func patches() async throws {
+        let api = try await Fixture.api()
+        let first = try await api.create(.configMaps, ["metadata": ["name": "c"], "data": ["a": "1"]])
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<50 {
+                group.addTask { _ = try await api.patch(.configMaps, Fixture.key("c"), ["data": ["k\(number)": "v"]]) }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try await api.get(.configMaps, Fixture.key("c"))["data"].object?.count == 51)
+        let error = try await refusal {
+            _ = try await api.patch(.configMaps, Fixture.key("c"), ["metadata": ["resourceVersion": first["metadata"]["resourceVersion"]], "data": ["z": "1"]])
+        }
+        #expect(error.reason == "Conflict")
+    }
+}

@@ -11,7 +11,9 @@ private struct Life {
     var lifecycle: PodLifecycle
     var tearDowns = 0
 
-    init(containers: [String] = ["web"], initContainers: [String] = [], restartPolicy: String = "Always", probed: Bool = false, startup: Bool = false, status: JSON = .null) {
+    init(
+        containers: [String] = ["web"], initContainers: [String] = [], restartPolicy: String = "Always", probed: Bool = false, startup: Bool = false, status: JSON = .null
+    ) {
         let startupProbe: JSON = startup ? ["tcpSocket": ["port": 80]] : .null
         let probe: JSON = probed ? ["tcpSocket": ["port": 80]] : .null
         func list(_ names: [String]) -> JSON {

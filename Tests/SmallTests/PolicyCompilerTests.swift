@@ -160,6 +160,7 @@ struct TutorialPolicies {
             add rule ip kube-netpol \(chain) counter drop comment "isolated for ingress by default/access-httpd"
             add element ip kube-netpol \(set) { 10.244.2.9 . tcp . 80 comment "default/access-httpd ingress[0]" }
             add element ip kube-netpol isolated-ingress { 10.244.1.157 comment "default/httpd-1" : goto \(chain) }
+            add element ip kube-netpol itself { 10.244.1.157 . 10.244.1.157 comment "default/httpd-1" }
             """
         #expect(Ruleset.diff(PolicyCompiler.base(), rules).map { $0.text(table: PolicyCompiler.table) }.joined(separator: "\n") == expected)
     }

@@ -67,7 +67,7 @@ package struct KindDefinition: Sendable {
             .list(
                 .object([
                     .init("key", .string, required: true),
-                    .init("operator", .string(oneOf: ["In", "NotIn", "Exists", "DoesNotExist"]), required: true),
+                    .init("operator", .string, required: true),
                     .init("values", .strings),
                 ]))),
     ])

@@ -42,15 +42,26 @@ package enum Names {
         }
     }
 
+    static let qualifiedNameMessage =
+        "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+
+    /// An IANA service name, as a port may be called (RFC 6335, 5.1); nil when it is one.
+    static func portNameComplaint(_ name: String) -> String? {
+        if name.utf8.count > 15 { return "must be no more than 15 characters" }
+        if name.isEmpty || !name.utf8.allSatisfy({ isLower($0) || isDigit($0) || $0 == 0x2D }) {
+            return "must contain only alphanumeric characters (a-z, 0-9), and hyphens (-)"
+        }
+        if !name.utf8.contains(where: isLower) { return "must contain at least one letter (a-z)" }
+        if name.contains("--") { return "must not contain consecutive hyphens" }
+        return name.hasPrefix("-") || name.hasSuffix("-") ? "must not begin or end with a hyphen" : nil
+    }
+
     static func labels(_ json: JSON, _ path: String) -> [StatusError.Cause] {
         json.stringMap.sorted { $0.key < $1.key }.flatMap { key, value -> [StatusError.Cause] in
             var causes: [StatusError.Cause] = []
             if !isQualifiedName(key) {
                 causes.append(
-                    .invalid(
-                        path, .string(key),
-                        "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
-                    ))
+                    .invalid(path, .string(key), qualifiedNameMessage))
             }
             if !isLabelValue(value) { causes.append(.invalid(path, .string(value), valueMessage)) }
             return causes

@@ -92,9 +92,12 @@ package struct PolicyCompiler: Sendable {
         rules.sets["isolated-egress"] = NamedSet(key: key, isVerdictMap: true, comment: "pods of this node that a policy isolates for egress")
         let known = Rule(.connectionState([.established, .related]), .verdict(.accept), comment: "replies and what goes on")
         let ingress = Rule(.verdictMap([.destinationAddress], "isolated-ingress"))
+        // A pod that reaches itself through a Service comes this way: no policy may keep it from itself.
+        rules.sets["itself"] = NamedSet(key: [.address, .address], comment: "isolated pods of this node, to and from themselves")
+        let itself = Rule(.inSet([.sourceAddress, .destinationAddress], "itself"), .verdict(.accept), comment: "a pod always reaches itself")
         rules.chains["forward"] = Chain(
             hook: Hook(.filter, .forward, Hook.filter),
-            [known, Rule(.verdict(.jump("egress"))), ingress])
+            [known, itself, Rule(.verdict(.jump("egress"))), ingress])
         // A node always reaches its own pods directly, as probes must; what it sends to a Service is the policy's business.
         rules.chains["output"] = Chain(hook: Hook(.filter, .output, Hook.filter), [known, Rule(.destinationWasTranslated, .verdict(.jump("ingress")))])
         rules.chains["ingress"] = Chain([ingress])
@@ -110,6 +113,7 @@ package struct PolicyCompiler: Sendable {
         let chain = ServiceTable.chainName(direction.rawValue, isolation.text)
         for pod in pods {
             rules.add([.address(pod.address)], ElementData(verdict: .goto(chain), comment: "\(pod.key)"), to: "isolated-\(direction.rawValue)")
+            rules.add([.address(pod.address), .address(pod.address)], ElementData(comment: "\(pod.key)"), to: "itself")
         }
         let peerField: Field = direction == .ingress ? .sourceAddress : .destinationAddress
         var body: [Rule] = []

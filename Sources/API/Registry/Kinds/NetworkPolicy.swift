@@ -30,18 +30,22 @@ extension KindDefinition {
             }
         },
         validate: { object, _, _ in
-            [("ingress", "from"), ("egress", "to")].flatMap { direction, peerField in
-                object["spec"][direction].items.enumerated().flatMap { index, rule in
-                    let path = "spec.\(direction)[\(index)]"
-                    return rule["ports"].items.enumerated().flatMap { validatePort($1, "\(path).ports[\($0)]") }
-                        + rule[peerField].items.enumerated().flatMap { validatePeer($1, "\(path).\(peerField)[\($0)]") }
+            SelectorRules.validate(object["spec"]["podSelector"], "spec.podSelector")
+                + [("ingress", "from"), ("egress", "to")].flatMap { direction, peerField in
+                    object["spec"][direction].items.enumerated().flatMap { index, rule in
+                        let path = "spec.\(direction)[\(index)]"
+                        return rule["ports"].items.enumerated().flatMap { validatePort($1, "\(path).ports[\($0)]") }
+                            + rule[peerField].items.enumerated().flatMap { validatePeer($1, "\(path).\(peerField)[\($0)]") }
+                    }
                 }
-            }
         })
 
     private static func validatePort(_ port: JSON, _ path: String) -> [StatusError.Cause] {
         if let number = port["port"].int, !(1...65535).contains(number) {
             return [.invalid("\(path).port", .int(number), "must be between 1 and 65535, inclusive")]
+        }
+        if let name = port["port"].string, let complaint = Names.portNameComplaint(name) {
+            return [.invalid("\(path).port", .string(name), complaint)]
         }
         guard let end = port["endPort"].int else { return [] }
         if port["port"].isNull { return [.invalid("\(path).endPort", .int(end), "may not be specified when `port` is not specified")] }
@@ -56,26 +60,22 @@ extension KindDefinition {
         let block = peer["ipBlock"]
         let kinds = ["podSelector", "namespaceSelector", "ipBlock"].filter { !peer[$0].isNull }
         if kinds.isEmpty { return [.required(path, "must specify a peer")] }
-        guard !block.isNull else { return [] }
+        guard !block.isNull else {
+            return ["podSelector", "namespaceSelector"].flatMap { SelectorRules.validate(peer[$0], "\(path).\($0)") }
+        }
         if kinds.count > 1 { return [.forbidden(path, "may not specify both ipBlock and another peer")] }
         guard let text = block["cidr"].string, !text.isEmpty else { return [.required("\(path).ipBlock.cidr")] }
-        guard let cidr = CIDR(text) else { return [.invalid("\(path).ipBlock.cidr", .string(text), cidrComplaint(text))] }
+        let cidr: CIDRText
+        switch Result(catching: { () throws(CIDRText.Complaint) in try CIDRText(text) }) {
+        case .success(let value): cidr = value
+        case .failure(let complaint): return [.invalid("\(path).ipBlock.cidr", .string(text), complaint.message)]
+        }
         return block["except"].items.enumerated().compactMap { index, item in
             let field = "\(path).ipBlock.except[\(index)]"
-            let text = item.string ?? ""
-            guard let hole = CIDR(text) else { return .invalid(field, item, cidrComplaint(text)) }
-            guard cidr.contains(hole.network), hole.prefixLength > cidr.prefixLength else {
-                return .invalid(field, item, "must be a strict subset of `cidr`")
+            switch Result(catching: { () throws(CIDRText.Complaint) in try CIDRText(item.string ?? "") }) {
+            case .failure(let complaint): return .invalid(field, item, complaint.message)
+            case .success(let hole): return cidr.strictlyContains(hole) ? nil : .invalid(field, item, "must be a strict subset of `cidr`")
             }
-            return nil
         }
-    }
-
-    /// Kubernetes 1.36's words for a CIDR that is none, or is not written canonically.
-    private static func cidrComplaint(_ text: String) -> String {
-        if let (address, length) = CIDR.parts(text) {
-            return "must not have bits set beyond the prefix length (e.g. \"\(CIDR(address, length))\")"
-        }
-        return "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
     }
 }

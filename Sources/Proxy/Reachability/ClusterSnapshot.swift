@@ -1,0 +1,57 @@
+import Model
+import Rules
+
+/// Everything that decides who reaches whom in a cluster, at one moment.
+package struct ClusterSnapshot: Sendable {
+    package let cluster: Cluster
+    package var services: [Service] = []
+    package var slices: [EndpointSlice] = []
+    package var pods: [Pod] = []
+    package var policies: [NetworkPolicy] = []
+    package var namespaces: [Namespace] = []
+
+    package init(cluster: Cluster) { self.cluster = cluster }
+
+    /// What the API knows now.
+    package init(cluster: Cluster, client: any Client) async throws {
+        self.cluster = cluster
+        services = try await client.list(Service.self)
+        slices = try await client.list(EndpointSlice.self)
+        pods = try await client.list(Pod.self)
+        policies = try await client.list(NetworkPolicy.self)
+        namespaces = try await client.list(Namespace.self)
+    }
+
+    /// Flannel alone stores policies and enforces none.
+    package var isEnforced: Bool { cluster.plugin != .flannel }
+
+    package func view(_ node: Cluster.NodeSpec) -> NodeView {
+        NodeView(name: node.name, address: node.address, clusterCIDR: cluster.podSubnet, serviceCIDR: cluster.serviceSubnet)
+    }
+
+    /// What a node's policy table follows from.
+    package func policySnapshot(_ node: String) -> PolicySnapshot {
+        var snapshot = PolicySnapshot()
+        for policy in policies { snapshot.policies[policy.key] = policy }
+        for namespace in namespaces { snapshot.namespaces[namespace.name] = namespace.labels }
+        for pod in pods { snapshot.pods[pod.key] = PolicyPod(pod, node: node) }
+        return snapshot
+    }
+
+    /// The tables that a node should hold, by name.
+    package func tables(_ node: Cluster.NodeSpec) -> [String: Ruleset] {
+        let view = view(node)
+        var services = ServiceTable.base(view)
+        let compiler = ServiceCompiler(node: view)
+        let byService = Dictionary(grouping: slices, by: \.serviceKey)
+        for service in self.services { services.merge(compiler.compile(service, byService[service.key] ?? [])) }
+        var tables = [ServiceTable.name: services, FlannelMasquerade.table: FlannelMasquerade.compile(view)]
+        if isEnforced { tables[PolicyCompiler.table] = PolicyCompiler(node: view).compile(policySnapshot(node.name)) }
+        return tables
+    }
+
+    /// The cluster's nodes with the tables they should hold.
+    package func walk() -> PacketWalk {
+        PacketWalk(nodes: cluster.nodes.map { NodeTables(view: view($0), podCIDR: $0.podCIDR, tables: tables($0)) })
+    }
+}

@@ -1,0 +1,147 @@
+import Model
+import Rules
+
+/// Where a packet starts.
+package enum PacketSource: Hashable, Sendable {
+    case pod(IPv4Address, node: String)
+    case node(String)
+    /// A client beside the nodes, on their LAN or beyond.
+    case outside(IPv4Address)
+}
+
+/// A hook that a packet passed on its way, and what happened there.
+package struct Hop: Hashable, Sendable {
+    package let node: String
+    package let point: Hook.Point
+    package let trace: Trace
+}
+
+/// One way a packet can take through the cluster; a Service makes as many as it has endpoints.
+package struct Journey: Hashable, Sendable {
+    package enum End: Hashable, Sendable {
+        /// Handed to whoever has this address.
+        case delivered(IPv4Address)
+        case dropped
+        /// Answered with ICMP port unreachable.
+        case rejected
+    }
+
+    package var hops: [Hop] = []
+    package var end: End
+    /// As it arrived, or as it was when it was stopped.
+    package var packet: Packet
+
+    package var isDelivered: Bool { if case .delivered = end { true } else { false } }
+    /// The rule that stopped it.
+    package var stop: TraceStep? { isDelivered ? nil : hops.last?.trace.steps.last }
+}
+
+/// One node's tables and place in the network.
+package struct NodeTables: Sendable {
+    package let view: NodeView
+    package let podCIDR: CIDR
+    package let tracer: Tracer
+
+    package init(view: NodeView, podCIDR: CIDR, tables: [String: Ruleset]) {
+        self.view = view
+        self.podCIDR = podCIDR
+        tracer = Tracer(tables: tables)
+    }
+}
+
+/// Follows a packet from its source through the hooks of every node on its way: prerouting, routing, forward or input,
+/// postrouting, and across the VXLAN to the next node.
+package struct PacketWalk: Sendable {
+    private let nodes: [NodeTables]
+    private static let mostNodes = 4
+
+    package init(nodes: [NodeTables]) { self.nodes = nodes }
+
+    package func journeys(from source: PacketSource, to destination: IPv4Address, proto: UInt8, port: UInt16 = 0) -> [Journey] {
+        switch source {
+        case .pod(let address, let name):
+            let packet = Packet(from: address, to: destination, proto: proto, port: port)
+            // What a pod says to itself never leaves it.
+            if address == destination { return [Journey(end: .delivered(address), packet: packet)] }
+            guard let node = node(named: name) else { return [] }
+            return enter(node, Journey(end: .delivered(destination), packet: packet), visited: 0)
+        case .node(let name):
+            guard let node = node(named: name) else { return [] }
+            let packet = Packet(from: sourceAddress(node, destination), to: destination, proto: proto, port: port)
+            return pass(node, .output, Journey(end: .delivered(destination), packet: packet)).flatMap { journey -> [Journey] in
+                guard journey.isDelivered else { return [journey] }
+                if journey.packet.destination == node.view.address { return pass(node, .input, journey).map(arrived) }
+                return leave(node, journey, visited: 0)
+            }
+        case .outside(let address):
+            let packet = Packet(from: address, to: destination, proto: proto, port: port)
+            let journey = Journey(end: .delivered(destination), packet: packet)
+            // Only the nodes' own addresses are reachable on the LAN; pod networks are routed through their nodes.
+            guard let node = nodes.first(where: { $0.view.address == destination }) ?? nodes.first(where: { $0.podCIDR.contains(destination) }) else {
+                return [arrived(journey)]
+            }
+            return enter(node, journey, visited: 0)
+        }
+    }
+
+    /// What a node calls itself depends on the way out: its bridge's address, its VXLAN device's, or its own.
+    private func sourceAddress(_ node: NodeTables, _ destination: IPv4Address) -> IPv4Address {
+        if node.podCIDR.contains(destination) { return node.podCIDR[1] }
+        return nodes.contains { $0.podCIDR.contains(destination) } ? node.podCIDR.network : node.view.address
+    }
+
+    /// The address that a packet of `source` leaves with.
+    package func sourceAddress(of source: PacketSource, to destination: IPv4Address) -> IPv4Address {
+        switch source {
+        case .pod(let address, _), .outside(let address): address
+        case .node(let name): node(named: name).map { sourceAddress($0, destination) } ?? .any
+        }
+    }
+
+    private func node(named name: String) -> NodeTables? { nodes.first { $0.view.name == name } }
+
+    /// A packet that comes to a node from a pod, another node or outside.
+    private func enter(_ node: NodeTables, _ journey: Journey, visited: Int) -> [Journey] {
+        pass(node, .prerouting, journey).flatMap { journey -> [Journey] in
+            guard journey.isDelivered else { return [journey] }
+            if journey.packet.destination == node.view.address { return pass(node, .input, journey).map(arrived) }
+            return pass(node, .forward, journey).flatMap { $0.isDelivered ? leave(node, $0, visited: visited) : [$0] }
+        }
+    }
+
+    /// A packet that a node sends on: to a pod of its own, to another node, or out.
+    private func leave(_ node: NodeTables, _ journey: Journey, visited: Int) -> [Journey] {
+        pass(node, .postrouting, journey).flatMap { journey -> [Journey] in
+            guard journey.isDelivered else { return [journey] }
+            let destination = journey.packet.destination
+            if node.podCIDR.contains(destination) || visited >= Self.mostNodes { return [arrived(journey)] }
+            guard let next = nodes.first(where: { $0.view.name != node.view.name && ($0.view.address == destination || $0.podCIDR.contains(destination)) })
+            else { return [arrived(journey)] }
+            var crossing = journey
+            // Marks and the memory of a translation stay with the node that made them.
+            crossing.packet.mark = 0
+            crossing.packet.isDestinationTranslated = false
+            return enter(next, crossing, visited: visited + 1)
+        }
+    }
+
+    private func pass(_ node: NodeTables, _ point: Hook.Point, _ journey: Journey) -> [Journey] {
+        node.tracer.traverse(journey.packet, point).map { trace in
+            var next = journey
+            next.hops.append(Hop(node: node.view.name, point: point, trace: trace))
+            next.packet = trace.packet
+            switch trace.outcome {
+            case .accept: break
+            case .drop: next.end = .dropped
+            case .reject: next.end = .rejected
+            }
+            return next
+        }
+    }
+
+    private func arrived(_ journey: Journey) -> Journey {
+        var journey = journey
+        if journey.isDelivered { journey.end = .delivered(journey.packet.destination) }
+        return journey
+    }
+}

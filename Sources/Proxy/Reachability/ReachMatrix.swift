@@ -1,0 +1,95 @@
+import Model
+
+/// Who reaches whom: every source with every pod, for every probe.
+package struct ReachMatrix: Sendable {
+    /// One end: a pod, or a node as a source.
+    package struct Party: Sendable, Hashable {
+        /// `default/web` or `node/k8s-node1`.
+        package let name: String
+        package let source: PacketSource
+        /// nil for a node.
+        package let pod: ObjectKey?
+        package let address: IPv4Address
+    }
+
+    package struct Probe: Sendable, Hashable, CustomStringConvertible {
+        package let proto: UInt8
+        package let port: UInt16
+
+        package init(proto: UInt8, port: UInt16) {
+            self.proto = proto
+            self.port = port
+        }
+
+        /// Reads `TCP/80`, `udp/53`, `icmp`; a number alone is TCP.
+        package init?(_ text: String) {
+            let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+            if parts.count == 1, let port = UInt16(parts[0]), port > 0 {
+                self.init(proto: TransportProtocol.tcp.number, port: port)
+            } else if parts.count == 1, parts[0].uppercased() == "ICMP" {
+                self.init(proto: 1, port: 0)
+            } else if parts.count == 2, let proto = TransportProtocol(rawValue: parts[0].uppercased()), let port = UInt16(parts[1]), port > 0 {
+                self.init(proto: proto.number, port: port)
+            } else {
+                return nil
+            }
+        }
+
+        package var description: String {
+            proto == 1 ? "ICMP" : "\(TransportProtocol.allCases.first { $0.number == proto }?.rawValue ?? "\(proto)")/\(port)"
+        }
+    }
+
+    package struct Cell: Sendable {
+        package let from: Int
+        package let to: Int
+        package let probe: Probe
+        package let isAllowed: Bool
+        /// The words of the rule that stopped it.
+        package let reason: String?
+        /// What real packets did; nil when none were sent.
+        package var measured: Bool?
+        package var differs: Bool { measured.map { $0 != isAllowed } ?? false }
+    }
+
+    package let sources: [Party]
+    package let targets: [Party]
+    package let probes: [Probe]
+    package var cells: [Cell]
+
+    /// Computes the matrix of the pods that `isWanted`, and of the nodes as sources, from the tables that the nodes should hold.
+    package init(_ snapshot: ClusterSnapshot, probes: [Probe], isWanted: (Pod) -> Bool) {
+        self.probes = probes
+        let pods = snapshot.pods.filter { !$0.isFinished && !$0.isBeingDeleted && !$0.isHostNetwork && $0.ip != nil && isWanted($0) }.sorted { $0.key < $1.key }
+        targets = pods.compactMap { pod in
+            guard let address = pod.ip, let node = pod.nodeName else { return nil }
+            return Party(name: "\(pod.key)", source: .pod(address, node: node), pod: pod.key, address: address)
+        }
+        sources = targets + snapshot.cluster.nodes.map { Party(name: "node/\($0.name)", source: .node($0.name), pod: nil, address: $0.address) }
+        let walk = snapshot.walk()
+        var cells: [Cell] = []
+        for probe in probes {
+            for (from, source) in sources.enumerated() {
+                for (to, target) in targets.enumerated() {
+                    let journey = walk.journeys(from: source.source, to: target.address, proto: probe.proto, port: probe.port).first
+                    let isAllowed = journey?.isDelivered ?? false
+                    let stop = journey?.stop
+                    cells.append(
+                        Cell(from: from, to: to, probe: probe, isAllowed: isAllowed, reason: isAllowed ? nil : stop?.comment ?? stop?.element ?? "no way there"))
+                }
+            }
+        }
+        self.cells = cells
+    }
+
+    /// The cells that `self` and `other`, of the same parties and probes, do not have alike: what a change opens and closes.
+    package func changes(to other: ReachMatrix) -> [(before: Cell, after: Cell)] {
+        let before = Dictionary(cells.map { (key($0), $0) }, uniquingKeysWith: { $1 })
+        return other.cells.compactMap { after in
+            guard let old = before[other.key(after)], old.isAllowed != after.isAllowed else { return nil }
+            return (old, after)
+        }
+    }
+
+    private func key(_ cell: Cell) -> String { "\(sources[cell.from].name) \(targets[cell.to].name) \(cell.probe)" }
+}

@@ -1,0 +1,165 @@
+import Model
+
+/// One rule that matched on a packet's way, and what it led to.
+package struct TraceStep: Hashable, Sendable {
+    package let table: String
+    package let chain: String
+    /// The rule's place in its chain, from 0.
+    package let rule: Int
+    package let text: String
+    package let comment: String?
+    /// The comment of the set's or map's element that the packet was found in: who asked for it.
+    package let element: String?
+    package let verdict: String
+}
+
+/// A packet's way through one hook: what matched, how it ended, and the packet as it left.
+package struct Trace: Hashable, Sendable {
+    package enum Outcome: String, Hashable, Sendable { case accept, drop, reject }
+
+    package var steps: [TraceStep] = []
+    package var outcome: Outcome
+    package var packet: Packet
+}
+
+/// Walks packets through rulesets as nf_tables would (nft(8); net/netfilter/nf_tables_core.c): chains of a hook by priority,
+/// verdict maps, sets, jumps and gotos, NAT once a connection. Where the kernel throws dice all the outcomes are told.
+package struct Tracer: Sendable {
+    /// The tables of one node, by name.
+    private let tables: [String: Ruleset]
+    private let bases: [(table: String, chain: String, hook: Hook)]
+
+    package init(tables: [String: Ruleset]) {
+        self.tables = tables
+        bases = tables.flatMap { table, rules in rules.chains.compactMap { name, chain in chain.hook.map { (table, name, $0) } } }
+            .sorted { ($0.hook.priority, $0.table, $0.chain) < ($1.hook.priority, $1.table, $1.chain) }
+    }
+
+    /// Sends `packet` through everything attached at `point`.
+    package func traverse(_ packet: Packet, _ point: Hook.Point) -> [Trace] {
+        var traces = [Trace(outcome: .accept, packet: packet)]
+        for base in bases where base.hook.point == point {
+            // NAT looks at the first packet of a connection only, and once: the second chain finds it translated.
+            if base.hook.kind == .nat, packet.state != .new { continue }
+            traces = traces.flatMap { trace -> [Trace] in
+                guard trace.outcome == .accept else { return [trace] }
+                if base.hook.kind == .nat, isTranslated(trace, from: packet, point) { return [trace] }
+                return run(base.chain, table: base.table, Flow(trace)).map(\.trace)
+            }
+        }
+        return traces
+    }
+
+    private func isTranslated(_ trace: Trace, from packet: Packet, _ point: Hook.Point) -> Bool {
+        point == .postrouting ? trace.packet.source != packet.source : trace.packet.isDestinationTranslated && !packet.isDestinationTranslated
+    }
+
+    // MARK: Chains and rules
+
+    private struct Flow {
+        var trace: Trace
+        /// How evaluation goes on: with the next rule, back in the chain that jumped here, or not at all.
+        enum Control { case next, leave, done }
+        var control = Control.next
+
+        init(_ trace: Trace) { self.trace = trace }
+    }
+
+    /// Every way a packet can take through a chain; a flow that comes out with `leave` goes on where the chain was jumped from.
+    private func run(_ name: String, table: String, _ flow: Flow) -> [Flow] {
+        guard let chain = tables[table]?.chains[name] else { return [flow] }
+        var running = [flow], ended: [Flow] = []
+        for (index, rule) in chain.rules.enumerated() {
+            let next = running.flatMap { evaluate(rule, Place(table: table, chain: name, index: index), $0) }
+            running = next.filter { $0.control == .next }
+            ended += next.filter { $0.control != .next }
+            if running.isEmpty { break }
+        }
+        return running + ended
+    }
+
+    private struct Place {
+        let table: String
+        let chain: String
+        let index: Int
+    }
+
+    private func evaluate(_ rule: Rule, _ place: Place, _ start: Flow) -> [Flow] {
+        var flow = start
+        var element: String?
+        func note(_ verdict: String) {
+            flow.trace.steps.append(
+                TraceStep(
+                    table: place.table, chain: place.chain, rule: place.index, text: rule.text, comment: rule.comment, element: element, verdict: verdict))
+        }
+        func done(_ outcome: Trace.Outcome) -> [Flow] {
+            note(outcome.rawValue)
+            flow.trace.outcome = outcome
+            flow.control = .done
+            return [flow]
+        }
+        func follow(_ verdict: Verdict) -> [Flow] {
+            switch verdict {
+            case .accept: return done(.accept)
+            case .drop: return done(.drop)
+            case .return:
+                note("return")
+                flow.control = .leave
+                return [flow]
+            case .jump(let chain), .goto(let chain):
+                note(verdict.description)
+                let isJump = if case .jump = verdict { true } else { false }
+                return run(chain, table: place.table, flow).map { flow in
+                    var flow = flow
+                    if flow.control != .done { flow.control = isJump ? .next : .leave }
+                    return flow
+                }
+            }
+        }
+        for statement in rule.statements {
+            switch statement {
+            case .match(let field, let value, let negated):
+                if value.contains(flow.trace.packet.value(field)) == negated { return [flow] }
+            case .connectionState(let states):
+                if states.isDisjoint(with: flow.trace.packet.state) { return [flow] }
+            case .destinationWasTranslated: if !flow.trace.packet.isDestinationTranslated { return [flow] }
+            case .inSet(let fields, let set):
+                guard let found = find(fields, set, place.table, flow.trace.packet) else { return [flow] }
+                element = found.comment
+            case .verdictMap(let fields, let map):
+                guard let found = find(fields, map, place.table, flow.trace.packet), let verdict = found.verdict else { return [flow] }
+                element = found.comment
+                return follow(verdict)
+            case .randomGoto(let chains):
+                return chains.flatMap { chain in
+                    flow = start
+                    return follow(.goto(chain))
+                }
+            case .markUnset(let bits): if flow.trace.packet.mark & bits != 0 { return [flow] }
+            case .setMark(let bits): flow.trace.packet.mark |= bits
+            case .flipMark(let bits): flow.trace.packet.mark ^= bits
+            case .remember, .counter: break
+            case .destinationNAT(let proto, let address, let port):
+                guard flow.trace.packet.proto == proto.number else { return [flow] }
+                flow.trace.packet.destination = address
+                flow.trace.packet.destinationPort = port
+                flow.trace.packet.isDestinationTranslated = true
+                return done(.accept)
+            case .sourceNAT(let address):
+                flow.trace.packet.source = address
+                return done(.accept)
+            case .reject: return done(.reject)
+            case .verdict(let verdict): return follow(verdict)
+            }
+        }
+        return [flow]
+    }
+
+    private func find(_ fields: [Field], _ set: String, _ table: String, _ packet: Packet) -> ElementData? {
+        guard let members = tables[table]?.elements[set] else { return nil }
+        let key = fields.map(packet.value)
+        if let exact = members[key] { return exact }
+        guard tables[table]?.sets[set]?.isInterval ?? true else { return nil }
+        return members.first { element, _ in zip(element, key).allSatisfy { $0.contains($1) } }?.value
+    }
+}

@@ -1,0 +1,99 @@
+import Model
+
+/// A packet that asks for a connection and carries a token by which it is known again wherever it arrives, translated or
+/// not: a TCP SYN (in its sequence number), a UDP datagram (payload), an SCTP INIT (initiate tag), an ICMP echo request
+/// (identifier and sequence number).
+package struct ProbePacket: Sendable, Hashable {
+    package let source: IPv4Address
+    package let destination: IPv4Address
+    package let proto: UInt8
+    /// 0 for ICMP.
+    package let port: UInt16
+    package let token: UInt32
+
+    package init(from source: IPv4Address, to destination: IPv4Address, proto: UInt8, port: UInt16, token: UInt32) {
+        self.source = source
+        self.destination = destination
+        self.proto = proto
+        self.port = port
+        self.token = token
+    }
+
+    private static let icmp: UInt8 = 1, tcp: UInt8 = 6, udp: UInt8 = 17, sctp: UInt8 = 132
+    /// Above the ports that connections take by themselves.
+    private var sourcePort: UInt16 { 61000 + UInt16(token % 4000) }
+
+    /// The whole packet, IP header included (RFC 791). The kernel fills in the header's checksum.
+    package var bytes: [UInt8] {
+        let body = payload
+        let length = 20 + body.count
+        var header: [UInt8] = [0x45, 0] + Self.big(UInt16(length)) + Self.big(UInt16(truncatingIfNeeded: token))
+        header += [0x40, 0, 64, proto, 0, 0] + source.bytes + destination.bytes
+        return header + body
+    }
+
+    private var payload: [UInt8] {
+        switch proto {
+        case Self.icmp:
+            var message: [UInt8] = [8, 0, 0, 0] + Self.big(token)
+            message.replaceSubrange(2..<4, with: Self.big(Self.checksum(message)))
+            return message
+        case Self.tcp:
+            // No data, SYN, a window, no options (RFC 9293).
+            var segment = Self.big(sourcePort) + Self.big(port) + Self.big(token)
+            segment += [0, 0, 0, 0, 0x50, 0x02] + Self.big(UInt16(64240)) + [0, 0, 0, 0]
+            segment.replaceSubrange(16..<18, with: Self.big(Self.checksum(pseudoHeader(segment.count) + segment)))
+            return segment
+        case Self.udp:
+            var datagram = Self.big(sourcePort) + Self.big(port) + Self.big(UInt16(12)) + [0, 0] + Self.big(token)
+            let sum = Self.checksum(pseudoHeader(datagram.count) + datagram)
+            datagram.replaceSubrange(6..<8, with: Self.big(sum == 0 ? 0xFFFF : sum))
+            return datagram
+        default:
+            // INIT: initiate tag, window, one stream each way, initial sequence number (RFC 9260, 3.3.2).
+            let initiate = max(token, 1)
+            var packet = Self.big(sourcePort) + Self.big(port) + [UInt8](repeating: 0, count: 8) + [1, 0, 0, 20]
+            packet += Self.big(initiate) + Self.big(UInt32(65536)) + [0, 1, 0, 1] + Self.big(initiate)
+            let sum = Self.crc32c(packet)
+            packet.replaceSubrange(8..<12, with: [UInt8(sum & 255), UInt8(sum >> 8 & 255), UInt8(sum >> 16 & 255), UInt8(sum >> 24)])
+            return packet
+        }
+    }
+
+    /// The protocol and the token of a probe found on the wire; nil for any other packet.
+    package static func token(in packet: [UInt8]) -> UInt32? {
+        guard packet.count >= 28, packet[0] >> 4 == 4 else { return nil }
+        let body = Array(packet.dropFirst(Int(packet[0] & 15) * 4))
+        func number(at offset: Int) -> UInt32? { body.count >= offset + 4 ? body[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) } : nil }
+        switch packet[9] {
+        case icmp: return body.count >= 8 && body[0] == 8 ? number(at: 4) : nil
+        case tcp: return body.count >= 20 && body[13] & 0x3F == 0x02 ? number(at: 4) : nil
+        case udp: return number(at: 8)
+        case sctp: return body.count >= 20 && body[12] == 1 ? number(at: 16) : nil
+        default: return nil
+        }
+    }
+
+    private func pseudoHeader(_ length: Int) -> [UInt8] { source.bytes + destination.bytes + [0, proto] + Self.big(UInt16(length)) }
+
+    private static func big(_ value: UInt16) -> [UInt8] { [UInt8(value >> 8), UInt8(value & 255)] }
+    private static func big(_ value: UInt32) -> [UInt8] { [UInt8(value >> 24), UInt8(value >> 16 & 255), UInt8(value >> 8 & 255), UInt8(value & 255)] }
+
+    /// RFC 1071
+    private static func checksum(_ bytes: [UInt8]) -> UInt16 {
+        var sum: UInt32 = 0
+        for (index, byte) in bytes.enumerated() { sum += index % 2 == 0 ? UInt32(byte) << 8 : UInt32(byte) }
+        while sum > 0xFFFF { sum = (sum & 0xFFFF) + (sum >> 16) }
+        return ~UInt16(sum)
+    }
+
+    /// RFC 9260, appendix A
+    private static func crc32c(_ bytes: [UInt8]) -> UInt32 {
+        var sum = ~UInt32(0)
+        for byte in bytes {
+            sum ^= UInt32(byte)
+            for _ in 0..<8 { sum = sum & 1 == 1 ? (sum >> 1) ^ 0x82F6_3B78 : sum >> 1 }
+        }
+        return ~sum
+    }
+}

@@ -1,0 +1,112 @@
+import CSandbox
+import Glibc
+import Model
+import Netlink
+
+/// Sends real packets from network namespaces and sees where they arrive.
+package struct ReachProbe: Sendable {
+    /// A packet and the network namespace that it leaves from.
+    package struct Sending: Sendable {
+        package let namespace: String
+        package let packet: ProbePacket
+
+        package init(namespace: String, packet: ProbePacket) {
+            self.namespace = namespace
+            self.packet = packet
+        }
+    }
+
+    /// Who listens: a name and the path of a network namespace.
+    private let listeners: [(name: String, namespace: String)]
+
+    package init(listeners: [(name: String, namespace: String)]) { self.listeners = listeners }
+
+    /// Sends everything and tells, by token, the names of the listeners that saw it come in. Waits until all of `expected`
+    /// have been seen and a moment longer for what nobody expects, at most `patience` seconds.
+    package func run(_ sendings: [Sending], expected: Set<UInt32>, patience: Double = 1) async throws -> [UInt32: Set<String>] {
+        let listeners = listeners
+        return try await SmallProgram.blocking { try Self.run(sendings, listeners, expected, patience) }
+    }
+
+    private static func run(
+        _ sendings: [Sending], _ listeners: [(name: String, namespace: String)], _ expected: Set<UInt32>, _ patience: Double
+    ) throws -> [UInt32: Set<String>] {
+        var descriptors: [Int32] = []
+        defer { for descriptor in descriptors { close(descriptor) } }
+        func socket(_ namespace: String, _ domain: Int32, _ type: Int32, _ proto: Int32) throws -> Int32 {
+            let home = try NetworkNamespace(path: namespace)
+            let fd = sandbox_socket(home.descriptor, domain, type | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), proto)
+            guard fd >= 0 else { throw FileError("open a socket in", namespace, errno: -fd) }
+            descriptors.append(fd)
+            return fd
+        }
+        let allIPv4 = Int32(UInt16(0x0800).bigEndian)  // ETH_P_IP
+        let ears = try listeners.map { listener -> (name: String, fd: Int32) in
+            let fd = try socket(listener.namespace, AF_PACKET, Int32(SOCK_DGRAM.rawValue), allIPv4)
+            var size: Int32 = 4 << 20
+            setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, socklen_t(MemoryLayout<Int32>.size))
+            return (listener.name, fd)
+        }
+        var mouths: [String: Int32] = [:]
+        var wanted = Set(sendings.map(\.packet.token)), missing = expected, arrivals: [UInt32: Set<String>] = [:]
+        func listen(milliseconds: Int32) {
+            var polls = ears.map { pollfd(fd: $0.fd, events: Int16(POLLIN), revents: 0) }
+            guard poll(&polls, nfds_t(polls.count), milliseconds) > 0 else { return }
+            for (ear, ready) in zip(ears, polls) where ready.revents != 0 {
+                drain(ear.fd) { token in
+                    guard wanted.contains(token) else { return }
+                    arrivals[token, default: []].insert(ear.name)
+                    missing.remove(token)
+                }
+            }
+        }
+        for (index, sending) in sendings.enumerated() {
+            let fd = try mouths[sending.namespace] ?? socket(sending.namespace, AF_INET, Int32(SOCK_RAW.rawValue), Int32(IPPROTO_RAW))
+            mouths[sending.namespace] = fd
+            send(sending.packet, on: fd)
+            if index % 32 == 31 { listen(milliseconds: 0) }
+        }
+        let start = now(), grace = 0.06
+        var quietSince = start
+        while now() - start < patience {
+            if !missing.isEmpty { quietSince = now() } else if now() - quietSince > grace { break }
+            listen(milliseconds: 10)
+        }
+        wanted = []
+        return arrivals
+    }
+
+    private static func send(_ packet: ProbePacket, on fd: Int32) {
+        let bytes = packet.bytes
+        var target = sockaddr_in()
+        target.sin_family = sa_family_t(AF_INET)
+        target.sin_addr.s_addr = packet.destination.value.bigEndian
+        _ = withUnsafePointer(to: &target) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                // No route is an answer too: nothing arrives.
+                sendto(fd, bytes, bytes.count, 0, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+    }
+
+    /// Reads what came in; what goes out of the namespace is not an arrival.
+    private static func drain(_ fd: Int32, _ found: (UInt32) -> Void) {
+        var buffer = [UInt8](repeating: 0, count: 2048)
+        let outgoing: UInt8 = 4  // PACKET_OUTGOING
+        while true {
+            // struct sockaddr_ll (packet(7)), which Swift's Glibc does not have: its packet type stands at byte 10.
+            var from = [UInt8](repeating: 0, count: 20)
+            var length = socklen_t(from.count)
+            let n = from.withUnsafeMutableBytes { recvfrom(fd, &buffer, buffer.count, 0, $0.baseAddress?.assumingMemoryBound(to: sockaddr.self), &length) }
+            guard n > 0 else { return }
+            if from[10] == outgoing { continue }
+            if let token = ProbePacket.token(in: Array(buffer[..<n])) { found(token) }
+        }
+    }
+
+    private static func now() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+}
