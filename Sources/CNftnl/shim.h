@@ -16,3 +16,4 @@
 #include <libnftnl/set.h>
 #include <libnftnl/udata.h>
 #include <libnftnl/object.h>
+#include <libnftnl/trace.h>

@@ -59,6 +59,8 @@ package enum Statement: Hashable, Sendable {
     /// Remembers the source address in a dynamic set: `update @set { ip saddr }`
     case remember(Field, String)
     case counter
+    /// `meta nftrace set 1`: from here on the kernel tells every rule that the packet meets.
+    case trace
     /// `meta l4proto P dnat to A:P`
     case destinationNAT(TransportProtocol, IPv4Address, UInt16)
     case sourceNAT(IPv4Address)
@@ -82,6 +84,7 @@ package enum Statement: Hashable, Sendable {
         case .flipMark(let bits): "meta mark set meta mark ^ \(Statement.hex(bits))"
         case .remember(let field, let set): "update @\(set) { \(field.rawValue) }"
         case .counter: "counter"
+        case .trace: "meta nftrace set 1"
         case .destinationNAT(let proto, let address, let port):
             "meta l4proto \(proto.rawValue.lowercased()) dnat to \(address):\(port)"
         case .sourceNAT(let address): "snat to \(address) fully-random"

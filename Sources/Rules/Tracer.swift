@@ -138,7 +138,7 @@ package struct Tracer: Sendable {
             case .markUnset(let bits): if flow.trace.packet.mark & bits != 0 { return [flow] }
             case .setMark(let bits): flow.trace.packet.mark |= bits
             case .flipMark(let bits): flow.trace.packet.mark ^= bits
-            case .remember, .counter: break
+            case .remember, .counter, .trace: break
             case .destinationNAT(let proto, let address, let port):
                 guard flow.trace.packet.proto == proto.number else { return [flow] }
                 flow.trace.packet.destination = address

@@ -12,7 +12,8 @@ enum Main {
             var command = try Minik.parseAsRoot()
             do {
                 if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
-            } catch  where !(error is ExitCode || error is CleanExit || error is ValidationError) {
+            } catch  where Minik.exitCode(for: error) == .failure && !(error is ExitCode) {
+                // Help, and what the parser itself complains of, are its own to print.
                 printError(inKubectlsWords(error))
                 throw ExitCode.failure
             }
@@ -40,7 +41,7 @@ struct Minik: AsyncParsableCommand {
             CommandGroup(
                 name: "Objects",
                 subcommands: [Get.self, Describe.self, Apply.self, Delete.self, Run.self, Exec.self, Logs.self, Label.self, Scale.self]),
-            CommandGroup(name: "Explanations", subcommands: [Matrix.self]),
+            CommandGroup(name: "Explanations", subcommands: [Why.self, Matrix.self]),
             CommandGroup(name: "Machines", subcommands: [NodeCommand.self, HostCommand.self]),
         ])
 }

@@ -73,6 +73,8 @@ struct CommandLineTests {
         #expect(cluster.minik("get pods -A").output.contains("kube-system"))
         #expect(cluster.minik("get nodes").output.contains("control-plane") && cluster.minik("get endpointslices").output.contains("web-"))
         #expect(cluster.minik("get pod nobody").errors.contains("Error from server (NotFound): pods \"nobody\" not found"))
+        #expect(Shell.minik("delete --help").output.contains("USAGE: minik delete"))
+        #expect(Shell.minik("get --nonsense").errors.contains("Unknown option '--nonsense'"))
         #expect(cluster.minik("get gizmos").errors.contains("the server doesn't have a resource type \"gizmos\""))
     }
 

@@ -70,9 +70,12 @@ struct PolicyKernelTests {
             if attempt == 2 { Issue.record("\(test): \(wrong.prefix(8)) \(result.isSuccess ? "" : "computed and measured differ")") }
         }
         if !test.policies.isEmpty {
-            #expect(Shell.run(Set(test.policies.compactMap { $0["metadata"]["namespace"].string }).map {
-                "\(Shell.minik) delete netpol --all -n \($0) --cluster cases"
-            }.joined(separator: " && ")).isSuccess)
+            #expect(
+                Shell.run(
+                    Set(test.policies.compactMap { $0["metadata"]["namespace"].string }).map {
+                        "\(Shell.minik) delete netpol --all -n \($0) --cluster cases"
+                    }.joined(separator: " && ")
+                ).isSuccess)
         }
         let back = test.namespaceLabels.keys.map { Self.namespace($0, [:]) } + changedPods(test) { _ in [:] }
         if !back.isEmpty { #expect(cluster.minik("apply -f \(try ClusterFiles.write(back.joined(separator: "\n---\n")))").isSuccess) }

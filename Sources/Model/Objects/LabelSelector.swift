@@ -1,9 +1,20 @@
 /// One requirement on labels: `key op values`.
-package struct LabelRequirement: Hashable, Sendable {
+package struct LabelRequirement: Hashable, Sendable, CustomStringConvertible {
     package enum Operator: String, Hashable, Sendable { case `in` = "In", notIn = "NotIn", exists = "Exists", doesNotExist = "DoesNotExist" }
     package let key: String
     package let op: Operator
     package let values: [String]
+
+    /// As kubectl writes it: `app=web`, `tier in (a,b)`, `!debug`.
+    package var description: String {
+        switch op {
+        case .in where values.count == 1: "\(key)=\(values[0])"
+        case .in: "\(key) in (\(values.joined(separator: ",")))"
+        case .notIn: "\(key) notin (\(values.joined(separator: ",")))"
+        case .exists: key
+        case .doesNotExist: "!\(key)"
+        }
+    }
 
     package func matches(_ labels: [String: String]) -> Bool {
         let value = labels[key]

@@ -132,6 +132,10 @@ struct ExpressionDecoder {
     }
 
     private mutating func setMark(_ expression: Expression) -> Bool {
+        if expression.u32(NFTNL_EXPR_META_KEY) == NFT_META_NFTRACE.rawValue {
+            defer { immediates = [] }
+            return append(immediates == [[1]] ? .trace : nil)
+        }
         guard let load = loads.popLast(), case .mark = load.source, expression.u32(NFTNL_EXPR_META_KEY) == NFT_META_MARK.rawValue else { return false }
         let mask = Self.hostNumber(load.mask), bits = Self.hostNumber(load.flip)
         if mask == ~0 { return append(.flipMark(bits)) }

@@ -32,6 +32,12 @@ struct ExpressionEncoder {
                 nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_DYNSET_SREG_KEY), Self.register)
             }
         case .counter: add("counter") { _ in }
+        case .trace:
+            immediate(Self.register, [1])
+            add("meta") {
+                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_META_KEY), NFT_META_NFTRACE.rawValue)
+                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_META_SREG), Self.register)
+            }
         case .destinationNAT(let proto, let address, let port):
             match(.transportProtocol, .proto(proto), negated: false)
             immediate(Self.register, address.bytes)

@@ -13,5 +13,8 @@ package actor KernelRulesets: RulesetTarget {
         try socket.apply(changes, table: table)
     }
 
+    /// The rules of a table by the kernel's handles.
+    package func handles(_ table: String) throws -> [UInt64: Rule] { try socket.handles(table) }
+
     package func read(_ table: String) async throws -> Ruleset? { try socket.read(table) }
 }

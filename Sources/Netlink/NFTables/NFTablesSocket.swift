@@ -34,7 +34,12 @@ package struct NFTablesSocket: ~Copyable {
     }
 
     /// The table as it stands, nil when there is none. `nft list table ip NAME`
-    package mutating func read(_ table: String) throws(NetlinkError) -> Ruleset? {
+    package mutating func read(_ table: String) throws(NetlinkError) -> Ruleset? { try reading(table)?.rules }
+
+    /// The rules of a table by the kernel's handles, as `nft -a` shows them.
+    package mutating func handles(_ table: String) throws(NetlinkError) -> [UInt64: Rule] { try reading(table)?.handles ?? [:] }
+
+    private mutating func reading(_ table: String) throws(NetlinkError) -> RulesetReader.Reading? {
         guard try hasTable(table) else { return nil }
         for _ in 0..<4 {
             do { return try RulesetReader.read(table, &socket) } catch {

@@ -13,19 +13,27 @@ struct RulesetReader {
     private var setNames: [String] = []
     private var elements: [String: [[Value]: ElementData]] = [:]
     private var anonymousMaps: [String: [String]] = [:]
+    private var handles: [UInt64: Rule] = [:]
+
+    /// A table and the kernel's handles of its rules.
+    struct Reading {
+        var rules = Ruleset()
+        var handles: [UInt64: Rule] = [:]
+    }
 
     /// Asks `socket` for everything; what it may not find is an error, for the table is known to be there.
-    static func read(_ table: String, _ socket: inout NetlinkSocket) throws(NetlinkError) -> Ruleset {
+    static func read(_ table: String, _ socket: inout NetlinkSocket) throws(NetlinkError) -> Reading {
         var reader = RulesetReader(table: table)
         try reader.readChains(&socket)
         try reader.readSets(&socket)
         for name in reader.setNames { try reader.readElements(of: name, &socket) }
         try reader.readRules(&socket)
-        var rules = Ruleset()
-        rules.chains = reader.chains
-        rules.sets = reader.sets
-        rules.elements = reader.elements
-        return rules
+        var reading = Reading()
+        reading.rules.chains = reader.chains
+        reading.rules.sets = reader.sets
+        reading.rules.elements = reader.elements
+        reading.handles = reader.handles
+        return reading
     }
 
     private init(table: String) { self.table = table }
@@ -106,7 +114,7 @@ struct RulesetReader {
     private mutating func readRules(_ socket: inout NetlinkSocket) throws(NetlinkError) {
         let message = request(NFT_MSG_GETRULE, NLM_F_DUMP) { $0.put(NFTA_RULE_TABLE.rawValue, table) }
         var decoder = ExpressionDecoder(anonymousMaps: anonymousMaps)
-        var found: [(String, Rule)] = []
+        var found: [(String, Rule, UInt64)] = []
         try socket.run(message, { "nft list table ip \(table)" }) { header in
             guard let rule = nftnl_rule_alloc() else { return }
             defer { nftnl_rule_free(rule) }
@@ -115,9 +123,12 @@ struct RulesetReader {
             let data = nftnl_rule_get_data(rule, UInt16(NFTNL_RULE_USERDATA), &length)
             let comment = comment(in: data, length, type: NFTNL_UDATA_RULE_COMMENT.rawValue)
             // A rule with no statement is none that we write: the chain will differ, and be written again.
-            found.append((chain, Rule(decoder.decode(rule) ?? [], comment: comment)))
+            found.append((chain, Rule(decoder.decode(rule) ?? [], comment: comment), nftnl_rule_get_u64(rule, UInt16(NFTNL_RULE_HANDLE))))
         }
-        for (chain, rule) in found { chains[chain]?.rules.append(rule) }
+        for (chain, rule, handle) in found {
+            chains[chain]?.rules.append(rule)
+            handles[handle] = rule
+        }
     }
 
     private static func text(_ pointer: UnsafePointer<CChar>?) -> String? { pointer.map { String(cString: $0) } }

@@ -13,6 +13,8 @@ package enum PacketSource: Hashable, Sendable {
 package struct Hop: Hashable, Sendable {
     package let node: String
     package let point: Hook.Point
+    /// The packet as it came to the hook.
+    package let packet: Packet
     package let trace: Trace
 }
 
@@ -128,7 +130,7 @@ package struct PacketWalk: Sendable {
     private func pass(_ node: NodeTables, _ point: Hook.Point, _ journey: Journey) -> [Journey] {
         node.tracer.traverse(journey.packet, point).map { trace in
             var next = journey
-            next.hops.append(Hop(node: node.view.name, point: point, trace: trace))
+            next.hops.append(Hop(node: node.view.name, point: point, packet: journey.packet, trace: trace))
             next.packet = trace.packet
             switch trace.outcome {
             case .accept: break

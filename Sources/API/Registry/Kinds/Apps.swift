@@ -93,14 +93,6 @@ extension KindDefinition {
 
 /// A label selector as kubectl writes one: `app=web,tier in (a,b)`.
 func selectorText(_ selector: JSON) -> String {
-    let parts = LabelSelector(selector).requirements.map { requirement -> String in
-        switch requirement.op {
-        case .in where requirement.values.count == 1: "\(requirement.key)=\(requirement.values[0])"
-        case .in: "\(requirement.key) in (\(requirement.values.joined(separator: ",")))"
-        case .notIn: "\(requirement.key) notin (\(requirement.values.joined(separator: ",")))"
-        case .exists: requirement.key
-        case .doesNotExist: "!\(requirement.key)"
-        }
-    }
+    let parts = LabelSelector(selector).requirements.map(\.description)
     return parts.isEmpty ? "<none>" : parts.joined(separator: ",")
 }

@@ -1,0 +1,99 @@
+import CMnl
+import CNftnl
+import CSandbox
+import Glibc
+import Model
+
+/// What the kernel tells of a packet that a rule has marked with `meta nftrace set 1`. `nft monitor trace`
+package struct TraceEvent: Sendable, Hashable {
+    /// The same for everything about one packet in one namespace.
+    package let packet: UInt32
+    package let table: String
+    package let chain: String
+    /// nil for a chain's policy.
+    package let ruleHandle: UInt64?
+    /// accept, drop, jump ..., continue
+    package let verdict: String
+    /// Where the packet is going now; only the first event of each base chain says so.
+    package let destination: IPv4Address?
+}
+
+/// Hears the trace of one network namespace.
+package struct TraceSocket: ~Copyable {
+    private let descriptor: Int32
+
+    package init(in namespace: borrowing NetworkNamespace) throws(NetlinkError) {
+        let fd = sandbox_socket(namespace.descriptor, AF_NETLINK, Int32(SOCK_RAW.rawValue) | Int32(SOCK_NONBLOCK.rawValue), NETLINK_NETFILTER)
+        guard fd >= 0 else { throw NetlinkError("open a netlink socket", errno: -fd) }
+        var group = Int32(NFNLGRP_NFTRACE.rawValue), size: Int32 = 4 << 20
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, socklen_t(MemoryLayout<Int32>.size))
+        let solNetlink: Int32 = 270, addMembership: Int32 = 1  // SOL_NETLINK, NETLINK_ADD_MEMBERSHIP
+        var address = sockaddr_nl()
+        address.nl_family = sa_family_t(AF_NETLINK)
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(fd, $0, socklen_t(MemoryLayout<sockaddr_nl>.size)) }
+        }
+        guard bound == 0, setsockopt(fd, solNetlink, addMembership, &group, socklen_t(MemoryLayout<Int32>.size)) == 0 else {
+            let error = errno
+            close(fd)
+            throw NetlinkError("nft monitor trace", errno: error)
+        }
+        descriptor = fd
+    }
+
+    deinit { close(descriptor) }
+
+    /// Everything that has been told so far.
+    package borrowing func read() -> [TraceEvent] {
+        var events: [TraceEvent] = []
+        let capacity = 65536
+        let buffer = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 8)
+        defer { buffer.deallocate() }
+        while case let count = recv(descriptor, buffer, capacity, 0), count > 0 {
+            var remaining = Int32(count)
+            var header = UnsafePointer(buffer.assumingMemoryBound(to: nlmsghdr.self))
+            while mnl_nlmsg_ok(header, remaining) {
+                if Int32(header.pointee.nlmsg_type) == Int32(NFNL_SUBSYS_NFTABLES) << 8 | Int32(NFT_MSG_TRACE.rawValue), let event = TraceEvent(header) {
+                    events.append(event)
+                }
+                guard let next = mnl_nlmsg_next(header, &remaining) else { break }
+                header = UnsafePointer(next)
+            }
+        }
+        return events
+    }
+}
+
+extension TraceEvent {
+    fileprivate init?(_ header: UnsafePointer<nlmsghdr>) {
+        guard let trace = nftnl_trace_alloc() else { return nil }
+        defer { nftnl_trace_free(trace) }
+        guard nftnl_trace_nlmsg_parse(header, trace) == 0, let table = nftnl_trace_get_str(trace, UInt16(NFTNL_TRACE_TABLE)),
+            let chain = nftnl_trace_get_str(trace, UInt16(NFTNL_TRACE_CHAIN))
+        else { return nil }
+        self.table = String(cString: table)
+        self.chain = String(cString: chain)
+        packet = nftnl_trace_get_u32(trace, UInt16(NFTNL_TRACE_ID))
+        ruleHandle =
+            nftnl_trace_is_set(trace, UInt16(NFTNL_TRACE_RULE_HANDLE)) ? nftnl_trace_get_u64(trace, UInt16(NFTNL_TRACE_RULE_HANDLE)) : nil
+        let isPolicy = nftnl_trace_get_u32(trace, UInt16(NFTNL_TRACE_TYPE)) == NFT_TRACETYPE_POLICY.rawValue
+        let code = Int32(bitPattern: nftnl_trace_get_u32(trace, UInt16(isPolicy ? NFTNL_TRACE_POLICY : NFTNL_TRACE_VERDICT)))
+        let target = nftnl_trace_is_set(trace, UInt16(NFTNL_TRACE_JUMP_TARGET)) ? nftnl_trace_get_str(trace, UInt16(NFTNL_TRACE_JUMP_TARGET)) : nil
+        switch code {
+        case NF_ACCEPT: verdict = "accept"
+        case NF_DROP: verdict = "drop"
+        case NFT_RETURN.rawValue: verdict = "return"
+        case NFT_JUMP.rawValue: verdict = "jump \(target.map { String(cString: $0) } ?? "")"
+        case NFT_GOTO.rawValue: verdict = "goto \(target.map { String(cString: $0) } ?? "")"
+        default: verdict = "continue"
+        }
+        var length: UInt32 = 0
+        if nftnl_trace_is_set(trace, UInt16(NFTNL_TRACE_NETWORK_HEADER)),
+            let bytes = nftnl_trace_get_data(trace, UInt16(NFTNL_TRACE_NETWORK_HEADER), &length), length >= 20
+        {
+            destination = IPv4Address(UnsafeRawBufferPointer(start: bytes, count: Int(length))[16..<20].reduce(0) { $0 << 8 | UInt32($1) })
+        } else {
+            destination = nil
+        }
+    }
+}
