@@ -6,3 +6,5 @@
 #include <linux/neighbour.h>
 #include <linux/veth.h>
 #include <linux/net_namespace.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>

@@ -28,6 +28,18 @@ struct ClusterOptions: ParsableArguments {
         return ClusterPaths(cluster: first.name)
     }
 
+    /// The chosen cluster as it was brought up.
+    func clusterDocument() throws -> Cluster { try Cluster(stored: JSON(parsing: Files.read(paths().clusterFile))) }
+
+    /// Policies that nobody enforces are worse than none: says so, loudly, where that is the cluster's case.
+    func warnIfNotEnforced() throws {
+        let plugin = try clusterDocument().plugin
+        guard plugin == .flannel else { return }
+        printError(
+            "Warning: NetworkPolicies exist, but the cluster's plugin \"\(plugin.rawValue)\" does not enforce them: every packet passes. Use plugin \(Cluster.Plugin.flannelNetpol.rawValue)."
+        )
+    }
+
     /// A client of the chosen cluster's API.
     func client() throws -> HTTPClient {
         let paths = try paths()

@@ -10,7 +10,7 @@ import Testing
 struct NFTablesTests {
     static let node = NodeView(
         name: "k8s-node1", address: IPv4Address("192.168.200.129") ?? .any, clusterCIDR: CIDR("10.244.0.0/16") ?? .all,
-        serviceCIDR: CIDR("10.1.0.0/16") ?? .all)
+        serviceCIDR: CIDR("10.1.0.0/16") ?? .all, podCIDR: CIDR("10.244.1.0/24") ?? .all)
 
     static func service(_ endpoints: [String], affinity: Bool = false) throws -> Ruleset {
         let service = Service(

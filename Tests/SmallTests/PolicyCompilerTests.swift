@@ -90,7 +90,7 @@ private func compiler() throws -> PolicyCompiler {
     PolicyCompiler(
         node: NodeView(
             name: "n1", address: try #require(IPv4Address("192.168.200.11")), clusterCIDR: try #require(CIDR("10.244.0.0/16")),
-            serviceCIDR: try #require(CIDR("10.1.0.0/16"))))
+            serviceCIDR: try #require(CIDR("10.1.0.0/16")), podCIDR: CIDR("10.244.1.0/24") ?? .all))
 }
 
 private func pod(_ namespace: String, _ name: String, _ address: String, labels: [String: String] = [:], ports: String = "") throws -> PolicyPod {

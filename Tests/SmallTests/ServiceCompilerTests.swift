@@ -7,7 +7,7 @@ private func compiler() throws -> ServiceCompiler {
     ServiceCompiler(
         node: NodeView(
             name: "k8s-node1", address: try #require(IPv4Address("192.168.200.11")), clusterCIDR: try #require(CIDR("10.244.0.0/16")),
-            serviceCIDR: try #require(CIDR("10.1.0.0/16"))))
+            serviceCIDR: try #require(CIDR("10.1.0.0/16")), podCIDR: CIDR("10.244.1.0/24") ?? .all))
 }
 
 /// The tutorial's httpd-svc, or one like it; `fields` go into its spec.

@@ -10,32 +10,59 @@ package actor PolicyProxy {
     /// Pods this node has given an address to and not yet reported: the watch does not know them yet.
     private var admitted: [ObjectKey: PolicyPod] = [:]
     private var table: TableSync
-    private var isSyncing = false
-    private var waiting: [CheckedContinuation<Void, Never>] = []
+    private let connections: any ConnectionTracking
+    /// Counts changes of the snapshot, and says which of them the table holds.
+    private var version = 0, synced = -1
+    private let turn = Turnstile()
     private let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    /// Told when the table has changed: what it no longer allows is to be cut off.
+    private let (cuts, cut) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    private var applied = Ruleset()
 
-    package init(node: NodeView, client: any Client, target: any RulesetTarget, report: @escaping @Sendable (String) -> Void) {
+    package init(
+        node: NodeView, client: any Client, target: any RulesetTarget, connections: any ConnectionTracking,
+        report: @escaping @Sendable (String) -> Void
+    ) {
         compiler = PolicyCompiler(node: node)
         self.client = client
+        self.connections = connections
         self.report = report
         table = TableSync(table: PolicyCompiler.table, target: target)
     }
 
     /// Syncs once, calls `ready`, then follows changes until cancelled.
     package func run(ready: @Sendable () -> Void) async throws {
+        var isFirst = true
+        while !Task.isCancelled {
+            do {
+                try await follow {
+                    if isFirst { ready() }
+                    isFirst = false
+                }
+            } catch let error as StatusError {
+                // A watch that fell too far behind starts over from a new list.
+                if error.reason != "Expired" { throw error }
+            }
+        }
+    }
+
+    private func follow(_ isSynced: () -> Void) async throws {
         let namespaces = try await client.list(.namespaces, namespace: nil, selector: nil)
         let policies = try await client.list(.networkPolicies, namespace: nil, selector: nil)
         let pods = try await client.list(.pods, namespace: nil, selector: nil)
+        snapshot = PolicySnapshot()
+        for (key, pod) in admitted { snapshot.pods[key] = pod }
         for item in namespaces.items { note(Namespace(item), exists: true) }
         for item in policies.items { note(NetworkPolicy(item), exists: true) }
         for item in pods.items { note(Pod(item), exists: true) }
         try await sync()
-        ready()
+        isSynced()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.follow(.namespaces, from: namespaces.revision) { await $0.note(Namespace($1), exists: $2) } }
             group.addTask { try await self.follow(.networkPolicies, from: policies.revision) { await $0.note(NetworkPolicy($1), exists: $2) } }
             group.addTask { try await self.follow(.pods, from: pods.revision) { await $0.note(Pod($1), exists: $2) } }
             group.addTask { for await _ in self.wakes { await self.syncOrReport() } }
+            group.addTask { for await _ in self.cuts { await self.cutOff() } }
             try await group.next()
             group.cancelAll()
         }
@@ -51,6 +78,7 @@ package actor PolicyProxy {
         }
         admitted[pod.key] = entry
         snapshot.pods[pod.key] = entry
+        version += 1
         try await sync()
     }
 
@@ -58,7 +86,7 @@ package actor PolicyProxy {
     package func release(_ pod: ObjectKey) {
         admitted[pod] = nil
         snapshot.pods[pod] = nil
-        wake.yield()
+        changed()
     }
 
     private nonisolated func follow(
@@ -73,12 +101,12 @@ package actor PolicyProxy {
         let labels = exists ? namespace.labels : nil
         guard snapshot.namespaces[namespace.name] != labels else { return }
         snapshot.namespaces[namespace.name] = labels
-        wake.yield()
+        changed()
     }
 
     private func note(_ policy: NetworkPolicy, exists: Bool) {
         snapshot.policies[policy.key] = exists ? policy : nil
-        wake.yield()
+        changed()
     }
 
     private func note(_ pod: Pod, exists: Bool) {
@@ -87,6 +115,11 @@ package actor PolicyProxy {
         if entry == nil, exists, !pod.isFinished { entry = admitted[pod.key] }
         guard snapshot.pods[pod.key] != entry else { return }
         snapshot.pods[pod.key] = entry
+        changed()
+    }
+
+    private func changed() {
+        version += 1
         wake.yield()
     }
 
@@ -94,23 +127,34 @@ package actor PolicyProxy {
         do { try await sync() } catch { report("node \(compiler.node.name): table \(PolicyCompiler.table): \(error)") }
     }
 
-    /// One sync at a time; each compiles what is known when its turn comes.
+    /// Returns when the table holds at least what is known now. One at a time; whoever waited finds its change done by others.
     private func sync() async throws {
-        while isSyncing { await withCheckedContinuation { waiting.append($0) } }
-        isSyncing = true
-        defer {
-            isSyncing = false
-            let next = waiting
-            waiting = []
-            for continuation in next { continuation.resume() }
+        let wanted = version
+        try await turn.withTurn {
+            guard synced < wanted else { return }
+            let now = version, rules = compiler.compile(snapshot)
+            var table = table
+            let result: Result<Void, any Error>
+            do { result = .success(try await table.apply(rules)) } catch { result = .failure(error) }
+            self.table = table
+            try result.get()
+            synced = now
+            if rules != applied { cut.yield() }
+            applied = rules
         }
-        var table = table
-        let result: Result<Void, any Error>
+    }
+
+    /// Ends connections that were allowed once and are not any more: their entries are forgotten, so that the next packet is
+    /// judged as the first of a connection would be. (Kubernetes leaves this to the plugin.)
+    private func cutOff() async {
+        guard applied.elements.contains(where: { $0.key.hasPrefix("isolated-") && !$0.value.isEmpty }) else { return }
+        let tracer = Tracer(tables: [PolicyCompiler.table: applied])
         do {
-            try await table.apply(compiler.compile(snapshot))
-            result = .success(())
-        } catch { result = .failure(error) }
-        self.table = table
-        try result.get()
+            let denied = try await connections.connections().filter { connection in
+                let point: Hook.Point = compiler.node.isOwn(connection.packet.source) ? .output : .forward
+                return tracer.traverse(connection.packet, point).contains { $0.outcome != .accept }
+            }
+            try await connections.forget(denied)
+        } catch { report("node \(compiler.node.name): connections: \(error)") }
     }
 }

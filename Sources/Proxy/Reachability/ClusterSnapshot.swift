@@ -26,7 +26,7 @@ package struct ClusterSnapshot: Sendable {
     package var isEnforced: Bool { cluster.plugin != .flannel }
 
     package func view(_ node: Cluster.NodeSpec) -> NodeView {
-        NodeView(name: node.name, address: node.address, clusterCIDR: cluster.podSubnet, serviceCIDR: cluster.serviceSubnet)
+        NodeView(node, of: cluster)
     }
 
     /// What a node's policy table follows from.
@@ -52,6 +52,6 @@ package struct ClusterSnapshot: Sendable {
 
     /// The cluster's nodes with the tables they should hold.
     package func walk() -> PacketWalk {
-        PacketWalk(nodes: cluster.nodes.map { NodeTables(view: view($0), podCIDR: $0.podCIDR, tables: tables($0)) })
+        PacketWalk(nodes: cluster.nodes.map { NodeTables(view: view($0), tables: tables($0)) })
     }
 }

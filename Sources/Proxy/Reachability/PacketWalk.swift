@@ -41,12 +41,10 @@ package struct Journey: Hashable, Sendable {
 /// One node's tables and place in the network.
 package struct NodeTables: Sendable {
     package let view: NodeView
-    package let podCIDR: CIDR
     package let tracer: Tracer
 
-    package init(view: NodeView, podCIDR: CIDR, tables: [String: Ruleset]) {
+    package init(view: NodeView, tables: [String: Ruleset]) {
         self.view = view
-        self.podCIDR = podCIDR
         tracer = Tracer(tables: tables)
     }
 }
@@ -79,7 +77,7 @@ package struct PacketWalk: Sendable {
             let packet = Packet(from: address, to: destination, proto: proto, port: port)
             let journey = Journey(end: .delivered(destination), packet: packet)
             // Only the nodes' own addresses are reachable on the LAN; pod networks are routed through their nodes.
-            guard let node = nodes.first(where: { $0.view.address == destination }) ?? nodes.first(where: { $0.podCIDR.contains(destination) }) else {
+            guard let node = nodes.first(where: { $0.view.address == destination }) ?? nodes.first(where: { $0.view.podCIDR.contains(destination) }) else {
                 return [arrived(journey)]
             }
             return enter(node, journey, visited: 0)
@@ -88,8 +86,8 @@ package struct PacketWalk: Sendable {
 
     /// What a node calls itself depends on the way out: its bridge's address, its VXLAN device's, or its own.
     private func sourceAddress(_ node: NodeTables, _ destination: IPv4Address) -> IPv4Address {
-        if node.podCIDR.contains(destination) { return node.podCIDR[1] }
-        return nodes.contains { $0.podCIDR.contains(destination) } ? node.podCIDR.network : node.view.address
+        if node.view.podCIDR.contains(destination) { return node.view.podCIDR[1] }
+        return nodes.contains { $0.view.podCIDR.contains(destination) } ? node.view.podCIDR.network : node.view.address
     }
 
     /// The address that a packet of `source` leaves with.
@@ -116,8 +114,8 @@ package struct PacketWalk: Sendable {
         pass(node, .postrouting, journey).flatMap { journey -> [Journey] in
             guard journey.isDelivered else { return [journey] }
             let destination = journey.packet.destination
-            if node.podCIDR.contains(destination) || visited >= Self.mostNodes { return [arrived(journey)] }
-            guard let next = nodes.first(where: { $0.view.name != node.view.name && ($0.view.address == destination || $0.podCIDR.contains(destination)) })
+            if node.view.podCIDR.contains(destination) || visited >= Self.mostNodes { return [arrived(journey)] }
+            guard let next = nodes.first(where: { $0.view.name != node.view.name && ($0.view.address == destination || $0.view.podCIDR.contains(destination)) })
             else { return [arrived(journey)] }
             var crossing = journey
             // Marks and the memory of a translation stay with the node that made them.

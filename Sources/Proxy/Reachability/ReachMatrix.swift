@@ -82,6 +82,17 @@ package struct ReachMatrix: Sendable {
         self.cells = cells
     }
 
+    /// What there is to probe where nobody says: the ports that the pods declare, and ICMP.
+    package static func declaredProbes(_ snapshot: ClusterSnapshot, _ isWanted: (Pod) -> Bool) -> [Probe] {
+        let declared = snapshot.pods.filter(isWanted).flatMap(\.containers).flatMap(\.ports).compactMap { port -> Probe? in
+            guard let proto = TransportProtocol(rawValue: port["protocol"].string ?? "TCP"), let number = port["containerPort"].int.flatMap({ UInt16(exactly: $0) })
+            else { return nil }
+            return Probe(proto: proto.number, port: number)
+        }
+        let ports = Set(declared).sorted { ($0.proto, $0.port) < ($1.proto, $1.port) }
+        return (ports.isEmpty ? [Probe(proto: TransportProtocol.tcp.number, port: 80)] : ports) + [Probe(proto: 1, port: 0)]
+    }
+
     /// The cells that `self` and `other`, of the same parties and probes, do not have alike: what a change opens and closes.
     package func changes(to other: ReachMatrix) -> [(before: Cell, after: Cell)] {
         let before = Dictionary(cells.map { (key($0), $0) }, uniquingKeysWith: { $1 })

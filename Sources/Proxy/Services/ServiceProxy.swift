@@ -24,12 +24,28 @@ package actor ServiceProxy {
 
     /// Syncs once, calls `ready`, then follows changes until cancelled.
     package func run(ready: @Sendable () -> Void) async throws {
+        var isFirst = true
+        while !Task.isCancelled {
+            do {
+                try await follow {
+                    if isFirst { ready() }
+                    isFirst = false
+                }
+            } catch let error as StatusError {
+                // A watch that fell too far behind starts over from a new list.
+                if error.reason != "Expired" { throw error }
+            }
+        }
+    }
+
+    private func follow(_ isSynced: () -> Void) async throws {
         let (initialServices, serviceRevision) = try await client.list(.services, namespace: nil, selector: nil)
         let (initialSlices, sliceRevision) = try await client.list(.endpointSlices, namespace: nil, selector: nil)
+        (services, slices) = ([:], [:])
         for item in initialServices { note(Service(item), exists: true) }
         for item in initialSlices { note(EndpointSlice(item), exists: true) }
         try await replaceAll()
-        ready()
+        isSynced()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [client] in
                 for try await event in try await client.watch(.services, namespace: nil, from: serviceRevision) where event.kind != .bookmark {

@@ -35,6 +35,8 @@ package actor NodeNetwork {
         for (key, value) in [
             ("net.ipv4.ip_forward", "1"), ("net.ipv4.conf.all.rp_filter", "0"), ("net.ipv4.conf.default.rp_filter", "0"),
             ("net.ipv4.conf.eth0.rp_filter", "0"), ("net.bridge.bridge-nf-call-iptables", "1"),
+            // A connection that was cut off must not be taken up again in its midst.
+            ("net.netfilter.nf_conntrack_tcp_loose", "0"),
         ] { try namespace.set(sysctl: key, value) }
 
         let eth0 = try socket.index(of: "eth0")

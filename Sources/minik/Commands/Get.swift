@@ -30,6 +30,7 @@ struct Get: AsyncParsableCommand {
             let rows = table["rows"].items
             if item.name == nil, rows.isEmpty, wanted.items.count > 1 { continue }
             isAnything = isAnything || !rows.isEmpty
+            if item.kind.resource == NetworkPolicy.resource, !rows.isEmpty { try options.warnIfNotEnforced() }
             if output == "name" {
                 for row in rows { print("\(item.kind.printedName)/\(row["object"]["metadata"]["name"].string ?? "")") }
                 continue

@@ -27,9 +27,8 @@ struct Why: AsyncParsableCommand {
             throw UserError("error: unable to match a printer suitable for the output format \"\(output)\", allowed formats are: text,json")
         }
         let client = try options.client(), paths = try options.paths()
-        let cluster = try Cluster(stored: JSON(parsing: Files.read(paths.clusterFile)))
-        let snapshot = try await ClusterSnapshot(cluster: cluster, client: client)
-        warnIfNotEnforced(snapshot)
+        let snapshot = try await ClusterSnapshot(cluster: try options.clusterDocument(), client: client)
+        if !snapshot.policies.isEmpty { try options.warnIfNotEnforced() }
         let question = try FlowQuestion(from: from, to: to, namespace: scope.namespace, snapshot)
         let journeys = snapshot.walk().journeys(from: question.source, to: question.address, proto: question.probe.proto, port: question.probe.port)
             .sorted { ($0.packet.destination, $0.packet.destinationPort) < ($1.packet.destination, $1.packet.destinationPort) }

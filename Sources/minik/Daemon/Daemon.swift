@@ -92,14 +92,15 @@ struct Daemon {
         _ node: StartedNode, _ api: APIServer, _ parts: Countdown, _ report: @escaping @Sendable (String) -> Void,
         _ group: inout ThrowingTaskGroup<Void, any Error>
     ) async throws {
-        let view = NodeView(name: node.spec.name, address: node.spec.address, clusterCIDR: cluster.podSubnet, serviceCIDR: cluster.serviceSubnet)
+        let view = NodeView(node.spec, of: cluster)
         var masquerade = TableSync(table: FlannelMasquerade.table, target: node.rulesets)
         try await masquerade.apply(FlannelMasquerade.compile(view))
 
         let services = ServiceProxy(node: view, client: api, target: node.rulesets, report: report)
         group.addTask { try await services.run { Task { await parts.count() } } }
 
-        let policies = PolicyProxy(node: view, client: api, target: node.rulesets, report: report)
+        let policies = PolicyProxy(
+            node: view, client: api, target: node.rulesets, connections: try KernelConnections(namespace: paths.nodeNetns(node.spec.name)), report: report)
         let isEnforced = cluster.plugin != .flannel
         if isEnforced {
             group.addTask { try await policies.run { Task { await parts.count() } } }

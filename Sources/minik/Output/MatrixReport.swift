@@ -111,30 +111,6 @@ struct MatrixReport {
     private static func escape(_ text: String) -> String {
         text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;").replacing("\"", with: "&quot;")
     }
-
-    // MARK: A change
-
-    /// Which flows a change would open and close.
-    static func changes(_ before: ReachMatrix, _ after: ReachMatrix, _ format: Format) -> String {
-        let changes = before.changes(to: after)
-        let report = MatrixReport(matrix: after)
-        if format == .json {
-            let flows = changes.map { change -> JSON in
-                [
-                    "from": .string(after.sources[change.after.from].name), "to": .string(after.targets[change.after.to].name),
-                    "probe": .string(change.after.probe.description), "change": .string(change.after.isAllowed ? "opens" : "closes"),
-                    "reason": JSON(change.after.isAllowed ? change.before.reason : change.after.reason),
-                ]
-            }
-            return (["apiVersion": "minik.dev/v1", "kind": "ReachChanges", "flows": .array(flows)] as JSON).text(indented: true) + "\n"
-        }
-        if changes.isEmpty { return "no flow changes\n" }
-        let lines = changes.map { change in
-            change.after.isAllowed ? "opens   \(report.flow(change.after))" : "closes  \(report.flow(change.after))  (\(change.after.reason ?? ""))"
-        }
-        let opened = changes.filter(\.after.isAllowed).count
-        return lines.joined(separator: "\n") + "\n\(opened) flows would open, \(changes.count - opened) would close\n"
-    }
 }
 
 extension String {

@@ -1,0 +1,116 @@
+import CMnl
+import Glibc
+import Model
+import Rules
+
+/// The connections that one network namespace tracks (nf_conntrack_netlink).
+package struct ConntrackSocket: ~Copyable {
+    private var socket: NetlinkSocket
+
+    package init(in namespace: borrowing NetworkNamespace) throws(NetlinkError) {
+        socket = try NetlinkSocket(NETLINK_NETFILTER, in: namespace)
+    }
+
+    private static func message(_ type: cntl_msg_types, _ flags: Int32) -> NetlinkMessage {
+        NetlinkMessage(
+            Int(NFNL_SUBSYS_CTNETLINK) << 8 | Int(type.rawValue), flags,
+            nfgenmsg(nfgen_family: UInt8(AF_INET), version: UInt8(NFNETLINK_V0), res_id: 0))
+    }
+
+    /// `conntrack -L -f ipv4`
+    package mutating func list() throws(NetlinkError) -> [TrackedConnection] {
+        var found: [TrackedConnection] = []
+        try socket.run(Self.message(IPCTNL_MSG_CT_GET, NLM_F_DUMP), { "conntrack -L" }) { header in
+            if let connection = TrackedConnection(header) { found.append(connection) }
+        }
+        return found
+    }
+
+    /// `conntrack -D` of one connection; nothing to delete is no error.
+    package mutating func delete(_ connection: TrackedConnection) throws(NetlinkError) {
+        let message = Self.message(IPCTNL_MSG_CT_DELETE, NLM_F_ACK)
+        message.put(UInt32(CTA_TUPLE_ORIG.rawValue) | UInt32(NLA_F_NESTED), connection.tuple)
+        let packet = connection.packet
+        do { try socket.execute(message, "conntrack -D -s \(packet.source) -r \(packet.destination) -p \(packet.proto)") } catch  where error.isNotFound {}
+    }
+}
+
+extension TrackedConnection {
+    fileprivate init?(_ header: UnsafePointer<nlmsghdr>) {
+        var original = Tuple(), reply = Tuple()
+        var raw: [UInt8] = []
+        guard let payload = mnl_nlmsg_get_payload(header) else { return nil }
+        let skip = MemoryLayout<nfgenmsg>.size
+        forEachAttribute(payload + skip, Int(header.pointee.nlmsg_len) - MemoryLayout<nlmsghdr>.size - skip) { type, value in
+            switch type {
+            case CTA_TUPLE_ORIG.rawValue:
+                original = Tuple(value)
+                raw = Array(value)
+            case CTA_TUPLE_REPLY.rawValue: reply = Tuple(value)
+            default: break
+            }
+        }
+        guard !raw.isEmpty else { return nil }
+        // Whoever answers is where the packets really go.
+        var packet = Packet(from: original.source, to: reply.source, proto: original.proto, port: reply.sourcePort)
+        packet.isDestinationTranslated = original.destination != reply.source || original.destinationPort != reply.sourcePort
+        self.init(packet: packet, tuple: raw)
+    }
+
+    private struct Tuple {
+        var source = IPv4Address.any, destination = IPv4Address.any
+        var proto: UInt8 = 0
+        var sourcePort: UInt16 = 0, destinationPort: UInt16 = 0
+
+        init() {}
+
+        init(_ bytes: UnsafeRawBufferPointer) {
+            each(bytes) { type, value in
+                switch type {
+                case CTA_TUPLE_IP.rawValue:
+                    each(value) { type, value in
+                        if type == CTA_IP_V4_SRC.rawValue { source = address(value) }
+                        if type == CTA_IP_V4_DST.rawValue { destination = address(value) }
+                    }
+                case CTA_TUPLE_PROTO.rawValue:
+                    each(value) { type, value in
+                        if type == CTA_PROTO_NUM.rawValue { proto = value.first ?? 0 }
+                        if type == CTA_PROTO_SRC_PORT.rawValue { sourcePort = port(value) }
+                        if type == CTA_PROTO_DST_PORT.rawValue { destinationPort = port(value) }
+                    }
+                default: break
+                }
+            }
+        }
+
+        private func each(_ bytes: UnsafeRawBufferPointer, _ body: (UInt32, UnsafeRawBufferPointer) -> Void) {
+            guard let start = bytes.baseAddress else { return }
+            forEachAttribute(UnsafeMutableRawPointer(mutating: start), bytes.count, body)
+        }
+
+        private func address(_ bytes: UnsafeRawBufferPointer) -> IPv4Address { IPv4Address(bytes.prefix(4).reduce(0) { $0 << 8 | UInt32($1) }) }
+        private func port(_ bytes: UnsafeRawBufferPointer) -> UInt16 { bytes.prefix(2).reduce(0) { $0 << 8 | UInt16($1) } }
+    }
+}
+
+/// The connections of one network namespace, for whoever must not touch a socket.
+package actor KernelConnections: ConnectionTracking {
+    private var socket: ConntrackSocket
+
+    package init(namespace path: String) throws(NetlinkError) {
+        socket = try ConntrackSocket(in: NetworkNamespace(path: path))
+    }
+
+    package func connections() async throws -> [TrackedConnection] {
+        for _ in 0..<4 {
+            do { return try socket.list() } catch {
+                if error.errno != EINTR { throw error }  // it changed while it was told: ask again
+            }
+        }
+        return try socket.list()
+    }
+
+    package func forget(_ connections: [TrackedConnection]) async throws {
+        for connection in connections { try socket.delete(connection) }
+    }
+}
