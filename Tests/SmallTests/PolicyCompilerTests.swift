@@ -11,77 +11,16 @@ private struct PolicyPacket {
     var port: UInt16
 }
 
-/// Walks a compiled table as the kernel would: chains, jumps, maps and sets, and nothing of what the compiler means by them.
+/// Walks a compiled table as the kernel would.
 private struct RulesetWalker {
-    enum Outcome { case accept, drop, carryOn }
-
     let rules: Ruleset
 
-    /// Whether the base chain `forward` lets the packet pass; its policy is to accept.
-    func passes(_ packet: PolicyPacket) throws -> Bool { try walk("forward", packet) != .drop }
-
-    private func walk(_ name: String, _ packet: PolicyPacket) throws -> Outcome {
-        let chain = try #require(rules.chains[name], "chain \(name)")
-        for rule in chain.rules {
-            if let outcome = try run(rule, packet) { return outcome }
-        }
-        return .carryOn
+    /// Whether the hook `forward` lets the packet pass.
+    func passes(_ packet: PolicyPacket) throws -> Bool {
+        let traces = Tracer(tables: [PolicyCompiler.table: rules]).traverse(
+            Packet(from: packet.from, to: packet.to, proto: packet.proto, port: packet.port), .forward)
+        return try #require(traces.first, "no way through").outcome == .accept && traces.count == 1
     }
-
-    /// nil: on with the next rule.
-    private func run(_ rule: Rule, _ packet: PolicyPacket) throws -> Outcome? {
-        for statement in rule.statements {
-            switch statement {
-            case .counter: continue
-            case .connectionState(let states): if !states.contains(.new) { return nil }
-            case .destinationWasTranslated: return nil
-            case .match(let field, let value, let negated): if holds(value, field, packet) == negated { return nil }
-            case .inSet(let fields, let set): if try element(of: set, fields, packet) == nil { return nil }
-            case .verdictMap(let fields, let map):
-                guard let verdict = try element(of: map, fields, packet)?.verdict else { return nil }
-                return try follow(verdict, packet)
-            case .verdict(let verdict): return try follow(verdict, packet)
-            default: throw UnknownStatement(text: statement.text)
-            }
-        }
-        return nil
-    }
-
-    private func follow(_ verdict: Verdict, _ packet: PolicyPacket) throws -> Outcome? {
-        switch verdict {
-        case .accept: return .accept
-        case .drop: return .drop
-        case .return: return .carryOn
-        case .goto(let chain): return try walk(chain, packet)
-        case .jump(let chain):
-            let outcome = try walk(chain, packet)
-            return outcome == .carryOn ? nil : outcome
-        }
-    }
-
-    private func element(of set: String, _ fields: [Field], _ packet: PolicyPacket) throws -> ElementData? {
-        let definition = try #require(rules.sets[set], "set \(set)")
-        #expect(definition.key == fields.map(\.type))
-        return rules.elements[set]?.first { key, _ in
-            key.count == fields.count && zip(key, fields).allSatisfy { holds($0, $1, packet) }
-        }?.value
-    }
-
-    private func holds(_ value: Value, _ field: Field, _ packet: PolicyPacket) -> Bool {
-        let address = field == .sourceAddress ? packet.from : packet.to
-        return switch value {
-        case .address(let only): only == address
-        case .network(let network): network.contains(address)
-        case .addresses(let range): range.contains(address)
-        case .transportProtocol(let only): only == packet.proto
-        case .transportProtocols(let range): range.contains(packet.proto)
-        case .port(let only): only == packet.port
-        case .ports(let range): range.contains(packet.port)
-        case .interface: false
-        }
-    }
-
-    struct UnknownStatement: Error { let text: String }
 }
 
 private let icmp: UInt8 = 1, tcp: UInt8 = 6, udp: UInt8 = 17, sctp: UInt8 = 132

@@ -77,7 +77,7 @@ package struct KindDefinition: Sendable {
 package enum Registry {
     package static let kinds: [KindDefinition] = [
         .namespace, .node, .pod, .service, .endpoints, .endpointSlice, .configMap, .secret, .serviceAccount, .event,
-        .deployment, .replicaSet, .networkPolicy,
+        .deployment, .replicaSet, .networkPolicy, .clusterNetworkPolicy,
     ]
 
     package static func kind(apiVersion: String, kind: String) -> KindDefinition? {

@@ -42,5 +42,7 @@ extension Resource {
     package static let deployments = Resource("apps", "v1", "deployments", "Deployment")
     package static let replicaSets = Resource("apps", "v1", "replicasets", "ReplicaSet")
     package static let endpointSlices = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+    package static let clusterNetworkPolicies = Resource(
+        "policy.networking.k8s.io", "v1alpha2", "clusternetworkpolicies", "ClusterNetworkPolicy", namespaced: false)
     package static let networkPolicies = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 }

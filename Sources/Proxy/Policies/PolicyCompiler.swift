@@ -40,9 +40,24 @@ package struct PolicyPod: Sendable, Hashable {
     }
 }
 
+/// A node as the cluster's policies see it.
+package struct PolicyNode: Sendable, Hashable {
+    package let address: IPv4Address
+    package let labels: [String: String]
+
+    /// nil while the node has no address.
+    package init?(_ node: Node) {
+        guard let address = node.internalIP else { return nil }
+        self.address = address
+        labels = node.labels
+    }
+}
+
 /// Everything a node's policy table follows from.
 package struct PolicySnapshot: Sendable, Hashable {
     package var policies: [ObjectKey: NetworkPolicy] = [:]
+    package var clusterPolicies: [ObjectKey: ClusterNetworkPolicy] = [:]
+    package var nodes: [String: PolicyNode] = [:]
     package var pods: [ObjectKey: PolicyPod] = [:]
     /// Labels of the namespaces.
     package var namespaces: [String: [String: String]] = [:]
@@ -70,11 +85,18 @@ package struct PolicyCompiler: Sendable {
                 let policies = (byNamespace[pod.key.namespace] ?? []).filter {
                     $0.directions.contains(direction) && $0.podSelector.matches(pod.labels)
                 }
-                guard !policies.isEmpty else { continue }
-                let usesNames = policies.contains { $0.rules(direction).contains { $0.usesNamedPorts } }
+                let admin = snapshot.clusterPolicies(.admin, direction, of: pod)
+                // A namespace's own policies decide for good: the baseline is for pods that none of them isolates.
+                let baseline = policies.isEmpty ? snapshot.clusterPolicies(.baseline, direction, of: pod) : []
+                guard !(policies.isEmpty && admin.isEmpty && baseline.isEmpty) else { continue }
+                let usesNames =
+                    policies.contains { $0.rules(direction).contains { $0.usesNamedPorts } }
+                    || (admin + baseline).contains { $0.rules(direction).contains { $0.usesNamedPorts } }
                 // At egress a name is the peer's to resolve; at ingress it is this pod's.
                 let ports = usesNames && direction == .ingress ? pod.ports : [:]
-                classes[PolicyClass(policies: policies.map(\.key).sorted(), namedPorts: ports), default: []].append(pod)
+                let isolation = PolicyClass(
+                    policies: policies.map(\.key).sorted(), admin: admin.map(\.key), baseline: baseline.map(\.key), namedPorts: ports)
+                classes[isolation, default: []].append(pod)
             }
             for (isolation, pods) in classes {
                 let policies = isolation.policies.compactMap { snapshot.policies[$0] }
@@ -117,6 +139,12 @@ package struct PolicyCompiler: Sendable {
         }
         let peerField: Field = direction == .ingress ? .sourceAddress : .destinationAddress
         var body: [Rule] = []
+        addTier("admin", isolation.admin, isolation, direction, peerField, snapshot, &body, to: &rules)
+        if policies.isEmpty {
+            addTier("baseline", isolation.baseline, isolation, direction, peerField, snapshot, &body, to: &rules)
+            rules.chains[chain] = Chain(body)
+            return
+        }
         var allowed = AllowedTraffic()
         for policy in policies {
             for (index, rule) in policy.rules(direction).enumerated() {
@@ -137,16 +165,43 @@ package struct PolicyCompiler: Sendable {
         }
         rules.chains[chain] = Chain(body)
     }
+
+    /// One look-up for all the rules of a tier: accepted, dropped, or on to the next.
+    private func addTier(
+        _ name: String, _ keys: [ObjectKey], _ isolation: PolicyClass, _ direction: NetworkPolicy.Direction, _ peer: Field, _ snapshot: PolicySnapshot,
+        _ body: inout [Rule], to rules: inout Ruleset
+    ) {
+        var traffic = TieredTraffic()
+        for policy in keys.compactMap({ snapshot.clusterPolicies[$0] }) { traffic.add(policy, direction, isolation.namedPorts, snapshot) }
+        let elements = traffic.elements()
+        guard !elements.isEmpty else { return }
+        let key: [Field] = [peer, .transportProtocol, .destinationPort]
+        let map = ServiceTable.chainName("\(direction.rawValue)-\(name)", isolation.text)
+        rules.sets[map] = NamedSet(key: key.map(\.type), isVerdictMap: true, isInterval: true)
+        rules.elements[map] = elements
+        body.append(Rule(.verdictMap(key, map)))
+    }
 }
 
 /// Pods whose packets meet the same decision.
 struct PolicyClass: Hashable {
     let policies: [ObjectKey]
+    /// The cluster's policies before and after them, in order of precedence.
+    let admin: [ObjectKey]
+    let baseline: [ObjectKey]
     let namedPorts: [PolicyPod.NamedPort: UInt16]
 
     var text: String {
         let ports = namedPorts.map { "\($0.key.proto.rawValue)/\($0.key.name)=\($0.value)" }.sorted().joined(separator: ",")
-        return policies.map(\.description).joined(separator: ",") + (ports.isEmpty ? "" : "{\(ports)}")
+        let tiers = [admin, policies, baseline].map { $0.map(\.description).joined(separator: ",") }
+        // Without the cluster's policies the name is as short as it was before there were any.
+        return (admin.isEmpty && baseline.isEmpty ? tiers[1] : tiers.joined(separator: "+")) + (ports.isEmpty ? "" : "{\(ports)}")
+    }
+}
+
+extension ClusterNetworkPolicy.Rule {
+    var usesNamedPorts: Bool {
+        ports?.contains { if case .named = $0 { true } else { false } } ?? false
     }
 }
 

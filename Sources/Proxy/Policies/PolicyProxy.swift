@@ -50,17 +50,25 @@ package actor PolicyProxy {
         let namespaces = try await client.list(.namespaces, namespace: nil, selector: nil)
         let policies = try await client.list(.networkPolicies, namespace: nil, selector: nil)
         let pods = try await client.list(.pods, namespace: nil, selector: nil)
+        let clusterPolicies = try await client.list(.clusterNetworkPolicies, namespace: nil, selector: nil)
+        let nodes = try await client.list(.nodes, namespace: nil, selector: nil)
         snapshot = PolicySnapshot()
         for (key, pod) in admitted { snapshot.pods[key] = pod }
         for item in namespaces.items { note(Namespace(item), exists: true) }
         for item in policies.items { note(NetworkPolicy(item), exists: true) }
         for item in pods.items { note(Pod(item), exists: true) }
+        for item in clusterPolicies.items { note(ClusterNetworkPolicy(item), exists: true) }
+        for item in nodes.items { note(Node(item), exists: true) }
         try await sync()
         isSynced()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.follow(.namespaces, from: namespaces.revision) { await $0.note(Namespace($1), exists: $2) } }
             group.addTask { try await self.follow(.networkPolicies, from: policies.revision) { await $0.note(NetworkPolicy($1), exists: $2) } }
             group.addTask { try await self.follow(.pods, from: pods.revision) { await $0.note(Pod($1), exists: $2) } }
+            group.addTask {
+                try await self.follow(.clusterNetworkPolicies, from: clusterPolicies.revision) { await $0.note(ClusterNetworkPolicy($1), exists: $2) }
+            }
+            group.addTask { try await self.follow(.nodes, from: nodes.revision) { await $0.note(Node($1), exists: $2) } }
             group.addTask { for await _ in self.wakes { await self.syncOrReport() } }
             group.addTask { for await _ in self.cuts { await self.cutOff() } }
             try await group.next()
@@ -75,6 +83,10 @@ package actor PolicyProxy {
         for item in try await client.list(.networkPolicies, namespace: pod.namespace, selector: nil).items {
             let policy = NetworkPolicy(item)
             snapshot.policies[policy.key] = policy
+        }
+        for item in try await client.list(.clusterNetworkPolicies, namespace: nil, selector: nil).items {
+            let policy = ClusterNetworkPolicy(item)
+            snapshot.clusterPolicies[policy.key] = policy
         }
         admitted[pod.key] = entry
         snapshot.pods[pod.key] = entry
@@ -106,6 +118,18 @@ package actor PolicyProxy {
 
     private func note(_ policy: NetworkPolicy, exists: Bool) {
         snapshot.policies[policy.key] = exists ? policy : nil
+        changed()
+    }
+
+    private func note(_ policy: ClusterNetworkPolicy, exists: Bool) {
+        snapshot.clusterPolicies[policy.key] = exists ? policy : nil
+        changed()
+    }
+
+    private func note(_ node: Node, exists: Bool) {
+        let entry = exists ? PolicyNode(node) : nil
+        guard snapshot.nodes[node.name] != entry else { return }
+        snapshot.nodes[node.name] = entry
         changed()
     }
 

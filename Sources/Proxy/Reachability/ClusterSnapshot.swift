@@ -9,6 +9,8 @@ package struct ClusterSnapshot: Sendable {
     package var pods: [Pod] = []
     package var policies: [NetworkPolicy] = []
     package var namespaces: [Namespace] = []
+    package var clusterPolicies: [ClusterNetworkPolicy] = []
+    package var nodes: [Node] = []
 
     package init(cluster: Cluster) { self.cluster = cluster }
 
@@ -20,6 +22,8 @@ package struct ClusterSnapshot: Sendable {
         pods = try await client.list(Pod.self)
         policies = try await client.list(NetworkPolicy.self)
         namespaces = try await client.list(Namespace.self)
+        clusterPolicies = try await client.list(ClusterNetworkPolicy.self)
+        nodes = try await client.list(Node.self)
     }
 
     /// Flannel alone stores policies and enforces none.
@@ -34,6 +38,8 @@ package struct ClusterSnapshot: Sendable {
         var snapshot = PolicySnapshot()
         for policy in policies { snapshot.policies[policy.key] = policy }
         for namespace in namespaces { snapshot.namespaces[namespace.name] = namespace.labels }
+        for policy in clusterPolicies { snapshot.clusterPolicies[policy.key] = policy }
+        for node in nodes { snapshot.nodes[node.name] = PolicyNode(node) }
         for pod in pods { snapshot.pods[pod.key] = PolicyPod(pod, node: node) }
         return snapshot
     }

@@ -65,9 +65,16 @@ struct WhyReport {
         if journey.hops.contains(where: { $0.trace.packet.isDestinationTranslated }) {
             lines.append("  endpoint \(name): \(journey.isDelivered ? "allowed" : "denied")")
         }
-        for explanation in explanations(journey) { lines += describe(explanation) }
+        for explanation in explanations(journey) {
+            if let step = clusterStep(journey, explanation.direction), let who = step.element {
+                lines.append("    \(explanation.direction.rawValue): \(step.verdict == "drop" ? "denied" : "allowed") by ClusterNetworkPolicy \(who)")
+                if step.verdict == "drop" { break }
+            } else {
+                lines += describe(explanation)
+            }
+        }
         if let stop = journey.stop, let hop = journey.hops.last {
-            let words = stop.comment ?? stop.element ?? stop.text
+            let words = stop.element ?? stop.comment ?? stop.text
             lines.append("    computed: \(journey.end == .rejected ? "rejected" : "dropped") on \(hop.node), \(hop.point.rawValue), \(stop.table)/\(stop.chain)")
             lines.append("              \(words)")
         } else {
@@ -84,6 +91,14 @@ struct WhyReport {
         if live(journey) == nil { lines.append("    kernel:   no packet took this way") }
         if live(journey) == "denied", stops.isEmpty { lines.append("    kernel:   did not arrive") }
         return lines
+    }
+
+    /// The rule of a ClusterNetworkPolicy that decided in a direction, if one did.
+    private func clusterStep(_ journey: Journey, _ direction: NetworkPolicy.Direction) -> TraceStep? {
+        journey.hops.flatMap(\.trace.steps).first { step in
+            step.table == PolicyCompiler.table && step.element != nil && ["return", "drop"].contains(step.verdict)
+                && ["admin", "baseline"].contains { step.text.contains("@\(direction.rawValue)-\($0)-") }
+        }
     }
 
     private func describe(_ explanation: PolicyExplanation) -> [String] {

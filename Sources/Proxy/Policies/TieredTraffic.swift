@@ -1,0 +1,134 @@
+import Model
+import Rules
+
+/// The rules of one tier for one class of pods, first match first, flattened for a verdict map: no two elements overlap, and
+/// what a rule passes on is in none of them.
+struct TieredTraffic {
+    private typealias Span = AllowedTraffic.Span
+
+    private struct Box {
+        let addresses: ClosedRange<IPv4Address>
+        let span: Span
+        let action: ClusterNetworkPolicy.Action
+        let origin: String
+    }
+
+    private var boxes: [Box] = []
+
+    /// Adds the rules of the next policy in order of precedence.
+    mutating func add(
+        _ policy: ClusterNetworkPolicy, _ direction: NetworkPolicy.Direction, _ namedPorts: [PolicyPod.NamedPort: UInt16], _ snapshot: PolicySnapshot
+    ) {
+        for (index, rule) in policy.rules(direction).enumerated() {
+            let name = rule.name.isEmpty ? "" : " (\(rule.name))"
+            let origin = "\(policy.tier.rawValue) \(policy.name) \(direction.rawValue)[\(index)]\(name): \(rule.action.rawValue)"
+            for peer in rule.peers { add(peer, rule, origin, direction, namedPorts, snapshot) }
+        }
+    }
+
+    private mutating func add(
+        _ peer: ClusterNetworkPolicy.Peer, _ rule: ClusterNetworkPolicy.Rule, _ origin: String, _ direction: NetworkPolicy.Direction,
+        _ namedPorts: [PolicyPod.NamedPort: UInt16], _ snapshot: PolicySnapshot
+    ) {
+        func add(_ addresses: ClosedRange<IPv4Address>, _ names: [PolicyPod.NamedPort: UInt16]) {
+            let spans = rule.ports.map { $0.flatMap { Self.spans($0, names) } } ?? [.everything]
+            for span in spans { boxes.append(Box(addresses: addresses, span: span, action: rule.action, origin: origin)) }
+        }
+        switch peer {
+        case .pods(let choice):
+            for pod in snapshot.pods.values where snapshot.selects(choice, pod) {
+                add(pod.address...pod.address, direction == .ingress ? namedPorts : pod.ports)
+            }
+        case .nodes(let selector):
+            for node in snapshot.nodes.values where selector.matches(node.labels) { add(node.address...node.address, [:]) }
+        case .networks(let networks):
+            for network in networks { add(network.network...network.last, [:]) }
+        }
+    }
+
+    private static func spans(_ port: ClusterNetworkPolicy.PortMatch, _ names: [PolicyPod.NamedPort: UInt16]) -> [Span] {
+        switch port {
+        case .transport(let proto, let range): [Span(protocols: proto.number...proto.number, ports: range ?? 0...65535)]
+        case .named(let name):
+            names.filter { $0.key.name == name }.map { Span(protocols: $0.key.proto.number...$0.key.proto.number, ports: $0.value...$0.value) }
+        }
+    }
+
+    /// The elements of the map from (peer, protocol, port) to accept (`return`) or drop.
+    func elements() -> [[Value]: ElementData] {
+        var result: [[Value]: ElementData] = [:]
+        let cuts = Set(boxes.flatMap { [Int($0.addresses.lowerBound.value), Int($0.addresses.upperBound.value) + 1] }).sorted()
+        var pending: (range: ClosedRange<IPv4Address>, slab: [Span: ElementData])?
+        func flush() {
+            guard let (range, slab) = pending else { return }
+            for (span, data) in slab { result[[.addresses(range), .transportProtocols(span.protocols), .ports(span.ports)]] = data }
+        }
+        for (start, end) in zip(cuts, cuts.dropFirst()) {
+            let range = IPv4Address(UInt32(start))...IPv4Address(UInt32(end - 1))
+            let slab = Self.flatten(boxes.filter { $0.addresses.contains(range.lowerBound) })
+            if let last = pending, last.slab == slab, Int(last.range.upperBound.value) + 1 == start {
+                pending?.range = last.range.lowerBound...range.upperBound
+            } else {
+                flush()
+                pending = slab.isEmpty ? nil : (range, slab)
+            }
+        }
+        flush()
+        return result
+    }
+
+    /// Of boxes at one address, in order of precedence, what each protocol and port meets first.
+    private static func flatten(_ boxes: [Box]) -> [Span: ElementData] {
+        var result: [Span: ElementData] = [:]
+        for (protocols, here) in pieces(boxes, 255, { Int($0.span.protocols.lowerBound)...Int($0.span.protocols.upperBound) }) {
+            var last: (ports: ClosedRange<Int>, data: ElementData)?
+            func flush() {
+                guard let (ports, data) = last else { return }
+                result[Span(protocols: UInt8(protocols.lowerBound)...UInt8(protocols.upperBound), ports: UInt16(ports.lowerBound)...UInt16(ports.upperBound))] = data
+                last = nil
+            }
+            for (ports, first) in pieces(here, 65535, { Int($0.span.ports.lowerBound)...Int($0.span.ports.upperBound) }) {
+                let data = first.first.flatMap(data)
+                if let open = last, open.data == data, open.ports.upperBound + 1 == ports.lowerBound {
+                    last?.ports = open.ports.lowerBound...ports.upperBound
+                } else {
+                    flush()
+                    last = data.map { (ports, $0) }
+                }
+            }
+            flush()
+        }
+        return result
+    }
+
+    /// What a box does to the packets it meets first; nil for what it passes on.
+    private static func data(_ box: Box) -> ElementData? {
+        switch box.action {
+        case .accept: ElementData(verdict: .return, comment: box.origin)
+        case .deny: ElementData(verdict: .drop, comment: box.origin)
+        case .pass: nil
+        }
+    }
+
+    /// The pieces that the boxes' edges cut 0...last into, each with the boxes that cover it.
+    private static func pieces(_ boxes: [Box], _ last: Int, _ edge: (Box) -> ClosedRange<Int>) -> [(ClosedRange<Int>, [Box])] {
+        let cuts = Set(boxes.flatMap { [edge($0).lowerBound, edge($0).upperBound + 1] }).sorted()
+        return zip(cuts, cuts.dropFirst()).map { start, end in (start...end - 1, boxes.filter { edge($0).contains(start) }) }.filter { !$0.1.isEmpty }
+    }
+}
+
+extension PolicySnapshot {
+    func selects(_ choice: ClusterNetworkPolicy.PodChoice, _ pod: PolicyPod) -> Bool {
+        choice.pods.matches(pod.labels) && choice.namespaces.matches(namespaces[pod.key.namespace] ?? [:])
+    }
+
+    /// The cluster's policies of one tier that choose `pod` and have rules in a direction, first in precedence first.
+    func clusterPolicies(_ tier: ClusterNetworkPolicy.Tier, _ direction: NetworkPolicy.Direction, of pod: PolicyPod) -> [ClusterNetworkPolicy] {
+        orderedClusterPolicies.filter { $0.tier == tier && !$0.rules(direction).isEmpty && selects($0.subject, pod) }
+    }
+
+    private var orderedClusterPolicies: [ClusterNetworkPolicy] {
+        // Of equal priorities the name decides: the API leaves it open, a learner should see it stay.
+        clusterPolicies.values.sorted { ($0.priority, $0.name) < ($1.priority, $1.name) }
+    }
+}
