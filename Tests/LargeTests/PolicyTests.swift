@@ -121,6 +121,58 @@ struct PolicyTests {
         }
     }
 
+    @Test("the cluster's own policies come before and after the namespaces', in the kernel as on paper")
+    func clusterPolicies() throws {
+        let file = try ClusterFiles.write(lab("tiers", subnet: 225)), friends = try ClusterFiles.write(Self.onlyFriends)
+        func policy(_ name: String, _ tier: String, _ action: String, _ priority: Int) throws -> String {
+            try ClusterFiles.write(
+                """
+                apiVersion: policy.networking.k8s.io/v1alpha2
+                kind: ClusterNetworkPolicy
+                metadata: {name: \(name)}
+                spec:
+                  tier: \(tier)
+                  priority: \(priority)
+                  subject: {namespaces: {matchLabels: {kubernetes.io/metadata.name: default}}}
+                  ingress:
+                  - name: what-\(name)-says
+                    action: \(action)
+                    from: [{pods: {namespaceSelector: {}, podSelector: {}}}]
+                    protocols: [{tcp: {destinationPort: {number: 7000}}}]
+                """)
+        }
+        try TestCluster.with(file, name: "tiers") { cluster in
+            /// Whether amy and bob reach echo, by the kernel; where the kernel and the compiled rules differ that is a failure of itself.
+            func reach() throws -> [Bool?] {
+                Thread.sleep(forTimeInterval: 0.1)
+                let result = cluster.minik("matrix --probe --ports 7000 -o json")
+                #expect(result.isSuccess, "\(result)")
+                let flows = try JSON(parsing: result.output)["flows"].items
+                return ["default/amy", "default/bob"].map { from in flows.first { $0["from"].string == from && $0["to"].string == "default/echo" }?["measured"].bool }
+            }
+            func apply(_ path: String) { #expect(cluster.minik("apply -f \(path)").isSuccess) }
+            #expect(try reach() == [true, true])
+            apply(try policy("base", "Baseline", "Deny", 5))
+            #expect(try reach() == [false, false])
+            #expect(cluster.minik("why amy echo:7000").output.contains("denied by ClusterNetworkPolicy Baseline base ingress[0] (what-base-says): Deny"))
+            apply(friends)
+            #expect(try reach() == [true, false], "the namespace's own policy decides for good")
+            apply(try policy("open", "Admin", "Accept", 20))
+            #expect(try reach() == [true, true])
+            #expect(cluster.minik("why bob echo:7000").output.contains("allowed by ClusterNetworkPolicy Admin open ingress[0]"))
+            apply(try policy("shut", "Admin", "Deny", 10))
+            #expect(try reach() == [false, false])
+            apply(try policy("first", "Admin", "Pass", 1))
+            #expect(try reach() == [true, false])
+            #expect(
+                cluster.minik("get cnp").output.split(separator: "\n").map { $0.split(separator: " ").prefix(3).joined(separator: " ") } == [
+                    "NAME TIER PRIORITY", "base Baseline 5", "first Admin 1", "open Admin 20", "shut Admin 10",
+                ])
+            let bad = try policy("bad", "Admin", "Deny", 1001)
+            #expect(cluster.minik("apply -f \(bad)").errors.contains("spec.priority in body should be less than or equal to 1000"))
+        }
+    }
+
     @Test("a plugin that does not enforce policies is told of loudly")
     func notEnforced() throws {
         let file = try ClusterFiles.write(lab("loose", subnet: 223, plugin: "flannel")), policy = try ClusterFiles.write(Self.onlyFriends)

@@ -2,9 +2,9 @@ import Model
 
 /// Who reaches whom: every source with every pod, for every probe.
 package struct ReachMatrix: Sendable {
-    /// One end: a pod, or a node as a source.
+    /// One end: a pod, or as a source a node or the client outside.
     package struct Party: Sendable, Hashable {
-        /// `default/web` or `node/k8s-node1`.
+        /// `default/web`, `node/k8s-node1` or `outside`: a client on the nodes' LAN that sends by way of the pod's node.
         package let name: String
         package let source: PacketSource
         /// nil for a node.
@@ -65,7 +65,10 @@ package struct ReachMatrix: Sendable {
             guard let address = pod.ip, let node = pod.nodeName else { return nil }
             return Party(name: "\(pod.key)", source: .pod(address, node: node), pod: pod.key, address: address)
         }
-        sources = targets + snapshot.cluster.nodes.map { Party(name: "node/\($0.name)", source: .node($0.name), pod: nil, address: $0.address) }
+        let outside = snapshot.cluster.hostAddress
+        sources =
+            targets + snapshot.cluster.nodes.map { Party(name: "node/\($0.name)", source: .node($0.name), pod: nil, address: $0.address) }
+            + [Party(name: "outside", source: .outside(outside), pod: nil, address: outside)]
         let walk = snapshot.walk()
         var cells: [Cell] = []
         for probe in probes {

@@ -38,6 +38,8 @@ package struct ClusterPaths: Sendable, Hashable {
     package func podNetns(_ key: ObjectKey) -> String { "\(Self.netns)/\(cluster)_\(key.namespace)_\(key.name)" }
     package var lanNetns: String { "\(Self.netns)/\(cluster)__lan" }
     package var outsideNetns: String { "\(Self.netns)/\(cluster)__outside" }
+    /// The namespace of the outside client: this machine's own, unless its network overlaps the nodes'.
+    package var outside: String { Files.exists(outsideNetns) ? outsideNetns : "/proc/self/ns/net" }
     /// Everything under /run/netns that is this cluster's.
     package var netnsPrefix: String { "\(cluster)_" }
     /// The host's one link: its end of the node LAN.

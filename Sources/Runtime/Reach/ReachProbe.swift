@@ -9,10 +9,13 @@ package struct ReachProbe: Sendable {
     package struct Sending: Sendable {
         package let namespace: String
         package let packet: ProbePacket
+        /// A neighbour that the packet is handed to, where the namespace has no route to its destination.
+        package let via: IPv4Address?
 
-        package init(namespace: String, packet: ProbePacket) {
+        package init(namespace: String, packet: ProbePacket, via: IPv4Address? = nil) {
             self.namespace = namespace
             self.packet = packet
+            self.via = via
         }
     }
 
@@ -63,7 +66,7 @@ package struct ReachProbe: Sendable {
         for (index, sending) in sendings.enumerated() {
             let fd = try mouths[sending.namespace] ?? socket(sending.namespace, AF_INET, Int32(SOCK_RAW.rawValue), Int32(IPPROTO_RAW))
             mouths[sending.namespace] = fd
-            send(sending.packet, on: fd)
+            send(sending.packet, to: sending.via ?? sending.packet.destination, on: fd)
             if index % 32 == 31 { listen(milliseconds: 0) }
         }
         let start = now(), grace = 0.06
@@ -76,11 +79,12 @@ package struct ReachProbe: Sendable {
         return arrivals
     }
 
-    private static func send(_ packet: ProbePacket, on fd: Int32) {
+    /// The kernel routes by `next`, and sends the packet as it is.
+    private static func send(_ packet: ProbePacket, to next: IPv4Address, on fd: Int32) {
         let bytes = packet.bytes
         var target = sockaddr_in()
         target.sin_family = sa_family_t(AF_INET)
-        target.sin_addr.s_addr = packet.destination.value.bigEndian
+        target.sin_addr.s_addr = next.value.bigEndian
         _ = withUnsafePointer(to: &target) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 // No route is an answer too: nothing arrives.

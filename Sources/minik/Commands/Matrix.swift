@@ -6,7 +6,7 @@ struct Matrix: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show who reaches whom: computed, and with --probe measured with real packets.",
         discussion: """
-            Sources are the pods and the nodes, targets the pods. The computed answer walks the compiled tables; --probe sends a packet for \
+            Sources are the pods, the nodes and a client outside (on the nodes' LAN, with a route to the pods), targets the pods. The computed answer walks the compiled tables; --probe sends a packet for \
             each cell and looks where it arrives. Where the two differ the cell is marked and the exit code is 1.
 
             minik matrix --probe --ports 80,udp/53,icmp
@@ -34,7 +34,7 @@ struct Matrix: AsyncParsableCommand {
         }
         let matrix = ReachMatrix(snapshot, probes: wished ?? ReachMatrix.declaredProbes(snapshot, isWanted), isWanted: isWanted)
         guard !matrix.targets.isEmpty else { throw UserError("error: there is no running pod to reach", hint: "see: minik get pods -A") }
-        let measured = probe ? try await MatrixProbe(paths: paths).measure(matrix, snapshot.walk()) : matrix
+        let measured = probe ? try await MatrixProbe(paths: paths, snapshot: snapshot).measure(matrix) : matrix
         print(MatrixReport(matrix: measured).text(format), terminator: "")
         if measured.cells.contains(where: \.differs) { throw ExitCode.failure }
     }

@@ -118,9 +118,9 @@ struct LiveTrace {
     private func namespace(_ source: PacketSource) -> String {
         switch source {
         case .pod(let address, _):
-            return snapshot.pods.first { $0.ip == address && !$0.isHostNetwork }.map { paths.podNetns($0.key) } ?? paths.outsideNetns
+            return snapshot.pods.first { $0.ip == address && !$0.isHostNetwork }.map { paths.podNetns($0.key) } ?? paths.outside
         case .node(let name): return paths.nodeNetns(name)
-        case .outside: return Files.exists(paths.outsideNetns) ? paths.outsideNetns : "/proc/self/ns/net"
+        case .outside: return paths.outside
         }
     }
 

@@ -5,9 +5,11 @@ import Runtime
 /// Measures a matrix: one real packet a cell, and eyes at every pod.
 struct MatrixProbe {
     let paths: ClusterPaths
+    let snapshot: ClusterSnapshot
 
-    func measure(_ matrix: ReachMatrix, _ walk: PacketWalk) async throws -> ReachMatrix {
+    func measure(_ matrix: ReachMatrix) async throws -> ReachMatrix {
         var measured = matrix
+        let walk = snapshot.walk()
         let listeners = matrix.targets.compactMap { target in target.pod.map { (name: target.name, namespace: paths.podNetns($0)) } }
         let prober = ReachProbe(listeners: listeners)
         let base = UInt32.random(in: 1...0x7FFF) << 16
@@ -17,7 +19,10 @@ struct MatrixProbe {
             let token = base &+ UInt32(index)
             let packet = ProbePacket(
                 from: walk.sourceAddress(of: source.source, to: target.address), to: target.address, proto: cell.probe.proto, port: cell.probe.port, token: token)
-            sendings.append(ReachProbe.Sending(namespace: namespace(source), packet: packet))
+            // The client outside has no route to pods: it hands the packet to the pod's node, as a route there would.
+            var via: IPv4Address?
+            if case .outside = source.source { via = snapshot.cluster.nodes.first { $0.podCIDR.contains(target.address) }?.address }
+            sendings.append(ReachProbe.Sending(namespace: namespace(source), packet: packet, via: via))
             if cell.isAllowed { expected.insert(token) }
         }
         let arrivals = try await prober.run(sendings, expected: expected)
@@ -31,6 +36,6 @@ struct MatrixProbe {
     private func namespace(_ party: ReachMatrix.Party) -> String {
         if let pod = party.pod { return paths.podNetns(pod) }
         if case .node(let name) = party.source { return paths.nodeNetns(name) }
-        return paths.outsideNetns
+        return paths.outside
     }
 }
