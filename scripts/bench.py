@@ -503,8 +503,8 @@ def main():
     for part in arguments.parts or PARTS:
         try:
             PARTS[part](arguments.runs)
-        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-            row(part, "failed", str(error), ok=False)
+        except (RuntimeError, OSError, queue.Empty, subprocess.SubprocessError) as error:
+            row(part, "failed", str(error) or type(error).__name__, ok=False)
 
 
 if __name__ == "__main__":

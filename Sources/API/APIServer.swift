@@ -83,7 +83,8 @@ package actor APIServer: Client {
 
     /// Again, when what was read has been changed before it was written: for writes that did not ask for a certain version.
     private func retrying<R>(_ isUnconditional: Bool, _ write: () async throws -> R) async throws -> R {
-        for _ in 0..<8 where isUnconditional {
+        // Each failure is somebody else's success, so there is an end to them.
+        for _ in 0..<256 where isUnconditional {
             do { return try await write() } catch let error as StatusError {
                 if error.reason != "Conflict" { throw error }
             }

@@ -152,6 +152,11 @@ int sandbox_accept(int fd) {
     return connection < 0 ? -errno : connection;
 }
 
+int sandbox_memory_file(void) {
+    int fd = (int)syscall(SYS_memfd_create, "minik", 1U);  // MFD_CLOEXEC
+    return fd < 0 ? -errno : fd;
+}
+
 int sandbox_pipe(int fds[2]) { return pipe2(fds, O_CLOEXEC) < 0 ? -errno : 0; }
 
 void sandbox_line_buffer(void) { setvbuf(stdout, NULL, _IOLBF, 0); }

@@ -42,6 +42,9 @@ package actor Controller {
     private let client: any Client
     private let report: @Sendable (String) -> Void
     private var pending: [ObjectKey] = []
+    /// How far `pending` is worked off, and what of it still waits.
+    private var head = 0
+    private var waiting: Set<ObjectKey> = []
     private var failures: [ObjectKey: Int] = [:]
     private let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
@@ -72,13 +75,19 @@ package actor Controller {
     }
 
     private func enqueue(_ keys: [ObjectKey]) {
-        for key in keys where !pending.contains(key) { pending.append(key) }
+        for key in keys where waiting.insert(key).inserted { pending.append(key) }
         if !keys.isEmpty { wake.yield() }
     }
 
     private func drain() async {
-        while !pending.isEmpty {
-            let key = pending.removeFirst()
+        while head < pending.count {
+            let key = pending[head]
+            head += 1
+            waiting.remove(key)
+            if head == pending.count || head > 4096 {
+                pending.removeFirst(head)
+                head = 0
+            }
             do {
                 try await reconciler.reconcile(key, client)
                 failures[key] = nil

@@ -5,6 +5,8 @@ import Model
 /// What a shim is asked.
 package enum ShimRequest: Sendable {
     case start(ContainerSpec)
+    /// The request is too long for a packet: it is in the file whose descriptor rides along.
+    case enclosed
     /// Sends a signal to a container's first process.
     case signal(container: String, signal: Int)
     /// Asks for every container the shim knows, for a daemon that has just come back.
@@ -22,6 +24,7 @@ package enum ShimRequest: Sendable {
 
     package var json: JSON {
         switch self {
+        case .enclosed: ["op": "enclosed"]
         case .start(let spec): ["op": "start", "spec": spec.json]
         case .signal(let container, let signal): ["op": "signal", "container": .string(container), "signal": .int(signal)]
         case .state: ["op": "state"]
@@ -40,6 +43,7 @@ package enum ShimRequest: Sendable {
     package init?(_ json: JSON) {
         let container = json["container"].string ?? ""
         switch json["op"].string {
+        case "enclosed": self = .enclosed
         case "start": self = .start(ContainerSpec(json["spec"]))
         case "signal": self = .signal(container: container, signal: json["signal"].int ?? 15)
         case "state": self = .state

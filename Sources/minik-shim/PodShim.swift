@@ -77,6 +77,9 @@ struct PodShim {
         var unused = fds
         defer { for fd in unused { close(fd) } }
         switch request {
+        case .enclosed:
+            guard let file = fds.first, let request = Self.read(file).flatMap({ ShimRequest($0) }) else { return }
+            handle(request, from: fd, [])
         case .start(let spec):
             switch SupervisedContainer.start(spec) {
             case .success(let container):
@@ -107,6 +110,13 @@ struct PodShim {
                 sandbox_set_window(terminal, UInt16(clamping: rows), UInt16(clamping: columns))
             }
         }
+    }
+
+    /// The document in a file, from where it stands to its end.
+    private static func read(_ file: Int32) -> JSON? {
+        var bytes: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 65536)
+        while case let n = Glibc.read(file, &buffer, buffer.count), n > 0 { bytes += buffer[..<n] }
+        return try? JSON(parsing: bytes)
     }
 
     private mutating func exec(

@@ -258,6 +258,35 @@ struct ClusterTests {
         #expect(cluster.minik("get events").output.contains("Container httpd failed liveness probe, will be restarted"))
     }
 
+    @Test("long answers and long environments arrive whole")
+    func long() throws {
+        // A ConfigMap of 900 kB, and a container whose environment is longer than a packet to its shim.
+        let lines = (0..<9000).map { "  key\($0): \"\(String(repeating: "x", count: 90))\"" }.joined(separator: "\n")
+        let variables = (0..<3000).map { "{name: VARIABLE_\($0), value: \"\(String(repeating: "v", count: 90))\"}" }.joined(separator: ", ")
+        let more = """
+            ---
+            apiVersion: v1
+            kind: ConfigMap
+            metadata: {name: big}
+            data:
+            \(lines)
+            ---
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: rich}
+            spec: {containers: [{name: c, image: busybox, command: [sleep, "100"], env: [\(variables)]}]}
+            """
+        let file = try ClusterFiles.write(ClusterFiles.cluster("long", subnet: 226) + "\n" + more)
+        try TestCluster.with(file, name: "long") { cluster in
+            let seen = cluster.minik("exec rich -- env").output
+            #expect(seen.split(separator: "\n").filter { $0.hasPrefix("VARIABLE_") }.count == 3000)
+            let fetch = "curl -s -H 'Connection: close' --unix-socket /run/minik/long/api.sock http://minik/api/v1/namespaces/default/configmaps | wc -c"
+            let sizes = Set(Shell.run("for i in $(seq 20); do \(fetch); done", seconds: 60).output.split(separator: "\n"))
+            #expect(sizes.count == 1 && Int(sizes.first ?? "0") ?? 0 > 900_000, "twenty whole answers: \(sizes)")
+            for _ in 0..<5 { #expect(try Shell.json("\(Shell.minik) get cm big --cluster long -o json")["data"].object?.count == 9000) }
+        }
+    }
+
     @Test("two clusters with the same addresses run side by side")
     func sideBySide() throws {
         let first = try ClusterFiles.write(ClusterFiles.cluster("twin1", subnet: 205) + "\n" + ClusterFiles.echo)

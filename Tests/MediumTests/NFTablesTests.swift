@@ -157,14 +157,14 @@ struct NFTablesTests {
         let namespace = try TestNamespace()
         let kernel = try KernelRulesets(namespace: namespace.path)
         let rules = Self.whole(try Self.service(["10.244.1.2", "10.244.1.3"], affinity: true))
-        var first = TableSync(table: "t", target: kernel)
+        let first = TableSync(table: "t", target: kernel)
         try await first.apply(rules)
         let affinity = try #require(rules.sets.keys.first { $0.hasPrefix("affinity-") })
         _ = try namespace.nft("add element ip t \(affinity) { 10.9.9.9 }\n")
         // Rule handles tell a rule that stayed from one that was written anew.
         let before = try namespace.output("nft -a list table ip t")
 
-        var second = TableSync(table: "t", target: kernel)
+        let second = TableSync(table: "t", target: kernel)
         try await second.apply(rules)
         #expect(Self.withoutAges(try namespace.output("nft -a list table ip t")) == Self.withoutAges(before), "no handle and no remembered client is new")
 
@@ -175,7 +175,7 @@ struct NFTablesTests {
             add element ip t service-ips { 10.1.0.99 . tcp . 1 : drop }
             add chain ip t intruder
             """)
-        var third = TableSync(table: "t", target: kernel)
+        let third = TableSync(table: "t", target: kernel)
         try await third.apply(rules)
         let after = try namespace.output("nft -a list table ip t")
         #expect(!after.contains("10.1.0.99") && !after.contains("intruder") && after.contains("10.1.216.8 comment"))

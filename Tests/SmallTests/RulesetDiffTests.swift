@@ -6,7 +6,7 @@ private struct Refused: Error, CustomStringConvertible { let description: String
 
 /// A table in memory that is as strict as the kernel: a batch happens as a whole or not at all, and nothing may name what
 /// is not there or vanish while it is named.
-private actor MemoryTable: RulesetTarget {
+actor MemoryTable: RulesetTarget {
     private(set) var rules = Ruleset()
 
     func read(_ table: String) async throws -> Ruleset? { rules.isEmpty ? nil : rules.asKept }

@@ -79,7 +79,7 @@ package struct HTTPServer: Sendable {
                     case .body(let bytes):
                         guard body.count + bytes.readableBytes <= Self.largestBody else {
                             let error = StatusError(413, "RequestEntityTooLarge", "Request entity too large: limit is \(Self.largestBody)")
-                            try await answer(.json(error.status, code: 413), keepAlive: false, writer)
+                            try await answer(.json(error.status, code: 413), keepAlive: false, connection, writer)
                             return
                         }
                         body += Array(buffer: bytes)
@@ -88,7 +88,7 @@ package struct HTTPServer: Sendable {
                         let request = HTTPRequest(
                             method: start.method.rawValue, target: start.uri, accept: start.headers["Accept"].joined(separator: ","),
                             contentType: start.headers.first(name: "Content-Type") ?? "", body: body)
-                        try await answer(await router.respond(request), keepAlive: start.isKeepAlive, writer)
+                        try await answer(await router.respond(request), keepAlive: start.isKeepAlive, connection, writer)
                         if !start.isKeepAlive { return }
                     }
                 }
@@ -97,7 +97,7 @@ package struct HTTPServer: Sendable {
     }
 
     private func answer(
-        _ response: HTTPResponse, keepAlive: Bool, _ writer: NIOAsyncChannelOutboundWriter<HTTPPart<HTTPResponseHead, ByteBuffer>>
+        _ response: HTTPResponse, keepAlive: Bool, _ connection: Connection, _ writer: NIOAsyncChannelOutboundWriter<HTTPPart<HTTPResponseHead, ByteBuffer>>
     ) async throws {
         func head(_ code: Int, _ contentType: String, length: Int?) -> HTTPResponseHead {
             var headers: HTTPHeaders = ["Content-Type": contentType, "Cache-Control": "no-cache, private"]
@@ -117,7 +117,9 @@ package struct HTTPServer: Sendable {
             try await writer.write(.head(head(200, contentType, length: nil)))
             for try await piece in pieces { try await writer.write(.body(ByteBuffer(bytes: piece))) }
         }
-        try await writer.write(.end(nil))
+        if keepAlive { return try await writer.write(.end(nil)) }
+        // Who closes next must know that all of it has gone: what is still queued then is lost.
+        try await connection.channel.writeAndFlush(HTTPPart<HTTPResponseHead, ByteBuffer>.end(nil)).get()
     }
 
     private func serve(_ socket: Socket, _ head: HTTPRequestHead) async throws {

@@ -118,6 +118,8 @@ int sandbox_next_signal(int fd);
 /// From now on the signals are told as bytes on the returned descriptor (or -errno) instead of ending the process. Any
 /// signal that a shell had made us ignore is heard too.
 int sandbox_catch(const int *signals, size_t count);
+/// memfd_create(2), close-on-exec; the descriptor or -errno.
+int sandbox_memory_file(void);
 /// accept / pipe with close-on-exec; the descriptor (0) or -errno.
 int sandbox_accept(int fd);
 int sandbox_pipe(int fds[2]);

@@ -36,6 +36,16 @@ struct NFTablesBatch {
         return end
     }
 
+    /// Appends changes in order; elements of one set go together, as many as a message holds.
+    mutating func append(all changes: [Change]) {
+        var index = 0
+        while index < changes.count {
+            let end = Self.endOfElementRun(changes, from: index)
+            append(changes[index..<end])
+            index = end
+        }
+    }
+
     /// Closes the batch; the sequence number whose answer ends the conversation.
     mutating func finish() -> UInt32 {
         let last = sequence - 1

@@ -16,13 +16,7 @@ package struct NFTablesSocket: ~Copyable {
     package mutating func apply(_ changes: [Change], table: String) throws(NetlinkError) {
         guard !changes.isEmpty else { return }
         var batch = NFTablesBatch(table: table, firstSequence: socket.nextSequence())
-        var index = 0
-        while index < changes.count {
-            // Elements of one set go together, as many as a message holds.
-            let end = NFTablesBatch.endOfElementRun(changes, from: index)
-            batch.append(changes[index..<end])
-            index = end
-        }
+        batch.append(all: changes)
         let last = batch.finish()
         defer { while socket.nextSequence() < last {} }
         let texts = batch.changesBySequence
@@ -31,6 +25,14 @@ package struct NFTablesSocket: ~Copyable {
                 texts[sequence].map { "nft \(changes[$0].text(table: table))" } ?? "nft: change table ip \(table)"
             }
         }
+    }
+
+    /// How many bytes a transaction sends to the kernel.
+    package static func encodedSize(_ changes: [Change]) -> Int {
+        var batch = NFTablesBatch(table: "t", firstSequence: 1)
+        batch.append(all: changes)
+        _ = batch.finish()
+        return batch.bytes.count
     }
 
     /// The table as it stands, nil when there is none. `nft list table ip NAME`

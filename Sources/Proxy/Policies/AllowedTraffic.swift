@@ -18,7 +18,7 @@ struct AllowedTraffic {
 
     mutating func add(
         _ rule: NetworkPolicy.Rule, origin: String, namespace: String, _ namedPorts: [PolicyPod.NamedPort: UInt16],
-        _ direction: NetworkPolicy.Direction, _ snapshot: PolicySnapshot
+        _ direction: NetworkPolicy.Direction, _ index: PeerIndex
     ) {
         let spans = rule.ports.map { $0.compactMap { Self.span($0, namedPorts) } } ?? [.everything]
         let names = direction == .egress ? (rule.ports ?? []) : []
@@ -26,7 +26,7 @@ struct AllowedTraffic {
             if rule.ports == nil { everything = everything ?? origin }
             for span in spans { ranges.append((CIDR.all.network...CIDR.all.last, span, origin)) }
             // A named port towards anyone is known for the cluster's pods only.
-            if !names.isEmpty { for pod in snapshot.pods.values { addNamed(names, pod, origin) } }
+            if !names.isEmpty { for pod in index.pods.values { addNamed(names, pod, origin) } }
             return
         }
         for peer in peers {
@@ -34,9 +34,7 @@ struct AllowedTraffic {
             case .ipBlock(let cidr, let except):
                 for range in Self.subtract(except, from: cidr) { for span in spans { ranges.append((range, span, origin)) } }
             case .pods(let pods, let namespaces):
-                for pod in snapshot.pods.values where pods.matches(pod.labels) {
-                    let isChosen = namespaces.map { $0.matches(snapshot.namespaces[pod.key.namespace] ?? [:]) } ?? (pod.key.namespace == namespace)
-                    guard isChosen else { continue }
+                for pod in index.choice(PeerSelector(pods: pods, namespaces: namespaces, home: namespace)) {
                     for span in spans { insert(span, pod.address, origin) }
                     addNamed(names, pod, origin)
                 }

@@ -14,6 +14,11 @@ package struct PolicyPod: Sendable, Hashable {
     package struct NamedPort: Sendable, Hashable {
         package let proto: TransportProtocol
         package let name: String
+
+        package init(proto: TransportProtocol, name: String) {
+            self.proto = proto
+            self.name = name
+        }
     }
 
     package init(key: ObjectKey, address: IPv4Address, labels: [String: String], ports: [NamedPort: UInt16] = [:], isLocal: Bool) {
@@ -76,34 +81,11 @@ package struct PolicyCompiler: Sendable {
 
     package init(node: NodeView) { self.node = node }
 
+    /// The whole table.
     package func compile(_ snapshot: PolicySnapshot) -> Ruleset {
-        var rules = PolicyCompiler.base()
-        let byNamespace = Dictionary(grouping: snapshot.policies.values, by: \.namespace)
-        for direction in NetworkPolicy.Direction.allCases {
-            var classes: [PolicyClass: [PolicyPod]] = [:]
-            for pod in snapshot.pods.values where pod.isLocal {
-                let policies = (byNamespace[pod.key.namespace] ?? []).filter {
-                    $0.directions.contains(direction) && $0.podSelector.matches(pod.labels)
-                }
-                let admin = snapshot.clusterPolicies(.admin, direction, of: pod)
-                // A namespace's own policies decide for good: the baseline is for pods that none of them isolates.
-                let baseline = policies.isEmpty ? snapshot.clusterPolicies(.baseline, direction, of: pod) : []
-                guard !(policies.isEmpty && admin.isEmpty && baseline.isEmpty) else { continue }
-                let usesNames =
-                    policies.contains { $0.rules(direction).contains { $0.usesNamedPorts } }
-                    || (admin + baseline).contains { $0.rules(direction).contains { $0.usesNamedPorts } }
-                // At egress a name is the peer's to resolve; at ingress it is this pod's.
-                let ports = usesNames && direction == .ingress ? pod.ports : [:]
-                let isolation = PolicyClass(
-                    policies: policies.map(\.key).sorted(), admin: admin.map(\.key), baseline: baseline.map(\.key), namedPorts: ports)
-                classes[isolation, default: []].append(pod)
-            }
-            for (isolation, pods) in classes {
-                let policies = isolation.policies.compactMap { snapshot.policies[$0] }
-                add(isolation, policies, pods, direction, snapshot, to: &rules)
-            }
-        }
-        return rules
+        var engine = PolicyEngine(node: node, snapshot)
+        _ = engine.changes()
+        return engine.ruleset
     }
 
     /// The hooks and dispatch that stand even without a policy.
@@ -127,29 +109,27 @@ package struct PolicyCompiler: Sendable {
         return rules
     }
 
-    private func add(
-        _ isolation: PolicyClass, _ policies: [NetworkPolicy], _ pods: [PolicyPod], _ direction: NetworkPolicy.Direction,
-        _ snapshot: PolicySnapshot, to rules: inout Ruleset
-    ) {
+    /// The chain and the sets of one class.
+    func compile(
+        _ isolation: PolicyClass, _ policies: [NetworkPolicy], admin: [ClusterNetworkPolicy], baseline: [ClusterNetworkPolicy], _ peers: PeerIndex,
+        _ nodes: [String: PolicyNode]
+    ) -> Ruleset {
+        var rules = Ruleset()
+        let direction = isolation.direction
         let names = policies.map { "\($0.key)" }.joined(separator: ",")
-        let chain = ServiceTable.chainName(direction.rawValue, isolation.text)
-        for pod in pods {
-            rules.add([.address(pod.address)], ElementData(verdict: .goto(chain), comment: "\(pod.key)"), to: "isolated-\(direction.rawValue)")
-            rules.add([.address(pod.address), .address(pod.address)], ElementData(comment: "\(pod.key)"), to: "itself")
-        }
         let peerField: Field = direction == .ingress ? .sourceAddress : .destinationAddress
         var body: [Rule] = []
-        addTier("admin", isolation.admin, isolation, direction, peerField, snapshot, &body, to: &rules)
+        addTier("admin", admin, isolation, peerField, peers, nodes, &body, to: &rules)
         if policies.isEmpty {
-            addTier("baseline", isolation.baseline, isolation, direction, peerField, snapshot, &body, to: &rules)
-            rules.chains[chain] = Chain(body)
-            return
+            addTier("baseline", baseline, isolation, peerField, peers, nodes, &body, to: &rules)
+            rules.chains[isolation.chain] = Chain(body)
+            return rules
         }
         var allowed = AllowedTraffic()
         for policy in policies {
             for (index, rule) in policy.rules(direction).enumerated() {
                 let origin = "\(policy.key) \(direction.rawValue)[\(index)]"
-                allowed.add(rule, origin: origin, namespace: policy.namespace, isolation.namedPorts, direction, snapshot)
+                allowed.add(rule, origin: origin, namespace: policy.namespace, isolation.namedPorts, direction, peers)
             }
         }
         if let origin = allowed.everything {
@@ -163,16 +143,18 @@ package struct PolicyCompiler: Sendable {
             }
             body.append(Rule(.counter, .verdict(.drop), comment: "isolated for \(direction.rawValue) by \(names)"))
         }
-        rules.chains[chain] = Chain(body)
+        rules.chains[isolation.chain] = Chain(body)
+        return rules
     }
 
     /// One look-up for all the rules of a tier: accepted, dropped, or on to the next.
     private func addTier(
-        _ name: String, _ keys: [ObjectKey], _ isolation: PolicyClass, _ direction: NetworkPolicy.Direction, _ peer: Field, _ snapshot: PolicySnapshot,
+        _ name: String, _ policies: [ClusterNetworkPolicy], _ isolation: PolicyClass, _ peer: Field, _ peers: PeerIndex, _ nodes: [String: PolicyNode],
         _ body: inout [Rule], to rules: inout Ruleset
     ) {
+        let direction = isolation.direction
         var traffic = TieredTraffic()
-        for policy in keys.compactMap({ snapshot.clusterPolicies[$0] }) { traffic.add(policy, direction, isolation.namedPorts, snapshot) }
+        for policy in policies { traffic.add(policy, direction, isolation.namedPorts, peers, nodes) }
         let elements = traffic.elements()
         guard !elements.isEmpty else { return }
         let key: [Field] = [peer, .transportProtocol, .destinationPort]
@@ -184,12 +166,15 @@ package struct PolicyCompiler: Sendable {
 }
 
 /// Pods whose packets meet the same decision.
-struct PolicyClass: Hashable {
+struct PolicyClass: Hashable, Sendable {
+    let direction: NetworkPolicy.Direction
     let policies: [ObjectKey]
     /// The cluster's policies before and after them, in order of precedence.
     let admin: [ObjectKey]
     let baseline: [ObjectKey]
     let namedPorts: [PolicyPod.NamedPort: UInt16]
+
+    var chain: String { ServiceTable.chainName(direction.rawValue, text) }
 
     var text: String {
         let ports = namedPorts.map { "\($0.key.proto.rawValue)/\($0.key.name)=\($0.value)" }.sorted().joined(separator: ",")

@@ -17,18 +17,20 @@ struct TieredTraffic {
 
     /// Adds the rules of the next policy in order of precedence.
     mutating func add(
-        _ policy: ClusterNetworkPolicy, _ direction: NetworkPolicy.Direction, _ namedPorts: [PolicyPod.NamedPort: UInt16], _ snapshot: PolicySnapshot
+        _ policy: ClusterNetworkPolicy, _ direction: NetworkPolicy.Direction, _ namedPorts: [PolicyPod.NamedPort: UInt16], _ index: PeerIndex,
+        _ nodes: [String: PolicyNode]
     ) {
-        for (index, rule) in policy.rules(direction).enumerated() {
+        for (number, rule) in policy.rules(direction).enumerated() {
             let name = rule.name.isEmpty ? "" : " (\(rule.name))"
-            let origin = "\(policy.tier.rawValue) \(policy.name) \(direction.rawValue)[\(index)]\(name): \(rule.action.rawValue)"
-            for peer in rule.peers { add(peer, rule, origin, direction, namedPorts, snapshot) }
+            let origin = "\(policy.tier.rawValue) \(policy.name) \(direction.rawValue)[\(number)]\(name): \(rule.action.rawValue)"
+            for peer in rule.peers { add(peer, rule, origin, direction, namedPorts, index, nodes) }
         }
     }
 
     private mutating func add(
         _ peer: ClusterNetworkPolicy.Peer, _ rule: ClusterNetworkPolicy.Rule, _ origin: String, _ direction: NetworkPolicy.Direction,
-        _ namedPorts: [PolicyPod.NamedPort: UInt16], _ snapshot: PolicySnapshot
+        _ namedPorts: [PolicyPod.NamedPort: UInt16], _ index: PeerIndex,
+        _ nodes: [String: PolicyNode]
     ) {
         func add(_ addresses: ClosedRange<IPv4Address>, _ names: [PolicyPod.NamedPort: UInt16]) {
             let spans = rule.ports.map { $0.flatMap { Self.spans($0, names) } } ?? [.everything]
@@ -36,11 +38,11 @@ struct TieredTraffic {
         }
         switch peer {
         case .pods(let choice):
-            for pod in snapshot.pods.values where snapshot.selects(choice, pod) {
+            for pod in index.choice(PeerSelector(choice)) {
                 add(pod.address...pod.address, direction == .ingress ? namedPorts : pod.ports)
             }
         case .nodes(let selector):
-            for node in snapshot.nodes.values where selector.matches(node.labels) { add(node.address...node.address, [:]) }
+            for node in nodes.values where selector.matches(node.labels) { add(node.address...node.address, [:]) }
         case .networks(let networks):
             for network in networks { add(network.network...network.last, [:]) }
         }
@@ -114,21 +116,5 @@ struct TieredTraffic {
     private static func pieces(_ boxes: [Box], _ last: Int, _ edge: (Box) -> ClosedRange<Int>) -> [(ClosedRange<Int>, [Box])] {
         let cuts = Set(boxes.flatMap { [edge($0).lowerBound, edge($0).upperBound + 1] }).sorted()
         return zip(cuts, cuts.dropFirst()).map { start, end in (start...end - 1, boxes.filter { edge($0).contains(start) }) }.filter { !$0.1.isEmpty }
-    }
-}
-
-extension PolicySnapshot {
-    func selects(_ choice: ClusterNetworkPolicy.PodChoice, _ pod: PolicyPod) -> Bool {
-        choice.pods.matches(pod.labels) && choice.namespaces.matches(namespaces[pod.key.namespace] ?? [:])
-    }
-
-    /// The cluster's policies of one tier that choose `pod` and have rules in a direction, first in precedence first.
-    func clusterPolicies(_ tier: ClusterNetworkPolicy.Tier, _ direction: NetworkPolicy.Direction, of pod: PolicyPod) -> [ClusterNetworkPolicy] {
-        orderedClusterPolicies.filter { $0.tier == tier && !$0.rules(direction).isEmpty && selects($0.subject, pod) }
-    }
-
-    private var orderedClusterPolicies: [ClusterNetworkPolicy] {
-        // Of equal priorities the name decides: the API leaves it open, a learner should see it stay.
-        clusterPolicies.values.sorted { ($0.priority, $0.name) < ($1.priority, $1.name) }
     }
 }

@@ -87,8 +87,7 @@ package actor ServiceProxy {
             parts[key] = part(key)
             whole.merge(parts[key] ?? Ruleset())
         }
-        var table = TableSync(table: ServiceTable.name, target: target)
-        try await table.apply(whole)
+        try await TableSync(table: ServiceTable.name, target: target).apply(whole)
     }
 
     private func syncDirty() async {

@@ -77,8 +77,14 @@ struct ContainerPlan {
 
     private func environment(_ container: Container, _ image: Image) async throws -> [(name: String, value: String)] {
         var variables: [(name: String, value: String)] = []
+        var places: [String: Int] = [:]
         func set(_ name: String, _ value: String) {
-            if let index = variables.firstIndex(where: { $0.name == name }) { variables[index].value = value } else { variables.append((name, value)) }
+            if let index = places[name] {
+                variables[index].value = value
+            } else {
+                places[name] = variables.count
+                variables.append((name, value))
+            }
         }
         for line in image.environment {
             let sides = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

@@ -55,10 +55,17 @@ package final class ShimConnection: @unchecked Sendable {
     /// Sends a request, with descriptors if it takes any. The caller keeps owning them.
     package func send(_ request: ShimRequest, descriptors: [Int32] = []) throws {
         let bytes = request.json.bytes()
-        guard bytes.count <= maximumShimPacket else {
-            throw FileError("send to the shim: the container's specification is too large;", "192 KiB is the limit", errno: EMSGSIZE)
-        }
+        if bytes.count > maximumShimPacket { return try enclose(bytes) }
         let n = queue.sync { source.isCancelled ? -1 : sandbox_send(fd, bytes, bytes.count, descriptors, descriptors.count) }
         guard n == bytes.count else { throw FileError("send to", "the pod's shim", errno: EPIPE) }
+    }
+
+    /// Sends a request that is longer than a packet, in a file without a name: a container's environment may be.
+    private func enclose(_ bytes: [UInt8]) throws {
+        let file = sandbox_memory_file()
+        guard file >= 0 else { throw FileError("make", "a file for a long request", errno: -file) }
+        defer { close(file) }
+        guard write(file, bytes, bytes.count) == bytes.count, lseek(file, 0, SEEK_SET) == 0 else { throw FileError("write", "a long request", errno: errno) }
+        try send(.enclosed, descriptors: [file])
     }
 }

@@ -16,7 +16,14 @@ struct DNSFeed {
             for resource in [Resource.services, .endpointSlices] {
                 group.addTask { for try await _ in try await client.watch(resource, namespace: nil, from: nil) { wake.yield() } }
             }
-            group.addTask { for await _ in wakes { try await write() } }
+            group.addTask {
+                let clock = ContinuousClock()
+                for await _ in wakes {
+                    // Many changes at once are one: with ten thousand Services each writing takes its time.
+                    let time = try await clock.measure { try await write() }
+                    try await Task.sleep(for: max(.milliseconds(5), time * 2))
+                }
+            }
             try await group.next()
             group.cancelAll()
         }

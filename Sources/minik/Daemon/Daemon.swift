@@ -93,8 +93,7 @@ struct Daemon {
         _ group: inout ThrowingTaskGroup<Void, any Error>
     ) async throws {
         let view = NodeView(node.spec, of: cluster)
-        var masquerade = TableSync(table: FlannelMasquerade.table, target: node.rulesets)
-        try await masquerade.apply(FlannelMasquerade.compile(view))
+        try await TableSync(table: FlannelMasquerade.table, target: node.rulesets).apply(FlannelMasquerade.compile(view))
 
         let services = ServiceProxy(node: view, client: api, target: node.rulesets, report: report)
         group.addTask { try await services.run { Task { await parts.count() } } }

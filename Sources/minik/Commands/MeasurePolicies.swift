@@ -1,0 +1,49 @@
+import ArgumentParser
+import Model
+import Netlink
+import Proxy
+import Rules
+
+/// What one change costs the policy engine of one node, without a cluster: scripts/bench prints it.
+struct MeasurePolicies: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "measure-policies", abstract: "Measure the policy compiler and differ on a made-up cluster.", shouldDisplay: false)
+    @Option(help: "Pods in the cluster.") var pods = 10_000
+    @Option(help: "Of them on this node.") var local = 100
+    @Option(help: "NetworkPolicies.") var policies = 1_000
+    @Option(help: "Rules in each.") var rules = 10
+
+    func run() async throws {
+        let namespaces = 20
+        var engine = PolicyEngine(node: NodeView(name: "n0", address: IPv4Address(0xC0A8_C801), clusterCIDR: .all, serviceCIDR: .all, podCIDR: .all))
+        for namespace in 0..<namespaces { engine.set(Namespace(["metadata": ["name": "ns\(namespace)", "labels": ["ns": "ns\(namespace)"]]])) }
+        for number in 0..<pods { engine.set(Self.pod(number, local: local, group: number / namespaces % 50)) }
+        for number in 0..<policies {
+            let from = (0..<rules).map { rule -> JSON in
+                ["from": [["podSelector": ["matchLabels": ["group": "g\((number + rule) % 50)"]]]], "ports": [["port": .int(8000 + rule)]]]
+            }
+            engine.set(
+                NetworkPolicy([
+                    "metadata": ["name": "p\(number)", "namespace": "ns\(number % namespaces)"],
+                    "spec": ["podSelector": ["matchLabels": ["group": "g\(number / namespaces % 50)"]], "ingress": .array(from)],
+                ]))
+        }
+        let clock = ContinuousClock()
+        var whole: [Change] = [], one: [Change] = []
+        let first = clock.measure { whole = engine.changes() }
+        // A pod elsewhere gets another label: some rules here let it in now, others no longer.
+        engine.set(Self.pod(local + namespaces * 3, local: local, group: 49))
+        let second = clock.measure { one = engine.changes() }
+        func row(_ changes: [Change], _ time: Duration) -> JSON {
+            let milliseconds = Double(time.components.seconds) * 1000 + Double(time.components.attoseconds) / 1e15
+            return ["changes": .int(changes.count), "bytes": .int(NFTablesSocket.encodedSize(changes)), "milliseconds": .double(milliseconds)]
+        }
+        print((["pods": .int(pods), "policies": .int(policies), "rules": .int(rules), "first": row(whole, first), "label": row(one, second)] as JSON).text())
+    }
+
+    private static func pod(_ number: Int, local: Int, group: Int) -> PolicyPod {
+        PolicyPod(
+            key: ObjectKey("ns\(number % 20)", "pod\(number)"), address: IPv4Address(0x0AF4_0000 + UInt32(number)), labels: ["group": "g\(group)"],
+            isLocal: number < local)
+    }
+}

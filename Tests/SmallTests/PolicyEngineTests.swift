@@ -1,0 +1,137 @@
+import Model
+import Proxy
+import Rules
+import Testing
+
+@Suite("The policy engine: change by change it stays where compiling everything anew would be")
+struct PolicyEngineTests {
+    private static let node = NodeView(
+        name: "n", address: IPv4Address(0xC0A8_C880), clusterCIDR: CIDR(IPv4Address(0x0AF4_0000), 16), serviceCIDR: CIDR(IPv4Address(0x0A01_0000), 16),
+        podCIDR: CIDR(IPv4Address(0x0AF4_0100), 24))
+
+    @Test("any sequence of pods, labels, namespaces and policies that come, change and go", arguments: [2, 4, 6] as [UInt64])
+    func incremental(_ seed: UInt64) async throws {
+        var random = SplitMix64(seed: seed)
+        var snapshot = PolicySnapshot(), engine = PolicyEngine(node: Self.node)
+        let table = MemoryTable()
+        for step in 0..<400 {
+            // Several things at once now and then, as a busy cluster has them.
+            for _ in 0..<random.pick([1, 1, 1, 4]) { Self.change(&snapshot, &engine, &random) }
+            try await table.apply(engine.changes(), table: PolicyCompiler.table)
+            let anew = PolicyCompiler(node: Self.node).compile(snapshot)
+            #expect(engine.ruleset.chains == anew.chains, "seed \(seed), step \(step)")
+            #expect(engine.ruleset.sets == anew.sets, "seed \(seed), step \(step)")
+            let kernel = await table.rules
+            guard Ruleset.diff(kernel.asKept, anew.asKept).isEmpty else {
+                Issue.record("seed \(seed), step \(step): \(Ruleset.diff(kernel.asKept, anew.asKept).map { $0.text(table: "t") })")
+                return
+            }
+        }
+        #expect(snapshot.pods.count > 3)
+    }
+
+    private static func change(_ snapshot: inout PolicySnapshot, _ engine: inout PolicyEngine, _ random: inout SplitMix64) {
+        switch random.number(0..<10) {
+        case 0:
+            let name = random.pick(["red", "blue"])
+            snapshot.namespaces[name] = random.chance(80) ? ["color": random.pick(["red", "blue"])] : nil
+            engine.set(namespace: name, snapshot.namespaces[name])
+        case 1, 2, 3, 4:
+            let number = random.number(0..<12), key = ObjectKey(number % 2 == 0 ? "red" : "blue", "p\(number)")
+            // Addresses are given again to other pods.
+            let taken = Set(snapshot.pods.values.filter { $0.key != key }.map(\.address))
+            let address = (0..<16).map { IPv4Address(0x0AF4_0100 + UInt32((number + $0) % 14)) }.first { !taken.contains($0) } ?? .any
+            snapshot.pods[key] =
+                random.chance(75)
+                ? PolicyPod(
+                    key: key, address: address, labels: ["app": random.pick(["web", "db"]), "tier": random.pick(["a", "b"])],
+                    ports: random.chance(50) ? [.init(proto: .tcp, name: "http"): random.pick([80, 8080])] : [:], isLocal: number < 7) : nil
+            engine.set(key, snapshot.pods[key])
+        case 5, 6, 7:
+            let key = ObjectKey(random.pick(["red", "blue"]), "np\(random.number(0..<3))")
+            snapshot.policies[key] = random.chance(75) ? policy(key, &random) : nil
+            engine.set(key, policy: snapshot.policies[key])
+        case 8:
+            let key = ObjectKey("", "cnp\(random.number(0..<2))")
+            snapshot.clusterPolicies[key] = random.chance(60) ? clusterPolicy(key, &random) : nil
+            engine.set(key, clusterPolicy: snapshot.clusterPolicies[key])
+        default:
+            let node = Node([
+                "metadata": ["name": "n1", "labels": ["zone": .string(random.pick(["a", "b"]))]],
+                "status": ["addresses": [["type": "InternalIP", "address": "192.168.200.130"]]],
+            ])
+            snapshot.nodes["n1"] = PolicyNode(node)
+            engine.set(node: "n1", PolicyNode(node))
+        }
+    }
+
+    private static func peer(_ random: inout SplitMix64) -> JSON {
+        let pods: JSON = random.chance(50) ? .emptyObject : ["matchLabels": ["app": .string(random.pick(["web", "db"]))]]
+        let around: JSON = ["matchLabels": ["color": .string(random.pick(["red", "blue"]))]]
+        return random.pick([
+            ["podSelector": pods], ["namespaceSelector": around, "podSelector": pods], ["namespaceSelector": .emptyObject], ["ipBlock": ["cidr": "10.244.1.0/28"]],
+        ])
+    }
+
+    private static func policy(_ key: ObjectKey, _ random: inout SplitMix64) -> NetworkPolicy {
+        func rules(_ field: String) -> JSON {
+            var list: [JSON] = []
+            for _ in 0..<random.number(0..<3) {
+                var rule = JSON.emptyObject
+                if random.chance(70) { rule[field] = .array([peer(&random), peer(&random)]) }
+                if random.chance(60) { rule["ports"] = [["port": random.pick([80, 8080, "http"])]] }
+                list.append(rule)
+            }
+            return .array(list)
+        }
+        let selector: JSON = random.chance(40) ? .emptyObject : ["matchLabels": ["tier": .string(random.pick(["a", "b"]))]]
+        return NetworkPolicy([
+            "metadata": ["name": .string(key.name), "namespace": .string(key.namespace)],
+            "spec": [
+                "podSelector": selector, "policyTypes": random.pick([["Ingress"], ["Egress"], ["Ingress", "Egress"]]), "ingress": rules("from"),
+                "egress": rules("to"),
+            ],
+        ])
+    }
+
+    private static func clusterPolicy(_ key: ObjectKey, _ random: inout SplitMix64) -> ClusterNetworkPolicy {
+        let everywhere: JSON = ["namespaces": .emptyObject]
+        let pods: JSON = ["pods": ["namespaceSelector": .emptyObject, "podSelector": ["matchLabels": ["app": .string(random.pick(["web", "db"]))]]]]
+        let nodes: JSON = ["nodes": ["matchLabels": ["zone": .string(random.pick(["a", "b"]))]]]
+        return ClusterNetworkPolicy([
+            "metadata": ["name": .string(key.name)],
+            "spec": [
+                "tier": random.pick(["Admin", "Baseline"]), "priority": .int(random.number(0..<3)), "subject": random.pick([everywhere, pods]),
+                "ingress": [["action": random.pick(["Accept", "Deny", "Pass"]), "from": [random.pick([everywhere, pods])]]],
+                "egress": [["action": random.pick(["Accept", "Deny"]), "to": [random.pick([pods, nodes])]]],
+            ],
+        ])
+    }
+
+    @Test("one label of one pod among ten thousand is a handful of elements")
+    func smallChange() {
+        var engine = PolicyEngine(node: Self.node)
+        engine.set(namespace: "red", [:])
+        for number in 0..<10_000 {
+            engine.set(
+                PolicyPod(
+                    key: ObjectKey("red", "p\(number)"), address: IPv4Address(0x0AF4_0000 + UInt32(number)), labels: ["app": number % 2 == 0 ? "web" : "db"],
+                    isLocal: number < 100))
+        }
+        for number in 0..<20 {
+            engine.set(
+                NetworkPolicy([
+                    "metadata": ["name": "np\(number)", "namespace": "red"],
+                    "spec": [
+                        "podSelector": .emptyObject, "ingress": [["from": [["podSelector": ["matchLabels": ["app": "web"]]]], "ports": [["port": .int(80 + number)]]]],
+                    ],
+                ]))
+        }
+        #expect(engine.changes().count > 5000)
+        engine.set(PolicyPod(key: ObjectKey("red", "p500"), address: IPv4Address(0x0AF4_0000 + 500), labels: ["app": "db"], isLocal: false))
+        let changes = engine.changes()
+        #expect(changes.count == 20, "an element for each port that was open: \(changes.count)")
+        #expect(changes.allSatisfy { if case .deleteElement = $0 { true } else { false } })
+        #expect(!engine.isDirty && engine.changes().isEmpty)
+    }
+}
