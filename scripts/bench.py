@@ -485,7 +485,16 @@ def measure_throughput(runs):
         run(UNDO)
 
 
-PARTS = {"up": measure_up, "pods": measure_pods, "scale": measure_scale, "services": measure_services, "throughput": measure_throughput}
+def measure_policies(runs):
+    import bench_policies  # it builds on this file
+
+    bench_policies.measure_policies(runs)
+
+
+PARTS = {
+    "up": measure_up, "pods": measure_pods, "scale": measure_scale, "services": measure_services, "policies": measure_policies,
+    "throughput": measure_throughput,
+}
 
 
 def main():

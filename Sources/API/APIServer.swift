@@ -9,6 +9,8 @@ package actor APIServer: Client {
     private let newUID: @Sendable () -> String
     /// Whoever gives out addresses and ports must see what the one before gave.
     private let allocation = Turnstile()
+    /// What Services hold; nil until the first of them is written.
+    private var claims: ServiceClaims?
 
     package init(
         store: ObjectStore, cluster: Cluster, now: @escaping @Sendable () -> Timestamp = Timestamp.now,
@@ -72,7 +74,7 @@ package actor APIServer: Client {
         return try await admitting(kind) {
             try await admit(&object, old: nil, kind)
             try Self.validate(object, old: nil, kind, context)
-            return try await store.create(resource, Self.ordered(object, kind))
+            return stored(try await store.create(resource, Self.ordered(object, kind)), resource)
         }
     }
 
@@ -116,7 +118,7 @@ package actor APIServer: Client {
             if kind.hasStatus, object["spec"] != old["spec"] {
                 object["metadata"]["generation"] = .int((old["metadata"]["generation"].int ?? 1) + 1)
             }
-            return try await store.update(resource, Self.ordered(object, kind), expected: expected)
+            return self.stored(try await store.update(resource, Self.ordered(object, kind), expected: expected), resource)
         }
         return try await finishDeletion(stored, resource)
     }
@@ -169,6 +171,7 @@ package actor APIServer: Client {
         let hasFinalizers = !object["metadata"]["finalizers"].items.isEmpty
         guard mustWindUp || hasFinalizers else {
             try await store.delete(resource, key, expected: version)
+            if resource == .services { claims?.set(key, nil) }
             return
         }
         let shortest = min(grace, object["metadata"]["deletionGracePeriodSeconds"].int ?? grace)
@@ -185,7 +188,9 @@ package actor APIServer: Client {
         if resource != .namespaces, resource != .pods || object["spec"]["nodeName"].isNull, !object["metadata"]["deletionTimestamp"].isNull,
             object["metadata"]["finalizers"].items.isEmpty
         {
-            return try await store.delete(resource, Self.key(object, resource))
+            let key = Self.key(object, resource)
+            if resource == .services { claims?.set(key, nil) }
+            return try await store.delete(resource, key)
         }
         return object
     }
@@ -248,10 +253,22 @@ package actor APIServer: Client {
     }
 
     private func admit(_ object: inout JSON, old: JSON?, _ kind: KindDefinition) async throws {
-        if kind.resource == .services {
-            let others = await store.list(.services).items.filter { $0["metadata"]["uid"] != object["metadata"]["uid"] }
-            try ServiceAllocator(cluster: cluster, others: others.map(Service.init)).allocate(&object, old: old)
-        }
+        guard kind.resource == .services else { return }
+        try ServiceAllocator(cluster: cluster, claims: await loadedClaims(), own: Self.key(object, .services)).allocate(&object, old: old)
+    }
+
+    private func loadedClaims() async -> ServiceClaims {
+        if let claims { return claims }
+        var loaded = ServiceClaims()
+        for item in await store.list(.services).items { loaded.set(Self.key(item, .services), Service(item)) }
+        claims = loaded
+        return loaded
+    }
+
+    /// Keeps the claims in step with what has been stored.
+    private func stored(_ object: JSON, _ resource: Resource) -> JSON {
+        if resource == .services { claims?.set(Self.key(object, resource), Service(object)) }
+        return object
     }
 
     private static func key(_ object: JSON, _ resource: Resource) -> ObjectKey {

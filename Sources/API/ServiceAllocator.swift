@@ -1,9 +1,38 @@
 import Model
 
-/// Gives Services their cluster addresses and node ports, as the API server's allocators do.
+/// Which Service holds which cluster address and which node port.
+struct ServiceClaims: Sendable {
+    private var addresses: [IPv4Address: ObjectKey] = [:]
+    /// `TCP/30080`
+    private var ports: [String: ObjectKey] = [:]
+    private var held: [ObjectKey: (address: IPv4Address?, ports: [String])] = [:]
+
+    static func slot(_ port: JSON) -> String { "\(port["protocol"].string ?? "TCP")/\(port["nodePort"].int ?? 0)" }
+
+    /// Notes what a Service holds now; nil: it is gone.
+    mutating func set(_ key: ObjectKey, _ service: Service?) {
+        if let old = held[key] {
+            if let address = old.address { addresses[address] = nil }
+            for port in old.ports { ports[port] = nil }
+        }
+        held[key] = nil
+        guard let service else { return }
+        let slots = service.spec["ports"].items.filter { $0["nodePort"].int != nil }.map(Self.slot)
+        held[key] = (service.clusterIP, slots)
+        if let address = service.clusterIP { addresses[address] = key }
+        for slot in slots { ports[slot] = key }
+    }
+
+    func isTaken(_ address: IPv4Address, but own: ObjectKey) -> Bool { addresses[address].map { $0 != own } ?? false }
+    func isTaken(_ slot: String, but own: ObjectKey) -> Bool { ports[slot].map { $0 != own } ?? false }
+}
+
+/// Gives a Service its cluster address and node ports, as the API server's allocators do.
 struct ServiceAllocator {
     let cluster: Cluster
-    let others: [Service]
+    let claims: ServiceClaims
+    /// The Service that asks.
+    let own: ObjectKey
 
     func allocate(_ object: inout JSON, old: JSON?) throws {
         let type = object["spec"]["type"].string ?? "ClusterIP"
@@ -16,7 +45,7 @@ struct ServiceAllocator {
         if object["spec"]["clusterIP"].string ?? "" == "" {
             object["spec"]["clusterIP"] = old?["spec"]["clusterIP"] ?? .null
             if object["spec"]["clusterIP"].isNull { object["spec"]["clusterIP"] = .string(try freeAddress(name).description) }
-        } else if old == nil, let wanted = IPv4Address(object["spec"]["clusterIP"].string ?? ""), others.contains(where: { $0.clusterIP == wanted }) {
+        } else if old == nil, let wanted = IPv4Address(object["spec"]["clusterIP"].string ?? ""), claims.isTaken(wanted, but: own) {
             throw StatusError.invalid(
                 .services, name,
                 [.invalid("spec.clusterIPs", [.string(wanted.description)], "failed to allocate IP \(wanted): provided IP is already allocated")])
@@ -34,8 +63,12 @@ struct ServiceAllocator {
             object["spec"]["ports"] = .array(ports)
             return
         }
-        func slot(_ port: JSON) -> String { "\(port["protocol"].string ?? "TCP")/\(port["nodePort"].int ?? 0)" }
-        var taken = Set(others.flatMap { $0.spec["ports"].items.filter { $0["nodePort"].int != nil }.map(slot) })
+        var mine: Set<String> = []
+        /// False when the port is another's, or another of this Service's.
+        func take(_ port: JSON) -> Bool {
+            let slot = ServiceClaims.slot(port)
+            return !claims.isTaken(slot, but: own) && mine.insert(slot).inserted
+        }
         let oldPorts = old?["spec"]["ports"].items ?? []
         for index in ports.indices where ports[index]["nodePort"].int ?? 0 == 0 {
             let same = oldPorts.first { $0["port"] == ports[index]["port"] && $0["protocol"] == ports[index]["protocol"] }
@@ -43,7 +76,7 @@ struct ServiceAllocator {
         }
         for index in ports.indices where ports[index]["nodePort"].int ?? 0 != 0 {
             let requested = ports[index]["nodePort"].int ?? 0
-            guard taken.insert(slot(ports[index])).inserted else {
+            guard take(ports[index]) else {
                 throw StatusError.invalid(
                     .services, name, [.invalid("spec.ports[\(index)].nodePort", .int(requested), "provided port is already allocated")])
             }
@@ -54,7 +87,7 @@ struct ServiceAllocator {
             var found = false
             for candidate in order {
                 ports[index]["nodePort"] = .int(candidate)
-                if taken.insert(slot(ports[index])).inserted {
+                if take(ports[index]) {
                     found = true
                     break
                 }
@@ -66,14 +99,13 @@ struct ServiceAllocator {
 
     /// A random free address past the band that is kept for addresses people choose (KEP-3070).
     private func freeAddress(_ name: String) throws -> IPv4Address {
-        let taken = Set(others.compactMap(\.clusterIP))
         let size = cluster.serviceSubnet.size
         let reserved = min(max(16, size / 16), 256)
         for _ in 0..<64 {
             let candidate = cluster.serviceSubnet[Int.random(in: min(reserved, size - 2)..<size - 1)]
-            if !taken.contains(candidate) { return candidate }
+            if !claims.isTaken(candidate, but: own) { return candidate }
         }
-        for index in 1..<size - 1 where !taken.contains(cluster.serviceSubnet[index]) { return cluster.serviceSubnet[index] }
+        for index in 1..<size - 1 where !claims.isTaken(cluster.serviceSubnet[index], but: own) { return cluster.serviceSubnet[index] }
         throw StatusError(500, "InternalError", "failed to allocate a serviceIP for \(name): range is full")
     }
 }

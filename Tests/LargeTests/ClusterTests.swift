@@ -283,7 +283,10 @@ struct ClusterTests {
             let fetch = "curl -s -H 'Connection: close' --unix-socket /run/minik/long/api.sock http://minik/api/v1/namespaces/default/configmaps | wc -c"
             let sizes = Set(Shell.run("for i in $(seq 20); do \(fetch); done", seconds: 60).output.split(separator: "\n"))
             #expect(sizes.count == 1 && Int(sizes.first ?? "0") ?? 0 > 900_000, "twenty whole answers: \(sizes)")
-            for _ in 0..<5 { #expect(try Shell.json("\(Shell.minik) get cm big --cluster long -o json")["data"].object?.count == 9000) }
+            for _ in 0..<5 {
+                let data = try Shell.json("\(Shell.minik) get cm big --cluster long -o json")["data"]
+                #expect(data.object?.count == 9000)
+            }
         }
     }
 

@@ -50,7 +50,64 @@ struct PolicyKernelTests {
             let cases = try PolicyCase.load(address: { addresses[$0] ?? "" }, podCIDR: { networks[$0] ?? "" })
             #expect(cases.count > 100)
             for test in cases { try check(test, cluster) }
+            try random(cluster)
         }
+    }
+
+    /// Policies that nobody thought of: what the compiled tables say, which the small tests hold against the API's words, and
+    /// what the kernel does.
+    private func random(_ cluster: TestCluster) throws {
+        var random = SplitMix64(seed: 20)
+        for round in 0..<12 {
+            let policies = (0..<4).map { Self.policy($0, &random).text() }
+            let file = try ClusterFiles.write(policies.joined(separator: "\n---\n"))
+            #expect(cluster.minik("apply -f \(file)").isSuccess)
+            var result = CommandResult(command: "", status: 1, output: "", errors: "")
+            for _ in 0..<3 where !result.isSuccess {
+                Thread.sleep(forTimeInterval: 0.1)
+                result = cluster.minik("matrix --probe --ports 80,81,udp/80,sctp/80,icmp -o json")
+            }
+            #expect(result.isSuccess, "round \(round): \(policies)")
+            let flows = try JSON(parsing: result.output)["flows"].items
+            #expect(flows.count == 9 * 13 * 5 && flows.allSatisfy { $0["measured"] == $0["allowed"] }, "round \(round): \(policies)")
+            #expect(flows.contains { $0["measured"].bool == false } && flows.contains { $0["measured"].bool == true })
+            for namespace in ["x", "y", "z"] { cluster.minik("delete netpol --all -n \(namespace)") }
+        }
+    }
+
+    private static func policy(_ number: Int, _ random: inout SplitMix64) -> JSON {
+        func selector(_ key: String, _ values: [String]) -> JSON {
+            switch random.number(0..<4) {
+            case 0: return .emptyObject
+            case 1: return ["matchExpressions": [["key": .string(key), "operator": "NotIn", "values": [.string(random.pick(values))]]]]
+            default: return ["matchLabels": JSON([key: random.pick(values)])]
+            }
+        }
+        func rules(_ field: String) -> JSON {
+            var list: [JSON] = []
+            for _ in 0..<random.number(0..<3) {
+                var rule = JSON.emptyObject
+                if random.chance(80) {
+                    let peers: [JSON] = [
+                        ["podSelector": selector("pod", ["a", "b", "c"])],
+                        ["namespaceSelector": selector("ns", ["x", "y", "z"]), "podSelector": selector("role", ["web", "db"])],
+                        ["ipBlock": ["cidr": "10.244.0.0/23", "except": ["10.244.0.0/25"]]],
+                    ]
+                    rule[field] = [random.pick(peers), random.pick(peers)]
+                }
+                if random.chance(60) { rule["ports"] = [["port": random.pick([80, "web", "serve-81-tcp"])], ["protocol": random.pick(["UDP", "SCTP"])]] }
+                list.append(rule)
+            }
+            return .array(list)
+        }
+        return [
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": ["name": .string("random-\(number)"), "namespace": .string(random.pick(["x", "y", "z"]))],
+            "spec": [
+                "podSelector": selector("pod", ["a", "b", "c"]), "policyTypes": random.pick([["Ingress"], ["Egress"], ["Ingress", "Egress"]]),
+                "ingress": rules("from"), "egress": rules("to"),
+            ],
+        ]
     }
 
     private func check(_ test: PolicyCase, _ cluster: TestCluster) throws {

@@ -1,5 +1,6 @@
 import DNS
 import Model
+import PolicyCases
 import Testing
 
 /// A ClusterIP Service, a headless one with a named and an unnamed endpoint, an idle headless one and an ExternalName.

@@ -1,4 +1,5 @@
 import Model
+import PolicyCases
 import Testing
 
 @Suite("Parsing JSON")

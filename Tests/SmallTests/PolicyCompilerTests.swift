@@ -1,4 +1,5 @@
 import Model
+import PolicyCases
 import Proxy
 import Rules
 import Testing

@@ -111,12 +111,12 @@ package struct PolicyCompiler: Sendable {
 
     /// The chain and the sets of one class.
     func compile(
-        _ isolation: PolicyClass, _ policies: [NetworkPolicy], admin: [ClusterNetworkPolicy], baseline: [ClusterNetworkPolicy], _ peers: PeerIndex,
+        _ isolation: PolicyClass, _ policies: [ReadPolicy], admin: [ClusterNetworkPolicy], baseline: [ClusterNetworkPolicy], _ peers: PeerIndex,
         _ nodes: [String: PolicyNode]
     ) -> Ruleset {
         var rules = Ruleset()
         let direction = isolation.direction
-        let names = policies.map { "\($0.key)" }.joined(separator: ",")
+        let names = policies.map { "\($0.policy.key)" }.joined(separator: ",")
         let peerField: Field = direction == .ingress ? .sourceAddress : .destinationAddress
         var body: [Rule] = []
         addTier("admin", admin, isolation, peerField, peers, nodes, &body, to: &rules)
@@ -127,9 +127,9 @@ package struct PolicyCompiler: Sendable {
         }
         var allowed = AllowedTraffic()
         for policy in policies {
-            for (index, rule) in policy.rules(direction).enumerated() {
-                let origin = "\(policy.key) \(direction.rawValue)[\(index)]"
-                allowed.add(rule, origin: origin, namespace: policy.namespace, isolation.namedPorts, direction, peers)
+            for (index, rule) in (policy.rules[direction] ?? []).enumerated() {
+                let origin = "\(policy.policy.key) \(direction.rawValue)[\(index)]"
+                allowed.add(rule, origin: origin, namespace: policy.policy.namespace, isolation.namedPorts, direction, peers)
             }
         }
         if let origin = allowed.everything {

@@ -8,12 +8,13 @@ import Rules
 package struct PolicyEngine: Sendable {
     private let compiler: PolicyCompiler
     private var peers = PeerIndex()
-    private var policies: [String: [ObjectKey: NetworkPolicy]] = [:]
+    private var policies: [String: [ObjectKey: ReadPolicy]] = [:]
     private var clusterPolicies: [ObjectKey: ClusterNetworkPolicy] = [:]
     private var nodes: [String: PolicyNode] = [:]
 
     private var classes: [PolicyClass: ClassState] = [:]
     private var locals: [ObjectKey: LocalState] = [:]
+    private var localsByNamespace: [String: Set<ObjectKey>] = [:]
     private var dirtyLocals: Set<ObjectKey> = []
     private var dirtyClasses: Set<PolicyClass> = []
     /// The classes that a selector's choice goes into.
@@ -67,7 +68,13 @@ package struct PolicyEngine: Sendable {
         guard peers.pods[key] != pod else { return }
         if peers.pods[key] != nil, pod != nil { restricts = true }
         touch(peers.set(key, pod))
-        if pod?.isLocal == true || locals[key] != nil { dirtyLocals.insert(key) }
+        if pod?.isLocal == true {
+            localsByNamespace[key.namespace, default: []].insert(key)
+            dirtyLocals.insert(key)
+        } else {
+            localsByNamespace[key.namespace]?.remove(key)
+            if locals[key] != nil { dirtyLocals.insert(key) }
+        }
         // Ports that are open to everyone by name are known from every pod.
         for (isolation, state) in classes where state.namesPortsOfEveryone { dirtyClasses.insert(isolation) }
     }
@@ -75,11 +82,15 @@ package struct PolicyEngine: Sendable {
     package mutating func set(_ policy: NetworkPolicy) { set(policy.key, policy: policy) }
 
     package mutating func set(_ key: ObjectKey, policy: NetworkPolicy?) {
-        guard policies[key.namespace]?[key] != policy else { return }
+        guard policies[key.namespace]?[key]?.policy != policy else { return }
         restricts = true
-        policies[key.namespace, default: [:]][key] = policy
-        dirtyClasses.formUnion(classes.keys.filter { $0.policies.contains(key) })
-        dirtyLocals.formUnion(peers.pods.values.lazy.filter { $0.isLocal && $0.key.namespace == key.namespace }.map(\.key))
+        let before = policies[key.namespace]?[key], after = policy.map(ReadPolicy.init)
+        policies[key.namespace, default: [:]][key] = after
+        // The pods that it selected or selects, and through them their classes.
+        for pod in localPods(key.namespace) where before?.selector.matches(pod.labels) == true || after?.selector.matches(pod.labels) == true {
+            dirtyLocals.insert(pod.key)
+            dirtyClasses.formUnion((locals[pod.key]?.classes ?? []).filter { $0.policies.contains(key) })
+        }
     }
 
     package mutating func set(_ policy: ClusterNetworkPolicy) { set(policy.key, clusterPolicy: policy) }
@@ -97,6 +108,10 @@ package struct PolicyEngine: Sendable {
         restricts = true
         nodes[node] = entry
         dirtyClasses.formUnion(classes.keys.filter { !$0.admin.isEmpty || !$0.baseline.isEmpty })
+    }
+
+    private func localPods(_ namespace: String) -> [PolicyPod] {
+        (localsByNamespace[namespace] ?? []).compactMap { peers.pods[$0] }
     }
 
     private mutating func touch(_ selectors: [PeerSelector]) {
@@ -173,16 +188,16 @@ package struct PolicyEngine: Sendable {
 
     /// The class that a pod belongs to in a direction; nil when nothing isolates it.
     private func isolation(of pod: PolicyPod, _ direction: NetworkPolicy.Direction) -> PolicyClass? {
-        let own = (policies[pod.key.namespace] ?? [:]).values.filter { $0.directions.contains(direction) && $0.podSelector.matches(pod.labels) }
+        let own = (policies[pod.key.namespace] ?? [:]).values.filter { $0.rules[direction] != nil && $0.selector.matches(pod.labels) }
         let admin = clusterPolicies(.admin, direction, of: pod)
         // A namespace's own policies decide for good: the baseline is for pods that none of them isolates.
         let baseline = own.isEmpty ? clusterPolicies(.baseline, direction, of: pod) : []
         guard !(own.isEmpty && admin.isEmpty && baseline.isEmpty) else { return nil }
         let usesNames =
-            own.contains { $0.rules(direction).contains { $0.usesNamedPorts } }
+            own.contains { $0.usesNamedPorts }
             || (admin + baseline).contains { $0.rules(direction).contains { $0.usesNamedPorts } }
         return PolicyClass(
-            direction: direction, policies: own.map(\.key).sorted(), admin: admin.map(\.key), baseline: baseline.map(\.key),
+            direction: direction, policies: own.map(\.policy.key).sorted(), admin: admin.map(\.key), baseline: baseline.map(\.key),
             // At egress a name is the peer's to resolve; at ingress it is this pod's.
             namedPorts: usesNames && direction == .ingress ? pod.ports : [:])
     }
@@ -198,15 +213,32 @@ package struct PolicyEngine: Sendable {
         let own = isolation.policies.compactMap { policies[$0.namespace]?[$0] }
         let admin = isolation.admin.compactMap { clusterPolicies[$0] }, baseline = isolation.baseline.compactMap { clusterPolicies[$0] }
         let selectors =
-            own.flatMap { policy in policy.rules(isolation.direction).flatMap { $0.selectors(home: policy.namespace) } }
+            own.flatMap { policy in (policy.rules[isolation.direction] ?? []).flatMap { $0.selectors(home: policy.policy.namespace) } }
             + (admin + baseline).flatMap { $0.rules(isolation.direction).flatMap(\.selectors) }
         for selector in classes[isolation]?.selectors ?? [] { users[selector]?.remove(isolation) }
         for selector in selectors { users[selector, default: []].insert(isolation) }
         peers.follow(selectors)
         classes[isolation]?.selectors = selectors
         classes[isolation]?.namesPortsOfEveryone =
-            isolation.direction == .egress && own.contains { $0.rules(.egress).contains { $0.peers == nil && $0.usesNamedPorts } }
+            isolation.direction == .egress && own.contains { ($0.rules[.egress] ?? []).contains { $0.peers == nil && $0.usesNamedPorts } }
         classes[isolation]?.part = compiler.compile(isolation, own, admin: admin, baseline: baseline, peers, nodes)
+    }
+}
+
+/// A NetworkPolicy, read once.
+struct ReadPolicy: Sendable {
+    let policy: NetworkPolicy
+    let selector: LabelSelector
+    /// By the directions in which it isolates.
+    let rules: [NetworkPolicy.Direction: [NetworkPolicy.Rule]]
+    let usesNamedPorts: Bool
+
+    init(_ policy: NetworkPolicy) {
+        self.policy = policy
+        selector = policy.podSelector
+        let directions = policy.directions
+        rules = Dictionary(uniqueKeysWithValues: directions.map { ($0, policy.rules($0)) })
+        usesNamedPorts = rules.values.contains { $0.contains(where: \.usesNamedPorts) }
     }
 }
 
