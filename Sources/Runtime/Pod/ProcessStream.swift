@@ -1,5 +1,5 @@
 import CSandbox
-@preconcurrency import Dispatch  // its sources may be used from any thread, which their type does not say
+import Dispatch
 import Glibc
 import Model
 import ShimProtocol
@@ -68,7 +68,7 @@ package struct ProcessStream: Sendable {
         }
         // The reader and the writer of a terminal each own a descriptor of it.
         let write: Int32 = isTerminalExec ? dup(first.descriptor ?? -1) : stdin ? pipes[0].write : -1
-        let read: [(Int32, isError: Bool)] = isTerminalExec ? [(first.descriptor ?? -1, false)] : [(pipes[1].read, false), (pipes[2].read, true)]
+        let sources: [(Int32, isError: Bool)] = isTerminalExec ? [(first.descriptor ?? -1, false)] : [(pipes[1].read, false), (pipes[2].read, true)]
         let rest = messages
         await withTaskGroup(of: Void.self) { group in
             let feeding = Task {  // cancelled below: the process' end ends its input
@@ -88,9 +88,7 @@ package struct ProcessStream: Sendable {
                     }
                 }
             }
-            for (descriptor, isError) in read {
-                group.addTask { for await bytes in reader(descriptor) { say.yield(isError ? .stderr(bytes) : .stdout(bytes)) } }
-            }
+            group.addTask { await pump(sources, say) }
             // Everything the process wrote comes before the word of its end.
             var iterator = rest
             var code: Int?
@@ -128,32 +126,49 @@ package struct ProcessStream: Sendable {
         }
     }
 
-    /// What can be read from a descriptor, until its end; owns and closes it.
-    private static func reader(_ fd: Int32) -> AsyncStream<[UInt8]> {
-        AsyncStream { continuation in
-            _ = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK)
-            let source = DispatchSource.makeReadSource(fileDescriptor: fd, queue: DispatchQueue(label: "stream"))
-            source.setEventHandler {
-                // Until nothing is left: a hang-up that came with the last bytes is not told a second time.
-                var buffer = [UInt8](repeating: 0, count: 32 * 1024)
-                while true {
-                    let n = Glibc.read(fd, &buffer, buffer.count)
-                    if n > 0 {
-                        continuation.yield(Array(buffer[..<n]))
-                    } else if n < 0, errno == EINTR {
-                        continue
-                    } else {
-                        if n == 0 || errno != EAGAIN { source.cancel() }
-                        return
-                    }
+    /// Hands on what can be read from descriptors, on a thread of its own, until all have ended or the task is cancelled; owns
+    /// and closes them. Not a dispatch source: on Linux those crash when a pipe hangs up in the moment they are cancelled.
+    private static func pump(_ sources: [(Int32, isError: Bool)], _ say: AsyncStream<Output>.Continuation) async {
+        var stop: [Int32] = [-1, -1]
+        guard sandbox_pipe(&stop) == 0 else {
+            say.yield(.failure("cannot make a pipe: \(String(cString: strerror(errno)))"))
+            return
+        }
+        let (stopped, stopper) = (stop[0], stop[1])
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { done in
+                DispatchQueue(label: "stream").async {
+                    read(sources, until: stopped, say)
+                    close(stopped)
+                    done.resume()
                 }
             }
-            source.setCancelHandler {
-                close(fd)
-                continuation.finish()
-            }
-            continuation.onTermination = { _ in source.cancel() }
-            source.activate()
+        } onCancel: {
+            write([0], to: stopper)
         }
+        close(stopper)
+    }
+
+    private static func read(_ sources: [(Int32, isError: Bool)], until stopped: Int32, _ say: AsyncStream<Output>.Continuation) {
+        var open = sources
+        var buffer = [UInt8](repeating: 0, count: 32 * 1024)
+        while !open.isEmpty {
+            var polls = (open.map(\.0) + [stopped]).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            guard poll(&polls, nfds_t(polls.count), -1) > 0 else { continue }
+            if polls[open.count].revents != 0 { break }
+            var ended: Set<Int32> = []
+            for (source, ready) in zip(open, polls) where ready.revents != 0 {
+                let n = Glibc.read(source.0, &buffer, buffer.count)
+                if n > 0 {
+                    let bytes = Array(buffer[..<n])
+                    say.yield(source.isError ? .stderr(bytes) : .stdout(bytes))
+                } else if n == 0 || (errno != EINTR && errno != EAGAIN) {
+                    ended.insert(source.0)  // a terminal that nobody holds any more says EIO
+                }
+            }
+            for fd in ended { close(fd) }
+            open.removeAll { ended.contains($0.0) }
+        }
+        for source in open { close(source.0) }
     }
 }
