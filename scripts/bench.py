@@ -1,4 +1,4 @@
-"""The performance budget, measured. scripts/bench runs this, with MINIK naming the program and WORK a directory to fill."""
+"""The parts of the benchmark, and what they are made of. MINIK names the program, WORK a directory to fill."""
 import argparse, contextlib, http.client, itertools, json, os, pathlib, queue, re, shutil, signal, socket, statistics, subprocess, sys
 import threading, time
 
@@ -483,38 +483,3 @@ def measure_throughput(runs):
                 compare("through a Service, same node", (client, address_of("service", "near")), ("bh-p1", "10.1.0.1"), runs)
     finally:
         run(UNDO)
-
-
-def measure_policies(runs):
-    import bench_policies  # it builds on this file
-
-    bench_policies.measure_policies(runs)
-
-
-PARTS = {
-    "up": measure_up, "pods": measure_pods, "scale": measure_scale, "services": measure_services, "policies": measure_policies,
-    "throughput": measure_throughput,
-}
-
-
-def main():
-    parser = argparse.ArgumentParser(prog="scripts/bench", description="Prints the performance budget and what of it holds.")
-    parser.add_argument("--runs", type=int, default=5, help="how often to repeat what is repeated (default: 5)")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS) + " (default: all)")
-    arguments = parser.parse_args()
-    for part in set(arguments.parts) - set(PARTS):
-        parser.error(f"no part {part!r}; there are {', '.join(PARTS)}")
-    if STATE.exists():
-        sys.exit(f"a cluster {NAME} is up already: {MINIK} down {NAME}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    print(f"{os.cpu_count()} processors, Linux {os.uname().release}, load {os.getloadavg()[0]:.1f}, medians of {arguments.runs}")
-    print(f"{'what':56} {'value':>22}   {'beside it, in the same run':32} {'ratio':>6}   budget")
-    for part in arguments.parts or PARTS:
-        try:
-            PARTS[part](arguments.runs)
-        except (RuntimeError, OSError, queue.Empty, subprocess.SubprocessError) as error:
-            row(part, "failed", str(error) or type(error).__name__, ok=False)
-
-
-if __name__ == "__main__":
-    main()

@@ -101,6 +101,16 @@ struct PolicyTests {
             let matrix = cluster.minik("matrix --probe --ports 7000")
             #expect(matrix.status == 1 && matrix.output.contains("default/bob -> default/echo TCP/7000: computed denied, measured allowed"), "\(matrix)")
             #expect(cluster.minik("matrix --probe --ports 7000 -o junit").output.contains("failures=\"1\""))
+            // Strangers read the machines' forms.
+            let page = try ClusterFiles.write(cluster.minik("matrix --probe --ports 7000 -o html").output)
+            let cells =
+                "import html.parser, sys\nclass P(html.parser.HTMLParser):\n  n = {}\n  def handle_starttag(s, t, a):\n    if t == 'td': k = dict(a)['class']; s.n[k] = s.n.get(k, 0) + 1\np = P(); p.feed(open('\(page)').read()); print(p.n)"
+            let counted = try Shell.python(cells)
+            #expect(counted.output.contains("'different': 1") && counted.output.contains("'denied'") && counted.output.contains("'allowed'"), "\(counted)")
+            let suite = try ClusterFiles.write(cluster.minik("matrix --probe --ports 7000 -o junit").output)
+            let parsed = try Shell.python(
+                "import xml.etree.ElementTree as e; r = e.parse('\(suite)').getroot(); print(len(r), r.get('tests'), len(r.findall('*/failure')))")
+            #expect(parsed.output == "18 18 1\n", "three pods, two nodes and the client outside, to three pods: \(parsed)")
             #expect(Shell.run("nsenter --net=/run/netns/why_\(node) nft list tables").output.contains("minik-why") == false, "nothing of the trace stays")
         }
     }

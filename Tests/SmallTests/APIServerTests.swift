@@ -536,3 +536,60 @@ struct APIConcurrency {
         #expect(error.reason == "Conflict")
     }
 }
+
+@Suite("The API server: NetworkPolicies that Kubernetes refuses")
+struct APIPolicyValidation {
+    private static func peer(_ peer: JSON) -> JSON { ["ingress": [["from": [peer]]]] }
+    private static func ports(_ ports: JSON) -> JSON { ["egress": [["ports": [ports]]]] }
+
+    /// (spec beside the podSelector, field, message)
+    static let refused: [(JSON, String, String)] = [
+        (peer(["ipBlock": ["cidr": "10.0.0.0/33"]]), "spec.ingress[0].from[0].ipBlock.cidr", "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"),
+        (peer(["ipBlock": ["cidr": "10.0.0.0"]]), "spec.ingress[0].from[0].ipBlock.cidr", "must be a valid CIDR value"),
+        (peer(["ipBlock": ["cidr": "10.0.0.1/8"]]), "spec.ingress[0].from[0].ipBlock.cidr", "must not have bits set beyond the prefix length"),
+        (peer(["ipBlock": ["cidr": "2001:db8::1/64"]]), "spec.ingress[0].from[0].ipBlock.cidr", "must not have bits set beyond the prefix length"),
+        (peer(["ipBlock": ["cidr": "010.0.0.0/8"]]), "spec.ingress[0].from[0].ipBlock.cidr", "must not have leading 0s in IP or prefix length"),
+        (peer(["ipBlock": ["cidr": "10.0.0.0/08"]]), "spec.ingress[0].from[0].ipBlock.cidr", "must not have leading 0s in IP or prefix length"),
+        (peer(["ipBlock": ["cidr": "::ffff:10.0.0.0/104"]]), "spec.ingress[0].from[0].ipBlock.cidr", "must not have an IPv4-mapped IPv6 address"),
+        (peer(["ipBlock": ["cidr": "10.0.0.0/8", "except": ["11.0.0.0/16"]]]), "spec.ingress[0].from[0].ipBlock.except[0]", "must be a strict subset of `cidr`"),
+        (peer(["ipBlock": ["cidr": "10.0.0.0/8", "except": ["10.0.0.0/8"]]]), "spec.ingress[0].from[0].ipBlock.except[0]", "must be a strict subset of `cidr`"),
+        (peer(["ipBlock": ["cidr": "2001:db8::/32", "except": ["10.0.0.0/8"]]]), "spec.ingress[0].from[0].ipBlock.except[0]", "must be a strict subset of `cidr`"),
+        (peer(["ipBlock": ["cidr": "10.0.0.0/8"], "podSelector": .emptyObject]), "spec.ingress[0].from[0]", "may not specify both ipBlock and another peer"),
+        (peer(.emptyObject), "spec.ingress[0].from[0]", "must specify a peer"),
+        (ports(["port": 0]), "spec.egress[0].ports[0].port", "must be between 1 and 65535, inclusive"),
+        (ports(["port": 65536]), "spec.egress[0].ports[0].port", "must be between 1 and 65535, inclusive"),
+        (ports(["port": "Not_A_Port"]), "spec.egress[0].ports[0].port", "must contain only alphanumeric characters (a-z, 0-9), and hyphens (-)"),
+        (ports(["port": "a-name-that-is-too-long"]), "spec.egress[0].ports[0].port", "must be no more than 15 characters"),
+        (ports(["port": 80, "endPort": 79]), "spec.egress[0].ports[0].endPort", "must be greater than or equal to `port`"),
+        (ports(["port": "http", "endPort": 90]), "spec.egress[0].ports[0].endPort", "may not be specified when `port` is non-numeric"),
+        (ports(["endPort": 90]), "spec.egress[0].ports[0].endPort", "may not be specified when `port` is not specified"),
+        (
+            peer(["podSelector": ["matchExpressions": [["key": "a", "operator": "In"]]]]), "spec.ingress[0].from[0].podSelector.matchExpressions[0].values",
+            "must be specified when `operator` is 'In' or 'NotIn'"
+        ),
+        (
+            peer(["namespaceSelector": ["matchExpressions": [["key": "a", "operator": "Exists", "values": ["b"]]]]]),
+            "spec.ingress[0].from[0].namespaceSelector.matchExpressions[0].values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+        ),
+        (
+            peer(["podSelector": ["matchExpressions": [["key": "a", "operator": "Near", "values": ["b"]]]]]),
+            "spec.ingress[0].from[0].podSelector.matchExpressions[0].operator", "not a valid selector operator"
+        ),
+        (peer(["podSelector": ["matchLabels": ["-a": "b"]]]), "spec.ingress[0].from[0].podSelector.matchLabels", "name part must consist of alphanumeric characters"),
+    ]
+
+    @Test("each with its field's path and Kubernetes' own message", arguments: refused.indices)
+    func messages(_ index: Int) async throws {
+        let (rest, field, message) = Self.refused[index]
+        let spec = rest.merging(["podSelector": .emptyObject])
+        let error = try await refusal { _ = try await Fixture.api().create(.networkPolicies, Fixture.networkPolicy(spec)) }
+        #expect(error.reason == "Invalid" && error.causes.map(\.field) == [field], "\(error)")
+        #expect(error.causes.first?.message.contains(message) == true, "\(error)")
+    }
+
+    @Test("IPv6 blocks are accepted")
+    func ipv6() async throws {
+        let spec: JSON = ["podSelector": .emptyObject, "ingress": [["from": [["ipBlock": ["cidr": "2001:db8::/32", "except": ["2001:db8:1::/48"]]]]]]]
+        _ = try await Fixture.api().create(.networkPolicies, Fixture.networkPolicy(spec))
+    }
+}

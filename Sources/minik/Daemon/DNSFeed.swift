@@ -14,7 +14,13 @@ struct DNSFeed {
         try await write()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for resource in [Resource.services, .endpointSlices] {
-                group.addTask { for try await _ in try await client.watch(resource, namespace: nil, from: nil) { wake.yield() } }
+                group.addTask {
+                    while !Task.isCancelled {
+                        do { for try await _ in try await client.watch(resource, namespace: nil, from: nil) { wake.yield() } } catch let error as StatusError {
+                            if error.reason != "Expired" { throw error }  // fell behind: start over
+                        }
+                    }
+                }
             }
             group.addTask {
                 let clock = ContinuousClock()
