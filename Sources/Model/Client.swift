@@ -147,3 +147,13 @@ package struct StatusError: Error, CustomStringConvertible, Sendable {
         ]
     }
 }
+
+/// Follows something of the API for as long as it is wanted: again from the start whenever a watch has ended, or has fallen
+/// too far behind (410 Expired). Any other error ends it.
+package func untilCancelled(isolation: isolated (any Actor)? = #isolation, _ follow: () async throws -> Void) async throws {
+    while !Task.isCancelled {
+        do { try await follow() } catch let error as StatusError {
+            if error.reason != "Expired" { throw error }
+        }
+    }
+}

@@ -25,15 +25,10 @@ package actor ServiceProxy {
     /// Syncs once, calls `ready`, then follows changes until cancelled.
     package func run(ready: @Sendable () -> Void) async throws {
         var isFirst = true
-        while !Task.isCancelled {
-            do {
-                try await follow {
-                    if isFirst { ready() }
-                    isFirst = false
-                }
-            } catch let error as StatusError {
-                // A watch that fell too far behind starts over from a new list.
-                if error.reason != "Expired" { throw error }
+        try await untilCancelled {
+            try await follow {
+                if isFirst { ready() }
+                isFirst = false
             }
         }
     }

@@ -68,10 +68,10 @@ package struct PodLifecycle: Sendable {
     private static let healthyAfter = 600
 
     private(set) var entries: [Entry]
-    private let restartPolicy: String
+    let restartPolicy: String
     private let podName: String
     private let uid: String
-    private var hasSandbox = false
+    var hasSandbox = false
     private var isEnding = false
     private var hasGraceEnded = false
     private let gracePeriod: Int
@@ -300,7 +300,7 @@ package struct PodLifecycle: Sendable {
         return tearDown()
     }
 
-    private var initIsDone: Bool {
+    var initIsDone: Bool {
         entries.allSatisfy { entry in
             guard entry.isInit else { return true }
             if case .terminated(let record) = entry.state { return record.exitCode == 0 }
@@ -311,114 +311,5 @@ package struct PodLifecycle: Sendable {
     /// Every container has ended and none will be started again.
     private var isFinished: Bool {
         entries.allSatisfy { if case .terminated = $0.state { !$0.isStarting } else { false } }
-    }
-}
-
-extension PodLifecycle {
-    package var phase: String {
-        let initFailed =
-            restartPolicy == "Never"
-            && entries.contains { entry in
-                guard entry.isInit, case .terminated(let record) = entry.state else { return false }
-                return record.exitCode != 0
-            }
-        if initFailed { return "Failed" }
-        let main = entries.filter { !$0.isInit }
-        let everStarted = main.allSatisfy { entry in
-            if entry.restartCount > 0 || entry.isRestart { return true }
-            if case .waiting = entry.state { return false }
-            return true
-        }
-        if !initIsDone || !everStarted { return "Pending" }
-        if main.allSatisfy({ if case .terminated = $0.state { !$0.isStarting } else { false } }) {
-            let failed = main.contains { if case .terminated(let record) = $0.state { record.exitCode != 0 } else { false } }
-            return failed ? "Failed" : "Succeeded"
-        }
-        return "Running"
-    }
-
-    /// Fills in what the kubelet reports of a pod.
-    package func report(into pod: inout Pod, address: IPv4Address?, host: IPv4Address, imageID: (String) -> String, now: Timestamp) {
-        var status = pod.status
-        status["observedGeneration"] = .int(pod.generation)
-        status["phase"] = .string(phase)
-        if status["startTime"].isNull { status["startTime"] = .string(now.description) }
-        status["hostIP"] = .string(host.description)
-        status["hostIPs"] = [["ip": .string(host.description)]]
-        if let address {
-            status["podIP"] = .string(address.description)
-            status["podIPs"] = [["ip": .string(address.description)]]
-        }
-        func statuses(_ isInit: Bool) -> JSON {
-            let list = entries.filter { $0.isInit == isInit }
-            return list.isEmpty ? .null : .array(list.map { $0.status(uid: pod.uid, imageID: imageID($0.image)) })
-        }
-        status["initContainerStatuses"] = statuses(true)
-        status["containerStatuses"] = statuses(false)
-
-        let unready = entries.filter { !$0.isInit && !$0.isReady }.map(\.name)
-        let incomplete = entries.filter { entry in
-            guard entry.isInit else { return false }
-            if case .terminated(let record) = entry.state { return record.exitCode != 0 }
-            return true
-        }.map(\.name)
-        let isDone = phase == "Succeeded" || phase == "Failed"
-        let generation = pod.generation
-        var conditions = status["conditions"]
-        func set(_ type: String, _ value: Bool, _ reason: String?, _ message: String?) {
-            conditions.setCondition(type, value, reason: value ? nil : reason, message: value ? nil : message, observedGeneration: generation, now: now)
-        }
-        set("PodReadyToStartContainers", hasSandbox && !isTornDown, nil, nil)
-        set("Initialized", incomplete.isEmpty, "ContainersNotInitialized", "containers with incomplete status: [\(incomplete.joined(separator: " "))]")
-        let words = "containers with unready status: [\(unready.joined(separator: " "))]"
-        let isReady = unready.isEmpty && incomplete.isEmpty && !isDone
-        for type in ["Ready", "ContainersReady"] {
-            set(type, isReady, isDone ? (phase == "Succeeded" ? "PodCompleted" : "PodFailed") : "ContainersNotReady", isDone ? nil : words)
-        }
-        set("PodScheduled", true, nil, nil)
-        status["conditions"] = conditions
-        pod.status = status
-    }
-}
-
-extension PodLifecycle.Entry {
-    fileprivate func status(uid: String, imageID: String) -> JSON {
-        let stateJSON: JSON
-        var isRunning = false
-        switch state {
-        case .waiting(let reason, let message): stateJSON = ["waiting": ["reason": .string(reason), "message": JSON(message)]]
-        case .running(let record):
-            stateJSON = ["running": ["startedAt": .string(record.startedAt.description)]]
-            isRunning = true
-        case .terminated(let record): stateJSON = ["terminated": record.status(uid: uid)]
-        }
-        return [
-            "name": .string(name), "state": stateJSON, "lastState": last.map { ["terminated": $0.status(uid: uid)] } ?? .emptyObject,
-            "ready": .bool(isReady || (isInit && isComplete)), "restartCount": .int(restartCount), "image": .string(image), "imageID": .string(imageID),
-            "containerID": isRunning ? .string("minik://\(ShortHash.hex("\(uid)/\(name)/\(restartCount)", digits: 64))") : .null,
-            "started": .bool(isRunning && hasStarted),
-        ]
-    }
-
-    private var isComplete: Bool { if case .terminated(let record) = state { record.exitCode == 0 } else { false } }
-}
-
-extension ContainerRecord {
-    fileprivate func status(uid: String) -> JSON {
-        let reason = signal == 9 && exitCode == 137 ? "Error" : exitCode == 0 ? "Completed" : "Error"
-        return [
-            "exitCode": .int(exitCode ?? 0), "signal": signal > 0 ? .int(signal) : .null, "reason": .string(reason),
-            "startedAt": .string(startedAt.description), "finishedAt": .string((finishedAt ?? startedAt).description),
-            "containerID": .string("minik://\(ShortHash.hex("\(uid)/\(name)/\(startedAt.precise)", digits: 64))"),
-        ]
-    }
-
-    /// What a stored status says of a container that has ended.
-    fileprivate init?(status: JSON, name: String) {
-        guard let code = status["exitCode"].int else { return nil }
-        self.init(name: name, pid: 0, startedAt: status["startedAt"].string.flatMap(Timestamp.init) ?? Timestamp(seconds: 0))
-        exitCode = code
-        signal = status["signal"].int ?? 0
-        finishedAt = status["finishedAt"].string.flatMap(Timestamp.init)
     }
 }

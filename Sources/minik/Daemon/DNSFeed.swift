@@ -15,10 +15,8 @@ struct DNSFeed {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for resource in [Resource.services, .endpointSlices] {
                 group.addTask {
-                    while !Task.isCancelled {
-                        do { for try await _ in try await client.watch(resource, namespace: nil, from: nil) { wake.yield() } } catch let error as StatusError {
-                            if error.reason != "Expired" { throw error }  // fell behind: start over
-                        }
+                    try await untilCancelled {
+                        for try await _ in try await client.watch(resource, namespace: nil, from: nil) { wake.yield() }
                     }
                 }
             }
