@@ -127,7 +127,7 @@ package struct ProcessStream: Sendable {
     }
 
     /// Hands on what can be read from descriptors, on a thread of its own, until all have ended or the task is cancelled; owns
-    /// and closes them. Not a dispatch source: on Linux those crash when a pipe hangs up in the moment they are cancelled.
+    /// and closes them. Not a dispatch source: with those the daemon crashed in _dispatch_event_loop_drain (Swift 6.3.1) as pipes hung up.
     private static func pump(_ sources: [(Int32, isError: Bool)], _ say: AsyncStream<Output>.Continuation) async {
         var stop: [Int32] = [-1, -1]
         guard sandbox_pipe(&stop) == 0 else {
