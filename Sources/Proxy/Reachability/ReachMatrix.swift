@@ -56,6 +56,8 @@ package struct ReachMatrix: Sendable {
     package let targets: [Party]
     package let probes: [Probe]
     package var cells: [Cell]
+    /// The way on which the cells were computed.
+    package let walk: PacketWalk
 
     /// Computes the matrix of the pods that `isWanted`, and of the nodes as sources, from the tables that the nodes should hold.
     package init(_ snapshot: ClusterSnapshot, probes: [Probe], isWanted: (Pod) -> Bool) {
@@ -69,7 +71,7 @@ package struct ReachMatrix: Sendable {
         sources =
             targets + snapshot.cluster.nodes.map { Party(name: "node/\($0.name)", source: .node($0.name), pod: nil, address: $0.address) }
             + [Party(name: "outside", source: .outside(outside), pod: nil, address: outside)]
-        let walk = snapshot.walk()
+        walk = snapshot.walk()
         var cells: [Cell] = []
         for probe in probes {
             for (from, source) in sources.enumerated() {
@@ -87,11 +89,7 @@ package struct ReachMatrix: Sendable {
 
     /// What there is to probe where nobody says: the ports that the pods declare, and ICMP.
     package static func declaredProbes(_ snapshot: ClusterSnapshot, _ isWanted: (Pod) -> Bool) -> [Probe] {
-        let declared = snapshot.pods.filter(isWanted).flatMap(\.containers).flatMap(\.ports).compactMap { port -> Probe? in
-            guard let proto = TransportProtocol(rawValue: port["protocol"].string ?? "TCP"), let number = port["containerPort"].int.flatMap({ UInt16(exactly: $0) })
-            else { return nil }
-            return Probe(proto: proto.number, port: number)
-        }
+        let declared = snapshot.pods.filter(isWanted).flatMap(\.declaredProbes)
         let ports = Set(declared).sorted { ($0.proto, $0.port) < ($1.proto, $1.port) }
         return (ports.isEmpty ? [Probe(proto: TransportProtocol.tcp.number, port: 80)] : ports) + [Probe(proto: 1, port: 0)]
     }
@@ -106,4 +104,15 @@ package struct ReachMatrix: Sendable {
     }
 
     private func key(_ cell: Cell) -> String { "\(sources[cell.from].name) \(targets[cell.to].name) \(cell.probe)" }
+}
+
+extension Pod {
+    /// The ports that the pod's containers declare.
+    package var declaredProbes: [ReachMatrix.Probe] {
+        containers.flatMap(\.ports).compactMap { port in
+            guard let proto = TransportProtocol(rawValue: port["protocol"].string ?? "TCP"), let number = port["containerPort"].int.flatMap({ UInt16(exactly: $0) })
+            else { return nil }
+            return ReachMatrix.Probe(proto: proto.number, port: number)
+        }
+    }
 }

@@ -30,9 +30,10 @@ struct Why: AsyncParsableCommand {
         let snapshot = try await ClusterSnapshot(cluster: try options.clusterDocument(), client: client)
         if !snapshot.policies.isEmpty { try options.warnIfNotEnforced() }
         let question = try FlowQuestion(from: from, to: to, namespace: scope.namespace, snapshot)
-        let journeys = snapshot.walk().journeys(from: question.source, to: question.address, proto: question.probe.proto, port: question.probe.port)
+        let walk = snapshot.walk()
+        let journeys = walk.journeys(from: question.source, to: question.address, proto: question.probe.proto, port: question.probe.port)
             .sorted { ($0.packet.destination, $0.packet.destinationPort) < ($1.packet.destination, $1.packet.destinationPort) }
-        let finding = probe ? try await LiveTrace(paths: paths, snapshot: snapshot).run(question, journeys) : nil
+        let finding = probe ? try await LiveTrace(paths: paths, snapshot: snapshot, walk: walk).run(question, journeys) : nil
         let report = WhyReport(question: question, journeys: journeys, finding: finding, snapshot: snapshot)
         print(output == "json" ? report.json.text(indented: true) : report.text)
         if !report.isAllowed || !report.agrees { throw ExitCode.failure }

@@ -91,12 +91,7 @@ struct FlowQuestion {
 
         private func target(_ pod: Pod) throws -> (name: String, address: IPv4Address, probes: [ReachMatrix.Probe]) {
             guard let address = pod.ip else { throw UserError("error: pod \(pod.key) has no address yet", hint: "see: minik get pods") }
-            let probes = pod.containers.flatMap(\.ports).compactMap { port -> ReachMatrix.Probe? in
-                guard let proto = TransportProtocol(rawValue: port["protocol"].string ?? "TCP"), let number = port["containerPort"].int.flatMap({ UInt16(exactly: $0) })
-                else { return nil }
-                return ReachMatrix.Probe(proto: proto.number, port: number)
-            }
-            return ("\(pod.key) (\(address), \(pod.nodeName ?? "?"))", address, probes)
+            return ("\(pod.key) (\(address), \(pod.nodeName ?? "?"))", address, pod.declaredProbes)
         }
 
         private func describe(_ service: Service) -> String { "Service \(service.key) (\(service.clusterIP.map(\.description) ?? "None"))" }

@@ -30,6 +30,8 @@ struct LiveTrace {
 
     let paths: ClusterPaths
     let snapshot: ClusterSnapshot
+    /// The snapshot's, compiled once for the question.
+    let walk: PacketWalk
 
     func run(_ question: FlowQuestion, _ journeys: [Journey]) async throws -> Finding {
         var nodes: [String: Ears] = [:]
@@ -97,7 +99,6 @@ struct LiveTrace {
     }
 
     private func ask(_ question: FlowQuestion, _ journeys: [Journey], _ nodes: [String: Ears]) async throws -> Finding {
-        let walk = snapshot.walk()
         let count = journeys.count > 1 ? min(journeys.count * Self.packetsPerEndpoint, 1024) : 1
         let base = UInt32.random(in: 1...0x7FFF) << 16
         let packets = (0..<count).map { number in

@@ -9,7 +9,6 @@ struct MatrixProbe {
 
     func measure(_ matrix: ReachMatrix) async throws -> ReachMatrix {
         var measured = matrix
-        let walk = snapshot.walk()
         let listeners = matrix.targets.compactMap { target in target.pod.map { (name: target.name, namespace: paths.podNetns($0)) } }
         let prober = ReachProbe(listeners: listeners)
         let base = UInt32.random(in: 1...0x7FFF) << 16
@@ -18,7 +17,7 @@ struct MatrixProbe {
             let source = matrix.sources[cell.from], target = matrix.targets[cell.to]
             let token = base &+ UInt32(index)
             let packet = ProbePacket(
-                from: walk.sourceAddress(of: source.source, to: target.address), to: target.address, proto: cell.probe.proto, port: cell.probe.port, token: token)
+                from: matrix.walk.sourceAddress(of: source.source, to: target.address), to: target.address, proto: cell.probe.proto, port: cell.probe.port, token: token)
             // The client outside has no route to pods: it hands the packet to the pod's node, as a route there would.
             var via: IPv4Address?
             if case .outside = source.source { via = snapshot.cluster.nodes.first { $0.podCIDR.contains(target.address) }?.address }
