@@ -35,6 +35,8 @@ let package = Package(
         .systemLibrary(name: "CNftnl", pkgConfig: "libnftnl", providers: [.apt(["libnftnl-dev"])]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CSandbox"),
 
         // Pure rooms.
@@ -48,10 +50,11 @@ let package = Package(
         .target(name: "Netlink", dependencies: ["Model", "Rules", "CMnl", "CNftnl", "CSandbox"]),
         .target(name: "Runtime", dependencies: ["Model", "Netlink", "ShimProtocol", "CSandbox", "CSystemd"]),
         .target(name: "Store", dependencies: ["Model", "CSQLite"]),
+        .target(name: "TLS", dependencies: ["COpenSSL", .product(name: "NIOCore", package: "swift-nio")]),
         .target(
             name: "API",
             dependencies: [
-                "Model", "Store",
+                "Model", "Store", "TLS", "CZlib",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -67,7 +70,7 @@ let package = Package(
         .executableTarget(
             name: "minik",
             dependencies: [
-                "Model", "Rules", "Proxy", "Netlink", "Runtime", "Store", "API", "Controllers", "DNS", "CSandbox",
+                "Model", "Rules", "Proxy", "Netlink", "Runtime", "Store", "API", "Controllers", "DNS", "TLS", "CSandbox",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             linkerSettings: standalone),

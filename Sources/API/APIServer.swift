@@ -5,21 +5,29 @@ import Store
 package actor APIServer: Client {
     package nonisolated let store: ObjectStore
     package nonisolated let cluster: Cluster
-    private let now: @Sendable () -> Timestamp
+    package nonisolated let catalog = KindCatalog()
+    package nonisolated let credentials: (any Credentials)?
+    nonisolated let now: @Sendable () -> Timestamp
     private let newUID: @Sendable () -> String
-    /// Whoever gives out addresses and ports must see what the one before gave.
+    /// Whoever gives out addresses, ports or a share of a quota must see what the one before gave.
     private let allocation = Turnstile()
     /// What Services hold; nil until the first of them is written.
     private var claims: ServiceClaims?
 
     package init(
-        store: ObjectStore, cluster: Cluster, now: @escaping @Sendable () -> Timestamp = Timestamp.now,
+        store: ObjectStore, cluster: Cluster, credentials: (any Credentials)? = nil, now: @escaping @Sendable () -> Timestamp = Timestamp.now,
         newUID: @escaping @Sendable () -> String = APIServer.randomUID
     ) {
         self.store = store
         self.cluster = cluster
+        self.credentials = credentials
         self.now = now
         self.newUID = newUID
+    }
+
+    /// Takes in the kinds that the store's CustomResourceDefinitions define.
+    package func loadCustomKinds() async {
+        for definition in await store.list(.customResourceDefinitions).items { catalog.set(definition) }
     }
 
     private nonisolated var context: ValidationContext {
@@ -43,84 +51,14 @@ package actor APIServer: Client {
         try await store.watch(resource, namespace: namespace, from: revision)
     }
 
-    // MARK: Writing
+    // MARK: Client
 
     package func create(_ resource: Resource, _ object: JSON) async throws -> JSON {
-        let kind = try definition(resource)
-        var object = try Self.decode(object, kind)
-        if object["metadata"]["name"].isNull, let prefix = object["metadata"]["generateName"].string {
-            object["metadata"]["name"] = .string(prefix + ShortHash.nameSuffix())
-        }
-        let name = object["metadata"]["name"].string ?? ""
-        if resource.namespaced {
-            let namespace = object["metadata"]["namespace"].string ?? "default"
-            object["metadata"]["namespace"] = .string(namespace)
-            guard let home = await store.get(.namespaces, ObjectKey("", namespace)) else { throw StatusError.notFound(.namespaces, namespace) }
-            if home["status"]["phase"].string == "Terminating", resource != .events {
-                throw StatusError(
-                    403, "Forbidden",
-                    "\(resource) \"\(name)\" is forbidden: unable to create new content in namespace \(namespace) because it is being terminated")
-            }
-        } else {
-            object["metadata"]["namespace"] = .null
-        }
-        if await store.get(resource, ObjectKey(object["metadata"]["namespace"].string ?? "", name)) != nil {
-            throw StatusError.alreadyExists(resource, name)
-        }
-        object["metadata"]["uid"] = .string(newUID())
-        object["metadata"]["creationTimestamp"] = .string(now().description)
-        if kind.hasStatus { object["metadata"]["generation"] = 1 }
-        kind.prepare(&object)
-        return try await admitting(kind) {
-            try await admit(&object, old: nil, kind)
-            try Self.validate(object, old: nil, kind, context)
-            return stored(try await store.create(resource, Self.ordered(object, kind)), resource)
-        }
-    }
-
-    /// Runs the part of a write that must not interleave with another of its kind.
-    private func admitting<R>(_ kind: KindDefinition, _ write: () async throws -> R) async throws -> R {
-        if kind.resource == .services { try await allocation.withTurn(write) } else { try await write() }
-    }
-
-    /// Again, when what was read has been changed before it was written: for writes that did not ask for a certain version.
-    private func retrying<R>(_ isUnconditional: Bool, _ write: () async throws -> R) async throws -> R {
-        // Each failure is somebody else's success, so there is an end to them.
-        for _ in 0..<256 where isUnconditional {
-            do { return try await write() } catch let error as StatusError {
-                if error.reason != "Conflict" { throw error }
-            }
-        }
-        return try await write()
+        try await create(try definition(resource), object, WriteOptions()).object
     }
 
     package func update(_ resource: Resource, _ object: JSON) async throws -> JSON {
-        try await retrying(object["metadata"]["resourceVersion"].isNull) { try await replace(resource, object) }
-    }
-
-    private func replace(_ resource: Resource, _ object: JSON) async throws -> JSON {
-        let kind = try definition(resource)
-        var object = try Self.decode(object, kind)
-        let key = Self.key(object, resource)
-        guard let old = await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
-        if let uid = object["metadata"]["uid"].string, uid != old["metadata"]["uid"].string {
-            throw StatusError.conflict(resource, key.name)
-        }
-        let expected = object["metadata"]["resourceVersion"].string ?? old["metadata"]["resourceVersion"].string
-        for field in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "namespace"] {
-            object["metadata"][field] = old["metadata"][field]
-        }
-        if kind.hasStatus { object["status"] = old["status"] }
-        kind.prepare(&object)
-        let stored = try await admitting(kind) {
-            try await admit(&object, old: old, kind)
-            try Self.validate(object, old: old, kind, context)
-            if kind.hasStatus, object["spec"] != old["spec"] {
-                object["metadata"]["generation"] = .int((old["metadata"]["generation"].int ?? 1) + 1)
-            }
-            return self.stored(try await store.update(resource, Self.ordered(object, kind), expected: expected), resource)
-        }
-        return try await finishDeletion(stored, resource)
+        try await update(try definition(resource), object, subresource: nil, WriteOptions()).object
     }
 
     package func updateStatus(_ resource: Resource, _ object: JSON) async throws -> JSON {
@@ -132,73 +70,301 @@ package actor APIServer: Client {
     }
 
     package func patch(_ resource: Resource, _ key: ObjectKey, _ patch: JSON) async throws -> JSON {
-        try await retrying(patch["metadata"]["resourceVersion"].isNull) {
-            guard let old = await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
-            var object = old.merging(patch)
-            object["metadata"]["resourceVersion"] =
-                patch["metadata"]["resourceVersion"].isNull ? old["metadata"]["resourceVersion"] : patch["metadata"]["resourceVersion"]
-            return try await replace(resource, object)
-        }
+        try await self.patch(try definition(resource), key, .merge(patch), subresource: nil, WriteOptions()).object
     }
 
     package func delete(_ resource: Resource, _ key: ObjectKey, gracePeriod: Int?, uid: String?) async throws {
-        try await retrying(true) { try await remove(resource, key, gracePeriod: gracePeriod, uid: uid) }
+        var options = DeleteOptions()
+        (options.gracePeriod, options.uid) = (gracePeriod, uid)
+        _ = try await delete(try definition(resource), key, options)
     }
 
-    private func remove(_ resource: Resource, _ key: ObjectKey, gracePeriod: Int?, uid: String?) async throws {
-        guard var object = await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
-        let version = object["metadata"]["resourceVersion"].string
-        if let uid, object["metadata"]["uid"].string != uid {
-            throw StatusError(
-                409, "Conflict", "Precondition failed: UID in precondition: \(uid), UID in object meta: \(object["metadata"]["uid"].string ?? "")")
+    // MARK: Create
+
+    package func create(_ kind: KindDefinition, _ object: JSON, _ options: WriteOptions) async throws -> Written {
+        let resource = kind.resource
+        var written = Written(object: .null, wasCreated: true)
+        var object = try Self.decode(object, kind, options, &written.warnings)
+        if object["metadata"]["name"].isNull, let prefix = object["metadata"]["generateName"].string {
+            object["metadata"]["name"] = .string(prefix + ShortHash.nameSuffix())
         }
-        if resource == .namespaces {
-            guard !["default", "kube-system", "kube-public", "kube-node-lease"].contains(key.name) else {
-                throw StatusError(403, "Forbidden", "namespaces \"\(key.name)\" is forbidden: this namespace may not be deleted")
+        let name = object["metadata"]["name"].string ?? ""
+        try await settle(&object, name, kind)
+        for field in ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "selfLink"] { object["metadata"][field] = .null }
+        object["metadata"]["uid"] = .string(newUID())
+        object["metadata"]["creationTimestamp"] = .string(now().description)
+        if kind.hasGeneration { object["metadata"]["generation"] = 1 }
+        if kind.hasStatus, resource != .nodes, options.fieldManager != nil { object["status"] = kind.schema.defaultOfMember("status") }
+        kind.prepare(&object)
+        written.warnings += kind.warn(object)
+        written.object = try await admitting(kind) {
+            try await admit(&object, old: nil, kind)
+            try Self.validate(object, old: nil, kind, context)
+            track(&object, old: .emptyObject, kind, subresource: nil, options)
+            let ordered = Self.ordered(object, kind)
+            if options.isDryRun {
+                guard await store.get(resource, Self.key(ordered, resource)) == nil else { throw StatusError.alreadyExists(resource, name) }
+                return ordered
             }
-            // The namespace controller empties it, then removes it for good with a grace period of zero.
-            if gracePeriod != 0 {
-                object["metadata"]["deletionTimestamp"] = .string(now().description)
-                object["status"]["phase"] = "Terminating"
-                _ = try await store.update(resource, object, expected: version)
-                return
-            }
+            let result = stored(try await store.create(resource, ordered), resource)
+            try await created(result, resource)
+            return result
         }
-        let grace = gracePeriod ?? (resource == .pods ? object["spec"]["terminationGracePeriodSeconds"].int ?? 30 : 0)
-        let mustWindUp =
-            resource == .pods && !object["spec"]["nodeName"].isNull && grace > 0
-            && !["Succeeded", "Failed"].contains(object["status"]["phase"].string)
-        let hasFinalizers = !object["metadata"]["finalizers"].items.isEmpty
-        guard mustWindUp || hasFinalizers else {
-            try await store.delete(resource, key, expected: version)
-            if resource == .services { claims?.set(key, nil) }
+        return written
+    }
+
+    /// Puts the object into its namespace, which must be there and stay.
+    private func settle(_ object: inout JSON, _ name: String, _ kind: KindDefinition) async throws {
+        guard kind.resource.namespaced else {
+            object["metadata"]["namespace"] = .null
             return
         }
-        let shortest = min(grace, object["metadata"]["deletionGracePeriodSeconds"].int ?? grace)
-        if object["metadata"]["deletionTimestamp"].isNull || shortest != object["metadata"]["deletionGracePeriodSeconds"].int {
-            object["metadata"]["deletionTimestamp"] = .string(Timestamp(seconds: now().seconds + shortest).description)
-            object["metadata"]["deletionGracePeriodSeconds"] = .int(shortest)
-            object["metadata"]["generation"] = .int((object["metadata"]["generation"].int ?? 1) + 1)
-            _ = try await store.update(resource, object, expected: version)
+        let namespace = object["metadata"]["namespace"].string ?? "default"
+        object["metadata"]["namespace"] = .string(namespace)
+        guard let home = await store.get(.namespaces, ObjectKey("", namespace)) else { throw StatusError.notFound(.namespaces, namespace) }
+        guard home["status"]["phase"].string == "Terminating", kind.resource != .events else { return }
+        throw StatusError(
+            403, "Forbidden", "\(kind.resource) \"\(name)\" is forbidden: unable to create new content in namespace \(namespace) because it is being terminated",
+            causes: [StatusError.Cause(reason: "NamespaceTerminating", message: "namespace \(namespace) is being terminated", field: "metadata.namespace")])
+    }
+
+    /// What follows at once from an object's being there.
+    private func created(_ object: JSON, _ resource: Resource) async throws {
+        switch resource {
+        case .namespaces: try await furnish(object["metadata"]["name"].string ?? "")
+        case .customResourceDefinitions: try await establish(object)
+        default: break
         }
     }
 
-    /// An object that waited for its last finalizer goes when that is gone.
-    private func finishDeletion(_ object: JSON, _ resource: Resource) async throws -> JSON {
-        if resource != .namespaces, resource != .pods || object["spec"]["nodeName"].isNull, !object["metadata"]["deletionTimestamp"].isNull,
-            object["metadata"]["finalizers"].items.isEmpty
-        {
-            let key = Self.key(object, resource)
-            if resource == .services { claims?.set(key, nil) }
-            return try await store.delete(resource, key)
+    /// What every namespace holds from its first moment.
+    package func furnish(_ namespace: String) async throws {
+        try await ensure(
+            .serviceAccounts, ["apiVersion": "v1", "kind": "ServiceAccount", "metadata": ["name": "default", "namespace": .string(namespace)]])
+        guard let credentials else { return }
+        let data: JSON = ["ca.crt": .string(credentials.caCertificate)]
+        let key = ObjectKey(namespace, "kube-root-ca.crt")
+        if var held = await store.get(.configMaps, key) {
+            if held["data"] == data { return }
+            held["data"] = data
+            _ = try await update(.configMaps, held)
+            return
         }
-        return object
+        try await ensure(
+            .configMaps,
+            [
+                "apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": [
+                    "name": .string(key.name), "namespace": .string(namespace),
+                    "annotations": [
+                        "kubernetes.io/description":
+                            "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters."
+                    ],
+                ],
+                "data": data,
+            ])
+    }
+
+    /// Creates an object unless it is there: another may have been quicker, which is as good.
+    private func ensure(_ resource: Resource, _ object: JSON) async throws {
+        guard await store.get(resource, Self.key(object, resource)) == nil else { return }
+        do { _ = try await create(resource, object) } catch let error as StatusError { if error.reason != "AlreadyExists" { throw error } }
+    }
+
+    // MARK: Update
+
+    package func update(_ kind: KindDefinition, _ object: JSON, subresource: String?, _ options: WriteOptions) async throws -> Written {
+        try await retrying(object["metadata"]["resourceVersion"].isNull) {
+            var written = Written(object: .null)
+            let decoded = try Self.decode(object, kind, options, &written.warnings)
+            let key = Self.key(decoded, kind.resource)
+            guard let old = await store.get(kind.resource, key) else { throw StatusError.notFound(kind.resource, key.name) }
+            return try await replace(kind, decoded, old: old, subresource: subresource, options, written, managed: nil)
+        }
+    }
+
+    /// The one way by which an object that is there becomes another. `managed` is what a server-side apply made of the fields' owners.
+    private func replace(
+        _ kind: KindDefinition, _ wanted: JSON, old: JSON, subresource: String?, _ options: WriteOptions, _ soFar: Written, managed: JSON?
+    ) async throws -> Written {
+        let resource = kind.resource
+        let key = Self.key(old, resource)
+        var written = soFar
+        var object = wanted
+        if let uid = object["metadata"]["uid"].string, uid != old["metadata"]["uid"].string {
+            throw StatusError(
+                409, "Conflict",
+                "Operation cannot be fulfilled on \(resource) \"\(key.name)\": Precondition failed: UID in precondition: \(uid), UID in object meta: \(old["metadata"]["uid"].string ?? "")"
+            )
+        }
+        let expected = object["metadata"]["resourceVersion"].string ?? old["metadata"]["resourceVersion"].string
+        if expected != old["metadata"]["resourceVersion"].string { throw StatusError.conflict(resource, key.name) }
+        for field in [
+            "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "namespace", "generateName", "selfLink",
+            "resourceVersion",
+        ] { object["metadata"][field] = old["metadata"][field] }
+        object["metadata"]["managedFields"] = old["metadata"]["managedFields"]
+        switch subresource {
+        case "status":
+            let status = object["status"]
+            let metadata = object["metadata"]
+            object = old
+            object["status"] = status
+            if [.pods, .nodes].contains(resource) {
+                for field in ["labels", "annotations"] { object["metadata"][field] = metadata[field] }
+            }
+        case "ephemeralcontainers":
+            let added = object["spec"]["ephemeralContainers"]
+            object = old
+            object["spec"]["ephemeralContainers"] = added
+            PodRules.prepare(&object["spec"])
+        case "finalize":
+            let finalizers = object["spec"]["finalizers"]
+            object = old
+            object["spec"]["finalizers"] = finalizers
+        default:
+            if kind.hasStatus { object["status"] = old["status"] }
+            if resource == .pods, object["spec"]["ephemeralContainers"] != old["spec"]["ephemeralContainers"] {
+                throw StatusError.invalid(
+                    resource, key.name, [.forbidden("spec.ephemeralContainers", "cannot be changed by an update; use the ephemeralcontainers subresource")])
+            }
+        }
+        if subresource == nil { kind.prepare(&object) }
+        if subresource == nil, options.fieldManager != nil, object["metadata"]["finalizers"] != old["metadata"]["finalizers"],
+            !old["metadata"]["deletionTimestamp"].isNull
+        {
+            let had = Set(old["metadata"]["finalizers"].items)
+            if object["metadata"]["finalizers"].items.contains(where: { !had.contains($0) }) {
+                throw StatusError.invalid(
+                    resource, key.name,
+                    [.forbidden("metadata.finalizers", "no new finalizers can be added if the object is being deleted, found new finalizers")])
+            }
+        }
+        written.object = try await admitting(kind) {
+            if subresource == nil { try await admit(&object, old: old, kind) }
+            if subresource != "status" { try Self.validate(object, old: old, kind, context) }
+            if kind.isCustom, subresource == "status" { try Self.validate(object, old: old, kind, context) }
+            if let managed { object["metadata"]["managedFields"] = managed } else { track(&object, old: old, kind, subresource: subresource, options) }
+            if kind.hasGeneration, subresource != "status", Self.intent(object) != Self.intent(old) {
+                object["metadata"]["generation"] = .int((old["metadata"]["generation"].int ?? 1) + 1)
+            }
+            if options.isDryRun { return Self.ordered(object, kind) }
+            let result = self.stored(try await store.update(resource, Self.ordered(object, kind), expected: expected), resource)
+            if resource == .customResourceDefinitions, subresource == nil { try await establish(result) }
+            return result
+        }
+        if options.isDryRun { return written }
+        return try await finishDeletion(written, kind)
+    }
+
+    /// What an object asks for: everything but metadata and status. A pod's node is the scheduler's to say.
+    private static func intent(_ object: JSON) -> JSON {
+        var copy = object
+        if object["kind"].string == "Pod" { copy["spec"]["nodeName"] = .null }
+        copy["metadata"] = .null
+        copy["status"] = .null
+        return copy
+    }
+
+    // MARK: Patch
+
+    package func patch(_ kind: KindDefinition, _ key: ObjectKey, _ patch: Patch, subresource: String?, _ options: WriteOptions) async throws -> Written {
+        if case .apply(let config) = patch { return try await apply(kind, key, config, subresource: subresource, options) }
+        var version: String?
+        switch patch {
+        case .merge(let body), .strategic(let body): version = body["metadata"]["resourceVersion"].string
+        default: break
+        }
+        return try await retrying(version == nil) {
+            guard let old = await store.get(kind.resource, key) else { throw StatusError.notFound(kind.resource, key.name) }
+            var patched: JSON
+            switch patch {
+            case .merge(let body): patched = old.merging(body)
+            case .json(let operations): patched = try JSONPatch.apply(operations, to: old)
+            case .strategic(let body): patched = try StrategicMergePatch.apply(body, to: old, kind.schema)
+            case .apply: patched = old
+            }
+            guard patched["metadata"]["name"] == old["metadata"]["name"] else {
+                throw StatusError.badRequest("the name of the object (\(patched["metadata"]["name"].string ?? "")) does not match the name on the URL (\(key.name))")
+            }
+            if version == nil, patched["metadata"]["resourceVersion"].isNull { patched["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"] }
+            var written = Written(object: .null)
+            let decoded = try Self.decode(patched, kind, options, &written.warnings)
+            return try await replace(kind, decoded, old: old, subresource: subresource, options, written, managed: nil)
+        }
+    }
+
+    /// Server-side apply.
+    private func apply(_ kind: KindDefinition, _ key: ObjectKey, _ config: JSON, subresource: String?, _ options: WriteOptions) async throws -> Written {
+        guard let manager = options.fieldManager, !manager.isEmpty else {
+            throw StatusError(
+                422, "Invalid", "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
+                causes: [.required("fieldManager", "is required for apply patch")])
+        }
+        var config = config
+        guard config["kind"].string == kind.resource.kind, config["apiVersion"].string == kind.resource.apiVersion else {
+            throw StatusError.badRequest("invalid object type: \(config["apiVersion"].string ?? ""), Kind=\(config["kind"].string ?? "")")
+        }
+        if config["metadata"]["managedFields"].array != nil { throw StatusError.badRequest("metadata.managedFields must be nil") }
+        config["metadata"]["name"] = .string(key.name)
+        if kind.resource.namespaced { config["metadata"]["namespace"] = .string(key.namespace) }
+        var warnings: [String] = []
+        let applied = try Self.decode(config, kind, options, &warnings, fillsDefaults: false)
+        let entry = ManagedFields.Entry(
+            manager: manager, operation: "Apply", apiVersion: kind.resource.apiVersion, subresource: subresource ?? "", time: now().description,
+            fields: FieldSet())
+        return try await retrying(config["metadata"]["resourceVersion"].isNull) {
+            guard let old = await store.get(kind.resource, key) else {
+                guard subresource == nil else { throw StatusError.notFound(kind.resource, key.name) }
+                if applied["metadata"]["uid"].string != nil { throw StatusError.conflict(kind.resource, key.name) }
+                var created = try await create(kind, applied, options)
+                // What the applier set is the applier's, and the rest nobody's.
+                var managed = ManagedFields(.null)
+                _ = try managed.apply(applied, entry, live: .emptyObject, kind.schema, kind.resource, force: true)
+                created.object["metadata"]["managedFields"] = managed.json
+                if !options.isDryRun { created.object = try await store.update(kind.resource, created.object, expected: nil) }
+                created.warnings = warnings
+                return created
+            }
+            var managed = ManagedFields(old["metadata"])
+            let merged = try managed.apply(applied, entry, live: old, kind.schema, kind.resource, force: options.force)
+            var quiet = options
+            quiet.fieldValidation = .ignore
+            var written = Written(object: .null, warnings: warnings)
+            var unused: [String] = []
+            let decoded = try Self.decode(merged, kind, quiet, &unused)
+            written = try await replace(kind, decoded, old: old, subresource: subresource, options, written, managed: managed.json)
+            return written
+        }
     }
 
     // MARK: The steps of a write
 
-    private nonisolated func definition(_ resource: Resource) throws -> KindDefinition {
-        guard let kind = Registry.kind(of: resource) else { throw StatusError(404, "NotFound", "the server could not find the requested resource") }
+    /// Runs the part of a write that must not interleave with another of its kind.
+    private func admitting<R>(_ kind: KindDefinition, _ write: () async throws -> R) async throws -> R {
+        if kind.resource == .services { return try await allocation.withTurn(write) }
+        // A quota's share is given out one at a time; without quotas nobody waits.
+        if kind.resource.namespaced, hasQuotas { return try await allocation.withTurn(write) }
+        return try await write()
+    }
+
+    /// Whether there has been a ResourceQuota since this server began.
+    private var hasQuotas = false
+    package func noteQuotas() async { hasQuotas = await !store.list(.resourceQuotas).items.isEmpty }
+
+    /// Again, when what was read has been changed before it was written: for writes that did not ask for a certain version.
+    private func retrying<R>(_ isUnconditional: Bool, _ write: () async throws -> R) async throws -> R {
+        // Each failure is somebody else's success, so there is an end to them.
+        for _ in 0..<256 where isUnconditional {
+            do { return try await write() } catch let error as StatusError {
+                if error.reason != "Conflict" || !error.message.hasSuffix("try again") { throw error }
+            }
+        }
+        return try await write()
+    }
+
+    nonisolated func definition(_ resource: Resource) throws -> KindDefinition {
+        guard let kind = catalog.kind(of: resource) else { throw StatusError.noSuchPath }
         return kind
     }
 
@@ -208,53 +374,74 @@ package actor APIServer: Client {
         guard let kind = Registry.kind(apiVersion: apiVersion, kind: name) else {
             throw StatusError(400, "BadRequest", "no matches for kind \"\(name)\" in version \"\(apiVersion)\"")
         }
-        var decoded = try decode(object, kind)
+        var warnings: [String] = []
+        var decoded = try decode(object, kind, WriteOptions(), &warnings)
         kind.prepare(&decoded)
         try validate(decoded, old: nil, kind, ValidationContext(nodePortRange: cluster.nodePortRange, serviceCIDR: cluster.serviceSubnet))
         return decoded
     }
 
-    /// Reads strictly: a field that the kind does not have is an error, as with `fieldValidation=Strict`.
-    private nonisolated static func decode(_ object: JSON, _ kind: KindDefinition) throws -> JSON {
-        var findings = SchemaFindings()
-        let decoded = kind.schema.decode(object, &findings)
-        let problems = findings.unknown.map { "unknown field \"\($0)\"" } + findings.mistyped
-        guard problems.isEmpty else {
-            let causes = findings.unknown.map { StatusError.Cause(reason: "FieldValueInvalid", message: "unknown field \"\($0)\"", field: $0) }
-            throw StatusError(
-                400, "BadRequest",
-                "\(kind.resource.kind) in version \"\(kind.resource.version)\" cannot be handled as a \(kind.resource.kind): strict decoding error: \(problems.joined(separator: ", "))",
-                causes: causes)
+    /// Reads an object of a kind. Fields that the kind does not have are an error, a warning or nothing, as was asked.
+    nonisolated static func decode(
+        _ object: JSON, _ kind: KindDefinition, _ options: WriteOptions, _ warnings: inout [String], fillsDefaults: Bool = true
+    ) throws -> JSON {
+        let resource = kind.resource
+        if let given = object["kind"].string, given != resource.kind {
+            throw StatusError.badRequest("the object provided is unrecognized (must be of type \(resource.kind)): kind is \"\(given)\"")
         }
-        guard findings.causes.isEmpty else {
-            throw StatusError.invalid(kind.resource, object["metadata"]["name"].string ?? "", findings.causes)
+        if let given = object["apiVersion"].string, given != resource.apiVersion {
+            throw StatusError.badRequest(
+                "the API version in the data (\(given)) does not match the expected API version (\(resource.apiVersion))")
+        }
+        var findings = SchemaFindings()
+        findings.fillsDefaults = fillsDefaults
+        let decoded = kind.schema.decode(object, &findings)
+        let unknown = findings.unknown.map { "unknown field \"\($0)\"" }
+        let who = "\(resource.kind) in version \"\(resource.version)\" cannot be handled as a \(resource.kind)"
+        if let first = findings.mistyped.first { throw StatusError.badRequest("\(who): \(first)") }
+        if !unknown.isEmpty {
+            switch options.fieldValidation {
+            case .strict:
+                throw StatusError(
+                    400, "BadRequest",
+                    kind.isCustom ? "strict decoding error: \(unknown.joined(separator: ", "))" : "\(who): strict decoding error: \(unknown.joined(separator: ", "))",
+                    causes: zip(unknown, findings.unknown).map { StatusError.Cause(reason: "FieldValueInvalid", message: $0, field: $1) })
+            case .warn: warnings += unknown
+            case .ignore: break
+            }
+        }
+        guard findings.causes.isEmpty || !fillsDefaults else {
+            throw StatusError.invalid(resource, object["metadata"]["name"].string ?? "", findings.causes)
         }
         return decoded
     }
 
     private nonisolated static func validate(_ object: JSON, old: JSON?, _ kind: KindDefinition, _ context: ValidationContext) throws {
-        let metadata = object["metadata"]
-        let name = metadata["name"].string ?? ""
-        var causes: [StatusError.Cause] = []
-        if name.isEmpty {
-            causes.append(.required("metadata.name", "name or generateName is required"))
-        } else if kind.resource == .services || kind.resource == .namespaces {
-            let isService = kind.resource == .services
-            if name.utf8.count > 63 { causes.append(.invalid("metadata.name", .string(name), "must be no more than 63 bytes")) }
-            if !Names.isLabel(name) || (isService && name.first?.isNumber == true) {
-                causes.append(.invalid("metadata.name", .string(name), isService ? Names.dns1035Message : Names.labelMessage))
-            }
-        } else if !Names.isSubdomain(name) {
-            causes.append(.invalid("metadata.name", .string(name), Names.subdomainMessage))
-        }
-        causes += Names.labels(metadata["labels"], "metadata.labels")
-        causes += kind.validate(object, old, context)
-        guard causes.isEmpty else { throw StatusError.invalid(kind.resource, name, causes) }
+        let causes = ObjectRules.validate(object, kind) + kind.validate(object, old, context)
+        guard causes.isEmpty else { throw StatusError.invalid(kind.resource, object["metadata"]["name"].string ?? "", causes) }
     }
 
     private func admit(_ object: inout JSON, old: JSON?, _ kind: KindDefinition) async throws {
-        guard kind.resource == .services else { return }
-        try ServiceAllocator(cluster: cluster, claims: await loadedClaims(), own: Self.key(object, .services)).allocate(&object, old: old)
+        switch kind.resource {
+        case .services:
+            try ServiceAllocator(cluster: cluster, claims: await loadedClaims(), own: Self.key(object, .services)).allocate(&object, old: old)
+        case .pods where old == nil: try await PodAdmission(store: store, credentials: credentials).admit(&object)
+        default: break
+        }
+        if old == nil, hasQuotas, kind.resource.namespaced {
+            try await QuotaAdmission(store: store, resources: catalog.kinds.map(\.resource)).admit(object, kind.resource)
+        }
+    }
+
+    /// Notes in managedFields what a client's write changed.
+    private func track(_ object: inout JSON, old: JSON, _ kind: KindDefinition, subresource: String?, _ options: WriteOptions) {
+        guard let manager = options.fieldManager else { return }
+        var managed = ManagedFields(old["metadata"])
+        managed.update(
+            ManagedFields.Entry(
+                manager: manager, operation: "Update", apiVersion: kind.resource.apiVersion, subresource: subresource ?? "", time: now().description,
+                fields: FieldSet()), old: old, new: object, kind.schema)
+        object["metadata"]["managedFields"] = managed.json
     }
 
     private func loadedClaims() async -> ServiceClaims {
@@ -265,13 +452,20 @@ package actor APIServer: Client {
         return loaded
     }
 
-    /// Keeps the claims in step with what has been stored.
+    /// Keeps what this server remembers in step with what has been stored.
     private func stored(_ object: JSON, _ resource: Resource) -> JSON {
         if resource == .services { claims?.set(Self.key(object, resource), Service(object)) }
+        if resource == .resourceQuotas { hasQuotas = true }
         return object
     }
 
-    private static func key(_ object: JSON, _ resource: Resource) -> ObjectKey {
+    /// Forgets an object that is gone.
+    func removed(_ key: ObjectKey, _ resource: Resource) {
+        if resource == .services { claims?.set(key, nil) }
+        if resource == .customResourceDefinitions { catalog.remove(key.name) }
+    }
+
+    static func key(_ object: JSON, _ resource: Resource) -> ObjectKey {
         ObjectKey(resource.namespaced ? object["metadata"]["namespace"].string ?? "default" : "", object["metadata"]["name"].string ?? "")
     }
 
@@ -289,6 +483,13 @@ package actor APIServer: Client {
         bytes[8] = bytes[8] & 0x3F | 0x80
         let hex = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
         return [hex[0..<4], hex[4..<6], hex[6..<8], hex[8..<10], hex[10..<16]].map { $0.joined() }.joined(separator: "-")
+    }
+}
+
+extension Schema {
+    /// What a member is when nobody says.
+    func defaultOfMember(_ name: String) -> JSON {
+        if case .object(let type) = self { type[name]?.defaultValue ?? .null } else { .null }
     }
 }
 

@@ -266,7 +266,27 @@ pid_t sandbox_start(const struct sandbox_root *root, const struct sandbox_proces
     int sync[2];
     memset(failure, 0, sizeof *failure);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sync) < 0) { sandbox_fail(failure, "socketpair", NULL); return -1; }
-    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, NULL, NULL, NULL, NULL);
+    // A PID namespace that is there is entered by being born into it; the caller's own children after that are its own again.
+    int own = -1, shared = -1, flags = CLONE_NEWPID | CLONE_NEWNS | SIGCHLD;
+    if (root->target > 0) {
+        own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+        shared = sandbox_pidfd_open(root->target);
+        flags = CLONE_NEWNS | SIGCHLD;
+        if (own < 0 || shared < 0 || setns(shared, CLONE_NEWPID) < 0) {
+            sandbox_fail(failure, "join the target container's PID namespace", NULL);
+            if (own >= 0) close(own);
+            if (shared >= 0) close(shared);
+            close(sync[0]), close(sync[1]);
+            return -1;
+        }
+    }
+    pid_t pid = (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
+    if (pid != 0 && own >= 0) {
+        int error = errno;
+        setns(own, CLONE_NEWPID);
+        close(own), close(shared);
+        errno = error;
+    }
     if (pid == 0) {
         build_root(sync[1], root);
         run(sync[1], process);

@@ -6,6 +6,12 @@ package protocol Reconciler: Sendable {
     /// What to look at, and which objects of ours a change there concerns.
     var sources: [Source] { get }
     func reconcile(_ key: ObjectKey, _ client: any Client) async throws
+    /// After what time to look again though nothing has changed; nil: not before something does.
+    func nextVisit(_ key: ObjectKey, _ client: any Client) async -> Duration?
+}
+
+extension Reconciler {
+    package func nextVisit(_ key: ObjectKey, _ client: any Client) async -> Duration? { nil }
 }
 
 package struct Source: Sendable {
@@ -46,6 +52,8 @@ package actor Controller {
     private var head = 0
     private var waiting: Set<ObjectKey> = []
     private var failures: [ObjectKey: Int] = [:]
+    /// Wake-ups that are set, the latest for each key.
+    private var visits: [ObjectKey: Task<Void, any Error>] = [:]
     private let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
     package init(_ reconciler: any Reconciler, client: any Client, report: @escaping @Sendable (String) -> Void) {
@@ -91,19 +99,30 @@ package actor Controller {
             do {
                 try await reconciler.reconcile(key, client)
                 failures[key] = nil
+                if let delay = await reconciler.nextVisit(key, client) { visit(key, after: delay) }
             } catch is CancellationError { return } catch {
                 let count = (failures[key] ?? 0) + 1
                 failures[key] = count
                 // Losing a race is how optimistic concurrency works; only what keeps failing is worth a line.
                 if count == 4 { report("\(type(of: reconciler)) \(key): \(error)") }
                 let delay = Duration.milliseconds(min(5 << min(count, 12), 10_000))
-                let again = self
-                // A retry must not block the others: it sleeps beside the queue and ends with its one wake-up.
-                Task {
-                    try await Task.sleep(for: delay)
-                    await again.enqueue([key])
-                }
+                visit(key, after: delay)
             }
         }
+    }
+
+    /// Looks at a key again later. The sleep must not block the others: it stands beside the queue and ends with its one wake-up.
+    private func visit(_ key: ObjectKey, after delay: Duration) {
+        visits[key]?.cancel()
+        let again = self
+        visits[key] = Task {
+            try await Task.sleep(for: delay)
+            await again.revisit(key)
+        }
+    }
+
+    private func revisit(_ key: ObjectKey) {
+        visits[key] = nil
+        enqueue([key])
     }
 }

@@ -9,7 +9,7 @@ package struct EndpointsReconciler: Reconciler {
 
     package var sources: [Source] {
         [
-            .own(.services),
+            .own(.services), .own(.endpoints),
             Source(.pods) { event, client in
                 let pod = Pod(event.object)
                 let services = (try? await client.list(Service.self, namespace: pod.namespace)) ?? []
@@ -26,7 +26,7 @@ package struct EndpointsReconciler: Reconciler {
             .filter { $0.labels["endpointslice.kubernetes.io/managed-by"] == "endpointslice-controller.k8s.io" }
         guard let service = try await client.find(Service.self, key), let selector = service.selector, service.type != "ExternalName" else {
             for slice in old { try await client.delete(.endpointSlices, slice.key) }
-            return
+            return try await mirror(key, client)
         }
         let pods = try await client.list(Pod.self, namespace: key.namespace, selector: selector)
             .filter { $0.ip != nil && !$0.isFinished }.sorted { ($0.ip ?? .any) < ($1.ip ?? .any) }
@@ -53,6 +53,57 @@ package struct EndpointsReconciler: Reconciler {
             }
         }
         try await writeEndpoints(service, groups, client)
+    }
+
+    /// Endpoints that somebody wrote for a Service without a selector, as slices: all that a node's proxy reads.
+    /// (kubernetes.io/docs/concepts/services-networking/endpoint-slices, "EndpointSlice mirroring")
+    private func mirror(_ key: ObjectKey, _ client: any Client) async throws {
+        let manager = "endpointslicemirroring-controller.k8s.io"
+        let owned = LabelSelector(matching: [EndpointSlice.serviceNameLabel: key.name])
+        let old = try await client.list(EndpointSlice.self, namespace: key.namespace, selector: owned)
+            .filter { $0.labels["endpointslice.kubernetes.io/managed-by"] == manager }
+        let endpoints = try? await client.get(.endpoints, key)
+        let skips = endpoints?["metadata"]["labels"]["endpointslice.kubernetes.io/skip-mirror"].string == "true"
+        let service = try await client.find(Service.self, key)
+        let subsets = skips || service == nil ? [] : endpoints?["subsets"].items ?? []
+        var kept: Set<String> = []
+        for subset in subsets {
+            func endpoint(_ address: JSON, _ isReady: Bool) -> JSON {
+                [
+                    "addresses": [address["ip"]], "conditions": ["ready": .bool(isReady)], "hostname": address["hostname"], "nodeName": address["nodeName"],
+                    "targetRef": address["targetRef"],
+                ]
+            }
+            let name = "\(key.name)-\(ShortHash.podTemplate("mirror/\(subset["ports"].text())").prefix(5))"
+            kept.insert(name)
+            var labels = endpoints?["metadata"]["labels"].stringMap ?? [:]
+            labels[EndpointSlice.serviceNameLabel] = key.name
+            labels["endpointslice.kubernetes.io/managed-by"] = manager
+            let wanted: JSON = [
+                "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+                "metadata": [
+                    "name": .string(name), "namespace": .string(key.namespace), "labels": JSON(labels),
+                    "ownerReferences": [
+                        [
+                            "apiVersion": "v1", "kind": "Endpoints", "name": .string(key.name), "uid": endpoints?["metadata"]["uid"] ?? .null, "controller": true,
+                            "blockOwnerDeletion": true,
+                        ]
+                    ],
+                ],
+                "addressType": "IPv4",
+                "endpoints": .array(subset["addresses"].items.map { endpoint($0, true) } + subset["notReadyAddresses"].items.map { endpoint($0, false) }),
+                "ports": subset["ports"],
+            ]
+            if let current = old.first(where: { $0.name == name }) {
+                if current.json["endpoints"] == wanted["endpoints"], current.json["ports"] == wanted["ports"] { continue }
+                var updated = current.json
+                (updated["endpoints"], updated["ports"]) = (wanted["endpoints"], wanted["ports"])
+                _ = try await client.update(.endpointSlices, updated)
+            } else {
+                _ = try await client.create(.endpointSlices, wanted)
+            }
+        }
+        for slice in old where !kept.contains(slice.name) { try await client.delete(.endpointSlices, slice.key) }
     }
 
     /// The ports of `service` as `pod` serves them.

@@ -1,86 +1,84 @@
 import Model
 
-/// Keeps as many pods of a template alive as a ReplicaSet asks for.
+/// Keeps as many pods of a template alive as a ReplicaSet, or the older ReplicationController, asks for.
 package struct ReplicaSetReconciler: Reconciler {
-    package init() {}
+    private let resource: Resource
+    private let now: @Sendable () -> Timestamp
+
+    /// `resource` is `.replicaSets` or `.replicationControllers`.
+    package init(_ resource: Resource = .replicaSets, now: @escaping @Sendable () -> Timestamp = Timestamp.now) {
+        self.resource = resource
+        self.now = now
+    }
+
+    private static func selector(_ object: JSON, _ resource: Resource) -> LabelSelector {
+        resource == .replicaSets ? LabelSelector(object["spec"]["selector"]) : LabelSelector(matching: object["spec"]["selector"].stringMap)
+    }
 
     package var sources: [Source] {
         [
-            .own(.replicaSets), .owner(.pods, kind: "ReplicaSet"),
-            // A pod without an owner may be one that a ReplicaSet has to adopt.
-            Source(.pods) { event, client in
+            .own(resource), .owner(.pods, kind: resource.kind),
+            // A pod without an owner may be one that a set has to adopt.
+            Source(.pods) { [resource] event, client in
                 let pod = Pod(event.object)
                 guard pod.controllerOwner == nil, !pod.labels.isEmpty, event.kind != .deleted else { return [] }
-                let sets = (try? await client.list(ReplicaSet.self, namespace: pod.namespace)) ?? []
-                return sets.filter { $0.selector.matches(pod.labels) }.map(\.key)
+                let sets = (try? await client.list(resource, namespace: pod.namespace, selector: nil).items) ?? []
+                return sets.filter { Self.selector($0, resource).matches(pod.labels) }
+                    .map { ObjectKey(pod.namespace, $0["metadata"]["name"].string ?? "") }
             },
         ]
     }
 
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
-        guard let set = try await client.find(ReplicaSet.self, key), !set.isBeingDeleted else { return }
-        var mine: [Pod] = []
-        for pod in try await client.list(Pod.self, namespace: key.namespace) {
-            let isOurs = pod.controllerOwner?.uid == set.uid
-            guard set.selector.matches(pod.labels) else {
-                // Relabelled out of the set: it goes on living, as nobody's.
-                if isOurs, !pod.isBeingDeleted { _ = try await client.patch(.pods, pod.key, ["metadata": ["ownerReferences": []]]) }
-                continue
-            }
-            if isOurs {
-                mine.append(pod)
-            } else if pod.controllerOwner == nil, pod.isActive {
-                mine.append(Pod(try await client.patch(.pods, pod.key, ["metadata": ["ownerReferences": [set.ownerReference]]])))
-            }
-        }
-        // A finished pod of a ReplicaSet is replaced; its record goes.
+        guard let set = try? await client.get(resource, key), set["metadata"]["deletionTimestamp"].isNull else { return }
+        let pods = OwnedPods(owner: set, resource: resource, component: resource == .replicaSets ? "replicaset-controller" : "replication-controller")
+        let mine = try await pods.claim(Self.selector(set, resource), client)
+        let wanted = set["spec"]["replicas"].int ?? 1
+        // A finished pod is replaced; its record goes.
         for pod in mine where pod.isFinished && !pod.isBeingDeleted { try await client.delete(.pods, pod.key) }
         let active = mine.filter(\.isActive)
-        if active.count < set.replicas {
-            for _ in active.count..<set.replicas { try await createPod(of: set, client) }
-        } else if active.count > set.replicas {
-            for pod in active.sorted(by: Self.isDeletedBefore).prefix(active.count - set.replicas) {
-                try await client.delete(.pods, pod.key)
-                await client.recordEvent(about: set, reason: "SuccessfulDelete", message: "Deleted pod: \(pod.name)", component: "replicaset-controller")
+        var failure: (any Error)?
+        if active.count < wanted {
+            for _ in active.count..<wanted {
+                do { try await pods.create(set["spec"]["template"], client) } catch {
+                    failure = error
+                    break
+                }
             }
+        } else if active.count > wanted {
+            for pod in active.sorted(by: Pod.isDeletedBefore).prefix(active.count - wanted) { try await pods.delete(pod, client) }
         }
-        try await writeStatus(set, active, client)
+        try await writeStatus(set, key, active, failure, client)
+        if let failure { throw failure }
     }
 
-    private func createPod(of set: ReplicaSet, _ client: any Client) async throws {
-        var metadata = set.template["metadata"]
-        metadata["generateName"] = .string("\(set.name)-")
-        metadata["namespace"] = .string(set.namespace)
-        metadata["ownerReferences"] = [set.ownerReference]
-        do {
-            let pod = try await client.create(.pods, ["apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": set.template["spec"]])
-            await client.recordEvent(
-                about: set, reason: "SuccessfulCreate", message: "Created pod: \(Pod(pod).name)", component: "replicaset-controller")
-        } catch {
-            await client.recordEvent(
-                about: set, type: "Warning", reason: "FailedCreate", message: "Error creating: \(error)", component: "replicaset-controller")
-            throw error
-        }
-    }
-
-    private func writeStatus(_ set: ReplicaSet, _ pods: [Pod], _ client: any Client) async throws {
-        let labels = set.template["metadata"]["labels"].stringMap
+    private func writeStatus(_ set: JSON, _ key: ObjectKey, _ pods: [Pod], _ failure: (any Error)?, _ client: any Client) async throws {
+        let labels = set["spec"]["template"]["metadata"]["labels"].stringMap
         let labelled = pods.filter { pod in labels.allSatisfy { pod.labels[$0.key] == $0.value } }
-        let ready = pods.filter(\.isReady).count
-        try await client.mutateStatus(ReplicaSet.self, set.key) { current in
-            current.status = [
-                "replicas": .int(pods.count), "fullyLabeledReplicas": .int(labelled.count), "readyReplicas": .int(ready),
-                "availableReplicas": .int(ready), "observedGeneration": .int(set.generation),
-            ]
+        let time = now(), least = set["spec"]["minReadySeconds"].int ?? 0
+        func count(_ value: Int) -> JSON { value == 0 ? .null : .int(value) }
+        var conditions = set["status"]["conditions"].items.filter { $0["type"].string != "ReplicaFailure" }
+        if let failure {
+            var failing = JSON.array(set["status"]["conditions"].items)
+            failing.setCondition("ReplicaFailure", true, reason: "FailedCreate", message: "\(failure)", now: time)
+            conditions = failing.items
         }
+        var current = set
+        current["status"] = [
+            "replicas": .int(pods.count), "fullyLabeledReplicas": count(labelled.count), "readyReplicas": count(pods.filter(\.isReady).count),
+            "availableReplicas": count(pods.filter { $0.isAvailable(after: least, now: time) }.count), "observedGeneration": set["metadata"]["generation"],
+            "conditions": conditions.isEmpty ? .null : .array(conditions),
+        ]
+        guard current["status"] != set["status"] else { return }
+        current["metadata"]["resourceVersion"] = .null
+        do { _ = try await client.updateStatus(resource, current) } catch let error as StatusError where error.reason == "NotFound" {}
     }
 
-    /// Which of two pods goes first: not scheduled, then not ready, then the younger
-    /// (k8s.io/kubernetes/pkg/controller, ActivePodsWithRanks).
-    private static func isDeletedBefore(_ a: Pod, _ b: Pod) -> Bool {
-        if (a.nodeName == nil) != (b.nodeName == nil) { return a.nodeName == nil }
-        if a.isReady != b.isReady { return !a.isReady }
-        let created = (a.creationTimestamp ?? Timestamp(seconds: 0), b.creationTimestamp ?? Timestamp(seconds: 0))
-        return created.0 == created.1 ? a.name > b.name : created.0 > created.1
+    /// A pod that is ready but not long enough is looked at again when it is.
+    package func nextVisit(_ key: ObjectKey, _ client: any Client) async -> Duration? {
+        guard let set = try? await client.get(resource, key), let least = set["spec"]["minReadySeconds"].int, least > 0,
+            (set["status"]["availableReplicas"].int ?? 0) < (set["status"]["readyReplicas"].int ?? 0)
+        else { return nil }
+        return .seconds(1)
     }
 }

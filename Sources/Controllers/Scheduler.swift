@@ -10,7 +10,7 @@ package struct Scheduler: Reconciler {
         [
             Source(.pods) { event, _ in
                 let pod = Pod(event.object)
-                return pod.nodeName == nil && event.kind != .deleted ? [pod.key] : []
+                return pod.nodeName == nil && event.kind != .deleted && pod.spec["schedulingGates"].items.isEmpty ? [pod.key] : []
             },
             // A node that comes or changes may take pods that found no place.
             Source(.nodes) { _, client in
@@ -20,7 +20,9 @@ package struct Scheduler: Reconciler {
     }
 
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
-        guard let pod = try await client.find(Pod.self, key), pod.nodeName == nil, pod.isActive else { return }
+        guard let pod = try await client.find(Pod.self, key), pod.nodeName == nil, pod.isActive,
+            [nil, "default-scheduler"].contains(pod.spec["schedulerName"].string)
+        else { return }
         let nodes = try await client.list(Node.self)
         if nodes.isEmpty { return }
         let pods = try await client.list(Pod.self).filter { $0.isActive && $0.nodeName != nil }
@@ -78,31 +80,46 @@ package struct Scheduler: Reconciler {
         return .success(best)
     }
 
-    private static func obstacle(_ pod: Pod, _ node: Node) -> String? {
-        if node.isUnschedulable { return "node(s) were unschedulable" }
+    /// Whether a pod could be placed on a node now, leaving its readiness aside: what a DaemonSet asks.
+    static func fits(_ pod: Pod, _ node: Node) -> Bool { obstacle(pod, node, minding: false) == nil }
+
+    /// Whether a pod that is there may stay: only what would drive it out counts.
+    static func mayStay(_ pod: Pod, _ node: Node) -> Bool {
+        node.taints.allSatisfy { taint in taint["effect"].string != "NoExecute" || isTolerated(taint, by: pod) } && suits(pod, node)
+    }
+
+    private static func obstacle(_ pod: Pod, _ node: Node, minding readiness: Bool = true) -> String? {
+        let unschedulable: JSON = ["key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"]
+        if node.isUnschedulable, !isTolerated(unschedulable, by: pod) { return "node(s) were unschedulable" }
         for taint in node.taints where ["NoSchedule", "NoExecute"].contains(taint["effect"].string) && !isTolerated(taint, by: pod) {
+            // A cordon is a taint as well, which the node's controller adds.
+            if taint["key"].string == "node.kubernetes.io/unschedulable" { return "node(s) were unschedulable" }
             return "node(s) had untolerated taint {\(taint["key"].string ?? ""): \(taint["value"].string ?? "")}"
         }
-        let selector = pod.spec["nodeSelector"].stringMap
+        if !suits(pod, node) { return "node(s) didn't match Pod's node affinity/selector" }
+        return node.isReady || !readiness ? nil : "node(s) had untolerated taint {node.kubernetes.io/not-ready: }"
+    }
+
+    /// Node selector and required node affinity.
+    private static func suits(_ pod: Pod, _ node: Node) -> Bool {
         let required = pod.spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"].items
         let matchesAffinity =
             required.isEmpty
-            || required.contains {
-                LabelSelector(["matchExpressions": $0["matchExpressions"]]).matches(node.labels)
+            || required.contains { term in
+                let fields = LabelSelector(["matchExpressions": term["matchFields"]])
+                guard !term["matchExpressions"].items.isEmpty || !fields.requirements.isEmpty else { return false }
+                return LabelSelector(["matchExpressions": term["matchExpressions"]]).matches(node.labels) && fields.matches(["metadata.name": node.name])
             }
-        if !LabelSelector(matching: selector).matches(node.labels) || !matchesAffinity {
-            return "node(s) didn't match Pod's node affinity/selector"
-        }
-        return node.isReady ? nil : "node(s) had untolerated taint {node.kubernetes.io/not-ready: }"
+        return LabelSelector(matching: pod.spec["nodeSelector"].stringMap).matches(node.labels) && matchesAffinity
     }
 
-    private static func isTolerated(_ taint: JSON, by pod: Pod) -> Bool {
-        pod.spec["tolerations"].items.contains { toleration in
-            let effect = toleration["effect"].string ?? ""
-            guard effect.isEmpty || effect == taint["effect"].string else { return false }
-            let key = toleration["key"].string ?? ""
-            if toleration["operator"].string == "Exists" { return key.isEmpty || key == taint["key"].string }
-            return key == taint["key"].string && (toleration["value"].string ?? "") == (taint["value"].string ?? "")
-        }
+    private static func isTolerated(_ taint: JSON, by pod: Pod) -> Bool { pod.spec["tolerations"].items.contains { tolerates($0, taint) } }
+
+    static func tolerates(_ toleration: JSON, _ taint: JSON) -> Bool {
+        let effect = toleration["effect"].string ?? ""
+        guard effect.isEmpty || effect == taint["effect"].string else { return false }
+        let key = toleration["key"].string ?? ""
+        if toleration["operator"].string == "Exists" { return key.isEmpty || key == taint["key"].string }
+        return key == taint["key"].string && (toleration["value"].string ?? "") == (taint["value"].string ?? "")
     }
 }

@@ -5,8 +5,11 @@ package struct WatchEvent: Sendable {
     package let object: JSON
     /// What a modified object was before, where the source of the event knows: a watch across the network does not.
     package let previous: JSON?
+    /// What kind of object it is, where the source of the event knows.
+    package let resource: Resource?
 
-    package init(_ kind: Kind, _ object: JSON, previous: JSON? = nil) {
+    package init(_ kind: Kind, _ object: JSON, previous: JSON? = nil, resource: Resource? = nil) {
+        self.resource = resource
         self.kind = kind
         self.object = object
         self.previous = previous
@@ -30,6 +33,14 @@ package protocol Client: Sendable {
     func patch(_ resource: Resource, _ key: ObjectKey, _ patch: JSON) async throws -> JSON
     /// Marks for deletion, or deletes when nobody has to wind anything up. `gracePeriod` 0 deletes at once.
     func delete(_ resource: Resource, _ key: ObjectKey, gracePeriod: Int?, uid: String?) async throws
+    /// A token that a pod's processes may show as their service account's; valid for `seconds`.
+    func serviceAccountToken(for pod: Pod, audiences: [String], seconds: Int) async throws -> String
+}
+
+extension Client {
+    package func serviceAccountToken(for pod: Pod, audiences: [String], seconds: Int) async throws -> String {
+        throw StatusError(501, "NotImplemented", "this client gets no tokens")
+    }
 }
 
 extension Client {
@@ -110,20 +121,35 @@ package struct StatusError: Error, CustomStringConvertible, Sendable {
 
     package static func notFound(_ resource: Resource, _ name: String) -> StatusError {
         StatusError(
-            404, "NotFound", "\(resource) \"\(name)\" not found",
-            details: ["name": .string(name), "group": resource.group.isEmpty ? JSON.null : .string(resource.group), "kind": .string(resource.plural)])
+            404, "NotFound", "\(resource) \"\(name)\" not found", details: details(resource, name))
+    }
+    private static func details(_ resource: Resource, _ name: String) -> JSON {
+        ["name": .string(name), "group": resource.group.isEmpty ? JSON.null : .string(resource.group), "kind": .string(resource.plural)]
     }
     package static func alreadyExists(_ resource: Resource, _ name: String) -> StatusError {
-        StatusError(409, "AlreadyExists", "\(resource) \"\(name)\" already exists")
+        StatusError(409, "AlreadyExists", "\(resource) \"\(name)\" already exists", details: details(resource, name))
     }
     package static func conflict(_ resource: Resource, _ name: String) -> StatusError {
         StatusError(
             409, "Conflict",
-            "Operation cannot be fulfilled on \(resource) \"\(name)\": the object has been modified; please apply your changes to the latest version and try again"
-        )
+            "Operation cannot be fulfilled on \(resource) \"\(name)\": the object has been modified; please apply your changes to the latest version and try again",
+            details: details(resource, name))
     }
     package static func badRequest(_ message: String) -> StatusError { StatusError(400, "BadRequest", message) }
     package static let expired = StatusError(410, "Expired", "The resourceVersion for the provided watch is too old.")
+    package static func expired(_ asked: Int, _ oldest: Int) -> StatusError { StatusError(410, "Expired", "too old resource version: \(asked) (\(oldest))") }
+    package static let expiredContinue = StatusError(
+        410, "Expired",
+        "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results inconsistent with the previous portion of the results"
+    )
+    /// A revision that is yet to come.
+    package static func tooLarge(_ asked: Int, _ now: Int) -> StatusError {
+        StatusError(
+            504, "Timeout", "Too large resource version: \(asked), current: \(now)",
+            causes: [Cause(reason: "ResourceVersionTooLarge", message: "Too large resource version", field: "")])
+    }
+    package static func forbidden(_ message: String) -> StatusError { StatusError(403, "Forbidden", message) }
+    package static let noSuchPath = StatusError(404, "NotFound", "the server could not find the requested resource")
 
     /// 422, as `kubectl` prints it: `The Service "x" is invalid: spec.ports[0].nodePort: Invalid value: ...`
     package static func invalid(_ resource: Resource, _ name: String, _ causes: [Cause]) -> StatusError {

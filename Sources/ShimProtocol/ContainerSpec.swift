@@ -37,6 +37,8 @@ package struct ContainerSpec: Sendable, Hashable {
     package var stdinOnce = false
     /// The file the output goes to, in the CRI log format.
     package var logPath = ""
+    /// The container whose processes this one sees; empty: its own only.
+    package var target = ""
 
     package init() {}
 
@@ -57,6 +59,7 @@ package struct ContainerSpec: Sendable, Hashable {
         capabilities = UInt64(json["capabilities"].int ?? 0)
         noNewPrivileges = json["noNewPrivileges"].bool ?? false
         readOnlyRoot = json["readOnlyRoot"].bool ?? false
+        target = json["target"].string ?? ""
         privileged = json["privileged"].bool ?? false
         tty = json["tty"].bool ?? false
         stdin = json["stdin"].bool ?? false
@@ -72,7 +75,7 @@ package struct ContainerSpec: Sendable, Hashable {
             "argv": .array(argv.map(JSON.string)), "environment": .array(environment.map(JSON.string)),
             "workingDirectory": .string(workingDirectory), "uid": .int(uid), "gid": .int(gid),
             "capabilities": .int(Int(capabilities)), "noNewPrivileges": .bool(noNewPrivileges),
-            "readOnlyRoot": .bool(readOnlyRoot), "privileged": .bool(privileged), "tty": .bool(tty), "stdin": .bool(stdin),
+            "readOnlyRoot": .bool(readOnlyRoot), "target": .string(target), "privileged": .bool(privileged), "tty": .bool(tty), "stdin": .bool(stdin),
             "stdinOnce": .bool(stdinOnce), "logPath": .string(logPath),
         ]
     }

@@ -15,8 +15,10 @@ package actor ObjectStore {
     }
 
     private struct Watcher {
-        let resource: Resource
+        /// nil: every resource.
+        let resource: Resource?
         let namespace: String?
+        let wantsBookmarks: Bool
         let continuation: AsyncThrowingStream<WatchEvent, any Error>.Continuation
     }
 
@@ -51,6 +53,31 @@ package actor ObjectStore {
         return (keys.compactMap { all[$0] }, revision)
     }
 
+    /// The objects as they stood at `wanted`, an earlier revision; throws `Expired` when the history does not reach back so far.
+    package func list(_ resource: Resource, namespace: String? = nil, at wanted: Int) throws -> [JSON] {
+        if wanted == revision { return list(resource, namespace: namespace).items }
+        guard wanted < revision, wanted >= (history.first?.revision ?? revision + 1) - 1 else { throw StatusError.expiredContinue }
+        var then = objects[resource] ?? [:]
+        // What came later is taken back, the last first.
+        for past in history.reversed() {
+            guard past.revision > wanted else { break }
+            guard past.resource == resource else { continue }
+            let key = Self.key(past.event.object)
+            switch past.event.kind {
+            case .added: then[key] = nil
+            case .modified, .deleted: then[key] = past.event.previous
+            case .bookmark: break
+            }
+        }
+        let keys = (namespace.map { wanted in then.keys.filter { $0.namespace == wanted } } ?? Array(then.keys)).sorted()
+        return keys.compactMap { then[$0] }
+    }
+
+    /// How many objects of a resource there are.
+    package func count(_ resource: Resource, namespace: String) -> Int {
+        objects[resource]?.keys.reduce(0) { $0 + ($1.namespace == namespace ? 1 : 0) } ?? 0
+    }
+
     /// Every resource that has objects in `namespace`.
     package func resources(in namespace: String) -> [Resource] {
         objects.filter { $0.value.keys.contains { $0.namespace == namespace } }.map(\.key)
@@ -80,19 +107,34 @@ package actor ObjectStore {
         return try write(resource, key, old, .deleted)
     }
 
-    /// Events after `revision`; with nil, an ADDED event for each object first.
-    package func watch(_ resource: Resource, namespace: String?, from start: Int?) throws -> AsyncThrowingStream<WatchEvent, any Error> {
-        if let start, start < (history.first?.revision ?? revision + 1) - 1, start < revision { throw StatusError.expired }
+    /// Events after `start`; with nil, an ADDED event for each object first, and with `marksStart` then a bookmark.
+    package func watch(_ resource: Resource, namespace: String?, from start: Int?, marksStart: Bool = false, bookmarks: Bool = false) throws -> AsyncThrowingStream<
+        WatchEvent, any Error
+    > {
+        if let start, start > revision { throw StatusError.tooLarge(start, revision) }
+        return try watch(only: resource, namespace: namespace, from: start, marksStart: marksStart, bookmarks: bookmarks)
+    }
+
+    /// What happens to every object of every kind, beginning with an ADDED event for each there is.
+    package func watchAll() throws -> AsyncThrowingStream<WatchEvent, any Error> { try watch(only: nil, namespace: nil, from: nil, marksStart: true, bookmarks: false) }
+
+    private func watch(only resource: Resource?, namespace: String?, from start: Int?, marksStart: Bool, bookmarks: Bool) throws -> AsyncThrowingStream<
+        WatchEvent, any Error
+    > {
+        if let start, start < (history.first?.revision ?? revision + 1) - 1, start < revision { throw StatusError.expired(start, revision) }
         let (stream, continuation) = AsyncThrowingStream.makeStream(
             of: WatchEvent.self, throwing: (any Error).self, bufferingPolicy: .bufferingOldest(Self.longestQueue))
         if let start {
-            for past in history where past.revision > start && past.resource == resource { Self.send(past.event, namespace, continuation) }
+            for past in history where past.revision > start && (resource == nil || past.resource == resource) { Self.send(past.event, namespace, continuation) }
         } else {
-            for item in list(resource, namespace: namespace).items { Self.send(WatchEvent(.added, item), nil, continuation) }
+            for resource in resource.map({ [$0] }) ?? Array(objects.keys) {
+                for item in list(resource, namespace: namespace).items { Self.send(WatchEvent(.added, item, resource: resource), nil, continuation) }
+            }
         }
+        if marksStart { continuation.yield(Self.bookmark(at: revision, isStart: true)) }
         let id = nextWatcher
         nextWatcher += 1
-        watchers[id] = Watcher(resource: resource, namespace: namespace, continuation: continuation)
+        watchers[id] = Watcher(resource: resource, namespace: namespace, wantsBookmarks: bookmarks, continuation: continuation)
         continuation.onTermination = { [weak self] _ in
             // The store is an actor and the callback is not: a hop is the only way back in, and it ends at once.
             Task { await self?.forget(id) }
@@ -100,11 +142,27 @@ package actor ObjectStore {
         return stream
     }
 
+    /// Tells every watcher that asked for it how far the store has come, in order with its events.
+    package func markRevision() {
+        let mark = Self.bookmark(at: revision, isStart: false)
+        for watcher in watchers.values where watcher.wantsBookmarks { watcher.continuation.yield(mark) }
+    }
+
+    private static func bookmark(at revision: Int, isStart: Bool) -> WatchEvent {
+        WatchEvent(
+            .bookmark,
+            [
+                "metadata": [
+                    "resourceVersion": .string(String(revision)), "annotations": isStart ? ["k8s.io/initial-events-end": "true"] : .null,
+                ]
+            ])
+    }
+
     private func forget(_ id: Int) { watchers[id] = nil }
 
     private func write(_ resource: Resource, _ key: ObjectKey, _ object: JSON, _ kind: WatchEvent.Kind) throws -> JSON {
         let next = revision + 1
-        let previous = kind == .modified ? objects[resource]?[key] : nil
+        let previous = kind == .added ? nil : objects[resource]?[key]
         var stamped = object
         stamped["metadata"]["resourceVersion"] = .string(String(next))
         if kind == .deleted {
@@ -115,10 +173,10 @@ package actor ObjectStore {
             objects[resource, default: [:]][key] = stamped
         }
         revision = next
-        let event = WatchEvent(kind, stamped, previous: previous)
+        let event = WatchEvent(kind, stamped, previous: previous, resource: resource)
         history.append(Past(revision: next, resource: resource, event: event))
         if history.count > Self.historyLength * 2 { history.removeFirst(Self.historyLength) }
-        for watcher in watchers.values where watcher.resource == resource {
+        for watcher in watchers.values where watcher.resource == resource || watcher.resource == nil {
             Self.send(event, watcher.namespace, watcher.continuation)
         }
         return stamped

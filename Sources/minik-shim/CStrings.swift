@@ -21,7 +21,7 @@ func withProcess<R>(
 
 /// Calls `body` with the C forms of a container's root and process.
 func withSandbox<R>(
-    _ spec: ContainerSpec, _ process: inout sandbox_process,
+    _ spec: ContainerSpec, target: Int, _ process: inout sandbox_process,
     _ body: (UnsafePointer<sandbox_root>, UnsafePointer<sandbox_process>) -> R
 ) -> R {
     let paths = [spec.lower, spec.upper, spec.work, spec.merged] + spec.binds.flatMap { [$0.source, $0.target] }
@@ -35,7 +35,7 @@ func withSandbox<R>(
                     var root = sandbox_root(
                         lower: paths[0], upper: paths[1], work: paths[2], merged: paths[3], binds: binds.baseAddress,
                         bind_count: binds.count, shm: shm, read_only: spec.readOnlyRoot ? 1 : 0,
-                        privileged: spec.privileged ? 1 : 0)
+                        privileged: spec.privileged ? 1 : 0, target: pid_t(target))
                     return body(&root, process)
                 }
             }

@@ -81,7 +81,11 @@ struct PodShim {
             guard let file = fds.first, let request = Self.read(file).flatMap({ ShimRequest($0) }) else { return }
             handle(request, from: fd, [])
         case .start(let spec):
-            switch SupervisedContainer.start(spec) {
+            let target = containers[spec.target]?.record.pid ?? 0
+            guard spec.target.isEmpty || target > 0 else {
+                return say(.failed(container: spec.name, stage: "the target container \(spec.target) is not running", errno: Int(ESRCH)), to: fd)
+            }
+            switch SupervisedContainer.start(spec, target: target) {
             case .success(let container):
                 containers[spec.name] = container
                 say(.started(container.record), to: fd)
@@ -98,13 +102,20 @@ struct PodShim {
         case .exec(let name, let argv, let tty, let rows, let columns):
             exec(in: name, argv, tty: tty, rows: rows, columns: columns, fds, for: fd)
         case .attach(let name):
-            guard containers[name]?.record.pid ?? 0 > 0, fds.count == 3 else {
+            // One that has ended may still have something to say to its first visitor.
+            let isWaited = containers[name].map { $0.spec.stdin && !$0.wasAttached } ?? false
+            guard containers[name]?.record.pid ?? 0 > 0 || isWaited, fds.count == 3 else {
                 return say(.failed(container: name, stage: "attach: the container is not running", errno: Int(ESRCH)), to: fd)
             }
             for fd in fds { setNonBlocking(fd) }
-            containers[name]?.attachments.append(Attachment(connection: fd, input: fds[0], output: fds[1], errors: fds[2]))
             unused = []
             say(.joined, to: fd)
+            containers[name]?.attach(Attachment(connection: fd, input: fds[0], output: fds[1], errors: fds[2]))
+            if let container = containers[name], container.record.pid == 0 {
+                for attachment in container.attachments { attachment.closeAll() }
+                containers[name]?.attachments = []
+                say(.ended(exitCode: container.record.exitCode ?? 0), to: fd)
+            }
         case .resize(let name, let rows, let columns):
             if let terminal = containers[name]?.terminal, terminal >= 0 {
                 sandbox_set_window(terminal, UInt16(clamping: rows), UInt16(clamping: columns))

@@ -28,9 +28,15 @@ struct SupervisedContainer {
     var stderr: Int32
     var log: LogFile
     var attachments: [Attachment] = []
+    /// What a container that waits for somebody to talk to said before anybody came: whoever attaches first hears it.
+    var early: [(isError: Bool, bytes: [UInt8])] = []
+    var wasAttached = false
 
-    /// Starts the container; the failure names the step that did not work.
-    static func start(_ spec: ContainerSpec) -> Result<SupervisedContainer, ShimFailure> {
+    /// More than this is not kept; the log has all of it.
+    private static let earlyLimit = 64 * 1024
+
+    /// Starts the container, in the PID namespace of process `target` unless that is 0; the failure names the step that did not work.
+    static func start(_ spec: ContainerSpec, target: Int) -> Result<SupervisedContainer, ShimFailure> {
         var inPipe: [Int32] = [-1, -1], outPipe: [Int32] = [-1, -1], errPipe: [Int32] = [-1, -1]
         if !spec.tty {
             if spec.stdin { sandbox_pipe(&inPipe) }
@@ -46,7 +52,7 @@ struct SupervisedContainer {
         process.terminal = spec.tty ? 1 : 0
         var terminal: Int32 = -1
         var failure = sandbox_failure()
-        let pid = withSandbox(spec, &process) { sandbox_start($0, $1, &terminal, &failure) }
+        let pid = withSandbox(spec, target: target, &process) { sandbox_start($0, $1, &terminal, &failure) }
         for fd in [inPipe[0], outPipe[1], errPipe[1]] where fd >= 0 { close(fd) }
         guard pid > 0 else {
             for fd in [inPipe[1], outPipe[0], errPipe[0]] where fd >= 0 { close(fd) }
@@ -71,6 +77,7 @@ struct SupervisedContainer {
                 let isError = fd == stderr
                 log.append(buffer[..<n], stream: isError ? "stderr" : "stdout")
                 for attachment in attachments { send(buffer[..<n], to: isError ? attachment.errors : attachment.output) }
+                if spec.stdin, !wasAttached, early.reduce(0, { $0 + $1.bytes.count }) + n <= Self.earlyLimit { early.append((isError, Array(buffer[..<n]))) }
                 continue
             }
             if n < 0 && errno == EINTR { continue }
@@ -84,6 +91,14 @@ struct SupervisedContainer {
             if fd == stderr { stderr = -1 }
             return
         }
+    }
+
+    /// Lets a client in, and tells it what was said before.
+    mutating func attach(_ attachment: Attachment) {
+        for (isError, bytes) in early { send(bytes[...], to: isError ? attachment.errors : attachment.output) }
+        early = []
+        wasAttached = true
+        attachments.append(attachment)
     }
 
     /// Copies what attachment `index` sends into the container.

@@ -10,6 +10,7 @@ private func withControllers(_ api: APIServer, _ reconcilers: [any Reconciler], 
             let controller = Controller(reconciler, client: api, report: { _ in })
             group.addTask { try await controller.run() }
         }
+        group.addTask { try await GarbageCollector(store: api.store, client: api, report: { _ in }).run() }
         if kubelet { group.addTask { try await playKubelet(api) } }
         defer { group.cancelAll() }
         try await body()
@@ -210,8 +211,7 @@ struct DeploymentControl {
     @Test("what a deleted Deployment owned goes with it")
     func garbage() async throws {
         let api = try await threeNodes()
-        let collector = GarbageCollector(owners: [.deployments, .replicaSets], dependents: [.replicaSets, .pods])
-        try await withControllers(api, workloads + [collector]) {
+        try await withControllers(api, workloads) {
             _ = try await rolledOut(api, replicas: 2)
             _ = try await api.create(.pods, Fixture.pod("bystander", node: "node1"))
             try await api.delete(.deployments, Fixture.key("web"))

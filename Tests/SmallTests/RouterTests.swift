@@ -157,14 +157,21 @@ struct RouterReading {
 
 @Suite("HTTP: writing")
 struct RouterWriting {
-    @Test("a merge patch changes the object, any other kind of patch is an unsupported media type")
+    @Test("merge, JSON and strategic patches change the object, any other kind of patch is an unsupported media type")
     func patch() async throws {
         let site = try await Site()
         let patch: JSON = ["metadata": ["labels": ["tier": "front"]]]
         let answer = try await site.ask("PATCH", "\(pods)/a", contentType: "application/merge-patch+json", patch)
         #expect(answer.code == 200)
         #expect(answer.body["metadata"]["labels"] == json(["app": "web", "tier": "front"]))
-        for type in ["application/json-patch+json", "application/json"] {
+        let labels = try await site.ask(
+            "PATCH", "\(pods)/a", contentType: "application/json-patch+json",
+            [["op": "remove", "path": "/metadata/labels/tier"], ["op": "test", "path": "/metadata/name", "value": "a"]])
+        #expect(labels.code == 200 && labels.body["metadata"]["labels"] == json(["app": "web"]))
+        let images: JSON = ["spec": ["containers": [["name": "main", "image": "httpd:2"]]]]
+        let image = try await site.ask("PATCH", "\(pods)/a", contentType: "application/strategic-merge-patch+json", images)
+        #expect(image.code == 200 && image.body["spec"]["containers"].items.map { $0["image"].string } == ["httpd:2"])
+        for type in ["application/json", "text/plain"] {
             let refused = try await site.ask("PATCH", "\(pods)/b", contentType: type, patch)
             #expect(refused.code == 415)
             #expect(refused.body["reason"].string == "UnsupportedMediaType")
@@ -289,8 +296,10 @@ struct RouterWatching {
             let object: JSON = ["metadata": ["namespace": "default", "name": "c"], "n": .int(value)]
             _ = try await site.api.store.update(.pods, object, expected: nil)
         }
-        let answer = try await site.ask("GET", "\(pods)?watch=1&resourceVersion=1")
-        #expect(answer.code == 410)
-        #expect(answer.body["reason"].string == "Expired")
+        // The stream opens and says so: what a client watches for is an event.
+        let event = try #require(try await site.events(1, try await site.stream("\(pods)?watch=1&resourceVersion=1")).first)
+        #expect(event["type"].string == "ERROR")
+        #expect(event["object"]["code"].int == 410)
+        #expect(event["object"]["reason"].string == "Expired")
     }
 }

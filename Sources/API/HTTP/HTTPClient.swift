@@ -163,7 +163,7 @@ package struct HTTPClient: Client {
     }
 }
 
-private final class RequestBodyWrapper: ChannelOutboundHandler {
+final class RequestBodyWrapper: ChannelOutboundHandler {
     typealias OutboundIn = HTTPPart<HTTPRequestHead, ByteBuffer>
     typealias OutboundOut = HTTPClientRequestPart
 

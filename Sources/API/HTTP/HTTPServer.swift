@@ -2,187 +2,197 @@ import Model
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import NIOWebSocket
+import Synchronization
+import TLS
 
-/// The API over HTTP/1.1 on a Unix socket, with WebSockets for exec and attach.
+/// The API over HTTP/1.1: on a Unix socket to root, and with TLS on TCP; with WebSockets and SPDY for streams.
 package struct HTTPServer: Sendable {
-    private typealias Connection = NIOAsyncChannel<HTTPServerRequestPart, HTTPPart<HTTPResponseHead, ByteBuffer>>
-    private typealias Socket = NIOAsyncChannel<WebSocketFrame, WebSocketFrame>
+    typealias Exchange = NIOAsyncChannel<ConnectionInput, ConnectionOutput>
+    typealias Writer = NIOAsyncChannelOutboundWriter<ConnectionOutput>
 
-    private enum Negotiated: Sendable {
-        case http(Connection)
-        case webSocket(Socket, HTTPRequestHead)
+    /// Where to listen.
+    package enum Listener: Sendable {
+        /// Whoever can open the socket is root.
+        case unix(String)
+        case tcp(host: String, port: Int, TLSContext)
+        /// A bound socket, from whichever network namespace.
+        case socket(Int32, TLSContext)
     }
 
     /// Kubernetes' own limit of a request's body.
     private static let largestBody = 3 * 1024 * 1024
+    /// Seconds for a request to come in whole, and between requests.
+    private static let patience = 60, idle = 300
 
     private let router: Router
+    private let threads: MultiThreadedEventLoopGroup
 
-    package init(router: Router) { self.router = router }
+    package init(router: Router) {
+        self.router = router
+        threads = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    }
 
-    /// Serves on the socket `path` until cancelled. `ready` is called once connections are accepted.
-    package func run(path: String, ready: @Sendable () -> Void) async throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        defer { group.shutdownGracefully { _ in } }
-        let server = try await ServerBootstrap(group: group)
+    /// Serves until cancelled. `ready` is called once connections are accepted, with the port of a TCP listener.
+    package func run(on listener: Listener, ready: @Sendable (_ port: Int?) -> Void) async throws {
+        let bootstrap = ServerBootstrap(group: threads)
             .serverChannelOption(.backlog, value: 256)
-            .bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true) { channel in
-                channel.eventLoop.makeCompletedFuture { try Self.configure(channel) }
-            }
-        ready()
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+        let server: NIOAsyncChannel<(Exchange, Peer), Never>
+        switch listener {
+        case .unix(let path):
+            server = try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true) { configure($0, tls: nil) }
+        case .tcp(let host, let port, let context):
+            server = try await bootstrap.bind(host: host, port: port) { configure($0, tls: context) }
+        case .socket(let descriptor, let context):
+            server = try await bootstrap.bind(descriptor) { configure($0, tls: context) }
+        }
+        ready(server.channel.localAddress?.port)
         try await withThrowingDiscardingTaskGroup { tasks in
             try await server.executeThenClose { connections in
-                for try await negotiation in connections {
+                for try await (exchange, peer) in connections {
                     tasks.addTask {
                         // A connection that breaks is its client's affair, not the server's.
-                        try? await serve(try await negotiation.get())
+                        try? await serve(exchange, peer)
                     }
                 }
             }
         }
     }
 
-    private static func configure(_ channel: any Channel) throws -> EventLoopFuture<Negotiated> {
-        let upgrader = NIOTypedWebSocketServerUpgrader<Negotiated>(
-            maxFrameSize: 1 << 20,
-            shouldUpgrade: { channel, head in
-                let offered = head.headers[canonicalForm: "Sec-WebSocket-Protocol"].map(String.init)
-                let isStream = Router.target(HTTPRequest(method: "GET", target: head.uri).path).map { ["exec", "attach"].contains($0.subresource) } ?? false
-                guard isStream, offered.contains(StreamChannel.subprotocol) else { return channel.eventLoop.makeSucceededFuture(nil) }
-                return channel.eventLoop.makeSucceededFuture(["Sec-WebSocket-Protocol": StreamChannel.subprotocol])
-            },
-            upgradePipelineHandler: { channel, head in
-                channel.eventLoop.makeCompletedFuture { .webSocket(try Socket(wrappingChannelSynchronously: channel), head) }
-            })
-        let upgrades = NIOTypedHTTPServerUpgradeConfiguration<Negotiated>(
-            upgraders: [upgrader],
-            notUpgradingCompletionHandler: { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(ResponseBodyWrapper())
-                    return .http(try Connection(wrappingChannelSynchronously: channel))
-                }
-            })
-        return try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(configuration: .init(upgradeConfiguration: upgrades))
+    /// Who is on the other side: by the socket itself, or by the certificate of the handshake.
+    struct Peer: Sendable {
+        let isLocal: Bool
+        let tls: TLSPeer
+        /// Ends a connection that keeps the server waiting.
+        let deadline: Deadline
+
+        var user: UserInfo? {
+            if isLocal { return .root }
+            return tls.subject.map { UserInfo(name: $0.commonName, groups: $0.organizations + [UserInfo.authenticated]) }
+        }
     }
 
-    private func serve(_ negotiated: Negotiated) async throws {
-        switch negotiated {
-        case .webSocket(let socket, let head): try await serve(socket, head)
-        case .http(let connection):
-            try await connection.executeThenClose { parts, writer in
-                var head: HTTPRequestHead?
-                var body: [UInt8] = []
-                for try await part in parts {
-                    switch part {
-                    case .head(let start): (head, body) = (start, [])
-                    case .body(let bytes):
-                        guard body.count + bytes.readableBytes <= Self.largestBody else {
-                            let error = StatusError(413, "RequestEntityTooLarge", "Request entity too large: limit is \(Self.largestBody)")
-                            try await answer(.json(error.status, code: 413), keepAlive: false, connection, writer)
-                            return
-                        }
-                        body += Array(buffer: bytes)
-                    case .end:
-                        guard let start = head else { return }
-                        let request = HTTPRequest(
-                            method: start.method.rawValue, target: start.uri, accept: start.headers["Accept"].joined(separator: ","),
-                            contentType: start.headers.first(name: "Content-Type") ?? "", body: body)
-                        try await answer(await router.respond(request), keepAlive: start.isKeepAlive, connection, writer)
-                        if !start.isKeepAlive { return }
+    private func configure(_ channel: any Channel, tls: TLSContext?) -> EventLoopFuture<(Exchange, Peer)> {
+        channel.eventLoop.makeCompletedFuture {
+            let peer = Peer(isLocal: tls == nil, tls: TLSPeer(), deadline: Deadline(channel, seconds: Self.patience))
+            if let tls { try channel.pipeline.syncOperations.addHandler(TLSHandler(tls, peer: peer.tls)) }
+            try ConnectionPipeline.install(in: channel)
+            return (try Exchange(wrappingChannelSynchronously: channel), peer)
+        }
+    }
+
+    private static func request(_ head: HTTPRequestHead, body: [UInt8], peer: Peer) -> HTTPRequest {
+        HTTPRequest(method: head.method.rawValue, target: head.uri, headers: head.headers.map { ($0.name, $0.value) }, body: body, peer: peer.user)
+    }
+
+    private func serve(_ exchange: Exchange, _ peer: Peer) async throws {
+        defer { peer.deadline.lift() }
+        try await exchange.executeThenClose { inputs, writer in
+            var inputs = inputs.makeAsyncIterator()
+            var head: HTTPRequestHead?
+            var body: [UInt8] = []
+            while let input = try await inputs.next() {
+                guard case .part(let part) = input else { return }
+                switch part {
+                case .head(let start):
+                    (head, body) = (start, [])
+                    peer.deadline.set(seconds: Self.patience)
+                    if let length = start.headers.first(name: "Content-Length").flatMap({ Int($0) }), length > Self.largestBody {
+                        return try await answer(Self.tooLarge, start, keepAlive: false, exchange, writer)
                     }
+                    if start.headers["Expect"].contains(where: { $0.lowercased() == "100-continue" }) {
+                        try await writer.write(.head(HTTPResponseHead(version: .http1_1, status: .continue)))
+                    }
+                case .body(let bytes):
+                    guard body.count + bytes.readableBytes <= Self.largestBody else {
+                        return try await answer(Self.tooLarge, head, keepAlive: false, exchange, writer)
+                    }
+                    body += Array(buffer: bytes)
+                case .end:
+                    guard let start = head else { return }
+                    peer.deadline.lift()
+                    let request = Self.request(start, body: body, peer: peer)
+                    let response: HTTPResponse
+                    let channel = exchange.channel
+                    let streams = StreamServer(router: router) { channel.close(promise: nil) }
+                    switch await streams.negotiate(request) {
+                    case .none: response = await router.respond(request)
+                    case .refused(let refusal): response = refusal
+                    case .accepted(let stream): return try await streams.serve(stream, request, &inputs, writer)
+                    }
+                    try await answer(response, start, keepAlive: start.isKeepAlive, exchange, writer)
+                    if !start.isKeepAlive { return }
+                    peer.deadline.set(seconds: Self.idle)
                 }
             }
         }
     }
 
-    private func answer(
-        _ response: HTTPResponse, keepAlive: Bool, _ connection: Connection, _ writer: NIOAsyncChannelOutboundWriter<HTTPPart<HTTPResponseHead, ByteBuffer>>
-    ) async throws {
-        func head(_ code: Int, _ contentType: String, length: Int?) -> HTTPResponseHead {
-            var headers: HTTPHeaders = ["Content-Type": contentType, "Cache-Control": "no-cache, private"]
+    private static var tooLarge: HTTPResponse {
+        let error = StatusError(413, "RequestEntityTooLarge", "Request entity too large: limit is \(largestBody)")
+        return .json(error.status, code: 413)
+    }
+
+    private func answer(_ response: HTTPResponse, _ request: HTTPRequestHead?, keepAlive: Bool, _ exchange: Exchange, _ writer: Writer) async throws {
+        var extra: [(name: String, value: String)] = []
+        var response = response
+        while case .with(let headers, let inner) = response {
+            extra += headers
+            response = inner
+        }
+        func head(_ code: Int, _ contentType: String?, length: Int?) -> HTTPResponseHead {
+            var headers: HTTPHeaders = ["Cache-Control": "no-cache, private"]
+            if let contentType { headers.add(name: "Content-Type", value: contentType) }
+            for (name, value) in extra { headers.add(name: name, value: value) }
             if let length { headers.add(name: "Content-Length", value: String(length)) } else { headers.add(name: "Transfer-Encoding", value: "chunked") }
             if !keepAlive { headers.add(name: "Connection", value: "close") }
             return HTTPResponseHead(version: .http1_1, status: .init(statusCode: code), headers: headers)
         }
+        func whole(_ bytes: [UInt8], _ contentType: String, _ code: Int) async throws {
+            try await writer.write(.head(head(code, contentType, length: bytes.count)))
+            if request?.method != .HEAD { try await writer.write(.body(ByteBuffer(bytes: bytes))) }
+        }
         switch response {
-        case .json(let json, let code):
-            let bytes = json.bytes()
-            try await writer.write(.head(head(code, "application/json", length: bytes.count)))
-            try await writer.write(.body(ByteBuffer(bytes: bytes)))
-        case .text(let text, let code):
-            try await writer.write(.head(head(code, "text/plain; charset=utf-8", length: text.utf8.count)))
-            try await writer.write(.body(ByteBuffer(string: text)))
+        case .json(let json, let code): try await whole(json.bytes(), "application/json", code)
+        case .text(let text, let code): try await whole(Array(text.utf8), "text/plain; charset=utf-8", code)
+        case .bytes(let bytes, let contentType, let code): try await whole(bytes, contentType, code)
         case .stream(let contentType, let pieces):
             try await writer.write(.head(head(200, contentType, length: nil)))
             for try await piece in pieces { try await writer.write(.body(ByteBuffer(bytes: piece))) }
+        case .relayed(let code, let headers, let pieces):
+            extra = headers
+            try await writer.write(.head(head(code, nil, length: nil)))
+            for try await piece in pieces { try await writer.write(.body(ByteBuffer(bytes: piece))) }
+        case .with: break
         }
-        if keepAlive { return try await writer.write(.end(nil)) }
+        if keepAlive { return try await writer.write(.end) }
         // Who closes next must know that all of it has gone: what is still queued then is lost.
-        try await connection.channel.writeAndFlush(HTTPPart<HTTPResponseHead, ByteBuffer>.end(nil)).get()
+        try await exchange.channel.writeAndFlush(ConnectionOutput.end).get()
     }
-
-    private func serve(_ socket: Socket, _ head: HTTPRequestHead) async throws {
-        let request = HTTPRequest(method: "GET", target: head.uri)
-        try await socket.executeThenClose { frames, writer in
-            let (input, feed) = AsyncStream.makeStream(of: StreamInput.self)
-            try await withThrowingTaskGroup(of: End.self) { group in
-                group.addTask {
-                    defer { feed.finish() }
-                    var partial = ByteBuffer()
-                    for try await frame in frames {
-                        switch frame.opcode {
-                        case .connectionClose: return .client
-                        case .ping: try await writer.write(WebSocketFrame(fin: true, opcode: .pong, data: frame.unmaskedData))
-                        case .binary, .text, .continuation:
-                            var data = frame.unmaskedData
-                            partial.writeBuffer(&data)
-                            guard frame.fin else { continue }
-                            if let message = StreamChannel.decodeInput(Array(buffer: partial)) { feed.yield(message) }
-                            partial.clear()
-                        default: break
-                        }
-                    }
-                    return .client
-                }
-                group.addTask {
-                    for await output in await router.connect(request, input: input) {
-                        try await writer.write(WebSocketFrame(fin: true, opcode: .binary, data: ByteBuffer(bytes: StreamChannel.encode(output))))
-                    }
-                    var close = ByteBuffer()
-                    close.write(webSocketErrorCode: .normalClosure)
-                    try await writer.write(WebSocketFrame(fin: true, opcode: .connectionClose, data: close))
-                    return .output
-                }
-                // A client that leaves ends the output. An output that ends waits for the client's closing frame
-                // (RFC 6455, 7.1.1): closed sooner, the client could lose what is still on its way.
-                while let end = try await group.next(), end == .output {
-                    group.addTask {
-                        try await Task.sleep(for: .seconds(5))
-                        return .patience
-                    }
-                }
-                group.cancelAll()
-            }
-        }
-    }
-
-    /// What ended first of a stream's connection.
-    private enum End { case client, output, patience }
 }
 
-/// Lets the asynchronous side write plain buffers.
-private final class ResponseBodyWrapper: ChannelOutboundHandler {
-    typealias OutboundIn = HTTPPart<HTTPResponseHead, ByteBuffer>
-    typealias OutboundOut = HTTPServerResponsePart
+/// Closes a connection that does not get on: one that sends its request a byte a minute holds no place for ever.
+final class Deadline: Sendable {
+    private let channel: any Channel
+    private let task = Mutex<Scheduled<Void>?>(nil)
 
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        let part: HTTPServerResponsePart =
-            switch unwrapOutboundIn(data) {
-            case .head(let head): .head(head)
-            case .body(let bytes): .body(.byteBuffer(bytes))
-            case .end(let trailers): .end(trailers)
-            }
-        context.write(wrapOutboundOut(part), promise: promise)
+    init(_ channel: any Channel, seconds: Int) {
+        self.channel = channel
+        set(seconds: seconds)
+    }
+
+    func set(seconds: Int) {
+        let next = channel.eventLoop.scheduleTask(in: .seconds(Int64(seconds))) { [channel] in channel.close(promise: nil) }
+        task.withLock {
+            $0?.cancel()
+            $0 = next
+        }
+    }
+
+    func lift() {
+        task.withLock {
+            $0?.cancel()
+            $0 = nil
+        }
     }
 }

@@ -4,44 +4,67 @@ import NIOCore
 /// A request as handlers see it.
 package struct HTTPRequest: Sendable {
     package let method: String
+    /// The path as it came, without the query.
+    package let rawPath: String
     /// The path's segments, decoded.
     package let path: [String]
     package let query: [(name: String, value: String)]
-    package let accept: String
-    package let contentType: String
+    package let rawQuery: String
+    package let headers: [(name: String, value: String)]
     package let body: [UInt8]
+    /// Who the connection itself proves to be on the other side; nil when only the request can tell.
+    package let peer: UserInfo?
 
-    package init(method: String, target: String, accept: String = "", contentType: String = "", body: [UInt8] = []) {
+    package init(
+        method: String, target: String, accept: String = "", contentType: String = "", headers: [(name: String, value: String)] = [], body: [UInt8] = [],
+        peer: UserInfo? = .root
+    ) {
         self.method = method
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        path = parts[0].split(separator: "/").map { URL.decode($0) }
-        query =
-            parts.count < 2
-            ? []
-            : parts[1].split(separator: "&").map { pair in
-                let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                return (URL.decode(sides[0]), sides.count > 1 ? URL.decode(sides[1]) : "")
-            }
-        self.accept = accept
-        self.contentType = contentType
+        rawPath = parts.first.map(String.init) ?? "/"
+        path = rawPath.split(separator: "/").map { URL.decode($0, plusIsSpace: false) }
+        rawQuery = parts.count > 1 ? String(parts[1]) : ""
+        query = rawQuery.split(separator: "&").map { pair in
+            let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            return (URL.decode(sides[0]), sides.count > 1 ? URL.decode(sides[1]) : "")
+        }
+        self.headers = headers + (accept.isEmpty ? [] : [("Accept", accept)]) + (contentType.isEmpty ? [] : [("Content-Type", contentType)])
         self.body = body
+        self.peer = peer
     }
 
     package subscript(_ name: String) -> String? { query.first { $0.name == name }?.value }
     package func isTrue(_ name: String) -> Bool { ["true", "1"].contains(self[name] ?? "") }
+
+    package func header(_ name: String) -> String? { headers.first { $0.name.lowercased() == name.lowercased() }?.value }
+    package func headerValues(_ name: String) -> [String] { headers.filter { $0.name.lowercased() == name.lowercased() }.map(\.value) }
+    package var accept: String { headerValues("Accept").joined(separator: ",") }
+    /// Without its parameters.
+    package var contentType: String { (header("Content-Type") ?? "").split(separator: ";").first?.trimmed.lowercased() ?? "" }
 }
 
 /// An answer: whole, or a stream of pieces that ends when the sequence does.
-package enum HTTPResponse: Sendable {
+package indirect enum HTTPResponse: Sendable {
     case json(JSON, code: Int = 200)
     case text(String, code: Int = 200)
+    case bytes([UInt8], contentType: String, code: Int = 200)
     /// Each element is one chunk, flushed at once.
     case stream(contentType: String, AsyncThrowingStream<[UInt8], any Error>)
+    /// Another server's answer, with its own headers.
+    case relayed(code: Int, headers: [(name: String, value: String)], AsyncThrowingStream<[UInt8], any Error>)
+    /// With headers beside: warnings for the user, what else is allowed.
+    case with(headers: [(name: String, value: String)], HTTPResponse)
+
+    /// With what the user should know (RFC 7234, 5.5; code 299).
+    func warning(_ texts: [String]) -> HTTPResponse {
+        if texts.isEmpty { return self }
+        return .with(headers: texts.map { ("Warning", "299 - \(JSON.string($0).text())") }, self)
+    }
 }
 
 /// Percent encoding (RFC 3986, section 2.1).
 package enum URL {
-    package static func decode(_ text: some StringProtocol) -> String {
+    package static func decode(_ text: some StringProtocol, plusIsSpace: Bool = true) -> String {
         var out: [UInt8] = []
         var bytes = Array(text.utf8)[...]
         while let byte = bytes.popFirst() {
@@ -49,7 +72,7 @@ package enum URL {
                 out.append(value)
                 bytes = bytes.dropFirst(2)
             } else {
-                out.append(byte == UInt8(ascii: "+") ? 0x20 : byte)
+                out.append(plusIsSpace && byte == UInt8(ascii: "+") ? 0x20 : byte)
             }
         }
         return String(decoding: out, as: UTF8.self)

@@ -7,13 +7,29 @@ package struct Column: Sendable {
     package let isWide: Bool
     package let cell: @Sendable (JSON, Timestamp) -> String
 
-    package init(_ name: String, wide: Bool = false, _ cell: @escaping @Sendable (JSON, Timestamp) -> String) {
+    /// As OpenAPI types it.
+    package let type: String
+
+    package init(_ name: String, wide: Bool = false, type: String = "string", _ cell: @escaping @Sendable (JSON, Timestamp) -> String) {
         self.name = name
         isWide = wide
+        self.type = type
         self.cell = cell
     }
 
+    /// The cell as JSON: a number where the column's type says so.
+    func value(_ object: JSON, _ now: Timestamp) -> JSON {
+        let text = cell(object, now)
+        switch type {
+        case "integer": return Int(text).map(JSON.int) ?? (text.isEmpty ? .null : .string(text))
+        case "number": return Double(text).map(JSON.double) ?? .string(text)
+        case "boolean": return text == "true" ? .bool(true) : text == "false" ? .bool(false) : .string(text)
+        default: return .string(text)
+        }
+    }
+
     package static let name = Column("Name") { object, _ in object["metadata"]["name"].string ?? "" }
+    package static let createdAt = Column("Created At") { object, _ in object["metadata"]["creationTimestamp"].string ?? "" }
     package static let age = Column("Age") { object, now in
         guard let created = object["metadata"]["creationTimestamp"].string.flatMap(Timestamp.init) else { return "<unknown>" }
         return humanDuration(seconds: now.seconds - created.seconds)
@@ -26,76 +42,106 @@ package struct ValidationContext: Sendable {
     package let serviceCIDR: CIDR
 }
 
-/// All the facts of one kind. One file a kind makes one of these.
+/// A part of an object with a path of its own.
+package struct Subresource: Sendable {
+    package let name: String
+    package let verbs: [String]
+    /// What is sent and answered, when that is not the object itself.
+    package var kind: (group: String, version: String, kind: String)?
+
+    package init(_ name: String, _ verbs: [String], kind: (String, String, String)? = nil) {
+        self.name = name
+        self.verbs = verbs
+        self.kind = kind.map { ($0.0, $0.1, $0.2) }
+    }
+
+    static let proxyVerbs = ["create", "delete", "get", "patch", "update"]
+    static let status = Subresource("status", ["get", "patch", "update"])
+    static let scale = Subresource("scale", ["get", "patch", "update"], kind: ("autoscaling", "v1", "Scale"))
+}
+
+/// How objects of one kind are kept as objects of another: the same thing under two names.
+package struct StorageForm: Sendable {
+    package let resource: Resource
+    package let store: @Sendable (JSON) -> JSON
+    package let present: @Sendable (JSON) -> JSON
+}
+
+/// All the facts of one kind.
 package struct KindDefinition: Sendable {
     package let resource: Resource
     package let singular: String
     package let shortNames: [String]
-    /// Fields beside apiVersion, kind and metadata.
-    package let fields: [Schema.Field]
-    package var hasStatus = true
+    package var categories: [String] = []
+    package let schema: Schema
+    package var subresources: [Subresource] = []
+    /// What can be asked of it; reviews can only be created.
+    package var verbs = KindDefinition.allVerbs
+    /// `metadata.generation` counts the changes of its spec.
+    package var hasGeneration: Bool
     package let columns: [Column]
+    /// A sentence for `kubectl explain`.
+    package var explanation = ""
+    /// Fields beside the name and namespace that a field selector may ask for.
+    package var selectableFields: [String] = []
     /// Fills in what a default that depends on other fields needs.
-    package var prepare: @Sendable (inout JSON) -> Void = { _ in }
+    package var prepare: @Sendable (inout JSON) -> Void
     /// Kubernetes' own complaints, in its words; `old` on an update.
-    package var validate: @Sendable (_ object: JSON, _ old: JSON?, _ context: ValidationContext) -> [StatusError.Cause] = { _, _, _ in [] }
+    package var validate: Validation
+    /// What a user should know of an object just written, as a warning.
+    package var warn: @Sendable (JSON) -> [String] = { _ in [] }
+    /// Set when objects are stored as those of another resource.
+    package var storage: StorageForm?
+    /// Defined by a CustomResourceDefinition: with the schema that says so, and where a Scale finds its numbers.
+    package var isCustom = false
+    package var customSchema = JSON.null
+    package var scalePaths: (spec: String, status: String, selector: String?)?
 
-    package var schema: Schema {
-        .object([.init("apiVersion", .string), .init("kind", .string), .init("metadata", KindDefinition.metadata)] + fields)
+    package typealias Validation = @Sendable (_ object: JSON, _ old: JSON?, _ context: ValidationContext) -> [StatusError.Cause]
+    package static let allVerbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+    package var hasStatus: Bool { subresources.contains { $0.name == "status" } }
+
+    /// A kind whose shape is the table's type `type`.
+    package init(
+        _ resource: Resource, _ singular: String, _ shortNames: [String] = [], type: String, _ subresources: [Subresource] = [],
+        hasGeneration: Bool = false, columns: [Column] = [.name, .createdAt], prepare: @escaping @Sendable (inout JSON) -> Void = { _ in },
+        validate: @escaping Validation = { _, _, _ in [] }
+    ) {
+        self.init(
+            resource, singular, shortNames, schema: .object(SchemaTable.type(type)), subresources, hasGeneration: hasGeneration, columns: columns,
+            prepare: prepare, validate: validate)
     }
 
-    static let metadata = Schema.object([
-        .init("name", .string), .init("generateName", .string), .init("namespace", .string), .init("selfLink", .string),
-        .init("uid", .string), .init("resourceVersion", .string), .init("generation", .int),
-        .init("creationTimestamp", .string), .init("deletionTimestamp", .string), .init("deletionGracePeriodSeconds", .int),
-        .init("labels", .labels), .init("annotations", .labels),
-        .init(
-            "ownerReferences",
-            .list(
-                .object([
-                    .init("apiVersion", .string, required: true), .init("kind", .string, required: true),
-                    .init("name", .string, required: true), .init("uid", .string, required: true),
-                    .init("controller", .bool), .init("blockOwnerDeletion", .bool),
-                ]), key: "uid")),
-        .init("finalizers", .strings), .init("managedFields", .any),
-    ])
-
-    static let labelSelector = Schema.object([
-        .init("matchLabels", .labels),
-        .init(
-            "matchExpressions",
-            .list(
-                .object([
-                    .init("key", .string, required: true),
-                    .init("operator", .string, required: true),
-                    .init("values", .strings),
-                ]))),
-    ])
-}
-
-/// Every kind there is, found by what users and paths call it.
-package enum Registry {
-    package static let kinds: [KindDefinition] = [
-        .namespace, .node, .pod, .service, .endpoints, .endpointSlice, .configMap, .secret, .serviceAccount, .event,
-        .deployment, .replicaSet, .networkPolicy, .clusterNetworkPolicy,
-    ]
-
-    package static func kind(apiVersion: String, kind: String) -> KindDefinition? {
-        kinds.first { $0.resource.apiVersion == apiVersion && $0.resource.kind == kind }
+    /// A kind of its own shape: `fields` beside apiVersion, kind and metadata.
+    package init(
+        _ resource: Resource, _ singular: String, _ shortNames: [String] = [], schema: Schema, _ subresources: [Subresource] = [],
+        hasGeneration: Bool = false, columns: [Column] = [.name, .createdAt], prepare: @escaping @Sendable (inout JSON) -> Void = { _ in },
+        validate: @escaping Validation = { _, _, _ in [] }
+    ) {
+        self.prepare = prepare
+        self.validate = validate
+        self.resource = resource
+        self.singular = singular
+        self.shortNames = shortNames
+        self.schema = Self.withTypeMeta(schema)
+        self.subresources = subresources
+        self.hasGeneration = hasGeneration
+        self.columns = columns
     }
 
-    package static func kind(group: String, version: String, plural: String) -> KindDefinition? {
-        kinds.first { $0.resource.group == group && $0.resource.version == version && $0.resource.plural == plural }
+    /// With apiVersion and kind before, which no table repeats.
+    static func withTypeMeta(_ schema: Schema) -> Schema {
+        guard case .object(let type) = schema else { return schema }
+        return .object(
+            ObjectSchema(name: type.name, fields: [.init("apiVersion", .string), .init("kind", .string)] + type.fields, keepsUnknown: type.keepsUnknown))
     }
 
-    package static func kind(of resource: Resource) -> KindDefinition? { kinds.first { $0.resource == resource } }
+    static let metadata = Schema.object(SchemaTable.type("meta:ObjectMeta"))
+    static let labelSelector = Schema.object(SchemaTable.type("meta:LabelSelector"))
 
-    /// Finds what a user names: `pods`, `pod`, `po`, `Pod`, `deployments.apps`.
-    package static func kind(named text: String) -> KindDefinition? {
-        let name = text.lowercased()
-        let short = name.split(separator: ".").first.map(String.init) ?? name
-        return kinds.first {
-            [$0.resource.plural, $0.singular].contains(short) || $0.shortNames.contains(name)
-        }
+    func with(_ change: (inout KindDefinition) -> Void) -> KindDefinition {
+        var copy = self
+        change(&copy)
+        return copy
     }
 }

@@ -4,8 +4,13 @@ import Model
 package indirect enum Schema: Sendable {
     case string(oneOf: [String] = [])
     case int
+    case int64
     case bool
     case number
+    /// RFC 3339; `micro` with six digits of a second.
+    case time(micro: Bool)
+    /// Base64 in JSON.
+    case bytes
     /// A port number or name; a count or a percentage.
     case intOrString
     /// `100m`, `64Mi`, or a plain number.
@@ -13,15 +18,47 @@ package indirect enum Schema: Sendable {
     /// Stored as it is.
     case any
     case map(Schema)
-    /// A list; `key` is the field by which a merge recognises an element (patchMergeKey), nil for lists replaced whole.
-    case list(Schema, key: String? = nil)
-    case object([Field])
+    case list(Schema, ListType = .atomic)
+    case object(ObjectSchema)
+
+    package static let string = Schema.string()
+    package static let strings = Schema.list(.string())
+    package static let labels = Schema.map(.string())
+
+    /// Of a kind of ours, whose fields no table holds.
+    package static func object(_ fields: [Field]) -> Schema { .object(ObjectSchema(name: "", fields: fields)) }
+    package static func list(_ element: Schema, key: String?) -> Schema { .list(element, key.map(ListType.keyed) ?? .atomic) }
+
+    /// How two versions of a list become one.
+    package struct ListType: Sendable, Hashable {
+        /// The field by which a strategic merge patch recognises an element (patchMergeKey).
+        package var mergeKey: String?
+        /// The fields by which server-side apply does (listMapKey).
+        package var mapKeys: [String] = []
+        /// Elements are values, each at most once (listType=set).
+        package var isSet = false
+        /// A strategic merge patch adds to a list of values instead of replacing it.
+        package var mergesValues = false
+
+        package static let atomic = ListType()
+        package static func keyed(_ key: String) -> ListType { ListType(mergeKey: key, mapKeys: [key]) }
+    }
 
     package struct Field: Sendable {
         package let name: String
         package let schema: Schema
-        package let isRequired: Bool
-        package let defaultValue: JSON
+        /// The field's number in protobuf; 0 for what only JSON carries.
+        package var number = 0
+        /// The number of the message that wraps this field in protobuf, where Go embeds a struct.
+        package var wrapper: Int?
+        package var isRequired = false
+        /// Go would print the zero value, too: a pointer, or no `omitempty`.
+        package var keepsZero = true
+        /// Server-side apply owns the whole of it or nothing.
+        package var isAtomic = false
+        /// A strategic merge patch clears what it does not name (patchStrategy=retainKeys).
+        package var retainsKeys = false
+        package var defaultValue = JSON.null
 
         package init(_ name: String, _ schema: Schema, required: Bool = false, default defaultValue: JSON = .null) {
             self.name = name
@@ -30,10 +67,6 @@ package indirect enum Schema: Sendable {
             self.defaultValue = defaultValue
         }
     }
-
-    package static let string = Schema.string()
-    package static let strings = Schema.list(.string())
-    package static let labels = Schema.map(.string())
 
     /// A node's taint, as a user may write it.
     package static let taint: [Field] = [
@@ -44,85 +77,32 @@ package indirect enum Schema: Sendable {
     /// The schema of member `name`, if this is an object or map that has one.
     package func member(_ name: String) -> Schema? {
         switch self {
-        case .object(let fields): fields.first { $0.name == name }?.schema
+        case .object(let object): object[name]?.schema
         case .map(let schema): schema
         default: nil
         }
     }
 }
 
-/// What is wrong with a document, found while it is read against its schema.
-package struct SchemaFindings: Sendable {
-    /// Fields that the kind does not have, as paths.
-    package var unknown: [String] = []
-    /// Fields of the wrong type, in Go's words.
-    package var mistyped: [String] = []
-    package var causes: [StatusError.Cause] = []
-}
+/// The fields of one type.
+package final class ObjectSchema: Sendable {
+    /// As OpenAPI names it: `io.k8s.api.core.v1.PodSpec`; empty for a shape without a name.
+    package let name: String
+    package let fields: [Schema.Field]
+    /// Members that no field names are kept as they are.
+    package let keepsUnknown: Bool
+    private let places: [String: Int]
 
-extension Schema {
-    /// Reads `value` against the schema: finds unknown and mistyped fields, fills in defaults.
-    package func decode(_ value: JSON, path: String = "", _ findings: inout SchemaFindings) -> JSON {
-        switch (self, value) {
-        case (_, .null): return .null
-        case (.any, _): return value
-        case (.string(let allowed), .string(let text)):
-            if !allowed.isEmpty, !allowed.contains(text) {
-                let list = allowed.map { "\"\($0)\"" }.joined(separator: ", ")
-                findings.causes.append(.notSupported(path, .string(text), list))
-            }
-            return value
-        case (.int, _) where value.int != nil: return .int(value.int ?? 0)
-        case (.bool, .bool), (.number, .int), (.number, .double), (.intOrString, .int), (.intOrString, .string): return value
-        case (.quantity, .string), (.quantity, .int), (.quantity, .double):
-            if case .string = value { return value }
-            return .string(value.text())
-        case (.map(let schema), .object(let object)):
-            var result = JSONObject()
-            for (key, member) in object { result[key] = schema.decode(member, path: Self.join(path, key), &findings) }
-            return .object(result)
-        case (.list(let schema, _), .array(let items)):
-            return .array(items.enumerated().map { schema.decode($1, path: "\(path)[\($0)]", &findings) })
-        case (.object(let fields), .object(let object)):
-            var result = JSONObject()
-            for (key, member) in object {
-                guard let field = fields.first(where: { $0.name == key }) else {
-                    findings.unknown.append(Self.join(path, key))
-                    continue
-                }
-                let decoded = field.schema.decode(member, path: Self.join(path, key), &findings)
-                if !decoded.isNull { result[key] = decoded }
-            }
-            for field in fields where result[field.name] == nil {
-                if !field.defaultValue.isNull {
-                    result[field.name] = field.schema.decode(field.defaultValue, path: Self.join(path, field.name), &findings)
-                } else if field.isRequired {
-                    findings.causes.append(.required(Self.join(path, field.name)))
-                }
-            }
-            return .object(result)
-        default:
-            findings.mistyped.append("\(path): cannot unmarshal \(value.typeName) into a field of type \(typeName)")
-            return value
-        }
+    package init(name: String, fields: [Schema.Field], keepsUnknown: Bool = false) {
+        self.name = name
+        self.keepsUnknown = keepsUnknown
+        self.fields = fields
+        places = Dictionary(fields.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
-    private static func join(_ path: String, _ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
-
-    private var typeName: String {
-        switch self {
-        case .string: "string"
-        case .int: "int32"
-        case .bool: "bool"
-        case .number: "float"
-        case .intOrString: "intstr.IntOrString"
-        case .quantity: "resource.Quantity"
-        case .any: "object"
-        case .map: "map"
-        case .list: "list"
-        case .object: "struct"
-        }
-    }
+    package subscript(_ name: String) -> Schema.Field? { places[name].map { fields[$0] } }
+    /// `PodSpec`
+    package var shortName: String { name.split(separator: ".").last.map(String.init) ?? "" }
 }
 
 extension StatusError.Cause {

@@ -7,8 +7,15 @@ package struct LogOptions: Sendable {
     package var timestamps = false
     package var tailLines: Int?
     package var sinceSeconds: Int?
+    package var sinceTime: Timestamp?
+    package var limitBytes: Int?
 
-    package init(follow: Bool = false, previous: Bool = false, timestamps: Bool = false, tailLines: Int? = nil, sinceSeconds: Int? = nil) {
+    package init(
+        follow: Bool = false, previous: Bool = false, timestamps: Bool = false, tailLines: Int? = nil, sinceSeconds: Int? = nil, sinceTime: Timestamp? = nil,
+        limitBytes: Int? = nil
+    ) {
+        self.sinceTime = sinceTime
+        self.limitBytes = limitBytes
         self.follow = follow
         self.previous = previous
         self.timestamps = timestamps
@@ -55,4 +62,21 @@ package protocol PodStreams: Sendable {
     func logs(_ pod: Pod, container: String, _ options: LogOptions) async throws -> AsyncThrowingStream<[UInt8], any Error>
     /// Runs or joins a process. The output ends with `exit` or `failure`.
     func connect(_ pod: Pod, _ request: StreamRequest, input: AsyncStream<StreamInput>) async throws -> AsyncStream<StreamOutput>
+    /// A socket connected to a port of the pod, from within: to its own loopback address. The caller owns it.
+    func dial(_ pod: Pod, port: Int) async throws -> Int32
+    /// A socket connected to an address that the cluster's nodes reach, from the control plane's node. The caller owns it.
+    func dial(_ address: IPv4Address, port: Int) async throws -> Int32
+}
+
+extension PodStreams {
+    package func dial(_ pod: Pod, port: Int) async throws -> Int32 { throw StatusError(501, "NotImplemented", "no network to dial in") }
+    package func dial(_ address: IPv4Address, port: Int) async throws -> Int32 { throw StatusError(501, "NotImplemented", "no network to dial in") }
+}
+
+/// What pods and nodes use.
+package protocol MetricsSource: Sendable {
+    /// The CPU time per second (in cores' billionths) and the memory (bytes) of each container of each pod that runs.
+    func pods() async -> [ObjectKey: [String: (cpu: Int, memory: Int)]]
+    /// The same of each node.
+    func nodes() async -> [String: (cpu: Int, memory: Int)]
 }

@@ -4,6 +4,8 @@ import Model
 /// (kubernetes/enhancements KEP-4006; k8s.io/apimachinery/pkg/util/remotecommand)
 package enum StreamChannel {
     package static let subprotocol = "v5.channel.k8s.io"
+    /// Without the closing of single channels, which clients of version 4 do not send.
+    static let subprotocols = [subprotocol, "v4.channel.k8s.io"]
     private static let stdin: UInt8 = 0, stdout: UInt8 = 1, stderr: UInt8 = 2, error: UInt8 = 3, resize: UInt8 = 4, close: UInt8 = 255
 
     package static func encode(_ output: StreamOutput) -> [UInt8] {
@@ -58,22 +60,35 @@ package enum StreamChannel {
 }
 
 extension Router {
-    /// Serves an exec or attach. Every way it can fail is an output, for the connection is a WebSocket already.
+    /// What an exec or attach asks for; throws what is wrong with it.
+    func wish(_ request: HTTPRequest) async throws -> (pod: Pod, wish: StreamRequest) {
+        guard let target = Target(request.path, api.catalog), target.resource == .pods, let subresource = target.subresource else { throw StatusError.noSuchPath }
+        let command = request.query.filter { $0.name == "command" }.map(\.value)
+        if subresource == "exec", command.isEmpty {
+            throw StatusError.badRequest("you must specify at least one command for the container")
+        }
+        let pod = Pod(try await api.get(.pods, target.key))
+        if pod.nodeName == nil { throw StatusError.badRequest("pod \(pod.name) does not have a host assigned") }
+        if subresource != "portforward", pod.isFinished {
+            throw StatusError(500, "InternalError", "cannot exec into a container in a completed pod; current phase is \(pod.phase)")
+        }
+        let container = subresource == "portforward" ? "" : try Router.container(request["container"], of: pod)
+        return (
+            pod,
+            StreamRequest(container: container, command: subresource == "exec" ? command : [], stdin: request.isTrue("stdin"), tty: request.isTrue("tty"))
+        )
+    }
+
+    /// Serves an exec or attach. Every way it can fail is an output, for the connection has been upgraded already.
     func connect(_ request: HTTPRequest, input: AsyncStream<StreamInput>) async -> AsyncStream<StreamOutput> {
-        func failed(_ message: String) -> AsyncStream<StreamOutput> {
-            AsyncStream {
-                $0.yield(.failure(message)); $0.finish()
+        do {
+            let (pod, wish) = try await wish(request)
+            return try await streams.connect(pod, wish, input: input)
+        } catch {
+            return AsyncStream {
+                $0.yield(.failure("\(error)"))
+                $0.finish()
             }
         }
-        guard let target = Router.target(request.path), let subresource = target.subresource else { return failed("no such resource") }
-        let command = request.query.filter { $0.name == "command" }.map(\.value)
-        if subresource == "exec", command.isEmpty { return failed("you must specify at least one command for the container") }
-        do {
-            let pod = Pod(try await api.get(.pods, target.key))
-            let container = try Router.container(request["container"], of: pod)
-            let wish = StreamRequest(
-                container: container, command: subresource == "exec" ? command : [], stdin: request.isTrue("stdin"), tty: request.isTrue("tty"))
-            return try await streams.connect(pod, wish, input: input)
-        } catch { return failed("\(error)") }
     }
 }

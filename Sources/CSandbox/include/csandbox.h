@@ -43,6 +43,7 @@ struct sandbox_root {
     const char *shm;                   // the pod's /dev/shm
     int read_only;
     int privileged;                    // no masked paths, writable /proc/sys and /sys
+    pid_t target;                      // a process of the pod whose PID namespace is shared; 0: one of its own
 };
 
 /// Starts a container: new PID and mount namespaces, everything else as the caller's.

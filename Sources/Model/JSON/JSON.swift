@@ -71,7 +71,7 @@ package struct JSONObject: Sendable, Hashable {
     }
 
     /// Members whose keys the caller knows to be distinct.
-    init(uniqueKeys keys: [String], values: [JSON]) {
+    package init(uniqueKeys keys: [String], values: [JSON]) {
         self.keys = keys
         self.values = values
     }

@@ -17,12 +17,27 @@ extension JSON {
     }
 }
 
+extension JSON {
+    /// Parses a document in which a member may stand twice: the last one counts, as Go's decoder has it. `duplicates` hears
+    /// the paths of the others.
+    package init(parsing bytes: [UInt8], duplicates: inout [String]) throws(JSONError) {
+        var parser = JSONParser(bytes: bytes)
+        parser.toleratesDuplicates = true
+        self = try parser.document()
+        duplicates = parser.duplicates
+    }
+}
+
 /// A recursive-descent parser over bytes.
 private struct JSONParser {
     static let maximumDepth = 512
     let bytes: [UInt8]
     var position = 0
     var depth = 0
+    var toleratesDuplicates = false
+    var duplicates: [String] = []
+    /// Where the parser stands, while it tolerates duplicates.
+    var path: [String] = []
 
     init(bytes: [UInt8]) { self.bytes = bytes }
 
@@ -91,12 +106,20 @@ private struct JSONParser {
             let isDuplicate: Bool
             if keys.count == 16 { seen = Set(keys) }
             if seen != nil { isDuplicate = !(seen?.insert(key).inserted ?? true) } else { isDuplicate = keys.contains(key) }
-            guard !isDuplicate else { throw fail("duplicate field \"\(key)\"") }
+            guard !isDuplicate || toleratesDuplicates else { throw fail("duplicate field \"\(key)\"") }
             skipSpace()
             guard position < bytes.count, bytes[position] == UInt8(ascii: ":") else { throw fail("expected ':'") }
             position += 1
-            keys.append(key)
-            values.append(try value())
+            if toleratesDuplicates { path.append(path.isEmpty ? key : ".\(key)") }
+            let member = try value()
+            if isDuplicate, let place = keys.firstIndex(of: key) {
+                duplicates.append(path.joined())
+                values[place] = member
+            } else {
+                keys.append(key)
+                values.append(member)
+            }
+            if toleratesDuplicates { path.removeLast() }
             skipSpace()
             guard position < bytes.count else { throw fail("unexpected end of JSON input") }
             defer { position += 1 }
@@ -116,7 +139,9 @@ private struct JSONParser {
             return .array([])
         }
         while true {
+            if toleratesDuplicates { path.append("[\(items.count)]") }
             items.append(try value())
+            if toleratesDuplicates { path.removeLast() }
             skipSpace()
             guard position < bytes.count else { throw fail("unexpected end of JSON input") }
             defer { position += 1 }

@@ -45,6 +45,9 @@ package struct Cluster: Sendable, Hashable {
     package var gatewayAddress: IPv4Address { nodeSubnet[2] }
     package var kubernetesServiceIP: IPv4Address { serviceSubnet[1] }
     package var dnsServiceIP: IPv4Address { serviceSubnet[10] }
+    /// The port of the API on the control plane's node.
+    package static let apiPort = 6443
+    package var controlPlane: NodeSpec { nodes.first(where: \.isControlPlane) ?? nodes[0] }
     package var dnsDomain: String { "cluster.local" }
 
     package var json: JSON {

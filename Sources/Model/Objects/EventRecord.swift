@@ -5,8 +5,18 @@ extension Client {
         about object: some Object, type: String = "Normal", reason: String, message: String, component: String, node: String? = nil,
         fieldPath: String? = nil
     ) async {
+        await recordEvent(
+            about: object.json, Swift.type(of: object).resource, type: type, reason: reason, message: message, component: component, node: node,
+            fieldPath: fieldPath)
+    }
+
+    /// The same about an object of kind `resource`.
+    package func recordEvent(
+        about json: JSON, _ resource: Resource, type: String = "Normal", reason: String, message: String, component: String, node: String? = nil,
+        fieldPath: String? = nil
+    ) async {
+        let object = AnyObjectView(json)
         let kind = type == "Normal" || type == "Warning" ? type : "Normal"
-        let resource = Swift.type(of: object).resource
         let namespace = object.namespace.isEmpty ? "default" : object.namespace
         let identity = [resource.kind, object.key.description, object.uid, kind, reason, message, component].joined(separator: "\u{1}")
         let name = "\(object.name).\(ShortHash.hex(identity, digits: 16))"
@@ -31,4 +41,11 @@ extension Client {
                 "reportingComponent": .string(component), "reportingInstance": .string(node ?? ""),
             ])
     }
+}
+
+/// The metadata of an object whatever its kind.
+private struct AnyObjectView: Object {
+    static let resource = Resource("", "", "", "")
+    var json: JSON
+    init(_ json: JSON) { self.json = json }
 }

@@ -6,6 +6,8 @@ package struct Pod: Object {
     package var nodeName: String? { spec["nodeName"].string }
     package var containers: [Container] { spec["containers"].items.map(Container.init) }
     package var initContainers: [Container] { spec["initContainers"].items.map(Container.init) }
+    package var ephemeralContainers: [Container] { spec["ephemeralContainers"].items.map(Container.init) }
+    package var allContainers: [Container] { initContainers + containers + ephemeralContainers }
     package var isHostNetwork: Bool { spec["hostNetwork"].bool ?? false }
     package var restartPolicy: String { spec["restartPolicy"].string ?? "Always" }
     package var terminationGracePeriod: Int {

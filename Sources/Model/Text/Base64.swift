@@ -32,4 +32,15 @@ package enum Base64 {
         let isWhole = (out.count + [0, 2, 1][out.count % 3]) / 3 * 3 == out.count + padding && (padding > 0) == (out.count % 3 != 0)
         return isWhole && padding <= 2 && count < 6 ? out : nil
     }
+
+    /// Base 64 for URLs and tokens, without padding (RFC 4648, section 5).
+    package static func encodeURL(_ bytes: [UInt8]) -> String {
+        String(encode(bytes).prefix { $0 != "=" }.map { $0 == "+" ? "-" : $0 == "/" ? "_" : $0 })
+    }
+
+    /// nil when the text is none.
+    package static func decodeURL(_ text: String) -> [UInt8]? {
+        let plain = String(text.map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 })
+        return decode(plain + String(repeating: "=", count: (4 - plain.utf8.count % 4) % 4))
+    }
 }

@@ -19,16 +19,35 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
         return Timestamp(seconds: time.tv_sec, nanoseconds: time.tv_nsec)
     }
 
+    /// RFC 3339, with `Z` or an offset.
     package init?(_ text: String) {
-        let fields = text.split { !$0.isNumber }
-        guard text.hasSuffix("Z"), fields.count >= 6 else { return nil }
-        let numbers = fields.prefix(6).compactMap { Int($0) }
-        guard numbers.count == 6, (1...12).contains(numbers[1]), (1...31).contains(numbers[2]), numbers[3] < 24, numbers[4] < 60, numbers[5] <= 60,
-            Array(text).indices.contains(19), [4, 7].allSatisfy({ Array(text)[$0] == "-" }), [13, 16].allSatisfy({ Array(text)[$0] == ":" })
+        let bytes = Array(text.utf8)
+        func number(_ range: Range<Int>) -> Int? {
+            guard range.upperBound <= bytes.count else { return nil }
+            return bytes[range].reduce(0 as Int?) { value, byte in value.flatMap { (0x30...0x39).contains(byte) ? $0 * 10 + Int(byte - 0x30) : nil } }
+        }
+        guard bytes.count >= 20, bytes[4] == 0x2D, bytes[7] == 0x2D, bytes[10] | 0x20 == 0x74, bytes[13] == 0x3A, bytes[16] == 0x3A,
+            let year = number(0..<4), let month = number(5..<7), let day = number(8..<10), let hour = number(11..<13), let minute = number(14..<16),
+            let second = number(17..<19), (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second <= 60
         else { return nil }
-        let days = Timestamp.days(year: numbers[0], month: numbers[1], day: numbers[2])
-        seconds = days * 86400 + numbers[3] * 3600 + numbers[4] * 60 + numbers[5]
-        nanoseconds = fields.count > 6 ? Int((fields[6] + "000000000").prefix(9)) ?? 0 : 0
+        var place = 19
+        var fraction: [UInt8] = []
+        if bytes[place] == 0x2E {
+            fraction = Array(bytes[(place + 1)...].prefix { (0x30...0x39).contains($0) })
+            place += 1 + fraction.count
+            guard !fraction.isEmpty, place < bytes.count else { return nil }
+        }
+        var offset = 0
+        switch bytes[place] {
+        case UInt8(ascii: "Z"), UInt8(ascii: "z"): guard bytes.count == place + 1 else { return nil }
+        case UInt8(ascii: "+"), UInt8(ascii: "-"):
+            guard bytes.count == place + 6, bytes[place + 3] == 0x3A, let hours = number(place + 1..<place + 3), let minutes = number(place + 4..<place + 6)
+            else { return nil }
+            offset = (hours * 60 + minutes) * 60 * (bytes[place] == 0x2D ? -1 : 1)
+        default: return nil
+        }
+        seconds = Timestamp.days(year: year, month: month, day: day) * 86400 + hour * 3600 + minute * 60 + second - offset
+        nanoseconds = (0..<9).reduce(0) { $0 * 10 + ($1 < fraction.count ? Int(fraction[$1] - 0x30) : 0) }
     }
 
     /// `2026-11-23T10:15:00Z`
@@ -48,6 +67,13 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
     private func pad(_ number: Int, _ width: Int) -> String {
         let digits = String(number)
         return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    }
+
+    /// The date and time of day in UTC; the week begins with Sunday, 0.
+    package static func calendar(seconds: Int) -> (year: Int, month: Int, day: Int, weekday: Int, hour: Int, minute: Int) {
+        let days = floorDivide(seconds, 86400), time = seconds - floorDivide(seconds, 86400) * 86400
+        let (year, month, day) = civil(days: days)
+        return (year, month, day, ((days + 4) % 7 + 7) % 7, time / 3600, time / 60 % 60)
     }
 
     private static func floorDivide(_ a: Int, _ b: Int) -> Int { a >= 0 ? a / b : (a - b + 1) / b }

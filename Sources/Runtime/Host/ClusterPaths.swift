@@ -20,6 +20,9 @@ package struct ClusterPaths: Sendable, Hashable {
     package var lock: String { "\(run)/lock" }
     package var clusterFile: String { "\(state)/cluster.json" }
     package var store: String { "\(state)/store.db" }
+    package var pki: String { "\(state)/pki" }
+    /// The port of the API on this machine's loopback, kept so that a kubeconfig outlives the daemon.
+    package var apiPort: String { "\(state)/api-port" }
     package var daemonLog: String { "\(state)/daemon.log" }
     package var dnsRecords: String { "\(state)/dns" }
 

@@ -57,6 +57,7 @@ package actor NodeAgent {
         }
         removeOrphans(keeping: Set(try await client.list(Pod.self).map(\.uid)))
         await withDiscardingTaskGroup { group in
+            group.addTask { await self.beat() }
             while !Task.isCancelled {
                 do {
                     for try await event in try await client.watch(.pods, namespace: nil, from: nil) where event.kind != .bookmark {
@@ -123,6 +124,44 @@ package actor NodeAgent {
                 }
             }
             node.status = status
+        }
+    }
+
+    private static let leaseSeconds = 40, beatSeconds = 10, reportSeconds = 300
+
+    /// The node's sign of life: its Lease, and now and then the time in its conditions.
+    /// (kubernetes.io/docs/concepts/architecture/nodes, "Node heartbeats")
+    private func beat() async {
+        let key = ObjectKey("kube-node-lease", spec.name)
+        var beats = 0
+        while !Task.isCancelled {
+            let time = "\(Timestamp.now().precise.dropLast(4))Z"
+            do {
+                var lease = try await client.get(.leases, key)
+                lease["spec"]["renewTime"] = .string(time)
+                lease["metadata"]["resourceVersion"] = .null
+                _ = try await client.update(.leases, lease)
+            } catch let error as StatusError where error.reason == "NotFound" {
+                let node = try? await client.find(Node.self, ObjectKey("", spec.name))
+                let owner: JSON = ["apiVersion": "v1", "kind": "Node", "name": .string(spec.name), "uid": .string(node?.uid ?? "")]
+                _ = try? await client.create(
+                    .leases,
+                    [
+                        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+                        "metadata": ["name": .string(spec.name), "namespace": .string(key.namespace), "ownerReferences": [owner]],
+                        "spec": ["holderIdentity": .string(spec.name), "leaseDurationSeconds": .int(Self.leaseSeconds), "renewTime": .string(time)],
+                    ])
+            } catch { hooks.report("node \(spec.name): renew the lease: \(error)") }
+            if beats % (Self.reportSeconds / Self.beatSeconds) == 0 {
+                let now = JSON.string(Timestamp.now().description)
+                try? await client.mutateStatus(Node.self, ObjectKey("", spec.name)) { node in
+                    guard var conditions = node.status["conditions"].array else { return }
+                    for index in conditions.indices { conditions[index]["lastHeartbeatTime"] = now }
+                    node.status["conditions"] = .array(conditions)
+                }
+            }
+            beats += 1
+            try? await Task.sleep(for: .seconds(Self.beatSeconds))
         }
     }
 

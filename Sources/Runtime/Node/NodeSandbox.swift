@@ -50,6 +50,11 @@ package struct NodeSandbox: Sendable {
         try Files.write(subnet, to: "\(state)/run/flannel/subnet.env")
     }
 
+    private static var diskKilobytes: Int {
+        var disk = statvfs()
+        return statvfs(ClusterPaths.stateRoot, &disk) == 0 ? Int(disk.f_blocks) * Int(disk.f_frsize) / 1024 : 0
+    }
+
     /// The Node object that the node's agent registers.
     package func object(now: Timestamp) -> JSON {
         var system = utsname()
@@ -71,6 +76,7 @@ package struct NodeSandbox: Sendable {
         let capacity: JSON = [
             "cpu": .string(String(sysconf(Int32(_SC_NPROCESSORS_ONLN)))),
             "memory": .string("\(sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) / 1024)Ki"), "pods": .string("\(node.podCIDR.size - 3)"),
+            "ephemeral-storage": .string("\(Self.diskKilobytes)Ki"), "hugepages-2Mi": "0",
         ]
         var conditions = JSON.array([])
         for (type, reason, message) in [

@@ -9,8 +9,10 @@ package struct ContainerLog: Sendable {
         package var timestamps = false
         package var tailLines: Int?
         package var since: Timestamp?
+        package var limitBytes: Int?
 
-        package init(follow: Bool, timestamps: Bool, tailLines: Int?, since: Timestamp?) {
+        package init(follow: Bool, timestamps: Bool, tailLines: Int?, since: Timestamp?, limitBytes: Int? = nil) {
+            self.limitBytes = limitBytes
             self.follow = follow
             self.timestamps = timestamps
             self.tailLines = tailLines
@@ -35,9 +37,12 @@ package struct ContainerLog: Sendable {
             var offset = 0
             var partial: [UInt8] = []
             var isFirst = true
+            var left = options.limitBytes ?? Int.max
             while !Task.isCancelled {
                 let over = options.follow ? await isOver() : true
-                if let bytes = Self.read(path, from: offset), !bytes.isEmpty {
+                // The last lines are known once all there is has been read.
+                let bytes = isFirst && options.tailLines != nil ? try? Files.read(path) : Self.read(path, from: offset)
+                if let bytes, !bytes.isEmpty {
                     offset += bytes.count
                     partial += bytes
                     let end = partial.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
@@ -46,7 +51,9 @@ package struct ContainerLog: Sendable {
                     if isFirst, let tail = options.tailLines { lines = Array(lines.suffix(tail)) }
                     isFirst = false
                     let text = lines.flatMap { $0.text(timestamps: options.timestamps) }
-                    if !text.isEmpty { continuation.yield(text) }
+                    if !text.isEmpty { continuation.yield(Array(text.prefix(left))) }
+                    left -= text.count
+                    if left <= 0 { break }
                     continue
                 }
                 if over { break }

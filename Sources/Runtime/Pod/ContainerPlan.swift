@@ -45,6 +45,7 @@ struct ContainerPlan {
         spec.tty = container.tty
         spec.stdin = container.stdin
         spec.stdinOnce = container.stdinOnce
+        spec.target = container.json["targetContainerName"].string ?? ""
         let logs = "\(paths.podLogs(pod, node: node))/\(container.name)"
         try Files.makeDirectory(logs)
         spec.logPath = "\(logs)/\(attempt).log"
@@ -305,12 +306,15 @@ struct ContainerPlan {
         if !volume["downwardAPI"].isNull {
             var files: [String: [UInt8]] = [:]
             for item in volume["downwardAPI"]["items"].items {
-                let path = item["fieldRef"]["fieldPath"].string ?? ""
-                let map = path == "metadata.labels" ? pod.labels : path == "metadata.annotations" ? pod.annotations : nil
-                let text = map.map { $0.sorted { $0.key < $1.key }.map { "\($0.key)=\"\($0.value)\"" }.joined(separator: "\n") } ?? field(path) ?? ""
-                files[item["path"].string ?? ""] = Array(text.utf8)
+                files[item["path"].string ?? ""] = Array(downward(item["fieldRef"]["fieldPath"].string ?? "").utf8)
             }
             try write(files, .null, mode: 0o644)
+            return (directory, true)
+        }
+        if !volume["projected"].isNull {
+            for (path, bytes) in try await projected(volume["projected"]) {
+                try write([path: bytes], .null, mode: volume["projected"]["defaultMode"].int ?? 0o644)
+            }
             return (directory, true)
         }
         if !volume["emptyDir"].isNull {
@@ -319,6 +323,38 @@ struct ContainerPlan {
             return (directory, false)
         }
         let kind = volume.object?.keys.first { $0 != "name" } ?? "nothing"
-        throw ConfigurationError(description: "volume \"\(name)\" is of kind \(kind); minik has emptyDir, configMap, secret, downwardAPI and hostPath")
+        throw ConfigurationError(description: "volume \"\(name)\" is of kind \(kind); minik has emptyDir, configMap, secret, downwardAPI, projected and hostPath")
+    }
+
+    /// The files of a projected volume: several sources in one directory.
+    private func projected(_ volume: JSON) async throws -> [String: [UInt8]] {
+        var files: [String: [UInt8]] = [:]
+        func take(_ data: [String: [UInt8]], _ items: JSON) {
+            if items.items.isEmpty { return files.merge(data) { _, new in new } }
+            for item in items.items { files[item["path"].string ?? ""] = data[item["key"].string ?? ""] }
+        }
+        for source in volume["sources"].items {
+            if !source["serviceAccountToken"].isNull {
+                let wish = source["serviceAccountToken"]
+                let token = try await client.serviceAccountToken(
+                    for: pod, audiences: wish["audience"].string.map { [$0] } ?? [], seconds: max(wish["expirationSeconds"].int ?? 3600, Self.tokenLife))
+                files[wish["path"].string ?? "token"] = Array(token.utf8)
+            }
+            for (name, isSecret) in [("configMap", false), ("secret", true)] where !source[name].isNull {
+                take(try await data(source[name], isSecret: isSecret), source[name]["items"])
+            }
+            for item in source["downwardAPI"]["items"].items {
+                files[item["path"].string ?? ""] = Array((downward(item["fieldRef"]["fieldPath"].string ?? "")).utf8)
+            }
+        }
+        return files
+    }
+
+    /// A year, as Kubernetes extends the tokens of pods whose clients may not read them again.
+    private static let tokenLife = 365 * 86400
+
+    private func downward(_ path: String) -> String {
+        let map = path == "metadata.labels" ? pod.labels : path == "metadata.annotations" ? pod.annotations : nil
+        return map.map { $0.sorted { $0.key < $1.key }.map { "\($0.key)=\"\($0.value)\"" }.joined(separator: "\n") } ?? field(path) ?? ""
     }
 }

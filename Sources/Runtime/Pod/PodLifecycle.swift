@@ -18,6 +18,10 @@ package struct PodLifecycle: Sendable {
         case deletionRequested(gracePeriod: Int)
         case timer(Timer)
         case sandboxLost
+        /// A container to look around in the pod with: it comes late and is never started again.
+        case ephemeral(Container)
+        /// A container is to run another image.
+        case imageChanged(container: String, image: String)
     }
 
     package enum Timer: Sendable, Hashable {
@@ -45,8 +49,9 @@ package struct PodLifecycle: Sendable {
 
     struct Entry: Sendable {
         let name: String
-        let image: String
+        var image: String
         let isInit: Bool
+        var isEphemeral = false
         let hasReadinessProbe: Bool
         let hasStartupProbe: Bool
         /// Ready by an earlier daemon's report, in the life that began then.
@@ -84,20 +89,23 @@ package struct PodLifecycle: Sendable {
         podName = "\(pod.name)_\(pod.namespace)"
         uid = pod.uid
         gracePeriod = pod.spec["terminationGracePeriodSeconds"].int ?? 30
-        func entry(_ container: Container, isInit: Bool) -> Entry {
-            let statuses = pod.status[isInit ? "initContainerStatuses" : "containerStatuses"].items
+        func entry(_ container: Container, isInit: Bool, isEphemeral: Bool = false) -> Entry {
+            let statuses = pod.status[isInit ? "initContainerStatuses" : isEphemeral ? "ephemeralContainerStatuses" : "containerStatuses"].items
             let old = statuses.first { $0["name"].string == container.name } ?? .null
             var entry = Entry(
                 name: container.name, image: container.image, isInit: isInit, hasReadinessProbe: !container.json["readinessProbe"].isNull,
                 hasStartupProbe: !container.json["startupProbe"].isNull,
                 state: .waiting(reason: isInit || pod.initContainers.isEmpty ? "ContainerCreating" : "PodInitializing", message: nil))
+            entry.isEphemeral = isEphemeral
             entry.restartCount = old["restartCount"].int ?? 0
             entry.last = ContainerRecord(status: old["lastState"]["terminated"], name: container.name)
             if let began = old["state"]["running"]["startedAt"].string.flatMap(Timestamp.init) { entry.readyBefore = (began, old["ready"].bool ?? false) }
             if let ended = ContainerRecord(status: old["state"]["terminated"], name: container.name) { entry.state = .terminated(ended) }
             return entry
         }
-        entries = pod.initContainers.map { entry($0, isInit: true) } + pod.containers.map { entry($0, isInit: false) }
+        entries =
+            pod.initContainers.map { entry($0, isInit: true) } + pod.containers.map { entry($0, isInit: false) }
+            + pod.ephemeralContainers.map { entry($0, isInit: false, isEphemeral: true) }
     }
 
     package mutating func handle(_ input: Input) -> [Action] {
@@ -183,6 +191,24 @@ package struct PodLifecycle: Sendable {
             guard !isEnding, hasSandbox, let entry = entries.first(where: { $0.name == name }), !entry.isStarting else { return [] }
             if case .running = entry.state { return [] }
             return start(name)
+        case .ephemeral(let container):
+            guard !entries.contains(where: { $0.name == container.name }) else { return [] }
+            entries.append(
+                Entry(
+                    name: container.name, image: container.image, isInit: false, isEphemeral: true, hasReadinessProbe: false, hasStartupProbe: false,
+                    state: .waiting(reason: "ContainerCreating", message: nil)))
+            return hasSandbox && !isEnding ? start(container.name) : []
+        case .imageChanged(let name, let image):
+            guard !isEnding, let entry = entries.first(where: { $0.name == name }), entry.image != image else { return [] }
+            update(name) {
+                $0.image = image
+                $0.failures = 0
+            }
+            guard case .running = entry.state else { return [] }
+            return [
+                .event(type: "Normal", reason: "Killing", message: "Container \(name) definition changed, will be restarted", container: name),
+                .stop(container: name, force: false), .schedule(.lastWarning(container: name, life: entry.restartCount), seconds: gracePeriod),
+            ]
         case .sandboxLost:
             hasSandbox = false
             for index in entries.indices {
@@ -191,8 +217,8 @@ package struct PodLifecycle: Sendable {
                     record.exitCode = 137
                     record.signal = 9
                     entries[index].last = record
-                    entries[index].isRestart = true
-                    entries[index].state = .waiting(reason: "ContainerCreating", message: nil)
+                    entries[index].isRestart = !entries[index].isEphemeral
+                    entries[index].state = entries[index].isEphemeral ? .terminated(record) : .waiting(reason: "ContainerCreating", message: nil)
                 } else if entries[index].isRestart || entries[index].isStarting {
                     // Whatever it waited for, the next sandbox starts it.
                     entries[index].state = .waiting(reason: "ContainerCreating", message: nil)
@@ -273,6 +299,7 @@ package struct PodLifecycle: Sendable {
         entries[index].isStarting = false
         if isEnding { return endIfIdle() }
         let failed = record.exitCode != 0
+        if entries[index].isEphemeral { return [] }
         let restarts = entries[index].isInit ? failed && restartPolicy != "Never" : restartPolicy == "Always" || (restartPolicy == "OnFailure" && failed)
         if restarts {
             let lived = (record.finishedAt?.seconds ?? 0) - record.startedAt.seconds

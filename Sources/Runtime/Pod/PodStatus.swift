@@ -11,7 +11,7 @@ extension PodLifecycle {
                 return record.exitCode != 0
             }
         if initFailed { return "Failed" }
-        let main = entries.filter { !$0.isInit }
+        let main = entries.filter { !$0.isInit && !$0.isEphemeral }
         let everStarted = main.allSatisfy { entry in
             if entry.restartCount > 0 || entry.isRestart { return true }
             if case .waiting = entry.state { return false }
@@ -37,14 +37,15 @@ extension PodLifecycle {
             status["podIP"] = .string(address.description)
             status["podIPs"] = [["ip": .string(address.description)]]
         }
-        func statuses(_ isInit: Bool) -> JSON {
-            let list = entries.filter { $0.isInit == isInit }
+        func statuses(_ isInit: Bool, isEphemeral: Bool = false) -> JSON {
+            let list = entries.filter { $0.isInit == isInit && $0.isEphemeral == isEphemeral }
             return list.isEmpty ? .null : .array(list.map { $0.status(uid: pod.uid, imageID: imageID($0.image)) })
         }
         status["initContainerStatuses"] = statuses(true)
         status["containerStatuses"] = statuses(false)
+        status["ephemeralContainerStatuses"] = statuses(false, isEphemeral: true)
 
-        let unready = entries.filter { !$0.isInit && !$0.isReady }.map(\.name)
+        let unready = entries.filter { !$0.isInit && !$0.isEphemeral && !$0.isReady }.map(\.name)
         let incomplete = entries.filter { entry in
             guard entry.isInit else { return false }
             if case .terminated(let record) = entry.state { return record.exitCode != 0 }
@@ -60,7 +61,15 @@ extension PodLifecycle {
         set("Initialized", incomplete.isEmpty, "ContainersNotInitialized", "containers with incomplete status: [\(incomplete.joined(separator: " "))]")
         let words = "containers with unready status: [\(unready.joined(separator: " "))]"
         let isReady = unready.isEmpty && incomplete.isEmpty && !isDone
+        let closed = pod.spec["readinessGates"].items.compactMap { $0["conditionType"].string }.filter { conditions.condition($0) != "True" }
         for type in ["Ready", "ContainersReady"] {
+            if type == "Ready", isReady, let gate = closed.first {
+                set(
+                    type, false, "ReadinessGatesNotReady",
+                    "the status of pod readiness gate \"\(gate)\" is not \"True\", but \(conditions.condition(gate) ?? "corresponding condition of pod readiness gate \"\(gate)\" does not exist")"
+                )
+                continue
+            }
             set(type, isReady, isDone ? (phase == "Succeeded" ? "PodCompleted" : "PodFailed") : "ContainersNotReady", isDone ? nil : words)
         }
         set("PodScheduled", true, nil, nil)

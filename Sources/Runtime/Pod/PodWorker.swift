@@ -53,6 +53,14 @@ actor PodWorker {
                         let actions = lifecycle.handle(.deletionRequested(gracePeriod: pod.terminationGracePeriod))
                         await perform(actions, &group)
                     }
+                    for container in pod.initContainers + pod.containers {
+                        let actions = lifecycle.handle(.imageChanged(container: container.name, image: container.image))
+                        if !actions.isEmpty { await perform(actions, &group) }
+                    }
+                    for container in pod.ephemeralContainers where !lifecycle.entries.contains(where: { $0.name == container.name }) {
+                        await perform(lifecycle.handle(.ephemeral(container)), &group)
+                    }
+                    if isReportDue, !lifecycle.isTornDown, connection != nil { await report() }
                 case .input(let input):
                     await perform(lifecycle.handle(input), &group)
                     if case .started(let record) = input { startProbes(record, &group) }
@@ -70,6 +78,12 @@ actor PodWorker {
             group.cancelAll()
         }
         await finish()
+    }
+
+    /// What was asked for since the last report has been seen; and who opens a readiness gate is somebody else, but that it is
+    /// open is ours to say.
+    private var isReportDue: Bool {
+        (pod.status["observedGeneration"].int ?? 0) < pod.generation || !pod.spec["readinessGates"].items.isEmpty
     }
 
     // MARK: The sandbox
@@ -211,7 +225,7 @@ actor PodWorker {
     }
 
     private func start(_ name: String) async {
-        guard let container = (pod.initContainers + pod.containers).first(where: { $0.name == name }) else { return }
+        guard let container = pod.allContainers.first(where: { $0.name == name }) else { return }
         func event(_ reason: String, _ message: String) async {
             await node.client.recordEvent(
                 about: pod, reason: reason, message: message, component: "kubelet", node: node.spec.name, fieldPath: "spec.containers{\(name)}")
@@ -255,7 +269,7 @@ actor PodWorker {
     }
 
     private func stop(_ name: String, force: Bool) {
-        let image = (pod.initContainers + pod.containers).first { $0.name == name }?.image ?? ""
+        let image = pod.allContainers.first { $0.name == name }?.image ?? ""
         let signal = force ? Int(SIGKILL) : (try? node.images.image(image).stopSignal) ?? Int(SIGTERM)
         try? connection?.send(.signal(container: name, signal: signal))
     }

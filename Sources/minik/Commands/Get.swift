@@ -68,7 +68,7 @@ struct Get: AsyncParsableCommand {
         if showLabels { head.append("LABELS") }
         let rows = table["rows"].items.map { row -> [String] in
             let metadata = row["object"]["metadata"]
-            var cells = columns.map { row["cells"][$0.offset].string ?? "" }
+            var cells = columns.map { Self.text(row["cells"][$0.offset]) }
             if prefix, !cells.isEmpty, kind.columns.first?.name == "Name" { cells[0] = "\(kind.printedName)/\(cells[0])" }
             if showsNamespace { cells.insert(metadata["namespace"].string ?? "", at: 0) }
             if showLabels {
@@ -79,6 +79,8 @@ struct Get: AsyncParsableCommand {
         }
         TextTable(header: header ? head : [], rows: rows).print()
     }
+
+    private static func text(_ cell: JSON) -> String { cell.isNull ? "" : cell.string ?? cell.text() }
 
     private func follow(_ client: HTTPClient, _ item: ResourceArguments.Item, from revision: String, _ isMixed: Bool) async throws {
         var target = item.kind.resource.path(namespace: allNamespaces ? nil : scope.namespace) + "?watch=true&resourceVersion=\(revision)"
@@ -97,6 +99,6 @@ struct Get: AsyncParsableCommand {
             if item.name == nil { items += answer["items"].items } else { items.append(answer) }
         }
         let document: JSON = isSingle ? items[0] : ["apiVersion": "v1", "items": .array(items), "kind": "List", "metadata": ["resourceVersion": ""]]
-        if format == "json" { print(document.text(indented: true)) } else { print(YAMLWriter.text(document), terminator: "") }
+        if format == "json" { print(document.text(indented: true)) } else { print(YAMLText.of(document), terminator: "") }
     }
 }

@@ -25,6 +25,9 @@ struct Up: AsyncParsableCommand {
     @Flag(help: "Do not wait for what was applied to be ready.")
     var noWait = false
 
+    @Flag(inversion: .prefixedNo, help: "Write the context minik-CLUSTER into the user's kubeconfig.")
+    var kubeconfig = true
+
     func run() async throws {
         try requireRoot()
         var (spec, hasDocument, objects) = try LabFiles.split(try LabFiles.read((file.map { [$0] } ?? []) + filename))
@@ -55,6 +58,7 @@ struct Up: AsyncParsableCommand {
         let interrupt = isNew ? Interrupt(rollback: paths) : nil
         do {
             try await start(spec, paths, isNew: isNew, progress)
+            if kubeconfig { try Kubeconfig(paths: paths).write() }
             try await apply(objects, paths, progress)
         } catch {
             progress.abandon()

@@ -1,3 +1,4 @@
+import API
 import Model
 import Runtime
 
@@ -7,10 +8,31 @@ struct Bootstrap {
     let paths: ClusterPaths
     let client: any Client
 
-    func namespaces() async throws {
+    func namespaces(_ api: APIServer) async throws {
         for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
             try await ensure(.namespaces, ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(name)]])
+            try await api.furnish(name)
         }
+        for (resource, object) in BootstrapPolicy.objects { try await ensure(resource, object) }
+    }
+
+    /// Where the `kubernetes` Service leads: nobody's selector finds the API.
+    private func endpoints() async throws {
+        let address = JSON.string(cluster.controlPlane.address.description), port: JSON = ["name": "https", "port": .int(Cluster.apiPort), "protocol": "TCP"]
+        try await ensure(
+            .endpointSlices,
+            [
+                "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+                "metadata": ["name": "kubernetes", "namespace": "default", "labels": ["kubernetes.io/service-name": "kubernetes"]], "addressType": "IPv4",
+                "endpoints": [["addresses": [address], "conditions": ["ready": true]]], "ports": [port],
+            ])
+        try await ensure(
+            .endpoints,
+            [
+                "apiVersion": "v1", "kind": "Endpoints",
+                "metadata": ["name": "kubernetes", "namespace": "default", "labels": ["endpointslice.kubernetes.io/skip-mirror": "true"]],
+                "subsets": [["addresses": [["ip": address]], "ports": [port]]],
+            ])
     }
 
     /// The API's Service, and the cluster's DNS: a pod behind the Service at the tenth address.
@@ -25,6 +47,7 @@ struct Bootstrap {
                     "ports": [["name": "https", "protocol": "TCP", "port": 443, "targetPort": 6443]],
                 ],
             ])
+        try await endpoints()
         let labels: JSON = ["k8s-app": "kube-dns"]
         try await ensure(
             .services,

@@ -17,28 +17,26 @@ struct Daemon {
     /// Runs until cancelled. `ready` is called once every node is registered and the API answers.
     func run(ready: @escaping @Sendable () -> Void) async throws {
         let store = try ObjectStore(journal: SQLiteJournal(path: paths.store))
-        let api = APIServer(store: store, cluster: cluster)
-        try await Bootstrap(cluster: cluster, paths: paths, client: api).namespaces()
+        let pki = try ClusterPKI(cluster: cluster, directory: paths.pki)
+        let api = APIServer(store: store, cluster: cluster, credentials: pki)
+        await api.loadCustomKinds()
+        await api.noteQuotas()
+        try await Bootstrap(cluster: cluster, paths: paths, client: api).namespaces(api)
 
         let lan = NodeLAN(cluster: cluster, paths: paths)
         _ = try lan.setUp()
         let report: @Sendable (String) -> Void = { [cluster] in Systemd.log($0, priority: LOG_WARNING, cluster: cluster.name) }
 
         try await withThrowingTaskGroup(of: Void.self) { group in
-            let parts = Countdown(cluster.nodes.count * 2 + 1, then: ready)
-            for reconciler in reconcilers() {
+            let parts = Countdown(cluster.nodes.count * 2 + 3, then: ready)
+            for reconciler in reconcilers(api) {
                 group.addTask { try await Controller(reconciler, client: api, report: report).run() }
             }
+            group.addTask { try await GarbageCollector(store: store, client: api, report: report).run() }
             group.addTask { try await DNSFeed(zone: cluster.dnsDomain, directory: paths.dnsRecords, client: api).run() }
             let nodes = try await startNodes(lan)
             for node in nodes { try await run(node, api, parts, report, &group) }
-            group.addTask { [paths] in
-                let router = Router(api: api, streams: StreamBridge(paths: paths))
-                try await HTTPServer(router: router).run(path: paths.apiSocket) {
-                    chmod(paths.apiSocket, 0o600)
-                    Task { await parts.count() }
-                }
-            }
+            try serve(api, store, pki, nodes, parts, report, &group)
             try await Bootstrap(cluster: cluster, paths: paths, client: api).addOns()
             if let interval = Systemd.watchdogInterval {
                 group.addTask {
@@ -54,11 +52,54 @@ struct Daemon {
         }
     }
 
-    private func reconcilers() -> [any Reconciler] {
-        let namespaced = Registry.kinds.map(\.resource).filter(\.namespaced)
+    /// The API on its three ways in: the daemon's own socket, this machine's loopback, and the control plane's node.
+    private func serve(
+        _ api: APIServer, _ store: ObjectStore, _ pki: ClusterPKI, _ nodes: [StartedNode], _ parts: Countdown, _ report: @escaping @Sendable (String) -> Void,
+        _ group: inout ThrowingTaskGroup<Void, any Error>
+    ) throws {
+        let home = cluster.controlPlane
+        let bridge = StreamBridge(paths: paths, controlPlane: home.name)
+        let server = HTTPServer(router: Router(api: api, streams: bridge, metrics: ProcessMetrics(paths: paths, client: api)))
+        let count: @Sendable () -> Void = { Task { await parts.count() } }
+        group.addTask { [paths] in
+            try await server.run(on: .unix(paths.apiSocket)) { _ in
+                chmod(paths.apiSocket, 0o600)
+                count()
+            }
+        }
+        let tls = try pki.serverContext()
+        group.addTask { [paths] in
+            let kept = Files.text(paths.apiPort).flatMap { Int($0.trimmed) }
+            let keep: @Sendable (Int?) -> Void = { port in
+                if let port, port != kept { try? Files.write("\(port)\n", to: paths.apiPort, mode: 0o600) }
+                count()
+            }
+            do { try await server.run(on: .tcp(host: "127.0.0.1", port: kept ?? 0, tls), ready: keep) } catch {
+                guard kept != nil, !Task.isCancelled else { throw error }
+                report("127.0.0.1:\(kept ?? 0) is taken (\(error)); the API moves to another port: run minik up again to renew the kubeconfig")
+                try await server.run(on: .tcp(host: "127.0.0.1", port: 0, tls), ready: keep)
+            }
+        }
+        let inside = try NodeSocket.listening(on: home.address, port: Cluster.apiPort, namespace: paths.nodeNetns(home.name))
+        group.addTask { try await server.run(on: .socket(inside, tls)) { _ in count() } }
+        group.addTask {
+            // Watchers that hear of no change hear how far the store has come.
+            while true {
+                try await Task.sleep(for: .seconds(60))
+                await store.markRevision()
+            }
+        }
+    }
+
+    private func reconcilers(_ api: APIServer) -> [any Reconciler] {
+        let namespaced = Registry.kinds.filter { $0.resource.namespaced && $0.storage == nil }.map(\.resource)
         return [
-            NamespaceReconciler(contents: namespaced), DeploymentReconciler(), ReplicaSetReconciler(), EndpointsReconciler(), Scheduler(),
-            GarbageCollector(owners: [.deployments, .replicaSets, .services], dependents: [.replicaSets, .pods, .endpointSlices, .endpoints]),
+            NamespaceReconciler(
+                watched: namespaced, contents: { api.catalog.kinds.filter { $0.resource.namespaced && $0.storage == nil }.map(\.resource) },
+                furnish: { try await api.furnish($0) }),
+            DeploymentReconciler(), ReplicaSetReconciler(), ReplicaSetReconciler(.replicationControllers), DaemonSetReconciler(), StatefulSetReconciler(),
+            JobReconciler(), CronJobReconciler(), EndpointsReconciler(), Scheduler(), TaintEviction(), DisruptionReconciler(),
+            QuotaReconciler(counted: namespaced), CustomResourceCleanup(),
         ]
     }
 

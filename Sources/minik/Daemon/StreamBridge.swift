@@ -5,6 +5,8 @@ import Runtime
 /// Joins the API's streams to the nodes' containers.
 struct StreamBridge: PodStreams {
     let paths: ClusterPaths
+    /// The node from which the API reaches pods and Services.
+    let controlPlane: String
 
     func logs(_ pod: Pod, container: String, _ options: LogOptions) async throws -> AsyncThrowingStream<[UInt8], any Error> {
         let statuses = pod.status["containerStatuses"].items + pod.status["initContainerStatuses"].items
@@ -26,8 +28,14 @@ struct StreamBridge: PodStreams {
                 throw StatusError.badRequest("container \"\(container)\" in pod \"\(pod.name)\" is waiting to start: \(reason)")
             }
         }
-        let since = options.sinceSeconds.map { Timestamp(seconds: Timestamp.now().seconds - $0) }
-        let wish = ContainerLog.Options(follow: options.follow && !options.previous, timestamps: options.timestamps, tailLines: options.tailLines, since: since)
+        let since =
+            options.sinceTime
+            ?? options.sinceSeconds.map {
+                let now = Timestamp.now()
+                return Timestamp(seconds: now.seconds - $0, nanoseconds: now.nanoseconds)
+            }
+        let wish = ContainerLog.Options(
+            follow: options.follow && !options.previous, timestamps: options.timestamps, tailLines: options.tailLines, since: since, limitBytes: options.limitBytes)
         let socket = "\(paths.podRun(pod.uid))/shim.sock", life = attempt
         let next = "\(paths.podLogs(pod, node: node))/\(container)/\(life + 1).log"
         // The file is complete once the container's next life has begun or the pod's shim is gone.
@@ -52,6 +60,19 @@ struct StreamBridge: PodStreams {
             case .failure(let text): .failure(text)
             }
         }
+    }
+}
+
+extension StreamBridge {
+    func dial(_ pod: Pod, port: Int) async throws -> Int32 {
+        guard let node = pod.nodeName else { throw StatusError.badRequest("pod \(pod.name) does not have a host assigned") }
+        let namespace = pod.isHostNetwork ? paths.nodeNetns(node) : paths.podNetns(pod.key)
+        return try await SmallProgram.blocking { try NodeSocket.connected(to: IPv4Address(0x7F00_0001), port: port, namespace: namespace) }
+    }
+
+    func dial(_ address: IPv4Address, port: Int) async throws -> Int32 {
+        let namespace = paths.nodeNetns(controlPlane)
+        return try await SmallProgram.blocking { try NodeSocket.connected(to: address, port: port, namespace: namespace) }
     }
 }
 

@@ -26,6 +26,7 @@ struct Teardown {
             NetworkNamespace.delete(path: "\(ClusterPaths.netns)/\(name)")
         }
         do { try deleteHostLink() } catch { problems.append("\(error)") }
+        do { try Kubeconfig(paths: paths).remove() } catch { problems.append("\(error)") }
         Files.removeTree(paths.run)
         Files.removeTree(paths.state)
         rmdir(ClusterPaths.runRoot)

@@ -20,7 +20,7 @@ struct Description {
             lines += map("Labels", metadata["labels"]) + map("Annotations", metadata["annotations"])
             for (key, value) in object.object ?? JSONObject() where !["apiVersion", "kind", "metadata"].contains(key) {
                 lines.append("\(key.prefix(1).uppercased())\(key.dropFirst()):")
-                lines += YAMLWriter.text(value).split(separator: "\n").map { "  \($0)" }
+                lines += YAMLText.of(value).split(separator: "\n").map { "  \($0)" }
             }
         }
         return lines + (try await events(metadata))

@@ -1,59 +1,18 @@
 import Model
 
 extension KindDefinition {
-    private static let containersColumn = Column("Containers", wide: true) { object, _ in
+    static let containersColumn = Column("Containers", wide: true) { object, _ in
         object["spec"]["template"]["spec"]["containers"].items.compactMap { $0["name"].string }.joined(separator: ",")
     }
-    private static let imagesColumn = Column("Images", wide: true) { object, _ in
+    static let imagesColumn = Column("Images", wide: true) { object, _ in
         object["spec"]["template"]["spec"]["containers"].items.compactMap { $0["image"].string }.joined(separator: ",")
     }
-    private static let selectorColumn = Column("Selector", wide: true) { object, _ in
+    static let selectorColumn = Column("Selector", wide: true) { object, _ in
         selectorText(object["spec"]["selector"])
     }
 
-    private static let validateTemplate: @Sendable (JSON, JSON?, ValidationContext) -> [StatusError.Cause] = { object, old, _ in
-        var causes = PodRules.validate(object["spec"]["template"]["spec"], "spec.template.spec")
-        let selector = object["spec"]["selector"]
-        if selector.isNull {
-            causes.append(.required("spec.selector"))
-        } else if LabelSelector(selector).requirements.isEmpty {
-            causes.append(.invalid("spec.selector", selector, "empty selector is invalid for deployment"))
-        } else if !LabelSelector(selector).matches(object["spec"]["template"]["metadata"]["labels"].stringMap) {
-            causes.append(
-                .invalid("spec.template.metadata.labels", object["spec"]["template"]["metadata"]["labels"], "`selector` does not match template `labels`"))
-        }
-        if let old, LabelSelector(old["spec"]["selector"]) != LabelSelector(selector) {
-            causes.append(.invalid("spec.selector", selector, "field is immutable"))
-        }
-        if let replicas = object["spec"]["replicas"].int, replicas < 0 {
-            causes.append(.invalid("spec.replicas", .int(replicas), "must be greater than or equal to 0"))
-        }
-        let policy = object["spec"]["template"]["spec"]["restartPolicy"].string
-        if let policy, policy != "Always" {
-            causes.append(.notSupported("spec.template.spec.restartPolicy", .string(policy), "\"Always\""))
-        }
-        causes += Names.labels(object["spec"]["template"]["metadata"]["labels"], "spec.template.labels")
-        return causes
-    }
-
     static let deployment = KindDefinition(
-        resource: .deployments, singular: "deployment", shortNames: ["deploy"],
-        fields: [
-            .init(
-                "spec",
-                .object([
-                    .init("replicas", .int, default: 1), .init("selector", labelSelector), .init("template", Schema.podTemplate, required: true),
-                    .init(
-                        "strategy",
-                        .object([
-                            .init("type", .string(oneOf: ["Recreate", "RollingUpdate"]), default: "RollingUpdate"),
-                            .init("rollingUpdate", .object([.init("maxUnavailable", .intOrString), .init("maxSurge", .intOrString)])),
-                        ]), default: .emptyObject),
-                    .init("minReadySeconds", .int), .init("revisionHistoryLimit", .int, default: 10), .init("paused", .bool),
-                    .init("progressDeadlineSeconds", .int, default: 600),
-                ]), required: true),
-            .init("status", .any, default: .emptyObject),
-        ],
+        .deployments, "deployment", ["deploy"], type: "apps:Deployment", [.status, .scale], hasGeneration: true,
         columns: [
             .name,
             Column("Ready") { object, _ in "\(object["status"]["readyReplicas"].int ?? 0)/\(object["spec"]["replicas"].int ?? 0)" },
@@ -68,19 +27,11 @@ extension KindDefinition {
                 object["spec"]["strategy"]["rollingUpdate"][half] = "25%"
             }
         },
-        validate: validateTemplate)
+        validate: validateWorkload("deployment")
+    ).with { $0.categories = ["all"] }
 
     static let replicaSet = KindDefinition(
-        resource: .replicaSets, singular: "replicaset", shortNames: ["rs"],
-        fields: [
-            .init(
-                "spec",
-                .object([
-                    .init("replicas", .int, default: 1), .init("minReadySeconds", .int), .init("selector", labelSelector),
-                    .init("template", Schema.podTemplate, required: true),
-                ]), required: true),
-            .init("status", .any, default: ["replicas": 0]),
-        ],
+        .replicaSets, "replicaset", ["rs"], type: "apps:ReplicaSet", [.status, .scale], hasGeneration: true,
         columns: [
             .name, Column("Desired") { object, _ in "\(object["spec"]["replicas"].int ?? 0)" },
             Column("Current") { object, _ in "\(object["status"]["replicas"].int ?? 0)" },
@@ -88,7 +39,11 @@ extension KindDefinition {
             .age, containersColumn, imagesColumn, selectorColumn,
         ],
         prepare: { PodRules.prepare(&$0["spec"]["template"]["spec"]) },
-        validate: validateTemplate)
+        validate: validateWorkload("replicaset")
+    ).with {
+        $0.categories = ["all"]
+        $0.selectableFields = ["status.replicas"]
+    }
 }
 
 /// A label selector as kubectl writes one: `app=web,tier in (a,b)`.

@@ -19,18 +19,20 @@ extension KindDefinition {
         ])
     }
 
+    private static let shape = Schema.object([
+        .init("metadata", metadata),
+        .init(
+            "spec",
+            .object([
+                .init("tier", .string(oneOf: ["Admin", "Baseline"]), required: true), .init("priority", .int, required: true),
+                .init("subject", .object(choice), required: true), .init("ingress", .list(rule("from", choice))),
+                .init("egress", .list(rule("to", choice + [.init("nodes", labelSelector), .init("networks", .strings), .init("domainNames", .strings)]))),
+            ]), required: true),
+        .init("status", .any),
+    ])
+
     static let clusterNetworkPolicy = KindDefinition(
-        resource: .clusterNetworkPolicies, singular: "clusternetworkpolicy", shortNames: ["cnp"],
-        fields: [
-            .init(
-                "spec",
-                .object([
-                    .init("tier", .string(oneOf: ["Admin", "Baseline"]), required: true), .init("priority", .int, required: true),
-                    .init("subject", .object(choice), required: true), .init("ingress", .list(rule("from", choice))),
-                    .init("egress", .list(rule("to", choice + [.init("nodes", labelSelector), .init("networks", .strings), .init("domainNames", .strings)]))),
-                ]), required: true),
-            .init("status", .any),
-        ],
+        .clusterNetworkPolicies, "clusternetworkpolicy", ["cnp"], schema: shape, [.status], hasGeneration: true,
         columns: [
             .name, Column("Tier") { object, _ in object["spec"]["tier"].string ?? "" },
             Column("Priority") { object, _ in object["spec"]["priority"].int.map(String.init) ?? "" }, .age,

@@ -2,28 +2,24 @@ import Model
 
 extension KindDefinition {
     static let namespace = KindDefinition(
-        resource: .namespaces, singular: "namespace", shortNames: ["ns"],
-        fields: [
-            .init("spec", .object([.init("finalizers", .strings)])),
-            .init("status", .object([.init("phase", .string), .init("conditions", .any)]), default: ["phase": "Active"]),
-        ],
+        .namespaces, "namespace", ["ns"], type: "core:Namespace", [.status, Subresource("finalize", ["update"])],
         columns: [.name, Column("Status") { object, _ in object["status"]["phase"].string ?? "" }, .age],
-        prepare: { $0["metadata"]["labels"]["kubernetes.io/metadata.name"] = $0["metadata"]["name"] })
+        prepare: {
+            $0["metadata"]["labels"]["kubernetes.io/metadata.name"] = $0["metadata"]["name"]
+            if $0["spec"]["finalizers"].isNull { $0["spec"]["finalizers"] = ["kubernetes"] }
+        }
+    ).with { $0.selectableFields = ["status.phase"] }
 
     static let configMap = KindDefinition(
-        resource: .configMaps, singular: "configmap", shortNames: ["cm"],
-        fields: [.init("data", .map(.string)), .init("binaryData", .map(.string)), .init("immutable", .bool)], hasStatus: false,
+        .configMaps, "configmap", ["cm"], type: "core:ConfigMap",
         columns: [
             .name, Column("Data") { object, _ in "\((object["data"].object?.count ?? 0) + (object["binaryData"].object?.count ?? 0))" },
             .age,
-        ])
+        ],
+        validate: { object, old, _ in validateData(object, old, ["data", "binaryData"]) })
 
     static let secret = KindDefinition(
-        resource: .secrets, singular: "secret", shortNames: [],
-        fields: [
-            .init("type", .string, default: "Opaque"), .init("data", .map(.string)), .init("stringData", .map(.string)),
-            .init("immutable", .bool),
-        ], hasStatus: false,
+        .secrets, "secret", [], type: "core:Secret",
         columns: [
             .name, Column("Type") { object, _ in object["type"].string ?? "" },
             Column("Data") { object, _ in "\(object["data"].object?.count ?? 0)" }, .age,
@@ -32,45 +28,52 @@ extension KindDefinition {
             // stringData is for writing only: it ends up, encoded, in data.
             for (key, value) in object["stringData"].stringMap { object["data"][key] = .string(Base64.encode(Array(value.utf8))) }
             object["stringData"] = .null
-        })
+        },
+        validate: { object, old, _ in
+            var causes = validateData(object, old, ["data"])
+            for (key, value) in object["data"].stringMap.sorted(by: { $0.key < $1.key }) where Base64.decode(value) == nil {
+                causes.append(.invalid("data[\(key)]", .string("<secret contents redacted>"), "illegal base64 data at input byte 0"))
+            }
+            if let old, old["type"] != object["type"] { causes.append(.invalid("type", object["type"], "field is immutable")) }
+            return causes
+        }
+    ).with { $0.selectableFields = ["type"] }
+
+    /// What holds for the keys of ConfigMaps and Secrets, and for those that say they do not change.
+    private static func validateData(_ object: JSON, _ old: JSON?, _ members: [String]) -> [StatusError.Cause] {
+        var causes: [StatusError.Cause] = []
+        var size = 0
+        for member in members {
+            for (key, value) in object[member].stringMap.sorted(by: { $0.key < $1.key }) {
+                size += value.utf8.count
+                let isValid =
+                    key.utf8.count <= 253 && ![".", ".."].contains(key)
+                    && key.utf8.allSatisfy { byte in
+                        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || [0x2D, 0x2E, 0x5F].contains(byte)
+                    }
+                if !isValid || key.isEmpty {
+                    causes.append(
+                        .invalid(
+                            "\(member)[\(key)]", .string(key),
+                            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+                        ))
+                }
+            }
+        }
+        if size > 1 << 20 { causes.append(.tooLong("data", 1 << 20)) }
+        guard let old, old["immutable"].bool == true else { return causes }
+        if object["immutable"].bool != true { causes.append(.forbidden("immutable", "field is immutable when `immutable` is set")) }
+        for member in members where old[member] != object[member] { causes.append(.forbidden(member, "field is immutable when `immutable` is set")) }
+        return causes
+    }
 
     static let serviceAccount = KindDefinition(
-        resource: .serviceAccounts, singular: "serviceaccount", shortNames: ["sa"],
-        fields: [.init("secrets", .any), .init("imagePullSecrets", .any), .init("automountServiceAccountToken", .bool)], hasStatus: false,
+        .serviceAccounts, "serviceaccount", ["sa"], type: "core:ServiceAccount",
+        [Subresource("token", ["create"], kind: ("authentication.k8s.io", "v1", "TokenRequest"))],
         columns: [.name, Column("Secrets") { object, _ in "\(object["secrets"].items.count)" }, .age])
 
-    static let event = KindDefinition(
-        resource: .events, singular: "event", shortNames: ["ev"],
-        fields: [
-            .init("involvedObject", .any), .init("reason", .string), .init("message", .string), .init("source", .any),
-            .init("firstTimestamp", .string), .init("lastTimestamp", .string), .init("count", .int), .init("type", .string),
-            .init("eventTime", .string), .init("series", .any), .init("action", .string), .init("related", .any),
-            .init("reportingComponent", .string), .init("reportingInstance", .string),
-        ], hasStatus: false,
-        columns: [
-            Column("Last Seen") { object, now in
-                let last = object["lastTimestamp"].string.flatMap(Timestamp.init)
-                return last.map { humanDuration(seconds: now.seconds - $0.seconds) } ?? "<unknown>"
-            },
-            Column("Type") { object, _ in object["type"].string ?? "" },
-            Column("Reason") { object, _ in object["reason"].string ?? "" },
-            Column("Object") { object, _ in
-                "\((object["involvedObject"]["kind"].string ?? "").lowercased())/\(object["involvedObject"]["name"].string ?? "")"
-            },
-            Column("Message") { object, _ in object["message"].string?.trimmed ?? "" },
-        ])
-
     static let node = KindDefinition(
-        resource: .nodes, singular: "node", shortNames: ["no"],
-        fields: [
-            .init(
-                "spec",
-                .object([
-                    .init("podCIDR", .string), .init("podCIDRs", .strings), .init("providerID", .string), .init("unschedulable", .bool),
-                    .init("taints", .list(.object(Schema.taint + [.init("timeAdded", .string)]))),
-                ]), default: .emptyObject),
-            .init("status", .any),
-        ],
+        .nodes, "node", ["no"], type: "core:Node", [.status, Subresource("proxy", Subresource.proxyVerbs, kind: ("", "v1", "NodeProxyOptions"))],
         columns: [
             .name,
             Column("Status") { object, _ in
@@ -94,5 +97,6 @@ extension KindDefinition {
             Column("Container-Runtime", wide: true) { object, _ in
                 object["status"]["nodeInfo"]["containerRuntimeVersion"].string ?? "<unknown>"
             },
-        ])
+        ]
+    ).with { $0.selectableFields = ["spec.unschedulable"] }
 }

@@ -1,28 +1,8 @@
 import Model
 
 extension KindDefinition {
-    private static let peers = Schema.list(
-        .object([
-            .init("podSelector", labelSelector), .init("namespaceSelector", labelSelector),
-            .init("ipBlock", .object([.init("cidr", .string, required: true), .init("except", .strings)])),
-        ]))
-    private static let ports = Schema.list(
-        .object([
-            .init("protocol", .string(oneOf: ["SCTP", "TCP", "UDP"]), default: "TCP"), .init("port", .intOrString), .init("endPort", .int),
-        ]))
-
     static let networkPolicy = KindDefinition(
-        resource: .networkPolicies, singular: "networkpolicy", shortNames: ["netpol"],
-        fields: [
-            .init(
-                "spec",
-                .object([
-                    .init("podSelector", labelSelector, default: .emptyObject),
-                    .init("ingress", .list(.object([.init("ports", ports), .init("from", peers)]))),
-                    .init("egress", .list(.object([.init("ports", ports), .init("to", peers)]))),
-                    .init("policyTypes", .list(.string(oneOf: ["Ingress", "Egress"]))),
-                ]), default: .emptyObject)
-        ], hasStatus: false,
+        .networkPolicies, "networkpolicy", ["netpol"], type: "networking:NetworkPolicy", hasGeneration: true,
         columns: [.name, Column("Pod-Selector") { object, _ in selectorText(object["spec"]["podSelector"]) }, .age],
         prepare: { object in
             if object["spec"]["policyTypes"].items.isEmpty {

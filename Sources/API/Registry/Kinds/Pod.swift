@@ -1,86 +1,9 @@
 import Model
 
-extension Schema {
-    private static let ports = Schema.list(
-        .object([
-            .init("name", .string), .init("hostPort", .int), .init("containerPort", .int, required: true),
-            .init("protocol", .string(oneOf: ["TCP", "UDP", "SCTP"]), default: "TCP"), .init("hostIP", .string),
-        ]), key: "containerPort")
-
-    private static let environment = Schema.list(
-        .object([.init("name", .string, required: true), .init("value", .string), .init("valueFrom", .any)]), key: "name")
-
-    private static let volumeMounts = Schema.list(
-        .object([
-            .init("name", .string, required: true), .init("mountPath", .string, required: true), .init("readOnly", .bool),
-            .init("subPath", .string), .init("subPathExpr", .string), .init("mountPropagation", .string),
-            .init("recursiveReadOnly", .string),
-        ]), key: "mountPath")
-
-    private static let probe = Schema.object([
-        .init("httpGet", .any), .init("tcpSocket", .any), .init("exec", .any), .init("grpc", .any),
-        .init("initialDelaySeconds", .int), .init("timeoutSeconds", .int, default: 1), .init("periodSeconds", .int, default: 10),
-        .init("successThreshold", .int, default: 1), .init("failureThreshold", .int, default: 3),
-        .init("terminationGracePeriodSeconds", .int),
-    ])
-
-    private static let container = Schema.object([
-        .init("name", .string, required: true), .init("image", .string, required: true), .init("command", .strings),
-        .init("args", .strings), .init("workingDir", .string), .init("ports", ports), .init("envFrom", .any),
-        .init("env", environment),
-        .init(
-            "resources",
-            .object([.init("limits", .map(.quantity)), .init("requests", .map(.quantity)), .init("claims", .any)]),
-            default: .emptyObject),
-        .init("resizePolicy", .any), .init("restartPolicy", .string), .init("volumeMounts", volumeMounts), .init("volumeDevices", .any),
-        .init("livenessProbe", probe), .init("readinessProbe", probe), .init("startupProbe", probe), .init("lifecycle", .any),
-        .init("terminationMessagePath", .string, default: "/dev/termination-log"),
-        .init("terminationMessagePolicy", .string, default: "File"),
-        .init("imagePullPolicy", .string(oneOf: ["Always", "IfNotPresent", "Never"])), .init("securityContext", .any),
-        .init("stdin", .bool), .init("stdinOnce", .bool), .init("tty", .bool),
-    ])
-
-    static let podSpec = Schema.object([
-        .init(
-            "volumes",
-            .list(
-                .object([
-                    .init("name", .string, required: true), .init("emptyDir", .any), .init("configMap", .any), .init("secret", .any),
-                    .init("hostPath", .any), .init("downwardAPI", .any), .init("projected", .any),
-                    .init("persistentVolumeClaim", .any), .init("nfs", .any), .init("csi", .any), .init("ephemeral", .any), .init("image", .any),
-                ]), key: "name")),
-        .init("initContainers", .list(container, key: "name")),
-        .init("containers", .list(container, key: "name"), required: true),
-        .init("ephemeralContainers", .any),
-        .init("restartPolicy", .string(oneOf: ["Always", "OnFailure", "Never"]), default: "Always"),
-        .init("terminationGracePeriodSeconds", .int, default: 30), .init("activeDeadlineSeconds", .int),
-        .init("dnsPolicy", .string(oneOf: ["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"]), default: "ClusterFirst"),
-        .init("nodeSelector", .labels), .init("serviceAccountName", .string), .init("serviceAccount", .string),
-        .init("automountServiceAccountToken", .bool), .init("nodeName", .string), .init("hostNetwork", .bool), .init("hostPID", .bool),
-        .init("hostIPC", .bool), .init("hostUsers", .bool), .init("shareProcessNamespace", .bool),
-        .init("securityContext", .any, default: .emptyObject), .init("imagePullSecrets", .any), .init("hostname", .string),
-        .init("hostnameOverride", .string), .init("subdomain", .string), .init("affinity", .any), .init("schedulerName", .string, default: "default-scheduler"),
-        .init(
-            "tolerations",
-            .list(
-                .object([
-                    .init("key", .string), .init("operator", .string(oneOf: ["Exists", "Equal"])), .init("value", .string),
-                    .init("effect", .string), .init("tolerationSeconds", .int),
-                ]))),
-        .init("hostAliases", .list(.object([.init("ip", .string, required: true), .init("hostnames", .strings)]), key: "ip")),
-        .init("priorityClassName", .string), .init("priority", .int), .init("dnsConfig", .any), .init("readinessGates", .any),
-        .init("runtimeClassName", .string), .init("enableServiceLinks", .bool, default: true), .init("preemptionPolicy", .string),
-        .init("overhead", .any), .init("topologySpreadConstraints", .any), .init("setHostnameAsFQDN", .bool), .init("os", .any),
-        .init("schedulingGates", .any), .init("resourceClaims", .any), .init("resources", .any),
-    ])
-
-    static let podTemplate = Schema.object([.init("metadata", KindDefinition.metadata), .init("spec", podSpec)])
-}
-
 /// What holds for a pod wherever its spec stands: in a Pod or in a template.
 enum PodRules {
     static func prepare(_ spec: inout JSON) {
-        for list in ["initContainers", "containers"] {
+        for list in ["initContainers", "containers", "ephemeralContainers"] {
             guard var containers = spec[list].array else { continue }
             for index in containers.indices where containers[index]["imagePullPolicy"].isNull {
                 let image = containers[index]["image"].string ?? ""
@@ -89,6 +12,19 @@ enum PodRules {
             }
             spec[list] = .array(containers)
         }
+    }
+
+    /// The quality of service that a pod's requests and limits make. (kubernetes.io/docs/concepts/workloads/pods/pod-qos)
+    static func setQoS(_ pod: inout JSON) {
+        let containers = pod["spec"]["containers"].items + pod["spec"]["initContainers"].items
+        let hasAny = containers.contains { !($0["resources"]["limits"].object?.isEmpty ?? true) || !($0["resources"]["requests"].object?.isEmpty ?? true) }
+        let isGuaranteed = containers.allSatisfy { container in
+            ["cpu", "memory"].allSatisfy { name in
+                let limit = container["resources"]["limits"][name]
+                return !limit.isNull && (container["resources"]["requests"][name].isNull || container["resources"]["requests"][name] == limit)
+            }
+        }
+        pod["status"]["qosClass"] = !hasAny ? "BestEffort" : isGuaranteed ? "Guaranteed" : "Burstable"
     }
 
     static func validate(_ spec: JSON, _ path: String) -> [StatusError.Cause] {
@@ -102,7 +38,7 @@ enum PodRules {
                 let name = container["name"].string ?? ""
                 if !name.isEmpty, !Names.isLabel(name) { causes.append(.invalid("\(here).name", .string(name), Names.labelMessage)) }
                 if !names.insert(name).inserted { causes.append(.duplicate("\(here).name", .string(name))) }
-                if container["image"].string?.trimmed == "" { causes.append(.required("\(here).image")) }
+                if container["image"].string?.trimmed ?? "" == "" { causes.append(.required("\(here).image")) }
                 for (number, port) in container["ports"].items.enumerated() {
                     let value = port["containerPort"].int ?? 0
                     if !(1...65535).contains(value) {
@@ -162,8 +98,14 @@ enum PodRules {
 
 extension KindDefinition {
     static let pod = KindDefinition(
-        resource: .pods, singular: "pod", shortNames: ["po"],
-        fields: [.init("spec", Schema.podSpec, required: true), .init("status", .any, default: ["phase": "Pending"])],
+        .pods, "pod", ["po"], type: "core:Pod",
+        [
+            .status, Subresource("attach", ["create", "get"], kind: ("", "v1", "PodAttachOptions")), Subresource("binding", ["create"], kind: ("", "v1", "Binding")),
+            Subresource("ephemeralcontainers", ["get", "patch", "update"]), Subresource("eviction", ["create"], kind: ("policy", "v1", "Eviction")),
+            Subresource("exec", ["create", "get"], kind: ("", "v1", "PodExecOptions")), Subresource("log", ["get"]),
+            Subresource("portforward", ["create", "get"], kind: ("", "v1", "PodPortForwardOptions")),
+            Subresource("proxy", Subresource.proxyVerbs, kind: ("", "v1", "PodProxyOptions")),
+        ], hasGeneration: true,
         columns: [
             .name,
             Column("Ready") { object, _ in
@@ -182,15 +124,15 @@ extension KindDefinition {
             Column("IP", wide: true) { object, _ in object["status"]["podIP"].string ?? "<none>" },
             Column("Node", wide: true) { object, _ in object["spec"]["nodeName"].string ?? "<none>" },
             Column("Nominated Node", wide: true) { object, _ in object["status"]["nominatedNodeName"].string ?? "<none>" },
-            Column("Readiness Gates", wide: true) { _, _ in "<none>" },
+            Column("Readiness Gates", wide: true) { object, _ in
+                let gates = object["spec"]["readinessGates"].items.compactMap { $0["conditionType"].string }
+                return gates.isEmpty ? "<none>" : "\(gates.filter { object["status"]["conditions"].condition($0) == "True" }.count)/\(gates.count)"
+            },
         ],
         prepare: { object in
             PodRules.prepare(&object["spec"])
             if object["spec"]["serviceAccountName"].isNull { object["spec"]["serviceAccountName"] = "default" }
-            let hasLimits = object["spec"]["containers"].items.contains {
-                !($0["resources"]["limits"].object?.isEmpty ?? true) || !($0["resources"]["requests"].object?.isEmpty ?? true)
-            }
-            if object["status"]["qosClass"].isNull { object["status"]["qosClass"] = hasLimits ? "Burstable" : "BestEffort" }
+            if object["status"]["qosClass"].isNull { PodRules.setQoS(&object) }
         },
         validate: { object, old, _ in
             var causes = PodRules.validate(object["spec"], "spec")
@@ -207,7 +149,9 @@ extension KindDefinition {
                                     })
                             } ?? .null
                     }
-                    for field in ["tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds", "nodeName"] { spec[field] = .null }
+                    for field in ["tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds", "nodeName", "ephemeralContainers", "schedulingGates"] {
+                        spec[field] = .null
+                    }
                     return spec
                 }
                 if frozen(object["spec"]) != frozen(old["spec"]) {
@@ -219,5 +163,12 @@ extension KindDefinition {
                 }
             }
             return causes
-        })
+        }
+    ).with {
+        $0.categories = ["all"]
+        $0.selectableFields = [
+            "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork", "status.phase", "status.podIP",
+            "status.podIPs", "status.nominatedNodeName",
+        ]
+    }
 }

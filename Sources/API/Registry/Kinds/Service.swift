@@ -2,31 +2,7 @@ import Model
 
 extension KindDefinition {
     static let service = KindDefinition(
-        resource: .services, singular: "service", shortNames: ["svc"],
-        fields: [
-            .init(
-                "spec",
-                .object([
-                    .init(
-                        "ports",
-                        .list(
-                            .object([
-                                .init("name", .string), .init("protocol", .string(oneOf: ["TCP", "UDP", "SCTP"]), default: "TCP"),
-                                .init("appProtocol", .string), .init("port", .int, required: true), .init("targetPort", .intOrString),
-                                .init("nodePort", .int),
-                            ]), key: "port")),
-                    .init("selector", .labels), .init("clusterIP", .string), .init("clusterIPs", .strings),
-                    .init("type", .string(oneOf: ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"]), default: "ClusterIP"),
-                    .init("externalIPs", .strings),
-                    .init("sessionAffinity", .string(oneOf: ["ClientIP", "None"]), default: "None"), .init("sessionAffinityConfig", .any),
-                    .init("loadBalancerIP", .string), .init("loadBalancerSourceRanges", .strings), .init("loadBalancerClass", .string),
-                    .init("externalName", .string), .init("externalTrafficPolicy", .string(oneOf: ["Cluster", "Local"])),
-                    .init("internalTrafficPolicy", .string(oneOf: ["Cluster", "Local"])), .init("healthCheckNodePort", .int),
-                    .init("publishNotReadyAddresses", .bool), .init("allocateLoadBalancerNodePorts", .bool),
-                    .init("ipFamilies", .strings), .init("ipFamilyPolicy", .string), .init("trafficDistribution", .string),
-                ]), default: .emptyObject),
-            .init("status", .any, default: ["loadBalancer": .emptyObject]),
-        ],
+        .services, "service", ["svc"], type: "core:Service", [.status, Subresource("proxy", Subresource.proxyVerbs, kind: ("", "v1", "ServiceProxyOptions"))],
         columns: [
             .name, Column("Type") { object, _ in object["spec"]["type"].string ?? "ClusterIP" },
             Column("Cluster-IP") { object, _ in object["spec"]["clusterIP"].string ?? "<none>" },
@@ -107,10 +83,14 @@ extension KindDefinition {
                 }
             }
             return causes
-        })
+        }
+    ).with {
+        $0.categories = ["all"]
+        $0.selectableFields = ["spec.clusterIP", "spec.type"]
+    }
 
     static let endpoints = KindDefinition(
-        resource: .endpoints, singular: "endpoints", shortNames: ["ep"], fields: [.init("subsets", .any)], hasStatus: false,
+        .endpoints, "endpoints", ["ep"], type: "core:Endpoints",
         columns: [
             .name,
             Column("Endpoints") { object, _ in
@@ -124,11 +104,7 @@ extension KindDefinition {
         ])
 
     static let endpointSlice = KindDefinition(
-        resource: .endpointSlices, singular: "endpointslice", shortNames: [],
-        fields: [
-            .init("addressType", .string(oneOf: ["IPv4", "IPv6", "FQDN"]), required: true), .init("endpoints", .any),
-            .init("ports", .any),
-        ], hasStatus: false,
+        .endpointSlices, "endpointslice", [], type: "discovery:EndpointSlice",
         columns: [
             .name, Column("AddressType") { object, _ in object["addressType"].string ?? "" },
             Column("Ports") { object, _ in

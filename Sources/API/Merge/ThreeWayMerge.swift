@@ -17,7 +17,7 @@ package enum ThreeWayMerge {
             }
             return result
         case (.array(let items), .array(let liveItems)):
-            guard case .list(let element, let key?) = schema else { return wanted }
+            guard case .list(let element, let type) = schema, let key = type.mergeKey else { return wanted }
             let lastItems = last.items
             func find(_ list: [JSON], _ item: JSON) -> JSON? {
                 list.first { $0[key] == item[key] && ($0["protocol"].string ?? "TCP") == (item["protocol"].string ?? "TCP") }

@@ -1,8 +1,8 @@
 import Model
 
 /// JSON as YAML in kubectl's manner: keys sorted, lists at their key's column, text quoted only where it must be.
-enum YAMLWriter {
-    static func text(_ json: JSON) -> String {
+package enum YAMLText {
+    package static func of(_ json: JSON) -> String {
         var out = ""
         write(json.sorted, 0, &out)
         return out

@@ -1,0 +1,109 @@
+import Model
+import Store
+
+extension APIServer {
+    static let orphanFinalizer = "orphan", foregroundFinalizer = "foregroundDeletion"
+    private static let lastingNamespaces: Set<String> = ["default", "kube-system", "kube-public", "kube-node-lease"]
+
+    /// Marks for deletion, or deletes when nobody has to wind anything up.
+    package func delete(_ kind: KindDefinition, _ key: ObjectKey, _ options: DeleteOptions) async throws -> Written {
+        while true {
+            do { return try await remove(kind, key, options) } catch let error as StatusError {
+                // Somebody wrote between our reading and our deleting; each time that is progress of theirs.
+                if error.reason != "Conflict" || !error.message.hasSuffix("try again") || options.resourceVersion != nil { throw error }
+            }
+        }
+    }
+
+    private func remove(_ kind: KindDefinition, _ key: ObjectKey, _ options: DeleteOptions) async throws -> Written {
+        let resource = kind.resource
+        guard var object = await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
+        let version = object["metadata"]["resourceVersion"].string
+        if let uid = options.uid, object["metadata"]["uid"].string != uid {
+            throw Self.failedPrecondition(resource, key, "UID", uid, object["metadata"]["uid"].string ?? "")
+        }
+        if let wanted = options.resourceVersion, wanted != version {
+            throw Self.failedPrecondition(resource, key, "ResourceVersion", wanted, version ?? "")
+        }
+        if resource == .namespaces {
+            guard !Self.lastingNamespaces.contains(key.name) else {
+                throw StatusError.forbidden("namespaces \"\(key.name)\" is forbidden: this namespace may not be deleted")
+            }
+            // The namespace controller empties it, then removes it for good with a grace period of zero.
+            if options.gracePeriod != 0 || object["metadata"]["deletionTimestamp"].isNull {
+                guard object["metadata"]["deletionTimestamp"].isNull else { return Written(object: object) }
+                object["metadata"]["deletionTimestamp"] = .string(now().description)
+                object["status"]["phase"] = "Terminating"
+                if options.isDryRun { return Written(object: object) }
+                return Written(object: try await store.update(resource, object, expected: version))
+            }
+        }
+        let isPod = resource == .pods
+        let grace = options.gracePeriod ?? (isPod ? object["spec"]["terminationGracePeriodSeconds"].int ?? 30 : 0)
+        let mustWindUp = isPod && !object["spec"]["nodeName"].isNull && grace > 0 && !["Succeeded", "Failed"].contains(object["status"]["phase"].string)
+        var finalizers = object["metadata"]["finalizers"].items
+        let wanted: JSON? =
+            switch options.propagation {
+            case .orphan: .string(Self.orphanFinalizer)
+            case .foreground: .string(Self.foregroundFinalizer)
+            case .background: nil
+            }
+        if let wanted, object["metadata"]["deletionTimestamp"].isNull, !finalizers.contains(wanted) { finalizers.append(wanted) }
+        if resource == .customResourceDefinitions, object["metadata"]["deletionTimestamp"].isNull, !finalizers.contains(Self.customFinalizer) {
+            finalizers.append(Self.customFinalizer)
+        }
+        guard mustWindUp || !finalizers.isEmpty else {
+            if options.isDryRun { return Written(object: object, isGone: true) }
+            let last = try await store.delete(resource, key, expected: version)
+            removed(key, resource)
+            return Written(object: last, isGone: true)
+        }
+        let shortest = min(grace, object["metadata"]["deletionGracePeriodSeconds"].int ?? grace)
+        if object["metadata"]["deletionTimestamp"].isNull || shortest != object["metadata"]["deletionGracePeriodSeconds"].int {
+            object["metadata"]["deletionTimestamp"] = .string(Timestamp(seconds: now().seconds + shortest).description)
+            object["metadata"]["deletionGracePeriodSeconds"] = .int(shortest)
+            if !finalizers.isEmpty { object["metadata"]["finalizers"] = .array(finalizers) }
+            if kind.hasGeneration { object["metadata"]["generation"] = .int((object["metadata"]["generation"].int ?? 1) + 1) }
+            if !options.isDryRun { object = try await store.update(resource, object, expected: version) }
+        }
+        return Written(object: object)
+    }
+
+    private static func failedPrecondition(_ resource: Resource, _ key: ObjectKey, _ what: String, _ wanted: String, _ found: String) -> StatusError {
+        StatusError(
+            409, "Conflict",
+            "Operation cannot be fulfilled on \(resource) \"\(key.name)\": Precondition failed: \(what) in precondition: \(wanted), \(what) in object meta: \(found)"
+        )
+    }
+
+    /// An object that waited for its last finalizer goes when that is gone.
+    func finishDeletion(_ written: Written, _ kind: KindDefinition) async throws -> Written {
+        let object = written.object, resource = kind.resource
+        let isRunning = resource == .pods && !object["spec"]["nodeName"].isNull && (object["metadata"]["deletionGracePeriodSeconds"].int ?? 0) > 0
+        guard resource != .namespaces, !isRunning, !object["metadata"]["deletionTimestamp"].isNull, object["metadata"]["finalizers"].items.isEmpty else {
+            return written
+        }
+        let key = Self.key(object, resource)
+        removed(key, resource)
+        return Written(object: try await store.delete(resource, key), warnings: written.warnings, isGone: true)
+    }
+
+    // MARK: Custom kinds
+
+    static let customFinalizer: JSON = "customresourcecleanup.apiextensions.k8s.io"
+
+    /// Serves a CustomResourceDefinition's kinds, and says so in its status.
+    func establish(_ definition: JSON) async throws {
+        catalog.set(definition)
+        var current = definition
+        let time = now()
+        var conditions = current["status"]["conditions"]
+        conditions.setCondition("NamesAccepted", true, reason: "NoConflicts", message: "no conflicts found", now: time)
+        conditions.setCondition("Established", true, reason: "InitialNamesAccepted", message: "the initial names have been accepted", now: time)
+        let stored = current["spec"]["versions"].items.first { $0["storage"].bool == true }?["name"] ?? .null
+        var versions = current["status"]["storedVersions"].items
+        if !versions.contains(stored) { versions.append(stored) }
+        current["status"] = ["conditions": conditions, "acceptedNames": current["spec"]["names"], "storedVersions": .array(versions)]
+        if current != definition { _ = try await store.update(.customResourceDefinitions, current, expected: nil) }
+    }
+}

@@ -1,0 +1,38 @@
+import Model
+
+/// What proves who speaks: the cluster's certificate authority and the key that signs service accounts' tokens.
+package protocol Credentials: Sendable {
+    /// The authority's certificate, PEM.
+    var caCertificate: String { get }
+    /// A signed JSON Web Token with these claims.
+    func sign(_ claims: JSON) throws -> String
+    /// The claims of a token whose signature holds; nil for anything else.
+    func verify(_ token: String) -> JSON?
+    /// The public keys that verify tokens (RFC 7517).
+    var keySet: JSON { get }
+}
+
+/// Who makes a request.
+package struct UserInfo: Sendable, Hashable {
+    package var name: String
+    package var uid = ""
+    package var groups: [String]
+    package var extra: [String: [String]] = [:]
+
+    package init(name: String, groups: [String]) {
+        self.name = name
+        self.groups = groups
+    }
+
+    package static let authenticated = "system:authenticated", masters = "system:masters"
+    /// Whoever may open the daemon's own socket: root.
+    package static let root = UserInfo(name: "kubernetes-admin", groups: [masters, authenticated])
+
+    package var json: JSON {
+        [
+            "username": .string(name), "uid": uid.isEmpty ? .null : .string(uid), "groups": .array(groups.map(JSON.string)),
+            "extra": extra.isEmpty
+                ? .null : .object(JSONObject(uniqueKeys: extra.keys.sorted(), values: extra.keys.sorted().map { .array((extra[$0] ?? []).map(JSON.string)) })),
+        ]
+    }
+}

@@ -1,0 +1,76 @@
+import Model
+import Store
+
+/// The kinds that are questions: created, answered, never stored.
+struct Reviews: Sendable {
+    let authenticator: Authenticator
+    let authorizer: Authorizer
+    let now: @Sendable () -> Timestamp
+
+    /// Their place in the API, and the table's type of each.
+    static let kinds: [(resource: Resource, type: String)] = [
+        (Resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced: false), "authorization:SelfSubjectAccessReview"),
+        (Resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced: false), "authorization:SubjectAccessReview"),
+        (Resource("authorization.k8s.io", "v1", "localsubjectaccessreviews", "LocalSubjectAccessReview"), "authorization:LocalSubjectAccessReview"),
+        (Resource("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", namespaced: false), "authorization:SelfSubjectRulesReview"),
+        (Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced: false), "authentication:TokenReview"),
+        (Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", namespaced: false), "authentication:SelfSubjectReview"),
+    ]
+
+    static func schema(_ type: String) -> Schema { KindDefinition.withTypeMeta(.object(SchemaTable.type(type))) }
+
+    func answer(_ review: JSON, _ resource: Resource, user: UserInfo) async throws -> JSON {
+        var review = review
+        review["apiVersion"] = .string(resource.apiVersion)
+        review["kind"] = .string(resource.kind)
+        review["metadata"]["creationTimestamp"] = .null
+        if review["metadata"].isNull { review["metadata"] = .emptyObject }
+        switch resource.kind {
+        case "SelfSubjectAccessReview": review["status"] = await decide(review["spec"], user)
+        case "SubjectAccessReview", "LocalSubjectAccessReview":
+            let spec = review["spec"]
+            guard spec["user"].string != nil || !spec["groups"].items.isEmpty else {
+                throw StatusError.invalid(resource, "", [.required("spec.user", "at least one of user or group must be specified")])
+            }
+            review["status"] = await decide(spec, UserInfo(name: spec["user"].string ?? "", groups: spec["groups"].items.compactMap(\.string)))
+        case "SelfSubjectRulesReview": review["status"] = await rules(user, review["spec"]["namespace"].string ?? "default")
+        case "TokenReview":
+            let wanted = review["spec"]["audiences"].items.compactMap(\.string)
+            if let (who, audiences) = await authenticator.user(token: review["spec"]["token"].string ?? "", audiences: wanted.isEmpty ? [Authenticator.issuer] : wanted) {
+                review["status"] = ["authenticated": true, "user": who.json, "audiences": .array(audiences.map(JSON.string))]
+            } else {
+                review["status"] = ["user": .emptyObject, "error": "[invalid bearer token]"]
+            }
+        default:
+            review["status"] = ["userInfo": user.json]
+            review["metadata"]["creationTimestamp"] = .string(now().description)
+        }
+        return review
+    }
+
+    private func decide(_ spec: JSON, _ user: UserInfo) async -> JSON {
+        let attributes = spec["resourceAttributes"]
+        var request = AccessRequest(verb: attributes["verb"].string ?? spec["nonResourceAttributes"]["verb"].string ?? "")
+        if attributes.isNull {
+            request.path = spec["nonResourceAttributes"]["path"].string ?? ""
+        } else {
+            request.group = attributes["group"].string ?? ""
+            request.resource = attributes["resource"].string ?? ""
+            request.subresource = attributes["subresource"].string ?? ""
+            request.name = attributes["name"].string ?? ""
+            request.namespace = attributes["namespace"].string ?? ""
+        }
+        if user.groups.contains(UserInfo.masters) { return ["allowed": true] }
+        let reason = await authorizer.reason(user, request)
+        return ["allowed": .bool(reason != nil), "reason": JSON(reason)]
+    }
+
+    private func rules(_ user: UserInfo, _ namespace: String) async -> JSON {
+        let rules = await authorizer.rules(of: user, in: namespace)
+        return [
+            "resourceRules": .array(rules.filter { $0["nonResourceURLs"].items.isEmpty }),
+            "nonResourceRules": .array(rules.filter { !$0["nonResourceURLs"].items.isEmpty }.map { ["verbs": $0["verbs"], "nonResourceURLs": $0["nonResourceURLs"]] }),
+            "incomplete": false,
+        ]
+    }
+}

@@ -1,0 +1,215 @@
+import Model
+import Store
+
+/// Lists and watches.
+extension Router {
+    /// What a request's label and field selectors choose.
+    struct Selection: Sendable {
+        let labels: LabelSelector?
+        let fields: [(path: [String], value: String, isNegated: Bool)]
+
+        init(_ request: HTTPRequest, _ target: Target) throws {
+            do { labels = try request["labelSelector"].flatMap { $0.isEmpty ? nil : try LabelSelector(parsing: $0) } } catch {
+                throw StatusError.badRequest("\(error)")
+            }
+            let supported = ["metadata.name", "metadata.namespace"] + target.kind.selectableFields
+            var fields: [(path: [String], value: String, isNegated: Bool)] = []
+            for part in (request["fieldSelector"] ?? "").split(separator: ",") where !part.trimmed.isEmpty {
+                let isNegated = part.contains("!=")
+                let sides = part.replacing("!=", with: "=").replacing("==", with: "=").split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                guard sides.count == 2 else { throw StatusError.badRequest("invalid selector: '\(part)'; can't understand '\(part)'") }
+                let name = sides[0].trimmed
+                guard supported.contains(name) else { throw StatusError.badRequest("field label not supported: \(name)") }
+                fields.append((name.split(separator: ".").map(String.init), sides[1].trimmed, isNegated))
+            }
+            if let name = target.name { fields.append((["metadata", "name"], name, false)) }
+            self.fields = fields
+        }
+
+        var isEverything: Bool { labels == nil && fields.isEmpty }
+        /// The one name that can be meant.
+        var name: String? { fields.first { $0.path == ["metadata", "name"] && !$0.isNegated }?.value }
+
+        func takes(_ object: JSON) -> Bool {
+            if let labels, !labels.requirements.isEmpty, !labels.matches(object["metadata"]["labels"].stringMap) { return false }
+            return fields.allSatisfy { path, value, isNegated in
+                let found = path.reduce(object) { $0[$1] }
+                // A number or flag that is not set is Go's zero.
+                let text = found.string ?? (found.isNull ? (["true", "false"].contains(value) ? "false" : "") : found.text())
+                return (text == value) != isNegated
+            }
+        }
+    }
+
+    /// Where a list stopped, for the next chunk of it.
+    private struct Continuation {
+        let revision: Int
+        let after: String
+
+        init(revision: Int, after: String) {
+            self.revision = revision
+            self.after = after
+        }
+
+        init(_ token: String) throws {
+            guard let bytes = Base64.decodeURL(token), let json = try? JSON(parsing: bytes), let revision = json["rv"].int, let after = json["start"].string else {
+                throw StatusError.badRequest("continue key is not valid: the token was not made by this server")
+            }
+            (self.revision, self.after) = (revision, after)
+        }
+
+        var token: String { Base64.encodeURL((["v": "meta.k8s.io/v1", "rv": .int(revision), "start": .string(after)] as JSON).bytes()) }
+    }
+
+    /// The objects that a request chooses, the revision they stand at, and where to go on.
+    func select(_ target: Target, _ request: HTTPRequest) async throws -> (items: [JSON], revision: Int, token: String?, remaining: Int?) {
+        let selection = try Selection(request, target)
+        let limit = request["limit"].flatMap { Int($0) } ?? 0
+        var items: [JSON]
+        var revision: Int
+        let continuation = try request["continue"].flatMap { $0.isEmpty ? nil : try Continuation($0) }
+        let match = request["resourceVersionMatch"]
+        let wanted = request["resourceVersion"].flatMap { Int($0) }
+        if let match, !match.isEmpty, wanted == nil || (wanted == 0 && match == "Exact") {
+            throw StatusError.invalid(
+                target.resource, "", [.forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided")])
+        }
+        if let continuation {
+            revision = continuation.revision
+            items = try await api.store.list(target.stored, namespace: target.namespace, at: revision)
+        } else if match == "Exact", let wanted {
+            revision = wanted
+            items = try await api.store.list(target.stored, namespace: target.namespace, at: wanted)
+        } else if let name = selection.name, target.namespace != nil || !target.resource.namespaced {
+            // By name it is one look-up.
+            revision = await api.store.revision
+            items = await api.store.get(target.stored, ObjectKey(target.resource.namespaced ? target.namespace ?? "" : "", name)).map { [$0] } ?? []
+        } else {
+            (items, revision) = await api.store.list(target.stored, namespace: target.namespace)
+        }
+        if let wanted, wanted > revision { throw StatusError.tooLarge(wanted, revision) }
+        if target.kind.storage != nil { items = items.map(target.present) }
+        if !selection.isEverything { items = items.filter(selection.takes) }
+        func place(_ item: JSON) -> String { "\(item["metadata"]["namespace"].string ?? "")/\(item["metadata"]["name"].string ?? "")" }
+        if let continuation {
+            let from = ObjectKey(place: continuation.after)
+            items = Array(items.drop { ObjectKey(place: place($0)) <= from })
+        }
+        guard limit > 0, items.count > limit else { return (items, revision, nil, nil) }
+        let chunk = Array(items.prefix(limit))
+        let token = Continuation(revision: revision, after: chunk.last.map(place) ?? "").token
+        return (chunk, revision, token, selection.isEverything ? items.count - limit : nil)
+    }
+
+    func list(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
+        let representation = try Representation(request.accept)
+        let (items, revision, token, remaining) = try await select(target, request)
+        let metadata: JSON = [
+            "resourceVersion": .string(String(revision)), "continue": JSON(token), "remainingItemCount": JSON(remaining),
+        ]
+        switch representation {
+        case .table(let version):
+            var table = Table.of(items, target.kind, revision: String(revision), now: now(), version: version, includes: request["includeObject"])
+            table["metadata"] = metadata
+            return .json(table)
+        case .metadata:
+            return .json(["kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": .array(items.map(Table.partial))])
+        case .json, .yaml, .protobuf:
+            let list: JSON = [
+                "kind": .string("\(target.resource.kind)List"), "apiVersion": .string(target.resource.apiVersion), "metadata": metadata, "items": .array(items),
+            ]
+            if case .protobuf = representation, !target.kind.isCustom, case .object(let type) = target.kind.schema {
+                return .bytes(ProtobufEncoder.list(list, of: type), contentType: Representation.protobufType)
+            }
+            if case .yaml = representation { return .bytes(Array(YAMLText.of(list).utf8), contentType: "application/yaml") }
+            return .json(list)
+        }
+    }
+
+    // MARK: Watch
+
+    func watch(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
+        let selection = try Selection(request, target)
+        let version = request["resourceVersion"] ?? ""
+        guard version.isEmpty || Int(version) != nil else {
+            throw StatusError.invalid(target.resource, "", [.invalid("resourceVersion", .string(version), "strconv.ParseUint: parsing \"\(version)\": invalid syntax")])
+        }
+        let sends = request["sendInitialEvents"]
+        if sends != nil {
+            if request["resourceVersionMatch"] != "NotOlderThan" {
+                throw StatusError.invalid(
+                    Resource("meta.k8s.io", "v1", "listoptions", "ListOptions"), "",
+                    [.forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")])
+            }
+        }
+        let asked = Int(version).flatMap { $0 == 0 ? nil : $0 }
+        let wantsBookmarks = request.isTrue("allowWatchBookmarks")
+        let wantsStart = sends == "true" || sends == "1"
+        var start = wantsStart ? nil : asked
+        if sends != nil, !wantsStart, start == nil { start = await api.store.revision }
+        let timeout = request["timeoutSeconds"].flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil } ?? Int.random(in: 1800...3600)
+        let representation = try Representation(request.accept)
+        let kind = target.kind, now = now, includes = request["includeObject"], present = target.present
+        @Sendable func shown(_ event: WatchEvent) -> JSON? {
+            var object = event.object
+            var type = event.kind
+            if event.kind == .bookmark {
+                object["apiVersion"] = .string(kind.resource.apiVersion)
+                object["kind"] = .string(kind.resource.kind)
+                guard wantsBookmarks || (wantsStart && !object["metadata"]["annotations"].isNull) else { return nil }
+            } else {
+                object = present(object)
+                // An object that no longer matches is gone as far as this watch goes, and one that now does is new to it.
+                let matches = selection.takes(object), matched = event.kind == .modified ? event.previous.map { selection.takes(present($0)) } : nil
+                guard matches || matched == true else { return nil }
+                type = !matches ? .deleted : matched == false ? .added : event.kind
+            }
+            switch representation {
+            case .table(let version):
+                object = Table.of(
+                    event.kind == .bookmark ? [] : [object], kind, revision: object["metadata"]["resourceVersion"].string ?? "", now: now(), version: version,
+                    includes: includes, metadata: event.kind == .bookmark ? object["metadata"] : nil)
+            case .metadata: object = Table.partial(object)
+            default: break
+            }
+            return ["type": .string(type.rawValue), "object": object]
+        }
+        let (stream, continuation) = AsyncThrowingStream.makeStream(of: [UInt8].self)
+        let events: AsyncThrowingStream<WatchEvent, any Error>
+        do {
+            events = try await api.store.watch(target.stored, namespace: target.namespace, from: start, marksStart: wantsStart, bookmarks: wantsBookmarks)
+        } catch let error as StatusError where error.reason == "Expired" {
+            // A watch that cannot begin says so in its own way: the stream opens and tells.
+            continuation.yield((["type": "ERROR", "object": error.status] as JSON).bytes() + [0x0A])
+            continuation.finish()
+            return .stream(contentType: "application/json", stream)
+        }
+        let pump = Task {  // ends with the stream it feeds: the handler below cancels it
+            let deadline = Task {  // ends the watch at its time; cancelled with it
+                try await Task.sleep(for: .seconds(timeout))
+                continuation.finish()
+            }
+            defer { deadline.cancel() }
+            do {
+                for try await event in events {
+                    guard let line = shown(event) else { continue }
+                    continuation.yield(line.bytes() + [0x0A])
+                }
+                continuation.finish()
+            } catch let error as StatusError {
+                continuation.yield((["type": "ERROR", "object": error.status] as JSON).bytes() + [0x0A])
+                continuation.finish()
+            } catch { continuation.finish(throwing: error) }
+        }
+        continuation.onTermination = { _ in pump.cancel() }
+        return .stream(contentType: "application/json", stream)
+    }
+}
+
+extension ObjectKey {
+    /// From `namespace/name`.
+    fileprivate init(place: String) {
+        let sides = place.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        self.init(sides.first ?? "", sides.count > 1 ? sides[1] : "")
+    }
+}

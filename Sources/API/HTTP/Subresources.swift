@@ -1,0 +1,149 @@
+import Model
+
+/// The parts of objects that have paths of their own.
+extension Router {
+    func subresource(_ target: Target, _ request: HTTPRequest, _ user: UserInfo) async throws -> HTTPResponse {
+        let name = target.subresource ?? ""
+        guard target.kind.subresources.contains(where: { $0.name == name }) else { throw StatusError.noSuchPath }
+        switch (name, request.method) {
+        case ("status", "GET"), ("ephemeralcontainers", "GET"): return try render(target.present(try await api.get(target.stored, target.key)), target, request)
+        case ("status", "PUT"), ("ephemeralcontainers", "PUT"), ("finalize", "PUT"): return try await update(target, request, user, subresource: name)
+        case ("status", "PATCH"), ("ephemeralcontainers", "PATCH"): return try await patch(target, request, user, subresource: name)
+        case ("scale", _): return try await scale(target, request)
+        case ("log", "GET"): return try await log(target, request)
+        case ("binding", "POST"): return try await bind(target, request)
+        case ("eviction", "POST"): return try await evict(target, request)
+        case ("token", "POST"): return try await token(target, request)
+        case ("proxy", _): return try await proxy(target, request)
+        case ("exec", _), ("attach", _), ("portforward", _):
+            _ = try await wish(request)
+            throw StatusError.badRequest("Upgrade request required")
+        default: throw Router.methodNotAllowed
+        }
+    }
+
+    // MARK: Scale
+
+    private func scaleObject(_ object: JSON, _ kind: KindDefinition) -> JSON {
+        let spec = kind.scalePaths.map { JSONPath($0.spec).first(in: object) } ?? object["spec"]["replicas"]
+        let status = kind.scalePaths.map { JSONPath($0.status).first(in: object) } ?? object["status"]["replicas"]
+        let selector: String? =
+            if let paths = kind.scalePaths {
+                paths.selector.flatMap { JSONPath($0).first(in: object).string }
+            } else if kind.resource == .replicationControllers {
+                LabelSelector(matching: object["spec"]["selector"].stringMap).requirements.map(\.description).joined(separator: ",")
+            } else {
+                LabelSelector(object["spec"]["selector"]).requirements.map(\.description).joined(separator: ",")
+            }
+        let metadata = object["metadata"]
+        return [
+            "kind": "Scale", "apiVersion": "autoscaling/v1",
+            "metadata": [
+                "name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"],
+                "creationTimestamp": metadata["creationTimestamp"],
+            ],
+            "spec": ["replicas": spec.isNull ? .null : spec], "status": ["replicas": status.isNull ? 0 : status, "selector": JSON(selector)],
+        ]
+    }
+
+    private func scale(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
+        let current = try await api.get(target.stored, target.key)
+        let scale = scaleObject(current, target.kind)
+        let schema = KindDefinition.withTypeMeta(.object(SchemaTable.type("autoscaling:Scale")))
+        let wanted: JSON
+        switch request.method {
+        case "GET": return .json(scale)
+        case "PUT": wanted = try named(request, target, schema)
+        case "PATCH":
+            switch try Router.change(request, isCustom: false) {
+            case .merge(let body), .apply(let body): wanted = scale.merging(body)
+            case .json(let operations): wanted = try JSONPatch.apply(operations, to: scale)
+            case .strategic(let body): wanted = try StrategicMergePatch.apply(body, to: scale, schema)
+            }
+        default: throw Router.methodNotAllowed
+        }
+        let replicas = wanted["spec"]["replicas"].int ?? 0
+        guard replicas >= 0 else {
+            throw StatusError.invalid(
+                Resource("autoscaling", "v1", "scales", "Scale"), target.key.name, [.invalid("spec.replicas", .int(replicas), "must be greater than or equal to 0")])
+        }
+        let version = wanted["metadata"]["resourceVersion"]
+        if !version.isNull, version != scale["metadata"]["resourceVersion"] { throw StatusError.conflict(target.resource, target.key.name) }
+        let path = target.kind.scalePaths.flatMap { JSONPath($0.spec).members } ?? ["spec", "replicas"]
+        var change = path.reversed().reduce(JSON.int(replicas)) { inner, name in .object(JSONObject(uniqueKeys: [name], values: [inner])) }
+        if request.method == "PUT", !version.isNull { change["metadata"]["resourceVersion"] = version }
+        let written = try await api.patch(try storedKind(target), target.key, .merge(change), subresource: "scale", try options(request))
+        return .json(scaleObject(written.object, target.kind))
+    }
+
+    // MARK: Pods and accounts
+
+    private func log(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
+        let pod = Pod(try await api.get(.pods, target.key))
+        let container = try Router.container(request["container"], of: pod)
+        for name in ["tailLines", "sinceSeconds", "limitBytes"] {
+            if let text = request[name], (Int(text) ?? -1) < (name == "tailLines" ? 0 : 1) {
+                throw StatusError.invalid(
+                    Resource("", "v1", "", "PodLogOptions"), "",
+                    [.invalid(name, .string(text), "must be greater than \(name == "tailLines" ? "or equal to " : "")0")])
+            }
+        }
+        let options = LogOptions(
+            follow: request.isTrue("follow"), previous: request.isTrue("previous"), timestamps: request.isTrue("timestamps"),
+            tailLines: request["tailLines"].flatMap { Int($0) }, sinceSeconds: request["sinceSeconds"].flatMap { Int($0) },
+            sinceTime: request["sinceTime"].flatMap { Timestamp($0) }, limitBytes: request["limitBytes"].flatMap { Int($0) })
+        return .stream(contentType: "text/plain", try await streams.logs(pod, container: container, options))
+    }
+
+    private func bind(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
+        let binding = try RequestBody(request).object(KindDefinition.withTypeMeta(.object(SchemaTable.type("core:Binding"))))
+        let node = binding["target"]["name"].string ?? ""
+        guard !node.isEmpty else { throw StatusError.invalid(Resource("", "v1", "", "Binding"), target.key.name, [.required("target.name")]) }
+        let pod = try await api.get(.pods, target.key)
+        if let already = pod["spec"]["nodeName"].string {
+            throw StatusError(
+                409, "Conflict",
+                "Operation cannot be fulfilled on pods/binding \"\(target.key.name)\": pod \(target.key.name) is already assigned to node \"\(already)\"")
+        }
+        try await api.bind(target.key, to: node)
+        return .json(["kind": "Status", "apiVersion": "v1", "metadata": .emptyObject, "status": "Success", "code": 201], code: 201)
+    }
+
+    private func evict(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
+        let eviction = try RequestBody(request).object(KindDefinition.withTypeMeta(.object(SchemaTable.type("policy:Eviction"))))
+        var options = DeleteOptions()
+        let wish = eviction["deleteOptions"]
+        options.gracePeriod = wish["gracePeriodSeconds"].int
+        options.uid = wish["preconditions"]["uid"].string
+        options.isDryRun = wish["dryRun"].items.contains("All") || request["dryRun"] == "All"
+        try await api.evict(target.key, options)
+        return .json(["kind": "Status", "apiVersion": "v1", "metadata": .emptyObject, "status": "Success", "code": 201], code: 201)
+    }
+
+    private func token(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
+        guard let credentials = api.credentials else { throw StatusError(500, "InternalError", "this server signs no tokens") }
+        let account = try await api.get(.serviceAccounts, target.key)
+        var wish = try RequestBody(request).object(KindDefinition.withTypeMeta(.object(SchemaTable.type("authentication:TokenRequest"))))
+        let seconds = wish["spec"]["expirationSeconds"].int ?? 3600
+        guard seconds >= 600 else {
+            throw StatusError.invalid(
+                Resource("authentication.k8s.io", "v1", "", "TokenRequest"), target.key.name,
+                [.invalid("spec.expirationSeconds", .int(seconds), "may not specify a duration less than 10 minutes")])
+        }
+        var pod: (String, String)?
+        let bound = wish["spec"]["boundObjectRef"]
+        if bound["kind"].string == "Pod", let name = bound["name"].string {
+            let held = try await api.get(.pods, ObjectKey(target.key.namespace, name))
+            pod = (name, held["metadata"]["uid"].string ?? "")
+        }
+        let audiences = wish["spec"]["audiences"].items.compactMap(\.string)
+        let (token, expires) = try Authenticator.token(for: account, boundTo: pod, audiences: audiences, seconds: seconds, now: now(), by: credentials)
+        wish["kind"] = "TokenRequest"
+        wish["apiVersion"] = "authentication.k8s.io/v1"
+        wish["metadata"] = ["name": account["metadata"]["name"], "namespace": account["metadata"]["namespace"], "creationTimestamp": .string(now().description)]
+        wish["spec"]["audiences"] = .array((audiences.isEmpty ? [Authenticator.issuer] : audiences).map(JSON.string))
+        wish["spec"]["expirationSeconds"] = .int(seconds)
+        wish["status"] = ["token": .string(token), "expirationTimestamp": .string(expires.description)]
+        return .json(wish, code: 201)
+    }
+}

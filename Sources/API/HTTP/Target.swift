@@ -1,0 +1,77 @@
+import Model
+
+/// The resource that a path names, and what of it is meant.
+struct Target: Sendable {
+    let kind: KindDefinition
+    let namespace: String?
+    let name: String?
+    let subresource: String?
+    /// What follows `proxy`.
+    let rest: [String]
+
+    var resource: Resource { kind.resource }
+    /// Where its objects are kept.
+    var stored: Resource { kind.storage?.resource ?? kind.resource }
+    var key: ObjectKey { ObjectKey(resource.namespaced ? namespace ?? "default" : "", name ?? "") }
+
+    func present(_ object: JSON) -> JSON { kind.storage?.present(object) ?? object }
+
+    /// Reads `/api/v1/namespaces/default/pods/web/log`; nil for what is no resource of `catalog`.
+    init?(_ path: [String], _ catalog: KindCatalog) {
+        guard let place = Place(path), let kind = catalog.kind(group: place.group, version: place.version, plural: place.plural) else { return nil }
+        if kind.resource.namespaced, place.namespace == nil, place.name != nil { return nil }
+        self.kind = kind
+        namespace = place.namespace
+        name = place.name
+        subresource = place.subresource
+        rest = place.rest
+        guard rest.isEmpty || subresource == "proxy" else { return nil }
+    }
+
+    /// A path's parts, whatever they name.
+    struct Place: Sendable {
+        let group: String
+        let version: String
+        var namespace: String?
+        let plural: String
+        var name: String?
+        var subresource: String?
+        var rest: [String] = []
+
+        init?(_ path: [String]) {
+            var parts = path[...]
+            switch parts.popFirst() {
+            case "api": group = ""
+            case "apis":
+                guard let first = parts.popFirst() else { return nil }
+                group = first
+            default: return nil
+            }
+            guard let version = parts.popFirst() else { return nil }
+            self.version = version
+            if parts.first == "namespaces", parts.count > 2, !["status", "finalize"].contains(parts[parts.startIndex + 2]) || parts.count > 3 {
+                namespace = parts.dropFirst().first
+                parts = parts.dropFirst(2)
+            }
+            guard let plural = parts.popFirst() else { return nil }
+            self.plural = plural
+            name = parts.popFirst()
+            subresource = parts.popFirst()
+            rest = Array(parts)
+            // Services and pods are proxied by `name`, `name:port` or `https:name:port`.
+        }
+    }
+
+    /// The verb of RBAC for a request.
+    static func verb(_ request: HTTPRequest, _ place: Place) -> String {
+        if let subresource = place.subresource, ["exec", "attach", "portforward"].contains(subresource) { return "create" }
+        switch request.method {
+        case "GET", "HEAD": return place.name != nil ? "get" : request.isTrue("watch") ? "watch" : "list"
+        case "POST": return "create"
+        case "PUT": return "update"
+        case "PATCH": return "patch"
+        case "DELETE": return place.name == nil ? "deletecollection" : "delete"
+        default: return request.method.lowercased()
+        }
+    }
+}

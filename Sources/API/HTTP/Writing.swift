@@ -1,0 +1,201 @@
+import Model
+
+/// Creates, updates, patches and deletions.
+extension Router {
+    /// What a request's parameters say of how its write is meant.
+    func options(_ request: HTTPRequest) throws -> WriteOptions {
+        var options = WriteOptions()
+        options.isDryRun = try Router.isDryRun(request["dryRun"].map { [$0] } ?? [])
+        let agent = (request.header("User-Agent") ?? "").split(separator: "/").first.map(String.init) ?? ""
+        options.fieldManager = request["fieldManager"].flatMap { $0.isEmpty ? nil : $0 } ?? (agent.isEmpty ? "unknown" : String(agent.prefix(128)))
+        if let text = request["fieldValidation"], !text.isEmpty {
+            guard let validation = WriteOptions.FieldValidation(rawValue: text) else {
+                throw StatusError.invalid(
+                    Resource("meta.k8s.io", "v1", "", "CreateOptions"), "",
+                    [.notSupported("fieldValidation", .string(text), "\"Ignore\", \"Strict\", \"Warn\"")])
+            }
+            options.fieldValidation = validation
+        } else {
+            options.fieldValidation = .warn
+        }
+        options.force = request.isTrue("force")
+        return options
+    }
+
+    private static func isDryRun(_ values: [String]) throws -> Bool {
+        for value in values where value != "All" {
+            throw StatusError.invalid(
+                Resource("meta.k8s.io", "v1", "", "CreateOptions"), "", [.notSupported("dryRun", .array(values.map(JSON.string)), "\"All\"")])
+        }
+        return !values.isEmpty
+    }
+
+    private func finish(_ written: Written, _ target: Target, _ request: HTTPRequest, code: Int = 200) throws -> HTTPResponse {
+        try render(target.present(written.object), target, request, code: code).warning(written.warnings)
+    }
+
+    /// The kind under which a write is stored.
+    func storedKind(_ target: Target) throws -> KindDefinition { target.kind.storage == nil ? target.kind : try api.definition(target.stored) }
+
+    func create(_ target: Target, _ request: HTTPRequest, _ user: UserInfo) async throws -> HTTPResponse {
+        guard target.kind.verbs.contains("create") else { throw Router.methodNotAllowed }
+        var object = try RequestBody(request).object(target.kind.schema)
+        if object["kind"].isNull || object["apiVersion"].isNull, request.contentType != Representation.protobufType {
+            // Typed clients may leave them out; what is there is checked.
+            if object["kind"].isNull { object["kind"] = .string(target.resource.kind) }
+            if object["apiVersion"].isNull { object["apiVersion"] = .string(target.resource.apiVersion) }
+        }
+        if target.resource.namespaced {
+            guard let namespace = target.namespace else { throw Router.methodNotAllowed }
+            if let own = object["metadata"]["namespace"].string, !own.isEmpty, own != namespace {
+                throw StatusError.badRequest("the namespace of the provided object does not match the namespace sent on the request")
+            }
+            object["metadata"]["namespace"] = .string(namespace)
+        }
+        var options = try options(request)
+        if let form = target.kind.storage {
+            // Read strictly as what it came as, then stored as what it is.
+            var unused: [String] = []
+            object = form.store(try APIServer.decode(object, target.kind, options, &unused))
+            object["apiVersion"] = .string(form.resource.apiVersion)
+            object["kind"] = .string(form.resource.kind)
+            options.fieldValidation = .ignore
+        }
+        try await mayGrant(target, request, user) { _ in object }
+        return try finish(try await api.create(try storedKind(target), object, options), target, request, code: 201)
+    }
+
+    /// The body of an update, which must be of the object that the path names.
+    func named(_ request: HTTPRequest, _ target: Target, _ schema: Schema) throws -> JSON {
+        var object = try RequestBody(request).object(schema)
+        guard object["metadata"]["name"].string == target.name else {
+            throw StatusError.badRequest(
+                "the name of the object (\(object["metadata"]["name"].string ?? "")) does not match the name on the URL (\(target.name ?? ""))")
+        }
+        if let namespace = target.namespace {
+            if let own = object["metadata"]["namespace"].string, own != namespace {
+                throw StatusError.badRequest("the namespace of the object (\(own)) does not match the namespace on the request (\(namespace))")
+            }
+            object["metadata"]["namespace"] = .string(namespace)
+        }
+        return object
+    }
+
+    func update(_ target: Target, _ request: HTTPRequest, _ user: UserInfo, subresource: String? = nil) async throws -> HTTPResponse {
+        var object = try named(request, target, target.kind.schema)
+        if let form = target.kind.storage {
+            object = form.store(object)
+            object["apiVersion"] = .string(form.resource.apiVersion)
+        }
+        if target.kind.isCustom, object["metadata"]["resourceVersion"].isNull {
+            throw StatusError.invalid(
+                target.resource, target.key.name, [.invalid("metadata.resourceVersion", 0, "must be specified for an update")])
+        }
+        try await mayGrant(target, request, user) { _ in object }
+        return try finish(try await api.update(try storedKind(target), object, subresource: subresource, try options(request)), target, request)
+    }
+
+    func patch(_ target: Target, _ request: HTTPRequest, _ user: UserInfo, subresource: String? = nil) async throws -> HTTPResponse {
+        let change = try Router.change(request, isCustom: target.kind.isCustom)
+        var options = try options(request)
+        if case .apply = change { options.fieldManager = request["fieldManager"] }
+        try await mayGrant(target, request, user) { options in
+            try await api.patch(try storedKind(target), target.key, change, subresource: subresource, options).object
+        }
+        let written = try await api.patch(try storedKind(target), target.key, change, subresource: subresource, options)
+        return try finish(written, target, request, code: written.wasCreated ? 201 : 200)
+    }
+
+    /// Nobody gives away what they do not have themselves. (kubernetes.io/docs/reference/access-authn-authz/rbac,
+    /// "Privilege escalation prevention and bootstrapping")
+    private func mayGrant(_ target: Target, _ request: HTTPRequest, _ user: UserInfo, _ outcome: (WriteOptions) async throws -> JSON) async throws {
+        guard target.resource.group == "rbac.authorization.k8s.io", !user.groups.contains(UserInfo.masters) else { return }
+        var dry = try options(request)
+        dry.isDryRun = true
+        let object = try await outcome(dry)
+        let isBinding = [.roleBindings, .clusterRoleBindings].contains(target.resource)
+        var access = AccessRequest(verb: isBinding ? "bind" : "escalate")
+        access.group = target.resource.group
+        access.namespace = target.namespace ?? ""
+        access.resource = isBinding ? (object["roleRef"]["kind"].string == "Role" ? "roles" : "clusterroles") : target.resource.plural
+        access.name = (isBinding ? object["roleRef"]["name"].string : object["metadata"]["name"].string) ?? ""
+        if await authorizer.allows(user, access) { return }
+        let wanted = isBinding ? await authorizer.rules(of: object["roleRef"], in: target.namespace ?? "") : object["rules"].items
+        let held = await authorizer.rules(of: user, in: target.namespace ?? "")
+        let missing = wanted.filter { !Authorizer.covers(held, all: $0) }
+        guard !missing.isEmpty else { return }
+        let name = object["metadata"]["name"].string ?? ""
+        let list = missing.map { rule in
+            let parts = [("APIGroups", "apiGroups"), ("Resources", "resources"), ("NonResourceURLs", "nonResourceURLs"), ("Verbs", "verbs")]
+            return "{" + parts.compactMap { title, field in rule[field].items.isEmpty ? nil : "\(title):\(rule[field].text())" }.joined(separator: ", ") + "}"
+        }
+        throw StatusError.forbidden(
+            "\(target.resource) \"\(name)\" is forbidden: user \"\(user.name)\" (groups=\(JSON.array(user.groups.map(JSON.string)).text())) is attempting to grant RBAC permissions not currently held:\n\(list.joined(separator: "\n"))"
+        )
+    }
+
+    static func change(_ request: HTTPRequest, isCustom: Bool) throws -> Patch {
+        let body = RequestBody(request)
+        switch request.contentType {
+        case "application/json-patch+json": return .json(try body.document())
+        case "application/merge-patch+json": return .merge(try body.document())
+        case "application/strategic-merge-patch+json" where !isCustom: return .strategic(try body.document())
+        case "application/apply-patch+yaml": return .apply(try body.yaml())
+        default:
+            let strategic = isCustom ? "" : ", application/strategic-merge-patch+json"
+            throw RequestBody.unsupported("application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml\(strategic)")
+        }
+    }
+
+    private func deletion(_ request: HTTPRequest) throws -> DeleteOptions {
+        let body = request.body.isEmpty ? JSON.null : try RequestBody(request).object(.object(SchemaTable.type("meta:DeleteOptions")))
+        var options = DeleteOptions()
+        options.gracePeriod = body["gracePeriodSeconds"].int ?? request["gracePeriodSeconds"].flatMap { Int($0) }
+        if let grace = options.gracePeriod, grace < 0 { options.gracePeriod = 1 }
+        options.uid = body["preconditions"]["uid"].string
+        options.resourceVersion = body["preconditions"]["resourceVersion"].string
+        let policy = body["propagationPolicy"].string ?? request["propagationPolicy"] ?? ""
+        if !policy.isEmpty {
+            guard let propagation = DeleteOptions.Propagation(rawValue: policy) else {
+                throw StatusError.invalid(
+                    Resource("meta.k8s.io", "v1", "", "DeleteOptions"), "",
+                    [.notSupported("propagationPolicy", .string(policy), "\"Background\", \"Foreground\", \"Orphan\"")])
+            }
+            options.propagation = propagation
+        } else if body["orphanDependents"].bool == true || request.isTrue("orphanDependents") {
+            options.propagation = .orphan
+        }
+        options.isDryRun = try Router.isDryRun(body["dryRun"].items.compactMap(\.string) + (request["dryRun"].map { [$0] } ?? []))
+        return options
+    }
+
+    func delete(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
+        var options = try deletion(request)
+        if target.resource == .namespaces { options.gracePeriod = nil }
+        let written = try await api.delete(try storedKind(target), target.key, options)
+        if !written.isGone || [.pods, .services].contains(target.resource) { return try finish(written, target, request) }
+        return .json([
+            "kind": "Status", "apiVersion": "v1", "metadata": .emptyObject, "status": "Success",
+            "details": [
+                "name": .string(target.key.name), "group": target.resource.group.isEmpty ? .null : .string(target.resource.group),
+                "kind": .string(target.resource.plural), "uid": written.object["metadata"]["uid"],
+            ],
+        ])
+    }
+
+    func deleteCollection(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
+        guard target.kind.verbs.contains("deletecollection"), target.namespace != nil || !target.resource.namespaced else { throw Router.methodNotAllowed }
+        let options = try deletion(request)
+        let (items, revision, _, _) = try await select(target, request)
+        var deleted: [JSON] = []
+        for item in items {
+            do { deleted.append(target.present(try await api.delete(try storedKind(target), APIServer.key(item, target.stored), options).object)) } catch let error
+                as StatusError
+            { if error.reason != "NotFound" { throw error } }
+        }
+        return .json([
+            "kind": .string("\(target.resource.kind)List"), "apiVersion": .string(target.resource.apiVersion),
+            "metadata": ["resourceVersion": .string(String(revision))], "items": .array(deleted),
+        ])
+    }
+}

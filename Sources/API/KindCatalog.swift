@@ -1,0 +1,31 @@
+import Model
+import Synchronization
+
+/// The kinds of a cluster: minik's own, and those that its CustomResourceDefinitions add.
+package final class KindCatalog: Sendable {
+    private let custom = Mutex<[String: [KindDefinition]]>([:])
+
+    package init() {}
+
+    /// Own kinds first.
+    package var kinds: [KindDefinition] { Registry.kinds + customKinds }
+    package var customKinds: [KindDefinition] { custom.withLock { all in all.keys.sorted().flatMap { all[$0] ?? [] } } }
+
+    package func kind(group: String, version: String, plural: String) -> KindDefinition? {
+        Registry.kind(group: group, version: version, plural: plural)
+            ?? customKinds.first { $0.resource.group == group && $0.resource.version == version && $0.resource.plural == plural }
+    }
+
+    package func kind(apiVersion: String, kind: String) -> KindDefinition? {
+        Registry.kind(apiVersion: apiVersion, kind: kind) ?? customKinds.first { $0.resource.apiVersion == apiVersion && $0.resource.kind == kind }
+    }
+
+    package func kind(of resource: Resource) -> KindDefinition? { kind(group: resource.group, version: resource.version, plural: resource.plural) }
+
+    /// Takes in what a CustomResourceDefinition says now; one that is being deleted serves on until it is gone.
+    func set(_ definition: JSON) {
+        custom.withLock { $0[definition["metadata"]["name"].string ?? ""] = KindDefinition.custom(definition) }
+    }
+
+    func remove(_ name: String) { custom.withLock { $0[name] = nil } }
+}

@@ -1,0 +1,123 @@
+import Model
+
+/// RFC 6902: a list of operations on a document.
+package enum JSONPatch {
+    package static func apply(_ patch: JSON, to document: JSON) throws -> JSON {
+        guard let operations = patch.array else { throw StatusError.badRequest("json: cannot unmarshal \(patch.typeName) into Go value of type jsonpatch.Patch") }
+        return try operations.reduce(document, step)
+    }
+
+    private static func step(_ document: JSON, _ operation: JSON) throws -> JSON {
+        let name = operation["op"].string ?? ""
+        let target = try tokens(operation["path"].string ?? "", of: operation)
+        switch name {
+        case "add": return try change(document, target[...], operation) { parent, token in try insert(try value(of: operation), into: &parent, at: token, operation) }
+        case "replace":
+            return try change(document, target[...], operation) { parent, token in
+                guard exists(parent, token) else { throw failed(operation, "missing value") }
+                try set(try value(of: operation), in: &parent, at: token, operation)
+            }
+        case "remove": return try change(document, target[...], operation) { parent, token in try remove(from: &parent, at: token, operation) }
+        case "move", "copy":
+            let source = try tokens(operation["from"].string ?? "", of: operation)
+            let moved = try find(document, source, operation)
+            let rest = name == "copy" ? document : try change(document, source[...], operation) { parent, token in try remove(from: &parent, at: token, operation) }
+            return try change(rest, target[...], operation) { parent, token in try insert(moved, into: &parent, at: token, operation) }
+        case "test":
+            guard try find(document, target, operation) == operation["value"] else {
+                throw StatusError(422, "Invalid", "the server rejected our request due to an error in our request")
+            }
+            return document
+        default: throw StatusError.badRequest("Unexpected kind: \(name)")
+        }
+    }
+
+    private static func failed(_ operation: JSON, _ why: String) -> StatusError {
+        StatusError(
+            422, "Invalid",
+            "the server rejected our request due to an error in our request: \(operation["op"].string ?? "") operation does not apply: doc is missing path: \(operation["path"].string ?? ""): \(why)"
+        )
+    }
+
+    private static func value(of operation: JSON) throws -> JSON {
+        guard operation.object?["value"] != nil else { throw StatusError.badRequest("\(operation["op"].string ?? "") operation without a value") }
+        return operation["value"]
+    }
+
+    /// A JSON pointer's parts (RFC 6901).
+    private static func tokens(_ pointer: String, of operation: JSON) throws -> [String] {
+        if pointer.isEmpty { return [] }
+        guard pointer.hasPrefix("/") else { throw failed(operation, "a path begins with /") }
+        return pointer.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+            .map { String($0.replacing("~1", with: "/").replacing("~0", with: "~")) }
+    }
+
+    private static func find(_ document: JSON, _ path: [String], _ operation: JSON) throws -> JSON {
+        try path.reduce(document) { value, token in
+            guard exists(value, token) else { throw failed(operation, "missing value") }
+            return value.array != nil ? value[Int(token) ?? -1] : value[token]
+        }
+    }
+
+    private static func exists(_ value: JSON, _ token: String) -> Bool {
+        switch value {
+        case .object(let object): object[token] != nil
+        case .array(let items): Int(token).map(items.indices.contains) ?? false
+        default: false
+        }
+    }
+
+    /// Rebuilds the document with the parent of `path` changed.
+    private static func change(_ document: JSON, _ path: ArraySlice<String>, _ operation: JSON, _ edit: (inout JSON, String) throws -> Void) throws -> JSON {
+        guard let first = path.first else {
+            // The whole document: an object around it lends it a name.
+            var holder: JSON = .object(JSONObject(uniqueKeys: [""], values: [document]))
+            try edit(&holder, "")
+            return holder[""]
+        }
+        var copy = document
+        if path.count == 1 {
+            try edit(&copy, first)
+            return copy
+        }
+        guard exists(document, first) else { throw failed(operation, "missing path") }
+        if var items = document.array, let index = Int(first) {
+            items[index] = try change(items[index], path.dropFirst(), operation, edit)
+            return .array(items)
+        }
+        var object = document.object ?? JSONObject()
+        object[first] = try change(document[first], path.dropFirst(), operation, edit)
+        return .object(object)
+    }
+
+    private static func insert(_ value: JSON, into parent: inout JSON, at token: String, _ operation: JSON) throws {
+        guard var items = parent.array else { return try set(value, in: &parent, at: token, operation) }
+        let index = token == "-" ? items.count : Int(token) ?? -1
+        guard (0...items.count).contains(index) else { throw failed(operation, "index out of bounds") }
+        items.insert(value, at: index)
+        parent = .array(items)
+    }
+
+    private static func set(_ value: JSON, in parent: inout JSON, at token: String, _ operation: JSON) throws {
+        if var items = parent.array, let index = Int(token), items.indices.contains(index) {
+            items[index] = value
+            parent = .array(items)
+        } else if var object = parent.object {
+            object[token] = value
+            parent = .object(object)
+        } else {
+            throw failed(operation, "the parent holds no members")
+        }
+    }
+
+    private static func remove(from parent: inout JSON, at token: String, _ operation: JSON) throws {
+        guard exists(parent, token) else { throw failed(operation, "Unable to remove nonexistent key: \(token)") }
+        if var items = parent.array, let index = Int(token) {
+            items.remove(at: index)
+            parent = .array(items)
+        } else if var object = parent.object {
+            object[token] = nil
+            parent = .object(object)
+        }
+    }
+}

@@ -1,0 +1,101 @@
+import Model
+
+/// A merge that knows the lists of a kind: elements are recognised by their merge key, and directives say what a plain merge cannot.
+/// (kubernetes/community, contributors/devel/sig-api-machinery/strategic-merge-patch.md)
+package enum StrategicMergePatch {
+    private static let order = "$setElementOrder/", removal = "$deleteFromPrimitiveList/", directive = "$patch", retain = "$retainKeys"
+
+    package static func apply(_ patch: JSON, to document: JSON, _ schema: Schema) throws -> JSON {
+        guard patch.object != nil else { throw StatusError.badRequest("cannot unmarshal \(patch.typeName) into Go value of type map[string]interface {}") }
+        return try merge(document, patch, schema)
+    }
+
+    private static func merge(_ live: JSON, _ patch: JSON, _ schema: Schema) throws -> JSON {
+        guard case .object(let changes) = patch else { return patch }
+        var result = live.object.map(JSON.object) ?? .emptyObject
+        switch patch[directive].string {
+        case "replace":
+            var whole = patch
+            whole[directive] = .null
+            return whole
+        case "delete": return .emptyObject
+        case "merge", nil: break
+        case let other?: throw StatusError.badRequest("unrecognized $patch directive: \(other)")
+        }
+        if let kept = patch[retain].array {
+            for key in result.object?.keys ?? [] where !kept.contains(.string(key)) { result[key] = .null }
+        }
+        for (key, value) in changes where !key.hasPrefix("$") {
+            let field = schema.member(key) ?? .any
+            if value.isNull {
+                result[key] = .null
+            } else if case .list(let element, let type) = field, let items = value.array {
+                result[key] = .array(
+                    try mergeList(result[key].items, items, element, type, order: patch[order + key].array, removed: patch[removal + key].items))
+            } else if value.object != nil {
+                result[key] = try merge(result[key], value, field)
+            } else {
+                result[key] = value
+            }
+        }
+        // A directive may stand without the list it speaks of.
+        for (key, value) in changes where key.hasPrefix("$") {
+            for prefix in [order, removal] where key.hasPrefix(prefix) {
+                let name = String(key.dropFirst(prefix.count))
+                guard changes[name] == nil, case .list(let element, let type)? = schema.member(name), live[name].array != nil else { continue }
+                result[name] = .array(
+                    try mergeList(
+                        result[name].items, [], element, type, order: prefix == order ? value.array : nil, removed: prefix == removal ? value.items : []))
+            }
+        }
+        return result
+    }
+
+    private static func mergeList(
+        _ live: [JSON], _ patch: [JSON], _ element: Schema, _ type: Schema.ListType, order: [JSON]?, removed: [JSON]
+    ) throws -> [JSON] {
+        guard let key = type.mergeKey else {
+            guard type.mergesValues else { return patch }
+            let kept = live.filter { !removed.contains($0) }
+            return sorted(kept + patch.filter { !kept.contains($0) }, by: order, identity: { $0 })
+        }
+        if patch.contains(where: { $0[directive].string == "replace" }) { return patch.filter { $0[directive].isNull } }
+        var result = live
+        for item in patch {
+            guard !item[key].isNull else { throw StatusError.badRequest("map: map[] does not contain declared merge key: \(key)") }
+            // Ports with one number and two protocols are two ports.
+            let place = result.firstIndex { $0[key] == item[key] && isSame($0, item, type, key) }
+            if item[directive].string == "delete" {
+                if let place { result.remove(at: place) }
+            } else if let place {
+                result[place] = try merge(result[place], item, element)
+            } else {
+                result.append(try merge(.null, item, element))
+            }
+        }
+        return sorted(result, by: order) { $0[key] }
+    }
+
+    private static func isSame(_ a: JSON, _ b: JSON, _ type: Schema.ListType, _ key: String) -> Bool {
+        type.mapKeys.allSatisfy { $0 == key || a[$0].isNull || b[$0].isNull || a[$0] == b[$0] }
+    }
+
+    /// In the order wished for; what the order does not name stays where it stood, after its neighbour.
+    private static func sorted(_ items: [JSON], by order: [JSON]?, identity: (JSON) -> JSON) -> [JSON] {
+        guard let order, !order.isEmpty else { return items }
+        func rank(_ item: JSON) -> Int? {
+            order.firstIndex { wanted in
+                let id = identity(item)
+                return id == wanted || (wanted.object?.values.contains(id) ?? false)
+            }
+        }
+        let ranks = items.map(rank)
+        let named = zip(items, ranks).filter { $0.1 != nil }.sorted { ($0.1 ?? 0) < ($1.1 ?? 0) }.map(\.0)
+        var result: [JSON] = []
+        var next = named.makeIterator()
+        for (item, place) in zip(items, ranks) {
+            if place == nil { result.append(item) } else if let wanted = next.next() { result.append(wanted) }
+        }
+        return result
+    }
+}

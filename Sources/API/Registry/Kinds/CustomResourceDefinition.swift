@@ -1,0 +1,104 @@
+import Model
+
+extension KindDefinition {
+    static let customResourceDefinition = KindDefinition(
+        .customResourceDefinitions, "customresourcedefinition", ["crd", "crds"], type: "crd:CustomResourceDefinition", [.status], hasGeneration: true,
+        prepare: { object in
+            let kind = object["spec"]["names"]["kind"].string ?? ""
+            if object["spec"]["names"]["singular"].isNull { object["spec"]["names"]["singular"] = .string(kind.lowercased()) }
+            if object["spec"]["names"]["listKind"].isNull { object["spec"]["names"]["listKind"] = .string("\(kind)List") }
+            if object["spec"]["conversion"].isNull { object["spec"]["conversion"] = ["strategy": "None"] }
+        },
+        validate: { object, old, _ in
+            var causes: [StatusError.Cause] = []
+            let spec = object["spec"], versions = spec["versions"].items
+            let plural = spec["names"]["plural"].string ?? "", group = spec["group"].string ?? ""
+            if let name = object["metadata"]["name"].string, name != "\(plural).\(group)" {
+                causes.append(.invalid("metadata.name", .string(name), "must be spec.names.plural+\".\"+spec.group"))
+            }
+            if !group.contains(".") { causes.append(.invalid("spec.group", .string(group), "should be a domain with at least one dot")) }
+            if let scope = spec["scope"].string, !["Cluster", "Namespaced"].contains(scope) {
+                causes.append(.notSupported("spec.scope", .string(scope), "\"Cluster\", \"Namespaced\""))
+            }
+            if versions.isEmpty { causes.append(.required("spec.versions", "must have exactly one version marked as storage version")) }
+            if !versions.isEmpty, versions.filter({ $0["storage"].bool == true }).count != 1 {
+                causes.append(.invalid("spec.versions", spec["versions"], "must have exactly one version marked as storage version"))
+            }
+            for (index, version) in versions.enumerated() {
+                let schema = version["schema"]["openAPIV3Schema"], path = "spec.versions[\(index)].schema.openAPIV3Schema"
+                if schema.isNull { causes.append(.required(path, "schemas are required")) }
+                causes += StructuralSchema.complaints(schema, path)
+            }
+            if let old {
+                for field in ["group", "scope"] where old["spec"][field] != spec[field] {
+                    causes.append(.invalid("spec.\(field)", spec[field], "field is immutable"))
+                }
+                for field in ["plural", "kind"] where old["spec"]["names"][field] != spec["names"][field] {
+                    causes.append(.invalid("spec.names.\(field)", spec["names"][field], "field is immutable"))
+                }
+            }
+            return causes
+        })
+
+    /// The kinds that a CustomResourceDefinition adds: one for each version that is served.
+    static func custom(_ definition: JSON) -> [KindDefinition] {
+        let spec = definition["spec"], names = spec["names"]
+        let group = spec["group"].string ?? "", plural = names["plural"].string ?? "", kind = names["kind"].string ?? ""
+        let storage = spec["versions"].items.first { $0["storage"].bool == true }?["name"].string ?? ""
+        return spec["versions"].items.filter { $0["served"].bool == true }.map { version in
+            let name = version["name"].string ?? ""
+            let resource = Resource(group, name, plural, kind, namespaced: spec["scope"].string == "Namespaced")
+            let schema = version["schema"]["openAPIV3Schema"]
+            let sub = version["subresources"]
+            var subresources: [Subresource] = []
+            if !sub["status"].isNull { subresources.append(.status) }
+            if !sub["scale"].isNull { subresources.append(.scale) }
+            let extra = version["additionalPrinterColumns"].items.map { column in
+                Column(column["name"].string ?? "", wide: (column["priority"].int ?? 0) > 0, type: column["type"].string ?? "string") { object, now in
+                    let found = JSONPath(column["jsonPath"].string ?? "").first(in: object)
+                    if column["type"].string == "date" {
+                        return found.string.flatMap(Timestamp.init).map { humanDuration(seconds: now.seconds - $0.seconds) } ?? ""
+                    }
+                    return found.isNull ? "" : found.string ?? found.text()
+                }
+            }
+            var custom = KindDefinition(
+                resource, names["singular"].string ?? kind.lowercased(), names["shortNames"].items.compactMap(\.string),
+                schema: StructuralSchema.schema(schema, resource), subresources, hasGeneration: true,
+                columns: [.name] + (extra.isEmpty ? [.age] : extra),
+                validate: { object, _, _ in StructuralSchema.validate(object, schema) })
+            custom.categories = names["categories"].items.compactMap(\.string)
+            custom.isCustom = true
+            custom.customSchema = schema
+            custom.scalePaths =
+                sub["scale"].isNull
+                ? nil
+                : (
+                    sub["scale"]["specReplicasPath"].string ?? "", sub["scale"]["statusReplicasPath"].string ?? "",
+                    sub["scale"]["labelSelectorPath"].string
+                )
+            custom.selectableFields = version["selectableFields"].items.compactMap { $0["jsonPath"].string.map { String($0.drop { $0 == "." }) } }
+            if version["deprecated"].bool == true {
+                let words = version["deprecationWarning"].string ?? "\(resource.apiVersion) \(kind) is deprecated"
+                custom.warn = { _ in [words] }
+            }
+            if name != storage {
+                let stored = Resource(group, storage, plural, kind, namespaced: resource.namespaced)
+                let (here, there) = (resource.apiVersion, stored.apiVersion)
+                custom.storage = StorageForm(
+                    resource: stored,
+                    store: {
+                        var object = $0
+                        object["apiVersion"] = .string(there)
+                        return object
+                    },
+                    present: {
+                        var object = $0
+                        object["apiVersion"] = .string(here)
+                        return object
+                    })
+            }
+            return custom
+        }
+    }
+}

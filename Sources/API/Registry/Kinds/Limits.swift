@@ -1,0 +1,62 @@
+import Model
+
+extension KindDefinition {
+    private static func usage(_ names: (String) -> Bool, _ object: JSON) -> String {
+        object["status"]["hard"].stringMap.filter { names($0.key) }.sorted { $0.key < $1.key }
+            .map { "\($0.key): \(object["status"]["used"][$0.key].string ?? "0")/\($0.value)" }.joined(separator: ", ")
+    }
+
+    static let resourceQuota = KindDefinition(
+        .resourceQuotas, "resourcequota", ["quota"], type: "core:ResourceQuota", [.status],
+        columns: [
+            .name, Column("Request") { object, _ in usage({ !$0.hasPrefix("limits") }, object) },
+            Column("Limit") { object, _ in usage({ $0.hasPrefix("limits") }, object) }, .age,
+        ])
+
+    static let limitRange = KindDefinition(
+        .limitRanges, "limitrange", ["limits"], type: "core:LimitRange",
+        prepare: { object in
+            // What is not said follows from what is: a default from the maximum, a default request from the default or the minimum.
+            guard var limits = object["spec"]["limits"].array else { return }
+            for index in limits.indices where limits[index]["type"].string == "Container" {
+                for (name, value) in limits[index]["max"].stringMap where limits[index]["default"][name].isNull { limits[index]["default"][name] = .string(value) }
+                for source in ["default", "min"] {
+                    for (name, value) in limits[index][source].stringMap where limits[index]["defaultRequest"][name].isNull {
+                        limits[index]["defaultRequest"][name] = .string(value)
+                    }
+                }
+            }
+            object["spec"]["limits"] = .array(limits)
+        })
+
+    static let podDisruptionBudget = KindDefinition(
+        .podDisruptionBudgets, "poddisruptionbudget", ["pdb"], type: "policy:PodDisruptionBudget", [.status], hasGeneration: true,
+        columns: [
+            .name, Column("Min Available") { object, _ in amount(object["spec"]["minAvailable"]) },
+            Column("Max Unavailable") { object, _ in amount(object["spec"]["maxUnavailable"]) },
+            count("Allowed Disruptions", "status", "disruptionsAllowed"), .age,
+        ],
+        validate: { object, _, _ in
+            var causes: [StatusError.Cause] = []
+            if !object["spec"]["minAvailable"].isNull, !object["spec"]["maxUnavailable"].isNull {
+                causes.append(.invalid("spec", object["spec"], "minAvailable and maxUnavailable cannot be both set"))
+            }
+            for field in ["minAvailable", "maxUnavailable"] {
+                let value = object["spec"][field]
+                if let number = value.int, number < 0 { causes.append(.invalid("spec.\(field)", value, "must be greater than or equal to 0")) }
+                if let text = value.string, !text.hasSuffix("%") || Int(text.dropLast()) == nil {
+                    causes.append(
+                        .invalid(
+                            "spec.\(field)", value,
+                            "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"))
+                }
+            }
+            return causes + SelectorRules.validate(object["spec"]["selector"], "spec.selector")
+        })
+
+    private static func amount(_ value: JSON) -> String { value.string ?? value.int.map(String.init) ?? "N/A" }
+
+    static let lease = KindDefinition(
+        .leases, "lease", type: "coordination:Lease",
+        columns: [.name, Column("Holder") { object, _ in object["spec"]["holderIdentity"].string ?? "" }, .age])
+}

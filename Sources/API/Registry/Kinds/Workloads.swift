@@ -1,0 +1,137 @@
+import Model
+
+extension KindDefinition {
+    /// How a workload of kind `name` names itself in complaints, and which restart policies its pods may have.
+    static func validateWorkload(_ name: String, restartPolicies: [String] = ["Always"], selectorIsFixed: Bool = true) -> Validation {
+        { object, old, _ in
+            let template = object["spec"]["template"]
+            var causes = PodRules.validate(template["spec"], "spec.template.spec")
+            let selector = object["spec"]["selector"]
+            if selector.isNull {
+                causes.append(.required("spec.selector"))
+            } else if LabelSelector(selector).requirements.isEmpty {
+                causes.append(.invalid("spec.selector", selector, "empty selector is invalid for \(name)"))
+            } else if !LabelSelector(selector).matches(template["metadata"]["labels"].stringMap) {
+                causes.append(.invalid("spec.template.metadata.labels", template["metadata"]["labels"], "`selector` does not match template `labels`"))
+            }
+            causes += SelectorRules.validate(selector, "spec.selector")
+            if selectorIsFixed, let old, LabelSelector(old["spec"]["selector"]) != LabelSelector(selector) {
+                causes.append(.invalid("spec.selector", selector, "field is immutable"))
+            }
+            for field in ["replicas", "minReadySeconds", "revisionHistoryLimit"] {
+                if let count = object["spec"][field].int, count < 0 {
+                    causes.append(.invalid("spec.\(field)", .int(count), "must be greater than or equal to 0"))
+                }
+            }
+            if let policy = template["spec"]["restartPolicy"].string, !restartPolicies.contains(policy) {
+                causes.append(.notSupported("spec.template.spec.restartPolicy", .string(policy), restartPolicies.map { "\"\($0)\"" }.joined(separator: ", ")))
+            }
+            causes += Names.labels(template["metadata"]["labels"], "spec.template.labels")
+            return causes
+        }
+    }
+
+    private static let prepareTemplate: @Sendable (inout JSON) -> Void = { PodRules.prepare(&$0["spec"]["template"]["spec"]) }
+    static func count(_ name: String, _ path: String...) -> Column {
+        Column(name, type: "integer") { object, _ in "\(path.reduce(object) { $0[$1] }.int ?? 0)" }
+    }
+
+    static let daemonSet = KindDefinition(
+        .daemonSets, "daemonset", ["ds"], type: "apps:DaemonSet", [.status], hasGeneration: true,
+        columns: [
+            .name, count("Desired", "status", "desiredNumberScheduled"), count("Current", "status", "currentNumberScheduled"),
+            count("Ready", "status", "numberReady"), count("Up-to-date", "status", "updatedNumberScheduled"), count("Available", "status", "numberAvailable"),
+            Column("Node Selector") { object, _ in labelText(object["spec"]["template"]["spec"]["nodeSelector"]) }, .age,
+            containersColumn, imagesColumn, selectorColumn,
+        ],
+        prepare: { object in
+            prepareTemplate(&object)
+            guard object["spec"]["updateStrategy"]["type"].string == "RollingUpdate" else { return }
+            if object["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"].isNull {
+                object["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"] = 1
+            }
+            if object["spec"]["updateStrategy"]["rollingUpdate"]["maxSurge"].isNull { object["spec"]["updateStrategy"]["rollingUpdate"]["maxSurge"] = 0 }
+        },
+        validate: validateWorkload("daemonset")
+    ).with { $0.categories = ["all"] }
+
+    static let statefulSet = KindDefinition(
+        .statefulSets, "statefulset", ["sts"], type: "apps:StatefulSet", [.status, .scale], hasGeneration: true,
+        columns: [
+            .name, Column("Ready") { object, _ in "\(object["status"]["readyReplicas"].int ?? 0)/\(object["spec"]["replicas"].int ?? 0)" }, .age,
+            containersColumn, imagesColumn,
+        ],
+        prepare: { object in
+            prepareTemplate(&object)
+            if object["spec"]["updateStrategy"]["type"].string == "RollingUpdate", object["spec"]["updateStrategy"]["rollingUpdate"]["partition"].isNull {
+                object["spec"]["updateStrategy"]["rollingUpdate"]["partition"] = 0
+            }
+        },
+        validate: { object, old, context in
+            var causes = validateWorkload("statefulset", selectorIsFixed: false)(object, old, context)
+            if let old {
+                var then = old["spec"], now = object["spec"]
+                for field in [
+                    "replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
+                ] {
+                    then[field] = .null
+                    now[field] = .null
+                }
+                if then != now {
+                    causes.append(
+                        .forbidden(
+                            "spec",
+                            "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
+                        ))
+                }
+            }
+            return causes
+        }
+    ).with { $0.categories = ["all"] }
+
+    static let replicationController = KindDefinition(
+        .replicationControllers, "replicationcontroller", ["rc"], type: "core:ReplicationController", [.status, .scale], hasGeneration: true,
+        columns: [
+            .name, count("Desired", "spec", "replicas"), count("Current", "status", "replicas"), count("Ready", "status", "readyReplicas"), .age,
+            containersColumn, imagesColumn, Column("Selector", wide: true) { object, _ in labelText(object["spec"]["selector"]) },
+        ],
+        prepare: { object in
+            prepareTemplate(&object)
+            // A controller without a selector or labels takes those of its pods.
+            let labels = object["spec"]["template"]["metadata"]["labels"]
+            if object["spec"]["selector"].isNull { object["spec"]["selector"] = labels }
+            if object["metadata"]["labels"].isNull { object["metadata"]["labels"] = labels }
+        },
+        validate: { object, old, context in
+            // Its selector is a plain map.
+            func asSelector(_ object: JSON) -> JSON {
+                var copy = object
+                copy["spec"]["selector"] = object["spec"]["selector"].isNull ? .null : ["matchLabels": object["spec"]["selector"]]
+                return copy
+            }
+            return validateWorkload("replicationcontroller", selectorIsFixed: false)(asSelector(object), old.map(asSelector), context)
+        }
+    ).with { $0.categories = ["all"] }
+
+    static let podTemplate = KindDefinition(
+        .podTemplates, "podtemplate", type: "core:PodTemplate", hasGeneration: true,
+        columns: [
+            .name, Column("Containers") { object, _ in object["template"]["spec"]["containers"].items.compactMap { $0["name"].string }.joined(separator: ",") },
+            Column("Images") { object, _ in object["template"]["spec"]["containers"].items.compactMap { $0["image"].string }.joined(separator: ",") },
+            Column("Pod Labels") { object, _ in labelText(object["template"]["metadata"]["labels"]) },
+        ],
+        prepare: { PodRules.prepare(&$0["template"]["spec"]) })
+
+    static let controllerRevision = KindDefinition(
+        .controllerRevisions, "controllerrevision", type: "apps:ControllerRevision",
+        columns: [
+            .name,
+            Column("Controller") { object, _ in
+                let owner = object["metadata"]["ownerReferences"].items.first { $0["controller"].bool == true }
+                guard let owner, let kind = owner["kind"].string else { return "<none>" }
+                let group = owner["apiVersion"].string?.split(separator: "/").first.map(String.init) ?? ""
+                return "\(kind.lowercased()).\(group)/\(owner["name"].string ?? "")"
+            },
+            count("Revision", "revision"), .age,
+        ])
+}

@@ -1,0 +1,181 @@
+import Model
+
+/// What is wrong with a document, found while it is read against its schema.
+package struct SchemaFindings: Sendable {
+    /// Fields that the kind does not have, as paths.
+    package var unknown: [String] = []
+    /// Fields of the wrong type, in Go's words.
+    package var mistyped: [String] = []
+    package var causes: [StatusError.Cause] = []
+
+    /// Reading what a server-side apply sets: what it leaves out stays out.
+    package var fillsDefaults = true
+
+    fileprivate enum Step { case member(String), element(Int) }
+    /// Where the reading stands; made text only when there is something to say.
+    fileprivate var steps: [Step] = []
+
+    fileprivate var path: String {
+        steps.reduce(into: "") { text, step in
+            switch step {
+            case .member(let name): text += text.isEmpty ? name : ".\(name)"
+            case .element(let index): text += "[\(index)]"
+            }
+        }
+    }
+
+    /// What a status lacks is its writer's affair.
+    fileprivate var isInStatus: Bool { if case .member("status")? = steps.first { true } else { false } }
+
+    package init() {}
+}
+
+extension Schema {
+    /// Reads `value` against the schema: finds unknown and mistyped fields, fills in defaults, drops what Go would not print.
+    package func decode(_ value: JSON, _ findings: inout SchemaFindings, in struct: String = "") -> JSON {
+        switch (self, value) {
+        case (_, .null): return .null
+        case (.any, _): return value
+        case (.string(let allowed), .string(let text)):
+            if !allowed.isEmpty, !text.isEmpty, !allowed.contains(text) {
+                findings.causes.append(
+                    .notSupported(findings.path, .string(text), allowed.filter { !$0.isEmpty }.sorted().map { "\"\($0)\"" }.joined(separator: ", ")))
+            }
+            return value
+        case (.int, _):
+            if let number = value.int, Int32(exactly: number) != nil { return .int(number) }
+        case (.int64, _):
+            if let number = value.int { return .int(number) }
+        case (.bool, .bool), (.number, .int), (.number, .double), (.intOrString, .int), (.intOrString, .string), (.bytes, .string): return value
+        case (.intOrString, .double):
+            if let number = value.int { return .int(number) }
+        case (.time(let micro), .string(let text)):
+            guard let time = Timestamp(text) else {
+                findings.mistyped.append(
+                    "parsing time \"\(text)\" as \"2006-01-02T15:04:05\(micro ? ".000000" : "")Z07:00\": cannot parse \"\(text)\" as \"2006\"")
+                return value
+            }
+            return .string(micro ? "\(time.precise.dropLast(4))Z" : time.description)
+        case (.quantity, .string), (.quantity, .int), (.quantity, .double):
+            guard let quantity = Quantity(value.string ?? value.text()) else {
+                findings.mistyped.append("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
+                return value
+            }
+            return .string(quantity.description)
+        case (.map(let schema), .object(let object)):
+            var keys: [String] = []
+            var values: [JSON] = []
+            for (key, member) in object {
+                findings.steps.append(.member(key))
+                keys.append(key)
+                values.append(schema.decode(member, &findings))
+                findings.steps.removeLast()
+            }
+            return .object(JSONObject(uniqueKeys: keys, values: values))
+        case (.list(let schema, _), .array(let items)):
+            var result: [JSON] = []
+            result.reserveCapacity(items.count)
+            for (index, item) in items.enumerated() {
+                findings.steps.append(.element(index))
+                result.append(schema.decode(item, &findings))
+                findings.steps.removeLast()
+            }
+            return .array(result)
+        case (.object(let type), .object(let object)): return type.decode(object, &findings)
+        default: break
+        }
+        findings.mistyped.append("json: cannot unmarshal \(value.typeName) into Go struct field \(`struct`).\(findings.path) of type \(goType)")
+        return value
+    }
+
+    /// What Go leaves out unless a pointer holds it.
+    fileprivate static func isZero(_ value: JSON) -> Bool {
+        switch value {
+        case .string(let text): text.isEmpty
+        case .int(let number): number == 0
+        case .bool(let flag): !flag
+        case .double(let number): number == 0
+        case .array(let items): items.isEmpty
+        default: false
+        }
+    }
+
+    private var isMap: Bool { if case .map = self { true } else { false } }
+
+    fileprivate func dropsWhenUnset(_ value: JSON) -> Bool {
+        switch self {
+        case .intOrString, .quantity, .time: false  // structs to Go, which it always prints
+        default: Self.isZero(value) || (isMap && value.object?.isEmpty == true)
+        }
+    }
+
+    /// The type's name in Go, for decoder errors.
+    package var goType: String {
+        switch self {
+        case .string: "string"
+        case .int: "int32"
+        case .int64: "int64"
+        case .bool: "bool"
+        case .number: "float64"
+        case .time: "v1.Time"
+        case .bytes: "[]uint8"
+        case .intOrString: "intstr.IntOrString"
+        case .quantity: "resource.Quantity"
+        case .any: "runtime.RawExtension"
+        case .map(let element): "map[string]\(element.goType)"
+        case .list(let element, _): "[]\(element.goType)"
+        case .object(let type): "v1.\(type.shortName)"
+        }
+    }
+}
+
+extension ObjectSchema {
+    fileprivate func decode(_ object: JSONObject, _ findings: inout SchemaFindings) -> JSON {
+        var keys: [String] = []
+        var values: [JSON] = []
+        keys.reserveCapacity(object.count + 4)
+        values.reserveCapacity(object.count + 4)
+        for (key, member) in object {
+            findings.steps.append(.member(key))
+            defer { findings.steps.removeLast() }
+            guard let field = self[key] else {
+                if keepsUnknown {
+                    keys.append(key)
+                    values.append(member)
+                } else {
+                    findings.unknown.append(findings.path)
+                }
+                continue
+            }
+            let decoded = field.schema.decode(member, &findings, in: shortName)
+            if decoded.isNull || (!field.keepsZero && field.schema.dropsWhenUnset(decoded)) { continue }
+            keys.append(key)
+            values.append(decoded)
+        }
+        let given = Set(keys)
+        for field in fields where !given.contains(field.name) {
+            if !findings.fillsDefaults {
+                continue
+            } else if !field.defaultValue.isNull {
+                keys.append(field.name)
+                values.append(field.schema.decode(field.defaultValue, &findings))
+            } else if field.isRequired, field.schema.mustBeGiven, !findings.isInStatus {
+                findings.steps.append(.member(field.name))
+                findings.causes.append(.required(findings.path))
+                findings.steps.removeLast()
+            }
+        }
+        return .object(JSONObject(uniqueKeys: keys, values: values))
+    }
+}
+
+extension Schema {
+    /// Go cannot tell an empty struct, list or map from none; validation asks for those by itself.
+    fileprivate var mustBeGiven: Bool {
+        switch self {
+        case .string, .int, .int64, .intOrString, .time, .quantity: true
+        case .object(let type): type.name.isEmpty
+        case .list, .map, .any, .bool, .number, .bytes: false
+        }
+    }
+}

@@ -1,0 +1,129 @@
+import Model
+import Synchronization
+
+/// The types of the Kubernetes API, read from the tables in Types/.
+///
+/// A line without indentation opens a type. Each line below it is a field: its name, its number in protobuf, its type, and
+/// - `required`, `default=JSON`, `atomic` (server-side apply owns it whole),
+/// - `key=F` (a list whose elements are recognised by F), `merge=F` and `map=F,G` where strategic merge and server-side apply
+///   differ in that, `merge` (a strategic merge adds values), `set`, `retainKeys`.
+///
+/// Types are `string`, `string|A|B` (an enumeration), `int32`, `int64`, `bool`, `double`, `bytes`, `time`, `microTime`,
+/// `quantity`, `intOrString`, `any`, `[T]`, `{T}` (a map from strings), or a type's name, with its group before a colon when that
+/// is another. A `?` behind a scalar: Go holds a pointer, so zero differs from unset. A field named `+` is an embedded struct.
+package enum SchemaTable {
+    private static let groups: [String: (text: [String], prefix: String)] = [
+        "core": ([podTypes, volumeTypes, coreTypes], "io.k8s.api.core.v1."),
+        "meta": ([metaTypes], "io.k8s.apimachinery.pkg.apis.meta.v1."),
+        "apps": ([appsTypes], "io.k8s.api.apps.v1."), "batch": ([batchTypes], "io.k8s.api.batch.v1."),
+        "networking": ([networkingTypes], "io.k8s.api.networking.v1."), "discovery": ([discoveryTypes], "io.k8s.api.discovery.v1."),
+        "events": ([eventsTypes], "io.k8s.api.events.v1."), "policy": ([policyTypes], "io.k8s.api.policy.v1."),
+        "coordination": ([coordinationTypes], "io.k8s.api.coordination.v1."), "rbac": ([rbacTypes], "io.k8s.api.rbac.v1."),
+        "authorization": ([authorizationTypes], "io.k8s.api.authorization.v1."),
+        "authentication": ([authenticationTypes], "io.k8s.api.authentication.v1."), "autoscaling": ([autoscalingTypes], "io.k8s.api.autoscaling.v1."),
+        "crd": ([crdTypes], "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1."),
+    ]
+
+    private struct State {
+        /// The lines of each type, by `group:Type`.
+        var lines: [String: [Substring]] = [:]
+        var types: [String: ObjectSchema] = [:]
+    }
+    private static let state = Mutex(State(lines: index()))
+
+    private static func index() -> [String: [Substring]] {
+        var result: [String: [Substring]] = [:]
+        for (group, entry) in groups {
+            for text in entry.text {
+                var current = "", lines: [Substring] = []
+                for line in text.split(separator: "\n") {
+                    if line.utf8.first == 0x20 {
+                        lines.append(line)
+                        continue
+                    }
+                    if !current.isEmpty { result[current] = lines }
+                    (current, lines) = ("\(group):\(line)", [])
+                }
+                if !current.isEmpty { result[current] = lines }
+            }
+        }
+        return result
+    }
+
+    /// The type `core:Pod`. A name that no table holds is a defect of ours; it reads as an empty type.
+    package static func type(_ name: String) -> ObjectSchema { state.withLock { read(name, &$0) } }
+
+    private static func read(_ name: String, _ state: inout State) -> ObjectSchema {
+        if let known = state.types[name] { return known }
+        let sides = name.split(separator: ":").map(String.init)
+        let group = sides.first ?? "", short = sides.last ?? ""
+        assert(state.lines[name] != nil, "no table holds \(name)")
+        let fields = (state.lines[name] ?? []).flatMap { line in field(line, group, &state) }
+        let type = ObjectSchema(name: (groups[group]?.prefix ?? "") + short, fields: fields)
+        state.types[name] = type
+        return type
+    }
+
+    private static func field(_ line: Substring, _ group: String, _ state: inout State) -> [Schema.Field] {
+        let words = line.split(separator: " ")
+        let number = Int(words[1]) ?? 0
+        if words[0] == "+" {
+            return read(qualified(words[2], group), &state).fields.map { inner in
+                var inner = inner
+                inner.wrapper = number
+                return inner
+            }
+        }
+        var list = Schema.ListType.atomic
+        var required = false, atomic = false, retainKeys = false
+        var defaultValue = JSON.null
+        for word in words.dropFirst(3) {
+            let sides = word.split(separator: "=", maxSplits: 1)
+            let value = sides.count > 1 ? String(sides[1]) : ""
+            switch sides[0] {
+            case "required": required = true
+            case "atomic": atomic = true
+            case "retainKeys": retainKeys = true
+            case "set": list.isSet = true
+            case "key": (list.mergeKey, list.mapKeys) = (value, [value])
+            case "merge" where value.isEmpty: list.mergesValues = true
+            case "merge": list.mergeKey = value
+            case "map": list.mapKeys = value.split(separator: ",").map(String.init)
+            case "default": defaultValue = (try? JSON(parsing: value)) ?? .null
+            default: assertionFailure("what is \(word) in \(line)?")
+            }
+        }
+        let isPointer = words[2].contains("?")
+        var field = Schema.Field(String(words[0]), schema(words[2].filter { $0 != "?" }[...], group, list, &state), required: required, default: defaultValue)
+        field.number = number
+        field.isAtomic = atomic
+        field.retainsKeys = retainKeys
+        field.keepsZero = isPointer || required
+        return [field]
+    }
+
+    private static func qualified(_ name: Substring, _ group: String) -> String { name.contains(":") ? String(name) : "\(group):\(name)" }
+
+    private static func schema(_ text: Substring, _ group: String, _ list: Schema.ListType, _ state: inout State) -> Schema {
+        switch text.first {
+        case "[": return .list(schema(text.dropFirst().dropLast(), group, .atomic, &state), list)
+        case "{": return .map(schema(text.dropFirst().dropLast(), group, .atomic, &state))
+        default: break
+        }
+        let choices = text.split(separator: "|", omittingEmptySubsequences: false)
+        switch choices[0] {
+        case "string": return .string(oneOf: choices.dropFirst().map(String.init))
+        case "int32": return .int
+        case "int64": return .int64
+        case "bool": return .bool
+        case "double": return .number
+        case "bytes": return .bytes
+        case "time": return .time(micro: false)
+        case "microTime": return .time(micro: true)
+        case "quantity": return .quantity
+        case "intOrString": return .intOrString
+        case "any": return .any
+        default: return .object(read(qualified(text, group), &state))
+        }
+    }
+}

@@ -1,0 +1,86 @@
+extension SchemaTable {
+    /// k8s.io/api/batch/v1
+    static let batchTypes = """
+        CronJob
+          metadata 1 meta:ObjectMeta
+          spec 2 CronJobSpec
+          status 3 CronJobStatus default={}
+        CronJobSpec
+          schedule 1 string required
+          timeZone 8 string?
+          startingDeadlineSeconds 2 int64?
+          concurrencyPolicy 3 string|Allow|Forbid|Replace default="Allow"
+          suspend 4 bool? default=false
+          jobTemplate 5 JobTemplateSpec required
+          successfulJobsHistoryLimit 6 int32? default=3
+          failedJobsHistoryLimit 7 int32? default=1
+        CronJobStatus
+          active 1 [core:ObjectReference] atomic
+          lastScheduleTime 4 time
+          lastSuccessfulTime 5 time
+        Job
+          metadata 1 meta:ObjectMeta
+          spec 2 JobSpec
+          status 3 JobStatus default={}
+        JobCondition
+          type 1 string required
+          status 2 string required
+          lastProbeTime 3 time
+          lastTransitionTime 4 time
+          reason 5 string
+          message 6 string
+        JobSpec
+          parallelism 1 int32?
+          completions 2 int32?
+          activeDeadlineSeconds 3 int64?
+          podFailurePolicy 11 PodFailurePolicy
+          successPolicy 16 SuccessPolicy
+          backoffLimit 7 int32? default=6
+          backoffLimitPerIndex 12 int32?
+          maxFailedIndexes 13 int32?
+          selector 4 meta:LabelSelector atomic
+          manualSelector 5 bool?
+          template 6 core:PodTemplateSpec required
+          ttlSecondsAfterFinished 8 int32?
+          completionMode 9 string?|NonIndexed|Indexed default="NonIndexed"
+          suspend 10 bool? default=false
+          podReplacementPolicy 14 string?|TerminatingOrFailed|Failed
+          managedBy 15 string?
+        JobStatus
+          conditions 1 [JobCondition] merge=type
+          startTime 2 time
+          completionTime 3 time
+          active 4 int32
+          succeeded 5 int32
+          failed 6 int32
+          terminating 11 int32?
+          completedIndexes 7 string
+          failedIndexes 10 string?
+          uncountedTerminatedPods 8 UncountedTerminatedPods
+          ready 9 int32?
+        JobTemplateSpec
+          metadata 1 meta:ObjectMeta
+          spec 2 JobSpec
+        PodFailurePolicy
+          rules 1 [PodFailurePolicyRule] required
+        PodFailurePolicyOnExitCodesRequirement
+          containerName 1 string?
+          operator 2 string|In|NotIn required
+          values 3 [int32] set required
+        PodFailurePolicyOnPodConditionsPattern
+          type 1 string required
+          status 2 string? default="True"
+        PodFailurePolicyRule
+          action 1 string|FailJob|FailIndex|Ignore|Count required
+          onExitCodes 2 PodFailurePolicyOnExitCodesRequirement
+          onPodConditions 3 [PodFailurePolicyOnPodConditionsPattern]
+        SuccessPolicy
+          rules 1 [SuccessPolicyRule] required
+        SuccessPolicyRule
+          succeededIndexes 1 string?
+          succeededCount 2 int32?
+        UncountedTerminatedPods
+          succeeded 1 [string] set
+          failed 2 [string] set
+        """
+}

@@ -1,0 +1,45 @@
+import Model
+
+/// How a write is meant.
+package struct WriteOptions: Sendable {
+    package enum FieldValidation: String, Sendable { case ignore = "Ignore", warn = "Warn", strict = "Strict" }
+
+    /// Do everything but store.
+    package var isDryRun = false
+    /// Whom metadata.managedFields names; nil for the cluster's own parts, which it does not follow.
+    package var fieldManager: String?
+    package var fieldValidation = FieldValidation.strict
+    /// Server-side apply takes over what others own.
+    package var force = false
+
+    package init() {}
+}
+
+/// How a deletion is meant (metav1.DeleteOptions).
+package struct DeleteOptions: Sendable {
+    package enum Propagation: String, Sendable { case orphan = "Orphan", background = "Background", foreground = "Foreground" }
+
+    package var gracePeriod: Int?
+    package var uid: String?
+    package var resourceVersion: String?
+    package var propagation = Propagation.background
+    package var isDryRun = false
+
+    package init() {}
+}
+
+/// A change to an object, in one of the forms that PATCH takes.
+package enum Patch: Sendable {
+    case merge(JSON)
+    case json(JSON)
+    case strategic(JSON)
+    case apply(JSON)
+}
+
+/// What a write made of an object.
+package struct Written: Sendable {
+    package var object: JSON
+    package var warnings: [String] = []
+    package var wasCreated = false
+    package var isGone = false
+}

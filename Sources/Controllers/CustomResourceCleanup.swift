@@ -1,0 +1,31 @@
+import Model
+
+/// Deletes the objects of a kind whose CustomResourceDefinition is on its way out, then lets that go.
+package struct CustomResourceCleanup: Reconciler {
+    private static let finalizer = "customresourcecleanup.apiextensions.k8s.io"
+
+    package init() {}
+
+    package var sources: [Source] { [.own(.customResourceDefinitions)] }
+
+    package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
+        guard let definition = try? await client.get(.customResourceDefinitions, key), !definition["metadata"]["deletionTimestamp"].isNull else { return }
+        let spec = definition["spec"], names = spec["names"]
+        let version = spec["versions"].items.first { $0["storage"].bool == true }?["name"].string ?? ""
+        let resource = Resource(
+            spec["group"].string ?? "", version, names["plural"].string ?? "", names["kind"].string ?? "", namespaced: spec["scope"].string == "Namespaced")
+        for object in try await client.list(resource, namespace: nil, selector: nil).items where object["metadata"]["deletionTimestamp"].isNull {
+            let place = ObjectKey(object["metadata"]["namespace"].string ?? "", object["metadata"]["name"].string ?? "")
+            do { try await client.delete(resource, place) } catch let error as StatusError where error.reason == "NotFound" {}
+        }
+        guard try await client.list(resource, namespace: nil, selector: nil).items.isEmpty else { return }
+        let rest = definition["metadata"]["finalizers"].items.filter { $0.string != Self.finalizer }
+        _ = try await client.patch(.customResourceDefinitions, key, ["metadata": ["finalizers": .array(rest)]])
+    }
+
+    /// Objects with finalizers of their own go in their own time.
+    package func nextVisit(_ key: ObjectKey, _ client: any Client) async -> Duration? {
+        guard let definition = try? await client.get(.customResourceDefinitions, key), !definition["metadata"]["deletionTimestamp"].isNull else { return nil }
+        return .milliseconds(500)
+    }
+}

@@ -1,0 +1,74 @@
+import Model
+
+/// Says how many pods a PodDisruptionBudget can spare. (kubernetes.io/docs/tasks/run-application/configure-pdb)
+package struct DisruptionReconciler: Reconciler {
+    private let now: @Sendable () -> Timestamp
+
+    package init(now: @escaping @Sendable () -> Timestamp = Timestamp.now) { self.now = now }
+
+    package var sources: [Source] {
+        [
+            .own(.podDisruptionBudgets),
+            Source(.pods) { event, client in
+                let pod = Pod(event.object)
+                let budgets = (try? await client.list(.podDisruptionBudgets, namespace: pod.namespace, selector: nil).items) ?? []
+                return budgets.filter { LabelSelector($0["spec"]["selector"]).matches(pod.labels) }.map { ObjectKey(pod.namespace, $0["metadata"]["name"].string ?? "") }
+            },
+        ]
+    }
+
+    package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
+        guard let budget = try? await client.get(.podDisruptionBudgets, key), budget["metadata"]["deletionTimestamp"].isNull else { return }
+        let selector = budget["spec"]["selector"]
+        let pods = selector.isNull ? [] : try await client.list(Pod.self, namespace: key.namespace, selector: LabelSelector(selector)).filter { !$0.isFinished }
+        let healthy = pods.filter { $0.isReady && !$0.isBeingDeleted && budget["status"]["disruptedPods"][$0.name].isNull }.count
+        let spec = budget["spec"]
+        let expected: Int, desired: Int
+        if let least = spec["minAvailable"].int {
+            (expected, desired) = (pods.count, least)
+        } else {
+            expected = try await self.expected(pods, client)
+            desired =
+                spec["maxUnavailable"].isNull
+                ? scaled(spec["minAvailable"].isNull ? 1 : spec["minAvailable"], of: expected, roundUp: true)
+                : max(0, expected - scaled(spec["maxUnavailable"], of: expected, roundUp: true))
+        }
+        let allowed = expected > 0 ? max(0, healthy - desired) : 0
+        var status = budget["status"]
+        status["expectedPods"] = .int(expected)
+        status["currentHealthy"] = .int(healthy)
+        status["desiredHealthy"] = .int(desired)
+        status["disruptionsAllowed"] = .int(allowed)
+        status["observedGeneration"] = budget["metadata"]["generation"]
+        // A pod that an eviction spent is forgotten when it is gone.
+        let names = Set(pods.map(\.name))
+        let disrupted = (status["disruptedPods"].object ?? JSONObject()).filter { name, _ in names.contains(name) }
+        status["disruptedPods"] = disrupted.isEmpty ? .null : .object(JSONObject(uniqueKeys: disrupted.map(\.0), values: disrupted.map(\.1)))
+        var conditions = status["conditions"]
+        conditions.setCondition(
+            "DisruptionAllowed", allowed > 0, reason: allowed > 0 ? "SufficientPods" : "InsufficientPods", message: "",
+            observedGeneration: budget["metadata"]["generation"].int, now: now())
+        status["conditions"] = conditions
+        guard status != budget["status"] else { return }
+        var current = budget
+        current["status"] = status
+        // Nobody's eviction may be overwritten.
+        _ = try await client.updateStatus(.podDisruptionBudgets, current)
+    }
+
+    /// How many pods there should be: what their controllers ask for.
+    private func expected(_ pods: [Pod], _ client: any Client) async throws -> Int {
+        let kinds: [String: Resource] = ["ReplicaSet": .replicaSets, "StatefulSet": .statefulSets, "ReplicationController": .replicationControllers]
+        var seen: Set<String> = []
+        var total = 0
+        for pod in pods {
+            guard let owner = pod.controllerOwner, let resource = kinds[owner.kind] else {
+                total += 1
+                continue
+            }
+            guard seen.insert(owner.uid).inserted else { continue }
+            total += (try? await client.get(resource, ObjectKey(pod.namespace, owner.name)))?["spec"]["replicas"].int ?? 1
+        }
+        return total
+    }
+}

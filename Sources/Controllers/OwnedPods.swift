@@ -1,0 +1,99 @@
+import Model
+
+/// The pods of a controller: made from its template, claimed by its selector.
+struct OwnedPods {
+    let owner: JSON
+    let resource: Resource
+    /// Whom events name.
+    let component: String
+
+    private var metadata: JSON { owner["metadata"] }
+    var namespace: String { metadata["namespace"].string ?? "" }
+    var name: String { metadata["name"].string ?? "" }
+    var uid: String { metadata["uid"].string ?? "" }
+
+    /// An ownerReferences entry that names the owner as the managing one.
+    var reference: JSON {
+        [
+            "apiVersion": .string(resource.apiVersion), "kind": .string(resource.kind), "name": .string(name), "uid": .string(uid),
+            "controller": true, "blockOwnerDeletion": true,
+        ]
+    }
+
+    /// The pods that are the owner's: those it manages, and orphans that its selector finds, which it takes. One that was
+    /// relabelled out of the selector is let go.
+    func claim(_ selector: LabelSelector, _ client: any Client) async throws -> [Pod] {
+        var mine: [Pod] = []
+        for pod in try await client.list(Pod.self, namespace: namespace) {
+            let isOurs = pod.controllerOwner?.uid == uid
+            guard selector.matches(pod.labels) else {
+                if isOurs, !pod.isBeingDeleted { _ = try await client.patch(.pods, pod.key, ["metadata": ["ownerReferences": []]]) }
+                continue
+            }
+            if isOurs {
+                mine.append(pod)
+            } else if pod.controllerOwner == nil, pod.isActive, metadata["deletionTimestamp"].isNull {
+                let references = pod.json["metadata"]["ownerReferences"].items + [reference]
+                mine.append(Pod(try await client.patch(.pods, pod.key, ["metadata": ["ownerReferences": .array(references)]])))
+            }
+        }
+        return mine
+    }
+
+    /// Makes a pod of `template`; `name` nil: one that the server chooses. What goes wrong is told as an event, too.
+    func create(_ template: JSON, name: String? = nil, _ client: any Client, change: (inout JSON) -> Void = { _ in }) async throws {
+        var pod: JSON = ["apiVersion": "v1", "kind": "Pod", "metadata": template["metadata"], "spec": template["spec"]]
+        if let name { pod["metadata"]["name"] = .string(name) } else { pod["metadata"]["generateName"] = .string("\(self.name)-") }
+        pod["metadata"]["namespace"] = .string(namespace)
+        pod["metadata"]["ownerReferences"] = [reference]
+        change(&pod)
+        do {
+            let made = try await client.create(.pods, pod)
+            await tell("SuccessfulCreate", "Created pod: \(Pod(made).name)", client)
+        } catch {
+            await tell("FailedCreate", "Error creating: \(error)", type: "Warning", client)
+            throw error
+        }
+    }
+
+    func delete(_ pod: Pod, _ client: any Client) async throws {
+        do { try await client.delete(.pods, pod.key, gracePeriod: nil, uid: pod.uid) } catch let error as StatusError where error.reason == "NotFound" { return }
+        await tell("SuccessfulDelete", "Deleted pod: \(pod.name)", client)
+    }
+
+    func tell(_ reason: String, _ message: String, type: String = "Normal", _ client: any Client) async {
+        await client.recordEvent(about: owner, resource, type: type, reason: reason, message: message, component: component)
+    }
+}
+
+extension Pod {
+    /// Ready, and for long enough.
+    func isAvailable(after seconds: Int, now: Timestamp) -> Bool {
+        guard isReady else { return false }
+        guard seconds > 0 else { return true }
+        return readySince.map { $0.seconds + seconds <= now.seconds } ?? false
+    }
+
+    /// When the Ready condition last changed.
+    var readySince: Timestamp? {
+        status["conditions"].items.first { $0["type"].string == "Ready" }?["lastTransitionTime"].string.flatMap(Timestamp.init)
+    }
+
+    /// Which of two pods goes first: not scheduled, then not ready, then the younger
+    /// (k8s.io/kubernetes/pkg/controller, ActivePodsWithRanks).
+    static func isDeletedBefore(_ a: Pod, _ b: Pod) -> Bool {
+        if (a.nodeName == nil) != (b.nodeName == nil) { return a.nodeName == nil }
+        if a.isReady != b.isReady { return !a.isReady }
+        func cost(_ pod: Pod) -> Int { pod.annotations["controller.kubernetes.io/pod-deletion-cost"].flatMap { Int($0) } ?? 0 }
+        if cost(a) != cost(b) { return cost(a) < cost(b) }
+        let created = (a.creationTimestamp ?? Timestamp(seconds: 0), b.creationTimestamp ?? Timestamp(seconds: 0))
+        return created.0 == created.1 ? a.name > b.name : created.0 > created.1
+    }
+}
+
+/// A count, or a percentage of `total`.
+func scaled(_ value: JSON, of total: Int, roundUp: Bool) -> Int {
+    if let number = value.int { return number }
+    guard let text = value.string, text.hasSuffix("%"), let percent = Int(text.dropLast()) else { return 0 }
+    return roundUp ? (total * percent + 99) / 100 : total * percent / 100
+}

@@ -1,0 +1,75 @@
+/// What objects take of a ResourceQuota.
+package enum ResourceUsage {
+    /// By the quota's names: `pods`, `requests.cpu`, `count/deployments.apps`, `services.nodeports`.
+    package static func of(_ object: JSON, _ resource: Resource) -> [String: Quantity] {
+        var usage = ["count/\(resource)": Quantity(1)]
+        if resource.group.isEmpty { usage[resource.plural] = Quantity(1) }
+        let spec = object["spec"]
+        switch resource {
+        case .pods:
+            guard !["Succeeded", "Failed"].contains(object["status"]["phase"].string) else { return ["count/pods": Quantity(1)] }
+            for half in ["requests", "limits"] {
+                for resource in ["cpu", "memory", "ephemeral-storage"] {
+                    func amount(_ container: JSON) -> Quantity {
+                        let own = container["resources"][half][resource].string ?? (half == "requests" ? container["resources"]["limits"][resource].string : nil)
+                        return own.flatMap { Quantity($0) } ?? Quantity(0)
+                    }
+                    let together = spec["containers"].items.map(amount).reduce(Quantity(0), +)
+                    let total = max(together, spec["initContainers"].items.map(amount).max() ?? Quantity(0))
+                    usage["\(half).\(resource)"] = total
+                    if half == "requests" { usage[resource] = total }
+                }
+            }
+        case .services:
+            let type = spec["type"].string
+            let ports = spec["ports"].items.count
+            if type == "NodePort" || type == "LoadBalancer" { usage["services.nodeports"] = Quantity(ports) }
+            if type == "LoadBalancer" { usage["services.loadbalancers"] = Quantity(1) }
+        default: break
+        }
+        return usage
+    }
+
+    /// Whether a quota's scopes take in an object: scopes speak of pods alone.
+    package static func matches(_ quota: JSON, _ object: JSON, _ resource: Resource) -> Bool {
+        let scopes = quota["spec"]["scopes"].items.compactMap(\.string) + quota["spec"]["scopeSelector"]["matchExpressions"].items.compactMap { $0["scopeName"].string }
+        guard !scopes.isEmpty else { return true }
+        guard resource == .pods else { return false }
+        let hasDeadline = !object["spec"]["activeDeadlineSeconds"].isNull
+        let isBestEffort = !object["spec"]["containers"].items.contains {
+            !($0["resources"]["limits"].object?.isEmpty ?? true) || !($0["resources"]["requests"].object?.isEmpty ?? true)
+        }
+        return scopes.allSatisfy { scope in
+            switch scope {
+            case "Terminating": hasDeadline
+            case "NotTerminating": !hasDeadline
+            case "BestEffort": isBestEffort
+            case "NotBestEffort": !isBestEffort
+            default: true
+            }
+        }
+    }
+
+    /// The resources whose objects a quota's names count.
+    package static func counted(_ hard: [String: String], among known: [Resource]) -> [Resource] {
+        known.filter { resource in
+            hard.keys.contains { name in
+                name == "count/\(resource)" || (resource.group.isEmpty && (name == resource.plural || name.hasPrefix("\(resource.plural).")))
+                    || (resource == .pods && !name.contains("/")
+                        && (name.hasPrefix("requests.") || name.hasPrefix("limits.") || ["cpu", "memory", "ephemeral-storage"].contains(name)))
+            }
+        }
+    }
+
+    /// What a namespace's objects take of a quota; `list` gives those of a kind.
+    package static func used(by quota: JSON, among known: [Resource], list: (Resource) async throws -> [JSON]) async rethrows -> [String: Quantity] {
+        let hard = quota["spec"]["hard"].stringMap
+        var total: [String: Quantity] = [:]
+        for resource in counted(hard, among: known) {
+            for object in try await list(resource) where matches(quota, object, resource) {
+                for (name, value) in of(object, resource) where hard[name] != nil { total[name] = (total[name] ?? Quantity(0)) + value }
+            }
+        }
+        return total
+    }
+}

@@ -1,0 +1,106 @@
+/// `minute hour day-of-month month day-of-week`, as CronJobs are scheduled. (kubernetes.io/docs/concepts/workloads/controllers/cron-jobs)
+package struct CronSchedule: Sendable, Hashable {
+    private let minutes: Set<Int>
+    private let hours: Set<Int>
+    private let days: Set<Int>
+    private let months: Set<Int>
+    private let weekdays: Set<Int>
+    private let anyDay: Bool
+    private let anyWeekday: Bool
+    /// `@every 5m`, in seconds.
+    private let interval: Int?
+
+    package struct Invalid: Error, CustomStringConvertible { package let description: String }
+
+    private static let monthNames = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+    private static let dayNames = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+    private static let nicknames = [
+        "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0", "@daily": "0 0 * * *",
+        "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
+    ]
+
+    package init(_ text: String) throws(Invalid) {
+        let written = Self.nicknames[text] ?? text
+        if written.hasPrefix("@every ") {
+            guard let seconds = Self.duration(String(written.dropFirst(7))), seconds > 0 else {
+                throw Invalid(description: "failed to parse duration \(text)")
+            }
+            interval = seconds
+            (minutes, hours, days, months, weekdays, anyDay, anyWeekday) = ([], [], [], [], [], true, true)
+            return
+        }
+        let fields = written.split(whereSeparator: \.isWhitespace).map(String.init)
+        guard fields.count == 5 else { throw Invalid(description: "expected exactly 5 fields, found \(fields.count): [\(fields.joined(separator: " "))]") }
+        minutes = try Self.values(fields[0], 0...59, [])
+        hours = try Self.values(fields[1], 0...23, [])
+        days = try Self.values(fields[2], 1...31, [])
+        months = try Self.values(fields[3], 1...12, Self.monthNames)
+        weekdays = Set(try Self.values(fields[4], 0...7, Self.dayNames).map { $0 % 7 })
+        anyDay = fields[2].hasPrefix("*") || fields[2] == "?"
+        anyWeekday = fields[4].hasPrefix("*") || fields[4] == "?"
+        interval = nil
+    }
+
+    private static func duration(_ text: String) -> Int? {
+        var total = 0, number = 0, hasNumber = false
+        for character in text {
+            if let digit = character.wholeNumberValue {
+                number = number * 10 + digit
+                hasNumber = true
+                continue
+            }
+            guard hasNumber, let unit = ["h": 3600, "m": 60, "s": 1][character] else { return nil }
+            total += number * unit
+            (number, hasNumber) = (0, false)
+        }
+        return hasNumber ? nil : total
+    }
+
+    private static func values(_ field: String, _ range: ClosedRange<Int>, _ names: [String]) throws(Invalid) -> Set<Int> {
+        var result: Set<Int> = []
+        func number(_ text: Substring) throws(Invalid) -> Int {
+            if let index = names.firstIndex(of: text.lowercased()) { return index + (names.count == 12 ? 1 : 0) }
+            guard let value = Int(text) else { throw Invalid(description: "failed to parse int from \(text): strconv.Atoi: parsing \"\(text)\": invalid syntax") }
+            return value
+        }
+        for part in field.split(separator: ",", omittingEmptySubsequences: false) {
+            let sides = part.split(separator: "/", omittingEmptySubsequences: false)
+            guard sides.count <= 2, let span = sides.first else { throw Invalid(description: "too many slashes: \(part)") }
+            let step = sides.count == 2 ? try number(sides[1]) : 1
+            guard step > 0 else { throw Invalid(description: "step of range should be a positive number: \(part)") }
+            var low = range.lowerBound, high = range.upperBound
+            if span != "*", span != "?" {
+                let ends = span.split(separator: "-", omittingEmptySubsequences: false)
+                guard let first = ends.first, ends.count <= 2 else { throw Invalid(description: "too many hyphens: \(part)") }
+                low = try number(first)
+                high = ends.count == 2 ? try number(ends[1]) : sides.count == 2 ? range.upperBound : low
+            }
+            guard low >= range.lowerBound else { throw Invalid(description: "beginning of range (\(low)) below minimum (\(range.lowerBound)): \(part)") }
+            guard high <= range.upperBound else { throw Invalid(description: "end of range (\(high)) above maximum (\(range.upperBound)): \(part)") }
+            guard low <= high else { throw Invalid(description: "beginning of range (\(low)) beyond end of range (\(high)): \(part)") }
+            result.formUnion(stride(from: low, through: high, by: step))
+        }
+        return result
+    }
+
+    /// The first moment after `time` that the schedule names, in UTC; nil when there is none in the next five years.
+    package func next(after time: Timestamp) -> Timestamp? {
+        if let interval { return Timestamp(seconds: time.seconds + interval) }
+        var seconds = (time.seconds / 60 + 1) * 60
+        let limit = seconds + 5 * 366 * 86400
+        while seconds < limit {
+            let date = Timestamp.calendar(seconds: seconds)
+            let dayFits = anyDay || anyWeekday ? days.contains(date.day) && weekdays.contains(date.weekday) : days.contains(date.day) || weekdays.contains(date.weekday)
+            if !months.contains(date.month) || !dayFits {
+                seconds = (seconds / 86400 + 1) * 86400
+            } else if !hours.contains(date.hour) {
+                seconds = (seconds / 3600 + 1) * 3600
+            } else if !minutes.contains(date.minute) {
+                seconds += 60
+            } else {
+                return Timestamp(seconds: seconds)
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,96 @@
+/// A resource quantity, exact to a billionth. (k8s.io/apimachinery/pkg/api/resource)
+package struct Quantity: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// How it was written, which is how it is printed again.
+    package enum Format: Sendable, Hashable { case decimal, binary, exponent }
+
+    package let nano: Int128
+    package let format: Format
+
+    package init(nano: Int128, format: Format = .decimal) {
+        self.nano = nano
+        self.format = format
+    }
+    package init(_ value: Int, format: Format = .decimal) { self.init(nano: Int128(value) * Self.one, format: format) }
+    package init(milli: Int) { self.init(nano: Int128(milli) * 1_000_000) }
+
+    private static let one: Int128 = 1_000_000_000
+    private static let binarySuffixes = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"]
+    private static let decimalSuffixes = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"]
+
+    /// `100m`, `1.5Gi`, `1e3`, `12`
+    package init?(_ text: String) {
+        var rest = text.utf8[...]
+        var negative = false
+        if let sign = rest.first, sign == UInt8(ascii: "-") || sign == UInt8(ascii: "+") {
+            negative = sign == UInt8(ascii: "-")
+            rest = rest.dropFirst()
+        }
+        var digits: Int128 = 0
+        var scale = 0, seen = 0, hasPoint = false
+        while let byte = rest.first {
+            if byte == UInt8(ascii: "."), !hasPoint {
+                hasPoint = true
+            } else if (0x30...0x39).contains(byte) {
+                guard seen < 24 else { return nil }
+                digits = digits * 10 + Int128(byte - 0x30)
+                seen += 1
+                if hasPoint { scale += 1 }
+            } else {
+                break
+            }
+            rest = rest.dropFirst()
+        }
+        guard seen > 0, let suffix = String(Substring(rest)) as String? else { return nil }
+        var value = digits * Self.one
+        if let power = Self.binarySuffixes.firstIndex(of: suffix), power > 0 {
+            value = value << (10 * power)
+            format = .binary
+        } else if let place = Self.decimalSuffixes.firstIndex(of: suffix) {
+            value = place >= 3 ? value * Self.power(1000, place - 3) : value / Self.power(1000, 3 - place)
+            format = .decimal
+        } else if let first = suffix.first, first == "e" || first == "E", let exponent = Int(suffix.dropFirst()), abs(exponent) <= 18 {
+            value = exponent >= 0 ? value * Self.power(10, exponent) : value / Self.power(10, -exponent)
+            format = .exponent
+        } else {
+            return nil
+        }
+        // Less than the least there is counts as that, away from zero.
+        let divisor = Self.power(10, scale)
+        value = (value + divisor - 1) / divisor
+        nano = negative ? -value : value
+    }
+
+    private static func power(_ base: Int128, _ exponent: Int) -> Int128 { (0..<exponent).reduce(1) { result, _ in result * base } }
+
+    /// In the canonical form: the largest suffix that leaves a whole number.
+    package var description: String {
+        if nano == 0 { return "0" }
+        if format == .binary, nano % Self.one == 0 {
+            var value = nano / Self.one, power = 0
+            if abs(value) >= 1024 {
+                while value % 1024 == 0, power < 6 {
+                    value /= 1024
+                    power += 1
+                }
+                return "\(value)\(Self.binarySuffixes[power])"
+            }
+        }
+        var value = nano, place = 0
+        while value % 1000 == 0, place < 9 {
+            value /= 1000
+            place += 1
+        }
+        if format == .exponent { return place == 3 ? "\(value)" : "\(value)e\((place - 3) * 3)" }
+        return "\(value)\(Self.decimalSuffixes[place])"
+    }
+
+    package var milli: Int { Int(clamping: (nano + 999_999) / 1_000_000) }
+    /// Rounded up.
+    package var value: Int { Int(clamping: (nano + Self.one - 1) / Self.one) }
+
+    package static func == (a: Self, b: Self) -> Bool { a.nano == b.nano }
+    package func hash(into hasher: inout Hasher) { hasher.combine(nano) }
+    package static func < (a: Self, b: Self) -> Bool { a.nano < b.nano }
+    package static func + (a: Self, b: Self) -> Self { Self(nano: a.nano + b.nano, format: a.nano == 0 ? b.format : a.format) }
+    package static func - (a: Self, b: Self) -> Self { Self(nano: a.nano - b.nano, format: a.nano == 0 ? b.format : a.format) }
+}

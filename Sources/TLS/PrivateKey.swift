@@ -1,0 +1,92 @@
+import COpenSSL
+
+/// A failed step of cryptography: what was being done, and OpenSSL's own words.
+package struct TLSError: Error, CustomStringConvertible {
+    package let description: String
+
+    init(_ doing: String) {
+        let code = ERR_get_error()
+        var text = [CChar](repeating: 0, count: 256)
+        ERR_error_string_n(code, &text, text.count)
+        ERR_clear_error()
+        let words = String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        description = code == 0 ? doing : "\(doing): \(words)"
+    }
+}
+
+/// An ECDSA key on the curve P-256.
+///
+/// @unchecked Sendable: an EVP_PKEY does not change once it is made, and OpenSSL counts its references atomically.
+package final class PrivateKey: @unchecked Sendable {
+    let key: OpaquePointer
+
+    package init() throws(TLSError) {
+        guard let key = minik_new_p256_key() else { throw TLSError("make a key") }
+        self.key = key
+    }
+
+    package init(pem: String) throws(TLSError) {
+        guard let key = PEM.read(pem, { PEM_read_bio_PrivateKey($0, nil, nil, nil) }) else { throw TLSError("read a private key") }
+        self.key = key
+    }
+
+    deinit { EVP_PKEY_free(key) }
+
+    /// PKCS #8.
+    package var pem: String { PEM.write { PEM_write_bio_PrivateKey($0, key, nil, nil, 0, nil, nil) } }
+
+    /// The signature of `message`, 64 bytes as JSON Web Signatures write it (RFC 7518, section 3.4).
+    package func sign(_ message: [UInt8]) throws(TLSError) -> [UInt8] {
+        guard let context = EVP_MD_CTX_new() else { throw TLSError("sign") }
+        defer { EVP_MD_CTX_free(context) }
+        var der = [UInt8](repeating: 0, count: 128)
+        var length = der.count
+        var raw = [UInt8](repeating: 0, count: 64)
+        guard EVP_DigestSignInit(context, nil, EVP_sha256(), nil, key) == 1, EVP_DigestSign(context, &der, &length, message, message.count) == 1,
+            minik_signature_to_raw(der, length, &raw) == 1
+        else { throw TLSError("sign") }
+        return raw
+    }
+
+    package func verifies(_ signature: [UInt8], of message: [UInt8]) -> Bool {
+        guard signature.count == 64, let context = EVP_MD_CTX_new() else { return false }
+        defer {
+            EVP_MD_CTX_free(context)
+            ERR_clear_error()
+        }
+        var der = [UInt8](repeating: 0, count: 128)
+        let length = Int(minik_signature_to_der(signature, &der))
+        guard length > 0, EVP_DigestVerifyInit(context, nil, EVP_sha256(), nil, key) == 1 else { return false }
+        return EVP_DigestVerify(context, der, length, message, message.count) == 1
+    }
+
+    /// The point of the public key, x and y, 32 bytes each.
+    package var publicPoint: (x: [UInt8], y: [UInt8]) {
+        var bytes: UnsafeMutablePointer<UInt8>?
+        let length = EVP_PKEY_get1_encoded_public_key(key, &bytes)
+        guard let bytes, length == 65 else { return ([], []) }
+        defer { CRYPTO_free(bytes, "", 0) }
+        let all = Array(UnsafeBufferPointer(start: bytes, count: length))
+        return (Array(all[1..<33]), Array(all[33...]))
+    }
+}
+
+/// PEM text over OpenSSL's memory BIOs.
+enum PEM {
+    static func read<T>(_ text: String, _ read: (OpaquePointer) -> T?) -> T? {
+        let bytes = Array(text.utf8)
+        guard let bio = BIO_new_mem_buf(bytes, Int32(bytes.count)) else { return nil }
+        defer { BIO_free(bio) }
+        return read(bio)
+    }
+
+    static func write(_ write: (OpaquePointer) -> Int32) -> String {
+        guard let bio = BIO_new(BIO_s_mem()) else { return "" }
+        defer { BIO_free(bio) }
+        _ = write(bio)
+        var out: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while case let count = BIO_read(bio, &buffer, Int32(buffer.count)), count > 0 { out += buffer[..<Int(count)] }
+        return String(decoding: out, as: UTF8.self)
+    }
+}

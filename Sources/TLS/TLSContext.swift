@@ -1,0 +1,22 @@
+import COpenSSL
+
+/// A server's side of TLS: its certificate, and the authority that its clients' certificates must be from.
+///
+/// @unchecked Sendable: an SSL_CTX is not changed after `init`; OpenSSL lets many threads make connections of one.
+package final class TLSContext: @unchecked Sendable {
+    let context: OpaquePointer
+
+    package init(certificate: Certificate, key: PrivateKey, clientAuthority: Certificate) throws(TLSError) {
+        guard let context = SSL_CTX_new(TLS_server_method()) else { throw TLSError("make a TLS context") }
+        self.context = context
+        minik_configure_server(context)
+        guard SSL_CTX_use_certificate(context, certificate.x509) == 1, SSL_CTX_use_PrivateKey(context, key.key) == 1,
+            X509_STORE_add_cert(SSL_CTX_get_cert_store(context), clientAuthority.x509) == 1, SSL_CTX_add_client_CA(context, clientAuthority.x509) == 1
+        else {
+            let error = TLSError("load the server's certificate")
+            throw error
+        }
+    }
+
+    deinit { SSL_CTX_free(context) }
+}

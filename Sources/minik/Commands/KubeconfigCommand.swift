@@ -1,0 +1,10 @@
+import API
+import ArgumentParser
+
+struct KubeconfigCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kubeconfig", abstract: "Print a cluster's kubeconfig.", discussion: "minik kubeconfig > lab.yaml; kubectl --kubeconfig lab.yaml get pods")
+    @OptionGroup var options: ClusterOptions
+
+    func run() async throws { print(YAMLText.of(try Kubeconfig(paths: try options.paths()).document()), terminator: "") }
+}
