@@ -137,12 +137,15 @@ package struct HTTPClient: Client {
         return events
     }
 
+    /// minik's own commands tell who they are, and have every field they send checked.
+    private static let strictly = "?fieldManager=minik&fieldValidation=Strict"
+
     package func create(_ resource: Resource, _ object: JSON) async throws -> JSON {
-        try await json("POST", resource.path(namespace: object["metadata"]["namespace"].string ?? "default"), body: object)
+        try await json("POST", resource.path(namespace: object["metadata"]["namespace"].string ?? "default") + Self.strictly, body: object)
     }
 
     package func update(_ resource: Resource, _ object: JSON) async throws -> JSON {
-        try await json("PUT", path(resource, object), body: object)
+        try await json("PUT", path(resource, object) + Self.strictly, body: object)
     }
 
     package func updateStatus(_ resource: Resource, _ object: JSON) async throws -> JSON {
@@ -154,7 +157,7 @@ package struct HTTPClient: Client {
     }
 
     package func patch(_ resource: Resource, _ key: ObjectKey, _ patch: JSON) async throws -> JSON {
-        try await json("PATCH", resource.path(namespace: key.namespace, name: key.name), body: patch, contentType: "application/merge-patch+json")
+        try await json("PATCH", resource.path(namespace: key.namespace, name: key.name) + Self.strictly, body: patch, contentType: "application/merge-patch+json")
     }
 
     package func delete(_ resource: Resource, _ key: ObjectKey, gracePeriod: Int?, uid: String?) async throws {

@@ -6,6 +6,9 @@ struct Applier {
     let client: any Client
     let defaultNamespace: String
 
+    /// All of an object's annotations together may have 256 KiB; others need some of it.
+    private static let longestAnnotation = 250 * 1024
+
     enum Outcome: String { case created, configured, unchanged }
 
     /// Applies one document; a refusal names its file, line and field.
@@ -32,7 +35,8 @@ struct Applier {
     private func apply(_ wanted: JSON, _ key: ObjectKey, _ kind: KindDefinition) async throws -> Outcome {
         let lastApplied = wanted.text() + "\n"
         var annotated = wanted
-        annotated["metadata"]["annotations"][ThreeWayMerge.lastApplied] = .string(lastApplied)
+        // An annotation has its limit; what is longer is applied without a memory of the last time.
+        if lastApplied.utf8.count < Self.longestAnnotation { annotated["metadata"]["annotations"][ThreeWayMerge.lastApplied] = .string(lastApplied) }
         for _ in 0..<5 {
             guard let live = try await find(kind.resource, key) else {
                 _ = try await client.create(kind.resource, annotated)
