@@ -48,6 +48,14 @@ struct ClientTests {
         }
     }
 
+    @Test("what no client should send is refused, and nobody else notices")
+    func hostile() throws {
+        try Self.withCluster("hostile", subnet: 229) { kubeconfig in
+            let pid = Shell.run("cut -d' ' -f1 /run/minik/hostile/daemon.pid | head -1").output.filter(\.isNumber)
+            try Self.run("hostile_test", "KUBECONFIG=\(kubeconfig) DAEMON_PID=\(pid)")
+        }
+    }
+
     @Test("client libraries")
     func libraries() throws {
         try Self.withCluster("python", subnet: 228) { kubeconfig in

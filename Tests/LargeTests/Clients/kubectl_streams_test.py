@@ -1,4 +1,5 @@
 """kubectl logs and exec; attach, cp and port-forward are in kubectl_transfer_test.py."""
+import time
 import datetime
 import os
 
@@ -185,6 +186,7 @@ class Exec(k.Case):
         terminal.becomes_size("40 120")
         terminal.type("sleep 100\r")
         terminal.expect("sleep 100")
+        time.sleep(0.5)  # until the shell has given the terminal to it: what comes sooner is typed ahead
         terminal.type("\x03exit 5\r")
         self.assertEqual(terminal.wait(), 5)
         self.assertIn("command terminated with exit code 5", terminal.output)

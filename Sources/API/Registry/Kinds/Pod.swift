@@ -149,9 +149,11 @@ extension KindDefinition {
                                     })
                             } ?? .null
                     }
-                    for field in ["tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds", "nodeName", "ephemeralContainers", "schedulingGates"] {
+                    for field in ["tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds", "ephemeralContainers", "schedulingGates"] {
                         spec[field] = .null
                     }
+                    // A pod without a node is given one; after that it stays.
+                    if old["spec"]["nodeName"].isNull { spec["nodeName"] = .null }
                     return spec
                 }
                 if frozen(object["spec"]) != frozen(old["spec"]) {

@@ -1,7 +1,7 @@
 /// The server's side of a SPDY/3.1 connection as a value: bytes go in, what they mean comes out, and frames are made to send.
 /// Flow control is not kept, as Kubernetes' own server and clients do not keep it. (SPDY Protocol, Draft 3.1; github.com/moby/spdystream)
-struct SPDYSession: ~Copyable {
-    enum Event {
+package struct SPDYSession: ~Copyable {
+    package enum Event {
         case opened(stream: Int, headers: [(name: String, value: String)], isLast: Bool)
         case data(stream: Int, [UInt8], isLast: Bool)
         case reset(stream: Int)
@@ -10,17 +10,17 @@ struct SPDYSession: ~Copyable {
         case goAway
     }
 
-    struct Broken: Error, CustomStringConvertible { let description: String }
+    package struct Broken: Error, CustomStringConvertible { package let description: String }
 
     private var buffer: [UInt8] = []
     private var compression = HeaderCompression()
     /// Data frames are as long as their sender likes; a client's are some tens of kilobytes.
     private static let longestFrame = 4 * 1024 * 1024
 
-    init() {}
+    package init() {}
 
     /// Takes in what has come and tells what is complete.
-    mutating func receive(_ bytes: [UInt8]) throws(Broken) -> [Event] {
+    package mutating func receive(_ bytes: [UInt8]) throws(Broken) -> [Event] {
         buffer += bytes
         var events: [Event] = []
         var start = 0
