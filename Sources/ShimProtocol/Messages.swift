@@ -69,6 +69,8 @@ package struct ContainerRecord: Sendable, Hashable {
     package var exitCode: Int?
     /// The signal that ended it, 0 for an exit of its own.
     package var signal: Int
+    /// What it left to be told of its end; the daemon reads that, no shim says it.
+    package var message: String?
 
     package init(name: String, pid: Int, startedAt: Timestamp) {
         self.name = name

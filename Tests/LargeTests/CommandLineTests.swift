@@ -205,4 +205,37 @@ struct CommandLineTests {
             for word in ["size True", "tty True", "interrupt True", "resize True", "code 5"] { #expect(result.output.contains(word), "\(result)") }
         }
     }
+
+    @Test("up puts the cluster into the caller's kubeconfig and down takes it out; nothing else there changes")
+    func kubeconfig() throws {
+        let home = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
+        defer { try? FileManager.default.removeItem(atPath: home) }
+        let path = "\(home)/.kube/config"
+        let other = "apiVersion: v1\nclusters:\n- cluster: {server: https://example.com}\n  name: other\ncontexts: []\ncurrent-context: other\nkind: Config\nusers: []\n"
+        let file = try ClusterFiles.write(ClusterFiles.cluster("kubeconf", subnet: 230))
+        let before = Shell.run("scripts/leaks").output
+        defer { Shell.minik("down kubeconf") }
+        // As sudo would call it for the user nobody.
+        let nobody = Shell.run("id -u nobody; id -g nobody").output.split(separator: "\n").map(String.init)
+        let sudo = "SUDO_UID=\(nobody[0]) SUDO_GID=\(nobody[1]) KUBECONFIG=\(path)"
+        let up = Shell.run("mkdir -p \(home)/.kube && printf '\(other)' > \(path) && \(sudo) \(Shell.minik) up \(file)", seconds: 60)
+        try #require(up.isSuccess, "\(up)")
+        #expect(Shell.run("stat -c '%a %u' \(path)").output == "600 \(nobody[0])\n")
+        let kubectl = "KUBECONFIG=\(path) .build/clients/kubectl-1.32"
+        #expect(Shell.run("\(kubectl) config current-context").output == "minik-kubeconf\n")
+        #expect(Shell.run("\(kubectl) get nodes -o name").output == "node/master\nnode/worker\n")
+        #expect(Shell.run("\(kubectl) config get-clusters | sort").output == "NAME\nminik-kubeconf\nother\n")
+        #expect(Shell.run("\(Shell.minik) kubeconfig -c kubeconf > \(home)/own && KUBECONFIG=\(home)/own .build/clients/kubectl-1.32 get ns default -o name").output == "namespace/default\n")
+        // The daemon comes back at the same place.
+        Shell.run("kill -9 $(cut -d' ' -f1 /run/minik/kubeconf/daemon.pid)")
+        #expect(Shell.run("\(sudo) \(Shell.minik) up \(file)").isSuccess)
+        #expect(Shell.run("KUBECONFIG=\(home)/own .build/clients/kubectl-1.32 get ns default -o name").output == "namespace/default\n")
+        let down = Shell.run("\(sudo) \(Shell.minik) down kubeconf")
+        #expect(down.isSuccess, "\(down)")
+        #expect(Shell.run("\(kubectl) config get-clusters | sort").output == "NAME\nother\n")
+        #expect(Shell.run("scripts/leaks").output == before)
+        // Who does not want it is not given it.
+        let quiet = Shell.run("KUBECONFIG=\(home)/none \(Shell.minik) up \(file) --no-kubeconfig")
+        #expect(quiet.isSuccess && !FileManager.default.fileExists(atPath: "\(home)/none"), "\(quiet)")
+    }
 }

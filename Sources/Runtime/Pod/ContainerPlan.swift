@@ -51,6 +51,10 @@ struct ContainerPlan {
         spec.logPath = "\(logs)/\(attempt).log"
         secure(&spec, container)
         spec.binds = try await binds(container)
+        let words = TerminationMessage(pod: pod, container: container, attempt: attempt, node: node, paths: paths)
+        try Files.write([], to: words.file, mode: 0o666)
+        chmod(words.file, 0o666)
+        spec.binds.append(BindMount(source: words.file, target: words.target, readOnly: false))
         return spec
     }
 
@@ -103,15 +107,16 @@ struct ContainerPlan {
             let name = item["name"].string ?? ""
             if item["valueFrom"].isNull {
                 set(name, Self.expand(item["value"].string ?? "", variables.map { ($0.name, $0.value) }))
-            } else if let value = try await value(from: item["valueFrom"]) {
+            } else if let value = try await value(from: item["valueFrom"], container) {
                 set(name, value)
             }
         }
         return variables
     }
 
-    private func value(from source: JSON) async throws -> String? {
+    private func value(from source: JSON, _ container: Container) async throws -> String? {
         if let path = source["fieldRef"]["fieldPath"].string { return field(path) }
+        if !source["resourceFieldRef"].isNull { return resource(source["resourceFieldRef"], of: container) }
         for (name, isSecret) in [("configMapKeyRef", false), ("secretKeyRef", true)] where !source[name].isNull {
             let reference = source[name], key = reference["key"].string ?? ""
             if let bytes = try await data(reference, isSecret: isSecret)[key] { return String(decoding: bytes, as: UTF8.self) }
@@ -133,6 +138,25 @@ struct ContainerPlan {
             if reference["optional"].bool == true { return [:] }
             throw ConfigurationError(description: "\(isSecret ? "secret" : "configmap") \"\(key.name)\" not found")
         }
+    }
+
+    /// A container's request or limit, in units of the divisor, rounded up; without one, what the node has.
+    private func resource(_ reference: JSON, of container: Container) -> String? {
+        let owner = reference["containerName"].string.flatMap { name in pod.allContainers.first { $0.name == name } } ?? container
+        let parts = (reference["resource"].string ?? "").split(separator: ".", maxSplits: 1).map(String.init)
+        guard parts.count == 2 else { return nil }
+        let resources = owner.json["resources"]
+        let given = resources[parts[0]][parts[1]].string ?? (parts[0] == "requests" ? resources["limits"][parts[1]].string : nil)
+        let whole: Quantity =
+            switch parts[1] {
+            case "cpu": Quantity(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+            case "memory": Quantity(Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE))))
+            default: Quantity(0)
+            }
+        let amount = given.flatMap { Quantity($0) } ?? (parts[0] == "limits" ? whole : Quantity(0))
+        let written = Quantity(reference["divisor"].string ?? "0") ?? Quantity(0)
+        let divisor = written.nano == 0 ? Quantity(1) : written
+        return "\((amount.nano + divisor.nano - 1) / divisor.nano)"
     }
 
     /// The downward API's fields.
@@ -306,7 +330,7 @@ struct ContainerPlan {
         if !volume["downwardAPI"].isNull {
             var files: [String: [UInt8]] = [:]
             for item in volume["downwardAPI"]["items"].items {
-                files[item["path"].string ?? ""] = Array(downward(item["fieldRef"]["fieldPath"].string ?? "").utf8)
+                files[item["path"].string ?? ""] = Array(downward(item).utf8)
             }
             try write(files, .null, mode: 0o644)
             return (directory, true)
@@ -344,7 +368,7 @@ struct ContainerPlan {
                 take(try await data(source[name], isSecret: isSecret), source[name]["items"])
             }
             for item in source["downwardAPI"]["items"].items {
-                files[item["path"].string ?? ""] = Array((downward(item["fieldRef"]["fieldPath"].string ?? "")).utf8)
+                files[item["path"].string ?? ""] = Array(downward(item).utf8)
             }
         }
         return files
@@ -353,7 +377,13 @@ struct ContainerPlan {
     /// A year, as Kubernetes extends the tokens of pods whose clients may not read them again.
     private static let tokenLife = 365 * 86400
 
-    private func downward(_ path: String) -> String {
+    /// One file of the downward API: a field, or a container's resource.
+    private func downward(_ item: JSON) -> String {
+        if !item["resourceFieldRef"].isNull {
+            let name = item["resourceFieldRef"]["containerName"].string
+            return pod.allContainers.first { $0.name == name }.flatMap { resource(item["resourceFieldRef"], of: $0) } ?? ""
+        }
+        let path = item["fieldRef"]["fieldPath"].string ?? ""
         let map = path == "metadata.labels" ? pod.labels : path == "metadata.annotations" ? pod.annotations : nil
         return map.map { $0.sorted { $0.key < $1.key }.map { "\($0.key)=\"\($0.value)\"" }.joined(separator: "\n") } ?? field(path) ?? ""
     }

@@ -104,7 +104,7 @@ extension ContainerRecord {
     fileprivate func status(uid: String) -> JSON {
         let reason = signal == 9 && exitCode == 137 ? "Error" : exitCode == 0 ? "Completed" : "Error"
         return [
-            "exitCode": .int(exitCode ?? 0), "signal": signal > 0 ? .int(signal) : .null, "reason": .string(reason),
+            "exitCode": .int(exitCode ?? 0), "signal": signal > 0 ? .int(signal) : .null, "reason": .string(reason), "message": JSON(message),
             "startedAt": .string(startedAt.description), "finishedAt": .string((finishedAt ?? startedAt).description),
             "containerID": .string("minik://\(ShortHash.hex("\(uid)/\(name)/\(startedAt.precise)", digits: 64))"),
         ]
@@ -116,6 +116,7 @@ extension ContainerRecord {
         self.init(name: name, pid: 0, startedAt: status["startedAt"].string.flatMap(Timestamp.init) ?? Timestamp(seconds: 0))
         exitCode = code
         signal = status["signal"].int ?? 0
+        message = status["message"].string
         finishedAt = status["finishedAt"].string.flatMap(Timestamp.init)
     }
 }

@@ -62,8 +62,11 @@ actor PodWorker {
                     }
                     if isReportDue, !lifecycle.isTornDown, connection != nil { await report() }
                 case .input(let input):
-                    await perform(lifecycle.handle(input), &group)
-                    if case .started(let record) = input { startProbes(record, &group) }
+                    await perform(lifecycle.handle(withMessage(input)), &group)
+                    if case .started(let record) = input {
+                        startProbes(record, &group)
+                        afterStart(record, &group)
+                    }
                 case .connectionEnded:
                     guard connection != nil else { break }
                     connection = nil
@@ -204,7 +207,7 @@ actor PodWorker {
         for action in actions {
             switch action {
             case .start(let name): await start(name)
-            case .stop(let name, let force): stop(name, force: force)
+            case .stop(let name, let force): await stop(name, force: force, &group)
             case .schedule(let timer, let seconds):
                 group.addTask { [post] in
                     try? await Task.sleep(for: .seconds(seconds))
@@ -268,10 +271,47 @@ actor PodWorker {
         return true
     }
 
-    private func stop(_ name: String, force: Bool) {
-        let image = pod.allContainers.first { $0.name == name }?.image ?? ""
-        let signal = force ? Int(SIGKILL) : (try? node.images.image(image).stopSignal) ?? Int(SIGTERM)
-        try? connection?.send(.signal(container: name, signal: signal))
+    /// Asks a container to end, after its preStop hook if it has one; or ends it.
+    private func stop(_ name: String, force: Bool, _ group: inout DiscardingTaskGroup) async {
+        let container = pod.allContainers.first { $0.name == name }
+        let signal = force ? Int(SIGKILL) : (try? node.images.image(container?.image ?? "").stopSignal) ?? Int(SIGTERM)
+        guard !force, let container, let address, !container.json["lifecycle"]["preStop"].isNull else {
+            try? connection?.send(.signal(container: name, signal: signal))
+            return
+        }
+        let hook = container.json["lifecycle"]["preStop"], limit = pod.terminationGracePeriod
+        let prober = Prober(pod: pod, container: container, address: address, node: node.spec.name, paths: paths)
+        let connection = connection
+        group.addTask {
+            if let problem = await prober.perform(hook: hook, seconds: max(1, limit)) { await self.tellFailedHook("FailedPreStopHook", "PreStopHook failed: \(problem)", name) }
+            try? connection?.send(.signal(container: name, signal: signal))
+        }
+    }
+
+    /// Runs a container's postStart hook; one whose hook fails is ended.
+    private func afterStart(_ record: ContainerRecord, _ group: inout DiscardingTaskGroup) {
+        guard let container = pod.allContainers.first(where: { $0.name == record.name }), let address, !container.json["lifecycle"]["postStart"].isNull else { return }
+        let hook = container.json["lifecycle"]["postStart"]
+        let prober = Prober(pod: pod, container: container, address: address, node: node.spec.name, paths: paths)
+        let connection = connection
+        group.addTask {
+            guard let problem = await prober.perform(hook: hook, seconds: 3600) else { return }
+            await self.tellFailedHook("FailedPostStartHook", "PostStartHook failed: \(problem)", record.name)
+            try? connection?.send(.signal(container: record.name, signal: Int(SIGKILL)))
+        }
+    }
+
+    private func tellFailedHook(_ reason: String, _ message: String, _ container: String) async {
+        await node.client.recordEvent(
+            about: pod, type: "Warning", reason: reason, message: message, component: "kubelet", node: node.spec.name, fieldPath: "spec.containers{\(container)}")
+    }
+
+    /// What a container that has ended left as its last words.
+    private func withMessage(_ input: PodLifecycle.Input) -> PodLifecycle.Input {
+        guard case .exited(var record) = input, let container = pod.allContainers.first(where: { $0.name == record.name }) else { return input }
+        let attempt = lifecycle.attempt(record.name)
+        record.message = TerminationMessage(pod: pod, container: container, attempt: attempt, node: node.spec.name, paths: paths).read(failed: record.exitCode != 0)
+        return .exited(record)
     }
 
     /// Writes what is known of the pod to the API.

@@ -14,6 +14,24 @@ package struct Probe: Sendable, Hashable {
         case exec([String])
         /// A kind of probe that minik does not have: it fails, and says so.
         case unsupported(String)
+
+        /// Reads what probes and life-cycle hooks have in common.
+        package init(_ spec: JSON) {
+            let http = spec["httpGet"], tcp = spec["tcpSocket"]
+            if !http.isNull {
+                let headers = http["httpHeaders"].items.compactMap { header in header["name"].string.map { ($0, header["value"].string ?? "") } }
+                let path = http["path"].string ?? "/"
+                self = .httpGet(
+                    scheme: http["scheme"].string ?? "HTTP", host: http["host"].string, port: http["port"], path: path.hasPrefix("/") ? path : "/\(path)",
+                    headers: Dictionary(headers, uniquingKeysWith: { $1 }))
+            } else if !tcp.isNull {
+                self = .tcpSocket(host: tcp["host"].string, port: tcp["port"])
+            } else if !spec["exec"].isNull {
+                self = .exec(spec["exec"]["command"].items.compactMap(\.string))
+            } else {
+                self = .unsupported("grpc")
+            }
+        }
     }
 
     package let kind: Kind
@@ -34,20 +52,7 @@ package struct Probe: Sendable, Hashable {
         period = max(1, spec["periodSeconds"].int ?? 10)
         successThreshold = max(1, spec["successThreshold"].int ?? 1)
         failureThreshold = max(1, spec["failureThreshold"].int ?? 3)
-        let http = spec["httpGet"], tcp = spec["tcpSocket"]
-        if !http.isNull {
-            let headers = http["httpHeaders"].items.compactMap { header in header["name"].string.map { ($0, header["value"].string ?? "") } }
-            let path = http["path"].string ?? "/"
-            action = .httpGet(
-                scheme: http["scheme"].string ?? "HTTP", host: http["host"].string, port: http["port"], path: path.hasPrefix("/") ? path : "/\(path)",
-                headers: Dictionary(headers, uniquingKeysWith: { $1 }))
-        } else if !tcp.isNull {
-            action = .tcpSocket(host: tcp["host"].string, port: tcp["port"])
-        } else if !spec["exec"].isNull {
-            action = .exec(spec["exec"]["command"].items.compactMap(\.string))
-        } else {
-            action = .unsupported("grpc")
-        }
+        action = Action(spec)
     }
 
     /// The number behind a port that may be a name of one of the container's ports.

@@ -50,13 +50,24 @@ struct Prober: Sendable {
     }
 
     /// nil when the answer is good, else what was wrong, in the kubelet's words.
-    private func ask(_ probe: Probe) async -> String? {
-        switch probe.action {
+    private func ask(_ probe: Probe) async -> String? { await ask(probe.action, seconds: probe.timeout) }
+
+    /// Runs a life-cycle hook (core/v1 LifecycleHandler): nil when it went well, else what was wrong.
+    func perform(hook: JSON, seconds: Int) async -> String? {
+        if let pause = hook["sleep"]["seconds"].int {
+            try? await Task.sleep(for: .seconds(min(pause, seconds)))
+            return nil
+        }
+        return await ask(Probe.Action(hook), seconds: seconds)
+    }
+
+    private func ask(_ action: Probe.Action, seconds: Int) async -> String? {
+        switch action {
         case .unsupported(let what): return "minik has no \(what) probes: use httpGet, tcpSocket or exec"
-        case .exec(let command): return await execute(command, seconds: probe.timeout)
+        case .exec(let command): return await execute(command, seconds: seconds)
         case .tcpSocket(let host, let port):
             guard let (target, number) = target(host, port) else { return "cannot find port \(port.text())" }
-            return await connecting(target, number, probe.timeout) { _ in nil }
+            return await connecting(target, number, seconds) { _ in nil }
         case .httpGet(let scheme, let host, let port, let path, let headers):
             guard scheme == "HTTP" else { return "minik has no \(scheme) probes: use HTTP" }
             guard let (target, number) = target(host, port) else { return "cannot find port \(port.text())" }
@@ -65,7 +76,7 @@ struct Prober: Sendable {
             let standard = ["Host": "\(target):\(number)", "User-Agent": "kube-probe/1.36", "Accept": "*/*"]
             lines += standard.merging(headers) { $1 }.sorted { $0.key < $1.key }.map { "\($0): \($1)" }
             let request = Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
-            return await connecting(target, number, probe.timeout, "Get \"\(url)\": ") { Self.status($0, request, url) }
+            return await connecting(target, number, seconds, "Get \"\(url)\": ") { Self.status($0, request, url) }
         }
     }
 

@@ -1,0 +1,29 @@
+import Model
+
+/// What a container leaves to be shown as the reason of its end. (kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure)
+struct TerminationMessage {
+    let pod: Pod
+    let container: Container
+    /// Which life of the container.
+    let attempt: Int
+    let node: String
+    let paths: ClusterPaths
+
+    private static let longest = 4096, longestLog = 2048, mostLines = 80
+
+    /// The file that stands behind the container's terminationMessagePath.
+    var file: String { "\(paths.podState(pod.uid))/containers/\(container.name)/\(attempt)/termination-log" }
+    var target: String { container.json["terminationMessagePath"].string ?? "/dev/termination-log" }
+
+    /// The file's text; of one that failed without a word, the end of its log if it asked for that.
+    func read(failed: Bool) -> String? {
+        let bytes = (try? Files.read(file)) ?? []
+        if !bytes.isEmpty { return String(decoding: bytes.prefix(Self.longest), as: UTF8.self) }
+        guard failed, container.json["terminationMessagePolicy"].string == "FallbackToLogsOnError" else { return nil }
+        let log = (try? Files.read("\(paths.podLogs(pod, node: node))/\(container.name)/\(attempt).log")) ?? []
+        // TIME STREAM TAG CONTENT, a line each
+        let lines = log.split(separator: 0x0A).suffix(Self.mostLines).compactMap { line in line.split(separator: 0x20, maxSplits: 3, omittingEmptySubsequences: false).dropFirst(3).first }
+        let text = Array(lines.map { Array($0) + [0x0A] }.joined())
+        return text.isEmpty ? nil : String(decoding: text.suffix(Self.longestLog), as: UTF8.self)
+    }
+}
