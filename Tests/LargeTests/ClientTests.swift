@@ -40,7 +40,7 @@ struct ClientTests {
     func kubectl(_ version: String) throws {
         try Self.withCluster("kubectl", subnet: 227) { kubeconfig in
             let files = [
-                "basics", "objects", "get", "delete", "workloads", "rollouts", "controllers", "streams", "transfer", "access",
+                "basics", "objects", "get", "delete", "workloads", "rollouts", "controllers", "streams", "transfer", "access", "containers",
                 // Last, for it empties nodes.
                 "nodes",
             ]
