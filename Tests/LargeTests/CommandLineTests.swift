@@ -225,7 +225,9 @@ struct CommandLineTests {
         #expect(Shell.run("\(kubectl) config current-context").output == "minik-kubeconf\n")
         #expect(Shell.run("\(kubectl) get nodes -o name").output == "node/master\nnode/worker\n")
         #expect(Shell.run("\(kubectl) config get-clusters | sort").output == "NAME\nminik-kubeconf\nother\n")
-        #expect(Shell.run("\(Shell.minik) kubeconfig -c kubeconf > \(home)/own && KUBECONFIG=\(home)/own .build/clients/kubectl-1.32 get ns default -o name").output == "namespace/default\n")
+        #expect(
+            Shell.run("\(Shell.minik) kubeconfig -c kubeconf > \(home)/own && KUBECONFIG=\(home)/own .build/clients/kubectl-1.32 get ns default -o name").output
+                == "namespace/default\n")
         // The daemon comes back at the same place.
         Shell.run("kill -9 $(cut -d' ' -f1 /run/minik/kubeconf/daemon.pid)")
         #expect(Shell.run("\(sudo) \(Shell.minik) up \(file)").isSuccess)

@@ -283,7 +283,9 @@ actor PodWorker {
         let prober = Prober(pod: pod, container: container, address: address, node: node.spec.name, paths: paths)
         let connection = connection
         group.addTask {
-            if let problem = await prober.perform(hook: hook, seconds: max(1, limit)) { await self.tellFailedHook("FailedPreStopHook", "PreStopHook failed: \(problem)", name) }
+            if let problem = await prober.perform(hook: hook, seconds: max(1, limit)) {
+                await self.tellFailedHook("FailedPreStopHook", "PreStopHook failed: \(problem)", name)
+            }
             try? connection?.send(.signal(container: name, signal: signal))
         }
     }

@@ -1,7 +1,5 @@
-import CSandbox
 import Glibc
 import Model
-import Netlink
 
 /// Runs the probes of one life of one container, from its node's network as the kubelet does.
 struct Prober: Sendable {
@@ -91,23 +89,14 @@ struct Prober: Sendable {
     ) async -> String? {
         let namespace = paths.nodeNetns(node)
         let work: @Sendable () throws -> String? = {
-            let home = try NetworkNamespace(path: namespace)
-            let fd = sandbox_socket(home.descriptor, AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-            guard fd >= 0 else { return "\(prefix)socket: \(String(cString: strerror(-fd)).lowercased())" }
-            defer { close(fd) }
-            var limit = timeval(tv_sec: seconds, tv_usec: 0)
-            for option in [SO_SNDTIMEO, SO_RCVTIMEO] { setsockopt(fd, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size)) }
-            var peer = sockaddr_in()
-            peer.sin_family = sa_family_t(AF_INET)
-            peer.sin_port = port.bigEndian
-            peer.sin_addr.s_addr = target.value.bigEndian
-            let result = withUnsafePointer(to: &peer) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
-            }
-            guard result == 0 else {
-                let words = errno == EINPROGRESS ? "i/o timeout" : "connect: \(String(cString: strerror(errno)).lowercased())"
+            let fd: Int32
+            do { fd = try NodeSocket.connected(to: target, port: Int(port), namespace: namespace, seconds: seconds) } catch let error as FileError {
+                let words = error.errno == ETIMEDOUT ? "i/o timeout" : "connect: \(String(cString: strerror(error.errno)).lowercased())"
                 return "\(prefix)dial tcp \(target):\(port): \(words)"
             }
+            defer { close(fd) }
+            var limit = timeval(tv_sec: seconds, tv_usec: 0)
+            setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
             return talk(fd)
         }
         do { return try await SmallProgram.blocking(work) } catch { return "\(prefix)\(error)" }

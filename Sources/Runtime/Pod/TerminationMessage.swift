@@ -22,7 +22,9 @@ struct TerminationMessage {
         guard failed, container.json["terminationMessagePolicy"].string == "FallbackToLogsOnError" else { return nil }
         let log = (try? Files.read("\(paths.podLogs(pod, node: node))/\(container.name)/\(attempt).log")) ?? []
         // TIME STREAM TAG CONTENT, a line each
-        let lines = log.split(separator: 0x0A).suffix(Self.mostLines).compactMap { line in line.split(separator: 0x20, maxSplits: 3, omittingEmptySubsequences: false).dropFirst(3).first }
+        let lines = log.split(separator: 0x0A).suffix(Self.mostLines).compactMap { line in
+            line.split(separator: 0x20, maxSplits: 3, omittingEmptySubsequences: false).dropFirst(3).first
+        }
         let text = Array(lines.map { Array($0) + [0x0A] }.joined())
         return text.isEmpty ? nil : String(decoding: text.suffix(Self.longestLog), as: UTF8.self)
     }
