@@ -41,8 +41,10 @@ extension APIServer {
             let metadata = object["metadata"]
             object = old
             object["status"] = status
-            if [.pods, .nodes].contains(resource) {
-                for field in ["labels", "annotations"] { object["metadata"][field] = metadata[field] }
+            // Whoever reports on an object may mark it, too; labels of workloads are their owners'.
+            if !kind.isCustom {
+                object["metadata"]["annotations"] = metadata["annotations"]
+                if resource.group != "apps" { object["metadata"]["labels"] = metadata["labels"] }
             }
         case "ephemeralcontainers":
             let added = object["spec"]["ephemeralContainers"]

@@ -149,7 +149,9 @@ package struct DeploymentReconciler: Reconciler {
         let ordered = active.sorted { $0.replicas == $1.replicas ? Self.revision($0) > Self.revision($1) : $0.replicas > $1.replicas }
         var sizes = ordered.map(\.replicas)
         for index in ordered.indices where rest != 0 && total > 0 {
-            let share = ordered[index].replicas * (allowed - total) / total
+            // To the nearest, half away from zero.
+            let exact = 2 * ordered[index].replicas * (allowed - total)
+            let share = (exact + (exact < 0 ? -total : total)) / (2 * total)
             let step = rest > 0 ? min(max(share, 0), rest) : max(min(share, 0), rest)
             sizes[index] += step
             rest -= step

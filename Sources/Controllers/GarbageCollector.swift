@@ -108,7 +108,14 @@ package actor GarbageCollector {
                 var isBlocked = false
                 for dependent in dependents[uid] ?? [] {
                     guard let child = items[dependent], let json = try? await client.get(child.resource, child.key) else { continue }
-                    let reference = json["metadata"]["ownerReferences"].items.first { $0["uid"].string == uid }
+                    let references = json["metadata"]["ownerReferences"].items
+                    let reference = references.first { $0["uid"].string == uid }
+                    // One that others own as well is theirs from now on.
+                    let others = references.filter { other in other["uid"].string != uid && other["uid"].string.map { items[$0] != nil } == true }
+                    if !others.isEmpty {
+                        _ = try await client.patch(child.resource, child.key, ["metadata": ["ownerReferences": .array(others)]])
+                        continue
+                    }
                     if reference?["blockOwnerDeletion"].bool == true { isBlocked = true }
                     if json["metadata"]["deletionTimestamp"].isNull { try await client.delete(child.resource, child.key, gracePeriod: nil, uid: dependent) }
                 }

@@ -12,6 +12,9 @@ extension Router {
             do { labels = try request["labelSelector"].flatMap { $0.isEmpty ? nil : try LabelSelector(parsing: $0) } } catch {
                 throw StatusError.badRequest("\(error)")
             }
+            for requirement in labels?.requirements ?? [] where !Names.isQualifiedName(requirement.key) {
+                throw StatusError.badRequest("unable to parse requirement: <nil>: Invalid value: \"\(requirement.key)\": \(Names.qualifiedNameMessage)")
+            }
             let supported = ["metadata.name", "metadata.namespace"] + target.kind.selectableFields
             var fields: [(path: [String], value: String, isNegated: Bool)] = []
             for part in (request["fieldSelector"] ?? "").split(separator: ",") where !part.trimmed.isEmpty {
@@ -68,6 +71,9 @@ extension Router {
         var items: [JSON]
         var revision: Int
         let continuation = try request["continue"].flatMap { $0.isEmpty ? nil : try Continuation($0) }
+        if continuation != nil, let version = request["resourceVersion"], !["", "0"].contains(version) {
+            throw StatusError.badRequest("specifying resource version is not allowed when using continue")
+        }
         let match = request["resourceVersionMatch"]
         let wanted = request["resourceVersion"].flatMap { Int($0) }
         if let match, !match.isEmpty, wanted == nil || (wanted == 0 && match == "Exact") {

@@ -14,8 +14,9 @@ enum ConnectionOutput: Sendable {
     case head(HTTPResponseHead)
     case body(ByteBuffer)
     case end
-    case becomeBytes
-    case becomeWebSocket
+    /// The answer that accepts an upgrade, and the upgrade, in one: what the client says next is nothing to HTTP.
+    case becomeBytes(HTTPResponseHead)
+    case becomeWebSocket(HTTPResponseHead)
     case bytes(ByteBuffer)
     case frame(WebSocketFrame)
 }
@@ -33,7 +34,7 @@ enum ConnectionPipeline {
         try operations.addHandler(encoder)
         try operations.addHandler(decoder)
         try operations.addHandler(errors)
-        try operations.addHandler(HTTPSide(others: [encoder, decoder, errors]))
+        try operations.addHandler(HTTPSide(others: [decoder, encoder, errors]))
     }
 
     /// While the connection speaks HTTP.
@@ -54,19 +55,23 @@ enum ConnectionPipeline {
             case .head(let head): context.write(wrapOutboundOut(.head(head)), promise: promise)
             case .body(let bytes): context.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: promise)
             case .end: context.write(wrapOutboundOut(.end(nil)), promise: promise)
-            case .becomeBytes: become([BytesSide()], context, promise)
-            case .becomeWebSocket:
-                become([WebSocketFrameEncoder(), ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: largestFrame)), FrameSide()], context, promise)
+            case .becomeBytes(let head): become([BytesSide()], head, context, promise)
+            case .becomeWebSocket(let head):
+                become([WebSocketFrameEncoder(), ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: largestFrame)), FrameSide()], head, context, promise)
             case .bytes, .frame: promise?.fail(ChannelError.inappropriateOperationForState)
             }
         }
 
-        private func become(_ handlers: [any ChannelHandler], _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
+        private func become(_ handlers: [any ChannelHandler], _ head: HTTPResponseHead, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
             let operations = context.pipeline.syncOperations
             do {
                 try operations.addHandlers(handlers, position: .after(self))
-                for other in others { operations.removeHandler(other, promise: nil) }
+                context.write(wrapOutboundOut(.head(head)), promise: nil)
+                context.write(wrapOutboundOut(.end(nil)), promise: nil)
+                context.flush()
+                // Those behind the decoder first: what it has left over is for the new handlers.
                 operations.removeHandler(self, promise: nil)
+                for other in others.reversed() { operations.removeHandler(other, promise: nil) }
                 promise?.succeed()
             } catch { promise?.fail(error) }
         }

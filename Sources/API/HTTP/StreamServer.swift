@@ -76,9 +76,7 @@ struct StreamServer: Sendable {
     func serve(_ stream: Stream, _ request: HTTPRequest, _ inputs: inout Inputs, _ writer: Writer) async throws {
         switch stream {
         case .spdy(let version):
-            try await writer.write(.head(Self.switching(["Upgrade": "SPDY/3.1", "Connection": "Upgrade", "X-Stream-Protocol-Version": version])))
-            try await writer.write(.end)
-            try await writer.write(.becomeBytes)
+            try await writer.write(.becomeBytes(Self.switching(["Upgrade": "SPDY/3.1", "Connection": "Upgrade", "X-Stream-Protocol-Version": version])))
             try await run(&inputs, take: { if case .bytes(let buffer) = $0 { .message(Array(buffer: buffer)) } else { .none } }) { incoming in
                 try await spdy(request, StreamTransport(incoming: incoming) { try await writer.write(.bytes(ByteBuffer(bytes: $0))) })
             }
@@ -86,9 +84,7 @@ struct StreamServer: Sendable {
             let accept = Base64.encode(Digest.sha1(Array("\(key)258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8)))
             var headers: HTTPHeaders = ["Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Accept": accept]
             if !subprotocol.isEmpty { headers.add(name: "Sec-WebSocket-Protocol", value: subprotocol) }
-            try await writer.write(.head(Self.switching(headers)))
-            try await writer.write(.end)
-            try await writer.write(.becomeWebSocket)
+            try await writer.write(.becomeWebSocket(Self.switching(headers)))
             try await webSocket(subprotocol, request, &inputs, writer)
         }
     }

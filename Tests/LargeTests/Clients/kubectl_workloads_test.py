@@ -71,8 +71,9 @@ class ExposeAndScale(k.Case):
         ips = sorted(p["status"]["podIP"] for p in self.get("pods", "-l", "app=web")["items"])
         slices = self.get("endpointslices", "-l", "kubernetes.io/service-name=web")["items"]
         self.assertEqual(sorted(e["addresses"][0] for s in slices for e in s["endpoints"]), ips)
-        out = self.k("run", "client", "-i", "--rm", "--restart=Never", "--image=busybox", "--", "wget", "-qO-",
-                     "http://np:8000/").stdout
+        out = self.k("run", "client", "-i", "--rm", "--restart=Never", "--image=busybox", "--", "sh", "-c",
+                     # The name of a Service made just now takes its moment to be known.
+                     "until wget -qO- http://np:8000/ 2>/dev/null; do sleep 0.1; done").stdout
         self.assertIn("It works!", out)
 
     def test_expose_without_a_port(self):

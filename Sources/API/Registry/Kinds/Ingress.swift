@@ -49,5 +49,9 @@ extension KindDefinition {
                 return "\(kind)\(parameters["apiGroup"].string.map { ".\($0)" } ?? "")/\(parameters["name"].string ?? "")"
             },
             .age,
-        ])
+        ],
+        validate: { object, old, _ in
+            guard let old, old["spec"]["controller"] != object["spec"]["controller"] else { return [] }
+            return [.invalid("spec.controller", object["spec"]["controller"], "field is immutable")]
+        })
 }

@@ -37,6 +37,7 @@ extension KindDefinition {
             if type == "NodePort" || type == "LoadBalancer", object["spec"]["externalTrafficPolicy"].isNull {
                 object["spec"]["externalTrafficPolicy"] = "Cluster"
             }
+            if object["spec"]["sessionAffinity"].string != "ClientIP" { object["spec"]["sessionAffinityConfig"] = .null }
             if object["spec"]["sessionAffinity"].string == "ClientIP", object["spec"]["sessionAffinityConfig"].isNull {
                 object["spec"]["sessionAffinityConfig"] = ["clientIP": ["timeoutSeconds": 10800]]
             }
@@ -115,7 +116,19 @@ extension KindDefinition {
                 let all = object["endpoints"].items.flatMap { $0["addresses"].items.compactMap(\.string) }
                 return all.isEmpty ? "<unset>" : summary(all)
             }, .age,
-        ])
+        ],
+        prepare: { object in
+            guard var ports = object["ports"].array else { return }
+            for index in ports.indices {
+                if ports[index]["name"].isNull { ports[index]["name"] = "" }
+                if ports[index]["protocol"].isNull { ports[index]["protocol"] = "TCP" }
+            }
+            object["ports"] = .array(ports)
+        },
+        validate: { object, old, _ in
+            guard let old, old["addressType"] != object["addressType"] else { return [] }
+            return [.invalid("addressType", object["addressType"], "field is immutable")]
+        })
 }
 
 /// The first three of a list, and how many more there are, as kubectl shortens.

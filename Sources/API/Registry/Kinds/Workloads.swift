@@ -133,5 +133,9 @@ extension KindDefinition {
                 return "\(kind.lowercased()).\(group)/\(owner["name"].string ?? "")"
             },
             count("Revision", "revision"), .age,
-        ])
+        ],
+        validate: { object, old, _ in
+            guard let old, old["data"] != object["data"] else { return [] }
+            return [.invalid("data", object["data"], "field is immutable")]
+        })
 }
