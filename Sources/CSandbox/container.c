@@ -177,8 +177,7 @@ static void drop_privileges(int sync, const struct sandbox_process *process) {
     }
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     if (process->uid != 0) prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
-    gid_t groups[1] = {process->gid};
-    if (setgroups(process->gid ? 1 : 0, groups) < 0) die(sync, "setgroups", NULL);
+    if (setgroups(process->group_count, process->groups) < 0) die(sync, "setgroups", NULL);
     if (setresgid(process->gid, process->gid, process->gid) < 0) die(sync, "setresgid", NULL);
     if (setresuid(process->uid, process->uid, process->uid) < 0) die(sync, "setresuid", NULL);
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};

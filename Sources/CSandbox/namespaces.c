@@ -87,6 +87,13 @@ pid_t sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, 
     return pid;
 }
 
+int sandbox_mount_memory(const char *path, uint64_t size, uint32_t gid) {
+    char options[96];
+    int n = snprintf(options, sizeof options, "mode=%s,gid=%u", gid ? "2777" : "0777", gid);
+    if (size) snprintf(options + n, sizeof options - (size_t)n, ",size=%llu", (unsigned long long)size);
+    return mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0 ? -errno : 0;
+}
+
 static int build_node(const char *hostname, const char *state, struct sandbox_failure *failure) {
     char text[4096], path[1024];
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) { sandbox_fail(failure, "make mounts private", NULL); return -1; }

@@ -6,6 +6,8 @@ struct ControllerHistory {
     let owner: OwnedPods
     let selector: LabelSelector
     let client: any Client
+    /// A StatefulSet's pods bear their revision's name, a DaemonSet's its hash.
+    var marksByName = false
 
     static let hashLabel = "controller-revision-hash"
 
@@ -28,7 +30,7 @@ struct ControllerHistory {
         }
         let hash = ShortHash.podTemplate(template.sorted.text())
         var labels = template["metadata"]["labels"].stringMap
-        labels[Self.hashLabel] = hash
+        labels[marksByName ? "controller.kubernetes.io/hash" : Self.hashLabel] = hash
         let made = try await client.create(
             .controllerRevisions,
             [
@@ -45,11 +47,14 @@ struct ControllerHistory {
 
     /// Forgets old revisions that no pod is of, but for the last `limit`.
     func prune(_ all: [JSON], pods: [Pod], current: JSON, limit: Int) async throws {
-        let used = Set(pods.compactMap { $0.labels[Self.hashLabel] } + [Self.hash(current)])
-        for revision in all.filter({ !used.contains(Self.hash($0)) }).dropLast(limit) {
+        let used = Set(pods.compactMap { $0.labels[Self.hashLabel] } + [mark(current)])
+        for revision in all.filter({ !used.contains(mark($0)) }).dropLast(limit) {
             try await client.delete(.controllerRevisions, ObjectKey(owner.namespace, revision["metadata"]["name"].string ?? ""))
         }
     }
+
+    /// What the pods of a revision bear as their label.
+    func mark(_ revision: JSON) -> String { marksByName ? revision["metadata"]["name"].string ?? "" : Self.hash(revision) }
 
     static func hash(_ revision: JSON) -> String { revision["metadata"]["labels"][hashLabel].string ?? "" }
 }

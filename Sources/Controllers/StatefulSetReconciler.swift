@@ -14,7 +14,7 @@ package struct StatefulSetReconciler: Reconciler {
         let owner = OwnedPods(owner: set, resource: .statefulSets, component: "statefulset-controller")
         let selector = LabelSelector(set["spec"]["selector"])
         let mine = try await owner.claim(selector, client)
-        let history = ControllerHistory(owner: owner, selector: selector, client: client)
+        let history = ControllerHistory(owner: owner, selector: selector, client: client, marksByName: true)
         let (update, all) = try await history.current(set["spec"]["template"])
         let updateName = Self.name(update)
         // What the pods are of until the roll-out is through.
@@ -57,12 +57,19 @@ package struct StatefulSetReconciler: Reconciler {
             guard !pod.isBeingDeleted, pod.isAvailable(after: least, now: time) else { return }
         }
         let surplus = byOrdinal.filter { $0.key < first || $0.key >= first + replicas }.sorted { $0.key > $1.key }
-        for (_, pod) in surplus {
-            if !pod.isBeingDeleted { try await owner.delete(pod, client) }
+        // One by one nothing is taken while another is unwell, but that other itself.
+        let unwell = surplus.last { $0.value.isBeingDeleted || !$0.value.isReady }?.key
+        for (ordinal, pod) in surplus {
+            if pod.isBeingDeleted {
+                if isParallel { continue }
+                return
+            }
+            if !isParallel, !pod.isReady, ordinal != unwell { return }
+            try await owner.delete(pod, client)
             if !isParallel { return }
         }
         guard isRolling, surplus.isEmpty else { return }
-        let hash = ControllerHistory.hash(update)
+        let hash = Self.name(update)
         for ordinal in (first..<first + replicas).reversed() where ordinal >= partition {
             guard let pod = byOrdinal[ordinal] else { return }
             if pod.labels[ControllerHistory.hashLabel] != hash {
@@ -80,7 +87,7 @@ package struct StatefulSetReconciler: Reconciler {
         try await owner.create(template, name: name, client) { pod in
             pod["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"] = .string(name)
             pod["metadata"]["labels"]["apps.kubernetes.io/pod-index"] = .string("\(ordinal)")
-            pod["metadata"]["labels"][ControllerHistory.hashLabel] = .string(ControllerHistory.hash(revision))
+            pod["metadata"]["labels"][ControllerHistory.hashLabel] = .string(Self.name(revision))
             pod["spec"]["hostname"] = .string(name)
             if let service = set["spec"]["serviceName"].string, !service.isEmpty { pod["spec"]["subdomain"] = .string(service) }
             let claims: [JSON] = set["spec"]["volumeClaimTemplates"].items.map { claim in
@@ -96,7 +103,7 @@ package struct StatefulSetReconciler: Reconciler {
         let living = pods.filter { !$0.isBeingDeleted }
         let time = now(), least = set["spec"]["minReadySeconds"].int ?? 0
         let replicas = set["spec"]["replicas"].int ?? 1
-        func of(_ revision: JSON) -> Int { living.filter { $0.labels[ControllerHistory.hashLabel] == ControllerHistory.hash(revision) }.count }
+        func of(_ revision: JSON) -> Int { living.filter { $0.labels[ControllerHistory.hashLabel] == Self.name(revision) }.count }
         func optional(_ value: Int) -> JSON { value == 0 ? .null : .int(value) }
         let isComplete = of(update) == replicas && pods.count == replicas && living.filter(\.isReady).count == replicas
         let now = isComplete ? update : current

@@ -27,6 +27,8 @@ package struct ContainerSpec: Sendable, Hashable {
     package var workingDirectory = "/"
     package var uid = 0
     package var gid = 0
+    /// Supplementary groups.
+    package var groups: [Int] = []
     /// One bit a capability (linux/capability.h).
     package var capabilities: UInt64 = 0
     package var noNewPrivileges = false
@@ -56,6 +58,7 @@ package struct ContainerSpec: Sendable, Hashable {
         workingDirectory = json["workingDirectory"].string ?? "/"
         uid = json["uid"].int ?? 0
         gid = json["gid"].int ?? 0
+        groups = json["groups"].items.compactMap(\.int)
         capabilities = UInt64(json["capabilities"].int ?? 0)
         noNewPrivileges = json["noNewPrivileges"].bool ?? false
         readOnlyRoot = json["readOnlyRoot"].bool ?? false
@@ -73,7 +76,7 @@ package struct ContainerSpec: Sendable, Hashable {
             "merged": .string(merged),
             "binds": .array(binds.map { ["source": .string($0.source), "target": .string($0.target), "readOnly": .bool($0.readOnly)] }),
             "argv": .array(argv.map(JSON.string)), "environment": .array(environment.map(JSON.string)),
-            "workingDirectory": .string(workingDirectory), "uid": .int(uid), "gid": .int(gid),
+            "workingDirectory": .string(workingDirectory), "uid": .int(uid), "gid": .int(gid), "groups": .array(groups.map(JSON.int)),
             "capabilities": .int(Int(capabilities)), "noNewPrivileges": .bool(noNewPrivileges),
             "readOnlyRoot": .bool(readOnlyRoot), "target": .string(target), "privileged": .bool(privileged), "tty": .bool(tty), "stdin": .bool(stdin),
             "stdinOnce": .bool(stdinOnce), "logPath": .string(logPath),

@@ -4,16 +4,20 @@ import ShimProtocol
 
 /// Calls `body` with the C form of a process: arguments, environment and directory filled in.
 func withProcess<R>(
-    _ process: inout sandbox_process, argv: [String], environment: [String], directory: String,
+    _ process: inout sandbox_process, argv: [String], environment: [String], directory: String, groups: [Int],
     _ body: (UnsafePointer<sandbox_process>) -> R
 ) -> R {
     withCStrings(argv) { argv in
         withCStrings(environment) { environment in
             directory.withCString { directory in
-                process.argv = argv
-                process.envp = environment
-                process.cwd = directory
-                return body(&process)
+                groups.map { UInt32(truncatingIfNeeded: $0) }.withUnsafeBufferPointer { groups in
+                    process.argv = argv
+                    process.envp = environment
+                    process.cwd = directory
+                    process.groups = groups.baseAddress
+                    process.group_count = groups.count
+                    return body(&process)
+                }
             }
         }
     }
@@ -29,7 +33,7 @@ func withSandbox<R>(
         var binds = spec.binds.enumerated().map { index, bind in
             sandbox_bind(source: paths[4 + 2 * index], target: paths[5 + 2 * index], read_only: bind.readOnly ? 1 : 0)
         }
-        return withProcess(&process, argv: spec.argv, environment: spec.environment, directory: spec.workingDirectory) { process in
+        return withProcess(&process, argv: spec.argv, environment: spec.environment, directory: spec.workingDirectory, groups: spec.groups) { process in
             PodShim.sharedMemory.withCString { shm in
                 binds.withUnsafeMutableBufferPointer { binds in
                     var root = sandbox_root(

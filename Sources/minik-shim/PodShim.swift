@@ -148,7 +148,7 @@ struct PodShim {
         var terminal: Int32 = -1
         var failure = sandbox_failure()
         let environment = container.spec.environment + (tty ? ["TERM=xterm"] : [])
-        let pid = withProcess(&process, argv: argv, environment: environment, directory: container.spec.workingDirectory) {
+        let pid = withProcess(&process, argv: argv, environment: environment, directory: container.spec.workingDirectory, groups: container.spec.groups) {
             sandbox_enter(pid_t(container.record.pid), Int32(sandbox_container_namespaces), $0, &terminal, &failure)
         }
         guard pid > 0 else {

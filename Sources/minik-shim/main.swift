@@ -1,12 +1,14 @@
 // minik-shim: the small process behind each pod and each emulated node. It outlives the daemon.
 //
-//   minik-shim pod  SOCKET HOSTNAME SHM NODE-PID own|node     owns a pod's namespaces (the network its own, or
-//                                                             the node's) and supervises its containers
+//   minik-shim pod  SOCKET HOSTNAME SHM NODE-PID own|node [SETTING ...]
+//                                                    owns a pod's namespaces (the network its own, or the node's) and
+//                                                    supervises its containers; settings are ShimProtocol's SandboxSetting
 //   minik-shim node HOSTNAME STATE                   starts a node's init, says its pid, and is gone
 //
 // Descriptor 3 is a pipe to the parent: "ok PID" once everything is in place, else what failed.
 import CSandbox
 import Glibc
+import ShimProtocol
 
 func report(_ text: String) {
     let bytes = Array(text.utf8)
@@ -26,9 +28,16 @@ func fail(_ failure: sandbox_failure) -> Never {
 let arguments = CommandLine.arguments
 var failure = sandbox_failure()
 switch (arguments.dropFirst().first, arguments.count) {
-case ("pod", 7):
+case ("pod", 7...):
     let pid = sandbox_become_pod(pid_t(arguments[5]) ?? 0, arguments[3], arguments[4], arguments[6] == "node" ? 1 : 0, &failure)
     guard pid > 0 else { fail(failure) }
+    for setting in arguments.dropFirst(7).compactMap(SandboxSetting.init) {
+        failure.error = -setting.apply()
+        guard failure.error == 0 else {
+            report("\(failure.error) \(setting.summary)")
+            exit(1)
+        }
+    }
     let listener = sandbox_unix_socket(arguments[2], Int32(SOCK_SEQPACKET.rawValue), 1)
     guard listener >= 0 else {
         failure.error = -listener

@@ -69,7 +69,8 @@ struct StrategicMergeTests {
     func primitives() throws {
         let live: JSON = ["metadata": ["finalizers": ["a/x", "b/x"]]]
         let added = try StrategicMergePatch.apply(["metadata": ["finalizers": ["c/x"]]], to: live, pods)
-        #expect(added == ["metadata": ["finalizers": ["a/x", "b/x", "c/x"]]])
+        // What a patch adds comes before what it does not name, as with `kubectl patch`.
+        #expect(added == ["metadata": ["finalizers": ["c/x", "a/x", "b/x"]]])
         let removed = try StrategicMergePatch.apply(["metadata": ["$deleteFromPrimitiveList/finalizers": ["a/x"]]], to: live, pods)
         #expect(removed == ["metadata": ["finalizers": ["b/x"]]])
     }

@@ -11,14 +11,60 @@ struct PodAdmission {
     func admit(_ pod: inout JSON) async throws {
         let namespace = pod["metadata"]["namespace"].string ?? "default", name = pod["metadata"]["name"].string ?? ""
         if pod["spec"]["enableServiceLinks"].isNull { pod["spec"]["enableServiceLinks"] = true }
-        if pod["spec"]["priority"].isNull { pod["spec"]["priority"] = 0 }
-        if pod["spec"]["preemptionPolicy"].isNull { pod["spec"]["preemptionPolicy"] = "PreemptLowerPriority" }
+        try await prioritise(&pod, name)
+        try await chooseRuntime(&pod, name)
         tolerate(&pod)
         try await serveAccount(&pod, namespace, name)
         for range in await store.list(.limitRanges, namespace: namespace).items {
             for limit in range["spec"]["limits"].items { try apply(limit, to: &pod, name) }
         }
         PodRules.setQoS(&pod)
+    }
+
+    /// The priority of the pod's class, or of the one that is the default.
+    private func prioritise(_ pod: inout JSON, _ name: String) async throws {
+        var chosen: JSON?
+        if let wish = pod["spec"]["priorityClassName"].string, !wish.isEmpty {
+            chosen = await store.get(.priorityClasses, ObjectKey("", wish))
+            if chosen == nil { throw StatusError.forbidden("pods \"\(name)\" is forbidden: no PriorityClass with name \(wish) was found") }
+        } else {
+            chosen = await store.list(.priorityClasses).items.filter { $0["globalDefault"].bool == true }.min { ($0["value"].int ?? 0) < ($1["value"].int ?? 0) }
+            if let chosen { pod["spec"]["priorityClassName"] = chosen["metadata"]["name"] }
+        }
+        let priority = chosen?["value"].int ?? 0
+        if let given = pod["spec"]["priority"].int, given != priority {
+            throw StatusError.forbidden(
+                "pods \"\(name)\" is forbidden: the integer value of priority (\(given)) must not be provided in pod spec; priority admission controller computed \(priority) from the given PriorityClass name")
+        }
+        pod["spec"]["priority"] = .int(priority)
+        if pod["spec"]["preemptionPolicy"].isNull { pod["spec"]["preemptionPolicy"] = chosen?["preemptionPolicy"] ?? "PreemptLowerPriority" }
+    }
+
+    /// What a RuntimeClass adds to the pods that name it. (kubernetes.io/docs/concepts/containers/runtime-class)
+    private func chooseRuntime(_ pod: inout JSON, _ name: String) async throws {
+        guard let wish = pod["spec"]["runtimeClassName"].string, !wish.isEmpty else {
+            if !pod["spec"]["overhead"].isNull {
+                throw StatusError.forbidden("pods \"\(name)\" is forbidden: pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead")
+            }
+            return
+        }
+        guard let chosen = await store.get(.runtimeClasses, ObjectKey("", wish)) else {
+            throw StatusError.forbidden("pods \"\(name)\" is forbidden: pod rejected: RuntimeClass \"\(wish)\" not found")
+        }
+        let overhead = chosen["overhead"]["podFixed"]
+        if !pod["spec"]["overhead"].isNull, pod["spec"]["overhead"] != overhead {
+            throw StatusError.forbidden("pods \"\(name)\" is forbidden: pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead")
+        }
+        pod["spec"]["overhead"] = overhead
+        for (label, value) in chosen["scheduling"]["nodeSelector"].stringMap {
+            if let own = pod["spec"]["nodeSelector"][label].string, own != value {
+                throw StatusError.forbidden("pods \"\(name)\" is forbidden: conflict: runtimeClass.scheduling.nodeSelector[\(label)] = \(value); pod.spec.nodeSelector[\(label)] = \(own)")
+            }
+            pod["spec"]["nodeSelector"][label] = .string(value)
+        }
+        let tolerations = pod["spec"]["tolerations"].items
+        let more = chosen["scheduling"]["tolerations"].items.filter { !tolerations.contains($0) }
+        if !more.isEmpty { pod["spec"]["tolerations"] = .array(tolerations + more) }
     }
 
     /// Five minutes on a node that is not ready or not reached.

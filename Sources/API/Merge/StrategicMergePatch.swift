@@ -57,7 +57,7 @@ package enum StrategicMergePatch {
         guard let key = type.mergeKey else {
             guard type.mergesValues else { return patch }
             let kept = live.filter { !removed.contains($0) }
-            return sorted(kept + patch.filter { !kept.contains($0) }, by: order, identity: { $0 })
+            return sorted(kept + patch.filter { !kept.contains($0) }, live, by: order ?? patch, identity: { $0 })
         }
         if patch.contains(where: { $0[directive].string == "replace" }) { return patch.filter { $0[directive].isNull } }
         var result = live
@@ -73,29 +73,26 @@ package enum StrategicMergePatch {
                 result.append(try merge(.null, item, element))
             }
         }
-        return sorted(result, by: order) { $0[key] }
+        return sorted(result, live, by: order ?? patch.filter { $0[directive].isNull }.map { $0[key] }) { $0[key] }
     }
 
     private static func isSame(_ a: JSON, _ b: JSON, _ type: Schema.ListType, _ key: String) -> Bool {
         type.mapKeys.allSatisfy { $0 == key || a[$0].isNull || b[$0].isNull || a[$0] == b[$0] }
     }
 
-    /// In the order wished for; what the order does not name stays where it stood, after its neighbour.
-    private static func sorted(_ items: [JSON], by order: [JSON]?, identity: (JSON) -> JSON) -> [JSON] {
-        guard let order, !order.isEmpty else { return items }
+    /// In the order wished for; what that does not name keeps its place before what it stood before.
+    private static func sorted(_ items: [JSON], _ live: [JSON], by order: [JSON], identity: (JSON) -> JSON) -> [JSON] {
         func rank(_ item: JSON) -> Int? {
-            order.firstIndex { wanted in
-                let id = identity(item)
-                return id == wanted || (wanted.object?.values.contains(id) ?? false)
-            }
+            let id = identity(item)
+            return order.firstIndex { $0 == id || ($0.object?.values.contains(id) ?? false) }
         }
-        let ranks = items.map(rank)
-        let named = zip(items, ranks).filter { $0.1 != nil }.sorted { ($0.1 ?? 0) < ($1.1 ?? 0) }.map(\.0)
+        func place(_ item: JSON) -> Int? { live.firstIndex { identity($0) == identity(item) } }
+        var named = items.compactMap { item in rank(item).map { (item, $0) } }.sorted { $0.1 < $1.1 }.map(\.0)[...]
+        var others = items.filter { rank($0) == nil }[...]
         var result: [JSON] = []
-        var next = named.makeIterator()
-        for (item, place) in zip(items, ranks) {
-            if place == nil { result.append(item) } else if let wanted = next.next() { result.append(wanted) }
+        while let other = others.first, let next = named.first {
+            if let a = place(other), let b = place(next), a < b { result.append(others.removeFirst()) } else { result.append(named.removeFirst()) }
         }
-        return result
+        return result + named + others
     }
 }

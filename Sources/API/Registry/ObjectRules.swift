@@ -40,6 +40,7 @@ enum ObjectRules {
             let isService = resource == .services
             if Names.isLabel(name), !isService || name.first?.isNumber != true { return nil }
             return isService ? Names.dns1035Message : Names.labelMessage
+        case .ipAddresses: return nil  // its name is an address, and its own validation says so
         case .roles, .roleBindings, .clusterRoles, .clusterRoleBindings:
             // A path segment, no more: system:node has a colon.
             if [".", ".."].contains(name) { return "may not be '\(name)'" }

@@ -7,6 +7,7 @@ package enum Registry {
         .replicationController, .podTemplate,
         .deployment, .replicaSet, .daemonSet, .statefulSet, .controllerRevision, .job, .cronJob,
         .endpointSlice, .networkPolicy, .ingress, .ingressClass, .podDisruptionBudget, .lease, .groupEvent,
+        .runtimeClass, .priorityClass, .serviceCIDR, .ipAddress,
         .role, .roleBinding, .clusterRole, .clusterRoleBinding, .customResourceDefinition, .clusterNetworkPolicy,
     ]
 

@@ -21,6 +21,7 @@ package enum SchemaTable {
         "coordination": ([coordinationTypes], "io.k8s.api.coordination.v1."), "rbac": ([rbacTypes], "io.k8s.api.rbac.v1."),
         "authorization": ([authorizationTypes], "io.k8s.api.authorization.v1."),
         "authentication": ([authenticationTypes], "io.k8s.api.authentication.v1."), "autoscaling": ([autoscalingTypes], "io.k8s.api.autoscaling.v1."),
+        "node": ([nodeTypes], "io.k8s.api.node.v1."), "scheduling": ([schedulingTypes], "io.k8s.api.scheduling.v1."),
         "crd": ([crdTypes], "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1."),
     ]
 

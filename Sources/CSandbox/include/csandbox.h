@@ -27,6 +27,8 @@ struct sandbox_process {
     char *const *envp;
     const char *cwd;
     uint32_t uid, gid;
+    const uint32_t *groups;  // supplementary groups
+    size_t group_count;
     uint64_t capabilities;  // effective, permitted and bounding, a bit each
     int no_new_privileges;
     int stdio[3];           // -1: /dev/null; ignored with a terminal
@@ -75,6 +77,10 @@ int sandbox_enter_network(int fd);
 /// Returns, in the new process only, its pid as the old one's namespace counts, or -1.
 pid_t sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, int host_network,
                          struct sandbox_failure *failure);
+
+/// Mounts a tmpfs of at most `size` bytes (0: as the kernel likes) on `path`, for everybody, or for group `gid` unless that is 0.
+/// 0 or -errno.
+int sandbox_mount_memory(const char *path, uint64_t size, uint32_t gid);
 
 /// Forks the init of an emulated node in namespaces of its own (network, IPC, UTS, PID, mount), with /etc an overlay over
 /// the host's, and its own /run, /var/log, /proc and /sys. `state` holds the directories etc, work, run and log.

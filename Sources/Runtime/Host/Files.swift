@@ -24,6 +24,11 @@ package enum Files {
         return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
     }
 
+    static func isLink(_ path: String) -> Bool {
+        var info = stat()
+        return lstat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFLNK
+    }
+
     /// `mkdir -p`; the last directory gets `mode`.
     package static func makeDirectory(_ path: String, mode: mode_t = 0o755) throws(FileError) {
         if mkdir(path, mode) == 0 || errno == EEXIST { return }

@@ -58,6 +58,7 @@ package actor NodeAgent {
         removeOrphans(keeping: Set(try await client.list(Pod.self).map(\.uid)))
         await withDiscardingTaskGroup { group in
             group.addTask { await self.beat() }
+            for kind in [Resource.configMaps, .secrets] { group.addTask { await self.followConfiguration(kind) } }
             while !Task.isCancelled {
                 do {
                     for try await event in try await client.watch(.pods, namespace: nil, from: nil) where event.kind != .bookmark {
@@ -91,6 +92,21 @@ package actor NodeAgent {
         group.addTask {
             await worker.run()
             await self.forget(pod.uid)
+        }
+    }
+
+    /// Tells the pods that read a ConfigMap or Secret of its changes.
+    private func followConfiguration(_ kind: Resource) async {
+        while !Task.isCancelled {
+            do {
+                // What is there already every container has read as it began.
+                let revision = try await client.list(kind, namespace: nil, selector: nil).revision
+                for try await event in try await client.watch(kind, namespace: nil, from: revision) where event.kind != .bookmark {
+                    let key = ObjectKey(event.object["metadata"]["namespace"].string ?? "", event.object["metadata"]["name"].string ?? "")
+                    for worker in workers.values { await worker.configurationChanged(key, isSecret: kind == .secrets) }
+                }
+                return
+            } catch let error as StatusError where error.reason == "Expired" { continue } catch { return hooks.report("node \(spec.name): watch \(kind.plural): \(error)") }
         }
     }
 

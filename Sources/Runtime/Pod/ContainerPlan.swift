@@ -6,10 +6,21 @@ import ShimProtocol
 struct ContainerPlan {
     let pod: Pod
     let address: IPv4Address?
-    let hostAddress: IPv4Address
     let paths: ClusterPaths
     let node: String
     let client: any Client
+    let fields: DownwardAPI
+    let volumes: PodVolumes
+
+    init(pod: Pod, address: IPv4Address?, hostAddress: IPv4Address, paths: ClusterPaths, node: String, client: any Client) {
+        self.pod = pod
+        self.address = address
+        self.paths = paths
+        self.node = node
+        self.client = client
+        fields = DownwardAPI(pod: pod, address: address, hostAddress: hostAddress, node: node)
+        volumes = PodVolumes(pod: pod, paths: paths, client: client, fields: fields)
+    }
 
     /// What is wrong with a container before it starts; `CreateContainerConfigError` to the user.
     struct ConfigurationError: Error, CustomStringConvertible { let description: String }
@@ -49,8 +60,8 @@ struct ContainerPlan {
         let logs = "\(paths.podLogs(pod, node: node))/\(container.name)"
         try Files.makeDirectory(logs)
         spec.logPath = "\(logs)/\(attempt).log"
-        secure(&spec, container)
-        spec.binds = try await binds(container)
+        try secure(&spec, container)
+        spec.binds = try await binds(container, environment)
         let words = TerminationMessage(pod: pod, container: container, attempt: attempt, node: node, paths: paths)
         try Files.write([], to: words.file, mode: 0o666)
         chmod(words.file, 0o666)
@@ -58,11 +69,18 @@ struct ContainerPlan {
         return spec
     }
 
-    private func secure(_ spec: inout ContainerSpec, _ container: Container) {
+    private func secure(_ spec: inout ContainerSpec, _ container: Container) throws {
         let own = container.json["securityContext"], shared = pod.spec["securityContext"]
         func setting(_ name: String) -> JSON { own[name].isNull ? shared[name] : own[name] }
         spec.uid = setting("runAsUser").int ?? 0
         spec.gid = setting("runAsGroup").int ?? 0
+        spec.groups = shared["supplementalGroups"].items.compactMap(\.int) + [shared["fsGroup"].int, spec.gid].compactMap { $0 == 0 ? nil : $0 }
+        if setting("runAsNonRoot").bool == true, spec.uid == 0 {
+            let place = "(pod: \"\(pod.name)_\(pod.namespace)(\(pod.uid))\", container: \(container.name))"
+            throw ConfigurationError(
+                description: setting("runAsUser").isNull
+                    ? "container has runAsNonRoot and image will run as root \(place)" : "container's runAsUser breaks non-root policy \(place)")
+        }
         spec.privileged = own["privileged"].bool ?? false
         spec.readOnlyRoot = own["readOnlyRootFilesystem"].bool ?? false
         spec.noNewPrivileges = own["allowPrivilegeEscalation"].bool == false
@@ -95,12 +113,12 @@ struct ContainerPlan {
             let sides = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             set(String(sides[0]), String(sides[1]))
         }
-        set("HOSTNAME", Self.hostname(pod, node: node))
+        set("HOSTNAME", PodFiles.hostname(pod, node: node))
         if pod.spec["enableServiceLinks"].bool ?? true { for (name, value) in try await serviceLinks() { set(name, value) } }
         for source in container.json["envFrom"].items {
             let isSecret = !source["secretRef"].isNull
             let reference = isSecret ? source["secretRef"] : source["configMapRef"]
-            let data = try await self.data(reference, isSecret: isSecret)
+            let data = try await client.configData(of: pod, reference, isSecret: isSecret)
             for (key, value) in data.sorted(by: { $0.key < $1.key }) { set((source["prefix"].string ?? "") + key, String(decoding: value, as: UTF8.self)) }
         }
         for item in container.json["env"].items {
@@ -115,66 +133,16 @@ struct ContainerPlan {
     }
 
     private func value(from source: JSON, _ container: Container) async throws -> String? {
-        if let path = source["fieldRef"]["fieldPath"].string { return field(path) }
-        if !source["resourceFieldRef"].isNull { return resource(source["resourceFieldRef"], of: container) }
+        if let path = source["fieldRef"]["fieldPath"].string { return fields.field(path) }
+        if !source["resourceFieldRef"].isNull { return fields.resource(source["resourceFieldRef"], of: container) }
         for (name, isSecret) in [("configMapKeyRef", false), ("secretKeyRef", true)] where !source[name].isNull {
             let reference = source[name], key = reference["key"].string ?? ""
-            if let bytes = try await data(reference, isSecret: isSecret)[key] { return String(decoding: bytes, as: UTF8.self) }
+            if let bytes = try await client.configData(of: pod, reference, isSecret: isSecret)[key] { return String(decoding: bytes, as: UTF8.self) }
             if reference["optional"].bool == true { return nil }
             throw ConfigurationError(
                 description: "couldn't find key \(key) in \(isSecret ? "Secret" : "ConfigMap") \(pod.namespace)/\(reference["name"].string ?? "")")
         }
         return nil
-    }
-
-    private func data(_ reference: JSON, isSecret: Bool) async throws -> [String: [UInt8]] {
-        let key = ObjectKey(pod.namespace, reference["name"].string ?? reference["secretName"].string ?? "")
-        do {
-            let object = try await client.get(isSecret ? .secrets : .configMaps, key)
-            var result = object["binaryData"].stringMap.compactMapValues(Base64.decode)
-            for (name, text) in object["data"].stringMap { result[name] = isSecret ? Base64.decode(text) ?? [] : Array(text.utf8) }
-            return result
-        } catch let error as StatusError where error.reason == "NotFound" {
-            if reference["optional"].bool == true { return [:] }
-            throw ConfigurationError(description: "\(isSecret ? "secret" : "configmap") \"\(key.name)\" not found")
-        }
-    }
-
-    /// A container's request or limit, in units of the divisor, rounded up; without one, what the node has.
-    private func resource(_ reference: JSON, of container: Container) -> String? {
-        let owner = reference["containerName"].string.flatMap { name in pod.allContainers.first { $0.name == name } } ?? container
-        let parts = (reference["resource"].string ?? "").split(separator: ".", maxSplits: 1).map(String.init)
-        guard parts.count == 2 else { return nil }
-        let resources = owner.json["resources"]
-        let given = resources[parts[0]][parts[1]].string ?? (parts[0] == "requests" ? resources["limits"][parts[1]].string : nil)
-        let whole: Quantity =
-            switch parts[1] {
-            case "cpu": Quantity(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
-            case "memory": Quantity(Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE))))
-            default: Quantity(0)
-            }
-        let amount = given.flatMap { Quantity($0) } ?? (parts[0] == "limits" ? whole : Quantity(0))
-        let written = Quantity(reference["divisor"].string ?? "0") ?? Quantity(0)
-        let divisor = written.nano == 0 ? Quantity(1) : written
-        return "\((amount.nano + divisor.nano - 1) / divisor.nano)"
-    }
-
-    /// The downward API's fields.
-    private func field(_ path: String) -> String? {
-        switch path {
-        case "metadata.name": return pod.name
-        case "metadata.namespace": return pod.namespace
-        case "metadata.uid": return pod.uid
-        case "spec.nodeName": return node
-        case "spec.serviceAccountName": return pod.spec["serviceAccountName"].string
-        case "status.podIP", "status.podIPs": return address?.description
-        case "status.hostIP", "status.hostIPs": return hostAddress.description
-        default:
-            for (prefix, map) in [("metadata.labels['", pod.labels), ("metadata.annotations['", pod.annotations)] where path.hasPrefix(prefix) {
-                return map[String(path.dropFirst(prefix.count).dropLast(2))]
-            }
-            return nil
-        }
     }
 
     /// The variables that name each Service of the namespace (kubernetes.io/docs/concepts/services-networking/service,
@@ -222,169 +190,35 @@ struct ContainerPlan {
         return out + rest
     }
 
-    static func hostname(_ pod: Pod, node: String) -> String {
-        if pod.isHostNetwork { return node }
-        return String((pod.spec["hostname"].string ?? pod.name).prefix(63))
+    /// Like `expand`, but a variable that is not there is an error.
+    static func expandStrictly(_ text: String, _ variables: [(name: String, value: String)]) throws -> String {
+        for match in text.matches(of: /\$\(([^)]*)\)/) where !variables.contains(where: { $0.name == match.1 }) {
+            throw ConfigurationError(description: "missing value for \"\(match.1)\"")
+        }
+        return expand(text, variables.map { ($0.name, $0.value) })
     }
 
     // MARK: Mounts
 
-    /// Files that every container of the pod sees: hosts, resolver, host name.
-    func writePodFiles(cluster: Cluster) throws {
-        let state = paths.podState(pod.uid)
-        try Files.makeDirectory(state, mode: 0o700)
-        let hostname = Self.hostname(pod, node: node)
-        try Files.write("\(hostname)\n", to: "\(state)/hostname")
-        var hosts = """
-            # Kubernetes-managed hosts file.
-            127.0.0.1\tlocalhost
-            ::1\tlocalhost ip6-localhost ip6-loopback
-            fe00::0\tip6-localnet
-            fe00::0\tip6-mcastprefix
-            fe00::1\tip6-allnodes
-            fe00::2\tip6-allrouters
-
-            """
-        if let address {
-            let domain = pod.spec["subdomain"].string.map { "\(hostname).\($0).\(pod.namespace).svc.\(cluster.dnsDomain)\t" } ?? ""
-            hosts += "\(address)\t\(domain)\(hostname)\n"
-        }
-        let aliases = pod.spec["hostAliases"].items
-        if !aliases.isEmpty {
-            hosts += "\n# Entries added by HostAliases.\n"
-            for alias in aliases { hosts += "\(alias["ip"].string ?? "")\t\(alias["hostnames"].items.compactMap(\.string).joined(separator: "\t"))\n" }
-        }
-        try Files.write(hosts, to: "\(state)/hosts")
-        try Files.write(resolver(cluster), to: "\(state)/resolv.conf")
-    }
-
-    private func resolver(_ cluster: Cluster) -> String {
-        let policy = pod.spec["dnsPolicy"].string ?? "ClusterFirst"
-        let config = pod.spec["dnsConfig"]
-        var nameservers: [String] = [], searches: [String] = [], options: [String] = []
-        if policy == "ClusterFirstWithHostNet" || (policy == "ClusterFirst" && !pod.isHostNetwork) {
-            nameservers = [cluster.dnsServiceIP.description]
-            searches = ["\(pod.namespace).svc.\(cluster.dnsDomain)", "svc.\(cluster.dnsDomain)", cluster.dnsDomain]
-            options = ["ndots:5"]
-        } else if policy != "None" {
-            nameservers = [cluster.dnsServiceIP.description]
-            searches = [cluster.dnsDomain]
-        }
-        nameservers += config["nameservers"].items.compactMap(\.string)
-        searches += config["searches"].items.compactMap(\.string)
-        for option in config["options"].items {
-            let name = option["name"].string ?? ""
-            options.removeAll { $0 == name || $0.hasPrefix("\(name):") }
-            options.append(option["value"].string.map { "\(name):\($0)" } ?? name)
-        }
-        var lines: [String] = []
-        if !searches.isEmpty { lines.append("search \(searches.joined(separator: " "))") }
-        lines += nameservers.map { "nameserver \($0)" }
-        if !options.isEmpty { lines.append("options \(options.joined(separator: " "))") }
-        return lines.joined(separator: "\n") + "\n"
-    }
-
-    private func binds(_ container: Container) async throws -> [BindMount] {
+    private func binds(_ container: Container, _ environment: [(name: String, value: String)]) async throws -> [BindMount] {
         let state = paths.podState(pod.uid)
         var binds = ["hosts", "hostname", "resolv.conf"].map { BindMount(source: "\(state)/\($0)", target: "/etc/\($0)", readOnly: false) }
         for mount in container.volumeMounts {
             let name = mount["name"].string ?? ""
             guard let volume = pod.spec["volumes"].items.first(where: { $0["name"].string == name }) else { continue }
-            var (source, readOnly) = try await self.source(of: volume, name: name)
-            if let sub = mount["subPath"].string, !sub.isEmpty {
-                guard !sub.hasPrefix("/"), !sub.split(separator: "/").contains("..") else {
-                    throw ConfigurationError(description: "subPath \"\(sub)\" must be a relative path without '..'")
+            var (source, readOnly) = volumes.place(of: volume)
+            let sub = try mount["subPathExpr"].string.map { try Self.expandStrictly($0, environment) } ?? mount["subPath"].string ?? ""
+            if !sub.isEmpty {
+                guard !sub.hasPrefix("/") else { throw ConfigurationError(description: "error SubPath `\(sub)` must not be an absolute path") }
+                guard !sub.split(separator: "/").contains("..") else {
+                    throw ConfigurationError(description: "unable to provision SubPath `\(sub)`: must not contain '..'")
                 }
                 source += "/\(sub)"
-                if !Files.exists(source) { try Files.makeDirectory(source) }
+                if !Files.exists(source) { try Files.makeDirectory(source, mode: 0o750) }
             }
             readOnly = readOnly || (mount["readOnly"].bool ?? false)
             binds.append(BindMount(source: source, target: mount["mountPath"].string ?? "", readOnly: readOnly))
         }
         return binds
-    }
-
-    private func source(of volume: JSON, name: String) async throws -> (String, readOnly: Bool) {
-        let directory = "\(paths.podState(pod.uid))/volumes/\(name)"
-        func write(_ files: [String: [UInt8]], _ items: JSON, mode: Int) throws {
-            try Files.makeDirectory(directory)
-            let chosen =
-                items.items.isEmpty
-                ? files.map { ($0.key, $0.value) }
-                : items.items.compactMap { item in files[item["key"].string ?? ""].map { (item["path"].string ?? "", $0) } }
-            for (path, bytes) in chosen where !path.isEmpty && !path.split(separator: "/").contains("..") {
-                if let cut = path.lastIndex(of: "/") { try Files.makeDirectory("\(directory)/\(path[..<cut])") }
-                try Files.write(bytes, to: "\(directory)/\(path)", mode: mode_t(mode))
-            }
-        }
-        let hostPath = volume["hostPath"]["path"].string
-        if let hostPath {
-            if !Files.exists(hostPath), volume["hostPath"]["type"].string == "DirectoryOrCreate" { try Files.makeDirectory(hostPath) }
-            guard Files.exists(hostPath) else { throw ConfigurationError(description: "hostPath \(hostPath) does not exist on the host") }
-            return (hostPath, false)
-        }
-        for (kind, isSecret) in [("configMap", false), ("secret", true)] where !volume[kind].isNull {
-            try write(try await data(volume[kind], isSecret: isSecret), volume[kind]["items"], mode: volume[kind]["defaultMode"].int ?? 0o644)
-            return (directory, true)
-        }
-        if !volume["downwardAPI"].isNull {
-            var files: [String: [UInt8]] = [:]
-            for item in volume["downwardAPI"]["items"].items {
-                files[item["path"].string ?? ""] = Array(downward(item).utf8)
-            }
-            try write(files, .null, mode: 0o644)
-            return (directory, true)
-        }
-        if !volume["projected"].isNull {
-            for (path, bytes) in try await projected(volume["projected"]) {
-                try write([path: bytes], .null, mode: volume["projected"]["defaultMode"].int ?? 0o644)
-            }
-            return (directory, true)
-        }
-        if !volume["emptyDir"].isNull {
-            try Files.makeDirectory(directory)
-            chmod(directory, 0o777)
-            return (directory, false)
-        }
-        let kind = volume.object?.keys.first { $0 != "name" } ?? "nothing"
-        throw ConfigurationError(description: "volume \"\(name)\" is of kind \(kind); minik has emptyDir, configMap, secret, downwardAPI, projected and hostPath")
-    }
-
-    /// The files of a projected volume: several sources in one directory.
-    private func projected(_ volume: JSON) async throws -> [String: [UInt8]] {
-        var files: [String: [UInt8]] = [:]
-        func take(_ data: [String: [UInt8]], _ items: JSON) {
-            if items.items.isEmpty { return files.merge(data) { _, new in new } }
-            for item in items.items { files[item["path"].string ?? ""] = data[item["key"].string ?? ""] }
-        }
-        for source in volume["sources"].items {
-            if !source["serviceAccountToken"].isNull {
-                let wish = source["serviceAccountToken"]
-                let token = try await client.serviceAccountToken(
-                    for: pod, audiences: wish["audience"].string.map { [$0] } ?? [], seconds: max(wish["expirationSeconds"].int ?? 3600, Self.tokenLife))
-                files[wish["path"].string ?? "token"] = Array(token.utf8)
-            }
-            for (name, isSecret) in [("configMap", false), ("secret", true)] where !source[name].isNull {
-                take(try await data(source[name], isSecret: isSecret), source[name]["items"])
-            }
-            for item in source["downwardAPI"]["items"].items {
-                files[item["path"].string ?? ""] = Array(downward(item).utf8)
-            }
-        }
-        return files
-    }
-
-    /// A year, as Kubernetes extends the tokens of pods whose clients may not read them again.
-    private static let tokenLife = 365 * 86400
-
-    /// One file of the downward API: a field, or a container's resource.
-    private func downward(_ item: JSON) -> String {
-        if !item["resourceFieldRef"].isNull {
-            let name = item["resourceFieldRef"]["containerName"].string
-            return pod.allContainers.first { $0.name == name }.flatMap { resource(item["resourceFieldRef"], of: $0) } ?? ""
-        }
-        let path = item["fieldRef"]["fieldPath"].string ?? ""
-        let map = path == "metadata.labels" ? pod.labels : path == "metadata.annotations" ? pod.annotations : nil
-        return map.map { $0.sorted { $0.key < $1.key }.map { "\($0.key)=\"\($0.value)\"" }.joined(separator: "\n") } ?? field(path) ?? ""
     }
 }

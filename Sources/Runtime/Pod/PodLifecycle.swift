@@ -4,10 +4,14 @@ import ShimProtocol
 /// The life of a pod's containers as a value: what happens goes in, what to do comes out. No clock, no I/O.
 package struct PodLifecycle: Sendable {
     package enum Input: Sendable {
+        /// An earlier daemon's sandbox is taken over; what runs in it is told next, and then that it is ready.
+        case sandboxAdopted
         case sandboxReady
         case started(ContainerRecord)
         /// The container could not be created: its reason and the words for it.
         case startFailed(container: String, reason: String, message: String)
+        /// Its volumes are not there yet.
+        case startPostponed(container: String)
         case imageMissing(container: String, message: String)
         case exited(ContainerRecord)
         case probed(container: String, ready: Bool)
@@ -22,6 +26,12 @@ package struct PodLifecycle: Sendable {
         case ephemeral(Container)
         /// A container is to run another image.
         case imageChanged(container: String, image: String)
+        /// spec.activeDeadlineSeconds as it is now, and how much of it is left; nil without one.
+        case deadline(seconds: Int?, remaining: Int)
+        /// The node does not take the pod: nothing of it ever runs.
+        case rejected(reason: String, message: String)
+        /// What a container is made from has changed: one that could not be made may be now.
+        case configurationChanged
     }
 
     package enum Timer: Sendable, Hashable {
@@ -29,6 +39,8 @@ package struct PodLifecycle: Sendable {
         /// A container that a probe gave up on has had time enough to end by itself; which life of it is meant.
         case lastWarning(container: String, life: Int)
         case graceEnds
+        /// The pod has been active for this many seconds, if those still are its deadline.
+        case deadline(seconds: Int)
     }
 
     package enum Action: Sendable, Equatable {
@@ -51,6 +63,8 @@ package struct PodLifecycle: Sendable {
         let name: String
         var image: String
         let isInit: Bool
+        /// An init container that goes on beside the others (KEP-753): restartPolicy Always.
+        var isSidecar = false
         var isEphemeral = false
         let hasReadinessProbe: Bool
         let hasStartupProbe: Bool
@@ -67,16 +81,44 @@ package struct PodLifecycle: Sendable {
         var isStarting = false
         /// The next start is a restart.
         var isRestart = false
+        /// Told to end because the pod ends.
+        var isAskedToStop = false
+
+        /// It runs, or is about to.
+        var isAlive: Bool { if case .running = state { true } else { isStarting } }
+        /// An init container that no longer holds up what comes after it.
+        var isPassed: Bool {
+            switch state {
+            case .terminated(let record): !isSidecar && record.exitCode == 0
+            case .running: isSidecar && hasStarted
+            case .waiting: false
+            }
+        }
+    }
+
+    /// Why a pod failed as a whole, whatever its containers did.
+    struct Failure: Sendable, Hashable {
+        let reason: String
+        let message: String
     }
 
     private static let longestBackOff = 300
     private static let healthyAfter = 600
+    package static let configurationError = "CreateContainerConfigError"
+    /// Seconds until what could not be made is tried again.
+    private static let configurationPause = 10, volumePause = 2
 
     private(set) var entries: [Entry]
     let restartPolicy: String
     private let podName: String
     private let uid: String
     var hasSandbox = false
+    /// The init containers are through: sidecars that start anew hold up nobody.
+    var hasInitialized = false
+    private(set) var failure: Failure?
+    private(set) var isRejected = false
+    private var deadline: Int?
+    private var isAdopting = false
     private var isEnding = false
     private var hasGraceEnded = false
     private let gracePeriod: Int
@@ -97,6 +139,7 @@ package struct PodLifecycle: Sendable {
                 hasStartupProbe: !container.json["startupProbe"].isNull,
                 state: .waiting(reason: isInit || pod.initContainers.isEmpty ? "ContainerCreating" : "PodInitializing", message: nil))
             entry.isEphemeral = isEphemeral
+            entry.isSidecar = isInit && container.json["restartPolicy"].string == "Always"
             entry.restartCount = old["restartCount"].int ?? 0
             entry.last = ContainerRecord(status: old["lastState"]["terminated"], name: container.name)
             if let began = old["state"]["running"]["startedAt"].string.flatMap(Timestamp.init) { entry.readyBefore = (began, old["ready"].bool ?? false) }
@@ -106,12 +149,18 @@ package struct PodLifecycle: Sendable {
         entries =
             pod.initContainers.map { entry($0, isInit: true) } + pod.containers.map { entry($0, isInit: false) }
             + pod.ephemeralContainers.map { entry($0, isInit: false, isEphemeral: true) }
+        if let reason = pod.status["reason"].string, pod.isFinished { failure = Failure(reason: reason, message: pod.status["message"].string ?? "") }
     }
 
     package mutating func handle(_ input: Input) -> [Action] {
         switch input {
+        case .sandboxAdopted:
+            hasSandbox = true
+            isAdopting = true
+            return []
         case .sandboxReady:
             hasSandbox = true
+            isAdopting = false
             return advance()
         case .started(let record):
             update(record.name) {
@@ -130,8 +179,16 @@ package struct PodLifecycle: Sendable {
                 $0.isStarting = false
                 $0.state = .waiting(reason: reason, message: message)
             }
-            if isEnding { return endIfIdle() }
-            return [.event(type: "Warning", reason: "Failed", message: "Error: \(message)", container: name)] + retry(name)
+            if isEnding { return goOnEnding() }
+            let event = Action.event(type: "Warning", reason: "Failed", message: "Error: \(message)", container: name)
+            return [event] + (reason == Self.configurationError ? [.schedule(.restart(container: name), seconds: Self.configurationPause)] : retry(name))
+        case .startPostponed(let name):
+            update(name) { $0.isStarting = false }
+            return isEnding ? goOnEnding() : [.schedule(.restart(container: name), seconds: Self.volumePause)]
+        case .configurationChanged:
+            let waiting = entries.filter { if case .waiting(Self.configurationError, _) = $0.state { !$0.isStarting } else { false } }
+            guard hasSandbox, !isAdopting, !isEnding else { return [] }
+            return waiting.flatMap { start($0.name) } + advance()
         case .imageMissing(let name, let message):
             var actions: [Action] = []
             update(name) {
@@ -149,7 +206,7 @@ package struct PodLifecycle: Sendable {
                     actions = [.event(type: "Normal", reason: "BackOff", message: "Back-off pulling image \"\($0.image)\"", container: name)]
                 }
             }
-            return isEnding ? endIfIdle() : actions + retry(name)
+            return isEnding ? goOnEnding() : actions + retry(name)
         case .exited(let record): return exited(record)
         case .probed(let name, let ready):
             update(name) { $0.isReady = ready }
@@ -159,34 +216,33 @@ package struct PodLifecycle: Sendable {
                 $0.hasStarted = true
                 if !$0.hasReadinessProbe { $0.isReady = true }
             }
-            return []
+            return advance()
         case .unhealthy(let name, let probe):
             guard !isEnding, let entry = entries.first(where: { $0.name == name }) else { return [] }
             return [
                 .event(type: "Normal", reason: "Killing", message: "Container \(name) failed \(probe) probe, will be restarted", container: name),
                 .stop(container: name, force: false), .schedule(.lastWarning(container: name, life: entry.restartCount), seconds: gracePeriod),
             ]
-        case .deletionRequested(let grace):
-            guard !isTornDown else { return [] }
-            let running = entries.filter { if case .running = $0.state { true } else { $0.isStarting } }
-            let isFirst = !isEnding
-            isEnding = true
-            if running.isEmpty { return tearDown() }
-            if grace == 0 { return running.map { .stop(container: $0.name, force: true) } }
-            let stops = running.flatMap { entry -> [Action] in
-                isFirst
-                    ? [
-                        .event(type: "Normal", reason: "Killing", message: "Stopping container \(entry.name)", container: entry.name),
-                        .stop(container: entry.name, force: false),
-                    ] : []
-            }
-            return stops + [.schedule(.graceEnds, seconds: grace)]
+        case .deletionRequested(let grace): return end(within: grace)
         case .timer(.lastWarning(let name, let life)):
             guard let entry = entries.first(where: { $0.name == name }), entry.restartCount == life, case .running = entry.state else { return [] }
             return [.stop(container: name, force: true)]
         case .timer(.graceEnds):
             hasGraceEnded = true
             return entries.compactMap { if case .running = $0.state { .stop(container: $0.name, force: true) } else { nil } }
+        case .deadline(let seconds, let remaining):
+            deadline = seconds
+            return seconds.map { [.schedule(.deadline(seconds: $0), seconds: max(0, remaining))] } ?? []
+        case .timer(.deadline(let seconds)):
+            guard deadline == seconds, !isEnding else { return [] }
+            let words = "Pod was active on the node longer than the specified deadline"
+            failure = Failure(reason: "DeadlineExceeded", message: words)
+            return [.event(type: "Normal", reason: "DeadlineExceeded", message: words, container: nil)] + end(within: gracePeriod)
+        case .rejected(let reason, let message):
+            failure = Failure(reason: reason, message: "Pod was rejected: \(message)")
+            isEnding = true
+            isRejected = true
+            return [.event(type: "Warning", reason: reason, message: message, container: nil)] + tearDown()
         case .timer(.restart(let name)):
             guard !isEnding, hasSandbox, let entry = entries.first(where: { $0.name == name }), !entry.isStarting else { return [] }
             if case .running = entry.state { return [] }
@@ -211,6 +267,7 @@ package struct PodLifecycle: Sendable {
             ]
         case .sandboxLost:
             hasSandbox = false
+            hasInitialized = false
             for index in entries.indices {
                 if case .running(var record) = entries[index].state {
                     record.pid = 0
@@ -245,11 +302,33 @@ package struct PodLifecycle: Sendable {
         return [.tearDown]
     }
 
-    /// While the pod ends: its sandbox goes with the last of its containers.
-    private mutating func endIfIdle() -> [Action] {
-        let isAnyLeft = entries.contains { if case .running = $0.state { true } else { $0.isStarting } }
-        return isAnyLeft ? [] : tearDown()
+    /// The pod ends, for whatever reason: nothing is started any more, and what runs has `grace` seconds.
+    private mutating func end(within grace: Int) -> [Action] {
+        guard !isTornDown else { return [] }
+        isEnding = true
+        let alive = entries.filter(\.isAlive)
+        if alive.isEmpty { return tearDown() }
+        if grace == 0 { return alive.map { .stop(container: $0.name, force: true) } }
+        return stopNext() + [.schedule(.graceEnds, seconds: grace)]
     }
+
+    /// Asks what runs to end: first everything but the sidecars, then those, the last that was started first.
+    private mutating func stopNext() -> [Action] {
+        let alive = entries.indices.filter { entries[$0].isAlive }
+        let others = alive.filter { !entries[$0].isSidecar }
+        return (others.isEmpty ? alive.suffix(1) : others).flatMap { index -> [Action] in
+            guard !entries[index].isAskedToStop else { return [] }
+            entries[index].isAskedToStop = true
+            let name = entries[index].name
+            return [
+                .event(type: "Normal", reason: "Killing", message: "Stopping container \(name)", container: name),
+                .stop(container: name, force: hasGraceEnded),
+            ]
+        }
+    }
+
+    /// While the pod ends: its sandbox goes with the last of its containers.
+    private mutating func goOnEnding() -> [Action] { entries.contains(where: \.isAlive) ? stopNext() : tearDown() }
 
     private mutating func start(_ name: String) -> [Action] {
         update(name) {
@@ -265,14 +344,14 @@ package struct PodLifecycle: Sendable {
 
     /// Starts whatever may run now: the next init container, or all others once those are through.
     private mutating func advance() -> [Action] {
-        guard hasSandbox, !isEnding else { return [] }
-        for entry in entries where entry.isInit {
-            if case .terminated(let record) = entry.state, record.exitCode == 0 { continue }
+        guard hasSandbox, !isAdopting, !isEnding else { return [] }
+        for entry in entries where entry.isInit && !hasInitialized && !entry.isPassed {
             if case .waiting(let reason, _) = entry.state, !entry.isStarting, ["ContainerCreating", "PodInitializing"].contains(reason) {
                 return start(entry.name)
             }
             return []
         }
+        hasInitialized = true
         let waiting = entries.filter { entry in
             guard !entry.isInit, !entry.isStarting, case .waiting(let reason, _) = entry.state else { return false }
             return reason == "ContainerCreating" || reason == "PodInitializing"
@@ -297,10 +376,11 @@ package struct PodLifecycle: Sendable {
         entries[index].state = .terminated(record)
         entries[index].isReady = false
         entries[index].isStarting = false
-        if isEnding { return endIfIdle() }
+        if isEnding { return goOnEnding() }
         let failed = record.exitCode != 0
         if entries[index].isEphemeral { return [] }
-        let restarts = entries[index].isInit ? failed && restartPolicy != "Never" : restartPolicy == "Always" || (restartPolicy == "OnFailure" && failed)
+        let restarts =
+            entries[index].isSidecar || (entries[index].isInit ? failed && restartPolicy != "Never" : restartPolicy == "Always" || (restartPolicy == "OnFailure" && failed))
         if restarts {
             let lived = (record.finishedAt?.seconds ?? 0) - record.startedAt.seconds
             if lived >= Self.healthyAfter { entries[index].failures = 0 }
@@ -324,19 +404,11 @@ package struct PodLifecycle: Sendable {
 
     private mutating func finishIfDone(initFailed: Bool) -> [Action] {
         guard initFailed || isFinished else { return [] }
-        return tearDown()
+        return end(within: gracePeriod)
     }
 
-    var initIsDone: Bool {
-        entries.allSatisfy { entry in
-            guard entry.isInit else { return true }
-            if case .terminated(let record) = entry.state { return record.exitCode == 0 }
-            return false
-        }
-    }
-
-    /// Every container has ended and none will be started again.
+    /// Every container that is to end has ended, and none will be started again.
     private var isFinished: Bool {
-        entries.allSatisfy { if case .terminated = $0.state { !$0.isStarting } else { false } }
+        entries.allSatisfy { if $0.isSidecar { true } else if case .terminated = $0.state { !$0.isStarting } else { false } }
     }
 }

@@ -4,32 +4,43 @@ import ShimProtocol
 /// What the kubelet reports of a pod: phase, conditions, and the state of each container.
 extension PodLifecycle {
     package var phase: String {
+        // A pod is over when nothing of it runs any more, whatever is known of its end already.
+        let isOver = !entries.contains(where: \.isAlive)
+        if failure != nil, isOver { return "Failed" }
         let initFailed =
             restartPolicy == "Never"
             && entries.contains { entry in
-                guard entry.isInit, case .terminated(let record) = entry.state else { return false }
+                guard entry.isInit, !entry.isSidecar, case .terminated(let record) = entry.state else { return false }
                 return record.exitCode != 0
             }
-        if initFailed { return "Failed" }
+        if initFailed, isOver { return "Failed" }
         let main = entries.filter { !$0.isInit && !$0.isEphemeral }
         let everStarted = main.allSatisfy { entry in
             if entry.restartCount > 0 || entry.isRestart { return true }
             if case .waiting = entry.state { return false }
             return true
         }
-        if !initIsDone || !everStarted { return "Pending" }
+        if !isInitialized || !everStarted { return "Pending" }
         if main.allSatisfy({ if case .terminated = $0.state { !$0.isStarting } else { false } }) {
+            guard isOver else { return "Running" }
             let failed = main.contains { if case .terminated(let record) = $0.state { record.exitCode != 0 } else { false } }
             return failed ? "Failed" : "Succeeded"
         }
         return "Running"
     }
 
+    /// The init containers are through; sidecars that have ended with the pod are, too.
+    private var isInitialized: Bool { hasInitialized || entries.allSatisfy { !$0.isInit || $0.isPassed } || entries.contains { !$0.isInit && !$0.isEphemeral && $0.hasRun } }
+
     /// Fills in what the kubelet reports of a pod.
     package func report(into pod: inout Pod, address: IPv4Address?, host: IPv4Address, imageID: (String) -> String, now: Timestamp) {
         var status = pod.status
         status["observedGeneration"] = .int(pod.generation)
         status["phase"] = .string(phase)
+        if let failure, phase == "Failed" {
+            status["reason"] = .string(failure.reason)
+            status["message"] = .string(failure.message)
+        }
         if status["startTime"].isNull { status["startTime"] = .string(now.description) }
         status["hostIP"] = .string(host.description)
         status["hostIPs"] = [["ip": .string(host.description)]]
@@ -39,18 +50,14 @@ extension PodLifecycle {
         }
         func statuses(_ isInit: Bool, isEphemeral: Bool = false) -> JSON {
             let list = entries.filter { $0.isInit == isInit && $0.isEphemeral == isEphemeral }
-            return list.isEmpty ? .null : .array(list.map { $0.status(uid: pod.uid, imageID: imageID($0.image)) })
+            return list.isEmpty || isRejected ? .null : .array(list.map { $0.status(uid: pod.uid, imageID: imageID($0.image)) })
         }
         status["initContainerStatuses"] = statuses(true)
         status["containerStatuses"] = statuses(false)
         status["ephemeralContainerStatuses"] = statuses(false, isEphemeral: true)
 
-        let unready = entries.filter { !$0.isInit && !$0.isEphemeral && !$0.isReady }.map(\.name)
-        let incomplete = entries.filter { entry in
-            guard entry.isInit else { return false }
-            if case .terminated(let record) = entry.state { return record.exitCode != 0 }
-            return true
-        }.map(\.name)
+        let unready = entries.filter { (!$0.isInit || $0.isSidecar) && !$0.isEphemeral && !$0.isReady }.map(\.name)
+        let incomplete = isInitialized ? [] : entries.filter { $0.isInit && !$0.isPassed }.map(\.name)
         let isDone = phase == "Succeeded" || phase == "Failed"
         let generation = pod.generation
         var conditions = status["conditions"]
@@ -97,7 +104,9 @@ extension PodLifecycle.Entry {
         ]
     }
 
-    private var isComplete: Bool { if case .terminated(let record) = state { record.exitCode == 0 } else { false } }
+    private var isComplete: Bool { if case .terminated(let record) = state { !isSidecar && record.exitCode == 0 } else { false } }
+
+    fileprivate var hasRun: Bool { if case .waiting = state { restartCount > 0 || isRestart } else { true } }
 }
 
 extension ContainerRecord {

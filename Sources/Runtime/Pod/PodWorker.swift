@@ -8,18 +8,21 @@ actor PodWorker {
     enum Message: Sendable {
         case changed(Pod)
         case input(PodLifecycle.Input)
+        /// A ConfigMap or Secret that the pod reads has changed.
+        case configurationChanged
         case connectionEnded
     }
 
-    private let node: NodeAgent
-    private var pod: Pod
-    private var lifecycle: PodLifecycle
-    private var address: IPv4Address?
-    private var connection: ShimConnection?
+    let node: NodeAgent
+    var pod: Pod
+    var lifecycle: PodLifecycle
+    var address: IPv4Address?
+    var connection: ShimConnection?
     private var shim: ProcessIdentity?
     private var isSandboxWanted = true
     private var pulled: Set<String> = []
-    private let (inbox, post) = AsyncStream.makeStream(of: Message.self)
+    private var deadline: Int?
+    let (inbox, post) = AsyncStream.makeStream(of: Message.self)
 
     init(node: NodeAgent, pod: Pod) {
         self.node = node
@@ -27,9 +30,14 @@ actor PodWorker {
         lifecycle = PodLifecycle(pod)
     }
 
+    func configurationChanged(_ key: ObjectKey, isSecret: Bool) {
+        if key.namespace == pod.namespace, PodVolumes.reads(pod, key.name, isSecret: isSecret) { post.yield(.configurationChanged) }
+    }
+
     nonisolated func send(_ message: Message) { post.yield(message) }
 
-    private var paths: ClusterPaths { node.paths }
+    var paths: ClusterPaths { node.paths }
+    private var files: PodFiles { PodFiles(pod: pod, address: address, paths: paths, node: node.spec.name, cluster: node.cluster) }
     private var plan: ContainerPlan {
         ContainerPlan(pod: pod, address: address, hostAddress: node.spec.address, paths: paths, node: node.spec.name, client: node.client)
     }
@@ -40,7 +48,10 @@ actor PodWorker {
             if pod.isFinished {
                 // It ended before the daemon did: only its record is left.
                 await releaseSandbox()
+            } else if ProcessIdentity(file: identityPath) == nil, let refusal = NodeAdmission(node: node.spec, labels: await nodeLabels()).refusal(of: pod) {
+                await perform(lifecycle.handle(.rejected(reason: refusal.reason, message: refusal.message)), &group)
             } else {
+                await noteDeadline(&group)
                 await establish(&group)
             }
             if pod.isBeingDeleted { await perform(lifecycle.handle(.deletionRequested(gracePeriod: pod.terminationGracePeriod)), &group) }
@@ -60,6 +71,8 @@ actor PodWorker {
                     for container in pod.ephemeralContainers where !lifecycle.entries.contains(where: { $0.name == container.name }) {
                         await perform(lifecycle.handle(.ephemeral(container)), &group)
                     }
+                    await noteDeadline(&group)
+                    await refresh(&group)
                     if isReportDue, !lifecycle.isTornDown, connection != nil { await report() }
                 case .input(let input):
                     await perform(lifecycle.handle(withMessage(input)), &group)
@@ -67,6 +80,7 @@ actor PodWorker {
                         startProbes(record, &group)
                         afterStart(record, &group)
                     }
+                case .configurationChanged: await refresh(&group)
                 case .connectionEnded:
                     guard connection != nil else { break }
                     connection = nil
@@ -82,6 +96,25 @@ actor PodWorker {
         }
         await finish()
     }
+
+    /// The deadline may come, go and change while the pod runs.
+    private func noteDeadline(_ group: inout DiscardingTaskGroup) async {
+        let seconds = pod.spec["activeDeadlineSeconds"].int
+        guard seconds != deadline else { return }
+        deadline = seconds
+        let now = Timestamp.now(), began = pod.status["startTime"].string.flatMap(Timestamp.init) ?? now
+        await perform(lifecycle.handle(.deadline(seconds: seconds, remaining: began.seconds + (seconds ?? 0) - now.seconds)), &group)
+    }
+
+    /// Volumes follow what they show; and what could not be made for want of it may be made now.
+    private func refresh(_ group: inout DiscardingTaskGroup) async {
+        guard connection != nil, !lifecycle.isTornDown else { return }
+        try? await plan.volumes.refresh()
+        let actions = lifecycle.handle(.configurationChanged)
+        if !actions.isEmpty { await perform(actions, &group) }
+    }
+
+    private func nodeLabels() async -> [String: String] { (try? await node.client.find(Node.self, ObjectKey("", node.spec.name)))??.labels ?? [:] }
 
     /// What was asked for since the last report has been seen; and who opens a readiness gate is somebody else, but that it is
     /// open is ours to say.
@@ -127,7 +160,7 @@ actor PodWorker {
             try await node.hooks.admit(pod, address)
         }
         try connect(&group)
-        _ = lifecycle.handle(.sandboxReady)  // what runs already is told by the shim's answer; nothing is started before it
+        _ = lifecycle.handle(.sandboxAdopted)  // what runs already is told by the shim's answer; nothing is started before it
         try connection?.send(.state)
         return true
     }
@@ -140,12 +173,13 @@ actor PodWorker {
         } else if address == nil {
             address = try await node.allocate()
         }
-        try plan.writePodFiles(cluster: node.cluster)
+        try files.write()
+        let settings = try plan.volumes.memory() + pod.sysctls
         if let address { try Files.write("\(address)\n", to: addressPath) }
-        let hostname = ContainerPlan.hostname(pod, node: node.spec.name)
+        let hostname = try files.kernelHostname()
         let nodePID = await node.initPID
         let identity = try await SmallProgram.startShim(
-            ["pod", socketPath, hostname, "\(run)/shm", "\(nodePID)", pod.isHostNetwork ? "node" : "own"])
+            ["pod", socketPath, hostname, "\(run)/shm", "\(nodePID)", pod.isHostNetwork ? "node" : "own"] + settings.map(\.word))
         shim = identity
         try identity.write(to: identityPath)
         guard let address, !pod.isHostNetwork else { return }
@@ -175,6 +209,7 @@ actor PodWorker {
                                 message: "failed to create container: \(words)")))
                 case .state(let records):
                     for record in records { post.yield(.input(record.pid > 0 ? .started(record) : .exited(record))) }
+                    post.yield(.input(.sandboxReady))
                 case .joined, .ended: break
                 }
             }
@@ -234,78 +269,20 @@ actor PodWorker {
                 about: pod, reason: reason, message: message, component: "kubelet", node: node.spec.name, fieldPath: "spec.containers{\(name)}")
         }
         do {
+            try await plan.volumes.refresh()
             let image = try node.images.image(container.image)
             if pulled.insert(name).inserted { await event("Pulled", "Container image \"\(container.image)\" already present on machine") }
             let spec = try await plan.spec(container, image: image, attempt: lifecycle.attempt(name))
             await event("Created", "Created container: \(name)")
             try connection?.send(.start(spec))
+        } catch let error as PodVolumes.MountError {
+            await node.client.recordEvent(about: pod, type: "Warning", reason: "FailedMount", message: "\(error)", component: "kubelet", node: node.spec.name)
+            post.yield(.input(.startPostponed(container: name)))
         } catch let error as ImageNotFound {
             post.yield(.input(.imageMissing(container: name, message: error.description)))
         } catch {
-            post.yield(.input(.startFailed(container: name, reason: "CreateContainerConfigError", message: "\(error)")))
+            post.yield(.input(.startFailed(container: name, reason: PodLifecycle.configurationError, message: "\(error)")))
         }
-    }
-
-    /// Probes this life of a container for as long as it lasts.
-    private func startProbes(_ record: ContainerRecord, _ group: inout DiscardingTaskGroup) {
-        guard let container = pod.containers.first(where: { $0.name == record.name }), let address,
-            Probe.Kind.allCases.contains(where: { Probe($0, of: container) != nil })
-        else { return }
-        let prober = Prober(pod: pod, container: container, address: address, node: node.spec.name, paths: paths)
-        group.addTask { await prober.run { await self.note($0, of: record) } }
-    }
-
-    /// Takes a probe's finding; false when the life it is about is over.
-    private func note(_ finding: Prober.Finding, of record: ContainerRecord) async -> Bool {
-        guard lifecycle.isRunning(record), !pod.isBeingDeleted else { return false }
-        switch finding {
-        case .failed(let kind, let words):
-            await node.client.recordEvent(
-                about: pod, type: "Warning", reason: "Unhealthy", message: "\(kind.title) probe failed: \(words)", component: "kubelet",
-                node: node.spec.name, fieldPath: "spec.containers{\(record.name)}")
-        case .decided(.readiness, let isReady): if lifecycle.isReady(record.name) != isReady { post.yield(.input(.probed(container: record.name, ready: isReady))) }
-        case .decided(.startup, true): post.yield(.input(.startupDone(container: record.name)))
-        case .decided(.liveness, true): break
-        case .decided(let kind, false): post.yield(.input(.unhealthy(container: record.name, probe: kind.rawValue)))
-        }
-        return true
-    }
-
-    /// Asks a container to end, after its preStop hook if it has one; or ends it.
-    private func stop(_ name: String, force: Bool, _ group: inout DiscardingTaskGroup) async {
-        let container = pod.allContainers.first { $0.name == name }
-        let signal = force ? Int(SIGKILL) : (try? node.images.image(container?.image ?? "").stopSignal) ?? Int(SIGTERM)
-        guard !force, let container, let address, !container.json["lifecycle"]["preStop"].isNull else {
-            try? connection?.send(.signal(container: name, signal: signal))
-            return
-        }
-        let hook = container.json["lifecycle"]["preStop"], limit = pod.terminationGracePeriod
-        let prober = Prober(pod: pod, container: container, address: address, node: node.spec.name, paths: paths)
-        let connection = connection
-        group.addTask {
-            if let problem = await prober.perform(hook: hook, seconds: max(1, limit)) {
-                await self.tellFailedHook("FailedPreStopHook", "PreStopHook failed: \(problem)", name)
-            }
-            try? connection?.send(.signal(container: name, signal: signal))
-        }
-    }
-
-    /// Runs a container's postStart hook; one whose hook fails is ended.
-    private func afterStart(_ record: ContainerRecord, _ group: inout DiscardingTaskGroup) {
-        guard let container = pod.allContainers.first(where: { $0.name == record.name }), let address, !container.json["lifecycle"]["postStart"].isNull else { return }
-        let hook = container.json["lifecycle"]["postStart"]
-        let prober = Prober(pod: pod, container: container, address: address, node: node.spec.name, paths: paths)
-        let connection = connection
-        group.addTask {
-            guard let problem = await prober.perform(hook: hook, seconds: 3600) else { return }
-            await self.tellFailedHook("FailedPostStartHook", "PostStartHook failed: \(problem)", record.name)
-            try? connection?.send(.signal(container: record.name, signal: Int(SIGKILL)))
-        }
-    }
-
-    private func tellFailedHook(_ reason: String, _ message: String, _ container: String) async {
-        await node.client.recordEvent(
-            about: pod, type: "Warning", reason: reason, message: message, component: "kubelet", node: node.spec.name, fieldPath: "spec.containers{\(container)}")
     }
 
     /// What a container that has ended left as its last words.

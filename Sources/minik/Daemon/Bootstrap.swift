@@ -13,6 +13,23 @@ struct Bootstrap {
             try await ensure(.namespaces, ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(name)]])
             try await api.furnish(name)
         }
+        for (name, value, words) in [
+            ("system-cluster-critical", 2_000_000_000, "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."),
+            ("system-node-critical", 2_000_001_000, "Used for system critical pods that must not be moved from their current node."),
+        ] {
+            try await ensure(
+                .priorityClasses,
+                [
+                    "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": ["name": .string(name)], "value": .int(value),
+                    "description": .string(words),
+                ])
+        }
+        try await ensure(
+            .serviceCIDRs,
+            [
+                "apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": ["name": "kubernetes"],
+                "spec": ["cidrs": [.string(cluster.serviceSubnet.description)]],
+            ])
         for (resource, object) in BootstrapPolicy.objects { try await ensure(resource, object) }
     }
 

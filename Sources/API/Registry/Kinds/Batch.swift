@@ -52,7 +52,7 @@ extension KindDefinition {
                         reason: "FieldValueRequired", message: "Required value: valid values: \"OnFailure\", \"Never\"",
                         field: "spec.template.spec.restartPolicy"))
             }
-            causes += PodRules.validate(object["spec"]["template"]["spec"], "spec.template.spec")
+            causes += PodValidation.validate(object["spec"]["template"]["spec"], "spec.template.spec")
             for field in ["parallelism", "completions", "backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished"] {
                 if let value = object["spec"][field].int, value < 0 {
                     causes.append(.invalid("spec.\(field)", .int(value), "must be greater than or equal to 0"))
@@ -111,7 +111,7 @@ extension KindDefinition {
             if let name = object["metadata"]["name"].string, name.utf8.count > 52 {
                 causes.append(.invalid("metadata.name", .string(name), "must be no more than 52 characters"))
             }
-            return causes + PodRules.validate(template, "spec.jobTemplate.spec.template.spec")
+            return causes + PodValidation.validate(template, "spec.jobTemplate.spec.template.spec")
         }
     ).with { $0.categories = ["all"] }
 }

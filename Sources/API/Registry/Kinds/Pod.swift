@@ -27,43 +27,26 @@ enum PodRules {
         pod["status"]["qosClass"] = !hasAny ? "BestEffort" : isGuaranteed ? "Guaranteed" : "Burstable"
     }
 
-    static func validate(_ spec: JSON, _ path: String) -> [StatusError.Cause] {
-        var causes: [StatusError.Cause] = []
-        if spec["containers"].array?.isEmpty == true { causes.append(.required("\(path).containers")) }
-        let volumes = Set(spec["volumes"].items.compactMap { $0["name"].string })
-        var names: Set<String> = []
-        for list in ["initContainers", "containers"] {
-            for (index, container) in spec[list].items.enumerated() {
-                let here = "\(path).\(list)[\(index)]"
-                let name = container["name"].string ?? ""
-                if !name.isEmpty, !Names.isLabel(name) { causes.append(.invalid("\(here).name", .string(name), Names.labelMessage)) }
-                if !names.insert(name).inserted { causes.append(.duplicate("\(here).name", .string(name))) }
-                if container["image"].string?.trimmed ?? "" == "" { causes.append(.required("\(here).image")) }
-                for (number, port) in container["ports"].items.enumerated() {
-                    let value = port["containerPort"].int ?? 0
-                    if !(1...65535).contains(value) {
-                        causes.append(.invalid("\(here).ports[\(number)].containerPort", .int(value), "must be between 1 and 65535, inclusive"))
-                    }
-                }
-                for (number, mount) in container["volumeMounts"].items.enumerated() where !volumes.contains(mount["name"].string ?? "") {
-                    causes.append(
-                        StatusError.Cause(
-                            reason: "FieldValueNotFound", message: "Not found: \(mount["name"].text())",
-                            field: "\(here).volumeMounts[\(number)].name"))
-                }
-            }
-        }
-        return causes
+    /// The names of the init containers that go on beside the others.
+    static func sidecars(_ pod: JSON) -> Set<String> {
+        Set(pod["spec"]["initContainers"].items.filter { $0["restartPolicy"].string == "Always" }.compactMap { $0["name"].string })
+    }
+
+    /// The statuses that count for a pod's readiness and restarts.
+    static func lastingStatuses(_ pod: JSON) -> [JSON] {
+        let sidecars = sidecars(pod)
+        return pod["status"]["initContainerStatuses"].items.filter { sidecars.contains($0["name"].string ?? "") } + pod["status"]["containerStatuses"].items
     }
 
     /// The STATUS column: k8s.io/kubernetes/pkg/printers/internalversion, printPod.
     static func status(_ pod: JSON) -> String {
         var reason = pod["status"]["reason"].string ?? pod["status"]["phase"].string ?? "Unknown"
-        let initStatuses = pod["status"]["initContainerStatuses"].items
+        let initStatuses = pod["status"]["initContainerStatuses"].items, sidecars = sidecars(pod)
         var isInitializing = false
         for (index, status) in initStatuses.enumerated() {
             let terminated = status["state"]["terminated"], waiting = status["state"]["waiting"]
             if terminated["exitCode"].int == 0 { continue }
+            if sidecars.contains(status["name"].string ?? ""), status["started"].bool == true { continue }
             isInitializing = true
             if !terminated.isNull {
                 reason = "Init:" + (terminated["reason"].string ?? "ExitCode:\(terminated["exitCode"].int ?? 0)")
@@ -74,7 +57,7 @@ enum PodRules {
             }
             break
         }
-        if !isInitializing {
+        if !isInitializing || pod["status"]["conditions"].condition("Initialized") == "True" {
             var hasRunning = false
             for status in pod["status"]["containerStatuses"].items.reversed() {
                 let terminated = status["state"]["terminated"]
@@ -97,6 +80,13 @@ enum PodRules {
 }
 
 extension KindDefinition {
+    /// A deadline may be set and brought forward.
+    private static func deadlineComplaints(_ new: JSON, _ old: JSON) -> [StatusError.Cause] {
+        guard let before = old.int else { return [] }
+        guard let now = new.int else { return [.invalid("spec.activeDeadlineSeconds", .null, "must not update from a positive integer to nil value")] }
+        return now <= before ? [] : [.invalid("spec.activeDeadlineSeconds", .int(now), "must be less than or equal to previous value")]
+    }
+
     static let pod = KindDefinition(
         .pods, "pod", ["po"], type: "core:Pod",
         [
@@ -109,12 +99,13 @@ extension KindDefinition {
         columns: [
             .name,
             Column("Ready") { object, _ in
-                let statuses = object["status"]["containerStatuses"].items
-                return "\(statuses.filter { $0["ready"].bool == true }.count)/\(object["spec"]["containers"].items.count)"
+                let total = object["spec"]["containers"].items.count + PodRules.sidecars(object).count
+                return "\(PodRules.lastingStatuses(object).filter { $0["ready"].bool == true }.count)/\(total)"
             },
             Column("Status") { object, _ in PodRules.status(object) },
             Column("Restarts") { object, now in
-                let statuses = object["status"]["containerStatuses"].items
+                let isInitialized = object["status"]["conditions"].condition("Initialized") == "True"
+                let statuses = isInitialized ? PodRules.lastingStatuses(object) : object["status"]["initContainerStatuses"].items
                 let count = statuses.reduce(0) { $0 + ($1["restartCount"].int ?? 0) }
                 let last = statuses.compactMap { $0["lastState"]["terminated"]["finishedAt"].string.flatMap(Timestamp.init) }.max()
                 guard count > 0, let last else { return "\(count)" }
@@ -135,7 +126,7 @@ extension KindDefinition {
             if object["status"]["qosClass"].isNull { PodRules.setQoS(&object) }
         },
         validate: { object, old, _ in
-            var causes = PodRules.validate(object["spec"], "spec")
+            var causes = PodValidation.validate(object["spec"], "spec")
             if let old {
                 // Kubernetes lets an update touch images, tolerations and a few more; the rest of a pod's spec is what it was.
                 func frozen(_ spec: JSON) -> JSON {
@@ -156,6 +147,7 @@ extension KindDefinition {
                     if old["spec"]["nodeName"].isNull { spec["nodeName"] = .null }
                     return spec
                 }
+                causes += deadlineComplaints(object["spec"]["activeDeadlineSeconds"], old["spec"]["activeDeadlineSeconds"])
                 if frozen(object["spec"]) != frozen(old["spec"]) {
                     causes.append(
                         .forbidden(

@@ -5,7 +5,7 @@ extension KindDefinition {
     static func validateWorkload(_ name: String, restartPolicies: [String] = ["Always"], selectorIsFixed: Bool = true) -> Validation {
         { object, old, _ in
             let template = object["spec"]["template"]
-            var causes = PodRules.validate(template["spec"], "spec.template.spec")
+            var causes = PodValidation.validate(template["spec"], "spec.template.spec")
             let selector = object["spec"]["selector"]
             if selector.isNull {
                 causes.append(.required("spec.selector"))

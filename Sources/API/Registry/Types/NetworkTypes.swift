@@ -7,6 +7,11 @@ extension SchemaTable {
           backend 2 IngressBackend required
         HTTPIngressRuleValue
           paths 1 [HTTPIngressPath] required
+        IPAddress
+          metadata 1 meta:ObjectMeta
+          spec 2 IPAddressSpec
+        IPAddressSpec
+          parentRef 1 ParentReference
         IPBlock
           cidr 1 string required
           except 2 [string]
@@ -57,6 +62,19 @@ extension SchemaTable {
         IngressTLS
           hosts 1 [string]
           secretName 2 string
+        ParentReference
+          group 1 string
+          resource 2 string
+          namespace 3 string
+          name 4 string
+        ServiceCIDR
+          metadata 1 meta:ObjectMeta
+          spec 2 ServiceCIDRSpec
+          status 3 ServiceCIDRStatus
+        ServiceCIDRSpec
+          cidrs 1 [string]
+        ServiceCIDRStatus
+          conditions 1 [meta:Condition] key=type
         NetworkPolicy
           metadata 1 meta:ObjectMeta
           spec 2 NetworkPolicySpec default={}

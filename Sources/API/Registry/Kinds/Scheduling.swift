@@ -1,0 +1,38 @@
+import Model
+
+/// Classes that a pod names in its spec, and that its admission reads.
+extension KindDefinition {
+    static let runtimeClass = KindDefinition(
+        .runtimeClasses, "runtimeclass", type: "node:RuntimeClass",
+        columns: [.name, Column("Handler") { object, _ in object["handler"].string ?? "" }, .age],
+        validate: { object, old, _ in
+            let handler = object["handler"].string ?? ""
+            if let old, old["handler"] != object["handler"] { return [.invalid("handler", object["handler"], "field is immutable")] }
+            return Names.isLabel(handler) ? [] : [.invalid("handler", .string(handler), Names.labelMessage)]
+        })
+
+    static let priorityClass = KindDefinition(
+        .priorityClasses, "priorityclass", ["pc"], type: "scheduling:PriorityClass",
+        columns: [
+            .name, Column("Value", type: "integer") { object, _ in "\(object["value"].int ?? 0)" },
+            Column("Global-Default", type: "boolean") { object, _ in "\(object["globalDefault"].bool ?? false)" }, .age,
+            Column("PreemptionPolicy") { object, _ in object["preemptionPolicy"].string ?? "PreemptLowerPriority" },
+        ],
+        validate: { object, old, _ in
+            let name = object["metadata"]["name"].string ?? "", value = object["value"].int ?? 0
+            var causes: [StatusError.Cause] = []
+            if name.hasPrefix("system-"), !["system-node-critical", "system-cluster-critical"].contains(name) {
+                causes.append(.forbidden("metadata.name", "priority class names with 'system-' prefix are reserved for system use only"))
+            }
+            if value > highestUserPriority, !name.hasPrefix("system-") {
+                causes.append(.forbidden("value", "maximum allowed value of a user defined priority is \(highestUserPriority)"))
+            }
+            if let old, old["value"] != object["value"] { causes.append(.forbidden("value", "may not be changed in an update.")) }
+            if let old, old["preemptionPolicy"] != object["preemptionPolicy"] {
+                causes.append(.invalid("preemptionPolicy", object["preemptionPolicy"], "field is immutable"))
+            }
+            return causes
+        })
+
+    private static let highestUserPriority = 1_000_000_000
+}

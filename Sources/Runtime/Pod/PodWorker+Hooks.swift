@@ -1,0 +1,73 @@
+import Glibc
+import Model
+import ShimProtocol
+
+/// What is done beside a running container: its probes, and its hooks after its start and before its end.
+extension PodWorker {
+    /// Probes this life of a container for as long as it lasts.
+    func startProbes(_ record: ContainerRecord, _ group: inout DiscardingTaskGroup) {
+        guard let container = pod.probedContainers.first(where: { $0.name == record.name }), let address,
+            Probe.Kind.allCases.contains(where: { Probe($0, of: container) != nil })
+        else { return }
+        let prober = Prober(pod: pod, container: container, address: address, node: node.spec.name, paths: paths)
+        group.addTask { await prober.run { await self.note($0, of: record) } }
+    }
+
+    /// Takes a probe's finding; false when the life it is about is over.
+    func note(_ finding: Prober.Finding, of record: ContainerRecord) async -> Bool {
+        guard lifecycle.isRunning(record), !pod.isBeingDeleted else { return false }
+        switch finding {
+        case .failed(let kind, let words):
+            await node.client.recordEvent(
+                about: pod, type: "Warning", reason: "Unhealthy", message: "\(kind.title) probe failed: \(words)", component: "kubelet",
+                node: node.spec.name, fieldPath: "spec.containers{\(record.name)}")
+        case .decided(.readiness, let isReady): if lifecycle.isReady(record.name) != isReady { post.yield(.input(.probed(container: record.name, ready: isReady))) }
+        case .decided(.startup, true): post.yield(.input(.startupDone(container: record.name)))
+        case .decided(.liveness, true): break
+        case .decided(let kind, false): post.yield(.input(.unhealthy(container: record.name, probe: kind.rawValue)))
+        }
+        return true
+    }
+
+    /// Asks a container to end, after its preStop hook if it has one; or ends it.
+    func stop(_ name: String, force: Bool, _ group: inout DiscardingTaskGroup) async {
+        let container = pod.allContainers.first { $0.name == name }
+        let signal = force ? Int(SIGKILL) : (try? node.images.image(container?.image ?? "").stopSignal) ?? Int(SIGTERM)
+        guard !force, let container, let address, !container.json["lifecycle"]["preStop"].isNull else {
+            try? connection?.send(.signal(container: name, signal: signal))
+            return
+        }
+        let hook = container.json["lifecycle"]["preStop"], limit = pod.terminationGracePeriod
+        let prober = Prober(pod: pod, container: container, address: address, node: node.spec.name, paths: paths)
+        let connection = connection
+        group.addTask {
+            if let problem = await prober.perform(hook: hook, seconds: max(1, limit)) {
+                await self.tellFailedHook("FailedPreStopHook", "PreStopHook failed: \(problem)", name)
+            }
+            try? connection?.send(.signal(container: name, signal: signal))
+        }
+    }
+
+    /// Runs a container's postStart hook; one whose hook fails is ended.
+    func afterStart(_ record: ContainerRecord, _ group: inout DiscardingTaskGroup) {
+        guard let container = pod.allContainers.first(where: { $0.name == record.name }), let address, !container.json["lifecycle"]["postStart"].isNull else { return }
+        let hook = container.json["lifecycle"]["postStart"]
+        let prober = Prober(pod: pod, container: container, address: address, node: node.spec.name, paths: paths)
+        let connection = connection
+        group.addTask {
+            guard let problem = await prober.perform(hook: hook, seconds: 3600) else { return }
+            await self.tellFailedHook("FailedPostStartHook", "PostStartHook failed: \(problem)", record.name)
+            try? connection?.send(.signal(container: record.name, signal: Int(SIGKILL)))
+        }
+    }
+
+    private func tellFailedHook(_ reason: String, _ message: String, _ container: String) async {
+        await node.client.recordEvent(
+            about: pod, type: "Warning", reason: reason, message: message, component: "kubelet", node: node.spec.name, fieldPath: "spec.containers{\(container)}")
+    }
+}
+
+extension Pod {
+    /// Init containers that go on beside the others are probed like those.
+    fileprivate var probedContainers: [Container] { containers + initContainers.filter { $0.json["restartPolicy"].string == "Always" } }
+}

@@ -1,0 +1,81 @@
+import Glibc
+import Model
+
+/// The files of a volume that the cluster writes. Readers see all of a change or nothing of it: every file is a link through `..data`, which
+/// is a link to the directory of one state of things, and a change is a new directory and one rename. That is how the kubelet lays
+/// such volumes out, and programs watch for it. (kubernetes.io/docs/concepts/configuration/configmap, "Mounted ConfigMaps are updated")
+struct VolumeFiles: Equatable {
+    struct File: Equatable {
+        var bytes: [UInt8]
+        var mode: Int
+    }
+
+    var files: [String: File] = [:]
+    /// The group that owns them, which may read them all; nil: root's, modes as they stand.
+    var group: Int?
+
+    /// Brings a directory to this state; nothing happens when it is there already.
+    func write(to directory: String) throws {
+        let data = "\(directory)/..data"
+        try Files.makeDirectory(directory)
+        try give(directory, mode: 0o755, isDirectory: true)
+        if Files.exists(data), holds(in: data) { return }
+        let name = "..\(Timestamp.now().precise.filter(\.isNumber))"
+        let fresh = "\(directory)/\(name)"
+        try Files.makeDirectory(fresh)
+        try give(fresh, mode: 0o755, isDirectory: true)
+        for (path, file) in files.sorted(by: { $0.key < $1.key }) {
+            let parts = path.split(separator: "/").map(String.init)
+            guard !parts.isEmpty, !parts.contains("..") else { continue }
+            var place = fresh
+            for part in parts.dropLast() {
+                place += "/\(part)"
+                try Files.makeDirectory(place)
+                try give(place, mode: 0o755, isDirectory: true)
+            }
+            let full = "\(fresh)/\(path)"
+            try Files.write(file.bytes, to: full, mode: mode_t(file.mode))
+            try give(full, mode: file.mode, isDirectory: false)
+        }
+        var old = [CChar](repeating: 0, count: 4096)
+        let length = readlink(data, &old, old.count - 1)
+        try link("\(directory)/..data_tmp", to: name)
+        guard rename("\(directory)/..data_tmp", data) == 0 else { throw FileError("rename to", data, errno: errno) }
+        let shown = Set(files.keys.compactMap { $0.split(separator: "/").first.map(String.init) })
+        for top in shown where !Files.isLink("\(directory)/\(top)") { try link("\(directory)/\(top)", to: "..data/\(top)") }
+        for stale in Files.list(directory) where !stale.hasPrefix("..") && !shown.contains(stale) { unlink("\(directory)/\(stale)") }
+        if length > 0 { Files.removeTree("\(directory)/\(String(decoding: old.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self))") }
+    }
+
+    /// A file's bytes as they stand in a directory.
+    static func current(_ path: String, in directory: String) -> [UInt8]? { try? Files.read("\(directory)/..data/\(path)") }
+
+    private func holds(in data: String) -> Bool {
+        var found: [String] = []
+        func walk(_ prefix: String) {
+            for name in Files.list("\(data)/\(prefix)") {
+                if Files.isDirectory("\(data)/\(prefix)\(name)") { walk("\(prefix)\(name)/") } else { found.append(prefix + name) }
+            }
+        }
+        walk("")
+        guard Set(found) == Set(files.keys) else { return false }
+        return files.allSatisfy { path, file in
+            var info = stat()
+            return stat("\(data)/\(path)", &info) == 0 && Int(info.st_mode & 0o777) == allowed(file.mode, isDirectory: false) & 0o777
+                && (try? Files.read("\(data)/\(path)")) == file.bytes
+        }
+    }
+
+    /// With a group, its members may read what the owner may.
+    private func allowed(_ mode: Int, isDirectory: Bool) -> Int { group == nil ? mode : isDirectory ? mode | 0o2550 : mode | 0o440 }
+
+    private func give(_ path: String, mode: Int, isDirectory: Bool) throws(FileError) {
+        if let group, lchown(path, 0, gid_t(group)) < 0 { throw FileError("change the group of", path, errno: errno) }
+        if chmod(path, mode_t(allowed(mode, isDirectory: isDirectory))) < 0 { throw FileError("change the mode of", path, errno: errno) }
+    }
+
+    private func link(_ path: String, to target: String) throws(FileError) {
+        unlink(path)
+        guard symlink(target, path) == 0 else { throw FileError("link", path, errno: errno) }
+    }
+}
