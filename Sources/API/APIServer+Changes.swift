@@ -51,6 +51,7 @@ extension APIServer {
             object = old
             object["spec"]["ephemeralContainers"] = added
             PodRules.prepare(&object["spec"])
+        case "resize": object = try PodResize.apply(object, to: old)
         case "finalize":
             let finalizers = object["spec"]["finalizers"]
             object = old
@@ -75,7 +76,10 @@ extension APIServer {
         }
         written.object = try await admitting(kind) {
             if subresource == nil { try await admit(&object, old: old, kind) }
-            if subresource != "status" { try Self.validate(object, old: old, kind, context) }
+            // What a pod's other updates may not touch a resize may, and has looked at.
+            var base = old
+            if subresource == "resize" { base["spec"] = object["spec"] }
+            if subresource != "status" { try Self.validate(object, old: base, kind, context) }
             if kind.isCustom, subresource == "status" { try Self.validate(object, old: old, kind, context) }
             if let managed { object["metadata"]["managedFields"] = managed } else { track(&object, old: old, kind, subresource: subresource, options) }
             if kind.hasGeneration, subresource != "status", Self.intent(object) != Self.intent(old) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -68,6 +69,46 @@ static void make_read_only(const char *path) {
         mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 }
 
+// openat2(2) that neither leaves `directory` nor follows a link out of it.
+static int open_beneath(int directory, const char *path) {
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+// Opens what a bind mounts. What of its sub-path is missing becomes directories with the source's mode.
+static int open_source(int sync, const struct sandbox_bind *bind) {
+    int source = open(bind->source, O_PATH | O_CLOEXEC);
+    if (source < 0) die(sync, "mount: no such source", bind->source);
+    if (!*bind->sub_path) return source;
+    struct stat info;
+    if (fstat(source, &info) < 0) die(sync, "look at", bind->source);
+    char path[4096];
+    int fits = snprintf(path, sizeof path, "%s", bind->sub_path) < (int)sizeof path;
+    if (!fits) { errno = ENAMETOOLONG; die(sync, SANDBOX_SUB_PATH_STAGE, bind->sub_path); }
+    int parent = dup(source);
+    for (char *name = path; *name;) {
+        size_t length = strcspn(name, "/");
+        char *end = name + length, separator = *end;
+        if (length > 0) {
+            *end = 0;
+            int place = open_beneath(source, path);
+            if (place < 0 && errno == ENOENT) {
+                if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST) die(sync, SANDBOX_SUB_PATH_STAGE, bind->sub_path);
+                place = open_beneath(source, path);
+                // The mode of mkdir is cut by the umask.
+                if (place >= 0 && fchmodat(parent, name, info.st_mode & 07777, 0) < 0) die(sync, SANDBOX_SUB_PATH_STAGE, bind->sub_path);
+            }
+            if (place < 0) die(sync, SANDBOX_SUB_PATH_STAGE, bind->sub_path);
+            close(parent);
+            parent = place;
+            *end = separator;
+        }
+        name = separator ? end + 1 : end;
+    }
+    close(source);
+    return parent;
+}
+
 static void build_root(int sync, const struct sandbox_root *root) {
     char text[8192];
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) die(sync, "make mounts private", "/");
@@ -101,7 +142,8 @@ static void build_root(int sync, const struct sandbox_root *root) {
     for (size_t i = 0; i < root->bind_count; i++) {
         const struct sandbox_bind *bind = &root->binds[i];
         struct stat info;
-        if (stat(bind->source, &info) < 0) die(sync, "mount: no such source", bind->source);
+        int source = open_source(sync, bind);
+        if (fstat(source, &info) < 0) die(sync, "look at", bind->source);
         const char *target = bind->target;
         while (*target == '/') target++;
         // The image may hold symlinks: resolve beneath the root, so that a mount cannot land outside.
@@ -113,7 +155,10 @@ static void build_root(int sync, const struct sandbox_root *root) {
             errno = EXDEV;
             die(sync, "the mount point leaves the container's root:", bind->target);
         }
-        if (mount(bind->source, target, NULL, MS_BIND | MS_REC, NULL) < 0) die(sync, "bind", bind->target);
+        char place[32];
+        snprintf(place, sizeof place, "/proc/self/fd/%d", source);
+        if (mount(place, target, NULL, MS_BIND | MS_REC, NULL) < 0) die(sync, "bind", bind->target);
+        close(source);
         if (bind->read_only && mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) < 0)
             die(sync, "make read-only", bind->target);
     }

@@ -3,11 +3,14 @@ import Model
 /// A host path mounted into a container.
 package struct BindMount: Sendable, Hashable {
     package let source: String
+    /// What below the source is mounted, made if it is not there; it never leads out of the source. Empty: the source itself.
+    package let subPath: String
     package let target: String
     package let readOnly: Bool
 
-    package init(source: String, target: String, readOnly: Bool) {
+    package init(source: String, subPath: String = "", target: String, readOnly: Bool) {
         self.source = source
+        self.subPath = subPath
         self.target = target
         self.readOnly = readOnly
     }
@@ -51,7 +54,9 @@ package struct ContainerSpec: Sendable, Hashable {
         work = json["work"].string ?? ""
         merged = json["merged"].string ?? ""
         binds = json["binds"].items.map {
-            BindMount(source: $0["source"].string ?? "", target: $0["target"].string ?? "", readOnly: $0["readOnly"].bool ?? false)
+            BindMount(
+                source: $0["source"].string ?? "", subPath: $0["subPath"].string ?? "", target: $0["target"].string ?? "",
+                readOnly: $0["readOnly"].bool ?? false)
         }
         argv = json["argv"].items.compactMap(\.string)
         environment = json["environment"].items.compactMap(\.string)
@@ -74,7 +79,8 @@ package struct ContainerSpec: Sendable, Hashable {
         [
             "name": .string(name), "lower": .string(lower), "upper": .string(upper), "work": .string(work),
             "merged": .string(merged),
-            "binds": .array(binds.map { ["source": .string($0.source), "target": .string($0.target), "readOnly": .bool($0.readOnly)] }),
+            "binds": .array(
+                binds.map { ["source": .string($0.source), "subPath": .string($0.subPath), "target": .string($0.target), "readOnly": .bool($0.readOnly)] }),
             "argv": .array(argv.map(JSON.string)), "environment": .array(environment.map(JSON.string)),
             "workingDirectory": .string(workingDirectory), "uid": .int(uid), "gid": .int(gid), "groups": .array(groups.map(JSON.int)),
             "capabilities": .int(Int(capabilities)), "noNewPrivileges": .bool(noNewPrivileges),

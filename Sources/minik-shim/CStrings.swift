@@ -28,10 +28,10 @@ func withSandbox<R>(
     _ spec: ContainerSpec, target: Int, _ process: inout sandbox_process,
     _ body: (UnsafePointer<sandbox_root>, UnsafePointer<sandbox_process>) -> R
 ) -> R {
-    let paths = [spec.lower, spec.upper, spec.work, spec.merged] + spec.binds.flatMap { [$0.source, $0.target] }
+    let paths = [spec.lower, spec.upper, spec.work, spec.merged] + spec.binds.flatMap { [$0.source, $0.subPath, $0.target] }
     return withCStrings(paths) { paths in
         var binds = spec.binds.enumerated().map { index, bind in
-            sandbox_bind(source: paths[4 + 2 * index], target: paths[5 + 2 * index], read_only: bind.readOnly ? 1 : 0)
+            sandbox_bind(source: paths[4 + 3 * index], sub_path: paths[5 + 3 * index], target: paths[6 + 3 * index], read_only: bind.readOnly ? 1 : 0)
         }
         return withProcess(&process, argv: spec.argv, environment: spec.environment, directory: spec.workingDirectory, groups: spec.groups) { process in
             PodShim.sharedMemory.withCString { shm in

@@ -1,7 +1,7 @@
 import Glibc
 import Model
 
-/// A container's log in the CRI format: `TIME STREAM F line`, or `P` for a piece of a line too long to wait for.
+/// A container's log in the CRI format: `TIME STREAM F line`, or `P` for a piece of a line: one too long to wait for, or one that never ended.
 /// (kubernetes/design-proposals: "CRI: Log management for container stdout/stderr streams")
 struct LogFile {
     private let fd: Int32
@@ -34,7 +34,7 @@ struct LogFile {
     /// Writes what is left of unfinished lines and closes the file.
     mutating func finish() {
         var out: [UInt8] = []
-        for (stream, line) in pending { LogFile.write(line, stream, "F", to: &out) }
+        for (stream, line) in pending { LogFile.write(line, stream, "P", to: &out) }
         flush(out)
         close(fd)
     }

@@ -14,9 +14,14 @@ struct sandbox_failure {
     char stage[120];
 };
 
-/// A bind mount into the container: host path -> path inside the image's root.
+/// The stage of a failure to find or make what a sub-path names.
+#define SANDBOX_SUB_PATH_STAGE "prepare subPath"
+
+/// A bind mount into the container: host path -> path inside the image's root. A `sub_path` that is not empty leads to what
+/// below the source is mounted: it may follow links but never out of the source, and what is missing of it is made as the source is.
 struct sandbox_bind {
     const char *source;
+    const char *sub_path;
     const char *target;
     int read_only;
 };

@@ -54,7 +54,7 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
     package var description: String {
         let (year, month, day) = Timestamp.civil(days: Timestamp.floorDivide(seconds, 86400))
         let time = seconds - Timestamp.floorDivide(seconds, 86400) * 86400
-        return "\(year)-\(pad(month, 2))-\(pad(day, 2))T\(pad(time / 3600, 2)):\(pad(time / 60 % 60, 2)):\(pad(time % 60, 2))Z"
+        return "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))T\(pad(time / 3600, 2)):\(pad(time / 60 % 60, 2)):\(pad(time % 60, 2))Z"
     }
 
     /// `2026-11-23T10:15:00.123456789Z`

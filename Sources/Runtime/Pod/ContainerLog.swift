@@ -65,11 +65,12 @@ package struct ContainerLog: Sendable {
         return pieces
     }
 
-    private struct Line {
+    /// A line of the file.
+    struct Line {
         let time: Timestamp
-        let stamp: ArraySlice<UInt8>
-        let isWhole: Bool
-        let content: ArraySlice<UInt8>
+        private let stamp: ArraySlice<UInt8>
+        private let isWhole: Bool
+        private let content: ArraySlice<UInt8>
 
         /// `TIME STREAM TAG CONTENT`
         init?(_ line: ArraySlice<UInt8>) {

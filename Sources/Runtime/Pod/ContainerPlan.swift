@@ -206,18 +206,16 @@ struct ContainerPlan {
         for mount in container.volumeMounts {
             let name = mount["name"].string ?? ""
             guard let volume = pod.spec["volumes"].items.first(where: { $0["name"].string == name }) else { continue }
-            var (source, readOnly) = volumes.place(of: volume)
+            let (source, readOnly) = volumes.place(of: volume)
             let sub = try mount["subPathExpr"].string.map { try Self.expandStrictly($0, environment) } ?? mount["subPath"].string ?? ""
             if !sub.isEmpty {
                 guard !sub.hasPrefix("/") else { throw ConfigurationError(description: "error SubPath `\(sub)` must not be an absolute path") }
                 guard !sub.split(separator: "/").contains("..") else {
                     throw ConfigurationError(description: "unable to provision SubPath `\(sub)`: must not contain '..'")
                 }
-                source += "/\(sub)"
-                if !Files.exists(source) { try Files.makeDirectory(source, mode: 0o750) }
             }
-            readOnly = readOnly || (mount["readOnly"].bool ?? false)
-            binds.append(BindMount(source: source, target: mount["mountPath"].string ?? "", readOnly: readOnly))
+            binds.append(
+                BindMount(source: source, subPath: sub, target: mount["mountPath"].string ?? "", readOnly: readOnly || mount["readOnly"].bool == true))
         }
         return binds
     }

@@ -37,6 +37,23 @@ struct PodFiles {
         try Files.makeDirectory(state, mode: 0o700)
         let hostname = Self.hostname(pod, node: node)
         try Files.write("\(try kernelHostname())\n", to: "\(state)/hostname")
+        var hosts = try pod.isHostNetwork ? hostNetworkHosts() : ownHosts(hostname)
+        let aliases = pod.spec["hostAliases"].items
+        if !aliases.isEmpty {
+            hosts += "\n# Entries added by HostAliases.\n"
+            for alias in aliases { hosts += "\(alias["ip"].string ?? "")\t\(alias["hostnames"].items.compactMap(\.string).joined(separator: "\t"))\n" }
+        }
+        try Files.write(hosts, to: "\(state)/hosts")
+        try Files.write(resolver(), to: "\(state)/resolv.conf")
+    }
+
+    /// The node's own, with a line that says whose it is.
+    private func hostNetworkHosts() throws -> String {
+        let own = try Files.read("\(paths.nodeState(node))/etc/hosts")
+        return "# Kubernetes-managed hosts file (host network).\n" + String(decoding: own, as: UTF8.self)
+    }
+
+    private func ownHosts(_ hostname: String) -> String {
         var hosts = """
             # Kubernetes-managed hosts file.
             127.0.0.1\tlocalhost
@@ -51,13 +68,7 @@ struct PodFiles {
             let domain = domainName(hostname).map { "\($0)\t" } ?? ""
             hosts += "\(address)\t\(domain)\(hostname)\n"
         }
-        let aliases = pod.spec["hostAliases"].items
-        if !aliases.isEmpty {
-            hosts += "\n# Entries added by HostAliases.\n"
-            for alias in aliases { hosts += "\(alias["ip"].string ?? "")\t\(alias["hostnames"].items.compactMap(\.string).joined(separator: "\t"))\n" }
-        }
-        try Files.write(hosts, to: "\(state)/hosts")
-        try Files.write(resolver(), to: "\(state)/resolv.conf")
+        return hosts
     }
 
     private func resolver() -> String {

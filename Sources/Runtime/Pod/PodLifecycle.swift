@@ -17,8 +17,8 @@ package struct PodLifecycle: Sendable {
         case probed(container: String, ready: Bool)
         /// The startup probe has succeeded.
         case startupDone(container: String)
-        /// A liveness or startup probe has given up on the container.
-        case unhealthy(container: String, probe: String = "liveness")
+        /// A liveness or startup probe has given up on the container, which has `grace` seconds to end; nil: the pod's own.
+        case unhealthy(container: String, probe: String = "liveness", grace: Int? = nil)
         case deletionRequested(gracePeriod: Int)
         case timer(Timer)
         case sandboxLost
@@ -26,6 +26,8 @@ package struct PodLifecycle: Sendable {
         case ephemeral(Container)
         /// A container is to run another image.
         case imageChanged(container: String, image: String)
+        /// Its new resources are of the kind that it takes when it starts.
+        case resizeNeedsRestart(container: String)
         /// spec.activeDeadlineSeconds as it is now, and how much of it is left; nil without one.
         case deadline(seconds: Int?, remaining: Int)
         /// The node does not take the pod: nothing of it ever runs.
@@ -137,7 +139,7 @@ package struct PodLifecycle: Sendable {
             var entry = Entry(
                 name: container.name, image: container.image, isInit: isInit, hasReadinessProbe: !container.json["readinessProbe"].isNull,
                 hasStartupProbe: !container.json["startupProbe"].isNull,
-                state: .waiting(reason: isInit || pod.initContainers.isEmpty ? "ContainerCreating" : "PodInitializing", message: nil))
+                state: .waiting(reason: pod.initContainers.isEmpty ? "ContainerCreating" : "PodInitializing", message: nil))
             entry.isEphemeral = isEphemeral
             entry.isSidecar = isInit && container.json["restartPolicy"].string == "Always"
             entry.restartCount = old["restartCount"].int ?? 0
@@ -217,12 +219,9 @@ package struct PodLifecycle: Sendable {
                 if !$0.hasReadinessProbe { $0.isReady = true }
             }
             return advance()
-        case .unhealthy(let name, let probe):
+        case .unhealthy(let name, let probe, let grace):
             guard !isEnding, let entry = entries.first(where: { $0.name == name }) else { return [] }
-            return [
-                .event(type: "Normal", reason: "Killing", message: "Container \(name) failed \(probe) probe, will be restarted", container: name),
-                .stop(container: name, force: false), .schedule(.lastWarning(container: name, life: entry.restartCount), seconds: gracePeriod),
-            ]
+            return renew(entry, "failed \(probe) probe, will be restarted", within: grace)
         case .deletionRequested(let grace): return end(within: grace)
         case .timer(.lastWarning(let name, let life)):
             guard let entry = entries.first(where: { $0.name == name }), entry.restartCount == life, case .running = entry.state else { return [] }
@@ -260,11 +259,8 @@ package struct PodLifecycle: Sendable {
                 $0.image = image
                 $0.failures = 0
             }
-            guard case .running = entry.state else { return [] }
-            return [
-                .event(type: "Normal", reason: "Killing", message: "Container \(name) definition changed, will be restarted", container: name),
-                .stop(container: name, force: false), .schedule(.lastWarning(container: name, life: entry.restartCount), seconds: gracePeriod),
-            ]
+            return renew(entry, "definition changed, will be restarted")
+        case .resizeNeedsRestart(let name): return isEnding ? [] : entries.first { $0.name == name }.map { renew($0, "resize requires restart") } ?? []
         case .sandboxLost:
             hasSandbox = false
             hasInitialized = false
@@ -288,6 +284,15 @@ package struct PodLifecycle: Sendable {
                 ? tearDown()
                 : [.event(type: "Normal", reason: "SandboxChanged", message: "Pod sandbox changed, it will be killed and re-created.", container: nil)]
         }
+    }
+
+    /// Ends a container that runs, so that it begins anew.
+    private func renew(_ entry: Entry, _ why: String, within grace: Int? = nil) -> [Action] {
+        guard case .running = entry.state else { return [] }
+        return [
+            .event(type: "Normal", reason: "Killing", message: "Container \(entry.name) \(why)", container: entry.name),
+            .stop(container: entry.name, force: false), .schedule(.lastWarning(container: entry.name, life: entry.restartCount), seconds: grace ?? gracePeriod),
+        ]
     }
 
     private mutating func update(_ name: String, _ change: (inout Entry) -> Void) {

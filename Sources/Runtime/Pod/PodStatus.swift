@@ -50,7 +50,7 @@ extension PodLifecycle {
         }
         func statuses(_ isInit: Bool, isEphemeral: Bool = false) -> JSON {
             let list = entries.filter { $0.isInit == isInit && $0.isEphemeral == isEphemeral }
-            return list.isEmpty || isRejected ? .null : .array(list.map { $0.status(uid: pod.uid, imageID: imageID($0.image)) })
+            return list.isEmpty || isRejected ? .null : .array(list.map { $0.status(of: pod, imageID: imageID($0.image)) })
         }
         status["initContainerStatuses"] = statuses(true)
         status["containerStatuses"] = statuses(false)
@@ -86,7 +86,8 @@ extension PodLifecycle {
 }
 
 extension PodLifecycle.Entry {
-    fileprivate func status(uid: String, imageID: String) -> JSON {
+    fileprivate func status(of pod: Pod, imageID: String) -> JSON {
+        let uid = pod.uid
         let stateJSON: JSON
         var isRunning = false
         switch state {
@@ -96,11 +97,14 @@ extension PodLifecycle.Entry {
             isRunning = true
         case .terminated(let record): stateJSON = ["terminated": record.status(uid: uid)]
         }
+        // Nothing holds a container to its resources, so what is asked for is what it has.
+        let resources = pod.allContainers.first { $0.name == name }?.json["resources"] ?? .null
         return [
             "name": .string(name), "state": stateJSON, "lastState": last.map { ["terminated": $0.status(uid: uid)] } ?? .emptyObject,
             "ready": .bool(isReady || (isInit && isComplete)), "restartCount": .int(restartCount), "image": .string(image), "imageID": .string(imageID),
             "containerID": isRunning ? .string("minik://\(ShortHash.hex("\(uid)/\(name)/\(restartCount)", digits: 64))") : .null,
-            "started": .bool(isRunning && hasStarted),
+            "started": .bool(isRunning && hasStarted), "allocatedResources": isRunning ? resources["requests"] : .null,
+            "resources": isRunning && !isEphemeral ? (resources.isNull ? .emptyObject : resources) : .null,
         ]
     }
 

@@ -15,7 +15,9 @@ extension PodWorker {
 
     /// Takes a probe's finding; false when the life it is about is over.
     func note(_ finding: Prober.Finding, of record: ContainerRecord) async -> Bool {
-        guard lifecycle.isRunning(record), !pod.isBeingDeleted else { return false }
+        guard lifecycle.isRunning(record) else { return false }
+        // While a pod ends, who is ready still matters: its Services want to know. Nobody restarts it any more.
+        guard !pod.isBeingDeleted || finding.kind == .readiness else { return false }
         switch finding {
         case .failed(let kind, let words):
             await node.client.recordEvent(
@@ -24,9 +26,13 @@ extension PodWorker {
         case .decided(.readiness, let isReady): if lifecycle.isReady(record.name) != isReady { post.yield(.input(.probed(container: record.name, ready: isReady))) }
         case .decided(.startup, true): post.yield(.input(.startupDone(container: record.name)))
         case .decided(.liveness, true): break
-        case .decided(let kind, false): post.yield(.input(.unhealthy(container: record.name, probe: kind.rawValue)))
+        case .decided(let kind, false): post.yield(.input(.unhealthy(container: record.name, probe: kind.rawValue, grace: probe(kind, of: record)?.terminationGracePeriod)))
         }
         return true
+    }
+
+    private func probe(_ kind: Probe.Kind, of record: ContainerRecord) -> Probe? {
+        pod.probedContainers.first { $0.name == record.name }.flatMap { Probe(kind, of: $0) }
     }
 
     /// Asks a container to end, after its preStop hook if it has one; or ends it.

@@ -1,3 +1,4 @@
+import CSandbox
 import Glibc
 import Model
 import Netlink
@@ -58,6 +59,7 @@ actor PodWorker {
             for await message in inbox {
                 switch message {
                 case .changed(let new):
+                    let resized = zip(pod.containers, new.containers).filter { ContainerResize($0, $1).needsRestart }.map(\.1.name)
                     let isNewDeletion = new.isBeingDeleted && (!pod.isBeingDeleted || new.terminationGracePeriod < pod.terminationGracePeriod)
                     pod = new
                     if isNewDeletion {
@@ -68,6 +70,7 @@ actor PodWorker {
                         let actions = lifecycle.handle(.imageChanged(container: container.name, image: container.image))
                         if !actions.isEmpty { await perform(actions, &group) }
                     }
+                    for name in resized { await perform(lifecycle.handle(.resizeNeedsRestart(container: name)), &group) }
                     for container in pod.ephemeralContainers where !lifecycle.entries.contains(where: { $0.name == container.name }) {
                         await perform(lifecycle.handle(.ephemeral(container)), &group)
                     }
@@ -202,11 +205,13 @@ actor PodWorker {
                 case .exited(let record): post.yield(.input(.exited(record)))
                 case .failed(let container, let stage, let errno):
                     let words = "\(stage): \(String(cString: strerror(Int32(errno))))"
+                    // What the container is made from is wrong, not the making of it.
+                    let isConfiguration = stage.hasPrefix(SANDBOX_SUB_PATH_STAGE)
                     post.yield(
                         .input(
                             .startFailed(
-                                container: container, reason: "RunContainerError",
-                                message: "failed to create container: \(words)")))
+                                container: container, reason: isConfiguration ? PodLifecycle.configurationError : "RunContainerError",
+                                message: isConfiguration ? "failed to \(words)" : "failed to create container: \(words)")))
                 case .state(let records):
                     for record in records { post.yield(.input(record.pid > 0 ? .started(record) : .exited(record))) }
                     post.yield(.input(.sandboxReady))

@@ -12,8 +12,8 @@ package struct Probe: Sendable, Hashable {
         case httpGet(scheme: String, host: String?, port: JSON, path: String, headers: [String: String])
         case tcpSocket(host: String?, port: JSON)
         case exec([String])
-        /// A kind of probe that minik does not have: it fails, and says so.
-        case unsupported(String)
+        /// gRPC's health checking protocol: the service asked after.
+        case grpc(port: JSON, service: String)
 
         /// Reads what probes and life-cycle hooks have in common.
         package init(_ spec: JSON) {
@@ -26,10 +26,10 @@ package struct Probe: Sendable, Hashable {
                     headers: Dictionary(headers, uniquingKeysWith: { $1 }))
             } else if !tcp.isNull {
                 self = .tcpSocket(host: tcp["host"].string, port: tcp["port"])
-            } else if !spec["exec"].isNull {
-                self = .exec(spec["exec"]["command"].items.compactMap(\.string))
+            } else if !spec["grpc"].isNull {
+                self = .grpc(port: spec["grpc"]["port"], service: spec["grpc"]["service"].string ?? "")
             } else {
-                self = .unsupported("grpc")
+                self = .exec(spec["exec"]["command"].items.compactMap(\.string))
             }
         }
     }
@@ -41,6 +41,8 @@ package struct Probe: Sendable, Hashable {
     package let period: Int
     package let successThreshold: Int
     package let failureThreshold: Int
+    /// Seconds for a container that the probe gives up on; nil: the pod's own.
+    package let terminationGracePeriod: Int?
 
     /// nil when the container has no such probe.
     package init?(_ kind: Kind, of container: Container) {
@@ -52,6 +54,7 @@ package struct Probe: Sendable, Hashable {
         period = max(1, spec["periodSeconds"].int ?? 10)
         successThreshold = max(1, spec["successThreshold"].int ?? 1)
         failureThreshold = max(1, spec["failureThreshold"].int ?? 3)
+        terminationGracePeriod = spec["terminationGracePeriodSeconds"].int
         action = Action(spec)
     }
 

@@ -8,6 +8,8 @@ struct Prober: Sendable {
         case failed(Probe.Kind, String)
         /// Enough answers agree.
         case decided(Probe.Kind, Bool)
+
+        var kind: Probe.Kind { switch self { case .failed(let kind, _), .decided(let kind, _): kind } }
     }
 
     let pod: Pod
@@ -61,7 +63,11 @@ struct Prober: Sendable {
 
     private func ask(_ action: Probe.Action, seconds: Int) async -> String? {
         switch action {
-        case .unsupported(let what): return "minik has no \(what) probes: use httpGet, tcpSocket or exec"
+        case .grpc(let port, let service):
+            guard let (target, number) = target(nil, port) else { return "cannot find port \(port.text())" }
+            return await connecting(target, number, seconds, "timeout: failed to connect service \"\(target):\(number)\" within \(seconds)s: ") {
+                Self.health($0, service: service, authority: "\(target):\(number)", seconds: seconds)
+            }
         case .exec(let command): return await execute(command, seconds: seconds)
         case .tcpSocket(let host, let port):
             guard let (target, number) = target(host, port) else { return "cannot find port \(port.text())" }
@@ -117,6 +123,30 @@ struct Prober: Sendable {
         let words = String(decoding: answer.prefix { $0 != UInt8(ascii: "\r") && $0 != UInt8(ascii: "\n") }, as: UTF8.self).split(separator: " ")
         guard words.count >= 2, words[0].hasPrefix("HTTP/"), let code = Int(words[1]) else { return "Get \"\(url)\": malformed HTTP response" }
         return (200..<400).contains(code) ? nil : "HTTP probe failed with statuscode: \(code)"
+    }
+
+    /// Asks a gRPC server after its health.
+    private static func health(_ fd: Int32, service: String, authority: String, seconds: Int) -> String? {
+        let request = GRPCHealthCheck.request(service: service, authority: authority)
+        guard send(fd, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else { return "error: health rpc probe failed: write: broken pipe" }
+        var check = GRPCHealthCheck()
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        var hasAcknowledged = false
+        while true {
+            let n = read(fd, &buffer, buffer.count)
+            if n < 0, errno == EINTR { continue }
+            if n < 0 { return "timeout: health rpc did not complete within \(seconds)s" }
+            if n == 0 { return "error: health rpc probe failed: EOF" }
+            if !hasAcknowledged {
+                hasAcknowledged = true
+                _ = send(fd, GRPCHealthCheck.acknowledgement, GRPCHealthCheck.acknowledgement.count, Int32(MSG_NOSIGNAL))
+            }
+            switch check.take(buffer[..<n]) {
+            case .serving: return nil
+            case .unhealthy(let words): return words
+            case nil: continue
+            }
+        }
     }
 
     private func execute(_ command: [String], seconds: Int) async -> String? {

@@ -21,11 +21,7 @@ struct TerminationMessage {
         if !bytes.isEmpty { return String(decoding: bytes.prefix(Self.longest), as: UTF8.self) }
         guard failed, container.json["terminationMessagePolicy"].string == "FallbackToLogsOnError" else { return nil }
         let log = (try? Files.read("\(paths.podLogs(pod, node: node))/\(container.name)/\(attempt).log")) ?? []
-        // TIME STREAM TAG CONTENT, a line each
-        let lines = log.split(separator: 0x0A).suffix(Self.mostLines).compactMap { line in
-            line.split(separator: 0x20, maxSplits: 3, omittingEmptySubsequences: false).dropFirst(3).first
-        }
-        let text = Array(lines.map { Array($0) + [0x0A] }.joined())
+        let text = log.split(separator: 0x0A).suffix(Self.mostLines).compactMap { ContainerLog.Line($0) }.flatMap { $0.text(timestamps: false) }
         return text.isEmpty ? nil : String(decoding: text.suffix(Self.longestLog), as: UTF8.self)
     }
 }

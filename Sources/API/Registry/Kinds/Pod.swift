@@ -14,6 +14,19 @@ enum PodRules {
         }
     }
 
+    /// Who sets a limit and says nothing of what is requested requests that. (Of pods; templates stay as they are written.)
+    static func requestLimits(_ spec: inout JSON) {
+        for list in ["initContainers", "containers"] {
+            guard var containers = spec[list].array else { continue }
+            for index in containers.indices {
+                for (name, limit) in containers[index]["resources"]["limits"].stringMap where containers[index]["resources"]["requests"][name].isNull {
+                    containers[index]["resources"]["requests"][name] = .string(limit)
+                }
+            }
+            spec[list] = .array(containers)
+        }
+    }
+
     /// The quality of service that a pod's requests and limits make. (kubernetes.io/docs/concepts/workloads/pods/pod-qos)
     static func setQoS(_ pod: inout JSON) {
         let containers = pod["spec"]["containers"].items + pod["spec"]["initContainers"].items
@@ -94,7 +107,7 @@ extension KindDefinition {
             Subresource("ephemeralcontainers", ["get", "patch", "update"]), Subresource("eviction", ["create"], kind: ("policy", "v1", "Eviction")),
             Subresource("exec", ["create", "get"], kind: ("", "v1", "PodExecOptions")), Subresource("log", ["get"]),
             Subresource("portforward", ["create", "get"], kind: ("", "v1", "PodPortForwardOptions")),
-            Subresource("proxy", Subresource.proxyVerbs, kind: ("", "v1", "PodProxyOptions")),
+            Subresource("proxy", Subresource.proxyVerbs, kind: ("", "v1", "PodProxyOptions")), Subresource("resize", ["get", "patch", "update"]),
         ], hasGeneration: true,
         columns: [
             .name,
@@ -122,6 +135,7 @@ extension KindDefinition {
         ],
         prepare: { object in
             PodRules.prepare(&object["spec"])
+            PodRules.requestLimits(&object["spec"])
             if object["spec"]["serviceAccountName"].isNull { object["spec"]["serviceAccountName"] = "default" }
             if object["status"]["qosClass"].isNull { PodRules.setQoS(&object) }
         },
