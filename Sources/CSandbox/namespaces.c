@@ -89,7 +89,7 @@ pid_t sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, 
 
 int sandbox_mount_memory(const char *path, uint64_t size, uint32_t gid) {
     char options[96];
-    int n = snprintf(options, sizeof options, "mode=%s,gid=%u", gid ? "2777" : "0777", gid);
+    int n = snprintf(options, sizeof options, "mode=%s,gid=%u", gid ? "3777" : "1777", gid);
     if (size) snprintf(options + n, sizeof options - (size_t)n, ",size=%llu", (unsigned long long)size);
     return mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0 ? -errno : 0;
 }

@@ -5,11 +5,19 @@ package struct EndpointsReconciler: Reconciler {
     /// As upstream's default, --max-endpoints-per-slice.
     private static let endpointsPerSlice = 100
 
+    private static let managedBy = "endpointslice.kubernetes.io/managed-by"
+    private static let manager = "endpointslice-controller.k8s.io", mirrorManager = "endpointslicemirroring-controller.k8s.io"
+    private static let managers: Set<String> = [manager, mirrorManager]
+
     package init() {}
 
     package var sources: [Source] {
         [
             .own(.services), .own(.endpoints),
+            Source(.endpointSlices) { event, _ in
+                let slice = EndpointSlice(event.object)
+                return event.kind != .added && Self.managers.contains(slice.labels[Self.managedBy] ?? "") ? [slice.serviceKey] : []
+            },
             Source(.pods) { event, client in
                 let pod = Pod(event.object)
                 let services = (try? await client.list(Service.self, namespace: pod.namespace)) ?? []
@@ -23,7 +31,7 @@ package struct EndpointsReconciler: Reconciler {
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
         let owned = LabelSelector(matching: [EndpointSlice.serviceNameLabel: key.name])
         let old = try await client.list(EndpointSlice.self, namespace: key.namespace, selector: owned)
-            .filter { $0.labels["endpointslice.kubernetes.io/managed-by"] == "endpointslice-controller.k8s.io" }
+            .filter { $0.labels[Self.managedBy] == Self.manager }
         guard let service = try await client.find(Service.self, key), let selector = service.selector, service.type != "ExternalName" else {
             for slice in old { try await client.delete(.endpointSlices, slice.key) }
             return try await mirror(key, client)
@@ -39,6 +47,11 @@ package struct EndpointsReconciler: Reconciler {
                 let name = "\(key.name)-\(ShortHash.podTemplate("\(ports.text())/\(start)").prefix(5))"
                 wanted[name] = slice(name, service, ports, Array(part))
             }
+        }
+        // A Service that no pod serves has a slice all the same, which says so.
+        if wanted.isEmpty {
+            let name = "\(key.name)-\(ShortHash.podTemplate("placeholder").prefix(5))"
+            wanted[name] = slice(name, service, .null, [])
         }
         for slice in old where wanted[slice.name] == nil { try await client.delete(.endpointSlices, slice.key) }
         for (name, slice) in wanted {
@@ -58,10 +71,9 @@ package struct EndpointsReconciler: Reconciler {
     /// Endpoints that somebody wrote for a Service without a selector, as slices: all that a node's proxy reads.
     /// (kubernetes.io/docs/concepts/services-networking/endpoint-slices, "EndpointSlice mirroring")
     private func mirror(_ key: ObjectKey, _ client: any Client) async throws {
-        let manager = "endpointslicemirroring-controller.k8s.io"
         let owned = LabelSelector(matching: [EndpointSlice.serviceNameLabel: key.name])
         let old = try await client.list(EndpointSlice.self, namespace: key.namespace, selector: owned)
-            .filter { $0.labels["endpointslice.kubernetes.io/managed-by"] == manager }
+            .filter { $0.labels[Self.managedBy] == Self.mirrorManager }
         let endpoints = try? await client.get(.endpoints, key)
         let skips = endpoints?["metadata"]["labels"]["endpointslice.kubernetes.io/skip-mirror"].string == "true"
         let service = try await client.find(Service.self, key)
@@ -78,7 +90,7 @@ package struct EndpointsReconciler: Reconciler {
             kept.insert(name)
             var labels = endpoints?["metadata"]["labels"].stringMap ?? [:]
             labels[EndpointSlice.serviceNameLabel] = key.name
-            labels["endpointslice.kubernetes.io/managed-by"] = manager
+            labels[Self.managedBy] = Self.mirrorManager
             let wanted: JSON = [
                 "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
                 "metadata": [
@@ -120,7 +132,7 @@ package struct EndpointsReconciler: Reconciler {
     private func slice(_ name: String, _ service: Service, _ ports: JSON, _ pods: [Pod]) -> JSON {
         var labels = service.labels
         labels[EndpointSlice.serviceNameLabel] = service.name
-        labels["endpointslice.kubernetes.io/managed-by"] = "endpointslice-controller.k8s.io"
+        labels[Self.managedBy] = Self.manager
         if service.isHeadless { labels["service.kubernetes.io/headless"] = "" }
         return [
             "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",

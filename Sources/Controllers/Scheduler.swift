@@ -63,11 +63,10 @@ package struct Scheduler: Reconciler {
     package static func place(_ pod: Pod, nodes: [Node], pods: [Pod]) -> Result<Node, Unschedulable> {
         var reasons: [String: Int] = [:]
         let fitting = nodes.filter { node in
-            if let reason = obstacle(pod, node) {
-                reasons[reason, default: 0] += 1
-                return false
-            }
-            return true
+            let isTaken = pods.contains { $0.nodeName == node.name && pod.hostPortsConflict(with: $0) }
+            guard let reason = obstacle(pod, node) ?? (isTaken ? "node(s) didn't have free ports for the requested pod ports" : nil) else { return true }
+            reasons[reason, default: 0] += 1
+            return false
         }
         func load(_ node: Node) -> (Int, Int, Int, String) {
             let here = pods.filter { $0.nodeName == node.name }

@@ -2,7 +2,12 @@ import Model
 
 extension DNSRecords {
     /// Answers a question from the records alone (github.com/kubernetes/dns, "Kubernetes DNS-Based Service Discovery").
-    package func resolve(_ question: DNSQuestion) -> DNSAnswer {
+    package func resolve(_ question: DNSQuestion) -> DNSAnswer { resolve(question, depth: 0) }
+
+    /// CNAMEs that lead to one another, at most.
+    private static let longestChain = 8
+
+    private func resolve(_ question: DNSQuestion, depth: Int) -> DNSAnswer {
         guard question.dnsClass == 1 else { return DNSAnswer(code: .refused) }
         let name = question.name.joined(separator: ".")
         if name.hasSuffix(".in-addr.arpa") { return reverse(question.name, name) }
@@ -14,6 +19,13 @@ extension DNSRecords {
         guard let found = lookup(relative, name) else { return noSuchName }
         let matching = found.answers.filter { question.type == RecordType.any.rawValue || $0.data.type.rawValue == question.type || $0.data.type == .cname }
         if matching.isEmpty { return DNSAnswer(code: .noError, authority: [authority]) }
+        if case .cname(let target)? = matching.first?.data, question.type != RecordType.cname.rawValue {
+            // Who asks for an address wants one: what the other name has comes with it, as far as it is ours to say.
+            let next = DNSQuestion(
+                labels: target.lowercased().split(separator: ".").map(String.init), type: question.type, dnsClass: question.dnsClass)
+            let further = depth < Self.longestChain ? resolve(next, depth: depth + 1).answers : []
+            return DNSAnswer(code: .noError, answers: matching + further)
+        }
         let isService = question.type == RecordType.srv.rawValue
         return DNSAnswer(code: .noError, answers: matching, additional: isService ? found.additional : [])
     }

@@ -31,16 +31,25 @@ package final class TLSHandler: ChannelDuplexHandler {
     private var waiting: [(ByteBuffer, EventLoopPromise<Void>?)] = []
     private var scratch = [UInt8](repeating: 0, count: 16 * 1024)
 
-    package init(_ context: TLSContext, peer: TLSPeer) throws(TLSError) {
+    private let isClient: Bool
+
+    package init(_ context: TLSContext, peer: TLSPeer = TLSPeer()) throws(TLSError) {
         guard let ssl = SSL_new(context.context), let incoming = BIO_new(BIO_s_mem()), let outgoing = BIO_new(BIO_s_mem()) else {
             throw TLSError("begin a TLS connection")
         }
         SSL_set_bio(ssl, incoming, outgoing)
-        SSL_set_accept_state(ssl)
+        isClient = context.isClient
+        if isClient { SSL_set_connect_state(ssl) } else { SSL_set_accept_state(ssl) }
         (self.ssl, self.incoming, self.outgoing, self.peer) = (ssl, incoming, outgoing, peer)
     }
 
     deinit { SSL_free(ssl) }
+
+    /// A client speaks first.
+    package func channelActive(context: ChannelHandlerContext) {
+        if isClient { shakeHands(context) }
+        context.fireChannelActive()
+    }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
@@ -58,7 +67,7 @@ package final class TLSHandler: ChannelDuplexHandler {
             return
         }
         isEstablished = true
-        if let x509 = minik_peer_certificate(ssl) {
+        if !isClient, let x509 = minik_peer_certificate(ssl) {
             let certificate = Certificate(owned: x509)
             if SSL_get_verify_result(ssl) == Int(X509_V_OK) { peer.set(certificate.subject) }
         }

@@ -34,7 +34,8 @@ struct PodAdmission {
         let priority = chosen?["value"].int ?? 0
         if let given = pod["spec"]["priority"].int, given != priority {
             throw StatusError.forbidden(
-                "pods \"\(name)\" is forbidden: the integer value of priority (\(given)) must not be provided in pod spec; priority admission controller computed \(priority) from the given PriorityClass name")
+                "pods \"\(name)\" is forbidden: the integer value of priority (\(given)) must not be provided in pod spec; priority admission controller computed \(priority) from the given PriorityClass name"
+            )
         }
         pod["spec"]["priority"] = .int(priority)
         if pod["spec"]["preemptionPolicy"].isNull { pod["spec"]["preemptionPolicy"] = chosen?["preemptionPolicy"] ?? "PreemptLowerPriority" }
@@ -58,7 +59,8 @@ struct PodAdmission {
         pod["spec"]["overhead"] = overhead
         for (label, value) in chosen["scheduling"]["nodeSelector"].stringMap {
             if let own = pod["spec"]["nodeSelector"][label].string, own != value {
-                throw StatusError.forbidden("pods \"\(name)\" is forbidden: conflict: runtimeClass.scheduling.nodeSelector[\(label)] = \(value); pod.spec.nodeSelector[\(label)] = \(own)")
+                throw StatusError.forbidden(
+                    "pods \"\(name)\" is forbidden: conflict: runtimeClass.scheduling.nodeSelector[\(label)] = \(value); pod.spec.nodeSelector[\(label)] = \(own)")
             }
             pod["spec"]["nodeSelector"][label] = .string(value)
         }

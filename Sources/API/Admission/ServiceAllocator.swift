@@ -40,6 +40,7 @@ struct ServiceAllocator {
         if type == "ExternalName" {
             object["spec"]["clusterIP"] = .null
             object["spec"]["clusterIPs"] = .null
+            returnNodePorts(&object, old: old)
             return
         }
         if object["spec"]["clusterIP"].string ?? "" == "" {
@@ -54,15 +55,17 @@ struct ServiceAllocator {
         try allocateNodePorts(&object, old: old, type: type, name: name)
     }
 
-    private func allocateNodePorts(_ object: inout JSON, old: JSON?, type: String, name: String) throws {
+    /// A Service that is no NodePort any more gives back what it had; what the user still asks for is validation's.
+    private func returnNodePorts(_ object: inout JSON, old: JSON?) {
         guard var ports = object["spec"]["ports"].array else { return }
-        guard type == "NodePort" || type == "LoadBalancer" else {
-            // A Service that is no NodePort any more gives back what it had; what the user still asks for is validation's.
-            let given = Set((old?["spec"]["ports"].items ?? []).compactMap { $0["nodePort"].int })
-            for index in ports.indices where given.contains(ports[index]["nodePort"].int ?? 0) { ports[index]["nodePort"] = .null }
-            object["spec"]["ports"] = .array(ports)
-            return
-        }
+        let given = Set((old?["spec"]["ports"].items ?? []).compactMap { $0["nodePort"].int })
+        for index in ports.indices where given.contains(ports[index]["nodePort"].int ?? 0) { ports[index]["nodePort"] = .null }
+        object["spec"]["ports"] = .array(ports)
+    }
+
+    private func allocateNodePorts(_ object: inout JSON, old: JSON?, type: String, name: String) throws {
+        guard type == "NodePort" || type == "LoadBalancer" else { return returnNodePorts(&object, old: old) }
+        guard var ports = object["spec"]["ports"].array else { return }
         var mine: Set<String> = []
         /// False when the port is another's, or another of this Service's.
         func take(_ port: JSON) -> Bool {

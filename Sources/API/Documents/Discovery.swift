@@ -37,7 +37,8 @@ extension Router {
 struct Discovery {
     static let version: JSON = [
         "major": "1", "minor": "36", "emulationMajor": "1", "emulationMinor": "36", "minCompatibilityMajor": "1", "minCompatibilityMinor": "35",
-        "gitVersion": "v1.36.0+minik", "gitCommit": "", "gitTreeState": "clean", "buildDate": "2026-01-01T00:00:00Z", "goVersion": "none (Swift)",
+        "gitVersion": "v1.36.0+minik", "gitCommit": "0000000000000000000000000000000000000000", "gitTreeState": "clean", "buildDate": "2026-01-01T00:00:00Z",
+        "goVersion": "none (Swift)",
         "compiler": "swiftc", "platform": "linux/amd64",
     ]
 

@@ -160,9 +160,12 @@ package struct HTTPServer: Sendable {
             try await writer.write(.head(head(200, contentType, length: nil)))
             for try await piece in pieces { try await writer.write(.body(ByteBuffer(bytes: piece))) }
         case .relayed(let code, let headers, let pieces):
-            extra = headers
-            try await writer.write(.head(head(code, nil, length: nil)))
-            for try await piece in pieces { try await writer.write(.body(ByteBuffer(bytes: piece))) }
+            let isHead = request?.method == .HEAD
+            // An answer to HEAD has no body, however long it would be.
+            let length = headers.first { $0.name.lowercased() == "content-length" }.flatMap { Int($0.value) } ?? (isHead ? 0 : nil)
+            extra += headers.filter { $0.name.lowercased() != "content-length" }
+            try await writer.write(.head(head(code, nil, length: length)))
+            for try await piece in pieces where !isHead { try await writer.write(.body(ByteBuffer(bytes: piece))) }
         case .with: break
         }
         if keepAlive { return try await writer.write(.end) }

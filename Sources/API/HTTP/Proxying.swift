@@ -1,7 +1,4 @@
 import Model
-import NIOCore
-import NIOHTTP1
-import NIOPosix
 
 /// The proxy subresources: requests handed on to pods, Services and nodes. (kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services)
 extension Router {
@@ -9,9 +6,15 @@ extension Router {
         // `name`, `name:port` or `scheme:name:port`
         let parts = (target.name ?? "").split(separator: ":", omittingEmptySubsequences: false).map(String.init)
         let (scheme, name, port) = parts.count == 3 ? (parts[0], parts[1], parts[2]) : ("", parts[0], parts.count == 2 ? parts[1] : "")
-        guard scheme != "https" else { throw StatusError.badRequest("minik's proxy speaks HTTP to pods, not HTTPS") }
+        let isSecure = scheme == "https"
         let marker = "/proxy"
         let rest = request.rawPath.firstRange(of: marker).map { String(request.rawPath[$0.upperBound...]) } ?? ""
+        if rest.isEmpty, ["GET", "HEAD"].contains(request.method) {
+            // So that a page's relative links lead on through the proxy.
+            let location = "\(request.rawPath)/\(request.rawQuery.isEmpty ? "" : "?\(request.rawQuery)")"
+            return .with(headers: [("Location", location)], .bytes([], contentType: "text/plain", code: 301))
+        }
+        let prefix = String(request.rawPath.dropLast(rest.utf8.count))
         let path = (rest.isEmpty ? "/" : rest) + (request.rawQuery.isEmpty ? "" : "?\(request.rawQuery)")
         let namespace = target.namespace ?? ""
         switch target.resource {
@@ -21,10 +24,12 @@ extension Router {
             let number =
                 Int(port) ?? pod.containers.lazy.compactMap { $0.port(named: port, protocol: "TCP") }.first ?? pod.containers.first?.ports.first?["containerPort"].int
                 ?? 80
-            return try await ProxiedRequest(request, path: path, to: "\(address):\(number)").send(over: try await dialling(address, number))
+            let proxied = ProxiedRequest(request, path: path, prefix: prefix, to: "\(address):\(number)", isSecure: isSecure)
+            return try await proxied.send(over: try await dialling(address, number))
         case .services:
             let (address, number) = try await endpoint(ObjectKey(namespace, name), port)
-            return try await ProxiedRequest(request, path: path, to: "\(address):\(number)").send(over: try await dialling(address, number))
+            let proxied = ProxiedRequest(request, path: path, prefix: prefix, to: "\(address):\(number)", isSecure: isSecure)
+            return try await proxied.send(over: try await dialling(address, number))
         default:
             return try await kubelet(name, path)
         }
@@ -65,62 +70,5 @@ extension Router {
             return .json(["kind": "PodList", "apiVersion": "v1", "metadata": .emptyObject, "items": .array(pods.map(\.json))])
         default: throw StatusError(404, "NotFound", "the server could not find the requested resource: minik's nodes answer /healthz and /pods")
         }
-    }
-}
-
-/// A request on its way to another server, over a socket that reaches it.
-private struct ProxiedRequest {
-    private typealias Exchange = NIOAsyncChannel<HTTPClientResponsePart, HTTPPart<HTTPRequestHead, ByteBuffer>>
-
-    private let head: HTTPRequestHead
-    private let body: [UInt8]
-
-    /// What concerns one connection only (RFC 9110, section 7.6.1), and what was for us.
-    private static let dropped: Set = [
-        "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "host", "content-length", "authorization",
-    ]
-
-    init(_ request: HTTPRequest, path: String, to host: String) {
-        var headers = HTTPHeaders(request.headers.filter { !Self.dropped.contains($0.name.lowercased()) })
-        headers.add(name: "Host", value: host)
-        headers.add(name: "Connection", value: "close")
-        if !request.body.isEmpty { headers.add(name: "Content-Length", value: String(request.body.count)) }
-        head = HTTPRequestHead(version: .http1_1, method: HTTPMethod(rawValue: request.method), uri: path, headers: headers)
-        body = request.body
-    }
-
-    func send(over descriptor: Int32) async throws -> HTTPResponse {
-        let exchange: Exchange = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).withConnectedSocket(descriptor) { channel in
-            channel.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHTTPClientHandlers()
-                try channel.pipeline.syncOperations.addHandler(RequestBodyWrapper())
-                return try Exchange(wrappingChannelSynchronously: channel)
-            }
-        }
-        let (answers, answer) = AsyncStream.makeStream(of: (Int, [(name: String, value: String)]).self)
-        let (pieces, continuation) = AsyncThrowingStream.makeStream(of: [UInt8].self)
-        let (head, body) = (head, body)
-        let work = Task {  // ends with the other server's answer, or with its reader
-            do {
-                try await exchange.executeThenClose { parts, writer in
-                    try await writer.write(contentsOf: [.head(head), .body(ByteBuffer(bytes: body)), .end(nil)])
-                    for try await part in parts {
-                        switch part {
-                        case .head(let start):
-                            answer.yield((Int(start.status.code), start.headers.filter { !Self.dropped.contains($0.name.lowercased()) }.map { ($0.name, $0.value) }))
-                        case .body(let buffer): continuation.yield(Array(buffer: buffer))
-                        case .end: return
-                        }
-                    }
-                }
-                continuation.finish()
-            } catch { continuation.finish(throwing: error) }
-            answer.finish()
-        }
-        continuation.onTermination = { _ in work.cancel() }
-        guard let (code, headers) = await answers.first(where: { _ in true }) else {
-            throw StatusError(503, "ServiceUnavailable", "error trying to reach service: EOF")
-        }
-        return .relayed(code: code, headers: headers, pieces)
     }
 }

@@ -19,6 +19,8 @@ struct StreamServer: Sendable {
     enum Stream: Sendable {
         case webSocket(subprotocol: String, key: String)
         case spdy(version: String)
+        /// An answer in pieces, a message each.
+        case messages(subprotocol: String, key: String, AsyncThrowingStream<[UInt8], any Error>)
     }
 
     enum Negotiation: Sendable {
@@ -33,12 +35,12 @@ struct StreamServer: Sendable {
         return place?.plural == "pods" ? place?.subresource : nil
     }
 
-    private static func list(_ request: HTTPRequest, _ header: String) -> [String] {
+    static func list(_ request: HTTPRequest, _ header: String) -> [String] {
         request.headerValues(header).flatMap { $0.split(separator: ",").map(\.trimmed) }
     }
 
     func negotiate(_ request: HTTPRequest) async -> Negotiation {
-        guard let subresource = Self.subresource(request), ["exec", "attach", "portforward"].contains(subresource) else { return .none }
+        guard let subresource = Self.subresource(request), ["exec", "attach", "portforward"].contains(subresource) else { return await negotiateMessages(request) }
         let wanted = Self.list(request, "Upgrade").map { $0.lowercased() }
         guard !wanted.isEmpty else { return .none }
         do {
@@ -50,10 +52,10 @@ struct StreamServer: Sendable {
         if wanted.contains("websocket"), let key = request.header("Sec-WebSocket-Key") {
             let spoken =
                 subresource == "portforward"
-                ? [SPDYPortForward.tunnelSubprotocol, "v4.channel.k8s.io", "v5.channel.k8s.io", SPDYPortForward.subprotocol] : StreamChannel.subprotocols
+                ? [SPDYPortForward.tunnelSubprotocol, "v4.channel.k8s.io", "v5.channel.k8s.io", SPDYPortForward.subprotocol] : StreamChannel.Dialect.subprotocols
             let offered = Self.list(request, "Sec-WebSocket-Protocol")
-            // A client that offers nothing speaks the oldest: for a forwarded port that is channels.
-            if offered.isEmpty, subresource == "portforward" { return .accepted(.webSocket(subprotocol: "", key: key)) }
+            // A client that offers nothing speaks the oldest.
+            if offered.isEmpty { return .accepted(.webSocket(subprotocol: "", key: key)) }
             if let chosen = offered.first(where: { spoken.contains($0) }) { return .accepted(.webSocket(subprotocol: chosen, key: key)) }
             let words = "unable to negotiate a subprotocol: the client offers [\(offered.joined(separator: " "))], the server speaks [\(spoken.joined(separator: " "))]"
             return .refused(.json(StatusError(403, "Forbidden", words).status, code: 403))
@@ -80,13 +82,21 @@ struct StreamServer: Sendable {
             try await run(&inputs, take: { if case .bytes(let buffer) = $0 { .message(Array(buffer: buffer)) } else { .none } }) { incoming in
                 try await spdy(request, StreamTransport(incoming: incoming) { try await writer.write(.bytes(ByteBuffer(bytes: $0))) })
             }
+        case .messages(let subprotocol, let key, let pieces):
+            try await writer.write(.becomeWebSocket(Self.upgrade(subprotocol, key)))
+            try await send(pieces, MessageEncoding(subprotocol), &inputs, writer)
         case .webSocket(let subprotocol, let key):
-            let accept = Base64.encode(Digest.sha1(Array("\(key)258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8)))
-            var headers: HTTPHeaders = ["Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Accept": accept]
-            if !subprotocol.isEmpty { headers.add(name: "Sec-WebSocket-Protocol", value: subprotocol) }
-            try await writer.write(.becomeWebSocket(Self.switching(headers)))
+            try await writer.write(.becomeWebSocket(Self.upgrade(subprotocol, key)))
             try await webSocket(subprotocol, request, &inputs, writer)
         }
+    }
+
+    /// The answer that makes a connection a WebSocket (RFC 6455, 4.2.2).
+    private static func upgrade(_ subprotocol: String, _ key: String) -> HTTPResponseHead {
+        let accept = Base64.encode(Digest.sha1(Array("\(key)258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8)))
+        var headers: HTTPHeaders = ["Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Accept": accept]
+        if !subprotocol.isEmpty { headers.add(name: "Sec-WebSocket-Protocol", value: subprotocol) }
+        return switching(headers)
     }
 
     private static func switching(_ headers: HTTPHeaders) -> HTTPResponseHead { HTTPResponseHead(version: .http1_1, status: .switchingProtocols, headers: headers) }
@@ -108,7 +118,9 @@ struct StreamServer: Sendable {
             default: return .none
             }
         }
-        let send: @Sendable ([UInt8]) async throws -> Void = { try await writer.write(.frame(WebSocketFrame(fin: true, opcode: .binary, data: ByteBuffer(bytes: $0)))) }
+        let dialect = StreamChannel.Dialect(subprotocol)
+        let opcode: WebSocketOpcode = dialect.isBase64 ? .text : .binary
+        let send: @Sendable ([UInt8]) async throws -> Void = { try await writer.write(.frame(WebSocketFrame(fin: true, opcode: opcode, data: ByteBuffer(bytes: $0)))) }
         let isPortForward = Self.subresource(request) == "portforward"
         try await run(&inputs, take: take, reply: { try await writer.write(.frame($0)) }) { incoming in
             let transport = StreamTransport(incoming: incoming, send: send)
@@ -119,25 +131,32 @@ struct StreamServer: Sendable {
                 let ports = request.query.filter { $0.name == "ports" || $0.name == "port" }.flatMap { $0.value.split(separator: ",").compactMap { Int($0) } }
                 try await ChannelPortForward(pod: pod, ports: ports, streams: router.streams, transport: transport).run()
             } else {
-                try await process(request, transport)
+                try await process(request, transport, dialect)
             }
-            var close = ByteBuffer()
-            close.write(webSocketErrorCode: .normalClosure)
-            try await writer.write(.frame(WebSocketFrame(fin: true, opcode: .connectionClose, data: close)))
-            // The client's closing frame ends the connection (RFC 6455, 7.1.1): closed sooner, it could lose what is still on its way.
-            try await Task.sleep(for: .seconds(5))
+            try await farewell(writer)
         }
     }
 
+    /// Says that all has been said.
+    func farewell(_ writer: Writer) async throws {
+        var close = ByteBuffer()
+        close.write(webSocketErrorCode: .normalClosure)
+        try await writer.write(.frame(WebSocketFrame(fin: true, opcode: .connectionClose, data: close)))
+        // The client's closing frame ends the connection (RFC 6455, 7.1.1): closed sooner, it could lose what is still on its way.
+        try await Task.sleep(for: .seconds(5))
+    }
+
     /// exec and attach over a WebSocket's channels.
-    private func process(_ request: HTTPRequest, _ transport: StreamTransport) async throws {
+    private func process(_ request: HTTPRequest, _ transport: StreamTransport, _ dialect: StreamChannel.Dialect) async throws {
         let (input, feed) = AsyncStream.makeStream(of: StreamInput.self)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 defer { feed.finish() }
-                for await message in transport.incoming { if let input = StreamChannel.decodeInput(message) { feed.yield(input) } }
+                for await message in transport.incoming { if let input = dialect.decode(message) { feed.yield(input) } }
             }
-            for await output in await router.connect(request, input: input) { try await transport.send(StreamChannel.encode(output)) }
+            for await output in await router.connect(request, input: input) {
+                if let frame = dialect.encode(output) { try await transport.send(frame) }
+            }
             group.cancelAll()
         }
     }
@@ -152,14 +171,14 @@ struct StreamServer: Sendable {
     }
 
     /// What an input means to a stream.
-    private enum Taken {
+    enum Taken {
         case none, over
         case message([UInt8])
         case reply(WebSocketFrame)
     }
 
     /// Reads the connection in this task while `work` runs beside it; the end of either ends both.
-    private func run(
+    func run(
         _ inputs: inout Inputs, take: (ConnectionInput) -> Taken, reply: (WebSocketFrame) async throws -> Void = { _ in },
         work: @escaping @Sendable (AsyncStream<[UInt8]>) async throws -> Void
     ) async throws {

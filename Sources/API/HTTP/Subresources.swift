@@ -6,7 +6,8 @@ extension Router {
         let name = target.subresource ?? ""
         guard target.kind.subresources.contains(where: { $0.name == name }) else { throw StatusError.noSuchPath }
         switch (name, request.method) {
-        case ("status", "GET"), ("ephemeralcontainers", "GET"), ("resize", "GET"): return try render(target.present(try await api.get(target.stored, target.key)), target, request)
+        case ("status", "GET"), ("ephemeralcontainers", "GET"), ("resize", "GET"):
+            return try render(target.present(try await api.get(target.stored, target.key)), target, request)
         case ("status", "PUT"), ("ephemeralcontainers", "PUT"), ("resize", "PUT"), ("finalize", "PUT"): return try await update(target, request, user, subresource: name)
         case ("status", "PATCH"), ("ephemeralcontainers", "PATCH"), ("resize", "PATCH"): return try await patch(target, request, user, subresource: name)
         case ("scale", _): return try await scale(target, request)

@@ -42,7 +42,8 @@ struct ContainerValidation {
     }
 
     private static let fieldPaths = [
-        "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs",
+        "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP",
+        "status.podIPs",
     ]
 
     private mutating func checkEnvironment() {
@@ -58,7 +59,9 @@ struct ContainerValidation {
             if !(item["value"].string ?? "").isEmpty {
                 causes.append(.invalid("\(here).valueFrom", "", "may not be specified when `value` is not empty"))
             }
-            if source.object?.isEmpty ?? true { causes.append(.invalid("\(here).valueFrom", "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`")) }
+            if source.object?.isEmpty ?? true {
+                causes.append(.invalid("\(here).valueFrom", "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"))
+            }
             if source.object?.count ?? 0 > 1 { causes.append(.invalid("\(here).valueFrom", "", "may not have more than one field specified at a time")) }
             if let field = source["fieldRef"]["fieldPath"].string, !Self.fieldPaths.contains(field),
                 field.wholeMatch(of: /metadata\.(labels|annotations)\['.+'\]/) == nil
@@ -77,7 +80,11 @@ struct ContainerValidation {
                 causes.append(StatusError.Cause(reason: "FieldValueNotFound", message: "Not found: \(mount["name"].text())", field: "\(here).name"))
             }
             let target = mount["mountPath"].string ?? ""
-            if target.isEmpty { causes.append(.required("\(here).mountPath")) } else if !targets.insert(target).inserted { causes.append(.invalid("\(here).mountPath", .string(target), "must be unique")) }
+            if target.isEmpty {
+                causes.append(.required("\(here).mountPath"))
+            } else if !targets.insert(target).inserted {
+                causes.append(.invalid("\(here).mountPath", .string(target), "must be unique"))
+            }
             for field in ["subPath", "subPathExpr"] {
                 guard let sub = mount[field].string, !sub.isEmpty else { continue }
                 if sub.hasPrefix("/") { causes.append(.invalid("\(here).\(field)", .string(sub), "must be a relative path")) }

@@ -43,7 +43,11 @@ struct PodValidation {
         var names: Set<String> = []
         for (index, volume) in spec["volumes"].items.enumerated() {
             let here = "\(path).volumes[\(index)]", name = volume["name"].string ?? ""
-            if name.isEmpty { causes.append(.required("\(here).name")) } else if !Names.isLabel(name) { causes.append(.invalid("\(here).name", .string(name), Names.labelMessage)) }
+            if name.isEmpty {
+                causes.append(.required("\(here).name"))
+            } else if !Names.isLabel(name) {
+                causes.append(.invalid("\(here).name", .string(name), Names.labelMessage))
+            }
             if !names.insert(name).inserted { causes.append(.duplicate("\(here).name", .string(name))) }
             let kinds = (volume.object?.keys ?? []).filter { $0 != "name" }
             if kinds.isEmpty { causes.append(.required(here, "must specify a volume type")) }
@@ -143,7 +147,8 @@ struct PodValidation {
             let key = toleration["key"].string ?? "", effect = toleration["effect"].string ?? ""
             if !key.isEmpty, !Names.isQualifiedName(key) { causes.append(.invalid("\(here).key", .string(key), Names.qualifiedNameMessage)) }
             if key.isEmpty, toleration["operator"].string != "Exists" {
-                causes.append(.invalid("\(here).operator", toleration["operator"], "operator must be Exists when `key` is empty, which means \"match all values and all keys\""))
+                causes.append(
+                    .invalid("\(here).operator", toleration["operator"], "operator must be Exists when `key` is empty, which means \"match all values and all keys\""))
             }
             if toleration["operator"].string == "Exists", !(toleration["value"].string ?? "").isEmpty {
                 causes.append(.invalid("\(here).operator", toleration, "value must be empty when `operator` is 'Exists'"))

@@ -4,8 +4,6 @@ import Model
 /// (kubernetes/enhancements KEP-4006; k8s.io/apimachinery/pkg/util/remotecommand)
 package enum StreamChannel {
     package static let subprotocol = "v5.channel.k8s.io"
-    /// Without the closing of single channels, which clients of version 4 do not send.
-    static let subprotocols = [subprotocol, "v4.channel.k8s.io"]
     private static let stdin: UInt8 = 0, stdout: UInt8 = 1, stderr: UInt8 = 2, error: UInt8 = 3, resize: UInt8 = 4, close: UInt8 = 255
 
     package static func encode(_ output: StreamOutput) -> [UInt8] {
@@ -55,6 +53,44 @@ package enum StreamChannel {
             guard let size = try? JSON(parsing: body), let rows = size["Height"].int, let columns = size["Width"].int else { return nil }
             return .resize(rows: rows, columns: columns)
         default: return nil
+        }
+    }
+}
+
+extension StreamChannel {
+    /// How the versions of the subprotocol write what goes over the channels.
+    struct Dialect: Sendable {
+        /// Text frames: the channel's digit, then base64.
+        let isBase64: Bool
+        /// From version 4 on the end is a Status, whatever it is; before it is silent, or the words of what went wrong.
+        private let tellsStatus: Bool
+
+        static let subprotocols = [subprotocol, "v4.channel.k8s.io", "v4.base64.channel.k8s.io", "channel.k8s.io", "base64.channel.k8s.io"]
+
+        /// A client that names no subprotocol speaks the first.
+        init(_ subprotocol: String) {
+            isBase64 = subprotocol.contains("base64.")
+            tellsStatus = subprotocol.hasPrefix("v")
+        }
+
+        func encode(_ output: StreamOutput) -> [UInt8]? {
+            var frame = StreamChannel.encode(output)
+            if !tellsStatus {
+                switch output {
+                case .exit(0): return nil
+                case .exit(let code): frame = [error] + Array("command terminated with non-zero exit code: exit status \(code)".utf8)
+                case .failure(let words): frame = [error] + Array(words.utf8)
+                default: break
+                }
+            }
+            guard isBase64, let channel = frame.first else { return frame }
+            return [UInt8(ascii: "0") + channel] + Array(Base64.encode(Array(frame.dropFirst())).utf8)
+        }
+
+        func decode(_ frame: [UInt8]) -> StreamInput? {
+            guard isBase64 else { return decodeInput(frame) }
+            guard let digit = frame.first, digit >= UInt8(ascii: "0"), let bytes = Base64.decode(String(decoding: frame.dropFirst(), as: UTF8.self)) else { return nil }
+            return decodeInput([digit - UInt8(ascii: "0")] + bytes)
         }
     }
 }

@@ -30,6 +30,8 @@ package actor NodeAgent {
     private let identity: ProcessIdentity
     private var pool: AddressPool
     private var workers: [String: PodWorker] = [:]
+    /// The pods that want ports of the node, in the order in which they came.
+    private var hostPortClaims: [Pod] = []
 
     package init(
         node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, client: any Client, network: NodeNetwork, images: ImageStore,
@@ -76,6 +78,11 @@ package actor NodeAgent {
     private func take(_ event: WatchEvent, _ group: inout DiscardingTaskGroup) {
         let pod = Pod(event.object)
         guard pod.nodeName == spec.name else { return }
+        if event.kind == .deleted || pod.isFinished {
+            hostPortClaims.removeAll { $0.uid == pod.uid }
+        } else if workers[pod.uid] == nil, !pod.hostPorts.isEmpty {
+            hostPortClaims.append(pod)
+        }
         if let worker = workers[pod.uid] {
             var last = pod.json
             if event.kind == .deleted {
@@ -106,9 +113,14 @@ package actor NodeAgent {
                     for worker in workers.values { await worker.configurationChanged(key, isSecret: kind == .secrets) }
                 }
                 return
-            } catch let error as StatusError where error.reason == "Expired" { continue } catch { return hooks.report("node \(spec.name): watch \(kind.plural): \(error)") }
+            } catch let error as StatusError where error.reason == "Expired" { continue } catch {
+                return hooks.report("node \(spec.name): watch \(kind.plural): \(error)")
+            }
         }
     }
+
+    /// Who claimed ports of the node before this pod did.
+    func podsBefore(_ pod: Pod) -> [Pod] { Array(hostPortClaims.prefix { $0.uid != pod.uid }) }
 
     private func forget(_ uid: String) { workers[uid] = nil }
 

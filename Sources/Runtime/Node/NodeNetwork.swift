@@ -58,6 +58,8 @@ package actor NodeNetwork {
         }
         bridgeIndex = try socket.index(of: Self.bridge)
         try socket.addAddress(node.podCIDR[1], node.podCIDR.prefixLength, dev: bridgeIndex)
+        // So that 127.0.0.1 leads to host ports, too.
+        try namespace.set(sysctl: "net.ipv4.conf.\(Self.bridge).route_localnet", "1")
     }
 
     /// One peer: how its pods' network is routed, and where its frames go. Flannel's order: neighbour, FDB, route.

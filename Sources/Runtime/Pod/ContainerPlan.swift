@@ -43,6 +43,8 @@ struct ContainerPlan {
         spec.lower = image.root
         (spec.upper, spec.work) = ("\(layers)/upper", "\(layers)/work")
         spec.merged = "\(paths.podRun(pod.uid))/merged"
+        // What a start that failed left of it could not be mounted again.
+        Files.removeTree(layers)
         for directory in [spec.upper, spec.work, spec.merged] { try Files.makeDirectory(directory) }
 
         var environment = try await self.environment(container, image)

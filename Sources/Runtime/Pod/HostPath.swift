@@ -23,7 +23,9 @@ struct HostPath {
             }
         }
         var info = stat()
-        guard stat(path, &info) == 0 else { throw ContainerPlan.ConfigurationError(description: "hostPath type check failed: \(path) \(Self.words[type] ?? "does not exist")") }
+        guard stat(path, &info) == 0 else {
+            throw ContainerPlan.ConfigurationError(description: "hostPath type check failed: \(path) \(Self.words[type] ?? "does not exist")")
+        }
         let kind = info.st_mode & S_IFMT
         let expected: mode_t? =
             switch type {

@@ -5,10 +5,13 @@ import ShimProtocol
 package struct NodeAdmission {
     package let node: Cluster.NodeSpec
     package let labels: [String: String]
+    /// The pods that the node has taken before.
+    package let others: [Pod]
 
-    package init(node: Cluster.NodeSpec, labels: [String: String]) {
+    package init(node: Cluster.NodeSpec, labels: [String: String], others: [Pod] = []) {
         self.node = node
         self.labels = labels
+        self.others = others
     }
 
     package struct Refusal: Sendable, Hashable {
@@ -33,6 +36,9 @@ package struct NodeAdmission {
         }
         guard LabelSelector(matching: pod.spec["nodeSelector"].stringMap).matches(labels) else {
             return Refusal(reason: "NodeAffinity", message: "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector")
+        }
+        if others.contains(where: pod.hostPortsConflict) {
+            return Refusal(reason: "NodePorts", message: "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports")
         }
         for sysctl in pod.sysctls {
             guard case .sysctl(let name, _) = sysctl else { continue }

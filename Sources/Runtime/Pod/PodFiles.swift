@@ -23,7 +23,10 @@ struct PodFiles {
         let short = Self.hostname(pod, node: node)
         guard pod.spec["setHostnameAsFQDN"].bool == true, !pod.isHostNetwork, let full = domainName(short) else { return short }
         guard full.utf8.count <= Self.longestHostname else {
-            throw NameTooLong(description: "Failed to construct FQDN from Pod hostname and cluster domain, FQDN \(full) is too long (64 characters is the max, \(full.utf8.count) characters requested)")
+            throw NameTooLong(
+                description:
+                    "Failed to construct FQDN from Pod hostname and cluster domain, FQDN \(full) is too long (64 characters is the max, \(full.utf8.count) characters requested)"
+            )
         }
         return full
     }

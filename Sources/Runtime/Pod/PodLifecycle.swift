@@ -385,7 +385,8 @@ package struct PodLifecycle: Sendable {
         let failed = record.exitCode != 0
         if entries[index].isEphemeral { return [] }
         let restarts =
-            entries[index].isSidecar || (entries[index].isInit ? failed && restartPolicy != "Never" : restartPolicy == "Always" || (restartPolicy == "OnFailure" && failed))
+            entries[index].isSidecar
+            || (entries[index].isInit ? failed && restartPolicy != "Never" : restartPolicy == "Always" || (restartPolicy == "OnFailure" && failed))
         if restarts {
             let lived = (record.finishedAt?.seconds ?? 0) - record.startedAt.seconds
             if lived >= Self.healthyAfter { entries[index].failures = 0 }

@@ -30,7 +30,9 @@ extension PodLifecycle {
     }
 
     /// The init containers are through; sidecars that have ended with the pod are, too.
-    private var isInitialized: Bool { hasInitialized || entries.allSatisfy { !$0.isInit || $0.isPassed } || entries.contains { !$0.isInit && !$0.isEphemeral && $0.hasRun } }
+    private var isInitialized: Bool {
+        hasInitialized || entries.allSatisfy { !$0.isInit || $0.isPassed } || entries.contains { !$0.isInit && !$0.isEphemeral && $0.hasRun }
+    }
 
     /// Fills in what the kubelet reports of a pod.
     package func report(into pod: inout Pod, address: IPv4Address?, host: IPv4Address, imageID: (String) -> String, now: Timestamp) {

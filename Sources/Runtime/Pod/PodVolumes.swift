@@ -94,7 +94,8 @@ struct PodVolumes {
                 if let bytes = data[key] {
                     content.files[item["path"].string ?? key] = .init(bytes: bytes, mode: item["mode"].int ?? mode)
                 } else if source[name]["optional"].bool != true {
-                    throw ContainerPlan.ConfigurationError(description: "\(isSecret ? "references non-existent secret key" : "configmap references non-existent config key"): \(key)")
+                    throw ContainerPlan.ConfigurationError(
+                        description: "\(isSecret ? "references non-existent secret key" : "configmap references non-existent config key"): \(key)")
                 }
             }
         }
@@ -107,7 +108,8 @@ struct PodVolumes {
             let audiences = wish["audience"].string.map { [$0] } ?? []
             var bytes = VolumeFiles.current(path, in: directory)
             if bytes == nil {
-                bytes = Array(try await client.serviceAccountToken(for: pod, audiences: audiences, seconds: max(wish["expirationSeconds"].int ?? 3600, Self.tokenLife)).utf8)
+                bytes = Array(
+                    try await client.serviceAccountToken(for: pod, audiences: audiences, seconds: max(wish["expirationSeconds"].int ?? 3600, Self.tokenLife)).utf8)
             }
             content.files[path] = .init(bytes: bytes ?? [], mode: mode)
         }

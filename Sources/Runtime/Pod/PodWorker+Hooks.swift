@@ -26,7 +26,8 @@ extension PodWorker {
         case .decided(.readiness, let isReady): if lifecycle.isReady(record.name) != isReady { post.yield(.input(.probed(container: record.name, ready: isReady))) }
         case .decided(.startup, true): post.yield(.input(.startupDone(container: record.name)))
         case .decided(.liveness, true): break
-        case .decided(let kind, false): post.yield(.input(.unhealthy(container: record.name, probe: kind.rawValue, grace: probe(kind, of: record)?.terminationGracePeriod)))
+        case .decided(let kind, false):
+            post.yield(.input(.unhealthy(container: record.name, probe: kind.rawValue, grace: probe(kind, of: record)?.terminationGracePeriod)))
         }
         return true
     }

@@ -49,7 +49,7 @@ actor PodWorker {
             if pod.isFinished {
                 // It ended before the daemon did: only its record is left.
                 await releaseSandbox()
-            } else if ProcessIdentity(file: identityPath) == nil, let refusal = NodeAdmission(node: node.spec, labels: await nodeLabels()).refusal(of: pod) {
+            } else if ProcessIdentity(file: identityPath) == nil, let refusal = await admission().refusal(of: pod) {
                 await perform(lifecycle.handle(.rejected(reason: refusal.reason, message: refusal.message)), &group)
             } else {
                 await noteDeadline(&group)
@@ -60,6 +60,8 @@ actor PodWorker {
                 switch message {
                 case .changed(let new):
                     let resized = zip(pod.containers, new.containers).filter { ContainerResize($0, $1).needsRestart }.map(\.1.name)
+                    let isRefreshDue =
+                        pod.json["metadata"] != new.json["metadata"] && (pod.labels != new.labels || pod.annotations != new.annotations) || pod.spec != new.spec
                     let isNewDeletion = new.isBeingDeleted && (!pod.isBeingDeleted || new.terminationGracePeriod < pod.terminationGracePeriod)
                     pod = new
                     if isNewDeletion {
@@ -75,7 +77,7 @@ actor PodWorker {
                         await perform(lifecycle.handle(.ephemeral(container)), &group)
                     }
                     await noteDeadline(&group)
-                    await refresh(&group)
+                    if isRefreshDue { await refresh(&group) }
                     if isReportDue, !lifecycle.isTornDown, connection != nil { await report() }
                 case .input(let input):
                     await perform(lifecycle.handle(withMessage(input)), &group)
@@ -117,7 +119,12 @@ actor PodWorker {
         if !actions.isEmpty { await perform(actions, &group) }
     }
 
-    private func nodeLabels() async -> [String: String] { (try? await node.client.find(Node.self, ObjectKey("", node.spec.name)))??.labels ?? [:] }
+    private func admission() async -> NodeAdmission {
+        let labels = (try? await node.client.find(Node.self, ObjectKey("", node.spec.name)))??.labels ?? [:]
+        // Only host ports are anybody else's affair, and few pods have them.
+        let others = pod.hostPorts.isEmpty ? [] : await node.podsBefore(pod)
+        return NodeAdmission(node: node.spec, labels: labels, others: others)
+    }
 
     /// What was asked for since the last report has been seen; and who opens a readiness gate is somebody else, but that it is
     /// open is ours to say.

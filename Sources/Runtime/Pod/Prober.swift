@@ -9,7 +9,11 @@ struct Prober: Sendable {
         /// Enough answers agree.
         case decided(Probe.Kind, Bool)
 
-        var kind: Probe.Kind { switch self { case .failed(let kind, _), .decided(let kind, _): kind } }
+        var kind: Probe.Kind {
+            switch self {
+            case .failed(let kind, _), .decided(let kind, _): kind
+            }
+        }
     }
 
     let pod: Pod

@@ -147,9 +147,17 @@ struct Daemon {
         } else {
             await parts.count()
         }
+        let hostPorts = HostPortProxy(node: view, client: api, target: node.rulesets)
+        try await hostPorts.start()
         let hooks = AgentHooks(
-            admit: { pod, address in if isEnforced { try await policies.admit(pod, address: address) } },
-            release: { key in if isEnforced { await policies.release(key) } }, report: report)
+            admit: { pod, address in
+                if isEnforced { try await policies.admit(pod, address: address) }
+                try await hostPorts.admit(pod, address)
+            },
+            release: { key in
+                if isEnforced { await policies.release(key) }
+                do { try await hostPorts.release(key) } catch { report("node \(node.spec.name): host ports of pod \(key): \(error)") }
+            }, report: report)
         let agent = NodeAgent(
             node: node.spec, cluster: cluster, paths: paths, client: api, network: node.network, images: ImageStore(), identity: node.identity,
             hooks: hooks)

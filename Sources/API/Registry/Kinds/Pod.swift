@@ -27,6 +27,20 @@ enum PodRules {
         }
     }
 
+    /// On its node's network a pod's ports are the node's. (Of pods; templates stay as they are written.)
+    static func claimHostPorts(_ spec: inout JSON) {
+        guard spec["hostNetwork"].bool == true else { return }
+        for list in ["initContainers", "containers"] {
+            guard var containers = spec[list].array else { continue }
+            for index in containers.indices {
+                guard var ports = containers[index]["ports"].array else { continue }
+                for place in ports.indices where ports[place]["hostPort"].isNull { ports[place]["hostPort"] = ports[place]["containerPort"] }
+                containers[index]["ports"] = .array(ports)
+            }
+            spec[list] = .array(containers)
+        }
+    }
+
     /// The quality of service that a pod's requests and limits make. (kubernetes.io/docs/concepts/workloads/pods/pod-qos)
     static func setQoS(_ pod: inout JSON) {
         let containers = pod["spec"]["containers"].items + pod["spec"]["initContainers"].items
@@ -136,6 +150,7 @@ extension KindDefinition {
         prepare: { object in
             PodRules.prepare(&object["spec"])
             PodRules.requestLimits(&object["spec"])
+            PodRules.claimHostPorts(&object["spec"])
             if object["spec"]["serviceAccountName"].isNull { object["spec"]["serviceAccountName"] = "default" }
             if object["status"]["qosClass"].isNull { PodRules.setQoS(&object) }
         },

@@ -118,6 +118,8 @@ extension KindDefinition {
             }, .age,
         ],
         prepare: { object in
+            // A list that must be there, be it empty.
+            if object["endpoints"].isNull { object["endpoints"] = .array([]) }
             guard var ports = object["ports"].array else { return }
             for index in ports.indices {
                 if ports[index]["name"].isNull { ports[index]["name"] = "" }
