@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 /// A cluster that real clients use: kubectl of two ages, and client libraries of others. Their tests are Python's, beside this file.
@@ -30,10 +31,27 @@ struct ClientTests {
     }
 
     /// Runs one file of tests; every test of it must have run and passed.
-    private static func run(_ file: String, _ environment: String, seconds: Int = 150) throws {
-        let result = Shell.run("cd Tests/LargeTests/Clients && \(environment) python3 -m unittest \(file)", seconds: seconds)
+    private static func run(_ file: String, _ environment: String, seconds: Int = 150) throws { check(start(file, environment, seconds: seconds)) }
+
+    private static func start(_ file: String, _ environment: String, seconds: Int) -> CommandResult {
+        Shell.run("cd Tests/LargeTests/Clients && \(environment) python3 -m unittest \(file)", seconds: seconds)
+    }
+
+    private static func check(_ result: CommandResult) {
         let ran = result.errors.firstMatch(of: /Ran (\d+) tests?/).flatMap { Int($0.1) } ?? 0
         #expect(result.isSuccess && ran > 0, "\(result)")
+    }
+
+    /// Runs lists of files side by side, the files of a list one after the other: they wait more than they work.
+    private static func run(_ lists: [(files: [String], environment: String)], seconds: Int) {
+        let results = Mutex<[CommandResult]>([])
+        DispatchQueue.concurrentPerform(iterations: lists.count) { index in
+            for file in lists[index].files {
+                let result = start(file, lists[index].environment, seconds: seconds)
+                results.withLock { $0.append(result) }
+            }
+        }
+        for result in results.withLock({ $0 }) { check(result) }
     }
 
     @Test("kubectl", arguments: ["1.20", "1.32"])
@@ -53,6 +71,18 @@ struct ClientTests {
         try Self.withCluster("hostile", subnet: 229) { kubeconfig in
             let pid = Shell.run("cut -d' ' -f1 /run/minik/hostile/daemon.pid | head -1").output.filter(\.isNumber)
             try Self.run("hostile_test", "KUBECONFIG=\(kubeconfig) DAEMON_PID=\(pid)")
+        }
+    }
+
+    @Test("what Kubernetes' own conformance tests assert of pods, workloads, networks and kubectl holds")
+    func conformance() throws {
+        try Self.withCluster("conformance", subnet: 230) { kubeconfig in
+            // Schedules go by the minute, so this one takes longest.
+            try Self.withCluster("schedules", subnet: 231) { other in
+                func environment(_ kubeconfig: String) -> String { "KUBECONFIG=\(kubeconfig) KUBECTL=\(Self.clients)/kubectl-1.32 PYTHONPATH=\(Self.clients)/python" }
+                let files = ["pods", "volumes", "network", "apps", "cli", "node"].map { "conformance_\($0)_test" }
+                Self.run([(files, environment(kubeconfig)), (["conformance_jobs_test"], environment(other))], seconds: 420)
+            }
         }
     }
 

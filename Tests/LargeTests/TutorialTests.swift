@@ -98,7 +98,7 @@ struct TutorialTests {
     }
 
     private func serviceAddress(_ cluster: TestCluster) throws -> String {
-        let service = try Shell.json("\(Shell.minik) get svc httpd-svc -o json")
+        let service = try Shell.json("\(Shell.minik) get svc httpd-svc --cluster \(cluster.name) -o json")
         return try #require(service["spec"]["clusterIP"].string)
     }
 
