@@ -94,7 +94,8 @@ struct BadInputTests {
         #expect(Shell.run("grep -q 'Type=notify' \(root)/etc/systemd/system/minik@.service").isSuccess)
         let before = Shell.run("scripts/leaks").output
         let file = try ClusterFiles.write(ClusterFiles.cluster("installed", subnet: 217) + "\n" + ClusterFiles.echo)
-        let up = Shell.run("cd / && PATH=\(root)/usr/local/bin:$PATH && minik up \(file) && minik exec --cluster installed echo -- echo here && minik down installed", seconds: 60)
+        let commands = "minik up \(file) && minik exec --cluster installed echo -- echo here && minik down installed"
+        let up = Shell.run("cd / && PATH=\(root)/usr/local/bin:$PATH && \(commands)", seconds: 60)
         #expect(up.isSuccess && up.output.contains("here"), "\(up)")
         #expect(Shell.run("scripts/leaks").output == before)
     }
