@@ -15,6 +15,8 @@ private func records() throws -> DNSRecords {
                   {"name": "db", "namespace": "data", "ports": [{"name": "pg", "protocol": "tcp", "port": 5432}],
                    "endpoints": [{"address": "10.244.1.5", "hostname": "db-0"}, {"address": "10.244.2.6"}]},
                   {"name": "idle", "namespace": "data", "ports": [], "endpoints": []},
+                  {"name": "inside", "namespace": "data", "externalName": "web.default.svc.cluster.local", "ports": [], "endpoints": []},
+                  {"name": "loop", "namespace": "data", "externalName": "loop.data.svc.cluster.local", "ports": [], "endpoints": []},
                   {"name": "outside", "namespace": "default", "externalName": "www.example.org", "ports": [], "endpoints": []}]}
                 """))
 }
@@ -24,6 +26,24 @@ private func ask(_ name: String, _ type: RecordType) throws -> DNSAnswer { try r
 private func address(_ text: String) throws -> RecordData { .a(try #require(IPv4Address(text))) }
 
 private let soa = RecordData.soa(zone: "cluster.local")
+
+@Suite("DNS answers for an ExternalName that leads back into the cluster")
+struct InnerExternalNameAnswers {
+    @Test("an address comes with the CNAME, for who asks for one")
+    func chain() throws {
+        let answer = try ask("inside.data.svc.cluster.local", .a), clusterIP = try address("10.1.216.8")
+        #expect(answer.answers.map(\.data) == [.cname("web.default.svc.cluster.local"), clusterIP])
+        #expect(answer.answers.map(\.name) == ["inside.data.svc.cluster.local", "web.default.svc.cluster.local"])
+        #expect(try ask("inside.data.svc.cluster.local", .cname).answers.map(\.data) == [.cname("web.default.svc.cluster.local")])
+        #expect(try ask("inside.data.svc.cluster.local", .aaaa).answers.map(\.data) == [.cname("web.default.svc.cluster.local")])
+    }
+
+    @Test("a name that leads to itself ends")
+    func loop() throws {
+        let answers = try ask("loop.data.svc.cluster.local", .a).answers
+        #expect(!answers.isEmpty && answers.allSatisfy { $0.data == .cname("loop.data.svc.cluster.local") })
+    }
+}
 
 @Suite("DNS answers for a Service with a ClusterIP")
 struct ClusterIPAnswers {
@@ -228,7 +248,7 @@ struct CompiledRecords {
         let known = try records()
         let read = DNSRecords(try JSON(parsing: known.json.text()))
         #expect(read == known)
-        #expect(read.services.count == 4)
+        #expect(read.services.count == 6)
     }
 }
 

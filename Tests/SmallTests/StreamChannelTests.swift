@@ -10,6 +10,32 @@ struct StreamChannelTests {
     @Test("the subprotocol is the one that clients ask for")
     func subprotocol() { #expect(StreamChannel.subprotocol == "v5.channel.k8s.io") }
 
+    @Test(
+        "older dialects tell of a success by silence, of a failure in words; base64 makes text of both",
+        arguments: [("channel.k8s.io", false), ("", false), ("base64.channel.k8s.io", true)])
+    func old(_ subprotocol: String, _ isText: Bool) {
+        let dialect = StreamChannel.Dialect(subprotocol)
+        #expect(dialect.encode(.exit(0)) == nil)
+        #expect(dialect.encode(.stdout(bytes("hi"))) == (isText ? bytes("1aGk=") : [1, 0x68, 0x69]))
+        #expect(dialect.encode(.failure("no")) == (isText ? bytes("3bm8=") : [3] + bytes("no")))
+        guard case .stdin(let text)? = dialect.decode(isText ? bytes("0aGk=") : [0, 0x68, 0x69]) else {
+            Issue.record("channel 0 is not stdin")
+            return
+        }
+        #expect(text == bytes("hi"))
+        #expect(isNone(dialect.decode(isText ? bytes("0?") : [])), "damage is nothing")
+    }
+
+    @Test("from version 4 on every end is a Status, in base64, too")
+    func statuses() throws {
+        for (subprotocol, isText) in [("v4.channel.k8s.io", false), ("v5.channel.k8s.io", false), ("v4.base64.channel.k8s.io", true)] {
+            let frame = try #require(StreamChannel.Dialect(subprotocol).encode(.exit(0)))
+            let body = isText ? try #require(Base64.decode(String(decoding: frame.dropFirst(), as: UTF8.self))) : Array(frame.dropFirst())
+            #expect(frame.first == (isText ? UInt8(ascii: "3") : 3))
+            #expect(try JSON(parsing: body)["status"].string == "Success")
+        }
+    }
+
     @Test("output is told apart by its first byte: 1 is stdout, 2 stderr")
     func output() throws {
         #expect(StreamChannel.encode(.stdout(bytes("hi"))) == [1, 0x68, 0x69])

@@ -25,7 +25,13 @@ extension Router {
             guard let document = Discovery(api.catalog).document(path, request.accept) else { throw StatusError.noSuchPath }
             if document["kind"].string == "APIGroupDiscoveryList" {
                 let version = document["apiVersion"].string?.split(separator: "/").last.map(String.init) ?? "v2"
-                return .bytes(document.bytes(), contentType: "application/json;g=apidiscovery.k8s.io;v=\(version);as=APIGroupDiscoveryList")
+                let bytes = document.bytes()
+                // Clients that keep the document ask whether it still holds (RFC 9110, section 13.1.2).
+                let tag = "\"\(Base64.encode(SHA256.digest(bytes)))\""
+                let headers = [("ETag", tag), ("Vary", "Accept")]
+                let contentType = "application/json;g=apidiscovery.k8s.io;v=\(version);as=APIGroupDiscoveryList"
+                if request.header("If-None-Match") == tag { return .with(headers: headers, .bytes([], contentType: contentType, code: 304)) }
+                return .with(headers: headers, .bytes(bytes, contentType: contentType))
             }
             return .json(document)
         default: return nil

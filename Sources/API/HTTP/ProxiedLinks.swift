@@ -1,9 +1,14 @@
 /// Links of a page that is seen through a proxy. (k8s.io/apimachinery/pkg/util/proxy, Transport)
-struct ProxiedLinks {
+package struct ProxiedLinks {
     /// What the proxy puts before the paths of the other server.
-    let prefix: String
+    private let prefix: String
     /// The other server, as its own links may name it.
-    let host: String
+    private let host: String
+
+    package init(prefix: String, host: String) {
+        self.prefix = prefix
+        self.host = host
+    }
 
     /// The attributes of HTML that hold one address (html.spec.whatwg.org, "Attributes").
     private static let attributes: Set<String> = [
@@ -11,7 +16,7 @@ struct ProxiedLinks {
     ]
 
     /// An absolute path, or an address on the other server, as it is reached through the proxy; anything else as it is.
-    func rewrite(url: String) -> String {
+    package func rewrite(url: String) -> String {
         var path = Substring(url)
         for scheme in ["http://", "https://", "//"] where path.hasPrefix(scheme + host) { path = path.dropFirst(scheme.count + host.count) }
         if path.isEmpty, !url.isEmpty { path = "/" }
@@ -20,7 +25,7 @@ struct ProxiedLinks {
     }
 
     /// A page with the links of its tags rewritten; what is no tag stays to the byte.
-    func rewrite(page: [UInt8]) -> [UInt8] {
+    package func rewrite(page: [UInt8]) -> [UInt8] {
         var out: [UInt8] = []
         var rest = page[...]
         while let open = rest.firstIndex(of: UInt8(ascii: "<")), let close = rest[open...].firstIndex(of: UInt8(ascii: ">")) {

@@ -8,6 +8,9 @@ enum Representation: Sendable {
 
     static let protobufType = "application/vnd.kubernetes.protobuf"
 
+    static let notAcceptable = StatusError(
+        406, "NotAcceptable", "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf")
+
     /// The first of the accepted types that is served. Quality values are not weighed: Kubernetes' clients send none.
     init(_ accept: String) throws {
         var refusal = false
@@ -33,11 +36,7 @@ enum Representation: Sendable {
             if case .protobuf = self, accept.contains("application/json") { self = .json }
             return
         }
-        guard !refusal else {
-            throw StatusError(
-                406, "NotAcceptable",
-                "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf")
-        }
+        guard !refusal else { throw Self.notAcceptable }
         self = .json
     }
 }

@@ -81,6 +81,10 @@ package struct Router: Sendable {
         if let answer = try await documents(request) { return answer }
         if let review = Reviews.kinds.first(where: { Router.names(request.path, $0.resource) }) {
             guard request.method == "POST" else { throw Router.methodNotAllowed }
+            switch try Representation(request.accept) {
+            case .table, .metadata: throw Representation.notAcceptable  // an answer is no object that could be shown as a row
+            case .json, .yaml, .protobuf: break
+            }
             let body = try RequestBody(request).object(Reviews.schema(review.type))
             let reviews = Reviews(authenticator: authenticator, authorizer: authorizer, now: now)
             return .json(try await reviews.answer(body, review.resource, user: user), code: 201)

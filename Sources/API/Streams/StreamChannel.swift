@@ -59,7 +59,7 @@ package enum StreamChannel {
 
 extension StreamChannel {
     /// How the versions of the subprotocol write what goes over the channels.
-    struct Dialect: Sendable {
+    package struct Dialect: Sendable {
         /// Text frames: the channel's digit, then base64.
         let isBase64: Bool
         /// From version 4 on the end is a Status, whatever it is; before it is silent, or the words of what went wrong.
@@ -68,12 +68,12 @@ extension StreamChannel {
         static let subprotocols = [subprotocol, "v4.channel.k8s.io", "v4.base64.channel.k8s.io", "channel.k8s.io", "base64.channel.k8s.io"]
 
         /// A client that names no subprotocol speaks the first.
-        init(_ subprotocol: String) {
+        package init(_ subprotocol: String) {
             isBase64 = subprotocol.contains("base64.")
             tellsStatus = subprotocol.hasPrefix("v")
         }
 
-        func encode(_ output: StreamOutput) -> [UInt8]? {
+        package func encode(_ output: StreamOutput) -> [UInt8]? {
             var frame = StreamChannel.encode(output)
             if !tellsStatus {
                 switch output {
@@ -87,7 +87,7 @@ extension StreamChannel {
             return [UInt8(ascii: "0") + channel] + Array(Base64.encode(Array(frame.dropFirst())).utf8)
         }
 
-        func decode(_ frame: [UInt8]) -> StreamInput? {
+        package func decode(_ frame: [UInt8]) -> StreamInput? {
             guard isBase64 else { return decodeInput(frame) }
             guard let digit = frame.first, digit >= UInt8(ascii: "0"), let bytes = Base64.decode(String(decoding: frame.dropFirst(), as: UTF8.self)) else { return nil }
             return decodeInput([digit - UInt8(ascii: "0")] + bytes)

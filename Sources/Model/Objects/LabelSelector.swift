@@ -5,6 +5,12 @@ package struct LabelRequirement: Hashable, Sendable, CustomStringConvertible {
     package let op: Operator
     package let values: [String]
 
+    package init(key: String, op: Operator, values: [String]) {
+        self.key = key
+        self.op = op
+        self.values = values
+    }
+
     /// As kubectl writes it: `app=web`, `tier in (a,b)`, `!debug`.
     package var description: String {
         switch op {

@@ -9,13 +9,9 @@ package enum ResourceUsage {
         case .pods:
             guard !["Succeeded", "Failed"].contains(object["status"]["phase"].string) else { return ["count/pods": Quantity(1)] }
             for half in ["requests", "limits"] {
-                for resource in ["cpu", "memory", "ephemeral-storage"] {
-                    func amount(_ container: JSON) -> Quantity {
-                        let own = container["resources"][half][resource].string ?? (half == "requests" ? container["resources"]["limits"][resource].string : nil)
-                        return own.flatMap { Quantity($0) } ?? Quantity(0)
-                    }
-                    let together = spec["containers"].items.map(amount).reduce(Quantity(0), +)
-                    let total = max(together, spec["initContainers"].items.map(amount).max() ?? Quantity(0))
+                let totals = PodResources.total(spec, half)
+                for resource in Set(totals.keys).union(["cpu", "memory", "ephemeral-storage"]) {
+                    let total = totals[resource] ?? Quantity(0)
                     usage["\(half).\(resource)"] = total
                     if half == "requests" { usage[resource] = total }
                 }
@@ -23,7 +19,8 @@ package enum ResourceUsage {
         case .services:
             let type = spec["type"].string
             let ports = spec["ports"].items.count
-            if type == "NodePort" || type == "LoadBalancer" { usage["services.nodeports"] = Quantity(ports) }
+            let hasNodePorts = type == "NodePort" || (type == "LoadBalancer" && spec["allocateLoadBalancerNodePorts"].bool != false)
+            if hasNodePorts { usage["services.nodeports"] = Quantity(ports) }
             if type == "LoadBalancer" { usage["services.loadbalancers"] = Quantity(1) }
         default: break
         }
@@ -32,7 +29,7 @@ package enum ResourceUsage {
 
     /// Whether a quota's scopes take in an object: scopes speak of pods alone.
     package static func matches(_ quota: JSON, _ object: JSON, _ resource: Resource) -> Bool {
-        let scopes = quota["spec"]["scopes"].items.compactMap(\.string) + quota["spec"]["scopeSelector"]["matchExpressions"].items.compactMap { $0["scopeName"].string }
+        let scopes = quota["spec"]["scopes"].items.map { ["scopeName": $0, "operator": "Exists"] } + quota["spec"]["scopeSelector"]["matchExpressions"].items
         guard !scopes.isEmpty else { return true }
         guard resource == .pods else { return false }
         let hasDeadline = !object["spec"]["activeDeadlineSeconds"].isNull
@@ -40,13 +37,35 @@ package enum ResourceUsage {
             !($0["resources"]["limits"].object?.isEmpty ?? true) || !($0["resources"]["requests"].object?.isEmpty ?? true)
         }
         return scopes.allSatisfy { scope in
-            switch scope {
+            switch scope["scopeName"].string {
             case "Terminating": hasDeadline
             case "NotTerminating": !hasDeadline
             case "BestEffort": isBestEffort
             case "NotBestEffort": !isBestEffort
+            case "PriorityClass": selects(scope, object["spec"]["priorityClassName"].string ?? "")
+            case "CrossNamespacePodAffinity": hasForeignAffinity(object["spec"]["affinity"])
             default: true
             }
+        }
+    }
+
+    /// Whether a scope takes in a pod of a class; no class is the empty one.
+    private static func selects(_ scope: JSON, _ priorityClass: String) -> Bool {
+        let values = scope["values"].items.compactMap(\.string)
+        return switch scope["operator"].string {
+        case "In": values.contains(priorityClass)
+        case "NotIn": !values.contains(priorityClass)
+        case "DoesNotExist": priorityClass.isEmpty
+        default: !priorityClass.isEmpty
+        }
+    }
+
+    /// Whether a pod's affinity looks at pods of other namespaces.
+    private static func hasForeignAffinity(_ affinity: JSON) -> Bool {
+        ["podAffinity", "podAntiAffinity"].contains { kind in
+            let required = affinity[kind]["requiredDuringSchedulingIgnoredDuringExecution"].items
+            let preferred = affinity[kind]["preferredDuringSchedulingIgnoredDuringExecution"].items.map { $0["podAffinityTerm"] }
+            return (required + preferred).contains { !$0["namespaces"].items.isEmpty || !$0["namespaceSelector"].isNull }
         }
     }
 

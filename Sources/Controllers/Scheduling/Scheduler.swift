@@ -8,9 +8,14 @@ package struct Scheduler: Reconciler {
 
     package var sources: [Source] {
         [
-            Source(.pods) { event, _ in
+            Source(.pods) { event, client in
                 let pod = Pod(event.object)
-                return pod.nodeName == nil && event.kind != .deleted && pod.spec["schedulingGates"].items.isEmpty ? [pod.key] : []
+                if pod.nodeName == nil { return event.kind != .deleted && pod.spec["schedulingGates"].items.isEmpty ? [pod.key] : [] }
+                // One that has come or gone may be what others waited for.
+                let isNew = event.previous.map { Pod($0).nodeName == nil } ?? false, isGone = event.kind == .deleted || !pod.isActive
+                guard isNew || isGone else { return [] }
+                return ((try? await client.list(Pod.self)) ?? [])
+                    .filter { $0.nodeName == nil && $0.isActive && $0.status["conditions"].condition("PodScheduled") == "False" }.map(\.key)
             },
             // A node that comes or changes may take pods that found no place.
             Source(.nodes) { _, client in
@@ -26,7 +31,10 @@ package struct Scheduler: Reconciler {
         let nodes = try await client.list(Node.self)
         if nodes.isEmpty { return }
         let pods = try await client.list(Pod.self).filter { $0.isActive && $0.nodeName != nil }
-        switch Self.place(pod, nodes: nodes, pods: pods) {
+        // Only an affinity asks after namespaces.
+        let hasAffinity = ([pod] + pods).contains { !$0.spec["affinity"].isNull }
+        let namespaces = hasAffinity ? try await client.list(Namespace.self) : []
+        switch Self.place(pod, nodes: nodes, pods: pods, namespaces: Dictionary(namespaces.map { ($0.name, $0.labels) }, uniquingKeysWith: { $1 })) {
         case .success(let node):
             var bound = pod.json
             bound["spec"]["nodeName"] = .string(node.name)
@@ -60,23 +68,35 @@ package struct Scheduler: Reconciler {
     }
 
     /// Chooses a node; pure.
-    package static func place(_ pod: Pod, nodes: [Node], pods: [Pod]) -> Result<Node, Unschedulable> {
+    package static func place(
+        _ pod: Pod, nodes: [Node], pods: [Pod], namespaces: [String: [String: String]] = [:]
+    ) -> Result<Node, Unschedulable> {
         var reasons: [String: Int] = [:]
+        let byNode = Dictionary(grouping: pods) { $0.nodeName ?? "" }
+        let resources = NodeResources(pod), affinity = PodAffinity(pod, nodes: nodes, pods: pods, namespaces: namespaces)
+        let spread = TopologySpread(pod, nodes: nodes.filter { suits(pod, $0) }, pods: pods)
         let fitting = nodes.filter { node in
-            let isTaken = pods.contains { $0.nodeName == node.name && pod.hostPortsConflict(with: $0) }
-            guard let reason = obstacle(pod, node) ?? (isTaken ? "node(s) didn't have free ports for the requested pod ports" : nil) else { return true }
+            let here = byNode[node.name] ?? []
+            let isTaken = here.contains(where: pod.hostPortsConflict)
+            let reason =
+                obstacle(pod, node) ?? (isTaken ? "node(s) didn't have free ports for the requested pod ports" : nil) ?? resources.obstacle(node, here)
+                ?? spread.obstacle(node) ?? affinity.obstacle(node)
+            guard let reason else { return true }
             reasons[reason, default: 0] += 1
             return false
         }
-        func load(_ node: Node) -> (Int, Int, Int, String) {
-            let here = pods.filter { $0.nodeName == node.name }
+        /// What speaks against a node, the weightiest first.
+        func load(_ node: Node) -> [Int] {
+            let here = byNode[node.name] ?? []
             let owner = pod.controllerOwner?.uid
             let siblings = here.filter { owner != nil && $0.controllerOwner?.uid == owner && $0.namespace == pod.namespace }
             let discouraged = node.taints.filter { $0["effect"].string == "PreferNoSchedule" && !isTolerated($0, by: pod) }
-            return (discouraged.count, siblings.count, here.count, node.name)
+            return [discouraged.count, -preference(pod, node) - affinity.preference(node), spread.unevenness(node), siblings.count, here.count]
         }
-        guard let best = fitting.min(by: { load($0) < load($1) }) else { return .failure(Unschedulable(reasons: reasons, total: nodes.count)) }
-        return .success(best)
+        let ranked = fitting.map { (node: $0, load: load($0)) }
+        let best = ranked.min { $0.load == $1.load ? $0.node.name < $1.node.name : $0.load.lexicographicallyPrecedes($1.load) }
+        guard let best else { return .failure(Unschedulable(reasons: reasons, total: nodes.count)) }
+        return .success(best.node)
     }
 
     /// Whether a pod could be placed on a node now, leaving its readiness aside: what a DaemonSet asks.
@@ -102,14 +122,21 @@ package struct Scheduler: Reconciler {
     /// Node selector and required node affinity.
     private static func suits(_ pod: Pod, _ node: Node) -> Bool {
         let required = pod.spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"].items
-        let matchesAffinity =
-            required.isEmpty
-            || required.contains { term in
-                let fields = LabelSelector(["matchExpressions": term["matchFields"]])
-                guard !term["matchExpressions"].items.isEmpty || !fields.requirements.isEmpty else { return false }
-                return LabelSelector(["matchExpressions": term["matchExpressions"]]).matches(node.labels) && fields.matches(["metadata.name": node.name])
-            }
+        let matchesAffinity = required.isEmpty || required.contains { selects($0, node) }
         return LabelSelector(matching: pod.spec["nodeSelector"].stringMap).matches(node.labels) && matchesAffinity
+    }
+
+    /// How much a pod's node affinity would like a node.
+    private static func preference(_ pod: Pod, _ node: Node) -> Int {
+        pod.spec["affinity"]["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"].items
+            .reduce(0) { $0 + (selects($1["preference"], node) ? $1["weight"].int ?? 0 : 0) }
+    }
+
+    /// A term without any requirement selects nothing.
+    private static func selects(_ term: JSON, _ node: Node) -> Bool {
+        let fields = LabelSelector(["matchExpressions": term["matchFields"]])
+        guard !term["matchExpressions"].items.isEmpty || !fields.requirements.isEmpty else { return false }
+        return LabelSelector(["matchExpressions": term["matchExpressions"]]).matches(node.labels) && fields.matches(["metadata.name": node.name])
     }
 
     private static func isTolerated(_ taint: JSON, by pod: Pod) -> Bool { pod.spec["tolerations"].items.contains { tolerates($0, taint) } }
