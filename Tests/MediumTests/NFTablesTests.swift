@@ -93,6 +93,17 @@ struct NFTablesTests {
         #expect(lists.ours == lists.theirs)
     }
 
+    @Test("host ports: on every address of the node, and on one")
+    func hostPorts() async throws {
+        let ports: JSON = [["containerPort": 80, "hostPort": 8080], ["containerPort": 53, "hostPort": 53, "protocol": "UDP", "hostIP": "127.0.0.1"]]
+        let pod = Pod(["metadata": ["namespace": "default", "name": "web"], "spec": ["containers": [["name": "main", "ports": ports]]]])
+        var rules = HostPortTable.base(Self.node)
+        rules.merge(HostPortTable.compile(pod, IPv4Address("10.244.1.2") ?? .any))
+        let lists = try await both([.addTable] + Ruleset.diff(Ruleset(), rules))
+        #expect(lists.ours.contains("dnat to 10.244.1.2:80") && lists.ours.contains("127.0.0.1 . udp . 53"))
+        #expect(lists.ours == lists.theirs)
+    }
+
     @Test("policies: single peers, ranges with holes, ranges of ports")
     func policyTables() async throws {
         let lists = try await both([.addTable] + Ruleset.diff(Ruleset(), try Self.policies()))
@@ -126,7 +137,8 @@ struct NFTablesTests {
         #expect(try await kernel.read("t") == nil)
         for rules in [
             Self.whole(try Self.service(["10.244.1.2", "10.244.1.3", "10.244.2.2"])), Self.whole(try Self.service(["10.244.1.2"], affinity: true)),
-            Self.whole(try Self.service([])), try Self.policies(), FlannelMasquerade.compile(Self.node), Self.odd,
+            Self.whole(try Self.service([])), try Self.policies(), FlannelMasquerade.compile(Self.node),
+            HostPortTable.base(Self.node), Self.odd,
         ] {
             try await kernel.apply([.addTable, .deleteTable, .addTable] + Ruleset.diff(Ruleset(), rules), table: "t")
             let found = try #require(try await kernel.read("t"))

@@ -12,13 +12,20 @@ private struct Life {
     var tearDowns = 0
 
     init(
-        containers: [String] = ["web"], initContainers: [String] = [], restartPolicy: String = "Always", probed: Bool = false, startup: Bool = false, status: JSON = .null
+        containers: [String] = ["web"], initContainers: [String] = [], restartPolicy: String = "Always", probed: Bool = false, startup: Bool = false,
+        sidecars: Set<String> = [], status: JSON = .null
     ) {
         let startupProbe: JSON = startup ? ["tcpSocket": ["port": 80]] : .null
         let probe: JSON = probed ? ["tcpSocket": ["port": 80]] : .null
         func list(_ names: [String]) -> JSON {
             if names.isEmpty { return .null }
-            return .array(names.map { name -> JSON in ["name": .string(name), "image": "httpd:2.4", "readinessProbe": probe, "startupProbe": startupProbe] })
+            return .array(
+                names.map { name -> JSON in
+                    [
+                        "name": .string(name), "image": "httpd:2.4", "readinessProbe": probe, "startupProbe": startupProbe,
+                        "restartPolicy": sidecars.contains(name) ? "Always" : .null,
+                    ]
+                })
         }
         pod = Pod([
             "metadata": ["name": "p", "namespace": "default", "uid": "u-1"],
@@ -289,6 +296,91 @@ struct PodRestarts {
             _ = other.start("web", at: 60)
             #expect(other.container("web")["ready"].bool == false, "another life has to prove itself")
         }
+    }
+
+    @Test("a probe may give a container another time to end than the pod has")
+    func probeGrace() {
+        var life = Life.running()
+        #expect(life.tell(.unhealthy(container: "web", probe: "liveness", grace: 1)).contains(.schedule(.lastWarning(container: "web", life: 0), seconds: 1)))
+    }
+
+    @Test("what comes after a sidecar waits for its start, not for its end; it is started again for as long as the pod lives")
+    func sidecars() {
+        var life = Life(initContainers: ["proxy", "setup"], restartPolicy: "OnFailure", sidecars: ["proxy"])
+        #expect(life.tell(.sandboxReady) == [.start(container: "proxy")])
+        #expect(life.start("proxy") == [.start(container: "setup")])
+        #expect(life.status["conditions"].condition("Initialized") == "False")
+        _ = life.start("setup")
+        #expect(life.exit("proxy", code: 0, to: 1) == [.start(container: "proxy")], "success is no reason for a sidecar to end")
+        _ = life.start("proxy", at: 1)
+        #expect(life.exit("setup", code: 0) == [.start(container: "web")])
+        _ = life.start("web")
+        #expect(life.status["phase"].string == "Running" && life.status["conditions"].condition("Ready") == "True")
+        #expect(life.exit("web", code: 0) == [.stop(container: "proxy", force: false), .schedule(.graceEnds, seconds: 30)], "a pod is not kept by its sidecars")
+        #expect(life.status["phase"].string == "Running", "something of it runs yet")
+        #expect(life.exit("proxy", code: 137) == [.tearDown])
+        #expect(life.status["phase"].string == "Succeeded", "how a sidecar ends does not matter")
+    }
+
+    @Test("when a pod ends its sidecars end last, the first of them at the very end")
+    func sidecarsEnd() {
+        var life = Life(containers: ["web"], initContainers: ["first", "second"], sidecars: ["first", "second"])
+        _ = life.tell(.sandboxReady)
+        for name in ["first", "second", "web"] { _ = life.start(name) }
+        #expect(life.tell(.deletionRequested(gracePeriod: 30)) == [.stop(container: "web", force: false), .schedule(.graceEnds, seconds: 30)])
+        #expect(life.exit("web", code: 0) == [.stop(container: "second", force: false)])
+        #expect(life.exit("second", code: 0) == [.stop(container: "first", force: false)])
+        #expect(life.exit("first", code: 0) == [.tearDown])
+    }
+
+    @Test("a pod past its deadline fails as a whole; a deadline that was changed does not count")
+    func deadline() {
+        var life = Life.running()
+        #expect(life.tell(.deadline(seconds: 60, remaining: 50)) == [.schedule(.deadline(seconds: 60), seconds: 50)])
+        #expect(life.tell(.deadline(seconds: 5, remaining: -3)) == [.schedule(.deadline(seconds: 5), seconds: 0)])
+        #expect(life.tell(.timer(.deadline(seconds: 60))) == [], "it is another by now")
+        #expect(life.tell(.timer(.deadline(seconds: 5))) == [.stop(container: "web", force: false), .schedule(.graceEnds, seconds: 30)])
+        #expect(life.exit("web", code: 0) == [.tearDown])
+        #expect(life.status["phase"].string == "Failed" && life.status["reason"].string == "DeadlineExceeded")
+        #expect(life.status["message"].string == "Pod was active on the node longer than the specified deadline")
+    }
+
+    @Test("a pod that its node does not take has failed before anything of it was")
+    func rejected() {
+        var life = Life()
+        #expect(life.tell(.rejected(reason: "NodePorts", message: "Predicate NodePorts failed")) == [.tearDown])
+        #expect(life.status["phase"].string == "Failed" && life.status["reason"].string == "NodePorts")
+        #expect(life.status["containerStatuses"].isNull)
+        #expect(life.tell(.sandboxReady).isEmpty, "nothing is started")
+    }
+
+    @Test("a container whose resources need a restart is ended, and comes back at once")
+    func resize() {
+        var life = Life.running()
+        let actions = life.lifecycle.handle(.resizeNeedsRestart(container: "web"))
+        #expect(actions.contains(.event(type: "Normal", reason: "Killing", message: "Container web resize requires restart", container: "web")))
+        #expect(actions.contains(.stop(container: "web", force: false)))
+        #expect(life.exit("web", code: 137) == [.start(container: "web")])
+        func container(_ cpu: String, _ memory: String) -> Container {
+            Container([
+                "name": "web", "resources": ["requests": ["cpu": .string(cpu), "memory": .string(memory)]],
+                "resizePolicy": [["resourceName": "memory", "restartPolicy": "RestartContainer"], ["resourceName": "cpu", "restartPolicy": "NotRequired"]],
+            ])
+        }
+        let before = container("1", "1Mi")
+        #expect(!ContainerResize(before, before).needsRestart && !ContainerResize(before, container("2", "1Mi")).needsRestart)
+        #expect(ContainerResize(before, container("1", "2Mi")).needsRestart)
+    }
+
+    @Test("what could not be made is tried again when what it is made from changes")
+    func configuration() {
+        var life = Life()
+        _ = life.tell(.sandboxReady)
+        let actions = life.tell(.startFailed(container: "web", reason: PodLifecycle.configurationError, message: "configmap \"c\" not found"))
+        #expect(actions == [.schedule(.restart(container: "web"), seconds: 10)])
+        #expect(life.container("web")["state"]["waiting"]["reason"].string == "CreateContainerConfigError")
+        #expect(life.tell(.configurationChanged) == [.start(container: "web")])
+        #expect(life.tell(.configurationChanged).isEmpty, "it is being started")
     }
 
     @Test("a container that comes up when the pod's grace is over is ended at once")
