@@ -48,7 +48,7 @@ let package = Package(
 
         // Rooms that act.
         .target(name: "Netlink", dependencies: ["Model", "Rules", "CMnl", "CNftnl", "CSandbox"]),
-        .target(name: "Runtime", dependencies: ["Model", "Netlink", "ShimProtocol", "CSandbox", "CSystemd"]),
+        .target(name: "Runtime", dependencies: ["Model", "Netlink", "ShimProtocol", "TLS", "CSandbox", "CSystemd"]),
         .target(name: "Store", dependencies: ["Model", "CSQLite"]),
         .target(name: "TLS", dependencies: ["COpenSSL", .product(name: "NIOCore", package: "swift-nio")]),
         .target(

@@ -70,87 +70,31 @@ struct Prober: Sendable {
         case .grpc(let port, let service):
             guard let (target, number) = target(nil, port) else { return "cannot find port \(port.text())" }
             return await connecting(target, number, seconds, "timeout: failed to connect service \"\(target):\(number)\" within \(seconds)s: ") {
-                Self.health($0, service: service, authority: "\(target):\(number)", seconds: seconds)
+                ProbeQuestion.health($0, service: service, authority: "\(target):\(number)", seconds: seconds)
             }
         case .exec(let command): return await execute(command, seconds: seconds)
         case .tcpSocket(let host, let port):
             guard let (target, number) = target(host, port) else { return "cannot find port \(port.text())" }
             return await connecting(target, number, seconds) { _ in nil }
         case .httpGet(let scheme, let host, let port, let path, let headers):
-            guard scheme == "HTTP" else { return "minik has no \(scheme) probes: use HTTP" }
             guard let (target, number) = target(host, port) else { return "cannot find port \(port.text())" }
-            let url = "http://\(target):\(number)\(path)"
+            let isSecure = scheme == "HTTPS"
+            let url = "\(isSecure ? "https" : "http")://\(target):\(number)\(path)"
             var lines = ["GET \(path) HTTP/1.1", "Connection: close"]
             let standard = ["Host": "\(target):\(number)", "User-Agent": "kube-probe/1.36", "Accept": "*/*"]
             lines += standard.merging(headers) { $1 }.sorted { $0.key < $1.key }.map { "\($0): \($1)" }
             let request = Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
-            return await connecting(target, number, seconds, "Get \"\(url)\": ") { Self.status($0, request, url) }
+            return await connecting(target, number, seconds, "Get \"\(url)\": ") { fd in
+                if isSecure { return ProbeQuestion.secureStatus(fd, request, url) }
+                return ProbeQuestion.status(
+                    request, url, send: { send(fd, $0, $0.count, Int32(MSG_NOSIGNAL)) == $0.count }, receive: { read(fd, &$0, $0.count) })
+            }
         }
     }
 
     private func target(_ host: String?, _ port: JSON) -> (IPv4Address, UInt16)? {
         guard let number = Probe.port(port, of: container) else { return nil }
         return (host.flatMap { IPv4Address($0) } ?? address, number)
-    }
-
-    /// Connects from the node's network and lets `talk` use the connection.
-    private func connecting(
-        _ target: IPv4Address, _ port: UInt16, _ seconds: Int, _ prefix: String = "", talk: @escaping @Sendable (Int32) -> String?
-    ) async -> String? {
-        let namespace = paths.nodeNetns(node)
-        let work: @Sendable () throws -> String? = {
-            let fd: Int32
-            do { fd = try NodeSocket.connected(to: target, port: Int(port), namespace: namespace, seconds: seconds) } catch let error as FileError {
-                let words = error.errno == ETIMEDOUT ? "i/o timeout" : "connect: \(String(cString: strerror(error.errno)).lowercased())"
-                return "\(prefix)dial tcp \(target):\(port): \(words)"
-            }
-            defer { close(fd) }
-            var limit = timeval(tv_sec: seconds, tv_usec: 0)
-            setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-            return talk(fd)
-        }
-        do { return try await SmallProgram.blocking(work) } catch { return "\(prefix)\(error)" }
-    }
-
-    /// Sends an HTTP request and judges the status of its answer: 200 to 399 is good.
-    private static func status(_ fd: Int32, _ request: [UInt8], _ url: String) -> String? {
-        guard send(fd, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else { return "Get \"\(url)\": write: broken pipe" }
-        var answer: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        while !answer.contains(UInt8(ascii: "\n")) {
-            let n = read(fd, &buffer, buffer.count)
-            if n < 0, errno == EINTR { continue }
-            if n < 0 { return "Get \"\(url)\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)" }
-            if n == 0 { return "Get \"\(url)\": EOF" }
-            answer += buffer[..<n]
-        }
-        let words = String(decoding: answer.prefix { $0 != UInt8(ascii: "\r") && $0 != UInt8(ascii: "\n") }, as: UTF8.self).split(separator: " ")
-        guard words.count >= 2, words[0].hasPrefix("HTTP/"), let code = Int(words[1]) else { return "Get \"\(url)\": malformed HTTP response" }
-        return (200..<400).contains(code) ? nil : "HTTP probe failed with statuscode: \(code)"
-    }
-
-    /// Asks a gRPC server after its health.
-    private static func health(_ fd: Int32, service: String, authority: String, seconds: Int) -> String? {
-        let request = GRPCHealthCheck.request(service: service, authority: authority)
-        guard send(fd, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else { return "error: health rpc probe failed: write: broken pipe" }
-        var check = GRPCHealthCheck()
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        var hasAcknowledged = false
-        while true {
-            let n = read(fd, &buffer, buffer.count)
-            if n < 0, errno == EINTR { continue }
-            if n < 0 { return "timeout: health rpc did not complete within \(seconds)s" }
-            if n == 0 { return "error: health rpc probe failed: EOF" }
-            if !hasAcknowledged {
-                hasAcknowledged = true
-                _ = send(fd, GRPCHealthCheck.acknowledgement, GRPCHealthCheck.acknowledgement.count, Int32(MSG_NOSIGNAL))
-            }
-            switch check.take(buffer[..<n]) {
-            case .serving: return nil
-            case .unhealthy(let words): return words
-            case nil: continue
-            }
-        }
     }
 
     private func execute(_ command: [String], seconds: Int) async -> String? {
@@ -181,5 +125,24 @@ struct Prober: Sendable {
             group.cancelAll()
             return first
         }
+    }
+
+    /// Connects from the node's network and lets `talk` use the connection.
+    private func connecting(
+        _ target: IPv4Address, _ port: UInt16, _ seconds: Int, _ prefix: String = "", talk: @escaping @Sendable (Int32) -> String?
+    ) async -> String? {
+        let namespace = paths.nodeNetns(node)
+        let work: @Sendable () throws -> String? = {
+            let fd: Int32
+            do { fd = try NodeSocket.connected(to: target, port: Int(port), namespace: namespace, seconds: seconds) } catch let error as FileError {
+                let words = error.errno == ETIMEDOUT ? "i/o timeout" : "connect: \(String(cString: strerror(error.errno)).lowercased())"
+                return "\(prefix)dial tcp \(target):\(port): \(words)"
+            }
+            defer { close(fd) }
+            var limit = timeval(tv_sec: seconds, tv_usec: 0)
+            setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+            return talk(fd)
+        }
+        do { return try await SmallProgram.blocking(work) } catch { return "\(prefix)\(error)" }
     }
 }

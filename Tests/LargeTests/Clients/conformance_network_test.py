@@ -542,14 +542,34 @@ class Networking(Network):
         self.asked("host-test-container-pod", lambda ip: ask_udp(ip, 8081))
 
 
-class Proxy(Network):
-    def test_should_proxy_through_a_service_and_a_pod(self):
-        """[sig-network] Proxy version v1 should proxy through a service and a pod"""
+class Secure(Network):
+    def identity(self):
+        """A key and a certificate that nobody has signed."""
         with tempfile.TemporaryDirectory() as directory:
             subprocess.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=porter -keyout identity -out cert && "
                            "cat cert >> identity", shell=True, check=True, cwd=directory, capture_output=True)
             with open(directory + "/identity") as file:
-                identity = file.read()
+                return file.read()
+
+
+class Probes(Secure):
+    def test_a_probe_speaks_tls_when_it_is_told_to(self):
+        """(Upstream has this of hooks: [sig-node] Container Lifecycle Hook when create a pod with lifecycle hook should execute poststart https hook)"""
+        env = [{"name": "IDENTITY", "value": self.identity()}]
+        ports = {"port": 443, "tls": True, "body": "foo"}, {"port": 80, "body": "foo"}
+        for name, scheme, port in (("well", "HTTPS", 443), ("plain", "HTTP", 443), ("other", "HTTPS", 80)):
+            probe = {"httpGet": {"scheme": scheme, "port": port, "path": "/"}, "periodSeconds": 1, "timeoutSeconds": 2}
+            self.create(pod(name, server(*ports, env=env, readinessProbe=probe), volumes=VOLUMES))
+        self.ready("well")
+        for name in ("plain", "other"):
+            self.until("the probe of %s has failed" % name, lambda: self.events(name, "Unhealthy"))
+            self.assertEqual(condition(self.get("Pod", name), "Ready")["status"], "False")
+
+
+class Proxy(Secure):
+    def test_should_proxy_through_a_service_and_a_pod(self):
+        """[sig-network] Proxy version v1 should proxy through a service and a pod"""
+        identity = self.identity()
         link, tls_link = '<a href="%s/rewriteme">test</a>', '<a href="%s/tlsrewriteme">test</a>'
         porter = server({"port": 80, "body": link % ""}, {"port": 1080, "body": link % ""}, {"port": 160, "body": "foo"},
                         {"port": 162, "body": "bar"}, {"port": 443, "tls": True, "body": tls_link % ""},
