@@ -21,23 +21,33 @@ struct OwnedPods {
     }
 
     /// The pods that are the owner's: those it manages, and orphans that its selector finds, which it takes. One that was
-    /// relabelled out of the selector is let go.
-    func claim(_ selector: LabelSelector, _ client: any Client) async throws -> [Pod] {
+    /// relabelled out of the selector is let go. A `finalizer` comes and goes with the ownership, and pods that are over are taken, too.
+    func claim(_ selector: LabelSelector, finalizer: String? = nil, _ client: any Client) async throws -> [Pod] {
         var mine: [Pod] = []
         for pod in try await client.list(Pod.self, namespace: namespace) {
             let isOurs = pod.controllerOwner?.uid == uid
+            let finalizers = pod.json["metadata"]["finalizers"].items.filter { $0.string != finalizer }
             guard selector.matches(pod.labels) else {
-                if isOurs, !pod.isBeingDeleted { _ = try await client.patch(.pods, pod.key, ["metadata": ["ownerReferences": []]]) }
+                guard isOurs, !pod.isBeingDeleted, metadata["deletionTimestamp"].isNull else { continue }
+                let others = pod.json["metadata"]["ownerReferences"].items.filter { $0["uid"].string != uid }
+                _ = try await change(pod, others, finalizer == nil ? nil : finalizers, client)
                 continue
             }
             if isOurs {
                 mine.append(pod)
-            } else if pod.controllerOwner == nil, pod.isActive, metadata["deletionTimestamp"].isNull {
+            } else if pod.controllerOwner == nil, pod.isActive || finalizer != nil && !pod.isBeingDeleted, metadata["deletionTimestamp"].isNull {
                 let references = pod.json["metadata"]["ownerReferences"].items + [reference]
-                mine.append(Pod(try await client.patch(.pods, pod.key, ["metadata": ["ownerReferences": .array(references)]])))
+                if let taken = try await change(pod, references, finalizer.map { finalizers + [.string($0)] }, client) { mine.append(taken) }
             }
         }
         return mine
+    }
+
+    /// Nil when the pod is gone.
+    private func change(_ pod: Pod, _ references: [JSON], _ finalizers: [JSON]?, _ client: any Client) async throws -> Pod? {
+        var metadata: JSON = ["uid": .string(pod.uid), "ownerReferences": .array(references)]
+        if let finalizers { metadata["finalizers"] = .array(finalizers) }
+        do { return Pod(try await client.patch(.pods, pod.key, ["metadata": metadata])) } catch let error as StatusError where error.reason == "NotFound" { return nil }
     }
 
     /// Makes a pod of `template`; `name` nil: one that the server chooses. What goes wrong is told as an event, too.
@@ -63,6 +73,30 @@ struct OwnedPods {
 
     func tell(_ reason: String, _ message: String, type: String = "Normal", _ client: any Client) async {
         await client.recordEvent(about: owner, resource, type: type, reason: reason, message: message, component: component)
+    }
+}
+
+extension Source {
+    /// The object of `owner`'s kind that manages the changed one or did before, and those whose selector finds it when nobody manages it.
+    /// (k8s.io/kubernetes/pkg/controller, ControllerRefManager)
+    static func claimed(_ resource: Resource, by owner: Resource) -> Source {
+        Source(resource) { event, client in
+            let namespace = event.object["metadata"]["namespace"].string ?? ""
+            func managers(_ object: JSON?) -> [String] {
+                object?["metadata"]["ownerReferences"].items.filter { $0["controller"].bool == true && $0["kind"].string == owner.kind }.compactMap { $0["name"].string }
+                    ?? []
+            }
+            var names = Set(managers(event.object) + managers(event.previous))
+            let metadata = event.object["metadata"], before = event.previous?["metadata"]
+            let isOrphan = !metadata["ownerReferences"].items.contains { $0["controller"].bool == true } && metadata["deletionTimestamp"].isNull
+            // What somebody might take changed: not the status of each pod that is nobody's.
+            let isNew = before.map { $0["labels"] != metadata["labels"] || $0["ownerReferences"] != metadata["ownerReferences"] } ?? true
+            if isOrphan, isNew, event.kind != .deleted, let owners = try? await client.list(owner, namespace: namespace, selector: nil).items {
+                let labels = metadata["labels"].stringMap
+                names.formUnion(owners.filter { LabelSelector($0["spec"]["selector"]).matches(labels) }.compactMap { $0["metadata"]["name"].string })
+            }
+            return names.map { ObjectKey(namespace, $0) }
+        }
     }
 }
 

@@ -83,18 +83,22 @@ package struct CronSchedule: Sendable, Hashable {
         return result
     }
 
-    /// The first moment after `time` that the schedule names, in UTC; nil when there is none in the next five years.
-    package func next(after time: Timestamp) -> Timestamp? {
+    /// The first moment after `time` that the schedule names, by the clocks of `zone`; nil when there is none in the next five years. An hour
+    /// that the clocks leave out has no moments, one that they show twice has them twice, as github.com/robfig/cron has it.
+    package func next(after time: Timestamp, in zone: TimeZone = .utc) -> Timestamp? {
         if let interval { return Timestamp(seconds: time.seconds + interval) }
         var seconds = (time.seconds / 60 + 1) * 60
         let limit = seconds + 5 * 366 * 86400
         while seconds < limit {
-            let date = Timestamp.calendar(seconds: seconds)
+            let offset = zone.offset(at: seconds), local = seconds + offset
+            let date = Timestamp.calendar(seconds: local)
             let dayFits = anyDay || anyWeekday ? days.contains(date.day) && weekdays.contains(date.weekday) : days.contains(date.day) || weekdays.contains(date.weekday)
             if !months.contains(date.month) || !dayFits {
-                seconds = (seconds / 86400 + 1) * 86400
+                let midnight = seconds + 86400 - (date.hour * 60 + date.minute) * 60
+                // Where the clocks change meanwhile, midnight is elsewhere: go by the hour.
+                seconds = zone.offset(at: midnight) == offset ? midnight : seconds + (60 - date.minute) * 60
             } else if !hours.contains(date.hour) {
-                seconds = (seconds / 3600 + 1) * 3600
+                seconds += (60 - date.minute) * 60
             } else if !minutes.contains(date.minute) {
                 seconds += 60
             } else {
@@ -102,5 +106,25 @@ package struct CronSchedule: Sendable, Hashable {
             }
         }
         return nil
+    }
+
+    /// The last moment after `start` and not after `end` that the schedule names.
+    package func last(after start: Timestamp, through end: Timestamp, in zone: TimeZone = .utc) -> Timestamp? {
+        guard start < end else { return nil }
+        if let interval {
+            let count = (end.seconds - start.seconds) / interval
+            return count > 0 ? Timestamp(seconds: start.seconds + count * interval) : nil
+        }
+        // From the end: far fewer moments have to be looked at than may have been missed.
+        var span = 60
+        while true {
+            let from = Timestamp(seconds: max(start.seconds, end.seconds - span))
+            if var found = next(after: from, in: zone), found <= end {
+                while let later = next(after: found, in: zone), later <= end { found = later }
+                return found
+            }
+            if from.seconds == start.seconds { return nil }
+            span *= 2
+        }
     }
 }

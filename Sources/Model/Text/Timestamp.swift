@@ -51,10 +51,27 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
     }
 
     /// `2026-11-23T10:15:00Z`
-    package var description: String {
+    package var description: String { local + "Z" }
+
+    /// `2026-11-23T11:15:00+01:00`, by clocks that are `offset` seconds ahead of UTC.
+    package func description(offset: Int) -> String {
+        guard offset != 0 else { return description }
+        let minutes = abs(offset) / 60
+        return "\(Timestamp(seconds: seconds + offset).local)\(offset < 0 ? "-" : "+")\(pad(minutes / 60, 2)):\(pad(minutes % 60, 2))"
+    }
+
+    /// `Mon, 23 Nov 2026 10:15:00 +0000`
+    package var rfc1123: String {
+        let date = Timestamp.calendar(seconds: seconds)
+        let weekday = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"][date.weekday]
+        let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][date.month - 1]
+        return "\(weekday), \(pad(date.day, 2)) \(month) \(pad(date.year, 4)) \(pad(date.hour, 2)):\(pad(date.minute, 2)):\(pad(seconds % 60, 2)) +0000"
+    }
+
+    private var local: String {
         let (year, month, day) = Timestamp.civil(days: Timestamp.floorDivide(seconds, 86400))
         let time = seconds - Timestamp.floorDivide(seconds, 86400) * 86400
-        return "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))T\(pad(time / 3600, 2)):\(pad(time / 60 % 60, 2)):\(pad(time % 60, 2))Z"
+        return "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))T\(pad(time / 3600, 2)):\(pad(time / 60 % 60, 2)):\(pad(time % 60, 2))"
     }
 
     /// `2026-11-23T10:15:00.123456789Z`
@@ -79,7 +96,7 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
     private static func floorDivide(_ a: Int, _ b: Int) -> Int { a >= 0 ? a / b : (a - b + 1) / b }
 
     // Howard Hinnant, "chrono-compatible low-level date algorithms".
-    private static func days(year: Int, month: Int, day: Int) -> Int {
+    static func days(year: Int, month: Int, day: Int) -> Int {
         let y = month <= 2 ? year - 1 : year
         let era = floorDivide(y, 400)
         let yearOfEra = y - era * 400

@@ -406,7 +406,7 @@ class Job(Jobs):
 
     def test_success_policy_ends_pods_that_still_run(self):
         """Documentation: lingering pods are terminated once the criteria are met; count and indexes together count those indexes only"""
-        script = "[ $JOB_COMPLETION_INDEX = 2 ] || %s" % IDLE.replace('"', "'")
+        script = "[ $JOB_COMPLETION_INDEX = 2 ] && exit 0; " + IDLE
         self.create(job("linger", script, 3, 3, completionMode="Indexed", successPolicy={"rules": [{"succeededIndexes": "0-1", "succeededCount": 1},
                                                                                                   {"succeededIndexes": "2"}]}))
         found = self.completed("linger", 1, "SuccessPolicy")
@@ -580,7 +580,7 @@ class CronJob(CronJobs):
         self.assertEqual(cronjob["status"]["active"][0]["name"], found[0]["metadata"]["name"])
         self.until("the time is noted", lambda: self.get("CronJob", "missed")["status"]["lastScheduleTime"] > timestamp(90))
         self.delete("CronJob", "missed", propagationPolicy="Background")
-        self.until("job and pod are gone", lambda: not self.jobs("missed") and not self.list("Pod"))
+        self.until("job and pod are gone", lambda: not self.jobs("missed") and not self.pods(found[0]["metadata"]["name"]))
 
     def test_forgets_a_deleted_job(self):
         """[sig-apps] CronJob should remove from active list jobs that have been deleted (not Conformance)"""

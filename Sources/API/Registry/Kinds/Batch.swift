@@ -30,46 +30,20 @@ extension KindDefinition {
         prepare: { object in
             PodRules.prepare(&object["spec"]["template"]["spec"])
             if object["spec"]["completions"].isNull, object["spec"]["parallelism"].isNull { object["spec"]["completions"] = 1 }
-            if object["spec"]["parallelism"].isNull { object["spec"]["parallelism"] = 1 }
+            for (field, value) in [("parallelism", 1), ("completionMode", "NonIndexed"), ("suspend", false), ("manualSelector", false)] as [(String, JSON)]
+            where object["spec"][field].isNull { object["spec"][field] = value }
+            // Where each index has its own limit, that of the whole comes from maxFailedIndexes.
+            if object["spec"]["backoffLimit"].isNull { object["spec"]["backoffLimit"] = object["spec"]["backoffLimitPerIndex"].isNull ? 6 : .int(Int(Int32.max)) }
             if object["spec"]["podReplacementPolicy"].isNull {
                 object["spec"]["podReplacementPolicy"] = object["spec"]["podFailurePolicy"].isNull ? "TerminatingOrFailed" : "Failed"
             }
-            guard object["spec"]["manualSelector"].bool != true, let uid = object["metadata"]["uid"].string else { return }
-            // The server chooses a selector that no other job can have.
-            let name = object["metadata"]["name"]
-            for prefix in ["batch.kubernetes.io/", ""] {
-                object["spec"]["template"]["metadata"]["labels"]["\(prefix)controller-uid"] = .string(uid)
-                object["spec"]["template"]["metadata"]["labels"]["\(prefix)job-name"] = name
-            }
-            if object["spec"]["selector"].isNull { object["spec"]["selector"] = ["matchLabels": ["batch.kubernetes.io/controller-uid": .string(uid)]] }
+            takeLabels(&object)
+            if object["spec"]["manualSelector"].bool != true { generateSelector(&object) }
+            takeLabels(&object)
         },
-        validate: { object, old, context in
-            let policy = object["spec"]["template"]["spec"]["restartPolicy"].string ?? "Always"
-            var causes: [StatusError.Cause] = []
-            if !["OnFailure", "Never"].contains(policy) {
-                causes.append(
-                    StatusError.Cause(
-                        reason: "FieldValueRequired", message: "Required value: valid values: \"OnFailure\", \"Never\"",
-                        field: "spec.template.spec.restartPolicy"))
-            }
-            causes += PodValidation.validate(object["spec"]["template"]["spec"], "spec.template.spec")
-            for field in ["parallelism", "completions", "backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished"] {
-                if let value = object["spec"][field].int, value < 0 {
-                    causes.append(.invalid("spec.\(field)", .int(value), "must be greater than or equal to 0"))
-                }
-            }
-            if object["spec"]["completionMode"].string == "Indexed", object["spec"]["completions"].isNull {
-                causes.append(.required("spec.completions", "when completion mode is Indexed"))
-            }
-            guard let old else { return causes }
-            for field in ["selector", "completionMode", "template"] where old["spec"][field] != object["spec"][field] {
-                if field == "template", old["spec"]["suspend"].bool == true { continue }
-                causes.append(.invalid("spec.\(field)", object["spec"][field], "field is immutable"))
-            }
-            if old["spec"]["completions"] != object["spec"]["completions"], old["spec"]["completionMode"].string != "Indexed" {
-                causes.append(.invalid("spec.completions", object["spec"]["completions"], "field is immutable"))
-            }
-            return causes
+        validate: { object, old, _ in
+            JobValidation.selector(object) + JobValidation.validate(object["spec"], "spec") + JobValidation.hostname(object)
+                + (old.map { JobValidation.update(object, $0) } ?? [])
         }
     ).with { $0.categories = ["all"] }
 
@@ -93,25 +67,23 @@ extension KindDefinition {
             Column("Selector", wide: true) { object, _ in selectorText(object["spec"]["jobTemplate"]["spec"]["selector"]) },
         ],
         prepare: { PodRules.prepare(&$0["spec"]["jobTemplate"]["spec"]["template"]["spec"]) },
-        validate: { object, _, _ in
-            var causes: [StatusError.Cause] = []
-            let spec = object["spec"], template = spec["jobTemplate"]["spec"]["template"]["spec"]
-            if let schedule = spec["schedule"].string {
-                do { _ = try CronSchedule(schedule) } catch { causes.append(.invalid("spec.schedule", .string(schedule), "\(error)")) }
-            }
-            if let zone = spec["timeZone"].string, !["", "UTC", "Etc/UTC"].contains(zone), !zone.contains("/") {
-                causes.append(.invalid("spec.timeZone", .string(zone), "unknown time zone \(zone)"))
-            }
-            if !["OnFailure", "Never"].contains(template["restartPolicy"].string ?? "Always") {
-                causes.append(
-                    StatusError.Cause(
-                        reason: "FieldValueRequired", message: "Required value: valid values: \"OnFailure\", \"Never\"",
-                        field: "spec.jobTemplate.spec.template.spec.restartPolicy"))
-            }
-            if let name = object["metadata"]["name"].string, name.utf8.count > 52 {
-                causes.append(.invalid("metadata.name", .string(name), "must be no more than 52 characters"))
-            }
-            return causes + PodValidation.validate(template, "spec.jobTemplate.spec.template.spec")
-        }
+        validate: { object, old, _ in CronJobValidation.validate(object, old: old) }
     ).with { $0.categories = ["all"] }
+
+    /// A job without labels has those of its pods.
+    private static func takeLabels(_ job: inout JSON) {
+        let labels = job["spec"]["template"]["metadata"]["labels"]
+        if job["metadata"]["labels"].stringMap.isEmpty, !labels.stringMap.isEmpty { job["metadata"]["labels"] = labels }
+    }
+
+    /// A selector that no other job can have. What a user wrote instead is left for validation to refuse.
+    private static func generateSelector(_ job: inout JSON) {
+        guard let uid = job["metadata"]["uid"].string else { return }
+        for prefix in ["batch.kubernetes.io/", ""] {
+            for (key, value) in [("controller-uid", .string(uid)), ("job-name", job["metadata"]["name"])] as [(String, JSON)]
+            where job["spec"]["template"]["metadata"]["labels"][prefix + key].isNull { job["spec"]["template"]["metadata"]["labels"][prefix + key] = value }
+        }
+        let key = "batch.kubernetes.io/controller-uid"
+        if job["spec"]["selector"]["matchLabels"][key].isNull { job["spec"]["selector"]["matchLabels"][key] = .string(uid) }
+    }
 }

@@ -35,15 +35,15 @@ extension SchemaTable {
           activeDeadlineSeconds 3 int64?
           podFailurePolicy 11 PodFailurePolicy
           successPolicy 16 SuccessPolicy
-          backoffLimit 7 int32? default=6
+          backoffLimit 7 int32?
           backoffLimitPerIndex 12 int32?
           maxFailedIndexes 13 int32?
           selector 4 meta:LabelSelector atomic
           manualSelector 5 bool?
           template 6 core:PodTemplateSpec required
           ttlSecondsAfterFinished 8 int32?
-          completionMode 9 string?|NonIndexed|Indexed default="NonIndexed"
-          suspend 10 bool? default=false
+          completionMode 9 string?|NonIndexed|Indexed
+          suspend 10 bool?
           podReplacementPolicy 14 string?|TerminatingOrFailed|Failed
           managedBy 15 string?
         JobStatus

@@ -8,7 +8,7 @@ package struct DaemonSetReconciler: Reconciler {
 
     package var sources: [Source] {
         [
-            .own(.daemonSets), .owner(.pods, kind: "DaemonSet"),
+            .own(.daemonSets), .claimed(.pods, by: .daemonSets),
             Source(.nodes) { _, client in
                 ((try? await client.list(.daemonSets, namespace: nil, selector: nil).items) ?? [])
                     .map { ObjectKey($0["metadata"]["namespace"].string ?? "", $0["metadata"]["name"].string ?? "") }
@@ -35,39 +35,25 @@ package struct DaemonSetReconciler: Reconciler {
         let nodes = try await client.list(Node.self)
         let probe = Pod(["spec": Self.spec(set["spec"]["template"]["spec"], node: nil)])
         let fitting = nodes.filter { Scheduler.fits(probe, $0) }
+        let names = Set(fitting.map(\.name)), byNode = Dictionary(grouping: mine, by: Self.node(of:))
         let time = now(), least = set["spec"]["minReadySeconds"].int ?? 0
-        var byNode: [String: [Pod]] = [:]
-        for pod in mine where !pod.isBeingDeleted { byNode[Self.node(of: pod), default: []].append(pod) }
-        // Which pods of an older template go now.
-        var spare = 0
-        let isRolling = set["spec"]["updateStrategy"]["type"].string != "OnDelete"
-        if isRolling {
-            let limit = max(1, scaled(set["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"], of: fitting.count, roundUp: true))
-            let available = fitting.filter { (byNode[$0.name] ?? []).contains { $0.isAvailable(after: least, now: time) } }.count
-            spare = limit - (fitting.count - available)
+        let places = nodes.map { node in
+            // A pod goes with a taint that it does not bear, or when the node no longer suits; NoSchedule alone keeps it.
+            DaemonSetPlan.Place(
+                node: node.name, pods: byNode[node.name] ?? [], suits: names.contains(node.name),
+                mayStay: names.contains(node.name) || Scheduler.mayStay(probe, node))
         }
-        for node in nodes {
-            let here = (byNode[node.name] ?? []).sorted { ($0.creationTimestamp ?? time) < ($1.creationTimestamp ?? time) }
-            guard fitting.contains(where: { $0.name == node.name }) else {
-                // A pod goes with a taint that it does not bear, or when the node no longer suits; NoSchedule alone keeps it.
-                for pod in here where !Scheduler.mayStay(probe, node) { try await owner.delete(pod, client) }
-                continue
-            }
-            for pod in here where pod.isFinished { try await owner.delete(pod, client) }
-            let living = here.filter { !$0.isFinished }
-            for pod in living.dropFirst() { try await owner.delete(pod, client) }
-            if let pod = living.first {
-                guard isRolling, pod.labels[ControllerHistory.hashLabel] != hash else { continue }
-                let costs = pod.isAvailable(after: least, now: time) ? 1 : 0
-                guard spare >= costs else { continue }
-                spare -= costs
-                try await owner.delete(pod, client)
-            } else if !mine.contains(where: { $0.isBeingDeleted && Self.node(of: $0) == node.name }) {
-                try await owner.create(set["spec"]["template"], client) { pod in
-                    pod["spec"] = Self.spec(pod["spec"], node: node.name)
-                    pod["metadata"]["labels"][ControllerHistory.hashLabel] = .string(hash)
-                    pod["metadata"]["labels"]["pod-template-generation"] = .string("\(set["metadata"]["generation"].int ?? 1)")
-                }
+        let strategy = DaemonSetPlan.Strategy(set["spec"]["updateStrategy"], nodes: fitting.count)
+        let plan = DaemonSetPlan(places, hash: hash, strategy: strategy) { $0.isAvailable(after: least, now: time) }
+        for (node, ended) in plan.ended {
+            await owner.tell(ended.reason, ended.message(node: node), type: ended.pod.phase == "Failed" ? "Warning" : "Normal", client)
+        }
+        for pod in plan.deletions { try await owner.delete(pod, client) }
+        for node in plan.creations {
+            try await owner.create(set["spec"]["template"], client) { pod in
+                pod["spec"] = Self.spec(pod["spec"], node: node)
+                pod["metadata"]["labels"][ControllerHistory.hashLabel] = .string(hash)
+                pod["metadata"]["labels"]["pod-template-generation"] = .string("\(set["metadata"]["generation"].int ?? 1)")
             }
         }
         try await history.prune(all, pods: mine, current: revision, limit: set["spec"]["revisionHistoryLimit"].int ?? 10)
@@ -125,5 +111,16 @@ package struct DaemonSetReconciler: Reconciler {
         guard current["status"] != set["status"] else { return }
         current["metadata"]["resourceVersion"] = .null
         _ = try await client.updateStatus(.daemonSets, current)
+    }
+
+    /// Pods become available with time alone.
+    package func nextVisit(_ key: ObjectKey, _ client: any Client) async -> Duration? {
+        guard let set = try? await client.get(.daemonSets, key), let least = set["spec"]["minReadySeconds"].int, least > 0,
+            let pods = try? await client.list(Pod.self, namespace: key.namespace)
+        else { return nil }
+        let time = now().seconds
+        let waits = pods.filter { $0.controllerOwner?.uid == set["metadata"]["uid"].string && $0.isReady }
+            .compactMap { $0.readySince.map { $0.seconds + least - time } }
+        return waits.filter { $0 > 0 }.min().map { .seconds($0) }
     }
 }
