@@ -424,7 +424,7 @@ class Job(Jobs):
 
 
 class JobRetries(Jobs):
-    """All these wait for a second attempt: they run at the same time, and each test judges one."""
+    """All these wait for a second attempt, ten seconds after one failure and twenty after two: they run at the same time, and each test judges one."""
 
     @classmethod
     def setUpClass(cls):
@@ -434,9 +434,9 @@ class JobRetries(Jobs):
         evicted = shared()
         evicted["more"]["readinessProbe"] = {"exec": {"command": ["sh", "-c", "test -e " + mark]}, "periodSeconds": 1}
         for each in (
-                job("evicted", "[ -e %s ] && exit 0; touch %s; sleep 100000" % (mark, mark), 3, 3, backoffLimit=2, **indexed, **evicted, podFailurePolicy={
+                job("evicted", "[ -e %s ] && exit 0; touch %s; sleep 100000" % (mark, mark), 2, 2, backoffLimit=1, **indexed, **evicted, podFailurePolicy={
                     "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]}),
-                job("ignore-exit-code", "[ -e %s ] && exit 0; touch %s; exit 42" % (mark, mark), 3, 3, backoffLimit=2, **indexed, **shared(),
+                job("ignore-exit-code", "[ -e %s ] && exit 0; touch %s; exit 42" % (mark, mark), 2, 2, backoffLimit=1, **indexed, **shared(),
                     podFailurePolicy=on_exit("Ignore", 42)),
                 job("limit-per-index", FAIL_ODD, 4, 2, backoffLimitPerIndex=1, **indexed),
                 job("failure-count", "exit 1", 2, 2, backoffLimitPerIndex=1, **indexed),
@@ -448,24 +448,24 @@ class JobRetries(Jobs):
 
     def test_a_failure_by_disruption_can_be_ignored(self):
         """[sig-apps] Job should allow to use a pod failure policy to ignore failure matching on DisruptionTarget condition"""
-        self.until("three pods are ready", lambda: self.get("Job", "evicted")["status"]["ready"] == 3)
-        names = [p["metadata"]["name"] for p in self.running("evicted", 3)]
+        self.until("two pods are ready", lambda: self.get("Job", "evicted")["status"]["ready"] == 2)
+        names = [p["metadata"]["name"] for p in self.running("evicted", 2)]
         with self.watching("Pod", label_selector="batch.kubernetes.io/job-name=evicted") as events:
             def evict(name):
                 return self.raw("POST", "/api/v1/namespaces/%s/pods/%s/eviction" % (self.ns, name),
                                 {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": self.ns}})
-            with ThreadPoolExecutor(3) as pool:
+            with ThreadPoolExecutor(2) as pool:
                 for status, _, text in pool.map(evict, names):
                     self.assertEqual(status, 201, text)
             self.until("the pods are gone", lambda: not set(names) & {p["metadata"]["name"] for p in self.pods("evicted")})
             told = [condition(o, "DisruptionTarget") for _, o in events if condition(o, "DisruptionTarget")]
         self.assertTrue(told, "no pod had the condition DisruptionTarget")
         self.assertEqual((told[0]["status"], told[0]["reason"]), ("True", "EvictionByEvictionAPI"))
-        self.completed("evicted", 3, seconds=40)
+        self.completed("evicted", 2, seconds=40)
 
     def test_a_failure_by_exit_code_can_be_ignored(self):
         """[sig-apps] Job should allow to use a pod failure policy to ignore failure matching on exit code (not Conformance)"""
-        found = self.completed("ignore-exit-code", 3, seconds=40)
+        found = self.completed("ignore-exit-code", 2, seconds=40)
         self.assertEqual(found["status"].get("failed", 0), 0, found["status"])
 
     def test_all_indexes_run_despite_some_failing(self):
