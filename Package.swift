@@ -86,3 +86,10 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// Built by scripts/fuzz alone: its main is libFuzzer's.
+if Context.environment["MINIK_FUZZ"] != nil {
+    package.products.append(.executable(name: "minik-fuzz", targets: ["minik-fuzz"]))
+    package.targets.append(
+        .executableTarget(name: "minik-fuzz", dependencies: ["Model", "Store", "API"], path: "Tests/Fuzz", exclude: ["seeds", "words.dict"]))
+}

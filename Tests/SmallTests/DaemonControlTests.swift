@@ -6,11 +6,13 @@ import Testing
 /// A DaemonSet called `agent` on two nodes and its controller; the tests play the kubelet.
 private struct DaemonBench {
     let api: APIServer
-    private let reconciler = DaemonSetReconciler(now: { Fixture.time })
+    let clock = StandingClock()
+    private let reconciler: DaemonSetReconciler
     private let key = Fixture.key("agent")
 
     init(_ strategy: JSON = ["type": "RollingUpdate"]) async throws {
         api = try await Fixture.api()
+        reconciler = DaemonSetReconciler(now: { [clock] in clock.now })
         for name in ["node1", "node2"] { _ = try await api.create(.nodes, Fixture.node(name)) }
         _ = try await api.create(
             .daemonSets,
@@ -57,6 +59,26 @@ struct DaemonControl {
         #expect(names.count == 2 && !names.contains(pod.name))
         let events = try await bench.api.list(.events, namespace: "default", selector: nil).items
         #expect(events.contains { $0["reason"].string == reason && $0["message"].string?.contains("default/\(pod.name) on node node") == true })
+    }
+
+    @Test("a node whose pods fail again and again gets them ever more slowly")
+    func backoff() async throws {
+        let bench = try await DaemonBench()
+        func fail() async throws {
+            for pod in try await bench.pods() where pod.isActive { try await bench.api.mutateStatus(Pod.self, pod.key) { $0.status["phase"] = "Failed" } }
+            for _ in 0..<3 { try await bench.look() }
+        }
+        try await fail()
+        #expect(try await bench.pods().allSatisfy(\.isActive), "the first time at once")
+        for wait in [1, 2, 4] {
+            try await fail()
+            bench.clock.pass(wait - 1)
+            for _ in 0..<3 { try await bench.look() }
+            #expect(try await bench.pods().map(\.isActive) == [false, false])
+            bench.clock.pass(1)
+            for _ in 0..<3 { try await bench.look() }
+            #expect(try await bench.pods().map(\.isActive) == [true, true])
+        }
     }
 
     @Test("a roll-out replaces as many pods as may be missing, and goes on when they are ready")

@@ -1,20 +1,12 @@
 import API
 import Controllers
 import Model
-import Synchronization
 import Testing
-
-/// A clock that moves when a test says so.
-private final class Clock: Sendable {
-    private let seconds = Mutex(Fixture.time.seconds)
-    var now: Timestamp { Timestamp(seconds: seconds.withLock { $0 }) }
-    func pass(_ count: Int) { seconds.withLock { $0 += count } }
-}
 
 /// A Job called `work` and its controller; the tests play the kubelet.
 private struct JobBench {
     let api: APIServer
-    let clock = Clock()
+    let clock = StandingClock()
     private let reconciler: JobReconciler
     private let key = Fixture.key("work")
 

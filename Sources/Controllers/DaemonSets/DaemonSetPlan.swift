@@ -26,6 +26,8 @@ struct DaemonSetPlan {
         let suits: Bool
         /// Whether pods that run may go on; a taint without NoExecute keeps others away only.
         let mayStay: Bool
+        /// Failed pods stay where they are for now.
+        let isBackingOff: Bool
     }
 
     /// Pods that ended, and what an Event says of them.
@@ -63,7 +65,7 @@ struct DaemonSetPlan {
             return
         }
         if place.pods.isEmpty, place.suits { creations.append(place.node) }
-        for pod in living where pod.isFinished {
+        for pod in living where pod.isFinished && !(pod.phase == "Failed" && place.isBackingOff) {
             ended.append((place.node, Ended(pod: pod)))
             deletions.append(pod)
         }

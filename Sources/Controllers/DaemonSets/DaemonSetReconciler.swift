@@ -3,6 +3,7 @@ import Model
 /// Keeps one pod of a DaemonSet on every node that its template fits.
 package struct DaemonSetReconciler: Reconciler {
     private let now: @Sendable () -> Timestamp
+    private let backoff = FailedPodBackoff()
 
     package init(now: @escaping @Sendable () -> Timestamp = Timestamp.now) { self.now = now }
 
@@ -25,7 +26,8 @@ package struct DaemonSetReconciler: Reconciler {
         .map { ["key": .string("node.kubernetes.io/\($0.0)"), "operator": "Exists", "effect": .string($0.1)] }
 
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
-        guard let set = try? await client.get(.daemonSets, key), set["metadata"]["deletionTimestamp"].isNull else { return }
+        guard let set = try? await client.get(.daemonSets, key) else { return }
+        guard set["metadata"]["deletionTimestamp"].isNull else { return await backoff.forget(set["metadata"]["uid"].string ?? "") }
         let owner = OwnedPods(owner: set, resource: .daemonSets, component: "daemonset-controller")
         let selector = LabelSelector(set["spec"]["selector"])
         let mine = try await owner.claim(selector, client)
@@ -37,15 +39,18 @@ package struct DaemonSetReconciler: Reconciler {
         let fitting = nodes.filter { Scheduler.fits(probe, $0) }
         let names = Set(fitting.map(\.name)), byNode = Dictionary(grouping: mine, by: Self.node(of:))
         let time = now(), least = set["spec"]["minReadySeconds"].int ?? 0
+        let waiting = await backoff.waiting(owner.uid, time)
         let places = nodes.map { node in
             // A pod goes with a taint that it does not bear, or when the node no longer suits; NoSchedule alone keeps it.
             DaemonSetPlan.Place(
                 node: node.name, pods: byNode[node.name] ?? [], suits: names.contains(node.name),
-                mayStay: names.contains(node.name) || Scheduler.mayStay(probe, node))
+                mayStay: names.contains(node.name) || Scheduler.mayStay(probe, node),
+                isBackingOff: waiting[node.name] != nil)
         }
         let strategy = DaemonSetPlan.Strategy(set["spec"]["updateStrategy"], nodes: fitting.count)
         let plan = DaemonSetPlan(places, hash: hash, strategy: strategy) { $0.isAvailable(after: least, now: time) }
         for (node, ended) in plan.ended {
+            if ended.pod.phase == "Failed" { await backoff.retry(owner.uid, node, time) }
             await owner.tell(ended.reason, ended.message(node: node), type: ended.pod.phase == "Failed" ? "Warning" : "Normal", client)
         }
         for pod in plan.deletions { try await owner.delete(pod, client) }
@@ -113,14 +118,15 @@ package struct DaemonSetReconciler: Reconciler {
         _ = try await client.updateStatus(.daemonSets, current)
     }
 
-    /// Pods become available with time alone.
+    /// Pods become available with time alone, and failed ones may be replaced.
     package func nextVisit(_ key: ObjectKey, _ client: any Client) async -> Duration? {
-        guard let set = try? await client.get(.daemonSets, key), let least = set["spec"]["minReadySeconds"].int, least > 0,
-            let pods = try? await client.list(Pod.self, namespace: key.namespace)
-        else { return nil }
-        let time = now().seconds
-        let waits = pods.filter { $0.controllerOwner?.uid == set["metadata"]["uid"].string && $0.isReady }
-            .compactMap { $0.readySince.map { $0.seconds + least - time } }
+        guard let set = try? await client.get(.daemonSets, key), let pods = try? await client.list(Pod.self, namespace: key.namespace) else { return nil }
+        let uid = set["metadata"]["uid"].string ?? "", time = now(), least = set["spec"]["minReadySeconds"].int ?? 0
+        let mine = pods.filter { $0.controllerOwner?.uid == uid && !$0.isBeingDeleted }
+        let waiting = await backoff.waiting(uid, time)
+        let waits =
+            mine.filter { $0.phase == "Failed" }.compactMap { waiting[Self.node(of: $0)] }
+            + mine.filter(\.isReady).compactMap { $0.readySince.map { $0.seconds + least - time.seconds } }
         return waits.filter { $0 > 0 }.min().map { .seconds($0) }
     }
 }

@@ -3,17 +3,13 @@ import Model
 /// What one look at a Job and its pods leads to: pods to make and to delete, the status to write, and whether the job is to end. It decides
 /// and does nothing. (k8s.io/kubernetes/pkg/controller/job, syncJob)
 struct JobPlan {
-    struct Creation: Equatable {
+    struct Creation {
         var index: Int?
         /// What the pod's annotations say of its index, where failures are counted by index: of those that count, and of the ignored.
         var failures: (counted: Int, ignored: Int)?
-
-        static func == (a: Creation, b: Creation) -> Bool {
-            a.index == b.index && a.failures?.counted == b.failures?.counted && a.failures?.ignored == b.failures?.ignored
-        }
     }
 
-    struct Ending: Equatable {
+    struct Ending {
         /// Complete or Failed.
         var type: String
         var reason: String

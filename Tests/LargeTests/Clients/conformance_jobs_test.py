@@ -279,7 +279,8 @@ class Job(Jobs):
         def numbers(name):
             status = self.get("Job", name)["status"]
             return status.get("active", 0), status.get("failed", 0), status.get("terminating")
-        self.until("the pod is terminating and has no successor", lambda: numbers("recreate-failed") == (0, 0, 1))
+        self.until("the pod is terminating and no failure yet", lambda: numbers("recreate-failed") == (0, 0, 1))
+        self.until("with the other policy it is a failure already", lambda: numbers("recreate-at-once") == (0, 1, 1))
         self.never("a pod came too early", lambda: numbers("recreate-failed")[0] and numbers("recreate-failed")[1] == 0, 1)
         self.until("the failed pod has a successor", lambda: numbers("recreate-failed") == (1, 1, 0))
 
