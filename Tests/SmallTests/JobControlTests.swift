@@ -230,6 +230,7 @@ struct JobControl {
         let bench = try await JobBench(["completions": 1, "suspend": true])
         let directives: [JSON] = [
             ["spec": ["nodeSelector": ["disk": "fast"]]], ["spec": ["tolerations": [["operator": "Exists"]]]], ["metadata": ["labels": ["a": "b"]]],
+            ["spec": ["containers": [["name": "c", "image": "busybox", "resources": ["limits": ["cpu": "2"]]]]]],
             ["spec": ["affinity": ["nodeAffinity": ["preferredDuringSchedulingIgnoredDuringExecution": []]]]],
         ]
         for directive in directives { try await bench.change(["template": directive]) }
@@ -237,8 +238,10 @@ struct JobControl {
         await #expect(throws: StatusError.self) { try await bench.change(["template": ["spec": ["hostname": "x"]]]) }
         try await bench.change(["suspend": false])
         try await bench.look()
-        for directive in directives.dropLast() {
-            await #expect(throws: StatusError.self) { try await bench.change(["template": directive.merging(["spec": ["nodeSelector": ["disk": "slow"]]])]) }
+        for change in [
+            ["spec": ["nodeSelector": ["disk": "slow"]]], ["metadata": ["labels": ["a": "c"]]], ["spec": ["containers": [["name": "c", "image": "busybox"]]]],
+        ] as [JSON] {
+            await #expect(throws: StatusError.self, "\(change.text())") { try await bench.change(["template": change]) }
         }
     }
 }

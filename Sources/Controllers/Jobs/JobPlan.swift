@@ -236,7 +236,7 @@ struct JobPlan {
     private func mayRelease(_ pod: Pod) -> Bool {
         if job.isBeingDeleted || ending != nil || pod.phase == "Succeeded" { return true }
         // The successor has to know how often its index failed.
-        return job.hasFailed(pod) && !predecessors.values.contains { $0.uid == pod.uid }
+        return job.hasFailed(pod) && job.index(of: pod).flatMap { predecessors[$0] }?.uid != pod.uid
     }
 
     private mutating func tally() {

@@ -337,14 +337,16 @@ class Job(Jobs):
                                                        if "deletionTimestamp" not in p["metadata"]] == ["0"])
 
     def test_template_of_a_suspended_job_can_be_placed(self):
-        """Documentation: the directives of scheduling may change before a suspended job first starts; other parts of the template never"""
+        """Documentation: the directives of scheduling and the containers' resources may change while a job is suspended; other parts of the template never"""
         self.create(job("placed", "hostname", 1, 1, suspend=True, more={"env": [{"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}]}))
         self.patch("Job", "placed", {"spec": {"template": {"metadata": {"labels": {"a": "b"}}, "spec": {"nodeSelector": {"kubernetes.io/hostname": "node-3"}}}}})
         self.refused(422, self.patch, "Job", "placed", {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "busybox:2"}]}}}})
+        self.patch("Job", "placed", {"spec": {"template": {"spec": {"containers": [{"name": "c", "resources": {"requests": {"cpu": "10m"}}}]}}}})
         self.suspend("placed", False)
         self.completed("placed", 1)
         pod = self.pods("placed")[0]
         self.assertEqual((pod["spec"]["nodeName"], pod["metadata"]["labels"]["a"]), ("node-3", "b"))
+        self.assertEqual(pod["spec"]["containers"][0]["resources"]["requests"], {"cpu": "10m"})
         self.refused(422, self.patch, "Job", "placed", {"spec": {"template": {"spec": {"nodeSelector": {"kubernetes.io/hostname": "node-2"}}}}})
 
     def test_fields_that_cannot_change(self):

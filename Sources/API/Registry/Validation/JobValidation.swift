@@ -150,22 +150,32 @@ struct JobValidation {
         return causes
     }
 
-    /// Suspended, with no pods, and its suspension noted or never started. (KEP-5440)
+    /// Suspended, with no pods, and its suspension noted or never started: what it asks of nodes may change. (KEP-2926, KEP-5440)
     private static func isAtRest(_ job: JSON) -> Bool {
         let status = job["status"]
         return job["spec"]["suspend"].bool == true && status["active"].int ?? 0 == 0
             && (status["startTime"].isNull || status["conditions"].condition("Suspended") == "True")
     }
 
-    /// The template with the directives of scheduling as they were, where those may change.
+    /// The template with what may change at rest as it was: the directives of scheduling and the containers' resources.
     private static func fixed(_ template: JSON, old: JSON, isFree: Bool) -> JSON {
         guard isFree else { return template }
         var template = template
         for field in ["nodeSelector", "tolerations", "schedulingGates"] { template["spec"][field] = old["spec"][field] }
         for field in ["labels", "annotations"] { template["metadata"][field] = old["metadata"][field] }
+        let then = old["spec"]["affinity"]
         var affinity = template["spec"]["affinity"].isNull ? JSON.emptyObject : template["spec"]["affinity"]
-        affinity["nodeAffinity"] = old["spec"]["affinity"]["nodeAffinity"]
-        template["spec"]["affinity"] = affinity == .emptyObject ? old["spec"]["affinity"].isNull ? .null : affinity : affinity
+        affinity["nodeAffinity"] = then["nodeAffinity"]
+        template["spec"]["affinity"] = then.isNull && affinity == .emptyObject ? .null : affinity
+        for list in ["containers", "initContainers"] {
+            guard let containers = template["spec"][list].array, containers.count == old["spec"][list].items.count else { continue }
+            template["spec"][list] = .array(
+                zip(containers, old["spec"][list].items).map { container, then in
+                    var container = container
+                    container["resources"] = then["resources"]
+                    return container
+                })
+        }
         return template
     }
 }
