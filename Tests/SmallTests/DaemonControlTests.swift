@@ -81,6 +81,23 @@ struct DaemonControl {
         }
     }
 
+    @Test("percentages and revisions may be the largest numbers", arguments: ["maxUnavailable", "maxSurge"])
+    func largest(_ field: String) async throws {
+        var rolling: JSON = ["maxUnavailable": 0, "maxSurge": 0]
+        rolling[field] = "9223372036854775807%"
+        let bench = try await DaemonBench(["type": "RollingUpdate", "rollingUpdate": rolling])
+        var revision = try #require(try await bench.api.list(.controllerRevisions, namespace: "default", selector: nil).items.first)
+        revision["metadata"]["name"] = "largest"
+        revision["metadata"]["uid"] = .null
+        revision["metadata"]["resourceVersion"] = .null
+        revision["data"] = ["spec": "another"]
+        revision["revision"] = .int(.max)
+        _ = try await bench.api.create(.controllerRevisions, revision)
+        try await bench.look()
+        #expect(try await bench.pods().count == 2)
+        #expect(try await bench.api.list(.controllerRevisions, namespace: "default", selector: nil).items.compactMap { $0["revision"].int } == [.max, .max])
+    }
+
     @Test("a roll-out replaces as many pods as may be missing, and goes on when they are ready")
     func rolling() async throws {
         let bench = try await DaemonBench()

@@ -67,6 +67,25 @@ struct JobControl {
         #expect(try await bench.pods().allSatisfy { !$0.json["metadata"]["finalizers"].items.contains(tracking) })
     }
 
+    @Test("a deadline may be the largest number, and the start in the future", arguments: [0, -1000, 1_000_000])
+    func deadlines(_ seconds: Int) async throws {
+        let bench = try await JobBench(["completions": 1, "activeDeadlineSeconds": .int(.max)])
+        var job = try await bench.api.get(.jobs, Fixture.key("work"))
+        job["status"]["startTime"] = .string(Timestamp(seconds: bench.clock.now.seconds + seconds).description)
+        _ = try await bench.api.updateStatus(.jobs, job)
+        try await bench.pass(10)
+        #expect(try await bench.active().count == 1)
+    }
+
+    @Test("many pods come in parts")
+    func parts() async throws {
+        let bench = try await JobBench(["completions": .int(Int(Int32.max)), "parallelism": .int(Int(Int32.max))])
+        #expect(try await bench.active().count == 500)
+        try await bench.look()
+        #expect(try await bench.active().count == 1000)
+        #expect(try await bench.status()["active"].int == 1000)
+    }
+
     @Test("more failures than the limit end it")
     func limit() async throws {
         let bench = try await JobBench(["completions": 1, "backoffLimit": 0])

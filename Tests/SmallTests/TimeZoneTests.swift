@@ -88,7 +88,7 @@ struct TimeZoneTests {
     func written() throws {
         let time = try #require(Timestamp("2026-11-23T23:15:00Z"))
         #expect(time.description(offset: 0) == "2026-11-23T23:15:00Z" && time.description(offset: 3600) == "2026-11-24T00:15:00+01:00")
-        #expect(time.description(offset: -12600) == "2026-11-23T19:45:00-03:30" && time.rfc1123 == "Mon, 23 Nov 2026 23:15:00 +0000")
+        #expect(time.description(offset: -12600) == "2026-11-23T19:45:00-03:30")
     }
 }
 

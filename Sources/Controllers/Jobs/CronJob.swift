@@ -22,23 +22,20 @@ struct CronJob: Object {
         let time: Timestamp
         /// How many times passed since a job last started, about.
         let missed: Int
-        /// Longer ago than `startingDeadlineSeconds` allows.
-        let isLate: Bool
     }
 
-    /// The last time of the schedule that has passed and has had no job yet.
+    /// The last time of the schedule that has passed and has had no job yet. What lies beyond `startingDeadlineSeconds` is over, and nobody is told.
+    /// (k8s.io/kubernetes/pkg/controller/cronjob, mostRecentScheduleTime)
     func due(_ now: Timestamp) throws(Unusable) -> Due? {
         let (schedule, zone) = try timetable()
-        let start = lastScheduleTime ?? creationTimestamp ?? now
-        let deadline = spec["startingDeadlineSeconds"].int
-        guard let last = schedule.last(after: start, through: now, in: zone), last != lastScheduleTime else { return nil }
-        // What lies beyond the deadline was not missed: it no longer counts.
-        let from = max(start.seconds, deadline.map { now.seconds - $0 } ?? start.seconds)
+        var start = lastScheduleTime ?? creationTimestamp ?? now
+        if let deadline = spec["startingDeadlineSeconds"].int { start = max(start, Timestamp(seconds: now.seconds - deadline, nanoseconds: now.nanoseconds)) }
+        guard let last = schedule.last(after: start, through: now, in: zone) else { return nil }
         var missed = 1
-        if let first = schedule.next(after: Timestamp(seconds: from), in: zone), let second = schedule.next(after: first, in: zone), second <= last {
+        if let first = schedule.next(after: start, in: zone), let second = schedule.next(after: first, in: zone), second <= last {
             missed = (last.seconds - first.seconds) / max(1, second.seconds - first.seconds) + 1
         }
-        return Due(time: last, missed: missed, isLate: deadline.map { last.seconds + $0 < now.seconds } ?? false)
+        return Due(time: last, missed: missed)
     }
 
     func next(after time: Timestamp) throws(Unusable) -> Timestamp? {

@@ -31,10 +31,6 @@ package struct CronJobReconciler: Reconciler {
         let time = now(), due: Timestamp
         do {
             guard let found = try cron.due(time) else { return }
-            if found.isLate {
-                await owner.tell("MissSchedule", "Missed scheduled time to start a job: \(found.time.rfc1123)", type: "Warning", client)
-                return
-            }
             if found.missed > 100 {
                 let advice = "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew"
                 await owner.tell("TooManyMissedTimes", advice, type: "Warning", client)

@@ -19,6 +19,9 @@ struct JobPlan {
         var announcement: String { isFailure ? "FailureTarget" : "SuccessCriteriaMet" }
     }
 
+    /// So many pods are made at once; those that come then lead to the next look. (k8s.io/kubernetes/pkg/controller/job, MaxPodCreateDeletePerSync)
+    static let mostCreations = 500
+
     private let job: Job
     private let pods: [Pod]
     private let active: [Pod]
@@ -110,7 +113,8 @@ struct JobPlan {
         } else if failed > job.backoffLimit || hasRestartedTooOften() {
             fail("BackoffLimitExceeded", "Job has reached the specified backoff limit")
         } else if let limit = job.activeDeadlineSeconds, !job.isSuspended, let start = status.startTime {
-            let left = start.seconds + limit - now.seconds
+            // In this order: the limit may be the largest number there is.
+            let left = limit - max(0, now.seconds - start.seconds)
             if left <= 0 { fail("DeadlineExceeded", "Job was active longer than specified deadline") } else { wait(left) }
         }
         guard job.isIndexed, let completions = job.completions, ending == nil else { return }
@@ -170,7 +174,7 @@ struct JobPlan {
         delete(excess(max(0, active.count - wanted)))
         guard deletions.isEmpty else { return }
         let terminating = job.replacesFailedOnly ? pods.filter(\.isTerminating) : []
-        let count = wanted - active.count - terminating.count
+        let count = min(wanted - active.count - terminating.count, Self.mostCreations)
         guard count > 0 else { return }
         if job.backoffLimitPerIndex == nil, backoff.remaining(now) > 0 {
             wait(backoff.remaining(now))

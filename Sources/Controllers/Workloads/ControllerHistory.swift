@@ -20,11 +20,13 @@ struct ControllerHistory {
         marked["$patch"] = "replace"
         let data: JSON = ["spec": ["template": marked]]
         let latest = all.last?["revision"].int ?? 0
+        // A revision that somebody else wrote may have the largest number there is.
+        let next = latest == .max ? latest : latest + 1
         if let index = all.firstIndex(where: { $0["data"] == data }) {
             // A template that returns is the newest again.
             guard all[index]["revision"].int != latest else { return (all[index], all) }
             var moved = all.remove(at: index)
-            moved["revision"] = .int(latest + 1)
+            moved["revision"] = .int(next)
             all.append(try await client.update(.controllerRevisions, moved))
             return (all[all.count - 1], all)
         }
@@ -39,7 +41,7 @@ struct ControllerHistory {
                     "name": .string("\(owner.name)-\(hash)"), "namespace": .string(owner.namespace), "labels": JSON(labels),
                     "annotations": owner.owner["metadata"]["annotations"], "ownerReferences": [owner.reference],
                 ],
-                "data": data, "revision": .int(latest + 1),
+                "data": data, "revision": .int(next),
             ])
         all.append(made)
         return (made, all)

@@ -125,9 +125,11 @@ extension Pod {
     }
 }
 
-/// A count, or a percentage of `total`.
+/// A count, or a percentage of `total`. Nobody has more pods than 32 bits can count, whatever number was written.
 func scaled(_ value: JSON, of total: Int, roundUp: Bool) -> Int {
-    if let number = value.int { return number }
-    guard let text = value.string, text.hasSuffix("%"), let percent = Int(text.dropLast()) else { return 0 }
-    return roundUp ? (total * percent + 99) / 100 : total * percent / 100
+    func bounded(_ number: Int) -> Int { min(max(number, 0), Int(Int32.max)) }
+    if let number = value.int { return bounded(number) }
+    guard let text = value.string, text.hasSuffix("%"), let percent = Int(text.dropLast()).map(bounded) else { return 0 }
+    let hundredfold = bounded(total) * percent
+    return bounded(roundUp ? (hundredfold + 99) / 100 : hundredfold / 100)
 }

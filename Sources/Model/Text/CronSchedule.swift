@@ -1,4 +1,5 @@
-/// `minute hour day-of-month month day-of-week`, as CronJobs are scheduled. (kubernetes.io/docs/concepts/workloads/controllers/cron-jobs)
+/// `minute hour day-of-month month day-of-week`, as CronJobs are scheduled. (kubernetes.io/docs/concepts/workloads/controllers/cron-jobs;
+/// github.com/robfig/cron/v3, in its words)
 package struct CronSchedule: Sendable, Hashable {
     private let minutes: Set<Int>
     private let hours: Set<Int>
@@ -22,38 +23,32 @@ package struct CronSchedule: Sendable, Hashable {
     package init(_ text: String) throws(Invalid) {
         let written = Self.nicknames[text] ?? text
         if written.hasPrefix("@every ") {
-            guard let seconds = Self.duration(String(written.dropFirst(7))), seconds > 0 else {
-                throw Invalid(description: "failed to parse duration \(text)")
-            }
-            interval = seconds
+            let length = String(written.dropFirst(7))
+            guard let duration = GoDuration(length) else { throw Invalid(description: "failed to parse duration \(text): time: invalid duration \"\(length)\"") }
+            // Less than a second is a second.
+            interval = max(1, duration.seconds)
             (minutes, hours, days, months, weekdays, anyDay, anyWeekday) = ([], [], [], [], [], true, true)
             return
         }
+        if written.hasPrefix("@") { throw Invalid(description: "unrecognized descriptor: \(text)") }
         let fields = written.split(whereSeparator: \.isWhitespace).map(String.init)
         guard fields.count == 5 else { throw Invalid(description: "expected exactly 5 fields, found \(fields.count): [\(fields.joined(separator: " "))]") }
         minutes = try Self.values(fields[0], 0...59, [])
         hours = try Self.values(fields[1], 0...23, [])
         days = try Self.values(fields[2], 1...31, [])
         months = try Self.values(fields[3], 1...12, Self.monthNames)
-        weekdays = Set(try Self.values(fields[4], 0...7, Self.dayNames).map { $0 % 7 })
-        anyDay = fields[2].hasPrefix("*") || fields[2] == "?"
-        anyWeekday = fields[4].hasPrefix("*") || fields[4] == "?"
+        weekdays = try Self.values(fields[4], 0...6, Self.dayNames)
+        anyDay = Self.isAny(fields[2])
+        anyWeekday = Self.isAny(fields[4])
         interval = nil
     }
 
-    private static func duration(_ text: String) -> Int? {
-        var total = 0, number = 0, hasNumber = false
-        for character in text {
-            if let digit = character.wholeNumberValue {
-                number = number * 10 + digit
-                hasNumber = true
-                continue
-            }
-            guard hasNumber, let unit = ["h": 3600, "m": 60, "s": 1][character] else { return nil }
-            total += number * unit
-            (number, hasNumber) = (0, false)
+    /// Whether a field says nothing of the day, so that the other field alone decides. One with a step, such as `*/2`, says something.
+    private static func isAny(_ field: String) -> Bool {
+        field.split(separator: ",").contains { part in
+            let sides = part.split(separator: "/")
+            return (sides.first == "*" || sides.first == "?") && (sides.count == 1 || Int(sides[1]) == 1)
         }
-        return hasNumber ? nil : total
     }
 
     private static func values(_ field: String, _ range: ClosedRange<Int>, _ names: [String]) throws(Invalid) -> Set<Int> {
@@ -63,7 +58,7 @@ package struct CronSchedule: Sendable, Hashable {
             guard let value = Int(text) else { throw Invalid(description: "failed to parse int from \(text): strconv.Atoi: parsing \"\(text)\": invalid syntax") }
             return value
         }
-        for part in field.split(separator: ",", omittingEmptySubsequences: false) {
+        for part in field.split(separator: ",") {
             let sides = part.split(separator: "/", omittingEmptySubsequences: false)
             guard sides.count <= 2, let span = sides.first else { throw Invalid(description: "too many slashes: \(part)") }
             let step = sides.count == 2 ? try number(sides[1]) : 1

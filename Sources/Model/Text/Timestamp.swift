@@ -60,14 +60,6 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
         return "\(Timestamp(seconds: seconds + offset).local)\(offset < 0 ? "-" : "+")\(pad(minutes / 60, 2)):\(pad(minutes % 60, 2))"
     }
 
-    /// `Mon, 23 Nov 2026 10:15:00 +0000`
-    package var rfc1123: String {
-        let date = Timestamp.calendar(seconds: seconds)
-        let weekday = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"][date.weekday]
-        let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][date.month - 1]
-        return "\(weekday), \(pad(date.day, 2)) \(month) \(pad(date.year, 4)) \(pad(date.hour, 2)):\(pad(date.minute, 2)):\(pad(seconds % 60, 2)) +0000"
-    }
-
     private var local: String {
         let (year, month, day) = Timestamp.civil(days: Timestamp.floorDivide(seconds, 86400))
         let time = seconds - Timestamp.floorDivide(seconds, 86400) * 86400
