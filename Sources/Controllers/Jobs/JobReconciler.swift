@@ -131,6 +131,7 @@ package struct JobReconciler: Reconciler {
         if job.isFinished { return job.expiry.map { .seconds(max(1, $0 - time.seconds)) } }
         guard !job.isManagedElsewhere, let pods = try? await client.list(Pod.self, namespace: key.namespace) else { return nil }
         let mine = pods.filter { $0.controllerOwner?.uid == job.uid }
-        return JobPlan(job, pods: mine, backoff: await backoffs[job.uid], now: time).delay.map { .seconds(max(1, $0)) }
+        // A day at the most: a deadline may be longer than anybody can sleep.
+        return JobPlan(job, pods: mine, backoff: await backoffs[job.uid], now: time).delay.map { .seconds(min(max(1, $0), 86400)) }
     }
 }

@@ -79,7 +79,10 @@ struct OwnedPods {
 extension Source {
     /// The object of `owner`'s kind that manages the changed one or did before, and those whose selector finds it when nobody manages it.
     /// (k8s.io/kubernetes/pkg/controller, ControllerRefManager)
-    static func claimed(_ resource: Resource, by owner: Resource) -> Source {
+    /// `selector` reads an owner's selector.
+    static func claimed(
+        _ resource: Resource, by owner: Resource, selector: @escaping @Sendable (JSON) -> LabelSelector = { LabelSelector($0["spec"]["selector"]) }
+    ) -> Source {
         Source(resource) { event, client in
             let namespace = event.object["metadata"]["namespace"].string ?? ""
             func managers(_ object: JSON?) -> [String] {
@@ -93,7 +96,7 @@ extension Source {
             let isNew = before.map { $0["labels"] != metadata["labels"] || $0["ownerReferences"] != metadata["ownerReferences"] } ?? true
             if isOrphan, isNew, event.kind != .deleted, let owners = try? await client.list(owner, namespace: namespace, selector: nil).items {
                 let labels = metadata["labels"].stringMap
-                names.formUnion(owners.filter { LabelSelector($0["spec"]["selector"]).matches(labels) }.compactMap { $0["metadata"]["name"].string })
+                names.formUnion(owners.filter { selector($0).matches(labels) }.compactMap { $0["metadata"]["name"].string })
             }
             return names.map { ObjectKey(namespace, $0) }
         }

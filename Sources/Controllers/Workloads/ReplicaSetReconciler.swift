@@ -16,17 +16,7 @@ package struct ReplicaSetReconciler: Reconciler {
     }
 
     package var sources: [Source] {
-        [
-            .own(resource), .owner(.pods, kind: resource.kind),
-            // A pod without an owner may be one that a set has to adopt.
-            Source(.pods) { [resource] event, client in
-                let pod = Pod(event.object)
-                guard pod.controllerOwner == nil, !pod.labels.isEmpty, event.kind != .deleted else { return [] }
-                let sets = (try? await client.list(resource, namespace: pod.namespace, selector: nil).items) ?? []
-                return sets.filter { Self.selector($0, resource).matches(pod.labels) }
-                    .map { ObjectKey(pod.namespace, $0["metadata"]["name"].string ?? "") }
-            },
-        ]
+        [.own(resource), .claimed(.pods, by: resource) { [resource] in Self.selector($0, resource) }]
     }
 
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
@@ -58,7 +48,11 @@ package struct ReplicaSetReconciler: Reconciler {
         let time = now(), least = set["spec"]["minReadySeconds"].int ?? 0
         func count(_ value: Int) -> JSON { value == 0 ? .null : .int(value) }
         var conditions = set["status"]["conditions"].items.filter { $0["type"].string != "ReplicaFailure" }
-        if let failure {
+        let known = set["status"]["conditions"].items.first { $0["type"].string == "ReplicaFailure" && $0["status"].string == "True" }
+        if failure != nil, let known {
+            // Each attempt has other words, and what was written wakes the next: who failed already is told once.
+            conditions.append(known)
+        } else if let failure {
             var failing = JSON.array(set["status"]["conditions"].items)
             failing.setCondition("ReplicaFailure", true, reason: "FailedCreate", message: "\(failure)", now: time)
             conditions = failing.items

@@ -7,7 +7,7 @@ package struct StatefulSetReconciler: Reconciler {
 
     package init(now: @escaping @Sendable () -> Timestamp = Timestamp.now) { self.now = now }
 
-    package var sources: [Source] { [.own(.statefulSets), .owner(.pods, kind: "StatefulSet")] }
+    package var sources: [Source] { [.own(.statefulSets), .claimed(.pods, by: .statefulSets)] }
 
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
         guard let set = try? await client.get(.statefulSets, key), set["metadata"]["deletionTimestamp"].isNull else { return }
