@@ -60,7 +60,7 @@ extension APIServer {
         }
         let shortest = min(grace, object["metadata"]["deletionGracePeriodSeconds"].int ?? grace)
         if object["metadata"]["deletionTimestamp"].isNull || shortest != object["metadata"]["deletionGracePeriodSeconds"].int {
-            object["metadata"]["deletionTimestamp"] = .string(Timestamp(seconds: now().seconds + shortest).description)
+            object["metadata"]["deletionTimestamp"] = .string(Timestamp(seconds: now().seconds + Timestamp.bounded(shortest)).description)
             object["metadata"]["deletionGracePeriodSeconds"] = .int(shortest)
             if !finalizers.isEmpty { object["metadata"]["finalizers"] = .array(finalizers) }
             if kind.hasGeneration { object["metadata"]["generation"] = .int((object["metadata"]["generation"].int ?? 1) + 1) }

@@ -116,7 +116,8 @@ package actor Controller {
         visits[key]?.cancel()
         let again = self
         visits[key] = Task {
-            try await Task.sleep(for: delay)
+            // A look too many does no harm, and no clock sleeps for ever.
+            try await Task.sleep(for: min(delay, .seconds(86400)))
             await again.revisit(key)
         }
     }

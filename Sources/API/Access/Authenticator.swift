@@ -58,11 +58,11 @@ struct Authenticator: Sendable {
         if let pod { bound["pod"] = ["name": .string(pod.name), "uid": .string(pod.uid)] }
         if let node { bound["node"] = ["name": .string(node)] }
         let claims: JSON = [
-            "aud": .array((audiences.isEmpty ? [issuer] : audiences).map(JSON.string)), "exp": .int(now.seconds + seconds), "iat": .int(now.seconds),
+            "aud": .array((audiences.isEmpty ? [issuer] : audiences).map(JSON.string)), "exp": .int(now.seconds + Timestamp.bounded(seconds)), "iat": .int(now.seconds),
             "iss": .string(issuer), "jti": .string(APIServer.randomUID()), "kubernetes.io": bound, "nbf": .int(now.seconds),
             "sub": .string("system:serviceaccount:\(namespace):\(name)"),
         ]
-        return (try credentials.sign(claims), Timestamp(seconds: now.seconds + seconds))
+        return (try credentials.sign(claims), Timestamp(seconds: now.seconds + Timestamp.bounded(seconds)))
     }
 }
 

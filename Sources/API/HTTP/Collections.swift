@@ -192,7 +192,7 @@ extension Router {
         }
         let pump = Task {  // ends with the stream it feeds: the handler below cancels it
             let deadline = Task {  // ends the watch at its time; cancelled with it
-                try await Task.sleep(for: .seconds(timeout))
+                try await Task.sleep(for: .seconds(Timestamp.bounded(timeout)))
                 continuation.finish()
             }
             defer { deadline.cancel() }

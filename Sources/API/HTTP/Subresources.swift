@@ -131,6 +131,11 @@ extension Router {
                 Resource("authentication.k8s.io", "v1", "", "TokenRequest"), target.key.name,
                 [.invalid("spec.expirationSeconds", .int(seconds), "may not specify a duration less than 10 minutes")])
         }
+        guard seconds <= 1 << 32 else {
+            throw StatusError.invalid(
+                Resource("authentication.k8s.io", "v1", "", "TokenRequest"), target.key.name,
+                [.invalid("spec.expirationSeconds", .int(seconds), "may not specify a duration larger than 2^32 seconds")])
+        }
         var pod: (String, String)?
         let bound = wish["spec"]["boundObjectRef"]
         if bound["kind"].string == "Pod", let name = bound["name"].string {

@@ -39,7 +39,7 @@ package struct TaintEviction: Reconciler {
             guard !bearing.isEmpty else { return 0 }
             guard let limit = bearing.map({ $0["tolerationSeconds"].int ?? Int.max }).min(), limit < Int.max else { continue }
             let since = (taint["timeAdded"].string ?? pod.json["metadata"]["creationTimestamp"].string).flatMap(Timestamp.init) ?? now
-            least = min(least ?? Int.max, since.seconds + limit - now.seconds)
+            least = min(least ?? Int.max, since.seconds + Timestamp.bounded(limit) - now.seconds)
         }
         return least
     }

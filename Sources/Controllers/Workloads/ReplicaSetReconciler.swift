@@ -11,6 +11,9 @@ package struct ReplicaSetReconciler: Reconciler {
         self.now = now
     }
 
+    /// So many pods are made at once; those that come then lead to the next look. (k8s.io/kubernetes/pkg/controller/replicaset, BurstReplicas)
+    private static let mostCreations = 500
+
     private static func selector(_ object: JSON, _ resource: Resource) -> LabelSelector {
         resource == .replicaSets ? LabelSelector(object["spec"]["selector"]) : LabelSelector(matching: object["spec"]["selector"].stringMap)
     }
@@ -29,7 +32,7 @@ package struct ReplicaSetReconciler: Reconciler {
         let active = mine.filter(\.isActive)
         var failure: (any Error)?
         if active.count < wanted {
-            for _ in active.count..<wanted {
+            for _ in active.count..<min(wanted, active.count + Self.mostCreations) {
                 do { try await pods.create(set["spec"]["template"], client) } catch {
                     failure = error
                     break

@@ -12,6 +12,11 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
         self.nanoseconds = nanoseconds
     }
 
+    /// What is waited for, or added to a time, of a number of seconds that anybody may have written: beyond a century none makes a difference,
+    /// and neither clocks nor sums take the largest numbers there are.
+    package static func bounded(_ seconds: Int) -> Int { min(max(seconds, -century), century) }
+    private static let century = 100 * 366 * 86400
+
     /// The wall clock. Callers that must be testable take a `@Sendable () -> Timestamp` instead.
     package static func now() -> Timestamp {
         var time = timespec()

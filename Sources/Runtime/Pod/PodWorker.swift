@@ -257,7 +257,7 @@ actor PodWorker {
             case .stop(let name, let force): await stop(name, force: force, &group)
             case .schedule(let timer, let seconds):
                 group.addTask { [post] in
-                    try? await Task.sleep(for: .seconds(seconds))
+                    try? await Task.sleep(for: .seconds(Timestamp.bounded(seconds)))
                     if !Task.isCancelled { post.yield(.input(.timer(timer))) }
                 }
             case .event(let type, let reason, let message, let container):

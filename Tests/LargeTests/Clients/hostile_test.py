@@ -180,6 +180,39 @@ class Hostile(unittest.TestCase):
             time.sleep(0.2)
         self.assertLessEqual(descriptors(), before + 10)
 
+    def test_the_largest_numbers(self):
+        most, pods = 2 ** 63 - 1, "/api/v1/namespaces/default/pods"
+        body = {"metadata": {"name": "most"}, "spec": {
+            "terminationGracePeriodSeconds": most, "tolerations": [{"key": "no-such-taint", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": most}],
+            "containers": [{"name": "c", "image": "busybox", "command": ["sleep", "1000"],
+                            "lifecycle": {"preStop": {"sleep": {"seconds": most}}}}]}}
+        self.assertEqual(self.ask("POST", pods, json.dumps(body))[0], 201)
+        end = time.monotonic() + 20
+        while self.ask("GET", pods + "/most")[1]["status"].get("phase") != "Running":
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.1)
+        node = self.ask("GET", pods + "/most")[1]["spec"]["nodeName"]
+        merge = {"Content-Type": "application/merge-patch+json"}
+        taint = {"spec": {"taints": [{"key": "no-such-taint", "effect": "NoExecute"}]}}
+        self.assertEqual(self.ask("PATCH", "/api/v1/nodes/" + node, json.dumps(taint), merge)[0], 200)
+        time.sleep(0.5)
+        self.assertEqual(self.ask("GET", pods + "/most")[0], 200)
+        self.assertEqual(self.ask("PATCH", "/api/v1/nodes/" + node, json.dumps({"spec": {"taints": None}}), merge)[0], 200)
+        for grace in (most, most - 1):
+            status, deleted = self.ask("DELETE", "%s/most?gracePeriodSeconds=%d" % (pods, grace))
+            self.assertEqual((status, deleted["metadata"]["deletionGracePeriodSeconds"]), (200, grace))
+        time.sleep(0.5)
+        self.assertEqual(self.ask("DELETE", pods + "/most?gracePeriodSeconds=0")[0], 200)
+        token = {"spec": {"expirationSeconds": most}}
+        self.refused(422, "Invalid", "POST", "/api/v1/namespaces/default/serviceaccounts/default/token", json.dumps(token))
+        for query in ("watch=true&timeoutSeconds=%d" % most, "limit=%d" % most, "resourceVersion=%d&resourceVersionMatch=Exact" % most):
+            connection = self.connect()
+            connection.request("GET", pods + "?" + query)
+            self.assertLess(connection.getresponse().status, 500, query)
+            connection.close()
+        for name in ("tailLines", "sinceSeconds", "limitBytes"):
+            self.assertLess(self.ask("GET", "%s/none/log?%s=%d" % (pods, name, most))[0], 500)
+
     def test_many_at_once(self):
         failures = []
 

@@ -59,7 +59,7 @@ struct Prober: Sendable {
     /// Runs a life-cycle hook (core/v1 LifecycleHandler): nil when it went well, else what was wrong.
     func perform(hook: JSON, seconds: Int) async -> String? {
         if let pause = hook["sleep"]["seconds"].int {
-            try? await Task.sleep(for: .seconds(min(pause, seconds)))
+            try? await Task.sleep(for: .seconds(Timestamp.bounded(min(pause, seconds))))
             return nil
         }
         return await ask(Probe.Action(hook), seconds: seconds)
@@ -118,7 +118,7 @@ struct Prober: Sendable {
                 } catch { return "\(error)" }
             }
             group.addTask {
-                try? await Task.sleep(for: .seconds(seconds))
+                try? await Task.sleep(for: .seconds(Timestamp.bounded(seconds)))
                 return "command timed out: \"\(command.joined(separator: " "))\" timed out after \(seconds)s"
             }
             let first = await group.next() ?? nil
