@@ -202,6 +202,32 @@ class Verbs(Case):
         self.refused(400, "BadRequest", self.core.list_namespaced_config_map, self.ns, label_selector="a in b")
 
 
+class Documents(Case):
+    def get(self, path, **headers):
+        """Status, headers and text, as they come."""
+        answer = self.api.rest_client.pool_manager.request(
+            "GET", self.api.configuration.host + path, headers={**self.api.default_headers, **headers}, timeout=10)
+        return answer.status, answer.headers, answer.data
+
+    def test_discovery_that_still_holds_is_not_sent_again(self):
+        accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+        status, headers, body = self.get("/apis", Accept=accept)
+        self.assertEqual(status, 200)
+        self.assertIn(b"networkpolicies", body)
+        again = self.get("/apis", **{"Accept": accept, "If-None-Match": headers["ETag"]})
+        self.assertEqual((again[0], again[1]["ETag"], again[2]), (304, headers["ETag"], b""))
+        self.assertEqual(self.get("/apis", **{"Accept": accept, "If-None-Match": '"another"'})[0], 200)
+
+    def test_an_answer_is_no_table(self):
+        body = json.dumps({"spec": {"resourceAttributes": {"verb": "get", "resource": "pods"}}})
+        codes = {}
+        for accept in ("application/json;as=Table;v=v1;g=meta.k8s.io", "application/json"):
+            codes[accept] = self.api.rest_client.pool_manager.request(
+                "POST", self.api.configuration.host + "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body=body, timeout=10,
+                headers={**self.api.default_headers, "Accept": accept, "Content-Type": "application/json"}).status
+        self.assertEqual(list(codes.values()), [406, 201])
+
+
 class Refusals(Case):
     def test_causes_name_the_field(self):
         create, ns = self.core.create_namespaced_service, self.ns
