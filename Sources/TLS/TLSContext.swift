@@ -21,8 +21,12 @@ package final class TLSContext: @unchecked Sendable {
         }
     }
 
-    /// A client that takes whatever certificate the server has: for pods, whose certificates nobody here can judge.
-    package init(trustingAnyone: Void) throws(TLSError) {
+    /// A client's side that takes whatever certificate the server has: for pods, whose certificates nobody here can judge. It is the same
+    /// for everybody, and made once.
+    package static func trustingAnyone() throws(TLSError) -> TLSContext { try anyone.get() }
+    private static let anyone = Result { () throws(TLSError) in try TLSContext(trustingAnyone: ()) }
+
+    private init(trustingAnyone: Void) throws(TLSError) {
         guard let context = SSL_CTX_new(TLS_client_method()) else { throw TLSError("make a TLS context") }
         self.context = context
         isClient = true

@@ -33,7 +33,7 @@ struct ProxiedRequest {
     }
 
     func send(over descriptor: Int32) async throws -> HTTPResponse {
-        let tls = isSecure ? try TLSContext(trustingAnyone: ()) : nil
+        let tls = isSecure ? try TLSContext.trustingAnyone() : nil
         let exchange: Exchange = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).withConnectedSocket(descriptor) { channel in
             channel.eventLoop.makeCompletedFuture {
                 if let tls { try channel.pipeline.syncOperations.addHandler(TLSHandler(tls)) }

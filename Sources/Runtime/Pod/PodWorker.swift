@@ -60,8 +60,7 @@ actor PodWorker {
                 switch message {
                 case .changed(let new):
                     let resized = zip(pod.containers, new.containers).filter { ContainerResize($0, $1).needsRestart }.map(\.1.name)
-                    let isRefreshDue =
-                        pod.json["metadata"] != new.json["metadata"] && (pod.labels != new.labels || pod.annotations != new.annotations) || pod.spec != new.spec
+                    let isRefreshDue = pod.labels != new.labels || pod.annotations != new.annotations || pod.spec != new.spec
                     let isNewDeletion = new.isBeingDeleted && (!pod.isBeingDeleted || new.terminationGracePeriod < pod.terminationGracePeriod)
                     pod = new
                     if isNewDeletion {

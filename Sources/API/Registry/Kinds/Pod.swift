@@ -3,41 +3,38 @@ import Model
 /// What holds for a pod wherever its spec stands: in a Pod or in a template.
 enum PodRules {
     static func prepare(_ spec: inout JSON) {
-        for list in ["initContainers", "containers", "ephemeralContainers"] {
+        changeContainers(of: &spec, ["initContainers", "containers", "ephemeralContainers"]) { container in
+            guard container["imagePullPolicy"].isNull else { return }
+            let image = container["image"].string ?? ""
+            let tag = image.split(separator: "/").last?.split(separator: ":").dropFirst().first
+            container["imagePullPolicy"] = tag == nil || tag == "latest" ? "Always" : "IfNotPresent"
+        }
+    }
+
+    private static func changeContainers(of spec: inout JSON, _ lists: [String] = ["initContainers", "containers"], _ change: (inout JSON) -> Void) {
+        for list in lists {
             guard var containers = spec[list].array else { continue }
-            for index in containers.indices where containers[index]["imagePullPolicy"].isNull {
-                let image = containers[index]["image"].string ?? ""
-                let tag = image.split(separator: "/").last?.split(separator: ":").dropFirst().first
-                containers[index]["imagePullPolicy"] = tag == nil || tag == "latest" ? "Always" : "IfNotPresent"
-            }
+            for index in containers.indices { change(&containers[index]) }
             spec[list] = .array(containers)
         }
     }
 
     /// Who sets a limit and says nothing of what is requested requests that. (Of pods; templates stay as they are written.)
     static func requestLimits(_ spec: inout JSON) {
-        for list in ["initContainers", "containers"] {
-            guard var containers = spec[list].array else { continue }
-            for index in containers.indices {
-                for (name, limit) in containers[index]["resources"]["limits"].stringMap where containers[index]["resources"]["requests"][name].isNull {
-                    containers[index]["resources"]["requests"][name] = .string(limit)
-                }
+        changeContainers(of: &spec) { container in
+            for (name, limit) in container["resources"]["limits"].stringMap where container["resources"]["requests"][name].isNull {
+                container["resources"]["requests"][name] = .string(limit)
             }
-            spec[list] = .array(containers)
         }
     }
 
     /// On its node's network a pod's ports are the node's. (Of pods; templates stay as they are written.)
     static func claimHostPorts(_ spec: inout JSON) {
         guard spec["hostNetwork"].bool == true else { return }
-        for list in ["initContainers", "containers"] {
-            guard var containers = spec[list].array else { continue }
-            for index in containers.indices {
-                guard var ports = containers[index]["ports"].array else { continue }
-                for place in ports.indices where ports[place]["hostPort"].isNull { ports[place]["hostPort"] = ports[place]["containerPort"] }
-                containers[index]["ports"] = .array(ports)
-            }
-            spec[list] = .array(containers)
+        changeContainers(of: &spec) { container in
+            guard var ports = container["ports"].array else { return }
+            for place in ports.indices where ports[place]["hostPort"].isNull { ports[place]["hostPort"] = ports[place]["containerPort"] }
+            container["ports"] = .array(ports)
         }
     }
 
