@@ -2,134 +2,107 @@ import CSQLite
 import Model
 import Synchronization
 
-/// A failed call of SQLite: what was done, to which file, and SQLite's own words.
+/// A failed call of SQLite, or a store that is not what it was: what was done, to which file, and SQLite's own words.
 package struct SQLiteError: Error, CustomStringConvertible {
     package let description: String
 }
 
 /// The journal in one SQLite file. WAL with synchronous=NORMAL: a write survives the daemon's death; a power cut may
 /// lose the last moments, never the file's consistency (sqlite.org/wal.html).
+///
+/// Opening reads the whole file once (`PRAGMA quick_check`) and refuses what is damaged, empty or not there: whoever starts
+/// from less than there was would end what runs on the word of a store that forgot it.
 package final class SQLiteJournal: Journal {
     /// SQLite's handle and its prepared statements; the mutex makes them one thread's at a time.
     private struct Database: ~Copyable {
-        let handle: OpaquePointer
-        let put: OpaquePointer
-        let remove: OpaquePointer
-        let revision: OpaquePointer
-
-        deinit {
-            for statement in [put, remove, revision] { sqlite3_finalize(statement) }
-            sqlite3_close(handle)
-        }
+        let connection: SQLiteConnection
+        let put: SQLiteStatement
+        let remove: SQLiteStatement
+        let revision: SQLiteStatement
     }
 
     private let path: String
+    private let mark: RevisionMark?
     private let database: Mutex<Database>
 
-    package init(path: String) throws {
-        self.path = path
-        var opened: OpaquePointer?
-        guard sqlite3_open(path, &opened) == SQLITE_OK, let handle = opened else {
-            sqlite3_close(opened)
-            throw SQLiteError(description: "open the store \(path): not a database file, or not writable")
-        }
-        func fail(_ doing: String) -> SQLiteError {
-            let error = SQLiteError(description: "\(doing) in the store \(path): \(String(cString: sqlite3_errmsg(handle)))")
-            sqlite3_close(handle)
-            return error
-        }
-        let schema = """
-            PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-1024;
-            CREATE TABLE IF NOT EXISTS objects (
+    /// Makes the file of a new cluster's store. What stands at `path` already is somebody's: then it fails.
+    package static func create(path: String) throws {
+        let connection = try SQLiteConnection(creating: path)
+        try connection.execute(
+            """
+            PRAGMA journal_mode=WAL;
+            CREATE TABLE objects (
                 grp TEXT, version TEXT, plural TEXT, kind TEXT, namespaced INTEGER, namespace TEXT, name TEXT, json TEXT,
                 PRIMARY KEY (grp, plural, namespace, name)) WITHOUT ROWID;
-            CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value INTEGER);
-            """
-        guard sqlite3_exec(handle, schema, nil, nil, nil) == SQLITE_OK else { throw fail("create tables") }
-        func prepare(_ sql: String) throws -> OpaquePointer {
-            var statement: OpaquePointer?
-            guard sqlite3_prepare_v2(handle, sql, -1, &statement, nil) == SQLITE_OK, let statement else { throw fail("prepare a statement") }
-            return statement
-        }
-        database = Mutex(
-            Database(
-                handle: handle,
-                put: try prepare("INSERT OR REPLACE INTO objects VALUES (?,?,?,?,?,?,?,?)"),
-                remove: try prepare("DELETE FROM objects WHERE grp=? AND plural=? AND namespace=? AND name=?"),
-                revision: try prepare("INSERT OR REPLACE INTO state VALUES ('revision', ?)")))
+            CREATE TABLE state (key TEXT PRIMARY KEY, value INTEGER);
+            INSERT INTO state VALUES ('revision', 0);
+            """, "create tables")
     }
 
-    package func revision() throws -> Int {
-        var result = 0
-        try rows("SELECT value FROM state WHERE key='revision'") { result = Int(sqlite3_column_int64($0, 0)) }
-        return result
+    /// Opens a store that `create` has made. `mark`: a file, gone with the machine's next start as all that runs is, in which every
+    /// write leaves its revision; a store that stands before it has forgotten something.
+    package init(path: String, mark markPath: String? = nil) throws {
+        self.path = path
+        let connection = try SQLiteConnection(path: path)
+        try connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-1024;", "set up")
+        try connection.check()
+        let stored = try connection.revision()
+        mark = try markPath.map { try RevisionMark(path: $0) }
+        if let marked = try mark?.read(), marked > stored {
+            throw SQLiteError(
+                description: "the store \(path) stands at revision \(stored), but \(marked) has been written: it is older than what runs")
+        }
+        let put = try connection.prepare("INSERT OR REPLACE INTO objects VALUES (?,?,?,?,?,?,?,?)")
+        let remove = try connection.prepare("DELETE FROM objects WHERE grp=? AND plural=? AND namespace=? AND name=?")
+        let revision = try connection.prepare("INSERT OR REPLACE INTO state VALUES ('revision', ?)")
+        database = Mutex(Database(connection: connection, put: put, remove: remove, revision: revision))
     }
+
+    /// The latest revision that a mark tells of; 0 when there is none.
+    package static func marked(_ path: String) throws -> Int { try RevisionMark(path: path).read() }
+
+    package func revision() throws -> Int { try database.withLock { try $0.connection.revision() } }
 
     package func load() throws -> [(Resource, JSON)] {
         var result: [(Resource, JSON)] = []
-        var failure: (any Error)?
-        try rows("SELECT grp, version, plural, kind, namespaced, json FROM objects") { row in
-            func text(_ column: Int32) -> String { sqlite3_column_text(row, column).map { String(cString: $0) } ?? "" }
-            let resource = Resource(text(0), text(1), text(2), text(3), namespaced: sqlite3_column_int(row, 4) != 0)
-            do { result.append((resource, try JSON(parsing: text(5)))) } catch { failure = error }
+        try database.withLock { database in
+            try database.connection.rows("SELECT grp, version, plural, kind, namespaced, json, namespace, name FROM objects") { row in
+                let resource = Resource(row.text(0), row.text(1), row.text(2), row.text(3), namespaced: row.number(4) != 0)
+                do { result.append((resource, try JSON(parsing: row.text(5)))) } catch {
+                    throw SQLiteError(description: "the store \(path): \(resource) \(row.text(6))/\(row.text(7)) is damaged: \(error)")
+                }
+            }
         }
-        if let failure { throw SQLiteError(description: "read the store \(path): a document is damaged: \(failure)") }
         return result
     }
 
     package func put(_ resource: Resource, _ key: ObjectKey, _ object: JSON, revision: Int) throws {
         try transaction(revision) { database in
-            run(
-                database.put,
-                [
-                    .text(resource.group), .text(resource.version), .text(resource.plural), .text(resource.kind),
-                    .number(resource.namespaced ? 1 : 0), .text(key.namespace), .text(key.name), .text(object.text()),
-                ])
+            try database.put.run(
+                .text(resource.group), .text(resource.version), .text(resource.plural), .text(resource.kind),
+                .number(resource.namespaced ? 1 : 0), .text(key.namespace), .text(key.name), .text(object.text()))
         }
     }
 
     package func remove(_ resource: Resource, _ key: ObjectKey, revision: Int) throws {
         try transaction(revision) { database in
-            run(database.remove, [.text(resource.group), .text(resource.plural), .text(key.namespace), .text(key.name)])
+            try database.remove.run(.text(resource.group), .text(resource.plural), .text(key.namespace), .text(key.name))
         }
     }
 
-    private enum Parameter { case text(String), number(Int) }
-
-    private func transaction(_ revision: Int, _ body: (borrowing Database) -> Int32) throws {
+    private func transaction(_ revision: Int, _ body: (borrowing Database) throws -> Void) throws {
         try database.withLock { database in
-            sqlite3_exec(database.handle, "BEGIN", nil, nil, nil)
-            guard body(database) == SQLITE_DONE, run(database.revision, [.number(revision)]) == SQLITE_DONE,
-                sqlite3_exec(database.handle, "COMMIT", nil, nil, nil) == SQLITE_OK
-            else {
-                let words = String(cString: sqlite3_errmsg(database.handle))
-                sqlite3_exec(database.handle, "ROLLBACK", nil, nil, nil)
-                throw SQLiteError(description: "write revision \(revision) to the store \(path): \(words)")
+            try database.connection.execute("BEGIN", "begin revision \(revision)")
+            do {
+                try body(database)
+                try database.revision.run(.number(revision))
+                try database.connection.execute("COMMIT", "write revision \(revision)")
+            } catch {
+                // It is the first failure that counts; after some of them SQLite has rolled back by itself.
+                database.connection.rollBack()
+                throw error
             }
-        }
-    }
-
-    private func run(_ statement: OpaquePointer, _ parameters: [Parameter]) -> Int32 {
-        // SQLITE_TRANSIENT: SQLite copies the bytes before the call returns.
-        let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
-        for (index, parameter) in parameters.enumerated() {
-            switch parameter {
-            case .text(let text): sqlite3_bind_text(statement, Int32(index + 1), text, -1, transient)
-            case .number(let number): sqlite3_bind_int64(statement, Int32(index + 1), Int64(number))
-            }
-        }
-        defer { sqlite3_reset(statement) }
-        return sqlite3_step(statement)
-    }
-
-    private func rows(_ sql: String, _ body: (OpaquePointer) -> Void) throws {
-        try database.withLock { database in
-            var statement: OpaquePointer?
-            guard sqlite3_prepare_v2(database.handle, sql, -1, &statement, nil) == SQLITE_OK, let statement else {
-                throw SQLiteError(description: "read the store \(path): \(String(cString: sqlite3_errmsg(database.handle)))")
-            }
-            defer { sqlite3_finalize(statement) }
-            while sqlite3_step(statement) == SQLITE_ROW { body(statement) }
+            mark?.write(revision)
         }
     }
 }

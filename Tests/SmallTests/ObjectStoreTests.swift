@@ -1,5 +1,6 @@
 import Glibc
 import Model
+import Runtime
 import Store
 import Testing
 
@@ -14,7 +15,7 @@ private func withTemporaryDirectory(_ body: (String) async throws -> Void) async
     let made = template.withUnsafeMutableBufferPointer { buffer in buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) } }
     guard let path = made else { throw NoDirectory() }
     defer {
-        for suffix in ["", "-wal", "-shm", "-journal"] { unlink("\(path)/state.db\(suffix)") }
+        for entry in Files.list(path) { unlink("\(path)/\(entry)") }
         rmdir(path)
     }
     try await body(path)
@@ -25,9 +26,19 @@ private func withStore(_ backing: StoreBacking, _ body: (ObjectStore) async thro
     case .memory: try await body(try ObjectStore())
     case .sqlite:
         try await withTemporaryDirectory { path in
-            try await body(try ObjectStore(journal: try SQLiteJournal(path: "\(path)/state.db")))
+            try await body(try newStore(path))
         }
     }
+}
+
+/// A store of its own in `directory`.
+private func newStore(_ directory: String) throws -> ObjectStore {
+    try SQLiteJournal.create(path: "\(directory)/state.db")
+    return try reopenedStore(directory)
+}
+
+private func reopenedStore(_ directory: String) throws -> ObjectStore {
+    try ObjectStore(journal: try SQLiteJournal(path: "\(directory)/state.db", mark: "\(directory)/mark"))
 }
 
 private func document(_ name: String, value: Int = 0, namespace: String = "default") -> JSON {
@@ -223,7 +234,7 @@ struct StoreReopening {
         try await withTemporaryDirectory { path in
             let before: [JSON]
             do {
-                let store = try ObjectStore(journal: try SQLiteJournal(path: "\(path)/state.db"))
+                let store = try newStore(path)
                 _ = try await store.create(.configMaps, document("kept", value: 1))
                 _ = try await store.create(.configMaps, document("gone"))
                 _ = try await store.create(.deployments, document("kept", value: 3))
@@ -231,7 +242,7 @@ struct StoreReopening {
                 _ = try await store.delete(.configMaps, ObjectKey("default", "gone"))
                 before = await store.list(.configMaps).items
             }
-            let store = try ObjectStore(journal: try SQLiteJournal(path: "\(path)/state.db"))
+            let store = try reopenedStore(path)
             let after = await store.list(.configMaps)
             #expect(after.revision == 5)
             #expect(after.items == before)
@@ -247,10 +258,10 @@ struct StoreReopening {
     func watch() async throws {
         try await withTemporaryDirectory { path in
             do {
-                let store = try ObjectStore(journal: try SQLiteJournal(path: "\(path)/state.db"))
+                let store = try newStore(path)
                 for name in ["a", "b"] { _ = try await store.create(.configMaps, document(name)) }
             }
-            let store = try ObjectStore(journal: try SQLiteJournal(path: "\(path)/state.db"))
+            let store = try reopenedStore(path)
             let error = try await #require(throws: StatusError.self) { _ = try await store.watch(.configMaps, namespace: nil, from: 1) }
             #expect(error.reason == "Expired")
             let watch = try await store.watch(.configMaps, namespace: nil, from: 2)
@@ -265,6 +276,115 @@ struct StoreReopening {
         try await withTemporaryDirectory { path in
             let error = try #require(throws: SQLiteError.self) { _ = try SQLiteJournal(path: "\(path)/missing/state.db") }
             #expect(error.description.contains("\(path)/missing/state.db"))
+        }
+    }
+}
+
+@Suite("The store: damage, loss and copies", .timeLimit(.minutes(1)))
+struct StoreDamage {
+    /// A store of many pages in `path`, closed, with its log of writes in the file.
+    private func fill(_ path: String, from first: Int = 0, _ count: Int = 300) async throws {
+        let store = first == 0 ? try newStore(path) : try reopenedStore(path)
+        for number in first..<first + count {
+            var object = document("c\(number)")
+            object["data"] = .string(String(repeating: "x", count: 200))
+            _ = try await store.create(.configMaps, object)
+        }
+    }
+
+    private func refusal(_ path: String) throws -> String {
+        try #require(throws: SQLiteError.self) { _ = try reopenedStore(path) }.description
+    }
+
+    private func overwrite(_ file: String, at offset: Int, _ bytes: [UInt8]) throws {
+        let fd = open(file, O_WRONLY)
+        try #require(fd >= 0)
+        defer { close(fd) }
+        #expect(pwrite(fd, bytes, bytes.count, offset) == bytes.count)
+    }
+
+    @Test("a damaged page is refused, wherever it lies: never the end of the table", arguments: [1, 3, 7, 12])
+    func damagedPage(_ page: Int) async throws {
+        try await withTemporaryDirectory { path in
+            try await fill(path)
+            try overwrite("\(path)/state.db", at: page * 4096, [UInt8](repeating: 0x5A, count: 4096))
+            #expect(try refusal(path).contains("the store \(path)/state.db is damaged"))
+        }
+    }
+
+    @Test("a document that is damaged inside its page is named")
+    func damagedDocument() async throws {
+        try await withTemporaryDirectory { path in
+            try await fill(path, 3)
+            let bytes = try Files.read("\(path)/state.db")
+            let text = Array(#""data":"xxx"#.utf8)
+            let found = (0..<bytes.count - text.count).first { Array(bytes[$0..<$0 + text.count]) == text }
+            let offset = try #require(found)
+            try overwrite("\(path)/state.db", at: offset, Array("#".utf8))
+            let words = try refusal(path)
+            #expect(words.contains("configmaps default/c") && words.contains("is damaged"), "\(words)")
+        }
+    }
+
+    @Test("a file that is cut, empty or gone is refused, and nothing is put in its place", arguments: [nil, 0, 100, 4096, 20000] as [Int?])
+    func cut(_ length: Int?) async throws {
+        try await withTemporaryDirectory { path in
+            try await fill(path)
+            if let length { truncate("\(path)/state.db", length) } else { unlink("\(path)/state.db") }
+            #expect(try refusal(path).contains("\(path)/state.db"))
+            #expect(Files.exists("\(path)/state.db") == (length != nil))
+        }
+    }
+
+    @Test("a store older than what has been written since the machine began is refused; without the mark it is the store")
+    func older() async throws {
+        try await withTemporaryDirectory { path in
+            try await fill(path, 5)
+            let before = try Files.read("\(path)/state.db")
+            try await fill(path, from: 5, 5)
+            try Files.write(before, to: "\(path)/state.db")
+            #expect(try refusal(path).contains("stands at revision 5, but 10 has been written"))
+            unlink("\(path)/mark")
+            let revision = try await reopenedStore(path).revision
+            #expect(revision == 5)
+        }
+    }
+
+    @Test("a copy is made while writes go on, and takes the place of a store that is refused, further on than any write was")
+    func copies() async throws {
+        try await withTemporaryDirectory { path in
+            let copy = StoreCopy(of: "\(path)/state.db")
+            do {
+                let store = try newStore(path)
+                _ = try await store.create(.configMaps, document("a", value: 1))
+                #expect(try copy.revision() == nil)
+                #expect(try copy.make() == 1)
+                _ = try await store.create(.configMaps, document("b"))
+                #expect(try copy.revision() == 1)
+                #expect(try copy.make() == 2)
+                _ = try await store.create(.configMaps, document("late"))
+            }
+            truncate("\(path)/state.db", 0)
+            _ = try refusal(path)
+            #expect(throws: SQLiteError.self) { try copy.make() }
+            #expect(try copy.revision() == 2, "a damaged store never takes the copy's place")
+            try copy.restore(from: 3)
+            let store = try reopenedStore(path)
+            let (items, revision) = await store.list(.configMaps)
+            #expect(items.map(\.objectName) == ["a", "b"])
+            #expect(revision == 3)
+            #expect(Files.exists("\(path)/state.db.damaged"))
+        }
+    }
+
+    @Test("a store is not made where one stands")
+    func createTwice() async throws {
+        try await withTemporaryDirectory { path in
+            try await fill(path, 3)
+            let error = try #require(throws: SQLiteError.self) { try SQLiteJournal.create(path: "\(path)/state.db") }
+            #expect(error.description.contains("File exists"))
+            let items = try await reopenedStore(path).list(.configMaps).items
+            #expect(items.count == 3)
         }
     }
 }

@@ -20,6 +20,8 @@ package struct ClusterPaths: Sendable, Hashable {
     package var lock: String { "\(run)/lock" }
     package var clusterFile: String { "\(state)/cluster.json" }
     package var store: String { "\(state)/store.db" }
+    /// How far the store has come; gone with the machine's next start, as all that runs is.
+    package var storeMark: String { "\(run)/store-revision" }
     package var pki: String { "\(state)/pki" }
     /// The port of the API on this machine's loopback, kept so that a kubeconfig outlives the daemon.
     package var apiPort: String { "\(state)/api-port" }

@@ -16,7 +16,9 @@ struct MeasureStore: AsyncParsableCommand {
         let directory = "\(ClusterPaths.stateRoot)/measure-\(getpid())"
         try Files.makeDirectory(directory, mode: 0o700)
         defer { Files.removeTree(directory) }
-        let api = APIServer(store: try ObjectStore(journal: SQLiteJournal(path: "\(directory)/store.db")), cluster: Cluster())
+        let path = "\(directory)/store.db"
+        try SQLiteJournal.create(path: path)
+        let api = APIServer(store: try ObjectStore(journal: SQLiteJournal(path: path)), cluster: Cluster())
         _ = try await api.create(.namespaces, ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": "default"]])
         let time = try await ContinuousClock().measure {
             for number in 0..<objects {

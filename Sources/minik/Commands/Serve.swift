@@ -35,7 +35,8 @@ struct Serve: AsyncParsableCommand {
             }
         } catch {
             Systemd.log("minik serve \(cluster): \(error)", priority: LOG_ERR, cluster: cluster)
-            Systemd.notify("STATUS=\(error)\nERRNO=1")
+            // A status is one line (sd_notify(3)).
+            Systemd.notify("STATUS=\("\(error)".replacing("\n", with: " "))\nERRNO=1")
             unlink(paths.daemonPID)
             throw error
         }

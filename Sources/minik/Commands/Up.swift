@@ -25,6 +25,9 @@ struct Up: AsyncParsableCommand {
     @Flag(help: "Do not wait for what was applied to be ready.")
     var noWait = false
 
+    @Flag(help: "Put the last good copy of the cluster's store in the place of one that is damaged or gone.")
+    var restore = false
+
     @Flag(inversion: .prefixedNo, help: "Write the context minik-CLUSTER into the user's kubeconfig.")
     var kubeconfig = true
 
@@ -54,6 +57,11 @@ struct Up: AsyncParsableCommand {
                     "cluster \"\(spec.name)\" is up with another shape: nodes, subnets and plugin of a running cluster do not change",
                     hint: "take it down first (minik down \(spec.name)), or give this one another name")
             }
+        }
+        if restore {
+            guard !isNew else { throw UserError("there is no cluster \"\(spec.name)\" to restore", hint: "leave --restore out to make it") }
+            let revision = try ClusterStore(paths: paths).restore()
+            printError("the store is that of revision \(revision) again; what was there is kept as \(paths.store).damaged")
         }
         let interrupt = isNew ? Interrupt(rollback: paths) : nil
         do {
@@ -95,6 +103,7 @@ struct Up: AsyncParsableCommand {
             try ImageStore().assemble { progress.detail("assembling \($0)") }
             progress.end()
             try Files.makeDirectory(paths.state, mode: 0o700)
+            try ClusterStore(paths: paths).create()
             try Files.write(spec.json.text(indented: true) + "\n", to: paths.clusterFile, mode: 0o600)
         }
         if ProcessIdentity(file: paths.daemonPID) == nil {

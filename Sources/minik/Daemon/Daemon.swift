@@ -16,7 +16,8 @@ struct Daemon {
 
     /// Runs until cancelled. `ready` is called once every node is registered and the API answers.
     func run(ready: @escaping @Sendable () -> Void) async throws {
-        let store = try ObjectStore(journal: SQLiteJournal(path: paths.store))
+        let stored = ClusterStore(paths: paths)
+        let store = try await stored.open()
         let pki = try ClusterPKI(cluster: cluster, directory: paths.pki)
         let api = APIServer(store: store, cluster: cluster, credentials: pki)
         await api.loadCustomKinds()
@@ -38,6 +39,7 @@ struct Daemon {
             for node in nodes { try await run(node, api, parts, report, &group) }
             try serve(api, store, pki, nodes, parts, report, &group)
             try await Bootstrap(cluster: cluster, paths: paths, client: api).addOns()
+            group.addTask { try await stored.copy(store, report: report) }
             if let interval = Systemd.watchdogInterval {
                 group.addTask {
                     // A store that answers is what makes the daemon alive.

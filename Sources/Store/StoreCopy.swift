@@ -1,0 +1,75 @@
+import Glibc
+
+/// The last good copy of a store: a file of its own beside it, whole at any time.
+package struct StoreCopy: Sendable {
+    package let store: String
+    package var path: String { "\(store).copy" }
+
+    package init(of store: String) { self.store = store }
+
+    /// Copies the store as it stands at one moment, while others write to it (VACUUM INTO reads every page, so that a damaged
+    /// store never takes the good copy's place). Returns the revision the copy holds.
+    @discardableResult
+    package func make() throws -> Int {
+        let new = "\(path).new"
+        try remove(new)
+        let revision = try {
+            let connection = try SQLiteConnection(path: store)
+            try connection.execute("VACUUM INTO '\(new.replacing("'", with: "''"))'", "copy to \(new)")
+            return try Self.check(new)
+        }()
+        try sync(new)
+        guard rename(new, path) == 0 else { throw failure("rename to \(path)") }
+        return revision
+    }
+
+    /// The revision that the copy holds; nil when there is no copy. Throws when it is damaged.
+    package func revision() throws -> Int? {
+        access(path, F_OK) == 0 ? try Self.check(path) : nil
+    }
+
+    /// Puts the copy in the store's place; what stood there is kept as `STORE.damaged`. The store goes on from `revision` at
+    /// least, so that versions that clients have seen do not come again.
+    package func restore(from revision: Int) throws {
+        guard let copied = try self.revision() else {
+            throw SQLiteError(description: "restore the store \(store): there is no copy \(path)")
+        }
+        // The log of writes belongs to the damaged file, not to the copy.
+        for suffix in ["", "-wal", "-shm"] where access(store + suffix, F_OK) == 0 {
+            guard rename(store + suffix, "\(store).damaged\(suffix)") == 0 else { throw failure("set aside \(store)\(suffix)") }
+        }
+        let new = "\(store).new"
+        try remove(new)
+        do {
+            let connection = try SQLiteConnection(path: path)
+            try connection.execute("VACUUM INTO '\(new.replacing("'", with: "''"))'", "copy to \(new)")
+        }
+        do {
+            let connection = try SQLiteConnection(path: new)
+            try connection.execute("UPDATE state SET value=\(max(copied, revision)) WHERE key='revision'", "move the revision on")
+        }
+        try sync(new)
+        guard rename(new, store) == 0 else { throw failure("put \(new) in the place of \(store)") }
+    }
+
+    private static func check(_ path: String) throws -> Int {
+        let connection = try SQLiteConnection(path: path)
+        try connection.check()
+        return try connection.revision()
+    }
+
+    private func remove(_ file: String) throws {
+        guard unlink(file) == 0 || errno == ENOENT else { throw failure("remove \(file)") }
+    }
+
+    private func sync(_ file: String) throws {
+        let fd = open(file, O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else { throw failure("open \(file)") }
+        defer { close(fd) }
+        // It holds Secrets, as the store does.
+        guard fchmod(fd, 0o600) == 0 else { throw failure("make \(file) its owner's alone") }
+        guard fsync(fd) == 0 else { throw failure("sync \(file)") }
+    }
+
+    private func failure(_ doing: String) -> SQLiteError { SQLiteError(description: "\(doing): \(String(cString: strerror(errno)))") }
+}
