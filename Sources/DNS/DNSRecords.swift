@@ -6,6 +6,17 @@ package struct DNSRecords: Sendable, Hashable {
     package struct Endpoint: Sendable, Hashable {
         package let address: IPv4Address
         package let hostname: String?
+        /// What it serves, and where: of a headless Service it is the endpoint's own affair.
+        package let ports: [Port]
+
+        package init(address: IPv4Address, hostname: String?, ports: [Port] = []) {
+            self.address = address
+            self.hostname = hostname
+            self.ports = ports
+        }
+
+        /// The label that names it below its Service.
+        package var label: String { hostname ?? address.description.replacing(".", with: "-") }
     }
 
     package struct Port: Sendable, Hashable {
@@ -25,62 +36,77 @@ package struct DNSRecords: Sendable, Hashable {
     }
 
     package let zone: String
+    /// Names exist below a namespace even when nothing in it has one.
+    package let namespaces: [String]
     package let services: [ServiceRecord]
 
     /// The records that follow from the cluster's objects.
-    package static func compile(zone: String, services: [Service], slices: [EndpointSlice]) -> DNSRecords {
+    package static func compile(zone: String, namespaces: [String], services: [Service], slices: [EndpointSlice]) -> DNSRecords {
         let byService = Dictionary(grouping: slices, by: \.serviceKey)
-        let records = services.sorted { $0.key < $1.key }.map { service in
-            let mine = byService[service.key] ?? []
-            let endpoints = mine.flatMap(\.endpoints).filter {
-                service.publishNotReadyAddresses || $0["conditions"]["ready"].bool ?? true
-            }.flatMap { endpoint in
-                endpoint["addresses"].items.compactMap { $0.string.flatMap { IPv4Address($0) } }.map {
-                    Endpoint(address: $0, hostname: endpoint["hostname"].string)
-                }
-            }
-            // Nothing translates a port on the way to a headless Service's pod: its number is the pod's own.
-            let ports = service.ports.map { port -> Port in
-                let served = mine.lazy.flatMap(\.ports).first { ($0["name"].string ?? "") == port.name && $0["protocol"].string == port.proto.rawValue }
-                let number = service.isHeadless ? served?["port"].int ?? port.port : port.port
-                return Port(name: port.name, proto: port.proto.rawValue.lowercased(), number: number)
-            }
-            return ServiceRecord(
-                name: service.name, namespace: service.namespace, clusterIP: service.clusterIP,
-                externalName: service.type == "ExternalName" ? service.spec["externalName"].string : nil,
-                ports: ports, endpoints: Array(Set(endpoints)).sorted { ($0.address, $0.hostname ?? "") < ($1.address, $1.hostname ?? "") })
-        }
-        return DNSRecords(zone: zone, services: records)
+        let records = services.sorted { $0.key < $1.key }.map { record($0, byService[$0.key] ?? []) }
+        return DNSRecords(zone: zone, namespaces: namespaces.sorted(), services: records)
     }
 
-    package init(zone: String, services: [ServiceRecord]) {
+    private static func record(_ service: Service, _ slices: [EndpointSlice]) -> ServiceRecord {
+        var endpoints: Set<Endpoint> = []
+        for slice in slices.sorted(by: { $0.name < $1.name }) {
+            let ports = slice.ports.map {
+                Port(name: $0["name"].string ?? "", proto: ($0["protocol"].string ?? "TCP").lowercased(), number: $0["port"].int ?? 0)
+            }
+            // Who wants addresses that are not ready has them called ready in the slice.
+            for endpoint in slice.endpoints where endpoint["conditions"]["ready"].bool ?? true {
+                for address in endpoint["addresses"].items.compactMap({ $0.string.flatMap { IPv4Address($0) } }) {
+                    endpoints.insert(Endpoint(address: address, hostname: endpoint["hostname"].string, ports: ports))
+                }
+            }
+        }
+        return ServiceRecord(
+            name: service.name, namespace: service.namespace, clusterIP: service.clusterIP,
+            externalName: service.type == "ExternalName" ? service.spec["externalName"].string : nil,
+            ports: service.ports.map { Port(name: $0.name, proto: $0.proto.rawValue.lowercased(), number: $0.port) },
+            endpoints: endpoints.sorted { ($0.address, $0.hostname ?? "") < ($1.address, $1.hostname ?? "") })
+    }
+
+    package init(zone: String, namespaces: [String] = [], services: [ServiceRecord]) {
         self.zone = zone
+        self.namespaces = namespaces
         self.services = services
     }
 
     package init(_ json: JSON) {
+        func ports(_ json: JSON) -> [Port] {
+            json.items.map { Port(name: $0["name"].string ?? "", proto: $0["protocol"].string ?? "tcp", number: $0["port"].int ?? 0) }
+        }
         zone = json["zone"].string ?? "cluster.local"
+        namespaces = json["namespaces"].items.compactMap(\.string)
         services = json["services"].items.map { service in
             ServiceRecord(
                 name: service["name"].string ?? "", namespace: service["namespace"].string ?? "",
                 clusterIP: service["clusterIP"].string.flatMap { IPv4Address($0) }, externalName: service["externalName"].string,
-                ports: service["ports"].items.map { Port(name: $0["name"].string ?? "", proto: $0["protocol"].string ?? "tcp", number: $0["port"].int ?? 0) },
+                ports: ports(service["ports"]),
                 endpoints: service["endpoints"].items.compactMap { endpoint in
-                    endpoint["address"].string.flatMap { IPv4Address($0) }.map { Endpoint(address: $0, hostname: endpoint["hostname"].string) }
+                    endpoint["address"].string.flatMap { IPv4Address($0) }.map {
+                        Endpoint(address: $0, hostname: endpoint["hostname"].string, ports: ports(endpoint["ports"]))
+                    }
                 })
         }
     }
 
     package var json: JSON {
-        [
-            "zone": .string(zone),
+        func json(_ ports: [Port]) -> JSON {
+            .array(ports.map { ["name": .string($0.name), "protocol": .string($0.proto), "port": .int($0.number)] })
+        }
+        return [
+            "zone": .string(zone), "namespaces": .array(namespaces.map { .string($0) }),
             "services": .array(
                 services.map { service in
                     [
                         "name": .string(service.name), "namespace": .string(service.namespace), "clusterIP": JSON(service.clusterIP?.description),
-                        "externalName": JSON(service.externalName),
-                        "ports": .array(service.ports.map { ["name": .string($0.name), "protocol": .string($0.proto), "port": .int($0.number)] }),
-                        "endpoints": .array(service.endpoints.map { ["address": .string($0.address.description), "hostname": JSON($0.hostname)] }),
+                        "externalName": JSON(service.externalName), "ports": json(service.ports),
+                        "endpoints": .array(
+                            service.endpoints.map {
+                                ["address": .string($0.address.description), "hostname": JSON($0.hostname), "ports": json($0.ports)]
+                            }),
                     ]
                 }),
         ]

@@ -7,7 +7,7 @@ struct DNSServer {
     private static let mostConnections = 64
 
     private let recordsPath: String
-    private var records = DNSRecords(zone: "cluster.local", services: [])
+    private var zone = DNSZone(DNSRecords(zone: "cluster.local", services: []))
     private var stamp = timespec()
     private var udp: Int32 = -1
     private var tcp: Int32 = -1
@@ -59,14 +59,14 @@ struct DNSServer {
         var buffer = [UInt8](repeating: 0, count: 65536)
         while case let n = fread(&buffer, 1, buffer.count, file), n > 0 { bytes += buffer[..<n] }
         guard let json = try? JSON(parsing: bytes) else { return }
-        records = DNSRecords(json)
+        zone = DNSZone(DNSRecords(json))
         stamp = info.st_mtim
     }
 
     private func answer(_ bytes: [UInt8], limit: (DNSQuery) -> Int) -> [UInt8]? {
         guard let query = DNSQuery(bytes) else { return nil }
         guard query.flags & 0x7800 == 0 else { return query.encode(DNSAnswer(code: .notImplemented), limit: 512) }
-        return query.encode(records.resolve(query.question), limit: limit(query))
+        return query.encode(zone.resolve(query.question), limit: limit(query))
     }
 
     private func answerDatagram() {

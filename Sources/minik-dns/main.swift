@@ -9,6 +9,8 @@ guard CommandLine.arguments.count == 2 else {
     exit(2)
 }
 signal(SIGPIPE, SIG_IGN)
+// The first process of a PID namespace is ended by no signal that it does not handle (pid_namespaces(7)).
+for number in [SIGTERM, SIGINT] { signal(number) { _ in _exit(0) } }
 var server = DNSServer(recordsPath: CommandLine.arguments[1])
 guard server.listen(port: 53) else {
     perror("minik-dns: listen on port 53")

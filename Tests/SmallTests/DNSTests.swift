@@ -8,12 +8,13 @@ private func records() throws -> DNSRecords {
     DNSRecords(
         try JSON(
             parsing: """
-                {"zone": "cluster.local", "services": [
+                {"zone": "cluster.local", "namespaces": ["data", "default", "empty"], "services": [
                   {"name": "web", "namespace": "default", "clusterIP": "10.1.216.8",
                    "ports": [{"name": "http", "protocol": "tcp", "port": 8080}, {"name": "quic", "protocol": "udp", "port": 8443}],
                    "endpoints": [{"address": "10.244.1.157"}]},
                   {"name": "db", "namespace": "data", "ports": [{"name": "pg", "protocol": "tcp", "port": 5432}],
-                   "endpoints": [{"address": "10.244.1.5", "hostname": "db-0"}, {"address": "10.244.2.6"}]},
+                   "endpoints": [{"address": "10.244.1.5", "hostname": "db-0", "ports": [{"name": "pg", "protocol": "tcp", "port": 5432}]},
+                                 {"address": "10.244.2.6", "ports": [{"name": "pg", "protocol": "tcp", "port": 5432}]}]},
                   {"name": "idle", "namespace": "data", "ports": [], "endpoints": []},
                   {"name": "inside", "namespace": "data", "externalName": "web.default.svc.cluster.local", "ports": [], "endpoints": []},
                   {"name": "loop", "namespace": "data", "externalName": "loop.data.svc.cluster.local", "ports": [], "endpoints": []},
@@ -21,7 +22,7 @@ private func records() throws -> DNSRecords {
                 """))
 }
 
-private func ask(_ name: String, _ type: RecordType) throws -> DNSAnswer { try records().resolve(DNSQuestion(name: name, type: type)) }
+private func ask(_ name: String, _ type: RecordType) throws -> DNSAnswer { try DNSZone(records()).resolve(DNSQuestion(name: name, type: type)) }
 
 private func address(_ text: String) throws -> RecordData { .a(try #require(IPv4Address(text))) }
 
@@ -52,7 +53,8 @@ struct ClusterIPAnswers {
         let answer = try ask(name, .a), clusterIP = try address("10.1.216.8")
         #expect(answer.code == .noError)
         #expect(answer.answers.map(\.data) == [clusterIP])
-        #expect(answer.answers.map(\.name) == ["web.default.svc.cluster.local"])
+        // The name comes back as it was asked, letter for letter.
+        #expect(answer.answers.map(\.name) == [name.hasSuffix(".") ? String(name.dropLast()) : name])
         #expect(answer.authority.isEmpty)
     }
 
@@ -69,14 +71,14 @@ struct ClusterIPAnswers {
     func srv() throws {
         let answer = try ask("_http._tcp.web.default.svc.cluster.local", .srv), clusterIP = try address("10.1.216.8")
         #expect(answer.code == .noError)
-        #expect(answer.answers.map(\.data) == [.srv(port: 8080, target: "web.default.svc.cluster.local")])
+        #expect(answer.answers.map(\.data) == [.srv(weight: 100, port: 8080, target: "web.default.svc.cluster.local")])
         #expect(answer.additional.map(\.name) == ["web.default.svc.cluster.local"])
         #expect(answer.additional.map(\.data) == [clusterIP])
     }
 
     @Test(
         "SRV for a port that is not there, or not of that protocol, is NXDOMAIN",
-        arguments: ["_http._udp.web.default.svc.cluster.local", "_https._tcp.web.default.svc.cluster.local", "http.tcp.web.default.svc.cluster.local"])
+        arguments: ["_http._udp.web.default.svc.cluster.local", "_https._tcp.web.default.svc.cluster.local"])
     func noSRV(_ name: String) throws { #expect(try ask(name, .srv).code == .nameError) }
 
     @Test("PTR leads from the ClusterIP back to the Service")
@@ -89,7 +91,7 @@ struct ClusterIPAnswers {
 
     @Test(
         "PTR of an address that nobody names is NXDOMAIN",
-        arguments: ["9.216.1.10.in-addr.arpa", "157.1.244.10.in-addr.arpa", "1.10.in-addr.arpa", "x.216.1.10.in-addr.arpa"])
+        arguments: ["9.216.1.10.in-addr.arpa", "158.1.244.10.in-addr.arpa", "1.10.in-addr.arpa", "x.216.1.10.in-addr.arpa"])
     func noPTR(_ name: String) throws {
         let answer = try ask(name, .ptr)
         #expect(answer.code == .nameError)
@@ -119,7 +121,7 @@ struct HeadlessAnswers {
     func srv() throws {
         let answer = try ask("_pg._tcp.db.data.svc.cluster.local", .srv)
         let targets = ["db-0.db.data.svc.cluster.local", "10-244-2-6.db.data.svc.cluster.local"]
-        #expect(answer.answers.map(\.data) == targets.map { RecordData.srv(port: 5432, target: $0) })
+        #expect(answer.answers.map(\.data) == targets.map { RecordData.srv(weight: 50, port: 5432, target: $0) })
         #expect(answer.additional.map(\.name) == targets)
     }
 
@@ -200,11 +202,12 @@ struct CompiledRecords {
     }
 
     private func ask(_ name: String, _ type: RecordType, _ service: String, _ slices: [EndpointSlice]) throws -> DNSAnswer {
-        let records = DNSRecords.compile(zone: "cluster.local", services: [Service(try JSON(parsing: service))], slices: slices)
-        return records.resolve(DNSQuestion(name: name, type: type))
+        let records = DNSRecords.compile(
+            zone: "cluster.local", namespaces: ["default", "data", "empty"], services: [Service(try JSON(parsing: service))], slices: slices)
+        return DNSZone(records).resolve(DNSQuestion(name: name, type: type))
     }
 
-    @Test("only ready endpoints are answers, unless the Service publishes the others")
+    @Test("only what a slice calls ready is an answer: publishing others is told there, by who writes it")
     func ready() throws {
         let slices = [
             try slice(
@@ -213,10 +216,10 @@ struct CompiledRecords {
                 {"addresses": ["10.244.1.7"]}
                 """)
         ]
-        let ready = try ["10.244.1.7", "10.244.1.9"].map { try address($0) }, all = try ["10.244.1.7", "10.244.1.8", "10.244.1.9"].map { try address($0) }
+        let ready = try ["10.244.1.7", "10.244.1.9"].map { try address($0) }
         #expect(try ask("db.data.svc.cluster.local", .a, service, slices).answers.map(\.data) == ready)
         let publishing = service.replacing(#""clusterIP": "None","#, with: #""clusterIP": "None", "publishNotReadyAddresses": true,"#)
-        #expect(try ask("db.data.svc.cluster.local", .a, publishing, slices).answers.map(\.data) == all)
+        #expect(try ask("db.data.svc.cluster.local", .a, publishing, slices).answers.map(\.data) == ready)
     }
 
     /// EndpointSlices: clients must "build a complete list of unique network endpoints".
@@ -232,7 +235,7 @@ struct CompiledRecords {
     func targetPort() throws {
         let slices = [try slice(#"{"addresses": ["10.244.1.9"], "conditions": {"ready": true}}"#)]
         let answer = try ask("_pg._tcp.db.data.svc.cluster.local", .srv, service, slices)
-        #expect(answer.answers.map(\.data) == [.srv(port: 15432, target: "10-244-1-9.db.data.svc.cluster.local")])
+        #expect(answer.answers.map(\.data) == [.srv(weight: 100, port: 15432, target: "10-244-1-9.db.data.svc.cluster.local")])
     }
 
     @Test("endpoints of other Services and namespaces are not its own")
@@ -301,7 +304,7 @@ private struct WireAnswer {
         _ = try word()
         for _ in 0..<(counts[1] + counts[2] + counts[3]) {
             let owner = try name(), type = try word(), dnsClass = try word(), high = try word(), low = try word()
-            let length = try word(), data = try take(length)
+            let length = try word(), data = try self.data(type, length)
             records.append(Record(name: owner, type: type, dnsClass: dnsClass, ttl: high << 16 | low, data: data))
         }
         guard offset == bytes.count else { throw Malformed() }
@@ -313,6 +316,17 @@ private struct WireAnswer {
         return Array(bytes[offset..<offset + count])
     }
 
+    /// A record's data, the names in it spelled out.
+    private mutating func data(_ type: Int, _ length: Int) throws -> [UInt8] {
+        let end = offset + length
+        var data: [UInt8] = []
+        if type == 33 { data += try take(6) }
+        if [2, 5, 6, 12, 33].contains(type) { data += wire(try name()) }
+        if type == 6 { data += wire(try name()) }
+        guard offset <= end else { throw Malformed() }
+        return data + (try take(end - offset))
+    }
+
     private mutating func word() throws -> Int { try take(2).reduce(0) { $0 << 8 | Int($1) } }
 
     private mutating func name() throws -> String {
@@ -320,6 +334,15 @@ private struct WireAnswer {
         while true {
             let length = Int(try take(1)[0])
             if length == 0 { return labels.joined(separator: ".") }
+            if length >= 0xC0 {
+                // The rest stands further up (RFC 1035, section 4.1.4).
+                let target = (length & 0x3F) << 8 | Int(try take(1)[0]), back = offset
+                guard target < offset - 2 else { throw Malformed() }
+                offset = target
+                let rest = try name()
+                offset = back
+                return (labels + [rest]).joined(separator: ".")
+            }
             guard length < 64 else { throw Malformed() }
             labels.append(String(decoding: try take(length), as: UTF8.self))
         }
@@ -335,7 +358,51 @@ private func wire(_ name: String) -> [UInt8] {
 
 private func exchange(_ bytes: [UInt8], limit: Int = 512) throws -> WireAnswer {
     let parsed = try #require(DNSQuery(bytes))
-    return try WireAnswer(parsed.encode(records().resolve(parsed.question), limit: limit))
+    return try WireAnswer(parsed.encode(DNSZone(records()).resolve(parsed.question), limit: limit))
+}
+
+@Suite("DNS answers for names that lead further down")
+struct BranchAnswers {
+    @Test("a namespace has no address but names below it, also when it is empty", arguments: ["data", "empty"])
+    func namespace(_ name: String) throws {
+        for type in [RecordType.a, .srv, .aaaa] {
+            let answer = try ask("\(name).svc.cluster.local", type)
+            #expect(answer.code == .noError && answer.answers.isEmpty && answer.authority.map(\.data) == [soa])
+        }
+        #expect(try ask("\(name).pod.cluster.local", .a).code == .noError)
+        #expect(try ask("svc.cluster.local", .a).code == .noError)
+    }
+
+    @Test("below a namespace that is not there is nothing, no pod's address either")
+    func noNamespace() throws {
+        for name in ["nosuch.svc.cluster.local", "web.nosuch.svc.cluster.local", "10-244-2-2.nosuch.pod.cluster.local"] {
+            #expect(try ask(name, .a).code == .nameError)
+        }
+        #expect(try ask("10-244-2-2.empty.pod.cluster.local", .a).answers.count == 1)
+    }
+
+    @Test("the zone names its server: the Service that pods ask")
+    func nameServer() throws {
+        let kubeDNS = try JSON(
+            parsing: #"{"namespaces": ["kube-system"], "services": [{"name": "kube-dns", "namespace": "kube-system", "clusterIP": "10.1.0.10"}]}"#)
+        let answer = DNSZone(DNSRecords(kubeDNS)).resolve(DNSQuestion(name: "cluster.local", type: .ns)), server = try address("10.1.0.10")
+        #expect(answer.answers.map(\.data) == [.ns("kube-dns.kube-system.svc.cluster.local")])
+        #expect(answer.additional.map(\.name) == ["kube-dns.kube-system.svc.cluster.local"] && answer.additional.map(\.data) == [server])
+    }
+
+    @Test("the weights of n records are a hundred in all, and none is nothing")
+    func weights() throws {
+        for (count, weight) in [(1, 100), (3, 33), (120, 1)] {
+            let endpoints = (1...count).map { #"{"address": "10.9.0.\#($0)", "ports": [{"name": "p", "protocol": "tcp", "port": 80}]}"# }
+            let text = #"{"services": [{"name": "s", "namespace": "n", "endpoints": [\#(endpoints.joined(separator: ","))]}]}"#
+            let answer = DNSZone(DNSRecords(try JSON(parsing: text))).resolve(DNSQuestion(name: "_p._tcp.s.n.svc.cluster.local", type: .srv))
+            #expect(answer.answers.count == count)
+            #expect(answer.answers.allSatisfy { if case .srv(weight, 80, _) = $0.data { true } else { false } })
+        }
+    }
+
+    @Test("a zone is not given away whole", arguments: [RecordType.axfr, .ixfr])
+    func transfer(_ type: RecordType) throws { #expect(try ask("cluster.local", type).code == .refused) }
 }
 
 @Suite("DNS answers on the wire")
@@ -419,11 +486,23 @@ struct EncodedAnswers {
         #expect(answer.records.last?.name == "")
     }
 
-    @Test("an answer that does not fit says so and has no records, one that fits is whole")
+    @Test("a label that is no text comes back byte for byte, and what is pointed to still stands where it is said to")
+    func noText() throws {
+        var bytes = query("xx.default.svc.cluster.local", 33)
+        bytes.replaceSubrange(13..<15, with: [0xFF, 0xFE])
+        let parsed = try #require(DNSQuery(bytes))
+        let reply = try parsed.encode(DNSZone(records()).resolve(parsed.question), limit: 512)
+        #expect(Array(reply[12..<12 + bytes.count - 12]) == Array(bytes[12...]))
+        let answer = try WireAnswer(reply)
+        #expect(answer.code == 3 && answer.records.map(\.name) == ["cluster.local"])
+    }
+
+    @Test("an answer that does not fit says so and holds as many records as do, one that fits is whole")
     func truncation() throws {
         let endpoints = (1...60).map { #"{"address": "10.244.1.\#($0)"}"# }.joined(separator: ",")
-        let many = DNSRecords(
-            try JSON(parsing: #"{"zone": "cluster.local", "services": [{"name": "many", "namespace": "a", "ports": [], "endpoints": [\#(endpoints)]}]}"#))
+        let many = DNSZone(
+            DNSRecords(
+                try JSON(parsing: #"{"zone": "cluster.local", "services": [{"name": "many", "namespace": "a", "ports": [], "endpoints": [\#(endpoints)]}]}"#)))
         for edns in [nil, 512] as [UInt16?] {
             let parsed = try #require(DNSQuery(query("many.a.svc.cluster.local", edns: edns)))
             let short = parsed.encode(many.resolve(parsed.question), limit: 512)
@@ -432,7 +511,8 @@ struct EncodedAnswers {
             #expect(truncated.isTruncated)
             #expect(truncated.code == 0)
             #expect(truncated.question == "many.a.svc.cluster.local")
-            #expect(truncated.counts == [1, 0, 0, edns == nil ? 0 : 1])
+            // 16 bytes a record, its name a pointer to the question.
+            #expect(truncated.counts == [1, (512 - 12 - 28 - (edns == nil ? 0 : 11)) / 16, 0, edns == nil ? 0 : 1])
             let whole = try WireAnswer(parsed.encode(many.resolve(parsed.question), limit: 65535))
             #expect(!whole.isTruncated)
             #expect(whole.counts[1] == 60)
@@ -443,7 +523,7 @@ struct EncodedAnswers {
     @Test("an answer of just the limit is not truncated")
     func exactLimit() throws {
         let parsed = try #require(DNSQuery(query("web.default.svc.cluster.local")))
-        let answer = try records().resolve(parsed.question)
+        let answer = try DNSZone(records()).resolve(parsed.question)
         let size = parsed.encode(answer, limit: 65535).count
         let fits = try WireAnswer(parsed.encode(answer, limit: size)), doesNot = try WireAnswer(parsed.encode(answer, limit: size - 1))
         #expect(!fits.isTruncated)
@@ -491,7 +571,7 @@ struct MalformedQueries {
     @Test("bytes at random, and queries with a few of them changed, never stop the server")
     func fuzz() throws {
         var random = SplitMix64(seed: 1035)
-        let zone = try records()
+        let zone = DNSZone(try records())
         let seeds = [
             query("web.default.svc.cluster.local", edns: 1232), query("_pg._tcp.db.data.svc.cluster.local", 33),
             query("8.216.1.10.in-addr.arpa", 12), query("10-244-1-1.default.pod.cluster.local", 255),

@@ -2,7 +2,7 @@ import DNS
 import Model
 import Runtime
 
-/// Keeps the DNS server's records in step with Services and EndpointSlices. The server reads the file; it asks nobody.
+/// Keeps the DNS server's records in step with namespaces, Services and EndpointSlices. The server reads the file; it asks nobody.
 struct DNSFeed {
     let zone: String
     let directory: String
@@ -13,7 +13,7 @@ struct DNSFeed {
         try Files.makeDirectory(directory)
         try await write()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for resource in [Resource.services, .endpointSlices] {
+            for resource in [Resource.namespaces, .services, .endpointSlices] {
                 group.addTask {
                     try await untilCancelled {
                         for try await _ in try await client.watch(resource, namespace: nil, from: nil) { wake.yield() }
@@ -34,7 +34,9 @@ struct DNSFeed {
     }
 
     private func write() async throws {
-        let records = DNSRecords.compile(zone: zone, services: try await client.list(Service.self), slices: try await client.list(EndpointSlice.self))
+        let records = DNSRecords.compile(
+            zone: zone, namespaces: try await client.list(Namespace.self).map(\.name), services: try await client.list(Service.self),
+            slices: try await client.list(EndpointSlice.self))
         let bytes = records.json.bytes()
         let path = "\(directory)/records.json"
         if (try? Files.read(path)) != bytes { try Files.write(bytes, to: path) }
