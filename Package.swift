@@ -38,6 +38,8 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CSandbox"),
+        // RE2 is C++; a few lines make it C. (libre2-dev)
+        .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2"), .linkedLibrary("stdc++")]),
 
         // Pure rooms.
         .target(name: "Model"),
@@ -54,7 +56,7 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "Model", "Store", "TLS", "CZlib",
+                "Model", "Store", "TLS", "CZlib", "CRE2",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

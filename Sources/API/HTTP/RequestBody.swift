@@ -39,7 +39,7 @@ struct RequestBody {
         if let json = try? JSON(parsing: request.body), json.object != nil { return json }
         guard let text = String(validating: request.body, as: UTF8.self) else { throw StatusError.badRequest("the body is not UTF-8 text") }
         do {
-            let documents = try Manifest.read(text, file: "body")
+            let documents = try Manifest.read(text, file: "body", keepsLines: false)
             guard documents.count == 1, let document = documents.first else { throw StatusError.badRequest("the body must hold one document") }
             return document.json
         } catch let error as ManifestError { throw StatusError.badRequest("error decoding YAML: \(error)") }

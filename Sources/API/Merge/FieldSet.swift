@@ -149,13 +149,15 @@ extension Schema {
         }
         if !isAtomic {
             switch (self, old, new) {
-            case (.object(let type), .object(let a), .object(let b)):
-                for key in Set(a.keys).union(b.keys) {
+            case (.object(let type), .object(let old), .object(let new)):
+                let a = JSONMembers(old), b = JSONMembers(new)
+                for key in Set(old.keys).union(new.keys) {
                     compare("f:\(key)", type[key]?.schema ?? .any, a[key] ?? .null, b[key] ?? .null, type[key]?.isAtomic ?? false)
                 }
                 return (changed, removed)
-            case (.map(let element), .object(let a), .object(let b)):
-                for key in Set(a.keys).union(b.keys) { compare("f:\(key)", element, a[key] ?? .null, b[key] ?? .null, false) }
+            case (.map(let element), .object(let old), .object(let new)):
+                let a = JSONMembers(old), b = JSONMembers(new)
+                for key in Set(old.keys).union(new.keys) { compare("f:\(key)", element, a[key] ?? .null, b[key] ?? .null, false) }
                 return (changed, removed)
             case (.list(let element, let type), .array(let a), .array(let b)) where type.isSet || !type.mapKeys.isEmpty:
                 var before: [String: JSON] = [:], after: [String: JSON] = [:]

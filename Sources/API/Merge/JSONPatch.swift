@@ -2,9 +2,54 @@ import Model
 
 /// RFC 6902: a list of operations on a document.
 package enum JSONPatch {
+    /// As upstream: operations of a patch, and the bytes that its copies may add. (k8s.io/apiserver/pkg/endpoints/handlers/patch.go)
+    private static let mostOperations = 10_000, largestCopies = 3 * 1024 * 1024
+    /// What a document may nest, as what can be parsed; and the members and elements that all operations may pass by.
+    private static let deepest = 512, mostWork = 1 << 25
+
     package static func apply(_ patch: JSON, to document: JSON) throws -> JSON {
         guard let operations = patch.array else { throw StatusError.badRequest("json: cannot unmarshal \(patch.typeName) into Go value of type jsonpatch.Patch") }
-        return try operations.reduce(document, step)
+        guard operations.count <= mostOperations else {
+            throw StatusError(
+                413, "RequestEntityTooLarge", "The allowed maximum operations in a JSON patch is \(mostOperations), got \(operations.count)")
+        }
+        var copied = 0, work = 0
+        return try operations.reduce(document) { document, operation in
+            let name = operation["op"].string ?? "", path = operation["path"].string ?? ""
+            work += reach(document, path)
+            if name == "copy" || name == "move" {
+                let from = operation["from"].string ?? ""
+                work += reach(document, from)
+                let value = try find(document, try tokens(from, of: operation), operation)
+                let size = value.size
+                if name == "copy" { copied += size } else { work += size / 16 }
+                guard copied <= largestCopies else {
+                    throw failed(operation, "Unable to complete the copy, the accumulated size increase of copy is \(copied), exceeding the limit \(largestCopies)")
+                }
+                try check(path, value, operation)
+            } else {
+                try check(path, operation["value"], operation)
+            }
+            guard work <= mostWork else { throw StatusError(413, "RequestEntityTooLarge", "the operations of the patch pass by too many values of the object") }
+            return try step(document, operation)
+        }
+    }
+
+    /// A value may stand only as deep as what follows, the server's own steps among it, can walk.
+    private static func check(_ path: String, _ value: JSON, _ operation: JSON) throws {
+        let place = path.utf8.count { $0 == UInt8(ascii: "/") }
+        guard place + value.depth <= deepest else { throw failed(operation, "exceeded max depth") }
+    }
+
+    /// The members and elements of all that is on the way of a pointer: a change makes each anew.
+    private static func reach(_ document: JSON, _ pointer: String) -> Int {
+        var value = document, sum = 0
+        for token in pointer.split(separator: "/").prefix(deepest) {
+            sum += value.count
+            let token = String(token)
+            value = value.array != nil ? value[Int(token) ?? -1] : value[token]
+        }
+        return sum + 1
     }
 
     private static func step(_ document: JSON, _ operation: JSON) throws -> JSON {
@@ -118,6 +163,35 @@ package enum JSONPatch {
         } else if var object = parent.object {
             object[token] = nil
             parent = .object(object)
+        }
+    }
+}
+
+extension JSON {
+    fileprivate var count: Int {
+        switch self {
+        case .object(let object): object.count
+        case .array(let items): items.count
+        default: 0
+        }
+    }
+
+    /// How deep arrays and objects stand in each other.
+    fileprivate var depth: Int {
+        switch self {
+        case .object(let object): 1 + (object.values.lazy.map(\.depth).max() ?? 0)
+        case .array(let items): 1 + (items.lazy.map(\.depth).max() ?? 0)
+        default: 0
+        }
+    }
+
+    /// About as many bytes as the text has.
+    fileprivate var size: Int {
+        switch self {
+        case .object(let object): object.reduce(2) { $0 + $1.0.utf8.count + 4 + $1.1.size }
+        case .array(let items): items.reduce(2) { $0 + 1 + $1.size }
+        case .string(let text): text.utf8.count + 2
+        default: 8
         }
     }
 }

@@ -12,7 +12,7 @@ package enum StrategicMergePatch {
 
     private static func merge(_ live: JSON, _ patch: JSON, _ schema: Schema) throws -> JSON {
         guard case .object(let changes) = patch else { return patch }
-        var result = live.object.map(JSON.object) ?? .emptyObject
+        var result = JSONMembers(live.object ?? JSONObject())
         switch patch[directive].string {
         case "replace":
             var whole = patch
@@ -23,17 +23,20 @@ package enum StrategicMergePatch {
         case let other?: throw StatusError.badRequest("unrecognized $patch directive: \(other)")
         }
         if let kept = patch[retain].array {
-            for key in result.object?.keys ?? [] where !kept.contains(.string(key)) { result[key] = .null }
+            let kept = Set(kept)
+            for key in live.object?.keys ?? [] where !kept.contains(.string(key)) { result[key] = nil }
         }
+        let given = JSONMembers(changes)
         for (key, value) in changes where !key.hasPrefix("$") {
             let field = schema.member(key) ?? .any
             if value.isNull {
-                result[key] = .null
+                result[key] = nil
             } else if case .list(let element, let type) = field, let items = value.array {
                 result[key] = .array(
-                    try mergeList(result[key].items, items, element, type, order: patch[order + key].array, removed: patch[removal + key].items))
+                    try mergeList(
+                        result[key]?.items ?? [], items, element, type, order: given[order + key]?.array, removed: given[removal + key]?.items ?? []))
             } else if value.object != nil {
-                result[key] = try merge(result[key], value, field)
+                result[key] = try merge(result[key] ?? .null, value, field)
             } else {
                 result[key] = value
             }
@@ -42,38 +45,46 @@ package enum StrategicMergePatch {
         for (key, value) in changes where key.hasPrefix("$") {
             for prefix in [order, removal] where key.hasPrefix(prefix) {
                 let name = String(key.dropFirst(prefix.count))
-                guard changes[name] == nil, case .list(let element, let type)? = schema.member(name), live[name].array != nil else { continue }
+                guard given[name] == nil, case .list(let element, let type)? = schema.member(name), live[name].array != nil else { continue }
                 result[name] = .array(
                     try mergeList(
-                        result[name].items, [], element, type, order: prefix == order ? value.array : nil, removed: prefix == removal ? value.items : []))
+                        result[name]?.items ?? [], [], element, type, order: prefix == order ? value.array : nil, removed: prefix == removal ? value.items : []))
             }
         }
-        return result
+        return .object(result.object)
     }
+
+    /// Elements that one merge key may mean: ports are as many as there are protocols.
+    private static let mostAlike = 64
 
     private static func mergeList(
         _ live: [JSON], _ patch: [JSON], _ element: Schema, _ type: Schema.ListType, order: [JSON]?, removed: [JSON]
     ) throws -> [JSON] {
         guard let key = type.mergeKey else {
             guard type.mergesValues else { return patch }
-            let kept = live.filter { !removed.contains($0) }
-            return sorted(kept + patch.filter { !kept.contains($0) }, live, by: order ?? patch, identity: { $0 })
+            let gone = Set(removed), kept = live.filter { !gone.contains($0) }, known = Set(kept)
+            return sorted(kept + patch.filter { !known.contains($0) }, live, by: order ?? patch, identity: { $0 })
         }
         if patch.contains(where: { $0[directive].string == "replace" }) { return patch.filter { $0[directive].isNull } }
-        var result = live
+        var result: [JSON?] = live
+        var places: [JSON: [Int]] = [:]
+        for (place, item) in live.enumerated() { places[item[key], default: []].append(place) }
         for item in patch {
             guard !item[key].isNull else { throw StatusError.badRequest("map: map[] does not contain declared merge key: \(key)") }
             // Ports with one number and two protocols are two ports.
-            let place = result.firstIndex { $0[key] == item[key] && isSame($0, item, type, key) }
+            let alike = places[item[key]] ?? []
+            guard alike.count <= mostAlike else { throw StatusError.badRequest("more than \(mostAlike) elements of a list have the \(key) \(item[key].text())") }
+            let place = alike.first { place in result[place].map { isSame($0, item, type, key) } ?? false }
             if item[directive].string == "delete" {
-                if let place { result.remove(at: place) }
-            } else if let place {
-                result[place] = try merge(result[place], item, element)
+                if let place { result[place] = nil }
+            } else if let place, let old = result[place] {
+                result[place] = try merge(old, item, element)
             } else {
                 result.append(try merge(.null, item, element))
+                places[item[key], default: []].append(result.count - 1)
             }
         }
-        return sorted(result, live, by: order ?? patch.filter { $0[directive].isNull }.map { $0[key] }) { $0[key] }
+        return sorted(result.compactMap { $0 }, live, by: order ?? patch.filter { $0[directive].isNull }.map { $0[key] }) { $0[key] }
     }
 
     private static func isSame(_ a: JSON, _ b: JSON, _ type: Schema.ListType, _ key: String) -> Bool {
@@ -82,11 +93,13 @@ package enum StrategicMergePatch {
 
     /// In the order wished for; what that does not name keeps its place before what it stood before.
     private static func sorted(_ items: [JSON], _ live: [JSON], by order: [JSON], identity: (JSON) -> JSON) -> [JSON] {
-        func rank(_ item: JSON) -> Int? {
-            let id = identity(item)
-            return order.firstIndex { $0 == id || ($0.object?.values.contains(id) ?? false) }
+        var ranks: [JSON: Int] = [:], places: [JSON: Int] = [:]
+        for (rank, wish) in order.enumerated() {
+            for id in [wish] + (wish.object?.values ?? []) where ranks[id] == nil { ranks[id] = rank }
         }
-        func place(_ item: JSON) -> Int? { live.firstIndex { identity($0) == identity(item) } }
+        for (place, item) in live.enumerated() where places[identity(item)] == nil { places[identity(item)] = place }
+        func rank(_ item: JSON) -> Int? { ranks[identity(item)] }
+        func place(_ item: JSON) -> Int? { places[identity(item)] }
         var named = items.compactMap { item in rank(item).map { (item, $0) } }.sorted { $0.1 < $1.1 }.map(\.0)[...]
         var others = items.filter { rank($0) == nil }[...]
         var result: [JSON] = []

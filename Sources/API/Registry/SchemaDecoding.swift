@@ -28,6 +28,14 @@ package struct SchemaFindings: Sendable {
     fileprivate var isInStatus: Bool { if case .member("status")? = steps.first { true } else { false } }
 
     package init() {}
+
+    /// As many as Go's decoder tells of: each is a path, and a document may be full of them.
+    private static let most = 100
+
+    fileprivate mutating func noteUnknown() { if unknown.count < Self.most { unknown.append(path) } }
+    fileprivate mutating func note(_ cause: (String) -> StatusError.Cause) { if causes.count < Self.most { causes.append(cause(path)) } }
+    /// The first is all that anybody hears of.
+    fileprivate mutating func noteMistyped(_ words: (String) -> String) { if mistyped.isEmpty { mistyped.append(words(path)) } }
 }
 
 extension Schema {
@@ -38,8 +46,9 @@ extension Schema {
         case (.any, _): return value
         case (.string(let allowed), .string(let text)):
             if !allowed.isEmpty, !text.isEmpty, !allowed.contains(text) {
-                findings.causes.append(
-                    .notSupported(findings.path, .string(text), allowed.filter { !$0.isEmpty }.sorted().map { "\"\($0)\"" }.joined(separator: ", ")))
+                findings.note {
+                    .notSupported($0, .string(text), allowed.filter { !$0.isEmpty }.sorted().map { "\"\($0)\"" }.joined(separator: ", "))
+                }
             }
             return value
         case (.int, _):
@@ -51,14 +60,15 @@ extension Schema {
             if let number = value.int { return .int(number) }
         case (.time(let micro), .string(let text)):
             guard let time = Timestamp(text) else {
-                findings.mistyped.append(
-                    "parsing time \"\(text)\" as \"2006-01-02T15:04:05\(micro ? ".000000" : "")Z07:00\": cannot parse \"\(text)\" as \"2006\"")
+                findings.noteMistyped { _ in
+                    "parsing time \"\(text)\" as \"2006-01-02T15:04:05\(micro ? ".000000" : "")Z07:00\": cannot parse \"\(text)\" as \"2006\""
+                }
                 return value
             }
             return .string(micro ? "\(time.precise.dropLast(4))Z" : time.description)
         case (.quantity, .string), (.quantity, .int), (.quantity, .double):
             guard let quantity = Quantity(value.string ?? value.text()) else {
-                findings.mistyped.append("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
+                findings.noteMistyped { _ in "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'" }
                 return value
             }
             return .string(quantity.description)
@@ -84,7 +94,7 @@ extension Schema {
         case (.object(let type), .object(let object)): return type.decode(object, &findings)
         default: break
         }
-        findings.mistyped.append("json: cannot unmarshal \(value.typeName) into Go struct field \(`struct`).\(findings.path) of type \(goType)")
+        findings.noteMistyped { "json: cannot unmarshal \(value.typeName) into Go struct field \(`struct`).\($0) of type \(goType)" }
         return value
     }
 
@@ -143,7 +153,7 @@ extension ObjectSchema {
                     keys.append(key)
                     values.append(member)
                 } else {
-                    findings.unknown.append(findings.path)
+                    findings.noteUnknown()
                 }
                 continue
             }
@@ -161,7 +171,7 @@ extension ObjectSchema {
                 values.append(field.schema.decode(field.defaultValue, &findings))
             } else if field.isRequired, field.schema.mustBeGiven, !findings.isInStatus {
                 findings.steps.append(.member(field.name))
-                findings.causes.append(.required(findings.path))
+                findings.note { .required($0) }
                 findings.steps.removeLast()
             }
         }

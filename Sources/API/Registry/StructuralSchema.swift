@@ -57,66 +57,46 @@ package enum StructuralSchema {
         for (name, property) in schema["properties"].object ?? JSONObject() { causes += complaints(property, "\(path).properties[\(name)]") }
         causes += complaints(schema["items"], "\(path).items")
         causes += complaints(schema["additionalProperties"], "\(path).additionalProperties")
+        return causes + patternComplaints(schema, path)
+    }
+
+    private static let junctors = ["allOf", "anyOf", "oneOf"]
+
+    /// A pattern that cannot be read is the definition's fault, not that of the objects that come later.
+    private static func patternComplaints(_ schema: JSON, _ path: String) -> [StatusError.Cause] {
+        var causes: [StatusError.Cause] = []
+        if let text = schema["pattern"].string, !text.isEmpty {
+            do { _ = try Pattern(text) } catch {
+                causes.append(.invalid("\(path).pattern", .string(text), "must be a valid regular expression, but isn't: \(error)"))
+            }
+        }
+        for junctor in junctors {
+            for (index, part) in schema[junctor].items.enumerated() { causes += nestedPatternComplaints(part, "\(path).\(junctor)[\(index)]") }
+        }
+        return causes + nestedPatternComplaints(schema["not"], "\(path).not")
+    }
+
+    /// Of a schema below a junctor, which may say less than a whole one.
+    private static func nestedPatternComplaints(_ schema: JSON, _ path: String) -> [StatusError.Cause] {
+        guard schema.object != nil else { return [] }
+        var causes = patternComplaints(schema, path)
+        for (name, property) in schema["properties"].object ?? JSONObject() { causes += nestedPatternComplaints(property, "\(path).properties[\(name)]") }
+        for name in ["items", "additionalProperties"] { causes += nestedPatternComplaints(schema[name], "\(path).\(name)") }
         return causes
     }
 
-    /// What an object breaks of its schema, in the words of kube-openapi's validation.
-    static func validate(_ value: JSON, _ schema: JSON, _ path: String = "") -> [StatusError.Cause] {
-        if value.isNull { return [] }
-        var causes: [StatusError.Cause] = []
-        func fail(_ detail: String) { causes.append(.invalid(path, value, "\(path) in body \(detail)")) }
-        let allowed = schema["enum"].items
-        if !allowed.isEmpty, !allowed.contains(value) {
-            causes.append(.notSupported(path, value, allowed.map { $0.text() }.joined(separator: ", ")))
+    /// Every pattern of a schema, compiled once.
+    package static func patterns(_ schema: JSON) -> [String: Pattern] {
+        var patterns: [String: Pattern] = [:]
+        func collect(_ schema: JSON) {
+            // One that an older minik let in is not there, and what it would be asked about is refused.
+            if let text = schema["pattern"].string, patterns[text] == nil { patterns[text] = try? Pattern(text) }
+            for (_, property) in schema["properties"].object ?? JSONObject() { collect(property) }
+            for name in ["items", "additionalProperties", "not"] where schema[name].object != nil { collect(schema[name]) }
+            for junctor in junctors { schema[junctor].items.forEach(collect) }
         }
-        switch value {
-        case .string(let text):
-            let length = text.unicodeScalars.count
-            if let least = schema["minLength"].int, length < least { fail("should be at least \(least) chars long") }
-            if let most = schema["maxLength"].int, length > most { causes.append(.tooLong(path, most)) }
-            if let pattern = schema["pattern"].string, !Pattern.matches(pattern, text) { fail("should match '\(pattern)'") }
-        case .int, .double:
-            let number = value.int.map(Double.init) ?? { if case .double(let number) = value { number } else { 0 } }()
-            func bound(_ name: String) -> Double? { Double(schema[name].text()) }
-            if let least = bound("minimum"), schema["exclusiveMinimum"].bool == true ? number <= least : number < least {
-                fail("should be greater than \(schema["exclusiveMinimum"].bool == true ? "" : "or equal to ")\(schema["minimum"].text())")
-            }
-            if let most = bound("maximum"), schema["exclusiveMaximum"].bool == true ? number >= most : number > most {
-                fail("should be less than \(schema["exclusiveMaximum"].bool == true ? "" : "or equal to ")\(schema["maximum"].text())")
-            }
-        case .array(let items):
-            if let least = schema["minItems"].int, items.count < least { fail("should have at least \(least) items") }
-            if let most = schema["maxItems"].int, items.count > most { causes.append(.tooMany(path, items.count, most)) }
-            let keys = schema["x-kubernetes-list-map-keys"].items.compactMap(\.string)
-            var seen: Set<[JSON]> = []
-            for (index, item) in items.enumerated() {
-                causes += validate(item, schema["items"], "\(path)[\(index)]")
-                let identity = keys.isEmpty ? [item] : keys.map { item[$0] }
-                let isUnique = ["map", "set"].contains(schema["x-kubernetes-list-type"].string)
-                if isUnique, !seen.insert(identity).inserted { causes.append(.duplicate("\(path)[\(index)]", item)) }
-            }
-        case .object(let object):
-            for name in schema["required"].items.compactMap(\.string) where value[name].isNull {
-                causes.append(.required(path.isEmpty ? name : "\(path).\(name)"))
-            }
-            if let least = schema["minProperties"].int, object.count < least { fail("should have at least \(least) properties") }
-            for (name, member) in object {
-                let here = path.isEmpty ? name : "\(path).\(name)"
-                if !schema["properties"][name].isNull {
-                    causes += validate(member, schema["properties"][name], here)
-                } else {
-                    causes += validate(member, schema["additionalProperties"], here)
-                }
-            }
-        default: break
-        }
-        for part in schema["allOf"].items { causes += validate(value, part, path) }
-        let any = schema["anyOf"].items
-        if !any.isEmpty, !any.contains(where: { validate(value, $0, path).isEmpty }) { fail("must validate at least one schema (anyOf)") }
-        let one = schema["oneOf"].items
-        if !one.isEmpty, one.filter({ validate(value, $0, path).isEmpty }).count != 1 { fail("must validate one and only one schema (oneOf)") }
-        if !schema["not"].isNull, validate(value, schema["not"], path).isEmpty { fail("must not validate the schema (not)") }
-        return causes
+        collect(schema)
+        return patterns
     }
 }
 
@@ -126,13 +106,5 @@ extension StatusError.Cause {
     }
     static func tooMany(_ field: String, _ count: Int, _ most: Int) -> Self {
         Self(reason: "FieldValueTooMany", message: "Too many: \(count): must have at most \(most) items", field: field)
-    }
-}
-
-/// Regular expressions of schemas. One that this engine does not read matches everything: it cannot be held against the user.
-enum Pattern {
-    static func matches(_ pattern: String, _ text: String) -> Bool {
-        guard let regex = try? Regex(pattern) else { return true }
-        return text.firstMatch(of: regex) != nil
     }
 }

@@ -32,23 +32,27 @@ package enum ProtobufDecoder {
     /// An object of type `type`.
     package static func decode(_ bytes: ArraySlice<UInt8>, _ type: ObjectSchema, depth: Int = 0) throws(Malformed) -> JSON {
         guard depth < 64 else { throw Malformed(description: "the message nests too deep") }
-        var object = JSONObject()
-        try decode(bytes, type, wrapper: nil, depth, into: &object)
-        return .object(object)
+        var object = JSONMembers(), maps: [String: JSONMembers] = [:]
+        try decode(bytes, type, wrapper: nil, depth, into: &object, &maps)
+        for (name, map) in maps { object[name] = .object(map.object) }
+        return .object(object.object)
     }
 
-    private static func decode(_ bytes: ArraySlice<UInt8>, _ type: ObjectSchema, wrapper: Int?, _ depth: Int, into object: inout JSONObject) throws(Malformed) {
+    private static func decode(
+        _ bytes: ArraySlice<UInt8>, _ type: ObjectSchema, wrapper: Int?, _ depth: Int, into object: inout JSONMembers, _ maps: inout [String: JSONMembers]
+    ) throws(Malformed) {
         var reader = Reader(bytes: bytes)
         while let part = try reader.next() {
             if wrapper == nil, type.fields.contains(where: { $0.wrapper == part.number }) {
-                try decode(part.bytes, type, wrapper: part.number, depth, into: &object)
+                try decode(part.bytes, type, wrapper: part.number, depth, into: &object, &maps)
                 continue
             }
             // A field of a later version than ours is passed over, as Go's decoder does.
             guard let field = type.fields.first(where: { $0.number == part.number && $0.wrapper == wrapper }) else { continue }
             switch field.schema {
             case .list(let element, _):
-                var items = object[field.name]?.items ?? []
+                // Taken out, so that it grows where it is: a copy an element would be quadratic.
+                var items = object.take(field.name)?.items ?? []
                 if part.wire == 2, element.isVarint {
                     var packed = Reader(bytes: part.bytes)
                     while !packed.bytes.isEmpty { items.append(try value(Part(number: 0, wire: 0, varint: try packed.varint(), bytes: []), element, depth)) }
@@ -62,9 +66,8 @@ package enum ProtobufDecoder {
                 while let side = try entry.next() {
                     if side.number == 1 { key = side.text } else if side.number == 2 { member = try value(side, element, depth) }
                 }
-                var map = object[field.name]?.object ?? JSONObject()
-                map[key] = member
-                object[field.name] = .object(map)
+                if maps[field.name] == nil { object[field.name] = .emptyObject }
+                maps[field.name, default: JSONMembers()][key] = member
             default:
                 let decoded = try value(part, field.schema, depth)
                 if !decoded.isNull { object[field.name] = decoded }

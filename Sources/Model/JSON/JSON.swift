@@ -99,7 +99,8 @@ package struct JSONObject: Sendable, Hashable {
     package static func == (a: JSONObject, b: JSONObject) -> Bool {
         if a.keys == b.keys { return a.values == b.values }
         guard a.count == b.count else { return false }
-        return a.allSatisfy { key, value in b[key] == value }
+        let other = JSONMembers(b)
+        return a.allSatisfy { key, value in other[key] == value }
     }
 
     package func hash(into hasher: inout Hasher) {

@@ -19,7 +19,7 @@ extension JSON {
 
 extension JSON {
     /// Parses a document in which a member may stand twice: the last one counts, as Go's decoder has it. `duplicates` hears
-    /// the paths of the others.
+    /// the paths of the first hundred others.
     package init(parsing bytes: [UInt8], duplicates: inout [String]) throws(JSONError) {
         var parser = JSONParser(bytes: bytes)
         parser.toleratesDuplicates = true
@@ -30,7 +30,7 @@ extension JSON {
 
 /// A recursive-descent parser over bytes.
 private struct JSONParser {
-    static let maximumDepth = 512
+    static let maximumDepth = 512, mostDuplicates = 100
     let bytes: [UInt8]
     var position = 0
     var depth = 0
@@ -94,7 +94,7 @@ private struct JSONParser {
         defer { depth -= 1 }
         var keys: [String] = []
         var values: [JSON] = []
-        var seen: Set<String>? = nil  // only for large objects: small ones scan
+        var places: [String: Int]? = nil  // only for large objects: small ones scan
         if position < bytes.count, bytes[position] == UInt8(ascii: "}") {
             position += 1
             return .object(JSONObject())
@@ -103,19 +103,19 @@ private struct JSONParser {
             skipSpace()
             guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else { throw fail("expected a key") }
             let key = try string()
-            let isDuplicate: Bool
-            if keys.count == 16 { seen = Set(keys) }
-            if seen != nil { isDuplicate = !(seen?.insert(key).inserted ?? true) } else { isDuplicate = keys.contains(key) }
-            guard !isDuplicate || toleratesDuplicates else { throw fail("duplicate field \"\(key)\"") }
+            if places == nil, keys.count == 16 { places = Dictionary(uniqueKeysWithValues: zip(keys, keys.indices)) }
+            let place = if let places { places[key] } else { keys.firstIndex(of: key) }
+            guard place == nil || toleratesDuplicates else { throw fail("duplicate field \"\(key)\"") }
             skipSpace()
             guard position < bytes.count, bytes[position] == UInt8(ascii: ":") else { throw fail("expected ':'") }
             position += 1
             if toleratesDuplicates { path.append(path.isEmpty ? key : ".\(key)") }
             let member = try value()
-            if isDuplicate, let place = keys.firstIndex(of: key) {
-                duplicates.append(path.joined())
+            if let place {
+                if duplicates.count < Self.mostDuplicates { duplicates.append(path.joined()) }
                 values[place] = member
             } else {
+                if places != nil { places?[key] = keys.count }
                 keys.append(key)
                 values.append(member)
             }

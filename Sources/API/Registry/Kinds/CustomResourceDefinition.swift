@@ -48,7 +48,7 @@ extension KindDefinition {
         return spec["versions"].items.filter { $0["served"].bool == true }.map { version in
             let name = version["name"].string ?? ""
             let resource = Resource(group, name, plural, kind, namespaced: spec["scope"].string == "Namespaced")
-            let schema = version["schema"]["openAPIV3Schema"]
+            let schema = version["schema"]["openAPIV3Schema"], patterns = StructuralSchema.patterns(schema)
             let sub = version["subresources"]
             var subresources: [Subresource] = []
             if !sub["status"].isNull { subresources.append(.status) }
@@ -66,7 +66,7 @@ extension KindDefinition {
                 resource, names["singular"].string ?? kind.lowercased(), names["shortNames"].items.compactMap(\.string),
                 schema: StructuralSchema.schema(schema, resource), subresources, hasGeneration: true,
                 columns: [.name] + (extra.isEmpty ? [.age] : extra),
-                validate: { object, _, _ in StructuralSchema.validate(object, schema) })
+                validate: { object, _, _ in SchemaValidation.causes(object, schema, patterns: patterns) })
             custom.categories = names["categories"].items.compactMap(\.string)
             custom.isCustom = true
             custom.customSchema = schema

@@ -1,0 +1,197 @@
+import CYaml
+import Model
+
+/// Reads YAML's documents as JSON, event by event. An alias is the value that its anchor has, not a copy of it, and counts as all
+/// that it stands for: a document that is mostly aliases is refused before anybody walks through it.
+struct YAMLReader {
+    struct Document {
+        let json: JSON
+        let line: Int
+        /// Field path (`spec.ports[0].nodePort`) -> line.
+        let lines: [String: Int]
+    }
+
+    private static let deepest = 256, mostDirectives = 64
+    /// Paths longer than this have the line of what encloses them, and so have those beyond so many.
+    private static let longestPath = 1024, mostLines = 1 << 20
+
+    private let parser: UnsafeMutablePointer<yaml_parser_t>
+    private let file: String
+    private let keepsLines: Bool
+    private var lines: [String: Int] = [:]
+    private var anchors: [String: (value: JSON, size: Int)] = [:]
+    private var depth = 0
+    /// Values met, and those of them that an alias stands for.
+    private var decoded = 0, aliased = 0
+
+    /// Every document of `text` that holds anything.
+    static func documents(_ text: String, file: String, keepsLines: Bool) throws(ManifestError) -> [Document] {
+        let bytes = Array(text.utf8)
+        // libyaml compares each directive with all before it.
+        let directives = bytes.indices.lazy.filter { bytes[$0] == UInt8(ascii: "%") && ($0 == 0 || bytes[$0 - 1] == 0x0A || bytes[$0 - 1] == 0x0D) }
+        guard directives.prefix(mostDirectives + 1).count <= mostDirectives else {
+            throw ManifestError(file: file, line: 1, message: "too many directives: at most \(mostDirectives) are read")
+        }
+        // On the heap: libyaml's parser holds its own address.
+        let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
+        defer { parser.deallocate() }
+        guard yaml_parser_initialize(parser) == 1 else { throw ManifestError(file: file, line: 1, message: "no memory for a YAML parser") }
+        defer { yaml_parser_delete(parser) }
+        return try bytes.withUnsafeBufferPointer { (bytes) throws(ManifestError) in
+            yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
+            yaml_parser_set_input_string(parser, bytes.baseAddress, bytes.count)
+            var reader = YAMLReader(parser: parser, file: file, keepsLines: keepsLines)
+            return try reader.documents()
+        }
+    }
+
+    private init(parser: UnsafeMutablePointer<yaml_parser_t>, file: String, keepsLines: Bool) {
+        (self.parser, self.file, self.keepsLines) = (parser, file, keepsLines)
+    }
+
+    private mutating func documents() throws(ManifestError) -> [Document] {
+        var documents: [Document] = []
+        while true {
+            let event = try next()
+            switch event.kind {
+            case .streamEnd: return documents
+            case .documentStart:
+                (lines, anchors) = ([:], [:])
+                let root = try next()
+                let json = try value(root, path: keepsLines ? "" : nil)
+                if !json.isNull { documents.append(Document(json: json, line: root.line, lines: lines)) }
+            default: break
+            }
+        }
+    }
+
+    private func fail(_ line: Int, _ message: String) -> ManifestError { ManifestError(file: file, line: line, message: message) }
+
+    private mutating func value(_ event: Event, path: String?) throws(ManifestError) -> JSON {
+        note(path, event.line)
+        depth += 1
+        defer { depth -= 1 }
+        guard depth < Self.deepest else { throw fail(event.line, "nested too deeply") }
+        let before = decoded
+        decoded += 1
+        let value: JSON
+        switch event.kind {
+        case .scalar(let text, let isPlain): value = isPlain ? Self.plain(text) : .string(text)
+        case .sequenceStart: value = try sequence(path)
+        case .mappingStart: value = try mapping(path)
+        case .alias(let name): return try alias(name, event.line)
+        default: throw fail(event.line, "did not find expected node content")
+        }
+        if let anchor = event.anchor { anchors[anchor] = (value, decoded - before) }
+        return value
+    }
+
+    private mutating func sequence(_ path: String?) throws(ManifestError) -> JSON {
+        var items: [JSON] = []
+        while true {
+            let event = try next()
+            if case .sequenceEnd = event.kind { return .array(items) }
+            items.append(try value(event, path: path.flatMap { Self.path("\($0)[\(items.count)]") }))
+        }
+    }
+
+    private mutating func mapping(_ path: String?) throws(ManifestError) -> JSON {
+        var keys: [String] = []
+        var values: [JSON] = []
+        var seen: Set<String> = []
+        while true {
+            var event = try next()
+            if case .mappingEnd = event.kind { return .object(JSONObject(uniqueKeys: keys, values: values)) }
+            if case .alias(let name) = event.kind, case .string(let text)? = anchors[name]?.value { event.kind = .scalar(text, isPlain: false) }
+            guard case .scalar(let key, _) = event.kind else { throw fail(event.line, "a key must be a plain word") }
+            if let anchor = event.anchor { anchors[anchor] = (.string(key), 1) }
+            decoded += 1
+            guard seen.insert(key).inserted else { throw fail(event.line, "key \"\(key)\" already set in map") }
+            let here = path.flatMap { Self.path($0.isEmpty ? key : "\($0).\(key)") }
+            note(here, event.line)
+            // JSON null is a value to an API; an empty YAML value means the field is not there.
+            let member = try value(try next(), path: here)
+            if member.isNull { continue }
+            keys.append(key)
+            values.append(member)
+        }
+    }
+
+    /// As yaml.v3's decoder has it, whose words these are: 99 of 100 values may come from aliases in a small document, 10 in a large one.
+    private mutating func alias(_ name: String, _ line: Int) throws(ManifestError) -> JSON {
+        guard let (value, size) = anchors[name] else { throw fail(line, "unknown anchor '\(name)' referenced") }
+        decoded += size
+        aliased += size
+        let low = 400_000.0, high = 4_000_000.0, count = Double(decoded)
+        let allowed = count <= low ? 0.99 : count >= high ? 0.10 : 0.99 - 0.89 * (count - low) / (high - low)
+        guard aliased <= 100 || decoded <= 1000 || Double(aliased) / count <= allowed else {
+            throw fail(line, "document contains excessive aliasing")
+        }
+        return value
+    }
+
+    // MARK: Lines
+
+    private static func path(_ path: String) -> String? { path.utf8.count <= longestPath ? path : nil }
+
+    private mutating func note(_ path: String?, _ line: Int) {
+        guard let path, !path.isEmpty, lines.count < Self.mostLines, lines[path] == nil else { return }
+        lines[path] = line
+    }
+
+    // MARK: Scalars
+
+    /// Plain scalars as YAML 1.1 in Kubernetes' dialect reads them: each is what it looks like.
+    private static func plain(_ text: String) -> JSON {
+        switch text {
+        case "", "~", "null", "Null", "NULL": return .null
+        case "true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON": return .bool(true)
+        case "false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF": return .bool(false)
+        default: break
+        }
+        if let value = Int(text), text.first != "+", !(text.count > 1 && text.first == "0") { return .int(value) }
+        let isNumeric = text.first.map { $0.isNumber || $0 == "-" || $0 == "." } ?? false
+        if isNumeric, text.contains(where: { $0 == "." || $0 == "e" || $0 == "E" }), let value = Double(text), value.isFinite { return .double(value) }
+        return .string(text)
+    }
+}
+
+// MARK: Events
+
+extension YAMLReader {
+    private struct Event {
+        enum Kind {
+            case streamEnd, documentStart, sequenceStart, sequenceEnd, mappingStart, mappingEnd, other
+            case alias(String)
+            case scalar(String, isPlain: Bool)
+        }
+        var kind: Kind
+        var anchor: String?
+        let line: Int
+    }
+
+    private func next() throws(ManifestError) -> Event {
+        var event = yaml_event_t()
+        guard yaml_parser_parse(parser, &event) == 1 else {
+            let problem = parser.pointee.problem.map { String(cString: $0) } ?? "this is no YAML"
+            throw fail(parser.pointee.problem_mark.line + 1, problem)
+        }
+        defer { yaml_event_delete(&event) }
+        func text(_ bytes: UnsafeMutablePointer<yaml_char_t>?) -> String? { bytes.map { String(cString: $0) } }
+        let line = event.start_mark.line + 1
+        switch event.type {
+        case YAML_STREAM_END_EVENT, YAML_NO_EVENT: return Event(kind: .streamEnd, line: line)
+        case YAML_DOCUMENT_START_EVENT: return Event(kind: .documentStart, line: line)
+        case YAML_SEQUENCE_START_EVENT: return Event(kind: .sequenceStart, anchor: text(event.data.sequence_start.anchor), line: line)
+        case YAML_SEQUENCE_END_EVENT: return Event(kind: .sequenceEnd, line: line)
+        case YAML_MAPPING_START_EVENT: return Event(kind: .mappingStart, anchor: text(event.data.mapping_start.anchor), line: line)
+        case YAML_MAPPING_END_EVENT: return Event(kind: .mappingEnd, line: line)
+        case YAML_ALIAS_EVENT: return Event(kind: .alias(text(event.data.alias.anchor) ?? ""), line: line)
+        case YAML_SCALAR_EVENT:
+            let scalar = event.data.scalar
+            let content = String(decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
+            return Event(kind: .scalar(content, isPlain: scalar.style == YAML_PLAIN_SCALAR_STYLE), anchor: text(scalar.anchor), line: line)
+        default: return Event(kind: .other, line: line)
+        }
+    }
+}
