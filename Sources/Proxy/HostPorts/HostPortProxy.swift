@@ -2,49 +2,45 @@ import Model
 import Rules
 
 /// Keeps one node's host ports in the kernel: a pod's are there before its first process runs, and go with it.
-package actor HostPortProxy {
+package struct HostPortProxy: Sendable {
     private let node: NodeView
     private let client: any Client
-    private let target: any RulesetTarget
-    private var parts: [ObjectKey: Ruleset] = [:]
-    private var isThere = false
+    /// The node's table of host ports; a node without them has none.
+    package let keeper: TableKeeper<ObjectKey>
 
-    package init(node: NodeView, client: any Client, target: any RulesetTarget) {
+    package init(
+        node: NodeView, client: any Client, target: any RulesetTarget, clock: any Clock<Duration> = ContinuousClock(),
+        report: @escaping @Sendable (String) -> Void
+    ) {
         self.node = node
         self.client = client
-        self.target = target
+        keeper = TableKeeper(
+            table: HostPortTable.name, base: HostPortTable.base(node), isOptional: true, target: target, clock: clock,
+            report: { report("node \(node.name): \($0)") })
     }
 
-    /// Brings the table in step with the pods that an earlier daemon left. A node without host ports has no table.
+    /// Takes in the pods that an earlier daemon left.
     package func start() async throws {
+        var parts: [ObjectKey: Ruleset] = [:]
         for pod in try await client.list(Pod.self) where pod.nodeName == node.name && !pod.isFinished && !pod.isHostNetwork {
             if let address = pod.ip, !pod.hostPorts.isEmpty { parts[pod.key] = HostPortTable.compile(pod, address) }
         }
-        let hasTable = try await target.read(HostPortTable.name) != nil
-        if hasTable || !parts.isEmpty { try await replaceAll() }
+        await keeper.set(parts)
     }
 
+    /// Keeps the table in step until cancelled, again by the clock when the kernel refused.
+    package func run() async throws { try await keeper.run() }
+
+    /// Leads the node's ports to a pod that is about to start. When this returns the kernel does so.
     package func admit(_ pod: Pod, _ address: IPv4Address) async throws {
-        if !pod.hostPorts.isEmpty { try await set(pod.key, HostPortTable.compile(pod, address)) }
+        guard !pod.hostPorts.isEmpty else { return }
+        await keeper.set([pod.key: HostPortTable.compile(pod, address)])
+        try await keeper.sync()
     }
 
+    /// Takes a pod's ports back, before its address is given to another.
     package func release(_ key: ObjectKey) async throws {
-        if parts[key] != nil { try await set(key, Ruleset()) }
-    }
-
-    private func set(_ key: ObjectKey, _ part: Ruleset) async throws {
-        let before = parts[key] ?? Ruleset()
-        parts[key] = part.isEmpty ? nil : part
-        guard isThere else { return try await replaceAll() }
-        let changes = Ruleset.diff(before, part, declared: HostPortTable.sets)
-        guard !changes.isEmpty else { return }
-        do { try await target.apply(changes, table: HostPortTable.name) } catch { try await replaceAll() }
-    }
-
-    private func replaceAll() async throws {
-        var whole = HostPortTable.base(node)
-        for part in parts.values { whole.merge(part) }
-        try await TableSync(table: HostPortTable.name, target: target).apply(whole)
-        isThere = true
+        await keeper.set([key: Ruleset()])
+        try await keeper.sync()
     }
 }

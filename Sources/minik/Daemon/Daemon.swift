@@ -136,7 +136,9 @@ struct Daemon {
         _ group: inout ThrowingTaskGroup<Void, any Error>
     ) async throws {
         let view = NodeView(node.spec, of: cluster)
-        try await TableSync(table: FlannelMasquerade.table, target: node.rulesets).apply(FlannelMasquerade.compile(view))
+        let masquerade = FlannelMasquerade.keeper(view, target: node.rulesets, report: report)
+        try await masquerade.sync()
+        group.addTask { try await masquerade.run() }
 
         let services = ServiceProxy(node: view, client: api, target: node.rulesets, report: report)
         group.addTask { try await services.run { Task { await parts.count() } } }
@@ -149,8 +151,9 @@ struct Daemon {
         } else {
             await parts.count()
         }
-        let hostPorts = HostPortProxy(node: view, client: api, target: node.rulesets)
+        let hostPorts = HostPortProxy(node: view, client: api, target: node.rulesets, report: report)
         try await hostPorts.start()
+        group.addTask { try await hostPorts.run() }
         let hooks = AgentHooks(
             admit: { pod, address in
                 if isEnforced { try await policies.admit(pod, address: address) }

@@ -1,0 +1,164 @@
+import Model
+import Rules
+
+/// Keeps one nftables table of one node in step with its parts, and is the only one who writes to it.
+///
+/// Feeders say what each part of the table should hold (`set`); the keeper compares only the parts that changed, sends what differs in one
+/// transaction, and sends it again by the clock when the kernel refused. What the kernel holds is known from what was sent. Before the first
+/// transaction, after one that failed, and whenever `repair` is called, the table is read back and corrected, so that what is right already is
+/// not touched.
+package actor TableKeeper<Part: Hashable & Sendable> {
+    package nonisolated let table: String
+    /// What stands in the table besides its parts.
+    private let base: Ruleset
+    /// A table without parts is no table.
+    private let isOptional: Bool
+    private let target: any RulesetTarget
+    private let clock: any Clock<Duration>
+    private let report: @Sendable (String) -> Void
+    /// Told which parts the kernel holds anew, after each transaction.
+    private let synced: @Sendable (Set<Part>) -> Void
+
+    private var wanted: [Part: Ruleset] = [:]
+    /// What differs between `wanted` and `held`.
+    private var dirty: Set<Part> = []
+    /// What the kernel holds, while `isInStep`.
+    private var held: [Part: Ruleset] = [:]
+    /// False when only a look can tell what the kernel holds.
+    private var isInStep = false
+    private let turn = Turnstile()
+    private var wake: AsyncStream<Void>.Continuation?
+
+    package init(
+        table: String, base: Ruleset, isOptional: Bool = false, target: any RulesetTarget, clock: any Clock<Duration> = ContinuousClock(),
+        report: @escaping @Sendable (String) -> Void, synced: @escaping @Sendable (Set<Part>) -> Void = { _ in }
+    ) {
+        self.table = table
+        self.base = base
+        self.isOptional = isOptional
+        self.target = target
+        self.clock = clock
+        self.report = report
+        self.synced = synced
+    }
+
+    /// Says what parts of the table should hold; an empty part is none. `run` brings them into the kernel.
+    package func set(_ parts: [Part: Ruleset]) {
+        for (part, rules) in parts where (wanted[part] ?? Ruleset()) != rules {
+            wanted[part] = rules.isEmpty ? nil : rules
+            dirty.insert(part)
+        }
+        if !dirty.isEmpty { wake?.yield() }
+    }
+
+    /// The table as it should be.
+    package var ruleset: Ruleset { whole(wanted) ?? Ruleset() }
+
+    // MARK: Following
+
+    /// Brings what is set into the kernel until cancelled, again after a wait when the kernel refused. `ready` is called when the table is in
+    /// step for the first time.
+    package func run(ready: @Sendable () -> Void = {}) async throws {
+        let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        self.wake = wake
+        wake.yield()
+        var wait = TableKeeperWait.first, isReady = false
+        for await _ in wakes {
+            do {
+                try await sync()
+                if !isReady { ready() }
+                (isReady, wait) = (true, TableKeeperWait.first)
+            } catch {
+                report("table ip \(table) is not in step, next try in \(wait): \(error)")
+                try await clock.sleep(for: wait)
+                wait = min(wait * 2, TableKeeperWait.longest)
+                wake.yield()
+            }
+        }
+        try Task.checkCancellation()
+    }
+
+    /// Returns when the kernel holds at least what has been set until now. One at a time; whoever waited finds its change made by others.
+    package func sync() async throws {
+        let changed = try await turn.withTurn {
+            if isInStep, dirty.isEmpty { return Set<Part>() }
+            guard isInStep, let changes = changes() else { return try await mend() }
+            let parts = dirty, new = parts.map { ($0, wanted[$0]) }
+            (dirty, isInStep) = ([], false)
+            do { if !changes.isEmpty { try await target.apply(changes, table: table) } } catch {
+                report("table ip \(table): a change was refused, reading the table back: \(error)")
+                return try await mend().union(parts)
+            }
+            for (part, rules) in new { held[part] = rules }
+            isInStep = true
+            return parts
+        }
+        if !changed.isEmpty { synced(changed) }
+    }
+
+    // MARK: Repair
+
+    /// How the kernel's table differs from what it was last given; nil when it does not. Changes nothing.
+    package func check() async throws -> TableDifference? {
+        try await turn.withTurn { try await compare() }
+    }
+
+    /// Looks whether the kernel's table still holds what it was given, and corrects it. What was found wrong; nil when nothing was.
+    package func repair() async throws -> TableDifference? {
+        let difference = try await turn.withTurn {
+            let difference = try await compare()
+            if difference != nil { _ = try await mend() }
+            return difference
+        }
+        if difference != nil { synced(Set(held.keys)) }
+        return difference
+    }
+
+    private func compare() async throws -> TableDifference? {
+        // Until the first transaction nobody knows what should be there.
+        guard isInStep else { return nil }
+        return TableDifference(table: table, found: try await target.read(table), wanted: whole(held)?.asKept)
+    }
+
+    // MARK: Whole and parts
+
+    private func whole(_ parts: [Part: Ruleset]) -> Ruleset? {
+        if isOptional, parts.isEmpty { return nil }
+        var whole = base
+        for rules in parts.values { whole.merge(rules) }
+        return whole
+    }
+
+    /// What turns the kernel's dirty parts into the wanted ones; nil when the table itself has to come or go.
+    private func changes() -> [Change]? {
+        if isOptional, held.isEmpty || wanted.isEmpty { return nil }
+        var old = Ruleset(), new = Ruleset()
+        for part in dirty {
+            if let rules = held[part] { old.merge(rules) }
+            if let rules = wanted[part] { new.merge(rules) }
+        }
+        return Ruleset.diff(old, new, declared: base.sets)
+    }
+
+    /// Makes the kernel hold what is wanted, whatever it holds; the parts that it did not hold before, as far as known.
+    private func mend() async throws -> Set<Part> {
+        let parts = wanted
+        let changed = Set(parts.keys).union(dirty)
+        (dirty, isInStep) = ([], false)
+        try await TableSync(table: table, target: target).apply(whole(parts))
+        (held, isInStep) = (parts, true)
+        return changed
+    }
+}
+
+private enum TableKeeperWait {
+    static let first = Duration.seconds(1), longest = Duration.seconds(15)
+}
+
+/// A table that can be held against the kernel, whatever its parts are.
+package protocol RepairableTable: Sendable {
+    var table: String { get }
+    func repair() async throws -> TableDifference?
+}
+
+extension TableKeeper: RepairableTable {}

@@ -1,0 +1,244 @@
+import Model
+import Proxy
+import Rules
+import Synchronization
+import Testing
+
+/// A kernel that refuses as often as it is told to, and that lets others run before it answers.
+actor UnwillingTable: RulesetTarget {
+    struct Refusal: Error {}
+
+    let memory = MemoryTable()
+    private(set) var applied: [[Change]] = []
+    private(set) var reads = 0
+    private var refusals = 0
+
+    func refuse(_ count: Int) { refusals = count }
+
+    func read(_ table: String) async throws -> Ruleset? {
+        reads += 1
+        await Task.yield()
+        return try await memory.read(table)
+    }
+
+    func apply(_ changes: [Change], table: String) async throws {
+        for _ in 0..<3 { await Task.yield() }
+        if refusals > 0 {
+            refusals -= 1
+            throw Refusal()
+        }
+        try await memory.apply(changes, table: table)
+        applied.append(changes)
+    }
+}
+
+/// What was reported, for tests to look at.
+final class Reports: Sendable {
+    private let lines = Mutex<[String]>([])
+    var all: [String] { lines.withLock { $0 } }
+    func add(_ line: String) { lines.withLock { $0.append(line) } }
+}
+
+@Suite("A table is kept in step with its parts")
+struct TableKeeperTests {
+    private let target = UnwillingTable(), clock = ManualClock(), reports = Reports()
+
+    private static func base() -> Ruleset {
+        var base = Ruleset()
+        base.sets["ports"] = NamedSet(key: [.port], isVerdictMap: true)
+        base.chains["input"] = Chain(hook: Hook(.filter, .input, 0), [Rule(.verdictMap([.destinationPort], "ports"))])
+        return base
+    }
+
+    private static func part(_ port: UInt16, _ verdict: Verdict = .accept) -> Ruleset {
+        var part = Ruleset()
+        part.chains["port-\(port)"] = Chain([Rule(.counter, .verdict(verdict))])
+        part.add([.port(port)], ElementData(verdict: .goto("port-\(port)")), to: "ports")
+        return part
+    }
+
+    private static func whole(_ ports: UInt16...) -> Ruleset {
+        var whole = base()
+        for port in ports { whole.merge(part(port)) }
+        return whole
+    }
+
+    private func keeper(isOptional: Bool = false) -> TableKeeper<String> {
+        TableKeeper(
+            table: "lab", base: Self.base(), isOptional: isOptional, target: target, clock: clock, report: { [reports] in reports.add($0) })
+    }
+
+    /// Runs `body` while the keeper follows.
+    private func following(_ keeper: TableKeeper<String>, _ body: @escaping @Sendable () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await keeper.run() }
+            try await body()
+            group.cancelAll()
+        }
+    }
+
+    @Test("only what changed is sent, in one transaction")
+    func changes() async throws {
+        let keeper = keeper()
+        await keeper.set(["a": Self.part(1), "b": Self.part(2)])
+        try await keeper.sync()
+        #expect(await target.memory.rules == Self.whole(1, 2))
+        await keeper.set(["a": Ruleset(), "c": Self.part(3), "b": Self.part(2)])
+        try await keeper.sync()
+        #expect(await target.memory.rules == Self.whole(2, 3))
+        let texts = try #require(await target.applied.last).map { $0.text(table: "lab") }
+        #expect(!texts.contains { $0.contains("port-2") })
+        let count = await target.applied.count
+        try await keeper.sync()
+        #expect(await target.applied.count == count)
+    }
+
+    @Test("what the kernel refused is sent again by the clock, although nothing else changes")
+    func retry() async throws {
+        let keeper = keeper()
+        try await following(keeper) { [target, clock, reports] in
+            try await eventually("the table stands") { await target.memory.rules == Self.base() }
+            await target.refuse(3)  // the change, then its correction, then the table anew
+            await keeper.set(["a": Self.part(1)])
+            try await eventually("the keeper waits") { clock.sleepers == 1 }
+            #expect(await target.memory.rules == Self.base())
+            #expect(reports.all.last?.contains("table ip lab is not in step, next try in 1.0 seconds") == true)
+            clock.pass(.seconds(1))
+            try await eventually("the part is there") { await target.memory.rules == Self.whole(1) }
+        }
+    }
+
+    @Test("a change that is refused once is made by reading the table back")
+    func refusedOnce() async throws {
+        let keeper = keeper()
+        try await keeper.sync()
+        await target.refuse(1)
+        await keeper.set(["a": Self.part(1)])
+        try await keeper.sync()
+        #expect(await target.memory.rules == Self.whole(1))
+        #expect(await target.reads == 2)
+    }
+
+    @Test("whoever waits for a sync hears of the kernel's refusal, and the next one makes up for it")
+    func refused() async throws {
+        let keeper = keeper()
+        await target.refuse(2)
+        await keeper.set(["a": Self.part(1)])
+        await #expect(throws: UnwillingTable.Refusal.self) { try await keeper.sync() }
+        await #expect(throws: UnwillingTable.Refusal.self) { try await keeper.sync() }
+        try await keeper.sync()
+        #expect(await target.memory.rules == Self.whole(1))
+    }
+
+    @Test("a loop that was ended and begun again follows as before")
+    func runTwice() async throws {
+        let keeper = keeper()
+        for port in [1, 2] as [UInt16] {
+            try await following(keeper) { [target] in
+                await keeper.set(["\(port)": Self.part(port)])
+                try await eventually("port \(port) is there") { await target.memory.rules.chains["port-\(port)"] != nil }
+            }
+        }
+        #expect(await target.memory.rules == Self.whole(1, 2))
+    }
+
+    @Test("changes from many sides at once are all there in the end", arguments: [false, true])
+    func atOnce(_ isOptional: Bool) async throws {
+        let keeper = keeper(isOptional: isOptional)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for port in 1...16 as ClosedRange<UInt16> {
+                group.addTask {
+                    await keeper.set(["\(port)": Self.part(port)])
+                    try await keeper.sync()
+                }
+            }
+            try await group.waitForAll()
+        }
+        var all = Self.base()
+        for port in 1...16 as ClosedRange<UInt16> { all.merge(Self.part(port)) }
+        #expect(await target.memory.rules == all)
+        #expect(reports.all == [])
+    }
+
+    @Test("an optional table comes with its first part and goes with the last")
+    func optional() async throws {
+        let keeper = keeper(isOptional: true)
+        try await keeper.sync()
+        #expect(await target.memory.rules.isEmpty)
+        await keeper.set(["a": Self.part(1)])
+        try await keeper.sync()
+        #expect(await target.memory.rules == Self.whole(1))
+        await keeper.set(["a": Ruleset()])
+        try await keeper.sync()
+        #expect(await target.memory.rules.isEmpty)
+        #expect(try await keeper.repair() == nil)
+    }
+
+    @Test("a table that is right already is not touched at the start")
+    func adopted() async throws {
+        try await target.memory.apply(Ruleset.diff(Ruleset(), Self.whole(1)), table: "lab")
+        let keeper = keeper()
+        await keeper.set(["a": Self.part(1)])
+        try await keeper.sync()
+        #expect(await target.applied.isEmpty)
+    }
+}
+
+@Suite("A table that others changed is found and mended")
+struct TableRepairTests {
+    private let target = UnwillingTable()
+
+    private static func table() -> Ruleset {
+        var rules = Ruleset()
+        rules.sets["pods"] = NamedSet(key: [.address])
+        rules.chains["input"] = Chain(hook: Hook(.filter, .input, 0), [Rule(.inSet([.sourceAddress], "pods"), .verdict(.jump("more")))])
+        rules.chains["more"] = Chain([Rule(.verdict(.drop))])
+        for number in 1...3 { rules.add([.address(IPv4Address(UInt32(number)))], to: "pods") }
+        return rules
+    }
+
+    private func keeper() async throws -> TableKeeper<String> {
+        let keeper = TableKeeper<String>(table: "lab", base: Self.table(), target: target, clock: ManualClock(), report: { _ in })
+        #expect(try await keeper.check() == nil, "before the first transaction nobody knows what should be there")
+        try await keeper.sync()
+        return keeper
+    }
+
+    private static let foreign = Change.addChain("foreign", nil)
+    private static let damages: [(String, [Change])] = [
+        ("table ip lab was missing", [.deleteTable]),
+        ("table ip lab: chain more was changed", [.flushChain("more")]),
+        ("table ip lab: chain foreign was foreign", [foreign]),
+        (
+            "table ip lab: 1 element was missing",
+            [.deleteElement(set: "pods", NamedSet(key: [.address]), [.address(IPv4Address(2))], ElementData())]
+        ),
+        (
+            "table ip lab: chain input was missing, set pods was missing, chain more was changed, 3 elements were missing",
+            [.deleteTable, .addTable, .addChain("more", nil)]
+        ),
+    ]
+
+    @Test("what is missing is told and is there again", arguments: damages.indices)
+    func repair(_ index: Int) async throws {
+        let (words, damage) = Self.damages[index]
+        let keeper = try await keeper()
+        #expect(try await keeper.check() == nil)
+        #expect(try await keeper.repair() == nil)
+        try await target.memory.apply(damage, table: "lab")
+        #expect(try await keeper.check()?.description == words)
+        #expect(try await keeper.repair()?.description == words)
+        #expect(await target.memory.rules == Self.table())
+        #expect(try await keeper.repair() == nil)
+    }
+
+    @Test("a repair that the kernel refuses is an error, and is made up for by the next sync")
+    func refused() async throws {
+        let keeper = try await keeper()
+        try await target.memory.apply([.deleteTable], table: "lab")
+        await target.refuse(1)
+        await #expect(throws: UnwillingTable.Refusal.self) { _ = try await keeper.repair() }
+        try await keeper.sync()
+        #expect(await target.memory.rules == Self.table())
+    }
+}
