@@ -77,7 +77,7 @@ struct TookTooLong: Error, CustomStringConvertible {
 }
 
 /// Waits until `holds`, and no longer than `limit`.
-func eventually(_ what: String, within limit: Duration = .seconds(10), _ holds: () async throws -> Bool) async throws {
+func eventually(_ what: String, within limit: Duration = .seconds(60), _ holds: () async throws -> Bool) async throws {
     let deadline = ContinuousClock.now + limit
     while ContinuousClock.now < deadline {
         if try await holds() { return }
