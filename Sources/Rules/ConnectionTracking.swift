@@ -4,11 +4,14 @@ import Model
 package struct TrackedConnection: Hashable, Sendable {
     /// The first packet as policies see it: from its source to where it really goes, after translation.
     package let packet: Packet
+    /// The first packet as it was sent, before translation.
+    package let sent: Packet
     /// What names it to the kernel.
     package let tuple: [UInt8]
 
-    package init(packet: Packet, tuple: [UInt8]) {
+    package init(packet: Packet, sent: Packet, tuple: [UInt8]) {
         self.packet = packet
+        self.sent = sent
         self.tuple = tuple
     }
 }

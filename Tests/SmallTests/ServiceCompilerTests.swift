@@ -44,6 +44,7 @@ private func texts(_ old: Ruleset, _ new: Ruleset) -> String {
 private func elements(_ rules: Ruleset, _ set: String) -> [ElementData] { Array((rules.elements[set] ?? [:]).values) }
 
 private let serviceChain = "service-P26LWKKU-default/httpd-svc/tcp/"
+private let localChain = "local-P26LWKKU-default/httpd-svc/tcp/"
 private let externalChain = "external-P26LWKKU-default/httpd-svc/tcp/"
 private let markRule = """
     ip daddr 10.1.216.8 ip saddr != 10.244.0.0/16 jump mark-for-masquerade comment "default/httpd-svc: from outside the pod network"
@@ -230,8 +231,9 @@ struct TrafficPolicies {
         let both = try slice([("10.244.1.5", "k8s-node1", ready), ("10.244.2.5", "k8s-node2", ready)])
         let rules = try compiler().compile(nodePortService(fields: local), [both])
         let external = try #require(rules.chains[externalChain]).rules
-        #expect(external.last == Rule(.verdict(.goto(endpointChain("10.244.1.5")))))
+        #expect(external.last == Rule(.verdict(.goto(localChain))))
         #expect(!external.contains { $0.statements.first == .verdict(.jump("mark-for-masquerade")) })
+        #expect(rules.chains[localChain]?.rules == [Rule(.verdict(.goto(endpointChain("10.244.1.5"))))])
         #expect(rules.chains[serviceChain]?.rules.last == Rule(.randomGoto([endpointChain("10.244.1.5"), endpointChain("10.244.2.5")])))
     }
 
@@ -264,8 +266,43 @@ struct TrafficPolicies {
     func internalLocal() throws {
         let both = try slice([("10.244.1.5", "k8s-node1", ready), ("10.244.2.5", "k8s-node2", ready)])
         let rules = try compiler().compile(nodePortService(fields: #""internalTrafficPolicy": "Local","#), [both])
-        #expect(rules.chains[serviceChain]?.rules.last == Rule(.verdict(.goto(endpointChain("10.244.1.5")))))
-        #expect(rules.chains[externalChain]?.rules.last == Rule(.randomGoto([endpointChain("10.244.1.5"), endpointChain("10.244.2.5")])))
+        #expect(elements(rules, "service-ips").map(\.verdict) == [.goto(localChain)])
+        #expect(rules.chains[localChain]?.rules.last == Rule(.verdict(.goto(endpointChain("10.244.1.5")))))
+        #expect(rules.chains[externalChain]?.rules.last == Rule(.verdict(.goto(serviceChain))))
+        #expect(rules.chains[serviceChain]?.rules.last == Rule(.randomGoto([endpointChain("10.244.1.5"), endpointChain("10.244.2.5")])))
+    }
+
+    /// Where a packet to the NodePort ends on this node: the endpoints' addresses, the node's own when it goes on untranslated.
+    private func ends(from source: String, at point: Hook.Point, endpoints: [String], fields: String) throws -> Set<String> {
+        let node = try compiler().node
+        var table = ServiceTable.base(node)
+        let list = try slice(endpoints.map { ($0, $0.hasPrefix("10.244.1.") ? "k8s-node1" : "k8s-node2", ready) })
+        table.merge(try compiler().compile(nodePortService(fields: fields), [list]))
+        let packet = Packet(from: try #require(IPv4Address(source)), to: node.address, proto: 6, port: 33000)
+        return Set(Tracer(tables: [ServiceTable.name: table]).traverse(packet, point).map { "\($0.packet.destination)" })
+    }
+
+    @Test(
+        "with Local pods and the node itself are led to all endpoints, who asks from outside to this node's alone",
+        arguments: ["", #""internalTrafficPolicy": "Local","#])
+    func insideIsExempt(_ fields: String) throws {
+        let here = "10.244.1.5", there = "10.244.2.5", node = "192.168.200.11"
+        for (source, point) in [("10.244.1.9", Hook.Point.prerouting), (node, .output)] {
+            #expect(try ends(from: source, at: point, endpoints: [here, there], fields: local + fields) == [here, there])
+            #expect(try ends(from: source, at: point, endpoints: [there], fields: local + fields) == [there])
+        }
+        #expect(try ends(from: "192.168.200.99", at: .prerouting, endpoints: [here, there], fields: local + fields) == [here])
+        #expect(try ends(from: "192.168.200.99", at: .prerouting, endpoints: [there], fields: local + fields) == [node])
+    }
+
+    @Test("what conntrack finds invalid is dropped where it would come in or pass through")
+    func invalid() throws {
+        let tracer = Tracer(tables: [ServiceTable.name: ServiceTable.base(try compiler().node)])
+        var packet = Packet(from: try #require(IPv4Address("10.244.2.5")), to: try #require(IPv4Address("10.244.1.5")), proto: 6, port: 1025)
+        packet.state = .invalid
+        for point in [Hook.Point.input, .forward] { #expect(tracer.traverse(packet, point).map(\.outcome) == [.drop]) }
+        packet.state = .established
+        for point in [Hook.Point.input, .forward] { #expect(tracer.traverse(packet, point).map(\.outcome) == [.accept]) }
     }
 
     /// kube-proxy: "traffic to an `internalTrafficPolicy: Local` service on a node with no endpoints is dropped rather than

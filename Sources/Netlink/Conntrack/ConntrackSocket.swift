@@ -54,7 +54,8 @@ extension TrackedConnection {
         // Whoever answers is where the packets really go.
         var packet = Packet(from: original.source, to: reply.source, proto: original.proto, port: reply.sourcePort)
         packet.isDestinationTranslated = original.destination != reply.source || original.destinationPort != reply.sourcePort
-        self.init(packet: packet, tuple: raw)
+        let sent = Packet(from: original.source, to: original.destination, proto: original.proto, port: original.destinationPort)
+        self.init(packet: packet, sent: sent, tuple: raw)
     }
 
     private struct Tuple {

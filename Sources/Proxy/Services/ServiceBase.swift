@@ -38,16 +38,18 @@ package enum ServiceTable {
         rules.sets = sets
         rules.add([.address(node.address)], to: nodePortIPs)
 
+        // What conntrack finds invalid would pass untranslated, and the client would reset the connection. (kubernetes#74839)
+        let dropsInvalid = Rule(.connectionState(.invalid), .verdict(.drop), comment: "belongs to no connection, would pass untranslated")
         let isNew = Statement.connectionState(.new)
         func jump(_ chain: String) -> Statement { .verdict(.jump(chain)) }
         let beforeNAT = Hook.destinationNAT - 10
         rules.chains = [
             "filter-input": Chain(
                 hook: Hook(.filter, .input, beforeNAT),
-                [Rule(isNew, jump("nodeport-endpoints-check")), Rule(isNew, jump("service-endpoints-check"))]),
+                [dropsInvalid, Rule(isNew, jump("nodeport-endpoints-check")), Rule(isNew, jump("service-endpoints-check"))]),
             "filter-forward": Chain(
                 hook: Hook(.filter, .forward, beforeNAT),
-                [Rule(isNew, jump("service-endpoints-check")), Rule(isNew, jump("cluster-ips-check"))]),
+                [dropsInvalid, Rule(isNew, jump("service-endpoints-check")), Rule(isNew, jump("cluster-ips-check"))]),
             "filter-output": Chain(hook: Hook(.filter, .output, beforeNAT), [Rule(isNew, jump("service-endpoints-check"))]),
             "filter-output-post-dnat": Chain(
                 hook: Hook(.filter, .output, Hook.destinationNAT + 10), [Rule(isNew, jump("cluster-ips-check"))]),

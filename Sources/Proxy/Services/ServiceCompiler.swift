@@ -8,15 +8,6 @@ package struct ServiceCompiler: Sendable {
 
     package init(node: NodeView) { self.node = node }
 
-    /// An address and port that serve one port of a Service.
-    struct Endpoint: Hashable, Comparable {
-        let address: IPv4Address
-        let port: UInt16
-        let isLocal: Bool
-
-        static func < (a: Self, b: Self) -> Bool { (a.address, a.port) < (b.address, b.port) }
-    }
-
     package func compile(_ service: Service, _ slices: [EndpointSlice]) -> Ruleset {
         var rules = Ruleset()
         guard let clusterIP = service.clusterIP, service.type != "ExternalName" else { return rules }
@@ -28,65 +19,101 @@ package struct ServiceCompiler: Sendable {
     private func compile(
         _ service: Service, _ port: Service.Port, _ clusterIP: IPv4Address, _ endpoints: [Endpoint], into rules: inout Ruleset
     ) {
-        let comment = "\(service.key)\(port.name.isEmpty ? "" : ":\(port.name)")"
-        let suffix = "\(service.namespace)/\(service.name)/\(port.proto.rawValue.lowercased())/\(port.name)"
+        let plan = PortPlan(service, port, endpoints)
         let serviceKey: [Value] = [.address(clusterIP), .proto(port.proto), .port(UInt16(port.port))]
         let nodePortKey: [Value]? = port.nodePort.map { [.proto(port.proto), .port(UInt16($0))] }
+        addIdle(plan, serviceKey, nodePortKey, to: &rules)
+        guard !endpoints.isEmpty else { return }
 
-        let local = endpoints.filter(\.isLocal)
-        let fromInside = service.internalTrafficIsLocal ? local : endpoints
-        let fromOutside = service.externalTrafficIsLocal ? local : endpoints
-        let isReject = ElementData(verdict: .goto(ServiceTable.rejectChain), comment: comment)
-        // A policy of Local with endpoints elsewhere is silence; no endpoint at all is a refusal.
-        let isSilent = ElementData(verdict: .drop, comment: comment)
-        if fromInside.isEmpty { rules.add(serviceKey, endpoints.isEmpty ? isReject : isSilent, to: ServiceTable.noEndpointServices) }
-        if let nodePortKey, fromOutside.isEmpty {
-            // So that load balancers pass the node by.
-            let data = endpoints.isEmpty ? isReject : isSilent
-            rules.add(nodePortKey, data, to: ServiceTable.noEndpointNodePorts)
-        }
-
-        func balance(_ name: String, _ endpoints: [Endpoint], first: [Rule]) {
-            let chains = endpoints.map { endpointChain($0, service, port, suffix, into: &rules) }
-            var all = first
-            if service.affinitySeconds != nil {
-                for (endpoint, chain) in zip(endpoints, chains) {
-                    all.append(
-                        Rule(.inSet([.sourceAddress], affinitySet(endpoint, suffix, service)), .verdict(.goto(chain)), comment: comment))
-                }
-            }
-            all.append(chains.count == 1 ? Rule(.verdict(.goto(chains[0]))) : Rule(.randomGoto(chains)))
-            rules.chains[name] = Chain(all)
-        }
-
-        let serviceChain = ServiceTable.chainName("service", suffix)
+        let fromInside = service.internalTrafficIsLocal ? plan.local : endpoints
+        let internalChain = service.internalTrafficIsLocal ? plan.localChain : plan.clusterChain
         if !fromInside.isEmpty {
-            rules.add(serviceKey, ElementData(verdict: .goto(serviceChain), comment: comment), to: ServiceTable.serviceIPs)
-            balance(
-                serviceChain, fromInside,
-                first: [
-                    Rule(
-                        .match(.destinationAddress, .address(clusterIP)),
-                        .match(.sourceAddress, .network(node.clusterCIDR), negated: true),
-                        .verdict(.jump(ServiceTable.markForMasquerade)), comment: "\(comment): from outside the pod network")
-                ])
+            rules.add(serviceKey, ElementData(verdict: .goto(internalChain), comment: plan.comment), to: ServiceTable.serviceIPs)
         }
-        if let nodePortKey, !fromOutside.isEmpty {
-            let externalChain = ServiceTable.chainName("external", suffix)
-            rules.add(
-                nodePortKey, ElementData(verdict: .goto(externalChain), comment: comment), to: ServiceTable.serviceNodePorts)
-            if service.externalTrafficIsLocal {
-                // The client's address is kept, except for the cluster's own pods, which may use every endpoint.
-                let exempt = Rule(
-                    .match(.sourceAddress, .network(node.clusterCIDR)), .verdict(.goto(serviceChain)), comment: "short-circuit pod traffic")
-                balance(externalChain, local, first: service.internalTrafficIsLocal || fromInside.isEmpty ? [] : [exempt])
-            } else if !fromInside.isEmpty, !service.internalTrafficIsLocal {
-                rules.chains[externalChain] = Chain([
-                    Rule(.verdict(.jump(ServiceTable.markForMasquerade)), comment: comment), Rule(.verdict(.goto(serviceChain))),
-                ])
-            } else {
-                balance(externalChain, fromOutside, first: [Rule(.verdict(.jump(ServiceTable.markForMasquerade)), comment: comment)])
+        let fromOutsideNetwork = Rule(
+            .match(.destinationAddress, .address(clusterIP)),
+            .match(.sourceAddress, .network(node.clusterCIDR), negated: true),
+            .verdict(.jump(ServiceTable.markForMasquerade)), comment: "\(plan.comment): from outside the pod network")
+        // Pods and the node itself go to all endpoints at a NodePort, whatever the policies say.
+        if nodePortKey != nil || !service.internalTrafficIsLocal {
+            rules.chains[plan.clusterChain] = balance(plan, endpoints, first: service.internalTrafficIsLocal ? [] : [fromOutsideNetwork], into: &rules)
+        }
+        if !plan.local.isEmpty, service.internalTrafficIsLocal || (service.externalTrafficIsLocal && nodePortKey != nil) {
+            rules.chains[plan.localChain] = balance(plan, plan.local, first: service.internalTrafficIsLocal ? [fromOutsideNetwork] : [], into: &rules)
+        }
+        guard let nodePortKey else { return }
+        rules.add(nodePortKey, ElementData(verdict: .goto(plan.externalChain), comment: plan.comment), to: ServiceTable.serviceNodePorts)
+        rules.chains[plan.externalChain] = service.externalTrafficIsLocal ? externalLocal(plan) : externalCluster(plan)
+    }
+
+    /// What a Service's port without endpoints says.
+    private func addIdle(_ plan: PortPlan, _ serviceKey: [Value], _ nodePortKey: [Value]?, to rules: inout Ruleset) {
+        let isReject = ElementData(verdict: .goto(ServiceTable.rejectChain), comment: plan.comment)
+        // A policy of Local with endpoints elsewhere is silence; no endpoint at all is a refusal.
+        let isSilent = ElementData(verdict: .drop, comment: plan.comment)
+        let idle = plan.endpoints.isEmpty ? isReject : isSilent
+        if plan.endpoints.isEmpty || (plan.service.internalTrafficIsLocal && plan.local.isEmpty) {
+            rules.add(serviceKey, idle, to: ServiceTable.noEndpointServices)
+        }
+        // So that load balancers pass the node by.
+        if let nodePortKey, plan.endpoints.isEmpty || (plan.service.externalTrafficIsLocal && plan.local.isEmpty) {
+            rules.add(nodePortKey, idle, to: ServiceTable.noEndpointNodePorts)
+        }
+    }
+
+    private func externalCluster(_ plan: PortPlan) -> Chain {
+        Chain([Rule(.verdict(.jump(ServiceTable.markForMasquerade)), comment: plan.comment), Rule(.verdict(.goto(plan.clusterChain)))])
+    }
+
+    /// The client's address is kept and only this node's endpoints are used. Pods and the node itself are subject to neither: it is for them as
+    /// if they had gone out to a load balancer and come back in. (kubernetes pkg/proxy/nftables/proxier.go)
+    private func externalLocal(_ plan: PortPlan) -> Chain {
+        let isNode = Statement.inSet([.sourceAddress], ServiceTable.nodePortIPs)
+        var rules = [
+            Rule(.match(.sourceAddress, .network(node.clusterCIDR)), .verdict(.goto(plan.clusterChain)), comment: "short-circuit pod traffic"),
+            Rule(isNode, .verdict(.jump(ServiceTable.markForMasquerade)), comment: "masquerade local traffic"),
+            Rule(isNode, .verdict(.goto(plan.clusterChain)), comment: "short-circuit local traffic"),
+        ]
+        // Without an endpoint here the rest comes to the node itself, where it is dropped.
+        if !plan.local.isEmpty { rules.append(Rule(.verdict(.goto(plan.localChain)))) }
+        return Chain(rules)
+    }
+
+    /// A chain that throws dice for one of `endpoints`, after those that remember the client.
+    private func balance(_ plan: PortPlan, _ endpoints: [Endpoint], first: [Rule], into rules: inout Ruleset) -> Chain {
+        let chains = endpoints.map { endpointChain($0, plan.service, plan.port, plan.suffix, into: &rules) }
+        var all = first
+        if plan.service.affinitySeconds != nil {
+            for (endpoint, chain) in zip(endpoints, chains) {
+                let set = affinitySet(endpoint, plan.suffix, plan.service)
+                all.append(Rule(.inSet([.sourceAddress], set), .verdict(.goto(chain)), comment: plan.comment))
             }
+        }
+        all.append(chains.count == 1 ? Rule(.verdict(.goto(chains[0]))) : Rule(.randomGoto(chains)))
+        return Chain(all)
+    }
+
+    /// One port of a Service with who serves it, and the names of its chains.
+    private struct PortPlan {
+        let service: Service
+        let port: Service.Port
+        let endpoints: [Endpoint]
+        let local: [Endpoint]
+        let comment: String
+        let suffix: String
+        /// For the policy Cluster, for the policy Local, and for what comes to a NodePort, as kube-proxy names them.
+        let clusterChain: String, localChain: String, externalChain: String
+
+        init(_ service: Service, _ port: Service.Port, _ endpoints: [Endpoint]) {
+            self.service = service
+            self.port = port
+            self.endpoints = endpoints
+            local = endpoints.filter(\.isLocal)
+            comment = "\(service.key)\(port.name.isEmpty ? "" : ":\(port.name)")"
+            suffix = "\(service.namespace)/\(service.name)/\(port.proto.rawValue.lowercased())/\(port.name)"
+            clusterChain = ServiceTable.chainName("service", suffix)
+            localChain = ServiceTable.chainName("local", suffix)
+            externalChain = ServiceTable.chainName("external", suffix)
         }
     }
 
@@ -113,28 +140,6 @@ package struct ServiceCompiler: Sendable {
     /// The seconds are part of the name, for a set's timeout never changes.
     private func affinitySet(_ endpoint: Endpoint, _ suffix: String, _ service: Service) -> String {
         ServiceTable.chainName("affinity", "\(suffix)__\(endpoint.address)/\(endpoint.port)/\(service.affinitySeconds ?? 0)s")
-    }
-
-    /// The endpoints that serve `port`: the ready ones, else those that end but still serve (KEP-1669).
-    private func endpoints(_ slices: [EndpointSlice], _ port: Service.Port) -> [Endpoint] {
-        var ready: Set<Endpoint> = [], serving: Set<Endpoint> = []
-        for slice in slices {
-            let numbers = slice.ports.filter {
-                ($0["name"].string ?? "") == port.name && ($0["protocol"].string ?? "TCP") == port.proto.rawValue
-            }.compactMap { $0["port"].int.flatMap { UInt16(exactly: $0) } }
-            for endpoint in slice.endpoints {
-                let conditions = endpoint["conditions"]
-                for address in endpoint["addresses"].items.compactMap({ $0.string.flatMap { IPv4Address($0) } }) {
-                    for number in numbers {
-                        let isLocal = endpoint["nodeName"].string == node.name
-                        let value = Endpoint(address: address, port: number, isLocal: isLocal)
-                        if conditions["ready"].bool ?? true { ready.insert(value) }
-                        if conditions["serving"].bool ?? false, conditions["terminating"].bool ?? false { serving.insert(value) }
-                    }
-                }
-            }
-        }
-        return (ready.isEmpty ? serving : ready).sorted()
     }
 }
 

@@ -1,107 +1,120 @@
 import Model
 import Rules
 
-/// One node's kube-proxy: watches Services and EndpointSlices and keeps the node's `kube-proxy` table in step.
-/// Only what changed is compiled, compared and sent.
+/// One node's kube-proxy: follows Services and EndpointSlices, feeds the node's `kube-proxy` table with a part a Service, and ends the UDP
+/// connections that the kernel leads where no rule leads any more.
 package actor ServiceProxy {
     private let compiler: ServiceCompiler
     private let client: any Client
-    private let target: any RulesetTarget
+    private let connections: any ConnectionTracking
+    private let clock: any Clock<Duration>
     private let report: @Sendable (String) -> Void
+    package nonisolated let keeper: TableKeeper<ObjectKey>
+    private let synced: KeySignal
 
     private var services: [ObjectKey: Service] = [:]
     private var slices: [ObjectKey: [String: EndpointSlice]] = [:]
-    private var parts: [ObjectKey: Ruleset] = [:]
-    private var dirty: Set<ObjectKey> = []
-    private let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    /// The Service that each slice belongs to.
+    private var owners: [ObjectKey: ObjectKey] = [:]
+    private let dirty = KeySignal()
+    private var frontends: [ObjectKey: [UDPFrontend: Set<IPv4Address>]] = [:]
+    /// What has not been listed yet: until everything is known, the table is left as an earlier daemon left it.
+    private var unlisted: Set<Resource> = [.services, .endpointSlices]
 
-    package init(node: NodeView, client: any Client, target: any RulesetTarget, report: @escaping @Sendable (String) -> Void) {
+    package init(
+        node: NodeView, client: any Client, target: any RulesetTarget, connections: any ConnectionTracking,
+        clock: any Clock<Duration> = ContinuousClock(), report: @escaping @Sendable (String) -> Void
+    ) {
         compiler = ServiceCompiler(node: node)
         self.client = client
-        self.target = target
-        self.report = report
+        self.connections = connections
+        self.clock = clock
+        self.report = { report("node \(node.name): \($0)") }
+        let synced = KeySignal()
+        self.synced = synced
+        keeper = TableKeeper(
+            table: ServiceTable.name, base: ServiceTable.base(node), target: target, clock: clock, report: self.report, synced: { synced.add($0) })
     }
 
-    /// Syncs once, calls `ready`, then follows changes until cancelled.
-    package func run(ready: @Sendable () -> Void) async throws {
-        var isFirst = true
-        try await untilCancelled {
-            try await follow {
-                if isFirst { ready() }
-                isFirst = false
-            }
-        }
-    }
-
-    private func follow(_ isSynced: () -> Void) async throws {
-        let (initialServices, serviceRevision) = try await client.list(.services, namespace: nil, selector: nil)
-        let (initialSlices, sliceRevision) = try await client.list(.endpointSlices, namespace: nil, selector: nil)
-        (services, slices) = ([:], [:])
-        for item in initialServices { note(Service(item), exists: true) }
-        for item in initialSlices { note(EndpointSlice(item), exists: true) }
-        try await replaceAll()
-        isSynced()
+    /// Follows until cancelled; `ready` is called when the table is in step for the first time.
+    package func run(ready: @escaping @Sendable () -> Void) async throws {
+        let (listing, allListed) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { [client] in
-                for try await event in try await client.watch(.services, namespace: nil, from: serviceRevision) where event.kind != .bookmark {
-                    await self.note(Service(event.object), exists: event.kind != .deleted)
+            for resource in [Resource.services, .endpointSlices] {
+                let feed = ObjectFeed(resource: resource, client: client, clock: clock, report: report)
+                group.addTask {
+                    try await feed.run {
+                        await self.take($0, $1, resource)
+                    } listed: {
+                        if await self.isComplete(with: resource) { allListed.finish() }
+                    }
                 }
             }
-            group.addTask { [client] in
-                for try await event in try await client.watch(.endpointSlices, namespace: nil, from: sliceRevision) where event.kind != .bookmark {
-                    await self.note(EndpointSlice(event.object), exists: event.kind != .deleted)
-                }
+            group.addTask {
+                for await _ in listing {}
+                await self.compile(self.dirty.take())
+                async let keeping: Void = self.keeper.run(ready: ready)
+                try await self.dirty.follow { await self.compile($0) }
+                try await keeping
             }
-            group.addTask { for await _ in self.wakes { await self.syncDirty() } }
-            try await group.next()
-            group.cancelAll()
+            group.addTask { try await self.synced.follow { try await self.endStale($0) } }
+            try await group.waitForAll()
         }
     }
 
-    private func note(_ service: Service, exists: Bool) {
-        services[service.key] = exists ? service : nil
-        dirty.insert(service.key)
-        wake.yield()
-    }
+    // MARK: Objects
 
-    private func note(_ slice: EndpointSlice, exists: Bool) {
-        slices[slice.serviceKey, default: [:]][slice.name] = exists ? slice : nil
-        dirty.insert(slice.serviceKey)
-        wake.yield()
-    }
-
-    private func part(_ key: ObjectKey) -> Ruleset {
-        services[key].map { compiler.compile($0, Array((slices[key] ?? [:]).values)) } ?? Ruleset()
-    }
-
-    private func replaceAll() async throws {
-        dirty = []
-        var whole = ServiceTable.base(compiler.node)
-        parts = [:]
-        for key in services.keys {
-            parts[key] = part(key)
-            whole.merge(parts[key] ?? Ruleset())
+    private func take(_ key: ObjectKey, _ object: JSON?, _ resource: Resource) {
+        if resource == .services {
+            services[key] = object.map { Service($0) }
+            dirty.add([key])
+            return
         }
-        try await TableSync(table: ServiceTable.name, target: target).apply(whole)
+        let slice = object.map { EndpointSlice($0) }
+        // A slice may be relabelled to another Service.
+        if let before = owners[key], before != slice?.serviceKey {
+            slices[before]?[key.name] = nil
+            if slices[before]?.isEmpty == true { slices[before] = nil }
+            dirty.add([before])
+        }
+        owners[key] = slice?.serviceKey
+        guard let slice else { return }
+        slices[slice.serviceKey, default: [:]][key.name] = slice
+        dirty.add([slice.serviceKey])
     }
 
-    private func syncDirty() async {
-        let keys = dirty.sorted()
-        dirty = []
-        var changes: [Change] = []
-        var compiled: [ObjectKey: Ruleset] = [:]
+    private func isComplete(with resource: Resource) -> Bool {
+        unlisted.remove(resource)
+        return unlisted.isEmpty
+    }
+
+    private func compile(_ keys: Set<ObjectKey>) async {
+        var parts: [ObjectKey: Ruleset] = [:]
+        for key in keys { parts[key] = services[key].map { compiler.compile($0, slices(of: key)) } ?? Ruleset() }
+        await keeper.set(parts)
+    }
+
+    private func slices(of service: ObjectKey) -> [EndpointSlice] { Array((slices[service] ?? [:]).values) }
+
+    // MARK: Connections
+
+    /// Forgets UDP connections to Services whose part of the table is new, where they lead to endpoints that do not serve any more.
+    private func endStale(_ keys: Set<ObjectKey>) async throws {
+        var gone: [UDPFrontend: Set<IPv4Address>] = [:]
         for key in keys {
-            let new = part(key)
-            changes += Ruleset.diff(parts[key] ?? Ruleset(), new, declared: ServiceTable.sets)
-            compiled[key] = new
+            for frontend in (frontends[key] ?? [:]).keys { gone[frontend] = [] }
+            let now = services[key].map { compiler.udpFrontends($0, slices(of: key)) } ?? [:]
+            frontends[key] = now.isEmpty ? nil : now
+            for frontend in now.keys { gone[frontend] = [] }
         }
-        guard !changes.isEmpty else { return }
-        do {
-            try await target.apply(changes, table: ServiceTable.name)
-            for (key, ruleset) in compiled { parts[key] = ruleset.isEmpty ? nil : ruleset }
-        } catch {
-            report("node \(compiler.node.name): a change of Services failed, replacing the table: \(error)")
-            do { try await replaceAll() } catch { report("node \(compiler.node.name): table \(ServiceTable.name): \(error)") }
+        guard !gone.isEmpty else { return }
+        let known = frontends.values.reduce(into: gone) { $0.merge($1) { _, new in new } }
+        let stale = StaleConnections(frontends: known, serviceCIDR: compiler.node.serviceCIDR)
+        for wait in [Duration.seconds(1), .seconds(5), nil] {
+            do { return try await connections.forget(stale.find(in: connections.connections())) } catch {
+                report("connections to Services that changed: \(error)")
+                if let wait { try await clock.sleep(for: wait) }
+            }
         }
     }
 }

@@ -140,11 +140,12 @@ struct Daemon {
         try await masquerade.sync()
         group.addTask { try await masquerade.run() }
 
-        let services = ServiceProxy(node: view, client: api, target: node.rulesets, report: report)
+        let connections = try KernelConnections(namespace: paths.nodeNetns(node.spec.name))
+        let services = ServiceProxy(node: view, client: api, target: node.rulesets, connections: connections, report: report)
         group.addTask { try await services.run { Task { await parts.count() } } }
 
         let policies = PolicyProxy(
-            node: view, client: api, target: node.rulesets, connections: try KernelConnections(namespace: paths.nodeNetns(node.spec.name)), report: report)
+            node: view, client: api, target: node.rulesets, connections: connections, report: report)
         let isEnforced = cluster.plugin != .flannel
         if isEnforced {
             group.addTask { try await policies.run { Task { await parts.count() } } }

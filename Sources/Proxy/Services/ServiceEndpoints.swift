@@ -1,0 +1,56 @@
+import Model
+
+extension ServiceCompiler {
+    /// An address and port that serve one port of a Service.
+    struct Endpoint: Hashable, Comparable {
+        let address: IPv4Address
+        let port: UInt16
+        let isLocal: Bool
+
+        static func < (a: Self, b: Self) -> Bool { (a.address, a.port) < (b.address, b.port) }
+    }
+
+    /// The endpoints that serve `port`: the ready ones, else those that end but still serve (KEP-1669).
+    func endpoints(_ slices: [EndpointSlice], _ port: Service.Port) -> [Endpoint] {
+        var ready: Set<Endpoint> = [], serving: Set<Endpoint> = []
+        for slice in slices {
+            let numbers = slice.ports.filter { Self.serves($0, port) }.compactMap { $0["port"].int.flatMap { UInt16(exactly: $0) } }
+            for endpoint in slice.endpoints {
+                let conditions = endpoint["conditions"]
+                for address in endpoint["addresses"].items.compactMap({ $0.string.flatMap { IPv4Address($0) } }) {
+                    for number in numbers {
+                        let isLocal = endpoint["nodeName"].string == node.name
+                        let value = Endpoint(address: address, port: number, isLocal: isLocal)
+                        if conditions["ready"].bool ?? true { ready.insert(value) }
+                        if conditions["serving"].bool ?? false, conditions["terminating"].bool ?? false { serving.insert(value) }
+                    }
+                }
+            }
+        }
+        return (ready.isEmpty ? serving : ready).sorted()
+    }
+
+    /// The addresses that UDP packets to each way into a Service may be led to: all that serve, whatever the traffic policies say, for a change
+    /// of those leaves flows alone. (kubernetes pkg/proxy/conntrack/cleanup.go)
+    func udpFrontends(_ service: Service, _ slices: [EndpointSlice]) -> [UDPFrontend: Set<IPv4Address>] {
+        guard let clusterIP = service.clusterIP, service.type != "ExternalName" else { return [:] }
+        var frontends: [UDPFrontend: Set<IPv4Address>] = [:]
+        for port in service.ports where port.proto == .udp {
+            var serving: Set<IPv4Address> = []
+            for slice in slices where slice.ports.contains(where: { Self.serves($0, port) }) {
+                for endpoint in slice.endpoints {
+                    let conditions = endpoint["conditions"]
+                    guard conditions["serving"].bool ?? conditions["ready"].bool ?? true else { continue }
+                    serving.formUnion(endpoint["addresses"].items.compactMap { $0.string.flatMap { IPv4Address($0) } })
+                }
+            }
+            frontends[UDPFrontend(address: clusterIP, port: UInt16(port.port))] = serving
+            if let nodePort = port.nodePort { frontends[UDPFrontend(address: node.address, port: UInt16(nodePort))] = serving }
+        }
+        return frontends
+    }
+
+    private static func serves(_ slicePort: JSON, _ port: Service.Port) -> Bool {
+        (slicePort["name"].string ?? "") == port.name && (slicePort["protocol"].string ?? "TCP") == port.proto.rawValue
+    }
+}

@@ -1,0 +1,65 @@
+import API
+import Model
+import Synchronization
+
+/// A client whose lists fail and whose watches expire when a test says so.
+final class TroubledClient: Client {
+    private struct State {
+        var refusedLists = 0
+        var lists = 0
+        var watches: [AsyncThrowingStream<WatchEvent, any Error>.Continuation] = []
+    }
+
+    let api: APIServer
+    private let state = Mutex(State())
+
+    init(_ api: APIServer) { self.api = api }
+
+    /// How many lists were asked for.
+    var lists: Int { state.withLock { $0.lists } }
+    var watches: Int { state.withLock { $0.watches.count } }
+
+    func refuseLists(_ count: Int) { state.withLock { $0.refusedLists = count } }
+
+    /// Ends every watch with 410 Expired; what happens from now on, no watch tells.
+    func expireWatches() {
+        let watches = state.withLock { state in
+            defer { state.watches = [] }
+            return state.watches
+        }
+        for watch in watches { watch.finish(throwing: StatusError.expired) }
+    }
+
+    func list(_ resource: Resource, namespace: String?, selector: LabelSelector?) async throws -> (items: [JSON], revision: Int) {
+        let isRefused = state.withLock { state in
+            state.lists += 1
+            state.refusedLists -= 1
+            return state.refusedLists >= 0
+        }
+        if isRefused { throw StatusError(503, "ServiceUnavailable", "try again later") }
+        return try await api.list(resource, namespace: namespace, selector: selector)
+    }
+
+    func watch(_ resource: Resource, namespace: String?, from revision: Int?) async throws -> AsyncThrowingStream<WatchEvent, any Error> {
+        let inner = try await api.watch(resource, namespace: namespace, from: revision)
+        let (outer, continuation) = AsyncThrowingStream.makeStream(of: WatchEvent.self, bufferingPolicy: .bufferingOldest(1000))
+        state.withLock { $0.watches.append(continuation) }
+        let pump = Task {
+            do {
+                for try await event in inner { continuation.yield(event) }
+                continuation.finish()
+            } catch { continuation.finish(throwing: error) }
+        }
+        continuation.onTermination = { _ in pump.cancel() }
+        return outer
+    }
+
+    func get(_ resource: Resource, _ key: ObjectKey) async throws -> JSON { try await api.get(resource, key) }
+    func create(_ resource: Resource, _ object: JSON) async throws -> JSON { try await api.create(resource, object) }
+    func update(_ resource: Resource, _ object: JSON) async throws -> JSON { try await api.update(resource, object) }
+    func updateStatus(_ resource: Resource, _ object: JSON) async throws -> JSON { try await api.updateStatus(resource, object) }
+    func patch(_ resource: Resource, _ key: ObjectKey, _ patch: JSON) async throws -> JSON { try await api.patch(resource, key, patch) }
+    func delete(_ resource: Resource, _ key: ObjectKey, gracePeriod: Int?, uid: String?) async throws {
+        try await api.delete(resource, key, gracePeriod: gracePeriod, uid: uid)
+    }
+}
