@@ -201,6 +201,6 @@ struct PatchLimits {
 
 /// Nodes on which nothing runs.
 private struct Unreachable: PodStreams {
-    func logs(_ pod: Pod, container: String, _ options: LogOptions) async throws -> AsyncThrowingStream<[UInt8], any Error> { AsyncThrowingStream { $0.finish() } }
-    func connect(_ pod: Pod, _ request: StreamRequest, input: AsyncStream<StreamInput>) async throws -> AsyncStream<StreamOutput> { AsyncStream { $0.finish() } }
+    func logs(_ pod: Pod, container: String, _ options: LogOptions) async throws -> ByteSource { { _ in } }
+    func connect(_ pod: Pod, _ request: StreamRequest, input: StreamInputs, output: @escaping StreamOutputs) async throws {}
 }

@@ -4,16 +4,11 @@ import Testing
 
 /// Nodes on which nothing runs, and whose every log says hello.
 private struct QuietStreams: PodStreams {
-    func logs(_ pod: Pod, container: String, _ options: LogOptions) async throws -> AsyncThrowingStream<[UInt8], any Error> {
-        AsyncThrowingStream { continuation in
-            continuation.yield(Array("hello from \(pod.name)/\(container)\n".utf8))
-            continuation.finish()
-        }
+    func logs(_ pod: Pod, container: String, _ options: LogOptions) async throws -> ByteSource {
+        { try await $0(Array("hello from \(pod.name)/\(container)\n".utf8)) }
     }
 
-    func connect(_ pod: Pod, _ request: StreamRequest, input: AsyncStream<StreamInput>) async throws -> AsyncStream<StreamOutput> {
-        AsyncStream { $0.finish() }
-    }
+    func connect(_ pod: Pod, _ request: StreamRequest, input: StreamInputs, output: @escaping StreamOutputs) async throws {}
 }
 
 private struct WrongAnswer: Error {}
@@ -46,8 +41,8 @@ private struct Site {
     }
 
     func stream(_ target: String, accept: String = "") async throws -> AsyncThrowingStream<[UInt8], any Error> {
-        guard case .stream(_, let stream) = await router.respond(HTTPRequest(method: "GET", target: target, accept: accept)) else { throw WrongAnswer() }
-        return stream
+        guard case .stream(_, _, let source) = await router.respond(HTTPRequest(method: "GET", target: target, accept: accept)) else { throw WrongAnswer() }
+        return .held(source)
     }
 
     /// The next `count` watch events, as JSON.

@@ -95,7 +95,12 @@ extension Router {
         }
         if let wanted, wanted > revision { throw StatusError.tooLarge(wanted, revision) }
         if target.kind.storage != nil { items = items.map(target.present) }
-        if !selection.isEverything { items = items.filter(selection.takes) }
+        if !selection.isEverything {
+            items = try items.filter { item in
+                try Task.checkCancellation()
+                return selection.takes(item)
+            }
+        }
         func place(_ item: JSON) -> String { "\(item["metadata"]["namespace"].string ?? "")/\(item["metadata"]["name"].string ?? "")" }
         if let continuation {
             let from = ObjectKey(place: continuation.after)
@@ -130,85 +135,6 @@ extension Router {
             if case .yaml = representation { return .bytes(Array(YAMLText.of(list).utf8), contentType: "application/yaml") }
             return .json(list)
         }
-    }
-
-    // MARK: Watch
-
-    func watch(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
-        let selection = try Selection(request, target)
-        let version = request["resourceVersion"] ?? ""
-        guard version.isEmpty || Int(version) != nil else {
-            throw StatusError.invalid(target.resource, "", [.invalid("resourceVersion", .string(version), "strconv.ParseUint: parsing \"\(version)\": invalid syntax")])
-        }
-        let sends = request["sendInitialEvents"]
-        if sends != nil {
-            if request["resourceVersionMatch"] != "NotOlderThan" {
-                throw StatusError.invalid(
-                    Resource("meta.k8s.io", "v1", "listoptions", "ListOptions"), "",
-                    [.forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")])
-            }
-        }
-        let asked = Int(version).flatMap { $0 == 0 ? nil : $0 }
-        let wantsBookmarks = request.isTrue("allowWatchBookmarks")
-        let wantsStart = sends == "true" || sends == "1"
-        var start = wantsStart ? nil : asked
-        if sends != nil, !wantsStart, start == nil { start = await api.store.revision }
-        let timeout = request["timeoutSeconds"].flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil } ?? Int.random(in: 1800...3600)
-        let representation = try Representation(request.accept)
-        let kind = target.kind, now = now, includes = request["includeObject"], present = target.present
-        @Sendable func shown(_ event: WatchEvent) -> JSON? {
-            var object = event.object
-            var type = event.kind
-            if event.kind == .bookmark {
-                object["apiVersion"] = .string(kind.resource.apiVersion)
-                object["kind"] = .string(kind.resource.kind)
-                guard wantsBookmarks || (wantsStart && !object["metadata"]["annotations"].isNull) else { return nil }
-            } else {
-                object = present(object)
-                // An object that no longer matches is gone as far as this watch goes, and one that now does is new to it.
-                let matches = selection.takes(object), matched = event.kind == .modified ? event.previous.map { selection.takes(present($0)) } : nil
-                guard matches || matched == true else { return nil }
-                type = !matches ? .deleted : matched == false ? .added : event.kind
-            }
-            switch representation {
-            case .table(let version):
-                object = Table.of(
-                    event.kind == .bookmark ? [] : [object], kind, revision: object["metadata"]["resourceVersion"].string ?? "", now: now(), version: version,
-                    includes: includes, metadata: event.kind == .bookmark ? object["metadata"] : nil)
-            case .metadata: object = Table.partial(object)
-            default: break
-            }
-            return ["type": .string(type.rawValue), "object": object]
-        }
-        let (stream, continuation) = AsyncThrowingStream.makeStream(of: [UInt8].self)
-        let events: AsyncThrowingStream<WatchEvent, any Error>
-        do {
-            events = try await api.store.watch(target.stored, namespace: target.namespace, from: start, marksStart: wantsStart, bookmarks: wantsBookmarks)
-        } catch let error as StatusError where error.reason == "Expired" {
-            // A watch that cannot begin says so in its own way: the stream opens and tells.
-            continuation.yield((["type": "ERROR", "object": error.status] as JSON).bytes() + [0x0A])
-            continuation.finish()
-            return .stream(contentType: "application/json", stream)
-        }
-        let pump = Task {  // ends with the stream it feeds: the handler below cancels it
-            let deadline = Task {  // ends the watch at its time; cancelled with it
-                try await Task.sleep(for: .seconds(Timestamp.bounded(timeout)))
-                continuation.finish()
-            }
-            defer { deadline.cancel() }
-            do {
-                for try await event in events {
-                    guard let line = shown(event) else { continue }
-                    continuation.yield(line.bytes() + [0x0A])
-                }
-                continuation.finish()
-            } catch let error as StatusError {
-                continuation.yield((["type": "ERROR", "object": error.status] as JSON).bytes() + [0x0A])
-                continuation.finish()
-            } catch { continuation.finish(throwing: error) }
-        }
-        continuation.onTermination = { _ in pump.cancel() }
-        return .stream(contentType: "application/json", stream)
     }
 }
 

@@ -25,11 +25,14 @@ enum ConnectionOutput: Sendable {
 /// connections upgrade a later one as well.
 enum ConnectionPipeline {
     private static let largestFrame = 4 << 20
+    private static let largestHead = 256 * 1024
 
     static func install(in channel: any Channel) throws {
         let operations = channel.pipeline.syncOperations
         let encoder = HTTPResponseEncoder()
-        let decoder = ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes))
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderListSize = largestHead
+        let decoder = ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits))
         let errors = HTTPServerProtocolErrorHandler()
         try operations.addHandler(encoder)
         try operations.addHandler(decoder)

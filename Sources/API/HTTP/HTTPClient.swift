@@ -66,33 +66,37 @@ package struct HTTPClient: Client {
         var headers: HTTPHeaders = ["Host": "minik", "Accept": accept, "Connection": "close", "Content-Length": String(bytes.count)]
         if body != nil { headers.add(name: "Content-Type", value: contentType) }
         let head = HTTPRequestHead(version: .http1_1, method: .init(rawValue: method), uri: target, headers: headers)
-        let (pieces, continuation) = AsyncThrowingStream.makeStream(of: [UInt8].self)
-        let (codes, code) = AsyncStream.makeStream(of: Int.self)
-        let work = Task {  // ends with the connection; cancelled when the reader leaves
-            do {
-                try await connection.executeThenClose { parts, writer in
-                    // In one go: a server that has seen enough answers and closes before the rest is written. Its answer
-                    // counts, not that the writing failed.
-                    try? await writer.write(contentsOf: [.head(head), .body(ByteBuffer(bytes: bytes)), .end(nil)])
-                    for try await part in parts {
-                        switch part {
-                        case .head(let answer): code.yield(Int(answer.status.code))
-                        case .body(let buffer): continuation.yield(Array(buffer: buffer))
-                        case .end: return
-                        }
+        let parts = AsyncThrowingStream<Part, any Error>.held(cost: \.cost) { send in
+            try await connection.executeThenClose { parts, writer in
+                // In one go: a server that has seen enough answers and closes before the rest is written. Its answer
+                // counts, not that the writing failed.
+                try? await writer.write(contentsOf: [.head(head), .body(ByteBuffer(bytes: bytes)), .end(nil)])
+                for try await part in parts {
+                    switch part {
+                    case .head(let answer): try await send(.status(Int(answer.status.code)))
+                    case .body(let buffer): try await send(.body(Array(buffer: buffer)))
+                    case .end: return
                     }
                 }
-                continuation.finish()
-            } catch { continuation.finish(throwing: error) }
-            code.finish()
+            }
         }
-        continuation.onTermination = { _ in work.cancel() }
-        guard let answered = await codes.first(where: { _ in true }) else {
-            for try await _ in pieces {}
-            throw StatusError(503, "ServiceUnavailable", "the cluster's daemon closed the connection without an answer")
+        for try await part in parts {
+            guard case .status(let code) = part else { continue }
+            status(code)
+            return AsyncThrowingStream {
+                var parts = parts.makeAsyncIterator()
+                while let part = try await parts.next() { if case .body(let bytes) = part { return bytes } }
+                return nil
+            }
         }
-        status(answered)
-        return pieces
+        throw StatusError(503, "ServiceUnavailable", "the cluster's daemon closed the connection without an answer")
+    }
+
+    private enum Part: Sendable {
+        case status(Int)
+        case body([UInt8])
+
+        var cost: Int { if case .body(let bytes) = self { bytes.count } else { 0 } }
     }
 
     // MARK: Client
@@ -114,27 +118,22 @@ package struct HTTPClient: Client {
 
     /// The events of a watch's answer: one JSON document a line.
     package static func events(_ pieces: AsyncThrowingStream<[UInt8], any Error>) -> AsyncThrowingStream<WatchEvent, any Error> {
-        let (events, continuation) = AsyncThrowingStream.makeStream(of: WatchEvent.self)
-        let work = Task {  // ends with the stream it reads, or with its reader
-            do {
-                var line: [UInt8] = []
-                for try await piece in pieces {
-                    for byte in piece {
-                        guard byte == 0x0A else {
-                            line.append(byte)
-                            continue
-                        }
-                        let json = try JSON(parsing: line)
-                        line = []
-                        guard let kind = WatchEvent.Kind(rawValue: json["type"].string ?? "") else { throw StatusError(status: json["object"]) }
-                        continuation.yield(WatchEvent(kind, json["object"]))
+        // What has been told waits in the connection until somebody asks for it: an event counts as all the room.
+        .held(room: 1, cost: { _ in 1 }) { send in
+            var line: [UInt8] = []
+            for try await piece in pieces {
+                for byte in piece {
+                    guard byte == 0x0A else {
+                        line.append(byte)
+                        continue
                     }
+                    let json = try JSON(parsing: line)
+                    line = []
+                    guard let kind = WatchEvent.Kind(rawValue: json["type"].string ?? "") else { throw StatusError(status: json["object"]) }
+                    try await send(WatchEvent(kind, json["object"]))
                 }
-                continuation.finish()
-            } catch { continuation.finish(throwing: error) }
+            }
         }
-        continuation.onTermination = { _ in work.cancel() }
-        return events
     }
 
     /// minik's own commands tell who they are, and have every field they send checked.

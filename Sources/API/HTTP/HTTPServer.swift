@@ -8,7 +8,7 @@ import TLS
 /// The API over HTTP/1.1: on a Unix socket to root, and with TLS on TCP; with WebSockets and SPDY for streams.
 package struct HTTPServer: Sendable {
     typealias Exchange = NIOAsyncChannel<ConnectionInput, ConnectionOutput>
-    typealias Writer = NIOAsyncChannelOutboundWriter<ConnectionOutput>
+    typealias Writer = ConnectionWriter
 
     /// Where to listen.
     package enum Listener: Sendable {
@@ -20,11 +20,14 @@ package struct HTTPServer: Sendable {
     }
 
     /// Kubernetes' own limit of a request's body.
-    private static let largestBody = 3 * 1024 * 1024
-    /// Seconds for a request to come in whole, and between requests.
-    private static let patience = 60, idle = 300
+    static let largestBody = 3 * 1024 * 1024
+    /// Seconds for a request to come in whole, for its work, and between requests.
+    static let patience = 60, idle = 300
+    /// What may wait to be sent on a connection before who sends has to wait.
+    private static let unsent = ChannelOptions.Types.WriteBufferWaterMark(low: 16 * 1024, high: 32 * 1024)
 
     private let router: Router
+    private let bodies = RequestBytes()
     private let threads: MultiThreadedEventLoopGroup
 
     package init(router: Router) {
@@ -37,6 +40,7 @@ package struct HTTPServer: Sendable {
         let bootstrap = ServerBootstrap(group: threads)
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.writeBufferWaterMark, value: Self.unsent)
         let server: NIOAsyncChannel<(Exchange, Peer), Never>
         switch listener {
         case .unix(let path):
@@ -51,8 +55,9 @@ package struct HTTPServer: Sendable {
             try await server.executeThenClose { connections in
                 for try await (exchange, peer) in connections {
                     tasks.addTask {
+                        let connection = ServedConnection(router: router, exchange: exchange, peer: peer, bodies: bodies)
                         // A connection that breaks is its client's affair, not the server's.
-                        try? await serve(exchange, peer)
+                        do { try await connection.serve() } catch { exchange.channel.close(promise: nil) }
                     }
                 }
             }
@@ -77,100 +82,8 @@ package struct HTTPServer: Sendable {
             let peer = Peer(isLocal: tls == nil, tls: TLSPeer(), deadline: Deadline(channel, seconds: Self.patience))
             if let tls { try channel.pipeline.syncOperations.addHandler(TLSHandler(tls, peer: peer.tls)) }
             try ConnectionPipeline.install(in: channel)
-            return (try Exchange(wrappingChannelSynchronously: channel), peer)
+            return (try Exchange(wrappingChannelSynchronously: channel, configuration: .init(backPressureStrategy: .init(lowWatermark: 1, highWatermark: 2))), peer)
         }
-    }
-
-    private static func request(_ head: HTTPRequestHead, body: [UInt8], peer: Peer) -> HTTPRequest {
-        HTTPRequest(method: head.method.rawValue, target: head.uri, headers: head.headers.map { ($0.name, $0.value) }, body: body, peer: peer.user)
-    }
-
-    private func serve(_ exchange: Exchange, _ peer: Peer) async throws {
-        defer { peer.deadline.lift() }
-        try await exchange.executeThenClose { inputs, writer in
-            var inputs = inputs.makeAsyncIterator()
-            var head: HTTPRequestHead?
-            var body: [UInt8] = []
-            while let input = try await inputs.next() {
-                guard case .part(let part) = input else { return }
-                switch part {
-                case .head(let start):
-                    (head, body) = (start, [])
-                    peer.deadline.set(seconds: Self.patience)
-                    if let length = start.headers.first(name: "Content-Length").flatMap({ Int($0) }), length > Self.largestBody {
-                        return try await answer(Self.tooLarge, start, keepAlive: false, exchange, writer)
-                    }
-                    if start.headers["Expect"].contains(where: { $0.lowercased() == "100-continue" }) {
-                        try await writer.write(.head(HTTPResponseHead(version: .http1_1, status: .continue)))
-                    }
-                case .body(let bytes):
-                    guard body.count + bytes.readableBytes <= Self.largestBody else {
-                        return try await answer(Self.tooLarge, head, keepAlive: false, exchange, writer)
-                    }
-                    body += Array(buffer: bytes)
-                case .end:
-                    guard let start = head else { return }
-                    peer.deadline.lift()
-                    let request = Self.request(start, body: body, peer: peer)
-                    let response: HTTPResponse
-                    let channel = exchange.channel
-                    let streams = StreamServer(router: router) { channel.close(promise: nil) }
-                    switch await streams.negotiate(request) {
-                    case .none: response = await router.respond(request)
-                    case .refused(let refusal): response = refusal
-                    case .accepted(let stream): return try await streams.serve(stream, request, &inputs, writer)
-                    }
-                    try await answer(response, start, keepAlive: start.isKeepAlive, exchange, writer)
-                    if !start.isKeepAlive { return }
-                    peer.deadline.set(seconds: Self.idle)
-                }
-            }
-        }
-    }
-
-    private static var tooLarge: HTTPResponse {
-        let error = StatusError(413, "RequestEntityTooLarge", "Request entity too large: limit is \(largestBody)")
-        return .json(error.status, code: 413)
-    }
-
-    private func answer(_ response: HTTPResponse, _ request: HTTPRequestHead?, keepAlive: Bool, _ exchange: Exchange, _ writer: Writer) async throws {
-        var extra: [(name: String, value: String)] = []
-        var response = response
-        while case .with(let headers, let inner) = response {
-            extra += headers
-            response = inner
-        }
-        func head(_ code: Int, _ contentType: String?, length: Int?) -> HTTPResponseHead {
-            var headers: HTTPHeaders = ["Cache-Control": "no-cache, private"]
-            if let contentType { headers.add(name: "Content-Type", value: contentType) }
-            for (name, value) in extra { headers.add(name: name, value: value) }
-            if let length { headers.add(name: "Content-Length", value: String(length)) } else { headers.add(name: "Transfer-Encoding", value: "chunked") }
-            if !keepAlive { headers.add(name: "Connection", value: "close") }
-            return HTTPResponseHead(version: .http1_1, status: .init(statusCode: code), headers: headers)
-        }
-        func whole(_ bytes: [UInt8], _ contentType: String, _ code: Int) async throws {
-            try await writer.write(.head(head(code, contentType, length: bytes.count)))
-            if request?.method != .HEAD { try await writer.write(.body(ByteBuffer(bytes: bytes))) }
-        }
-        switch response {
-        case .json(let json, let code): try await whole(json.bytes(), "application/json", code)
-        case .text(let text, let code): try await whole(Array(text.utf8), "text/plain; charset=utf-8", code)
-        case .bytes(let bytes, let contentType, let code): try await whole(bytes, contentType, code)
-        case .stream(let contentType, let pieces):
-            try await writer.write(.head(head(200, contentType, length: nil)))
-            for try await piece in pieces { try await writer.write(.body(ByteBuffer(bytes: piece))) }
-        case .relayed(let code, let headers, let pieces):
-            let isHead = request?.method == .HEAD
-            // An answer to HEAD has no body, however long it would be.
-            let length = headers.first { $0.name.lowercased() == "content-length" }.flatMap { Int($0.value) } ?? (isHead ? 0 : nil)
-            extra += headers.filter { $0.name.lowercased() != "content-length" }
-            try await writer.write(.head(head(code, nil, length: length)))
-            for try await piece in pieces where !isHead { try await writer.write(.body(ByteBuffer(bytes: piece))) }
-        case .with: break
-        }
-        if keepAlive { return try await writer.write(.end) }
-        // Who closes next must know that all of it has gone: what is still queued then is lost.
-        try await exchange.channel.writeAndFlush(ConnectionOutput.end).get()
     }
 }
 
@@ -184,8 +97,13 @@ final class Deadline: Sendable {
         set(seconds: seconds)
     }
 
-    func set(seconds: Int) {
-        let next = channel.eventLoop.scheduleTask(in: .seconds(Int64(seconds))) { [channel] in channel.close(promise: nil) }
+    /// Closes in so many seconds; with `word` it is said before.
+    func set(seconds: Int, word: [ConnectionOutput] = []) {
+        let next = channel.eventLoop.scheduleTask(in: .seconds(Int64(seconds))) { [channel] in
+            for part in word { channel.write(part, promise: nil) }
+            channel.flush()
+            channel.close(promise: nil)
+        }
         task.withLock {
             $0?.cancel()
             $0 = next

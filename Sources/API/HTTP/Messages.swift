@@ -43,17 +43,22 @@ package struct HTTPRequest: Sendable {
     package var contentType: String { (header("Content-Type") ?? "").split(separator: ";").first?.trimmed.lowercased() ?? "" }
 }
 
-/// An answer: whole, or a stream of pieces that ends when the sequence does.
+/// An answer: whole, or said piece by piece until its source has ended.
 package indirect enum HTTPResponse: Sendable {
     case json(JSON, code: Int = 200)
     case text(String, code: Int = 200)
     case bytes([UInt8], contentType: String, code: Int = 200)
-    /// Each element is one chunk, flushed at once.
-    case stream(contentType: String, AsyncThrowingStream<[UInt8], any Error>)
+    /// Each piece is flushed at once. A reader that takes nothing for `patience` seconds, if it is set, has left.
+    case stream(contentType: String, patience: Int?, ByteSource)
     /// Another server's answer, with its own headers.
-    case relayed(code: Int, headers: [(name: String, value: String)], AsyncThrowingStream<[UInt8], any Error>)
+    case relayed(code: Int, headers: [(name: String, value: String)], ByteSource)
     /// With headers beside: warnings for the user, what else is allowed.
     case with(headers: [(name: String, value: String)], HTTPResponse)
+
+    static func failure(_ error: any Error) -> HTTPResponse {
+        let error = error as? StatusError ?? StatusError(500, "InternalError", "Internal error occurred: \(error)")
+        return .json(error.status, code: error.code)
+    }
 
     /// With what the user should know (RFC 7234, 5.5; code 299).
     func warning(_ texts: [String]) -> HTTPResponse {

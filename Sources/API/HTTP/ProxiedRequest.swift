@@ -42,43 +42,45 @@ struct ProxiedRequest {
                 return try Exchange(wrappingChannelSynchronously: channel)
             }
         }
-        let (answers, answer) = AsyncStream.makeStream(of: (Int, [(name: String, value: String)]).self)
-        let (pieces, continuation) = AsyncThrowingStream.makeStream(of: [UInt8].self)
         let (head, body) = (head, body)
-        let work = Task {  // ends with the other server's answer, or with its reader
-            do {
-                try await exchange.executeThenClose { parts, writer in
-                    try await writer.write(contentsOf: [.head(head), .body(ByteBuffer(bytes: body)), .end(nil)])
-                    for try await part in parts {
-                        switch part {
-                        case .head(let start):
-                            answer.yield((Int(start.status.code), start.headers.filter { !Self.dropped.contains($0.name.lowercased()) }.map { ($0.name, $0.value) }))
-                        case .body(let buffer): continuation.yield(Array(buffer: buffer))
-                        case .end: return
-                        }
+        let parts = AsyncThrowingStream<Part, any Error>.held(cost: \.cost) { send in
+            try await exchange.executeThenClose { parts, writer in
+                try await writer.write(contentsOf: [.head(head), .body(ByteBuffer(bytes: body)), .end(nil)])
+                for try await part in parts {
+                    switch part {
+                    case .head(let start):
+                        try await send(
+                            .head(Int(start.status.code), start.headers.filter { !Self.dropped.contains($0.name.lowercased()) }.map { ($0.name, $0.value) }))
+                    case .body(let buffer): try await send(.body(Array(buffer: buffer)))
+                    case .end: return
                     }
                 }
-                continuation.finish()
-            } catch { continuation.finish(throwing: error) }
-            answer.finish()
+            }
         }
-        continuation.onTermination = { _ in work.cancel() }
-        guard let (code, headers) = await answers.first(where: { _ in true }) else {
-            throw StatusError(503, "ServiceUnavailable", "error trying to reach service: EOF")
+        for try await part in parts {
+            guard case .head(let code, let headers) = part else { continue }
+            return try await relay(code, headers) { sink in for try await part in parts { if case .body(let bytes) = part { try await sink(bytes) } } }
         }
-        return try await relay(code, headers, pieces)
+        throw StatusError(503, "ServiceUnavailable", "error trying to reach service: EOF")
+    }
+
+    private enum Part: Sendable {
+        case head(Int, [(name: String, value: String)])
+        case body([UInt8])
+
+        var cost: Int { if case .body(let bytes) = self { bytes.count } else { 0 } }
     }
 
     /// The answer as the client may use it: what leads to the other server's root leads there through the proxy.
-    private func relay(_ code: Int, _ headers: [(name: String, value: String)], _ pieces: AsyncThrowingStream<[UInt8], any Error>) async throws -> HTTPResponse {
+    private func relay(_ code: Int, _ headers: [(name: String, value: String)], _ source: @escaping ByteSource) async throws -> HTTPResponse {
         let links = ProxiedLinks(prefix: prefix, host: host)
         var headers = headers.map { name, value in name.lowercased() == "location" ? (name, links.rewrite(url: value)) : (name, value) }
         func value(_ wanted: String) -> String { headers.first { $0.0.lowercased() == wanted }?.1.lowercased() ?? "" }
         guard value("content-type").hasPrefix("text/html"), ["", "identity"].contains(value("content-encoding")), head.method != .HEAD else {
-            return .relayed(code: code, headers: headers, pieces)
+            return .relayed(code: code, headers: headers, source)
         }
         var page: [UInt8] = []
-        for try await piece in pieces {
+        for try await piece in AsyncThrowingStream.held(source) {
             page += piece
             guard page.count <= Self.largestPage else {
                 throw StatusError(502, "BadGateway", "the page is larger than \(Self.largestPage) bytes: minik rewrites its links as a whole")
@@ -87,11 +89,6 @@ struct ProxiedRequest {
         let rewritten = links.rewrite(page: page)
         headers.removeAll { $0.0.lowercased() == "content-length" }
         headers.append(("Content-Length", String(rewritten.count)))
-        return .relayed(
-            code: code, headers: headers,
-            AsyncThrowingStream {
-                $0.yield(rewritten)
-                $0.finish()
-            })
+        return .relayed(code: code, headers: headers) { try await $0(rewritten) }
     }
 }

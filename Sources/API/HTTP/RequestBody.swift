@@ -1,10 +1,27 @@
 import Model
 
 /// A request's body, in whichever form it came.
-struct RequestBody {
+struct RequestBody: Sendable {
     let request: HTTPRequest
+    private let threads: RequestThreads
 
-    init(_ request: HTTPRequest) { self.request = request }
+    init(_ request: HTTPRequest, _ threads: RequestThreads) { (self.request, self.threads) = (request, threads) }
+
+    /// Reads on the threads that are for it, unless there is little to read. A few bytes of YAML may stand for many values.
+    private func reading(isYAML: Bool, _ read: @escaping @Sendable (RequestBody) throws -> JSON) async throws -> JSON {
+        try await threads.run(isYAML ? Int.max : request.body.count) { try read(self) }
+    }
+
+    private var isYAML: Bool { ["application/yaml", "application/apply-patch+yaml"].contains(request.contentType) }
+
+    /// The body as an object, whose protobuf form is of the type that `schema` describes.
+    func object(_ schema: Schema) async throws -> JSON { try await reading(isYAML: isYAML) { try $0.readObject(schema) } }
+
+    /// A JSON body, of whatever shape.
+    func document() async throws -> JSON { try await reading(isYAML: false) { try $0.readDocument() } }
+
+    /// JSON, or YAML, of which JSON is a part.
+    func yaml() async throws -> JSON { try await reading(isYAML: true) { try $0.readYAML() } }
 
     static let accepted = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
 
@@ -12,8 +29,7 @@ struct RequestBody {
         StatusError(415, "UnsupportedMediaType", "the body of the request was in an unknown format - accepted media types include: \(accepted)")
     }
 
-    /// The body as an object, whose protobuf form is of the type that `schema` describes.
-    func object(_ schema: Schema) throws -> JSON {
+    private func readObject(_ schema: Schema) throws -> JSON {
         switch request.contentType {
         case Representation.protobufType:
             guard case .object(let type) = schema, !type.name.isEmpty, !type.keepsUnknown else { throw Self.unsupported("application/json, application/yaml") }
@@ -23,19 +39,17 @@ struct RequestBody {
                 for (key, value) in try ProtobufDecoder.decode(raw, type).object ?? JSONObject() { object[key] = value }
                 return object
             } catch { throw StatusError.badRequest("unable to decode the protobuf body: \(error)") }
-        case "application/yaml", "application/apply-patch+yaml": return try yaml()
+        case "application/yaml", "application/apply-patch+yaml": return try readYAML()
         case "", "application/json", "application/x-www-form-urlencoded", "text/plain": return try json()
         default: throw Self.unsupported(Self.accepted)
         }
     }
 
-    /// A JSON body, of whatever shape.
-    func document() throws -> JSON {
+    private func readDocument() throws -> JSON {
         do { return try JSON(parsing: request.body) } catch { throw StatusError.badRequest("error decoding patch: \(error)") }
     }
 
-    /// JSON, or YAML, of which JSON is a part.
-    func yaml() throws -> JSON {
+    private func readYAML() throws -> JSON {
         if let json = try? JSON(parsing: request.body), json.object != nil { return json }
         guard let text = String(validating: request.body, as: UTF8.self) else { throw StatusError.badRequest("the body is not UTF-8 text") }
         do {

@@ -9,10 +9,15 @@ package struct Router: Sendable {
     let now: @Sendable () -> Timestamp
     let authenticator: Authenticator
     let authorizer: Authorizer
+    let watchLines = WatchLines()
+    /// Where what is large is worked on.
+    let threads: RequestThreads
 
     package init(
-        api: APIServer, streams: any PodStreams, metrics: (any MetricsSource)? = nil, now: @escaping @Sendable () -> Timestamp = Timestamp.now
+        api: APIServer, streams: any PodStreams, metrics: (any MetricsSource)? = nil, threads: RequestThreads = RequestThreads(),
+        now: @escaping @Sendable () -> Timestamp = Timestamp.now
     ) {
+        self.threads = threads
         self.api = api
         self.streams = streams
         self.metrics = metrics
@@ -22,13 +27,12 @@ package struct Router: Sendable {
     }
 
     package func respond(_ request: HTTPRequest) async -> HTTPResponse {
-        do {
-            let user = try await admit(request)
-            return try await route(request, user)
-        } catch let error as StatusError { return .json(error.status, code: error.code) } catch {
-            let status = StatusError(500, "InternalError", "Internal error occurred: \(error)")
-            return .json(status.status, code: 500)
-        }
+        do { return await respond(request, as: try await admit(request)) } catch { return .failure(error) }
+    }
+
+    /// The answer to one who may ask.
+    func respond(_ request: HTTPRequest, as user: UserInfo) async -> HTTPResponse {
+        do { return try await route(request, user) } catch { return .failure(error) }
     }
 
     /// Who asks, if they may: without proof 401, without permission 403.
@@ -85,7 +89,7 @@ package struct Router: Sendable {
             case .table, .metadata: throw Representation.notAcceptable  // an answer is no object that could be shown as a row
             case .json, .yaml, .protobuf: break
             }
-            let body = try RequestBody(request).object(Reviews.schema(review.type))
+            let body = try await RequestBody(request, threads).object(Reviews.schema(review.type))
             let reviews = Reviews(authenticator: authenticator, authorizer: authorizer, now: now)
             return .json(try await reviews.answer(body, review.resource, user: user), code: 201)
         }

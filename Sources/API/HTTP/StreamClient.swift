@@ -13,7 +13,7 @@ extension HTTPClient {
     /// Opens an exec or attach (`target` is its path and query) and runs both directions until the server ends it.
     /// `output` sees everything in order; the last is `exit` or `failure`.
     package func connect(
-        _ target: String, input: AsyncStream<StreamInput>, output: @escaping @Sendable (StreamOutput) -> Void
+        _ target: String, input: StreamInputs, output: @escaping StreamOutputs
     ) async throws {
         let negotiation: EventLoopFuture<Upgraded> = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(unixDomainSocketPath: socketPath) { channel in
@@ -37,7 +37,7 @@ extension HTTPClient {
         try await socket.executeThenClose { frames, writer in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
-                    for await message in input {
+                    for try await message in input {
                         // RFC 6455: a client masks what it sends.
                         try await writer.write(
                             WebSocketFrame(fin: true, opcode: .binary, maskKey: .random(), data: ByteBuffer(bytes: StreamChannel.encode(message))))
@@ -51,7 +51,7 @@ extension HTTPClient {
                             try? await writer.write(WebSocketFrame(fin: true, opcode: .connectionClose, maskKey: .random(), data: frame.unmaskedData))
                             return
                         }
-                        if frame.opcode == .binary, let message = StreamChannel.decodeOutput(Array(buffer: frame.unmaskedData)) { output(message) }
+                        if frame.opcode == .binary, let message = StreamChannel.decodeOutput(Array(buffer: frame.unmaskedData)) { try await output(message) }
                     }
                 }
                 try await group.next()

@@ -19,7 +19,7 @@ extension StreamServer {
     }
 
     /// Whether a request wants its answer as messages, and what the answer is.
-    func negotiateMessages(_ request: HTTPRequest) async -> Negotiation {
+    func negotiateMessages(_ request: HTTPRequest, _ user: UserInfo) async -> Negotiation {
         guard request.method == "GET", Self.list(request, "Upgrade").contains(where: { $0.lowercased() == "websocket" }),
             let key = request.header("Sec-WebSocket-Key"), request.isTrue("watch") || Target.Place(request.path)?.subresource == "log"
         else { return .none }
@@ -30,12 +30,12 @@ extension StreamServer {
                 "unable to negotiate a subprotocol: the client offers [\(offered.joined(separator: " "))], the server speaks [\(MessageEncoding.binary) \(MessageEncoding.base64)]"
             return .refused(.json(StatusError(403, "Forbidden", words).status, code: 403))
         }
-        let response = await router.respond(request)
-        guard case .stream(_, let pieces) = response else { return .refused(response) }
-        return .accepted(.messages(subprotocol: chosen ?? "", key: key, pieces))
+        let response = await router.respond(request, as: user)
+        guard case .stream(_, _, let source) = response else { return .refused(response) }
+        return .accepted(.messages(subprotocol: chosen ?? "", key: key, source))
     }
 
-    func send(_ pieces: AsyncThrowingStream<[UInt8], any Error>, _ encoding: MessageEncoding, _ inputs: inout Inputs, _ writer: Writer) async throws {
+    func send(_ source: @escaping ByteSource, _ encoding: MessageEncoding, _ inputs: inout Inputs, _ writer: Writer) async throws {
         func take(_ input: ConnectionInput) -> Taken {
             guard case .frame(let frame) = input else { return .none }
             switch frame.opcode {
@@ -45,7 +45,7 @@ extension StreamServer {
             }
         }
         try await run(&inputs, take: take, reply: { try await writer.write(.frame($0)) }) { _ in
-            for try await piece in pieces { try await writer.write(.frame(encoding.frame(piece))) }
+            try await source { try await writer.write(.frame(encoding.frame($0))) }
             try await farewell(writer)
         }
     }

@@ -20,7 +20,7 @@ struct StreamServer: Sendable {
         case webSocket(subprotocol: String, key: String)
         case spdy(version: String)
         /// An answer in pieces, a message each.
-        case messages(subprotocol: String, key: String, AsyncThrowingStream<[UInt8], any Error>)
+        case messages(subprotocol: String, key: String, ByteSource)
     }
 
     enum Negotiation: Sendable {
@@ -39,16 +39,11 @@ struct StreamServer: Sendable {
         request.headerValues(header).flatMap { $0.split(separator: ",").map(\.trimmed) }
     }
 
-    func negotiate(_ request: HTTPRequest) async -> Negotiation {
-        guard let subresource = Self.subresource(request), ["exec", "attach", "portforward"].contains(subresource) else { return await negotiateMessages(request) }
+    func negotiate(_ request: HTTPRequest, _ user: UserInfo) async -> Negotiation {
+        guard let subresource = Self.subresource(request), ["exec", "attach", "portforward"].contains(subresource) else { return await negotiateMessages(request, user) }
         let wanted = Self.list(request, "Upgrade").map { $0.lowercased() }
         guard !wanted.isEmpty else { return .none }
-        do {
-            _ = try await router.admit(request)
-            _ = try await router.wish(request)
-        } catch let error as StatusError { return .refused(.json(error.status, code: error.code)) } catch {
-            return .refused(.json(StatusError(500, "InternalError", "\(error)").status, code: 500))
-        }
+        do { _ = try await router.wish(request) } catch { return .refused(.failure(error)) }
         if wanted.contains("websocket"), let key = request.header("Sec-WebSocket-Key") {
             let spoken =
                 subresource == "portforward"
@@ -82,9 +77,9 @@ struct StreamServer: Sendable {
             try await run(&inputs, take: { if case .bytes(let buffer) = $0 { .message(Array(buffer: buffer)) } else { .none } }) { incoming in
                 try await spdy(request, StreamTransport(incoming: incoming) { try await writer.write(.bytes(ByteBuffer(bytes: $0))) })
             }
-        case .messages(let subprotocol, let key, let pieces):
+        case .messages(let subprotocol, let key, let source):
             try await writer.write(.becomeWebSocket(Self.upgrade(subprotocol, key)))
-            try await send(pieces, MessageEncoding(subprotocol), &inputs, writer)
+            try await send(source, MessageEncoding(subprotocol), &inputs, writer)
         case .webSocket(let subprotocol, let key):
             try await writer.write(.becomeWebSocket(Self.upgrade(subprotocol, key)))
             try await webSocket(subprotocol, request, &inputs, writer)
@@ -148,13 +143,13 @@ struct StreamServer: Sendable {
 
     /// exec and attach over a WebSocket's channels.
     private func process(_ request: HTTPRequest, _ transport: StreamTransport, _ dialect: StreamChannel.Dialect) async throws {
-        let (input, feed) = AsyncStream.makeStream(of: StreamInput.self)
+        let input = StreamInputs()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                defer { feed.finish() }
-                for await message in transport.incoming { if let input = dialect.decode(message) { feed.yield(input) } }
+                defer { input.finish() }
+                for try await message in transport.incoming { if let wish = dialect.decode(message) { await input.send(wish) } }
             }
-            for await output in await router.connect(request, input: input) {
+            try await router.connect(request, input: input) { output in
                 if let frame = dialect.encode(output) { try await transport.send(frame) }
             }
             group.cancelAll()
@@ -180,25 +175,28 @@ struct StreamServer: Sendable {
     /// Reads the connection in this task while `work` runs beside it; the end of either ends both.
     func run(
         _ inputs: inout Inputs, take: (ConnectionInput) -> Taken, reply: (WebSocketFrame) async throws -> Void = { _ in },
-        work: @escaping @Sendable (AsyncStream<[UInt8]>) async throws -> Void
+        work: @escaping @Sendable (BoundedChannel<[UInt8]>) async throws -> Void
     ) async throws {
-        let (incoming, feed) = AsyncStream.makeStream(of: [UInt8].self)
+        let incoming = BoundedChannel<[UInt8]>()
         let close = close
         // Reading is this task's alone; when the work is over, only closing the connection ends that.
         async let done: Void = {
-            defer { close() }
+            defer {
+                incoming.finish()
+                close()
+            }
             try await work(incoming)
         }()
-        defer { feed.finish() }
+        defer { incoming.finish() }
         while let input = try await inputs.next() {
             switch take(input) {
             case .none: break
             case .over: return
-            case .message(let bytes): feed.yield(bytes)
+            case .message(let bytes): guard await incoming.send(bytes) else { return }
             case .reply(let frame): try await reply(frame)
             }
         }
-        feed.finish()
+        incoming.finish()
         try await done
     }
 }

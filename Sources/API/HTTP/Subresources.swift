@@ -54,9 +54,9 @@ extension Router {
         let wanted: JSON
         switch request.method {
         case "GET": return .json(scale)
-        case "PUT": wanted = try named(request, target, schema)
+        case "PUT": wanted = try await named(request, target, schema)
         case "PATCH":
-            switch try Router.change(request, isCustom: false) {
+            switch try await change(request, isCustom: false) {
             case .merge(let body), .apply(let body): wanted = scale.merging(body)
             case .json(let operations): wanted = try JSONPatch.apply(operations, to: scale)
             case .strategic(let body): wanted = try StrategicMergePatch.apply(body, to: scale, schema)
@@ -93,11 +93,11 @@ extension Router {
             follow: request.isTrue("follow"), previous: request.isTrue("previous"), timestamps: request.isTrue("timestamps"),
             tailLines: request["tailLines"].flatMap { Int($0) }, sinceSeconds: request["sinceSeconds"].flatMap { Int($0) },
             sinceTime: request["sinceTime"].flatMap { Timestamp($0) }, limitBytes: request["limitBytes"].flatMap { Int($0) })
-        return .stream(contentType: "text/plain", try await streams.logs(pod, container: container, options))
+        return .stream(contentType: "text/plain", patience: nil, try await streams.logs(pod, container: container, options))
     }
 
     private func bind(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
-        let binding = try RequestBody(request).object(KindDefinition.withTypeMeta(.object(SchemaTable.type("core:Binding"))))
+        let binding = try await RequestBody(request, threads).object(KindDefinition.withTypeMeta(.object(SchemaTable.type("core:Binding"))))
         let node = binding["target"]["name"].string ?? ""
         guard !node.isEmpty else { throw StatusError.invalid(Resource("", "v1", "", "Binding"), target.key.name, [.required("target.name")]) }
         let pod = try await api.get(.pods, target.key)
@@ -111,7 +111,7 @@ extension Router {
     }
 
     private func evict(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
-        let eviction = try RequestBody(request).object(KindDefinition.withTypeMeta(.object(SchemaTable.type("policy:Eviction"))))
+        let eviction = try await RequestBody(request, threads).object(KindDefinition.withTypeMeta(.object(SchemaTable.type("policy:Eviction"))))
         var options = DeleteOptions()
         let wish = eviction["deleteOptions"]
         options.gracePeriod = wish["gracePeriodSeconds"].int
@@ -124,7 +124,7 @@ extension Router {
     private func token(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
         guard let credentials = api.credentials else { throw StatusError(500, "InternalError", "this server signs no tokens") }
         let account = try await api.get(.serviceAccounts, target.key)
-        var wish = try RequestBody(request).object(KindDefinition.withTypeMeta(.object(SchemaTable.type("authentication:TokenRequest"))))
+        var wish = try await RequestBody(request, threads).object(KindDefinition.withTypeMeta(.object(SchemaTable.type("authentication:TokenRequest"))))
         let seconds = wish["spec"]["expirationSeconds"].int ?? 3600
         guard seconds >= 600 else {
             throw StatusError.invalid(

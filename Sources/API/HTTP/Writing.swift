@@ -39,7 +39,7 @@ extension Router {
 
     func create(_ target: Target, _ request: HTTPRequest, _ user: UserInfo) async throws -> HTTPResponse {
         guard target.kind.verbs.contains("create") else { throw Router.methodNotAllowed }
-        var object = try RequestBody(request).object(target.kind.schema)
+        var object = try await RequestBody(request, threads).object(target.kind.schema)
         if object["kind"].isNull || object["apiVersion"].isNull, request.contentType != Representation.protobufType {
             // Typed clients may leave them out; what is there is checked.
             if object["kind"].isNull { object["kind"] = .string(target.resource.kind) }
@@ -66,8 +66,8 @@ extension Router {
     }
 
     /// The body of an update, which must be of the object that the path names.
-    func named(_ request: HTTPRequest, _ target: Target, _ schema: Schema) throws -> JSON {
-        var object = try RequestBody(request).object(schema)
+    func named(_ request: HTTPRequest, _ target: Target, _ schema: Schema) async throws -> JSON {
+        var object = try await RequestBody(request, threads).object(schema)
         guard object["metadata"]["name"].string == target.name else {
             throw StatusError.badRequest(
                 "the name of the object (\(object["metadata"]["name"].string ?? "")) does not match the name on the URL (\(target.name ?? ""))")
@@ -82,7 +82,7 @@ extension Router {
     }
 
     func update(_ target: Target, _ request: HTTPRequest, _ user: UserInfo, subresource: String? = nil) async throws -> HTTPResponse {
-        var object = try named(request, target, target.kind.schema)
+        var object = try await named(request, target, target.kind.schema)
         if let form = target.kind.storage {
             object = form.store(object)
             object["apiVersion"] = .string(form.resource.apiVersion)
@@ -96,7 +96,7 @@ extension Router {
     }
 
     func patch(_ target: Target, _ request: HTTPRequest, _ user: UserInfo, subresource: String? = nil) async throws -> HTTPResponse {
-        let change = try Router.change(request, isCustom: target.kind.isCustom)
+        let change = try await change(request, isCustom: target.kind.isCustom)
         var options = try options(request)
         if case .apply = change { options.fieldManager = request["fieldManager"] }
         try await mayGrant(target, request, user) { options in
@@ -134,21 +134,21 @@ extension Router {
         )
     }
 
-    static func change(_ request: HTTPRequest, isCustom: Bool) throws -> Patch {
-        let body = RequestBody(request)
+    func change(_ request: HTTPRequest, isCustom: Bool) async throws -> Patch {
+        let body = RequestBody(request, threads)
         switch request.contentType {
-        case "application/json-patch+json": return .json(try body.document())
-        case "application/merge-patch+json": return .merge(try body.document())
-        case "application/strategic-merge-patch+json" where !isCustom: return .strategic(try body.document())
-        case "application/apply-patch+yaml": return .apply(try body.yaml())
+        case "application/json-patch+json": return .json(try await body.document())
+        case "application/merge-patch+json": return .merge(try await body.document())
+        case "application/strategic-merge-patch+json" where !isCustom: return .strategic(try await body.document())
+        case "application/apply-patch+yaml": return .apply(try await body.yaml())
         default:
             let strategic = isCustom ? "" : ", application/strategic-merge-patch+json"
             throw RequestBody.unsupported("application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml\(strategic)")
         }
     }
 
-    private func deletion(_ request: HTTPRequest) throws -> DeleteOptions {
-        let body = request.body.isEmpty ? JSON.null : try RequestBody(request).object(.object(SchemaTable.type("meta:DeleteOptions")))
+    private func deletion(_ request: HTTPRequest) async throws -> DeleteOptions {
+        let body = request.body.isEmpty ? JSON.null : try await RequestBody(request, threads).object(.object(SchemaTable.type("meta:DeleteOptions")))
         var options = DeleteOptions()
         options.gracePeriod = body["gracePeriodSeconds"].int ?? request["gracePeriodSeconds"].flatMap { Int($0) }
         if let grace = options.gracePeriod, grace < 0 { options.gracePeriod = 1 }
@@ -170,7 +170,7 @@ extension Router {
     }
 
     func delete(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
-        var options = try deletion(request)
+        var options = try await deletion(request)
         if target.resource == .namespaces { options.gracePeriod = nil }
         let written = try await api.delete(try storedKind(target), target.key, options)
         if !written.isGone || [.pods, .services].contains(target.resource) { return try finish(written, target, request) }
@@ -185,7 +185,7 @@ extension Router {
 
     func deleteCollection(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
         guard target.kind.verbs.contains("deletecollection"), target.namespace != nil || !target.resource.namespaced else { throw Router.methodNotAllowed }
-        let options = try deletion(request)
+        let options = try await deletion(request)
         let (items, revision, _, _) = try await select(target, request)
         var deleted: [JSON] = []
         for item in items {

@@ -1,3 +1,4 @@
+import Model
 import NIOCore
 import NIOPosix
 
@@ -17,11 +18,11 @@ package struct Connection: Sendable {
     }
 
     /// Carries bytes both ways until both sides have ended, or this one has: what `input` brings goes out, what comes in goes to `output`.
-    package func relay(_ input: AsyncStream<[UInt8]>, output: @escaping @Sendable ([UInt8]) async throws -> Void) async throws {
+    package func relay(_ input: BoundedChannel<[UInt8]>, output: @escaping ByteSink) async throws {
         try await channel.executeThenClose { incoming, outgoing in
             try await withThrowingTaskGroup(of: Bool.self) { group in
                 group.addTask {
-                    for await bytes in input { try await outgoing.write(ByteBuffer(bytes: bytes)) }
+                    for try await bytes in input { try await outgoing.write(ByteBuffer(bytes: bytes)) }
                     outgoing.finish()
                     return false
                 }

@@ -5,6 +5,8 @@ import Model
 struct SPDYPortForward {
     static let subprotocol = "portforward.k8s.io"
     static let tunnelSubprotocol = "SPDY/3.1+portforward.k8s.io"
+    /// Of a connection at a time; a client that opens more has lost count.
+    private static let mostStreams = 1024
 
     let pod: Pod
     let streams: any PodStreams
@@ -22,13 +24,14 @@ struct SPDYPortForward {
             var session = SPDYSession()
             var pairs: [String: Pair] = [:]
             /// Where a data stream's bytes go.
-            var feeds: [Int: AsyncStream<[UInt8]>.Continuation] = [:]
+            var feeds: [Int: BoundedChannel<[UInt8]>] = [:]
             defer { for feed in feeds.values { feed.finish() } }
-            for await bytes in transport.incoming {
+            for try await bytes in transport.incoming {
                 for event in try session.receive(bytes) {
                     switch event {
                     case .opened(let stream, let headers, _):
                         func value(_ name: String) -> String { headers.first { $0.name == name }?.value ?? "" }
+                        guard pairs.count < Self.mostStreams, feeds.count < Self.mostStreams else { return group.cancelAll() }
                         try await transport.send(session.reply(stream))
                         let id = value("requestid").isEmpty ? "\(stream - (value("streamtype") == "data" ? 2 : 0))" : value("requestid")
                         var pair = pairs[id] ?? Pair()
@@ -37,12 +40,12 @@ struct SPDYPortForward {
                         pairs[id] = pair
                         guard let error = pair.error, let data = pair.data else { continue }
                         pairs[id] = nil
-                        let (input, feed) = AsyncStream.makeStream(of: [UInt8].self)
-                        feeds[data] = feed
+                        let input = BoundedChannel<[UInt8]>()
+                        feeds[data] = input
                         let port = pair.port
                         group.addTask { await forward(port, input, data: data, error: error) }
                     case .data(let stream, let content, let isLast):
-                        if !content.isEmpty { feeds[stream]?.yield(content) }
+                        if !content.isEmpty { await feeds[stream]?.send(content) }
                         if isLast { feeds.removeValue(forKey: stream)?.finish() }
                     case .reset(let stream): feeds.removeValue(forKey: stream)?.finish()
                     case .ping(let id): try await transport.send(SPDYSession.pong(id))
@@ -55,7 +58,9 @@ struct SPDYPortForward {
     }
 
     /// One connection, from its dialling to its end. What fails is the client's to know, on the error stream.
-    private func forward(_ port: Int, _ input: AsyncStream<[UInt8]>, data: Int, error: Int) async {
+    private func forward(_ port: Int, _ input: BoundedChannel<[UInt8]>, data: Int, error: Int) async {
+        // What comes for one that has ended is not waited with.
+        defer { input.finish() }
         do {
             let connection = try await Connection(taking: try await streams.dial(pod, port: port))
             try await connection.relay(input) { bytes in
@@ -81,27 +86,23 @@ struct ChannelPortForward {
 
     /// Runs until every port's connection has ended: that ends the WebSocket, too.
     func run() async throws {
-        var inputs: [AsyncStream<[UInt8]>] = []
-        var feeds: [AsyncStream<[UInt8]>.Continuation] = []
+        let inputs = ports.map { _ in BoundedChannel<[UInt8]>() }
         for (index, port) in ports.enumerated() {
-            let (input, feed) = AsyncStream.makeStream(of: [UInt8].self)
-            inputs.append(input)
-            feeds.append(feed)
             let name = [UInt8(port & 255), UInt8(port >> 8 & 255)]
             for channel in [index * 2, index * 2 + 1] { try await transport.send([UInt8(channel)] + name) }
         }
-        let open = feeds, incoming = transport.incoming
-        async let reading: Void = {
-            defer { for feed in open { feed.finish() } }
-            for await message in incoming {
-                guard let channel = message.first, channel % 2 == 0, Int(channel) / 2 < open.count, message.count > 1 else { continue }
-                open[Int(channel) / 2].yield(Array(message.dropFirst()))
+        async let _: Void = {
+            defer { for input in inputs { input.finish() } }
+            for try await message in transport.incoming {
+                guard let channel = message.first, channel % 2 == 0, Int(channel) / 2 < inputs.count, message.count > 1 else { continue }
+                await inputs[Int(channel) / 2].send(Array(message.dropFirst()))
             }
         }()
         await withDiscardingTaskGroup { group in
             for (index, port) in ports.enumerated() {
                 let input = inputs[index]
                 group.addTask {
+                    defer { input.finish() }
                     do {
                         let connection = try await Connection(taking: try await streams.dial(pod, port: port))
                         try await connection.relay(input) { try await transport.send([UInt8(index * 2)] + $0) }

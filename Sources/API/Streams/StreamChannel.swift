@@ -116,15 +116,9 @@ extension Router {
     }
 
     /// Serves an exec or attach. Every way it can fail is an output, for the connection has been upgraded already.
-    func connect(_ request: HTTPRequest, input: AsyncStream<StreamInput>) async -> AsyncStream<StreamOutput> {
-        do {
-            let (pod, wish) = try await wish(request)
-            return try await streams.connect(pod, wish, input: input)
-        } catch {
-            return AsyncStream {
-                $0.yield(.failure("\(error)"))
-                $0.finish()
-            }
-        }
+    func connect(_ request: HTTPRequest, input: StreamInputs, output: @escaping StreamOutputs) async throws {
+        let (pod, wish): (Pod, StreamRequest)
+        do { (pod, wish) = try await self.wish(request) } catch { return try await output(.failure("\(error)")) }
+        do { try await streams.connect(pod, wish, input: input, output: output) } catch let error as StatusError { try await output(.failure("\(error)")) }
     }
 }

@@ -56,6 +56,22 @@ package enum Files {
         }
     }
 
+    /// 0 for what is not there.
+    package static func size(_ path: String) -> Int {
+        var info = stat()
+        return stat(path, &info) == 0 ? Int(info.st_size) : 0
+    }
+
+    /// The end of a file, however long it is; empty for one that cannot be read.
+    package static func last(_ count: Int, of path: String) -> [UInt8] {
+        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else { return [] }
+        defer { close(fd) }
+        return [UInt8](unsafeUninitializedCapacity: count) { room, filled in
+            filled = max(0, pread(fd, room.baseAddress, count, max(0, size(path) - count)))
+        }
+    }
+
     package static func text(_ path: String) -> String? { (try? read(path)).map { String(decoding: $0, as: UTF8.self) } }
 
     /// Writes a whole file, or leaves what was there: a reader never sees half of it.

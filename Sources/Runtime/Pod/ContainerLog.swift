@@ -1,24 +1,10 @@
-import Dispatch
 import Glibc
 import Model
 
 /// Reads a container's log file: CRI lines, as its shim wrote them.
 package struct ContainerLog: Sendable {
-    package struct Options: Sendable {
-        package var follow = false
-        package var timestamps = false
-        package var tailLines: Int?
-        package var since: Timestamp?
-        package var limitBytes: Int?
-
-        package init(follow: Bool, timestamps: Bool, tailLines: Int?, since: Timestamp?, limitBytes: Int? = nil) {
-            self.limitBytes = limitBytes
-            self.follow = follow
-            self.timestamps = timestamps
-            self.tailLines = tailLines
-            self.since = since
-        }
-    }
+    /// What is read at once, and the longest line that is waited for: shims write shorter ones.
+    private static let piece = 64 * 1024, longestLine = 1 << 20
 
     private let path: String
 
@@ -27,47 +13,76 @@ package struct ContainerLog: Sendable {
         path = "\(paths.podLogs(pod, node: node))/\(container)/\(attempt).log"
     }
 
+    package init(path: String) { self.path = path }
+
     package var exists: Bool { Files.exists(path) }
 
-    /// The log's text in pieces. With `follow` it goes on until `isOver` says that the container will write no more.
-    package func read(_ options: Options, isOver: @escaping @Sendable () async -> Bool) -> AsyncThrowingStream<[UInt8], any Error> {
-        let (pieces, continuation) = AsyncThrowingStream.makeStream(of: [UInt8].self)
-        let path = path
-        let work = Task {  // ends with its reader
-            var offset = 0
-            var partial: [UInt8] = []
-            var isFirst = true
-            var left = options.limitBytes ?? Int.max
-            while !Task.isCancelled {
-                let over = options.follow ? await isOver() : true
-                // The last lines are known once all there is has been read.
-                let bytes = isFirst && options.tailLines != nil ? try? Files.read(path) : Self.read(path, from: offset)
-                if let bytes, !bytes.isEmpty {
-                    offset += bytes.count
-                    partial += bytes
-                    let end = partial.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
-                    var lines = partial[..<end].split(separator: 0x0A).compactMap { Line($0) }.filter { line in options.since.map { line.time >= $0 } ?? true }
-                    partial.removeFirst(end)
-                    if isFirst, let tail = options.tailLines { lines = Array(lines.suffix(tail)) }
-                    isFirst = false
-                    let text = lines.flatMap { $0.text(timestamps: options.timestamps) }
-                    if !text.isEmpty { continuation.yield(Array(text.prefix(left))) }
-                    left -= text.count
-                    if left <= 0 { break }
-                    continue
-                }
-                if over { break }
-                try? await Task.sleep(for: .milliseconds(25))
+    /// Sends the log's text. With `follow` it goes on until `isOver` says that the container will write no more. However long the
+    /// log is, and however slow its reader, a piece of it is in memory.
+    package func read(_ options: LogOptions, now: Timestamp, to sink: ByteSink, isOver: @Sendable () async -> Bool) async throws {
+        let since = options.since(now)
+        var offset = options.tailLines.map(start(ofLast:)) ?? 0
+        var partial: [UInt8] = []
+        var left = options.limitBytes ?? Int.max
+        while left > 0 {
+            try Task.checkCancellation()
+            let over = options.follow ? await isOver() : true
+            let bytes = piece(at: offset)
+            if bytes.isEmpty {
+                if over { return }
+                try await Task.sleep(for: .milliseconds(25))
+                continue
             }
-            continuation.finish()
+            offset += bytes.count
+            partial += bytes
+            let end = partial.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
+            let lines = partial[..<end].split(separator: 0x0A).compactMap { Line($0) }.filter { line in since.map { line.time >= $0 } ?? true }
+            let text = lines.flatMap { $0.text(timestamps: options.timestamps) }
+            partial.removeFirst(end)
+            if partial.count > Self.longestLine { partial = [] }
+            if !text.isEmpty { try await sink(Array(text.prefix(left))) }
+            left -= text.count
         }
-        continuation.onTermination = { _ in work.cancel() }
-        return pieces
+    }
+
+    /// The last lines, as many as there are up to `count`, of the last `bytes` of the file.
+    package func last(_ count: Int, within bytes: Int) -> [Line] {
+        let size = Files.size(path)
+        let from = max(start(ofLast: count), size - bytes)
+        var text: [UInt8] = []
+        while text.count < bytes {
+            let next = piece(at: from + text.count)
+            if next.isEmpty { break }
+            text += next
+        }
+        return text.split(separator: 0x0A).compactMap { Line($0) }
+    }
+
+    /// Where the last `count` lines begin: found from the end, as kubelet does. (k8s.io/kubernetes/pkg/util/tail)
+    private func start(ofLast count: Int) -> Int {
+        var end = Files.size(path), found = 0
+        while end > 0 {
+            let from = max(0, end - Self.piece)
+            let bytes = piece(at: from).prefix(end - from)
+            for index in bytes.indices.reversed() where bytes[index] == 0x0A {
+                found += 1
+                if found > count { return from + index + 1 }
+            }
+            end = from
+        }
+        return 0
+    }
+
+    private func piece(at offset: Int) -> [UInt8] {
+        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else { return [] }
+        defer { close(fd) }
+        return [UInt8](unsafeUninitializedCapacity: Self.piece) { room, count in count = max(0, pread(fd, room.baseAddress, room.count, offset)) }
     }
 
     /// A line of the file.
-    struct Line {
-        let time: Timestamp
+    package struct Line {
+        package let time: Timestamp
         private let stamp: ArraySlice<UInt8>
         private let isWhole: Bool
         private let content: ArraySlice<UInt8>
@@ -82,15 +97,6 @@ package struct ContainerLog: Sendable {
             content = fields[3]
         }
 
-        func text(timestamps: Bool) -> [UInt8] { (timestamps ? Array(stamp) + [0x20] : []) + content + (isWhole ? [0x0A] : []) }
-    }
-
-    private static func read(_ path: String, from offset: Int) -> [UInt8]? {
-        let fd = open(path, O_RDONLY | O_CLOEXEC)
-        guard fd >= 0 else { return nil }
-        defer { close(fd) }
-        var buffer = [UInt8](repeating: 0, count: 256 * 1024)
-        let n = pread(fd, &buffer, buffer.count, offset)
-        return n > 0 ? Array(buffer[..<n]) : []
+        package func text(timestamps: Bool) -> [UInt8] { (timestamps ? Array(stamp) + [0x20] : []) + content + (isWhole ? [0x0A] : []) }
     }
 }

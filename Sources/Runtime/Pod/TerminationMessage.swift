@@ -17,11 +17,12 @@ struct TerminationMessage {
 
     /// The file's text; of one that failed without a word, the end of its log if it asked for that.
     func read(failed: Bool) -> String? {
-        let bytes = (try? Files.read(file)) ?? []
-        if !bytes.isEmpty { return String(decoding: bytes.prefix(Self.longest), as: UTF8.self) }
+        // As kubelet: the end of each, however long it is.
+        let bytes = Files.last(Self.longest, of: file)
+        if !bytes.isEmpty { return String(decoding: bytes, as: UTF8.self) }
         guard failed, container.json["terminationMessagePolicy"].string == "FallbackToLogsOnError" else { return nil }
-        let log = (try? Files.read("\(paths.podLogs(pod, node: node))/\(container.name)/\(attempt).log")) ?? []
-        let text = log.split(separator: 0x0A).suffix(Self.mostLines).compactMap { ContainerLog.Line($0) }.flatMap { $0.text(timestamps: false) }
+        let log = ContainerLog(pod: pod, node: node, container: container.name, attempt: attempt, paths: paths)
+        let text = log.last(Self.mostLines, within: 64 * 1024).flatMap { $0.text(timestamps: false) }
         return text.isEmpty ? nil : String(decoding: text.suffix(Self.longestLog), as: UTF8.self)
     }
 }

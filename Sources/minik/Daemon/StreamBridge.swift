@@ -8,7 +8,7 @@ struct StreamBridge: PodStreams {
     /// The node from which the API reaches pods and Services.
     let controlPlane: String
 
-    func logs(_ pod: Pod, container: String, _ options: LogOptions) async throws -> AsyncThrowingStream<[UInt8], any Error> {
+    func logs(_ pod: Pod, container: String, _ options: LogOptions) async throws -> ByteSource {
         let statuses = pod.status["containerStatuses"].items + pod.status["initContainerStatuses"].items
         let status = statuses.first { $0["name"].string == container } ?? .null
         let restarts = status["restartCount"].int ?? 0
@@ -28,37 +28,19 @@ struct StreamBridge: PodStreams {
                 throw StatusError.badRequest("container \"\(container)\" in pod \"\(pod.name)\" is waiting to start: \(reason)")
             }
         }
-        let since =
-            options.sinceTime
-            ?? options.sinceSeconds.map {
-                let now = Timestamp.now()
-                return Timestamp(seconds: now.seconds - $0, nanoseconds: now.nanoseconds)
-            }
-        let wish = ContainerLog.Options(
-            follow: options.follow && !options.previous, timestamps: options.timestamps, tailLines: options.tailLines, since: since, limitBytes: options.limitBytes)
+        var wish = options
+        wish.follow = options.follow && !options.previous
         let socket = "\(paths.podRun(pod.uid))/shim.sock", life = attempt
         let next = "\(paths.podLogs(pod, node: node))/\(container)/\(life + 1).log"
-        // The file is complete once the container's next life has begun or the pod's shim is gone.
-        return log(life).read(wish) { Files.exists(next) || !Files.exists(socket) }
+        return { [log = log(life), wish] sink in
+            // The file is complete once the container's next life has begun or the pod's shim is gone.
+            try await log.read(wish, now: .now(), to: sink) { Files.exists(next) || !Files.exists(socket) }
+        }
     }
 
-    func connect(_ pod: Pod, _ request: StreamRequest, input: AsyncStream<StreamInput>) async throws -> AsyncStream<StreamOutput> {
-        let wishes = input.mapped { message -> ProcessStream.Input in
-            switch message {
-            case .stdin(let bytes): .stdin(bytes)
-            case .endOfInput: .endOfInput
-            case .resize(let rows, let columns): .resize(rows: rows, columns: columns)
-            }
-        }
-        let output = try ProcessStream.open(
-            pod: pod, container: request.container, command: request.command, stdin: request.stdin, tty: request.tty, paths: paths, input: wishes)
-        return output.mapped { message in
-            switch message {
-            case .stdout(let bytes): .stdout(bytes)
-            case .stderr(let bytes): .stderr(bytes)
-            case .exit(let code): .exit(code)
-            case .failure(let text): .failure(text)
-            }
+    func connect(_ pod: Pod, _ request: StreamRequest, input: StreamInputs, output: @escaping StreamOutputs) async throws {
+        do { try await ProcessStream.run(pod: pod, request, paths: paths, input: input, output: output) } catch let error as FileError {
+            try await output(.failure("\(error)"))
         }
     }
 }
@@ -73,18 +55,5 @@ extension StreamBridge {
     func dial(_ address: IPv4Address, port: Int) async throws -> Int32 {
         let namespace = paths.nodeNetns(controlPlane)
         return try await SmallProgram.blocking { try NodeSocket.connected(to: address, port: port, namespace: namespace) }
-    }
-}
-
-extension AsyncStream where Element: Sendable {
-    /// The stream with each element changed; ends, and is let go of, with it.
-    func mapped<T: Sendable>(_ change: @escaping @Sendable (Element) -> T) -> AsyncStream<T> {
-        let (stream, continuation) = AsyncStream<T>.makeStream()
-        let work = Task {
-            for await element in self { continuation.yield(change(element)) }
-            continuation.finish()
-        }
-        continuation.onTermination = { _ in work.cancel() }
-        return stream
     }
 }

@@ -22,18 +22,21 @@ struct Conversation {
         let path = Resource.pods.path(namespace: pod.namespace, name: pod.name, subresource: command.isEmpty ? "attach" : "exec")
 
         var raw = tty && stdin ? RawTerminal() : nil
-        let (input, feed) = AsyncStream.makeStream(of: StreamInput.self)
-        if stdin { Self.readInput(feed) }
-        if tty { Self.sendSize(feed) }
-        let resizing = tty ? Self.watchSize(feed) : nil
-        defer { resizing?.cancel() }
+        let input = StreamInputs()
         let result = Mutex<StreamOutput?>(nil)
-        try await client.connect("\(path)?\(query.joined(separator: "&"))", input: input) { output in
-            switch output {
-            case .stdout(let bytes): Output.write(bytes)
-            case .stderr(let bytes): Output.write(bytes, to: STDERR_FILENO)
-            case .exit, .failure: result.withLock { $0 = output }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            if tty { group.addTask { try await Self.watchSize(input) } }
+            // What it reads next may never come: the end of the conversation is not its end.
+            let reading = stdin ? Task { await Self.readInput(input) } : nil
+            defer { reading?.cancel() }
+            try await client.connect("\(path)?\(query.joined(separator: "&"))", input: input) { output in
+                switch output {
+                case .stdout(let bytes): Output.write(bytes)
+                case .stderr(let bytes): Output.write(bytes, to: STDERR_FILENO)
+                case .exit, .failure: result.withLock { $0 = output }
+                }
             }
+            group.cancelAll()
         }
         raw = nil  // error messages below want their line ends back
         _ = raw
@@ -44,31 +47,33 @@ struct Conversation {
         }
     }
 
-    /// Reads standard input on a thread of its own until its end, or the process': some files that it may be cannot be
-    /// polled, /dev/null among them.
-    private static func readInput(_ feed: AsyncStream<StreamInput>.Continuation) {
-        DispatchQueue(label: "stdin").async {
-            var buffer = [UInt8](repeating: 0, count: 16 * 1024)
-            while true {
-                let n = read(STDIN_FILENO, &buffer, buffer.count)
-                if n > 0 {
-                    feed.yield(.stdin(Array(buffer[..<n])))
-                } else if n == 0 || errno != EINTR {
-                    feed.yield(.endOfInput)
-                    return
-                }
+    /// Hands on standard input until its end, no faster than the process takes it.
+    private static func readInput(_ input: StreamInputs) async {
+        let thread = DispatchQueue(label: "stdin")
+        while let bytes = await piece(thread) { guard await input.send(.stdin(bytes)) else { return } }
+        await input.send(.endOfInput)
+    }
+
+    /// Reads on a thread of its own: some files that standard input may be cannot be polled, /dev/null among them.
+    private static func piece(_ thread: DispatchQueue) async -> [UInt8]? {
+        await withCheckedContinuation { done in
+            thread.async {
+                var buffer = [UInt8](repeating: 0, count: 16 * 1024)
+                var n = read(STDIN_FILENO, &buffer, buffer.count)
+                while n < 0, errno == EINTR { n = read(STDIN_FILENO, &buffer, buffer.count) }
+                done.resume(returning: n > 0 ? Array(buffer[..<n]) : nil)
             }
         }
     }
 
-    private static func sendSize(_ feed: AsyncStream<StreamInput>.Continuation) {
-        if let size = RawTerminal.size() { feed.yield(.resize(rows: size.rows, columns: size.columns)) }
-    }
-
-    private static func watchSize(_ feed: AsyncStream<StreamInput>.Continuation) -> any DispatchSourceSignal {
+    /// Tells the terminal's size, at first and whenever it changes.
+    private static func watchSize(_ input: StreamInputs) async throws {
+        let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let source = DispatchSource.makeSignalSource(signal: SIGWINCH, queue: .global())
-        source.setEventHandler { sendSize(feed) }
+        source.setEventHandler { change.yield() }
         source.activate()
-        return source
+        defer { source.cancel() }
+        change.yield()
+        for await _ in changes { if let size = RawTerminal.size() { await input.send(.resize(rows: size.rows, columns: size.columns)) } }
     }
 }

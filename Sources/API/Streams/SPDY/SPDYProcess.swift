@@ -20,33 +20,35 @@ struct SPDYProcess {
             wanted.insert("resize")
             wanted.remove("stderr")
         }
-        let (input, feed) = AsyncStream.makeStream(of: StreamInput.self)
-        defer { feed.finish() }
+        let input = StreamInputs()
+        defer { input.finish() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             var session = SPDYSession()
             var streams = Streams()
             var isRunning = false
-            for await bytes in transport.incoming {
+            for try await bytes in transport.incoming {
                 for event in try session.receive(bytes) {
                     switch event {
                     case .opened(let stream, let headers, let isLast):
                         let name = headers.first { $0.name == "streamtype" }?.value ?? ""
+                        // Of each name one has a meaning; whoever opens more and more has none.
+                        guard streams.names.count < 64 else { return group.cancelAll() }
                         streams.byName[name] = stream
                         streams.names[stream] = name
                         try await transport.send(session.reply(stream))
-                        if isLast, name == "stdin" { feed.yield(.endOfInput) }
+                        if isLast, name == "stdin" { await input.send(.endOfInput) }
                     case .data(let stream, let content, let isLast):
                         switch streams.names[stream] {
                         case "stdin":
-                            if !content.isEmpty { feed.yield(.stdin(content)) }
-                            if isLast { feed.yield(.endOfInput) }
+                            if !content.isEmpty { await input.send(.stdin(content)) }
+                            if isLast { await input.send(.endOfInput) }
                         case "resize":
                             if let size = try? JSON(parsing: content), let rows = size["Height"].int, let columns = size["Width"].int {
-                                feed.yield(.resize(rows: rows, columns: columns))
+                                await input.send(.resize(rows: rows, columns: columns))
                             }
                         default: break
                         }
-                    case .reset(let stream): if streams.names[stream] == "stdin" { feed.yield(.endOfInput) }
+                    case .reset(let stream): if streams.names[stream] == "stdin" { await input.send(.endOfInput) }
                     case .ping(let id): try await transport.send(SPDYSession.pong(id))
                     case .goAway: return group.cancelAll()
                     }
@@ -60,8 +62,8 @@ struct SPDYProcess {
         }
     }
 
-    private func relay(_ input: AsyncStream<StreamInput>, _ streams: [String: Int]) async throws {
-        for await output in await router.connect(request, input: input) {
+    private func relay(_ input: StreamInputs, _ streams: [String: Int]) async throws {
+        try await router.connect(request, input: input) { output in
             switch output {
             case .stdout(let bytes): try await send(bytes, "stdout", streams)
             case .stderr(let bytes): try await send(bytes, "stderr", streams)

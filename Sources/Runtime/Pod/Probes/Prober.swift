@@ -1,5 +1,6 @@
 import Glibc
 import Model
+import Synchronization
 
 /// Runs the probes of one life of one container, from its node's network as the kubelet does.
 struct Prober: Sendable {
@@ -98,24 +99,29 @@ struct Prober: Sendable {
     }
 
     private func execute(_ command: [String], seconds: Int) async -> String? {
-        let (input, _) = AsyncStream.makeStream(of: ProcessStream.Input.self)
-        let pod = pod, container = container.name, paths = paths
+        let pod = pod, paths = paths
+        let request = StreamRequest(container: container.name, command: command, stdin: false, tty: false)
         return await withTaskGroup(of: String?.self) { group in
             group.addTask {
+                let answer = Mutex<(said: [UInt8], end: StreamOutput?)>(([], nil))
                 do {
-                    let output = try ProcessStream.open(
-                        pod: pod, container: container, command: command, stdin: false, tty: false, paths: paths, input: input)
-                    var said: [UInt8] = []
-                    for await piece in output {
-                        switch piece {
-                        case .stdout(let bytes), .stderr(let bytes): if said.count < 10_240 { said += bytes }
-                        case .exit(0): return nil
-                        case .exit: return String(decoding: said, as: UTF8.self).trimmed
-                        case .failure(let words): return words
+                    try await ProcessStream.run(pod: pod, request, paths: paths, input: StreamInputs()) { piece in
+                        answer.withLock { answer in
+                            switch piece {
+                            case .stdout(let bytes), .stderr(let bytes): if answer.said.count < 10_240 { answer.said += bytes }
+                            case .exit, .failure: answer.end = piece
+                            }
                         }
                     }
-                    return "the container is gone"
                 } catch { return "\(error)" }
+                return answer.withLock { answer in
+                    switch answer.end {
+                    case .exit(0): nil
+                    case .exit: String(decoding: answer.said, as: UTF8.self).trimmed
+                    case .failure(let words): words
+                    default: "the container is gone"
+                    }
+                }
             }
             group.addTask {
                 try? await Task.sleep(for: .seconds(Timestamp.bounded(seconds)))

@@ -1,0 +1,115 @@
+import Model
+import Store
+
+extension Router {
+    func watch(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
+        let watch = try Watch(target, request, now: now, lines: watchLines)
+        let start = try await watch.start(api.store)
+        let events: AsyncThrowingStream<WatchEvent, any Error>
+        do {
+            events = try await api.store.watch(
+                target.stored, namespace: target.namespace, from: start, marksStart: watch.wantsStart, bookmarks: watch.wantsBookmarks)
+        } catch let error as StatusError where error.reason == "Expired" {
+            // A watch that cannot begin says so in its own way: the stream opens and tells.
+            return .stream(contentType: "application/json", patience: Watch.patience) { try await $0(Watch.line(error)) }
+        }
+        return .stream(contentType: "application/json", patience: Watch.patience) { try await watch.tell(events, to: $0) }
+    }
+}
+
+/// One client's watch: what it asked for, and how it is told of events.
+private struct Watch {
+    /// Seconds for a client to take what it has been told: one that takes nothing lists again when it comes back.
+    static let patience = 60
+
+    let wantsStart: Bool
+    let wantsBookmarks: Bool
+    private let asked: Int?
+    private let startsNow: Bool
+    private let timeout: Int
+    private let target: Target
+    private let selection: Router.Selection
+    private let representation: Representation
+    private let includes: String?
+    private let now: @Sendable () -> Timestamp
+    private let lines: WatchLines
+
+    init(_ target: Target, _ request: HTTPRequest, now: @escaping @Sendable () -> Timestamp, lines: WatchLines) throws {
+        (self.target, self.now, self.lines) = (target, now, lines)
+        selection = try Router.Selection(request, target)
+        let version = request["resourceVersion"] ?? ""
+        guard version.isEmpty || Int(version) != nil else {
+            throw StatusError.invalid(target.resource, "", [.invalid("resourceVersion", .string(version), "strconv.ParseUint: parsing \"\(version)\": invalid syntax")])
+        }
+        let sends = request["sendInitialEvents"]
+        if sends != nil, request["resourceVersionMatch"] != "NotOlderThan" {
+            throw StatusError.invalid(
+                Resource("meta.k8s.io", "v1", "listoptions", "ListOptions"), "",
+                [.forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")])
+        }
+        wantsBookmarks = request.isTrue("allowWatchBookmarks")
+        wantsStart = sends == "true" || sends == "1"
+        asked = wantsStart ? nil : Int(version).flatMap { $0 == 0 ? nil : $0 }
+        startsNow = sends != nil && !wantsStart
+        timeout = request["timeoutSeconds"].flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil } ?? Int.random(in: 1800...3600)
+        representation = try Representation(request.accept)
+        includes = request["includeObject"]
+    }
+
+    /// The revision after which it begins; nil: with what there is.
+    func start(_ store: ObjectStore) async throws -> Int? {
+        if asked == nil, startsNow { return await store.revision }
+        return asked
+    }
+
+    static func line(_ error: StatusError) -> [UInt8] { (["type": "ERROR", "object": error.status] as JSON).bytes() + [0x0A] }
+
+    /// Tells of events, each a line, until the time is up or the reader has left.
+    func tell(_ events: AsyncThrowingStream<WatchEvent, any Error>, to sink: @escaping ByteSink) async throws {
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await Task.sleep(for: .seconds(Timestamp.bounded(timeout))) }
+                group.addTask { for try await event in events { if let line = line(event) { try await sink(line) } } }
+                try await group.next()
+                group.cancelAll()
+            }
+        } catch let error as StatusError { try await sink(Self.line(error)) }
+    }
+
+    private func line(_ event: WatchEvent) -> [UInt8]? {
+        guard let (type, object) = shown(event) else { return nil }
+        func encoded() -> [UInt8] { (["type": .string(type.rawValue), "object": object] as JSON).bytes() + [0x0A] }
+        guard case .json = representation, type != .bookmark else { return encoded() }
+        return lines.line(
+            WatchLines.Key(resource: target.resource, type: type, uid: object["metadata"]["uid"].string, version: object["metadata"]["resourceVersion"].string), encoded)
+    }
+
+    /// The event as this client sees it; nil when it is none of its.
+    private func shown(_ event: WatchEvent) -> (WatchEvent.Kind, JSON)? {
+        let kind = target.kind
+        guard event.kind != .bookmark else {
+            guard wantsBookmarks || (wantsStart && !event.object["metadata"]["annotations"].isNull) else { return nil }
+            var object = event.object
+            object["apiVersion"] = .string(kind.resource.apiVersion)
+            object["kind"] = .string(kind.resource.kind)
+            return (.bookmark, represented(object, isBookmark: true))
+        }
+        let object = target.present(event.object)
+        // An object that no longer matches is gone as far as this watch goes, and one that now does is new to it.
+        let matches = selection.takes(object)
+        let matched = event.kind == .modified ? event.previous.map { selection.takes(target.present($0)) } : nil
+        guard matches || matched == true else { return nil }
+        return (!matches ? .deleted : matched == false ? .added : event.kind, represented(object, isBookmark: false))
+    }
+
+    private func represented(_ object: JSON, isBookmark: Bool) -> JSON {
+        switch representation {
+        case .table(let version):
+            Table.of(
+                isBookmark ? [] : [object], target.kind, revision: object["metadata"]["resourceVersion"].string ?? "", now: now(), version: version,
+                includes: includes, metadata: isBookmark ? object["metadata"] : nil)
+        case .metadata: Table.partial(object)
+        default: object
+        }
+    }
+}
