@@ -68,14 +68,14 @@ extension Ruleset {
         for (name, members) in old.elements.sorted(by: { $0.key < $1.key }) {
             let after = new.elements[name] ?? [:]
             guard let set = definition(name) else { continue }
-            for (key, data) in Self.ordered(members) where after[key] != data {
+            for (key, data) in Self.ordered(members.filter { after[$0.key] != $0.value }) {
                 changes.append(.deleteElement(set: name, set, key, data))
             }
         }
         for (name, members) in new.elements.sorted(by: { $0.key < $1.key }) {
             let before = old.elements[name] ?? [:]
             guard let set = definition(name) else { continue }
-            for (key, data) in Self.ordered(members) where before[key] != data {
+            for (key, data) in Self.ordered(members.filter { before[$0.key] != $0.value }) {
                 changes.append(.addElement(set: name, set, key, data))
             }
         }

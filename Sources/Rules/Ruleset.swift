@@ -94,7 +94,9 @@ package struct Ruleset: Hashable, Sendable {
     package mutating func merge(_ other: Ruleset) {
         chains.merge(other.chains) { _, new in new }
         sets.merge(other.sets) { _, new in new }
-        for (set, added) in other.elements { elements[set, default: [:]].merge(added) { _, new in new } }
+        for (set, added) in other.elements {
+            if elements[set] == nil { elements[set] = added } else { elements[set, default: [:]].merge(added) { _, new in new } }
+        }
     }
 
     /// The ruleset in the form in which the kernel gives it back: keys in canonical form, comments cut to what it keeps.

@@ -92,7 +92,7 @@ struct TutorialPolicies {
     @Test("T11 is one set and one chain")
     func golden() throws {
         let rules = try Lab(pods(), [("default/access-httpd", narrow)]).rules
-        let chain = "ingress-VJZU6SVO-default/access-httpd", set = "ingress-ports-VJZU6SVO-default/access-httpd"
+        let chain = ServiceTable.chainName("ingress", "default/name=networkpolicy-demo"), set = ServiceTable.chainName("ingress-ports", "default/name=networkpolicy-demo")
         let expected = """
             add set ip kube-netpol \(set) { type ipv4_addr . inet_proto . inet_service; }
             add chain ip kube-netpol \(chain)

@@ -14,15 +14,19 @@ struct PolicyEngineTests {
     func incremental(_ seed: UInt64) async throws {
         var random = SplitMix64(seed: seed)
         var snapshot = PolicySnapshot(), engine = PolicyEngine(node: Self.node)
-        let table = MemoryTable()
+        let table = UnwillingTable()
+        let keeper = TableKeeper<PolicyPart>(
+            table: PolicyCompiler.table, base: PolicyCompiler.base(), target: table, clock: ManualClock(),
+            report: { Issue.record("seed \(seed): \($0)") })
         for step in 0..<400 {
             // Several things at once now and then, as a busy cluster has them.
             for _ in 0..<random.pick([1, 1, 1, 4]) { Self.change(&snapshot, &engine, &random) }
-            try await table.apply(engine.changes(), table: PolicyCompiler.table)
+            await keeper.set(engine.changedParts())
+            try await keeper.sync()
             let anew = PolicyCompiler(node: Self.node).compile(snapshot)
             #expect(engine.ruleset.chains == anew.chains, "seed \(seed), step \(step)")
             #expect(engine.ruleset.sets == anew.sets, "seed \(seed), step \(step)")
-            let kernel = await table.rules
+            let kernel = await table.memory.rules
             guard Ruleset.diff(kernel.asKept, anew.asKept).isEmpty else {
                 Issue.record("seed \(seed), step \(step): \(Ruleset.diff(kernel.asKept, anew.asKept).map { $0.text(table: "t") })")
                 return
@@ -110,7 +114,10 @@ struct PolicyEngineTests {
     }
 
     @Test("one label of one pod among ten thousand is a handful of elements")
-    func smallChange() {
+    func smallChange() async throws {
+        let table = UnwillingTable()
+        let keeper = TableKeeper<PolicyPart>(
+            table: PolicyCompiler.table, base: PolicyCompiler.base(), target: table, clock: ManualClock(), report: { Issue.record("\($0)") })
         var engine = PolicyEngine(node: Self.node)
         engine.set(namespace: "red", [:])
         for number in 0..<10_000 {
@@ -128,11 +135,26 @@ struct PolicyEngineTests {
                     ],
                 ]))
         }
-        #expect(engine.changes().count > 5000)
+        await keeper.set(engine.changedParts())
+        try await keeper.sync()
+        #expect(try #require(await table.applied.last).count > 5000)
         engine.set(PolicyPod(key: ObjectKey("red", "p500"), address: IPv4Address(0x0AF4_0000 + 500), labels: ["app": "db"], isLocal: false))
-        let changes = engine.changes()
+        await keeper.set(engine.changedParts())
+        try await keeper.sync()
+        let changes = try #require(await table.applied.last)
         #expect(changes.count == 20, "an element for each port that was open: \(changes.count)")
         #expect(changes.allSatisfy { if case .deleteElement = $0 { true } else { false } })
-        #expect(!engine.isDirty && engine.changes().isEmpty)
+        #expect(!engine.isDirty && engine.changedParts().isEmpty)
+
+        // A policy more leaves the chain and its sets where they are.
+        engine.set(
+            NetworkPolicy([
+                "metadata": ["name": "one-more", "namespace": "red"],
+                "spec": ["podSelector": .emptyObject, "ingress": [["from": [["ipBlock": ["cidr": "192.168.0.0/24"]]], "ports": [["port": 9000]]]]],
+            ]))
+        await keeper.set(engine.changedParts())
+        try await keeper.sync()
+        let more = try #require(await table.applied.last)
+        #expect(more.count < 20, "\(more.count) changes for a policy more")
     }
 }

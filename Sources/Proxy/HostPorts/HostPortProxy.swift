@@ -2,18 +2,21 @@ import Model
 import Rules
 
 /// Keeps one node's host ports in the kernel: a pod's are there before its first process runs, and go with it.
-package struct HostPortProxy: Sendable {
+package actor HostPortProxy {
     private let node: NodeView
     private let client: any Client
+    private let connections: any ConnectionTracking
     /// The node's table of host ports; a node without them has none.
-    package let keeper: TableKeeper<ObjectKey>
+    package nonisolated let keeper: TableKeeper<ObjectKey>
+    private var claims: [ObjectKey: [HostPort]] = [:]
 
     package init(
-        node: NodeView, client: any Client, target: any RulesetTarget, clock: any Clock<Duration> = ContinuousClock(),
-        report: @escaping @Sendable (String) -> Void
+        node: NodeView, client: any Client, target: any RulesetTarget, connections: any ConnectionTracking,
+        clock: any Clock<Duration> = ContinuousClock(), report: @escaping @Sendable (String) -> Void
     ) {
         self.node = node
         self.client = client
+        self.connections = connections
         keeper = TableKeeper(
             table: HostPortTable.name, base: HostPortTable.base(node), isOptional: true, target: target, clock: clock,
             report: { report("node \(node.name): \($0)") })
@@ -23,7 +26,9 @@ package struct HostPortProxy: Sendable {
     package func start() async throws {
         var parts: [ObjectKey: Ruleset] = [:]
         for pod in try await client.list(Pod.self) where pod.nodeName == node.name && !pod.isFinished && !pod.isHostNetwork {
-            if let address = pod.ip, !pod.hostPorts.isEmpty { parts[pod.key] = HostPortTable.compile(pod, address) }
+            guard let address = pod.ip, !pod.hostPorts.isEmpty else { continue }
+            claims[pod.key] = pod.hostPorts
+            parts[pod.key] = HostPortTable.compile(pod, address)
         }
         await keeper.set(parts)
     }
@@ -34,13 +39,31 @@ package struct HostPortProxy: Sendable {
     /// Leads the node's ports to a pod that is about to start. When this returns the kernel does so.
     package func admit(_ pod: Pod, _ address: IPv4Address) async throws {
         guard !pod.hostPorts.isEmpty else { return }
+        claims[pod.key] = pod.hostPorts
         await keeper.set([pod.key: HostPortTable.compile(pod, address)])
         try await keeper.sync()
+        try await endConnections(pod.hostPorts)
     }
 
     /// Takes a pod's ports back, before its address is given to another.
     package func release(_ key: ObjectKey) async throws {
+        guard let ports = claims[key] else { return }
         await keeper.set([key: Ruleset()])
         try await keeper.sync()
+        try await endConnections(ports)
+        claims[key] = nil
+    }
+
+    /// A UDP client that goes on sending keeps being led where it was led first: to the node itself before the pod came, to nobody after it
+    /// went. (containernetworking/plugins portmap does the same.)
+    private func endConnections(_ ports: [HostPort]) async throws {
+        let ports = ports.filter { $0.proto == .udp }
+        guard !ports.isEmpty else { return }
+        let stale = try await connections.connections().filter { connection in
+            let sent = connection.sent
+            return sent.proto == TransportProtocol.udp.number
+                && ports.contains { $0.port == sent.destinationPort && ($0.address.map { $0 == sent.destination } ?? node.isOwn(sent.destination)) }
+        }
+        try await connections.forget(stale)
     }
 }

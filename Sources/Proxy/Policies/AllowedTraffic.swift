@@ -23,7 +23,7 @@ struct AllowedTraffic {
         let spans = rule.ports.map { $0.compactMap { Self.span($0, namedPorts) } } ?? [.everything]
         let names = direction == .egress ? (rule.ports ?? []) : []
         guard let peers = rule.peers else {
-            if rule.ports == nil { everything = everything ?? origin }
+            if rule.ports == nil { everything = everything.map { min($0, origin) } ?? origin }
             for span in spans { ranges.append((CIDR.all.network...CIDR.all.last, span, origin)) }
             // A named port towards anyone is known for the cluster's pods only.
             if !names.isEmpty { for pod in index.pods.values { addNamed(names, pod, origin) } }

@@ -84,7 +84,7 @@ package struct PolicyCompiler: Sendable {
     /// The whole table.
     package func compile(_ snapshot: PolicySnapshot) -> Ruleset {
         var engine = PolicyEngine(node: node, snapshot)
-        _ = engine.changes()
+        _ = engine.changedParts()
         return engine.ruleset
     }
 
@@ -109,47 +109,46 @@ package struct PolicyCompiler: Sendable {
         return rules
     }
 
-    /// The chain and the sets of one class.
+    /// The chain and the sets of one class; `allowed` is what its namespace's policies let pass.
     func compile(
-        _ isolation: PolicyClass, _ policies: [ReadPolicy], admin: [ClusterNetworkPolicy], baseline: [ClusterNetworkPolicy], _ peers: PeerIndex,
-        _ nodes: [String: PolicyNode]
+        _ isolation: PolicyClass, chain: String, _ allowed: AllowedTraffic, admin: [ClusterNetworkPolicy], baseline: [ClusterNetworkPolicy],
+        _ peers: PeerIndex, _ nodes: [String: PolicyNode]
     ) -> Ruleset {
         var rules = Ruleset()
         let direction = isolation.direction
-        let names = policies.map { "\($0.policy.key)" }.joined(separator: ",")
         let peerField: Field = direction == .ingress ? .sourceAddress : .destinationAddress
         var body: [Rule] = []
-        addTier("admin", admin, isolation, peerField, peers, nodes, &body, to: &rules)
-        if policies.isEmpty {
-            addTier("baseline", baseline, isolation, peerField, peers, nodes, &body, to: &rules)
-            rules.chains[isolation.chain] = Chain(body)
+        addTier("admin", admin, isolation, chain, peerField, peers, nodes, &body, to: &rules)
+        if isolation.policies.isEmpty {
+            addTier("baseline", baseline, isolation, chain, peerField, peers, nodes, &body, to: &rules)
+            rules.chains[chain] = Chain(body)
             return rules
         }
-        var allowed = AllowedTraffic()
-        for policy in policies {
-            for (index, rule) in (policy.rules[direction] ?? []).enumerated() {
-                let origin = "\(policy.policy.key) \(direction.rawValue)[\(index)]"
-                allowed.add(rule, origin: origin, namespace: policy.policy.namespace, isolation.namedPorts, direction, peers)
-            }
-        }
+        let names = isolation.policies.map(\.description).joined(separator: ",")
         if let origin = allowed.everything {
             body.append(Rule(.counter, .verdict(.return), comment: origin))
         } else {
             for (kind, key, isInterval, members) in allowed.sets(peer: peerField) where !members.isEmpty {
-                let set = ServiceTable.chainName("\(direction.rawValue)-\(kind)", isolation.text)
+                let set = Self.setName(chain, kind)
                 rules.sets[set] = NamedSet(key: key.map(\.type), isInterval: isInterval)
                 rules.elements[set] = members.mapValues { ElementData(comment: $0) }
                 body.append(Rule(.inSet(key, set), .counter, .verdict(.return), comment: "allowed by \(names)"))
             }
             body.append(Rule(.counter, .verdict(.drop), comment: "isolated for \(direction.rawValue) by \(names)"))
         }
-        rules.chains[isolation.chain] = Chain(body)
+        rules.chains[chain] = Chain(body)
         return rules
+    }
+
+    /// A chain's set: `ingress-ports-HASH-...` of `ingress-HASH-...`.
+    private static func setName(_ chain: String, _ kind: String) -> String {
+        let parts = chain.split(separator: "-", maxSplits: 1)
+        return String("\(parts[0])-\(kind)-\(parts.dropFirst().first ?? "")".prefix(127))
     }
 
     /// One look-up for all the rules of a tier: accepted, dropped, or on to the next.
     private func addTier(
-        _ name: String, _ policies: [ClusterNetworkPolicy], _ isolation: PolicyClass, _ peer: Field, _ peers: PeerIndex, _ nodes: [String: PolicyNode],
+        _ name: String, _ policies: [ClusterNetworkPolicy], _ isolation: PolicyClass, _ chain: String, _ peer: Field, _ peers: PeerIndex, _ nodes: [String: PolicyNode],
         _ body: inout [Rule], to rules: inout Ruleset
     ) {
         let direction = isolation.direction
@@ -158,7 +157,7 @@ package struct PolicyCompiler: Sendable {
         let elements = traffic.elements()
         guard !elements.isEmpty else { return }
         let key: [Field] = [peer, .transportProtocol, .destinationPort]
-        let map = ServiceTable.chainName("\(direction.rawValue)-\(name)", isolation.text)
+        let map = Self.setName(chain, name)
         rules.sets[map] = NamedSet(key: key.map(\.type), isVerdictMap: true, isInterval: true)
         rules.elements[map] = elements
         body.append(Rule(.verdictMap(key, map)))
@@ -174,13 +173,15 @@ struct PolicyClass: Hashable, Sendable {
     let baseline: [ObjectKey]
     let namedPorts: [PolicyPod.NamedPort: UInt16]
 
-    var chain: String { ServiceTable.chainName(direction.rawValue, text) }
-
-    var text: String {
+    /// What the class is named by: the first of its pods' labels, and the ports that set it apart from pods with other ones.
+    func name(_ label: String) -> String {
         let ports = namedPorts.map { "\($0.key.proto.rawValue)/\($0.key.name)=\($0.value)" }.sorted().joined(separator: ",")
-        let tiers = [admin, policies, baseline].map { $0.map(\.description).joined(separator: ",") }
-        // Without the cluster's policies the name is as short as it was before there were any.
-        return (admin.isEmpty && baseline.isEmpty ? tiers[1] : tiers.joined(separator: "+")) + (ports.isEmpty ? "" : "{\(ports)}")
+        return label + (ports.isEmpty ? "" : "{\(ports)}")
+    }
+
+    /// True when this class lets pass what `other` does, and more of its namespace's policies have a say in it.
+    func extends(_ other: PolicyClass) -> Bool {
+        direction == other.direction && namedPorts == other.namedPorts && Set(policies).isSuperset(of: other.policies)
     }
 }
 

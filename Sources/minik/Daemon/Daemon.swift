@@ -152,7 +152,7 @@ struct Daemon {
         } else {
             await parts.count()
         }
-        let hostPorts = HostPortProxy(node: view, client: api, target: node.rulesets, report: report)
+        let hostPorts = HostPortProxy(node: view, client: api, target: node.rulesets, connections: connections, report: report)
         try await hostPorts.start()
         group.addTask { try await hostPorts.run() }
         let hooks = AgentHooks(

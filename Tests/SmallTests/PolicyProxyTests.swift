@@ -1,0 +1,173 @@
+import Model
+import Proxy
+import Rules
+import Testing
+
+@Suite("The policies' loop")
+struct PolicyProxyTests {
+    private static let denyAll: JSON = ["podSelector": .emptyObject, "policyTypes": ["Ingress"]]
+
+    private static func pod(_ name: String, _ address: String) -> JSON {
+        var pod = Fixture.pod(name, labels: ["app": name], node: "n1")
+        pod["status"] = ["phase": "Running", "podIP": .string(address)]
+        return pod
+    }
+
+    private static func create(_ name: String, _ address: String, in node: ProxiedNode) async throws {
+        _ = try await node.api.create(.pods, pod(name, address))
+        _ = try await node.api.updateStatus(.pods, pod(name, address))
+    }
+
+    private func proxy(_ node: ProxiedNode) -> PolicyProxy {
+        PolicyProxy(
+            node: ProxiedNode.view, client: node.client, target: node.target, connections: node.connections, clock: node.clock,
+            report: { [reports = node.reports] in reports.add($0) })
+    }
+
+    private func following(_ node: ProxiedNode, _ body: @escaping @Sendable (PolicyProxy) async throws -> Void) async throws {
+        let proxy = proxy(node)
+        let (ready, isReady) = AsyncStream.makeStream(of: Void.self)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await proxy.run { isReady.finish() } }
+            for await _ in ready {}
+            try await body(proxy)
+            group.cancelAll()
+        }
+    }
+
+    /// The pods that the kernel's table isolates.
+    private static func isolated(_ node: ProxiedNode) async -> Set<String> {
+        Set((await node.target.memory.rules.elements["isolated-ingress"] ?? [:]).keys.map { "\($0[0])" })
+    }
+
+    @Test("a watch that expires is begun again once, and a policy that went meanwhile is gone")
+    func expired() async throws {
+        let node = try await ProxiedNode()
+        try await Self.create("a", "10.244.1.2", in: node)
+        _ = try await node.api.create(.networkPolicies, Fixture.networkPolicy(Self.denyAll))
+        try await following(node) { _ in
+            #expect(await Self.isolated(node) == ["10.244.1.2"])
+            try await eventually("it watches") { node.client.watches == 5 }
+            node.client.expireWatches()
+            try await eventually("it waits") { node.clock.sleepers == 5 }
+            try await node.api.delete(.networkPolicies, Fixture.key("rules"))
+            node.clock.pass(.seconds(1))
+            try await eventually("the gap's deletion is made up for") { await Self.isolated(node).isEmpty }
+            try await eventually("it watches again") { node.client.watches == 5 }
+            #expect(node.client.lists == 10)
+            _ = try await node.api.create(.networkPolicies, Fixture.networkPolicy(Self.denyAll))
+            try await eventually("it follows as before") { await Self.isolated(node) == ["10.244.1.2"] }
+            #expect(node.client.lists == 10)
+        }
+    }
+
+    @Test("a policy that the kernel refused holds as soon as the clock says so, although nothing else happens")
+    func refused() async throws {
+        let node = try await ProxiedNode()
+        try await Self.create("a", "10.244.1.2", in: node)
+        try await following(node) { _ in
+            await node.target.refuse(3)
+            _ = try await node.api.create(.networkPolicies, Fixture.networkPolicy(Self.denyAll))
+            try await eventually("it waits") { node.clock.sleepers == 1 }
+            #expect(await Self.isolated(node).isEmpty)
+            node.clock.pass(.seconds(1))
+            try await eventually("the policy holds") { await Self.isolated(node) == ["10.244.1.2"] }
+        }
+    }
+
+    @Test("a pod is admitted when its policies hold, and not before everything is known")
+    func admitted() async throws {
+        let node = try await ProxiedNode()
+        _ = try await node.api.create(.networkPolicies, Fixture.networkPolicy(Self.denyAll))
+        let proxy = proxy(node), address = try #require(IPv4Address("10.244.1.7"))
+        node.client.refuseLists(2)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await proxy.run {} }
+            let admission = Task { try await proxy.admit(Pod(Fixture.pod("new", node: "n1")), address: address) }
+            try await eventually("two lists failed") { node.clock.sleepers == 2 }
+            #expect(await node.target.applied.isEmpty, "the table is left alone until everything is known")
+            node.clock.pass(.seconds(1))
+            try await admission.value
+            #expect(await Self.isolated(node) == ["10.244.1.7"])
+            await node.target.refuse(3)
+            await proxy.release(Fixture.key("new"))
+            try await eventually("it waits") { node.clock.sleepers == 1 }
+            await #expect(throws: UnwillingTable.Refusal.self) {
+                await node.target.refuse(1_000)
+                try await proxy.admit(Pod(Fixture.pod("other", node: "n1")), address: address)
+            }
+            group.cancelAll()
+        }
+    }
+
+    @Test("connections that a policy denies now end; those of pods it does not isolate stand")
+    func cutOff() async throws {
+        let node = try await ProxiedNode()
+        try await Self.create("a", "10.244.1.2", in: node)
+        try await node.connections.add(from: "10.244.2.9", to: "10.244.1.2", 80, proto: .tcp)
+        try await node.connections.add(from: "10.244.2.9", to: "10.244.1.3", 80, proto: .tcp)
+        try await following(node) { _ in
+            _ = try await node.api.create(.networkPolicies, Fixture.networkPolicy(Self.denyAll))
+            try await eventually("the denied one is gone") { await node.connections.answering == ["10.244.1.3"] }
+        }
+    }
+}
+
+@Suite("Host ports in the kernel")
+struct HostPortProxyTests {
+    private static func pod(_ name: String, _ port: Int, proto: String = "TCP") -> Pod {
+        var pod = Fixture.pod(name, node: "n1")
+        pod["spec"]["containers"] = [["name": "main", "image": "httpd:2.4", "ports": [["containerPort": 80, "hostPort": .int(port), "protocol": .string(proto)]]]]
+        return Pod(pod)
+    }
+
+    private func proxy(_ node: ProxiedNode) -> HostPortProxy {
+        HostPortProxy(
+            node: ProxiedNode.view, client: node.client, target: node.target, connections: node.connections, clock: node.clock,
+            report: { [reports = node.reports] in reports.add($0) })
+    }
+
+    @Test("the first pods of a node, admitted at once, all have their ports")
+    func firstPods() async throws {
+        let node = try await ProxiedNode(), proxy = proxy(node)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 2..<10 {
+                group.addTask { try await proxy.admit(Self.pod("p\(number)", 8000 + number), IPv4Address(0x0AF4_0100 + UInt32(number))) }
+            }
+            try await group.waitForAll()
+        }
+        #expect(await node.endpoints.count == 8)
+    }
+
+    @Test("a pod is not admitted when the kernel refuses, and its ports come with the clock; they go with it, and the table with the last")
+    func refused() async throws {
+        let node = try await ProxiedNode(), proxy = proxy(node)
+        await node.target.refuse(2)
+        let address = IPv4Address(0x0AF4_0102)
+        await #expect(throws: UnwillingTable.Refusal.self) { try await proxy.admit(Self.pod("a", 8080), address) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await proxy.run() }
+            try await eventually("it waits, or is done") {
+                if await node.endpoints == ["10.244.1.2"] { return true }
+                return node.clock.sleepers == 1
+            }
+            node.clock.pass(.seconds(1))
+            try await eventually("the port is there") { await node.endpoints == ["10.244.1.2"] }
+            try await proxy.release(Fixture.key("a"))
+            #expect(await node.target.memory.rules.isEmpty)
+            group.cancelAll()
+        }
+    }
+
+    @Test("UDP connections from before the pod, and to it after its end, are forgotten")
+    func connections() async throws {
+        let node = try await ProxiedNode(), proxy = proxy(node)
+        try await node.connections.add(from: "192.168.200.99", to: "192.168.200.11", 5353)
+        try await node.connections.add(from: "192.168.200.99", to: "192.168.200.11", 5354)
+        try await proxy.admit(Self.pod("dns", 5353, proto: "UDP"), IPv4Address(0x0AF4_0102))
+        #expect(await node.connections.all.map(\.sent.destinationPort) == [5354])
+        try await node.connections.add(from: "192.168.200.99", to: "192.168.200.11", 5353, answeredBy: "10.244.1.2")
+        try await proxy.release(Fixture.key("dns"))
+        #expect(await node.connections.all.map(\.sent.destinationPort) == [5354])
+    }
+}
