@@ -6,6 +6,7 @@ import yaml
 import bench
 
 PODS, LISTED, WATCHES, WRITES = 500, 1000, 500, 300
+STALLED, LARGE, CHANGES = 200, 100_000, 100
 
 
 class API:
@@ -80,6 +81,8 @@ def measure_api(runs):
             api.ask(connection, "POST", pods, pod(number))
         listing(api, connection, pods, runs)
         idle_watches(api, pods)
+        stalled_watchers(api, connection)
+        stalled_exec(api, connection, pods)
     finally:
         bench.run(f"{bench.MINIK} down {bench.NAME}")
 
@@ -147,3 +150,51 @@ def idle_watches(api, pods):
     bench.row(f"daemon with {LISTED} pod objects and {WATCHES} watches", f"{memory} MB RSS")
     for connection in held:
         connection.close()
+
+
+def resident(pid):
+    return int(next(line.split()[1] for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))) / 1024
+
+
+def stalled_watchers(api, connection):
+    """Watchers of a large object that changes, none of which reads."""
+    maps = "/api/v1/namespaces/default/configmaps"
+    pid = int((bench.RUN / "daemon.pid").read_text().split()[0])
+    api.ask(connection, "POST", maps, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "large"}, "data": {"a": "x" * LARGE}})
+    held = []
+    for _ in range(STALLED):
+        watching = api.connect()
+        watching.request("GET", f"{maps}?watch=1&fieldSelector=metadata.name%3Dlarge")
+        held.append(watching)
+    time.sleep(2)
+    before = resident(pid)
+    for turn in range(CHANGES):
+        api.ask(connection, "PATCH", f"{maps}/large", {"metadata": {"labels": {"turn": str(turn)}}}, "application/merge-patch+json")
+    time.sleep(2)
+    cost = resident(pid) - before
+    bench.row(f"{STALLED} watchers that do not read, {CHANGES} changes of {LARGE // 1000} KB", f"{cost:.0f} MB more", None, None, "< 50 MB", cost < 50)
+    for watching in held:
+        watching.close()
+
+
+def stalled_exec(api, connection, pods):
+    """`exec -- yes` over a WebSocket whose client reads its head and no more."""
+    pid = int((bench.RUN / "daemon.pid").read_text().split()[0])
+    api.ask(connection, "POST", pods, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "talker"}, "spec": {
+        "containers": [{"name": "c", "image": "busybox", "command": ["sleep", "600"]}]}})
+    deadline = time.monotonic() + 60
+    while json.loads(api.ask(connection, "GET", f"{pods}/talker")).get("status", {}).get("phase") != "Running":
+        if time.monotonic() > deadline:
+            raise RuntimeError("the pod does not start")
+        time.sleep(0.2)
+    before = resident(pid)
+    talking = api.connect()
+    talking.request("GET", f"{pods}/talker/exec?command=yes&stdout=1", headers={
+        "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": base64.b64encode(b"0" * 16).decode(),
+        "Sec-WebSocket-Protocol": "v4.channel.k8s.io"})
+    time.sleep(5)
+    first = resident(pid)
+    time.sleep(5)
+    growth = resident(pid) - first
+    bench.row("exec of `yes` that nobody reads", f"{first - before:.1f} MB", f"{growth:.1f} MB more in 5 s", None, "< 1 MB more", growth < 1)
+    talking.close()

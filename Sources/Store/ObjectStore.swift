@@ -6,36 +6,25 @@ import Model
 /// The contract (one suite runs it over every journal):
 /// - a write stamps `metadata.resourceVersion` with its revision and is in the journal before anyone sees it;
 /// - `create` fails if the key exists; `update` and `delete` fail if it does not, or if it moved past `expected`;
-/// - a watch from revision r delivers every later event once and in order, or says `Expired` when r is older than the history kept.
+/// - a watch from revision r delivers every later event once and in order, or says `Expired` when r is older than the history kept,
+///   at its beginning or because its reader has fallen so far behind: what has happened is kept once, however many watch.
 package actor ObjectStore {
-    private struct Past: Sendable {
-        let revision: Int
-        let resource: Resource
-        let event: WatchEvent
-    }
-
-    private struct Watcher {
-        /// nil: every resource.
-        let resource: Resource?
-        let namespace: String?
-        let wantsBookmarks: Bool
-        let continuation: AsyncThrowingStream<WatchEvent, any Error>.Continuation
-    }
-
-    private static let historyLength = 4096
-    /// Events a watcher may lag behind before it is told to start over.
-    private static let longestQueue = 16384
-
     private var objects: [Resource: [ObjectKey: JSON]] = [:]
     package private(set) var revision = 0
-    private var history: [Past] = []
-    private var watchers: [Int: Watcher] = [:]
-    private var nextWatcher = 0
+    private var history: History
+    /// Watchers that have seen all there is, to be woken when there is more.
+    private var waiting: [Int: (watcher: Watcher, wake: CheckedContinuation<Void, Never>)] = [:]
+    private var nextWait = 0
+    /// How many watchers have been told all there is.
+    package var idleWatchers: Int { waiting.count }
+    /// How often watchers were to hear how far the store has come.
+    private var marks = 0
     private let journal: (any Journal)?
 
     /// Starts from what the journal holds; without one everything is forgotten with the process.
-    package init(journal: (any Journal)? = nil) throws {
+    package init(journal: (any Journal)? = nil, history: History.Limits = .standard) throws {
         self.journal = journal
+        self.history = History(after: try journal?.revision() ?? 0, history)
         guard let journal else { return }
         revision = try journal.revision()
         for (resource, json) in try journal.load() {
@@ -56,10 +45,10 @@ package actor ObjectStore {
     /// The objects as they stood at `wanted`, an earlier revision; throws `Expired` when the history does not reach back so far.
     package func list(_ resource: Resource, namespace: String? = nil, at wanted: Int) throws -> [JSON] {
         if wanted == revision { return list(resource, namespace: namespace).items }
-        guard wanted < revision, wanted >= (history.first?.revision ?? revision + 1) - 1 else { throw StatusError.expiredContinue }
+        guard wanted < revision, wanted >= history.start else { throw StatusError.expiredContinue }
         var then = objects[resource] ?? [:]
         // What came later is taken back, the last first.
-        for past in history.reversed() {
+        for past in history.events.reversed() {
             guard past.revision > wanted else { break }
             guard past.resource == resource else { continue }
             let key = Self.key(past.event.object)
@@ -121,31 +110,68 @@ package actor ObjectStore {
     private func watch(only resource: Resource?, namespace: String?, from start: Int?, marksStart: Bool, bookmarks: Bool) throws -> AsyncThrowingStream<
         WatchEvent, any Error
     > {
-        if let start, start < (history.first?.revision ?? revision + 1) - 1, start < revision { throw StatusError.expired(start, revision) }
-        let (stream, continuation) = AsyncThrowingStream.makeStream(
-            of: WatchEvent.self, throwing: (any Error).self, bufferingPolicy: .bufferingOldest(Self.longestQueue))
-        if let start {
-            for past in history where past.revision > start && (resource == nil || past.resource == resource) { Self.send(past.event, namespace, continuation) }
-        } else {
+        if let start, start < history.start, start < revision { throw StatusError.expired(start, revision) }
+        var first: [WatchEvent] = []
+        if start == nil {
             for resource in resource.map({ [$0] }) ?? Array(objects.keys) {
-                for item in list(resource, namespace: namespace).items { Self.send(WatchEvent(.added, item, resource: resource), nil, continuation) }
+                first += list(resource, namespace: namespace).items.map { WatchEvent(.added, $0, resource: resource) }
             }
         }
-        if marksStart { continuation.yield(Self.bookmark(at: revision, isStart: true)) }
-        let id = nextWatcher
-        nextWatcher += 1
-        watchers[id] = Watcher(resource: resource, namespace: namespace, wantsBookmarks: bookmarks, continuation: continuation)
-        continuation.onTermination = { [weak self] _ in
-            // The store is an actor and the callback is not: a hop is the only way back in, and it ends at once.
-            Task { await self?.forget(id) }
+        if marksStart { first.append(Self.bookmark(at: revision, isStart: true)) }
+        let watcher = Watcher(
+            resource: resource, namespace: namespace, wantsBookmarks: bookmarks, Watcher.Place(ready: first.reversed(), seen: start ?? revision, marks: marks))
+        return AsyncThrowingStream { [self] in
+            if let event = watcher.place.withLock({ $0.ready.popLast() }) { return event }
+            return try await next(watcher)
         }
-        return stream
+    }
+
+    /// The next event for a watcher that has been told all it had been given; nil when its task is cancelled.
+    private func next(_ watcher: Watcher) async throws -> WatchEvent? {
+        while !Task.isCancelled {
+            let event = try watcher.place.withLock { place -> WatchEvent? in
+                guard place.seen >= history.start else { throw StatusError.expired }
+                var found = history.some(after: &place.seen) { watcher.wants($0) }
+                if found.isEmpty, watcher.wantsBookmarks, place.marks < marks {
+                    place.marks = marks
+                    found = [Self.bookmark(at: revision, isStart: false)]
+                }
+                place.ready = found.reversed()
+                return place.ready.popLast()
+            }
+            if let event { return event }
+            await wait(watcher)
+        }
+        return nil
+    }
+
+    /// Until something happens that the watcher may want, or its task is cancelled.
+    private func wait(_ watcher: Watcher) async {
+        nextWait += 1
+        let id = nextWait
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { wake in
+                if Task.isCancelled { wake.resume() } else { waiting[id] = (watcher, wake) }
+            }
+        } onCancel: {
+            // The store is an actor and the handler is not: a hop is the only way back in, and it ends at once.
+            Task { await self.wake(seen: 0) { waiting, _ in waiting == id } }
+        }
+    }
+
+    /// Wakes those who wait and are meant. Whoever waits has seen all there was until now.
+    private func wake(seen: Int, _ isMeant: (Int, Watcher) -> Bool) {
+        for (id, entry) in waiting.filter({ isMeant($0.key, $0.value.watcher) }) {
+            waiting[id] = nil
+            entry.watcher.place.withLock { $0.seen = max($0.seen, seen) }
+            entry.wake.resume()
+        }
     }
 
     /// Tells every watcher that asked for it how far the store has come, in order with its events.
     package func markRevision() {
-        let mark = Self.bookmark(at: revision, isStart: false)
-        for watcher in watchers.values where watcher.wantsBookmarks { watcher.continuation.yield(mark) }
+        marks += 1
+        wake(seen: revision) { $1.wantsBookmarks }
     }
 
     private static func bookmark(at revision: Int, isStart: Bool) -> WatchEvent {
@@ -157,8 +183,6 @@ package actor ObjectStore {
                 ]
             ])
     }
-
-    private func forget(_ id: Int) { watchers[id] = nil }
 
     private func write(_ resource: Resource, _ key: ObjectKey, _ object: JSON, _ kind: WatchEvent.Kind) throws -> JSON {
         let next = revision + 1
@@ -174,20 +198,9 @@ package actor ObjectStore {
         }
         revision = next
         let event = WatchEvent(kind, stamped, previous: previous, resource: resource)
-        history.append(Past(revision: next, resource: resource, event: event))
-        if history.count > Self.historyLength * 2 { history.removeFirst(Self.historyLength) }
-        for watcher in watchers.values where watcher.resource == resource || watcher.resource == nil {
-            Self.send(event, watcher.namespace, watcher.continuation)
-        }
+        history.append(event, resource, at: next)
+        wake(seen: next - 1) { $1.wants(event) }
         return stamped
-    }
-
-    private static func send(
-        _ event: WatchEvent, _ namespace: String?, _ continuation: AsyncThrowingStream<WatchEvent, any Error>.Continuation
-    ) {
-        if let namespace, event.object["metadata"]["namespace"].string != namespace { return }
-        // A watcher too slow to follow is told so, never silently short of an event.
-        if case .dropped = continuation.yield(event) { continuation.finish(throwing: StatusError.expired) }
     }
 
     private static func key(_ object: JSON) -> ObjectKey {

@@ -227,6 +227,75 @@ struct StoreWatches {
     }
 }
 
+@Suite("The store: what watchers cost", .timeLimit(.minutes(1)))
+struct StoreHistory {
+    private func large(_ name: String, _ value: Int) -> JSON {
+        var object = document(name, value: value)
+        object["data"] = .string(String(repeating: "x", count: 10_000))
+        return object
+    }
+
+    @Test("what has happened is kept in so many bytes, and a watcher that falls behind them is told so")
+    func bytes() async throws {
+        let store = try ObjectStore(history: History.Limits(events: 4096, bytes: 200_000))
+        _ = try await store.create(.configMaps, large("a", 0))
+        let slow = try await store.watch(.configMaps, namespace: nil, from: 1), quick = try await store.watch(.configMaps, namespace: nil, from: 1)
+        for value in 1...5 { _ = try await store.update(.configMaps, large("a", value), expected: nil) }
+        #expect(try await take(5, from: quick).map { $0.object["value"].int } == [1, 2, 3, 4, 5])
+        for value in 6...40 { _ = try await store.update(.configMaps, large("a", value), expected: nil) }
+        let error = try await #require(throws: StatusError.self) { _ = try await take(40, from: slow) }
+        #expect(error.code == 410)
+        await #expect(throws: StatusError.self) { _ = try await store.watch(.configMaps, namespace: nil, from: 2) }
+        let late = try await store.watch(.configMaps, namespace: nil, from: 38)
+        #expect(try await take(2, from: late).map { $0.object["value"].int } == [38, 39])
+    }
+
+    @Test("a watcher that waits misses nothing, however much happens that is not for it")
+    func quiet() async throws {
+        let store = try ObjectStore(history: History.Limits(events: 10, bytes: 1 << 20))
+        let watch = try await store.watch(.deployments, namespace: nil, from: nil, bookmarks: true)
+        let waiting = Task { try await take(2, from: watch) }
+        while await store.idleWatchers == 0 { try await Task.sleep(for: .milliseconds(5)) }
+        for value in 1...100 {
+            _ = value == 1 ? try await store.create(.configMaps, document("a")) : try await store.update(.configMaps, document("a", value: value), expected: nil)
+        }
+        _ = try await store.create(.deployments, document("d"))
+        await store.markRevision()
+        let events = try await waiting.value
+        #expect(events.map(\.kind) == [.added, .bookmark])
+        #expect(events.last?.object["metadata"]["resourceVersion"].string == "101")
+    }
+
+    @Test("a reader that is cancelled while it waits is let go")
+    func cancelled() async throws {
+        let store = try ObjectStore()
+        let watch = try await store.watch(.deployments, namespace: nil, from: nil)
+        let waiting = Task { try await watch.first { _ in true } }
+        while await store.idleWatchers == 0 { try await Task.sleep(for: .milliseconds(5)) }
+        waiting.cancel()
+        #expect(try await waiting.value == nil)
+    }
+
+    @Test("events come in order while writers and readers run together")
+    func together() async throws {
+        let store = try ObjectStore()
+        let watches = try await (0..<8).asyncMap { _ in try await store.watch(.configMaps, namespace: nil, from: nil) }
+        try await withThrowingTaskGroup(of: [Int].self) { group in
+            for watch in watches { group.addTask { try await take(500, from: watch).compactMap { Int($0.object.objectRevision) } } }
+            for number in 0..<500 { _ = try await store.create(.configMaps, document("c\(number)")) }
+            for try await revisions in group { #expect(revisions == Array(1...500)) }
+        }
+    }
+}
+
+extension Sequence {
+    fileprivate func asyncMap<R>(_ change: (Element) async throws -> R) async rethrows -> [R] {
+        var all: [R] = []
+        for element in self { all.append(try await change(element)) }
+        return all
+    }
+}
+
 @Suite("The store: opening again", .timeLimit(.minutes(1)))
 struct StoreReopening {
     @Test("a reopened store holds the same objects at the same revision")

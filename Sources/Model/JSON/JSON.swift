@@ -47,6 +47,16 @@ package enum JSON: Sendable, Hashable {
     /// The elements of an array; nothing for anything else, as Kubernetes reads an absent list.
     package var items: [JSON] { array ?? [] }
 
+    /// About how many bytes it takes in memory.
+    package var footprint: Int {
+        switch self {
+        case .string(let text): 24 + text.footprint
+        case .array(let items): items.reduce(56) { $0 + $1.footprint }
+        case .object(let object): object.reduce(88) { $0 + 16 + $1.0.footprint + $1.1.footprint }
+        default: 24
+        }
+    }
+
     /// Go's name of the JSON type, for decoder errors.
     package var typeName: String {
         switch self {
@@ -149,4 +159,9 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
         }
         return result
     }
+}
+
+extension String {
+    /// What it takes beside itself: short ones nothing.
+    fileprivate var footprint: Int { utf8.count > 15 ? utf8.count + 32 : 0 }
 }

@@ -1,0 +1,30 @@
+import Model
+import Synchronization
+
+/// Who watches, and how far it has come.
+final class Watcher: Sendable {
+    struct Place {
+        /// What it has been given and not yet been told, the last first.
+        var ready: [WatchEvent]
+        /// The revision up to which it has seen everything.
+        var seen: Int
+        /// How many of the store's marks it has heard of.
+        var marks: Int
+    }
+
+    /// nil: every resource.
+    let resource: Resource?
+    let namespace: String?
+    let wantsBookmarks: Bool
+    let place: Mutex<Place>
+
+    init(resource: Resource?, namespace: String?, wantsBookmarks: Bool, _ place: Place) {
+        (self.resource, self.namespace, self.wantsBookmarks) = (resource, namespace, wantsBookmarks)
+        self.place = Mutex(place)
+    }
+
+    func wants(_ event: WatchEvent) -> Bool {
+        if let resource, event.resource != resource { return false }
+        return namespace == nil || event.object["metadata"]["namespace"].string == namespace
+    }
+}
