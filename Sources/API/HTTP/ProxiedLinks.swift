@@ -38,13 +38,47 @@ package struct ProxiedLinks {
         return out + rest
     }
 
+    /// A tag with the addresses of its attributes rewritten: `name = "value"`, in either kind of quotes. Each byte is looked at a few
+    /// times, whatever a pod serves.
     private func rewrite(tag: ArraySlice<UInt8>) -> [UInt8] {
-        let text = String(decoding: tag, as: UTF8.self)
-        return Array(
-            text.replacing(/([\w-]+)(\s*=\s*)(?:"([^"]*)"|'([^']*)')/) { match in
-                guard Self.attributes.contains(match.1.lowercased()), let value = match.3 ?? match.4 else { return String(match.0) }
-                let quote = match.3 == nil ? "'" : "\""
-                return "\(match.1)\(match.2)\(quote)\(rewrite(url: String(value)))\(quote)"
-            }.utf8)
+        var out: [UInt8] = []
+        out.reserveCapacity(tag.count)
+        var rest = tag
+        /// Quotes of which no more come.
+        var missing: Set<UInt8> = []
+        while let start = rest.firstIndex(where: Self.isName) {
+            let end = rest[start...].firstIndex { !Self.isName($0) } ?? rest.endIndex
+            let name = String(decoding: rest[start..<end], as: UTF8.self).lowercased()
+            let value = Self.value(rest[end...])
+            out += rest[..<(value ?? end)]
+            rest = rest[(value ?? end)...]
+            guard let value, let quote = rest.first, quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'"), !missing.contains(quote) else { continue }
+            guard let close = rest[(value + 1)...].firstIndex(of: quote) else {
+                missing.insert(quote)
+                continue
+            }
+            let text = rest[(value + 1)..<close]
+            out.append(quote)
+            out += Self.attributes.contains(name) ? Array(rewrite(url: String(decoding: text, as: UTF8.self)).utf8) : Array(text)
+            out.append(quote)
+            rest = rest[(close + 1)...]
+        }
+        return out + rest
+    }
+
+    private static func isName(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"),
+            UInt8(ascii: "-"), 0x80...:
+            true
+        default: false
+        }
+    }
+
+    /// Where a value begins after its name and `=`; nil when none follows.
+    private static func value(_ bytes: ArraySlice<UInt8>) -> Int? {
+        func isSpace(_ byte: UInt8) -> Bool { [0x20, 0x09, 0x0A, 0x0C, 0x0D].contains(byte) }
+        guard let equals = bytes.firstIndex(where: { !isSpace($0) }), bytes[equals] == UInt8(ascii: "=") else { return nil }
+        return bytes[(equals + 1)...].firstIndex { !isSpace($0) }
     }
 }

@@ -52,7 +52,11 @@ struct ServedConnection {
         if isWaiting { try await writer.write(.head(HTTPResponseHead(version: .http1_1, status: .continue))) }
         var body: [UInt8] = []
         defer { bodies.give(body.count, user.name) }
-        do { try await read(&body, head, user, &inputs) } catch let error as StatusError { return try await answer(.failure(error), keepAlive: false) }
+        do { try await read(&body, head, user, &inputs) } catch let error as StatusError {
+            // Clients come back by themselves when they are told when.
+            let hint = error.code == 429 ? [(name: "Retry-After", value: "1")] : []
+            return try await answer(.with(headers: hint, .failure(error)), keepAlive: false)
+        }
         let request = request(head, body: body)
         if request.isLongRunning { peer.deadline.lift() } else { peer.deadline.set(seconds: HTTPServer.patience, word: Self.timeout) }
         let streams = StreamServer(router: router) { [channel = exchange.channel] in channel.close(promise: nil) }

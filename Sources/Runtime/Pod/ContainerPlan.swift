@@ -194,8 +194,11 @@ struct ContainerPlan {
 
     /// Like `expand`, but a variable that is not there is an error.
     static func expandStrictly(_ text: String, _ variables: [(name: String, value: String)]) throws -> String {
-        for match in text.matches(of: /\$\(([^)]*)\)/) where !variables.contains(where: { $0.name == match.1 }) {
-            throw ConfigurationError(description: "missing value for \"\(match.1)\"")
+        var rest = text[...]
+        while let open = rest.firstRange(of: "$("), let end = rest[open.upperBound...].firstIndex(of: ")") {
+            let name = rest[open.upperBound..<end]
+            guard variables.contains(where: { $0.name == name }) else { throw ConfigurationError(description: "missing value for \"\(name)\"") }
+            rest = rest[rest.index(after: end)...]
         }
         return expand(text, variables.map { ($0.name, $0.value) })
     }

@@ -14,6 +14,7 @@ package final class ShimConnection: @unchecked Sendable {
         package let descriptor: Int32?
     }
 
+    private static let mostWaiting = 4096
     private let fd: Int32
     private let source: any DispatchSourceRead
     package let messages: AsyncStream<Message>
@@ -25,7 +26,7 @@ package final class ShimConnection: @unchecked Sendable {
         self.fd = fd
         queue = DispatchQueue(label: "shim")
         source = DispatchSource.makeReadSource(fileDescriptor: fd, queue: queue)
-        let (messages, continuation) = AsyncStream.makeStream(of: Message.self)
+        let (messages, continuation) = AsyncStream.makeStream(of: Message.self, bufferingPolicy: .bufferingOldest(Self.mostWaiting))
         self.messages = messages
         let source = self.source
         source.setEventHandler {
@@ -38,7 +39,8 @@ package final class ShimConnection: @unchecked Sendable {
                 source.cancel()
                 return
             }
-            continuation.yield(Message(reply: reply, descriptor: count == 1 ? descriptor : nil))
+            // A reader that has stopped is a connection that has ended: the shim tells the next one what it missed.
+            if case .dropped = continuation.yield(Message(reply: reply, descriptor: count == 1 ? descriptor : nil)) { source.cancel() }
         }
         source.setCancelHandler {
             continuation.finish()
