@@ -158,6 +158,8 @@ struct errand {
     int (*act)(struct errand *);
     int ns_fd, a, b, c, result;
     const char *path, *text;
+    char *buffer;
+    size_t capacity;
 };
 
 static void *perform(void *argument) {
@@ -218,5 +220,20 @@ static int write_file(struct errand *e) {
 
 int sandbox_write_in(int ns_fd, const char *path, const char *text) {
     struct errand errand = {.act = write_file, .ns_fd = ns_fd, .path = path, .text = text};
+    return on_own_thread(&errand);
+}
+
+static int read_file(struct errand *e) {
+    if (setns(e->ns_fd, CLONE_NEWNET) < 0) return -errno;
+    int fd = open(e->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    ssize_t n = read(fd, e->buffer, e->capacity);
+    int result = n < 0 ? -errno : (int)n;
+    close(fd);
+    return result;
+}
+
+ssize_t sandbox_read_in(int ns_fd, const char *path, char *text, size_t capacity) {
+    struct errand errand = {.act = read_file, .ns_fd = ns_fd, .path = path, .buffer = text, .capacity = capacity};
     return on_own_thread(&errand);
 }

@@ -16,6 +16,8 @@ struct PodShim {
     /// Processes of `exec`: pid -> the connection that waits for its exit.
     private var execs: [pid_t: Int32] = [:]
     private var isEnding = false
+    /// Nobody new is let in until then: there was no descriptor left for them.
+    private var listensAgain: Timestamp?
 
     init(listener: Int32, socketPath: String) {
         self.listener = listener
@@ -25,12 +27,13 @@ struct PodShim {
 
     mutating func run() {
         while !(isEnding && containers.values.allSatisfy { $0.record.pid == 0 }) {
-            var fds = ([listener, signals] + connections).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            if let time = listensAgain, Timestamp.now().seconds >= time.seconds { listensAgain = nil }
+            var fds = ((listensAgain == nil ? [listener, signals] : [signals]) + connections).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
             for container in containers.values {
                 fds += container.outputs.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
                 fds += container.attachments.filter { $0.input >= 0 }.map { pollfd(fd: $0.input, events: Int16(POLLIN), revents: 0) }
             }
-            guard poll(&fds, nfds_t(fds.count), -1) > 0 else { continue }
+            guard poll(&fds, nfds_t(fds.count), listensAgain == nil ? -1 : 1000) > 0 else { continue }
             let ready = fds.filter { $0.revents != 0 }.map(\.fd)
             if ready.contains(signals) { readSignals() }
             for fd in ready where fd != signals && fd != listener { serve(fd) }
@@ -41,7 +44,8 @@ struct PodShim {
 
     private mutating func accept() {
         let fd = sandbox_accept(listener)
-        if fd >= 0 { connections.append(fd) }
+        // Whoever waits at the door keeps it ready: looking again at once would be a spin.
+        if fd >= 0 { connections.append(fd) } else if fd != -EINTR, fd != -EAGAIN { listensAgain = Timestamp(seconds: Timestamp.now().seconds + 1) }
     }
 
     private mutating func serve(_ fd: Int32) {

@@ -51,6 +51,20 @@ struct ClusterOptions: ParsableArguments {
     }
 }
 
+/// Which cluster a command about a whole cluster means: its name alone, or as elsewhere after --cluster.
+struct ClusterArgument: ParsableArguments {
+    @Argument(help: "The cluster; needed only when several are up.")
+    var name: String?
+
+    @Option(name: [.customShort("c"), .long], help: "The same.")
+    var cluster: String?
+
+    func options() throws -> ClusterOptions {
+        if let name, let cluster, name != cluster { throw UserError("two clusters are named: \(name) and \(cluster)", hint: "leave one of them out") }
+        return try ClusterOptions.parse((name ?? cluster).map { ["--cluster", $0] } ?? [])
+    }
+}
+
 /// The namespace a command works in.
 struct NamespaceOptions: ParsableArguments {
     @Option(name: .shortAndLong, help: "The namespace of the objects.")

@@ -419,7 +419,7 @@ struct PodRestarts {
     func sandboxLost() {
         var life = Life.running()
         _ = life.crashLoop("web")
-        _ = life.tell(.sandboxLost)
+        _ = life.tell(.sandboxLost(at: Fixture.time))
         let early = life.tell(.timer(.restart(container: "web")))
         #expect(!early.contains(.start(container: "web")), "there is no sandbox to start it in")
         let late = life.tell(.sandboxReady)
@@ -430,7 +430,7 @@ struct PodRestarts {
     @Test("containers of a lost sandbox are started in the new one")
     func newSandbox() {
         var life = Life.running(["web", "side"])
-        let lost = life.tell(.sandboxLost)
+        let lost = life.tell(.sandboxLost(at: Fixture.time))
         #expect(lost.isEmpty)
         #expect(life.status["conditions"].condition("Ready") == "False")
         let actions = life.tell(.sandboxReady)
@@ -481,7 +481,7 @@ struct PodEnding {
         _ = life.tell(.deletionRequested(gracePeriod: 30))
         _ = life.exit("web", code: 0)
         #expect(life.tearDowns == 1)
-        for input in [PodLifecycle.Input.timer(.graceEnds), .deletionRequested(gracePeriod: 0), .sandboxLost, .timer(.restart(container: "web")), .sandboxReady] {
+        for input in [PodLifecycle.Input.timer(.graceEnds), .deletionRequested(gracePeriod: 0), .sandboxLost(at: Fixture.time), .timer(.restart(container: "web")), .sandboxReady] {
             let actions = life.tell(input)
             #expect(actions.isEmpty)
         }

@@ -6,6 +6,8 @@ package struct Router: Sendable {
     let api: APIServer
     let streams: any PodStreams
     let metrics: (any MetricsSource)?
+    /// Looks at all nodes at once and mends them; what was found, by node. For the machine's root, who asks `POST /minik/repair`.
+    let repair: (@Sendable () async -> [String: [String]])?
     let now: @Sendable () -> Timestamp
     let authenticator: Authenticator
     let authorizer: Authorizer
@@ -15,12 +17,14 @@ package struct Router: Sendable {
 
     package init(
         api: APIServer, streams: any PodStreams, metrics: (any MetricsSource)? = nil, threads: RequestThreads = RequestThreads(),
+        repair: (@Sendable () async -> [String: [String]])? = nil,
         now: @escaping @Sendable () -> Timestamp = Timestamp.now
     ) {
         self.threads = threads
         self.api = api
         self.streams = streams
         self.metrics = metrics
+        self.repair = repair
         self.now = now
         authenticator = Authenticator(store: api.store, credentials: api.credentials, now: now)
         authorizer = Authorizer(store: api.store)
@@ -92,6 +96,12 @@ package struct Router: Sendable {
             let body = try await RequestBody(request, threads).object(Reviews.schema(review.type))
             let reviews = Reviews(authenticator: authenticator, authorizer: authorizer, now: now)
             return .json(try await reviews.answer(body, review.resource, user: user), code: 201)
+        }
+        if let repair, request.path == ["minik", "repair"] {
+            guard request.method == "POST" else { throw Router.methodNotAllowed }
+            var answer = JSON.emptyObject
+            for (node, found) in await repair() { answer[node] = .array(found.map(JSON.string)) }
+            return .json(answer)
         }
         if request.path.starts(with: ["apis", "metrics.k8s.io"]) { return try await metrics(request) }
         if request.path.starts(with: ["apis", "autoscaling"]) {

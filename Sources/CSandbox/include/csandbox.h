@@ -103,6 +103,9 @@ int sandbox_new_network(const char *path);
 /// Writes a file (a sysctl) as seen from the network namespace `ns_fd`. Returns 0 or -errno.
 int sandbox_write_in(int ns_fd, const char *path, const char *text);
 
+/// Reads a file (a sysctl) as seen from the network namespace `ns_fd`. Returns how many bytes, or -errno.
+ssize_t sandbox_read_in(int ns_fd, const char *path, char *text, size_t capacity);
+
 /// posix_spawn with a new session: stdio from `stdio`, `extra` at descriptor 3 (or -1), everything else closed.
 /// Returns the pid or -errno.
 pid_t sandbox_spawn(const char *path, char *const *argv, char *const *envp, const int stdio[3], int extra);

@@ -96,11 +96,16 @@ extension TrackedConnection {
 
 /// The connections of one network namespace, for whoever must not touch a socket.
 package actor KernelConnections: ConnectionTracking {
+    private let path: String
     private var socket: ConntrackSocket
 
     package init(namespace path: String) throws(NetlinkError) {
+        self.path = path
         socket = try ConntrackSocket(in: NetworkNamespace(path: path))
     }
+
+    /// Turns to the namespace that now has the name.
+    package func reopen() throws(NetlinkError) { socket = try ConntrackSocket(in: NetworkNamespace(path: path)) }
 
     package func connections() async throws -> [TrackedConnection] {
         for _ in 0..<4 {

@@ -3,11 +3,16 @@ import Rules
 
 /// The nf_tables of one network namespace.
 package actor KernelRulesets: RulesetTarget {
+    private let path: String
     private var socket: NFTablesSocket
 
     package init(namespace path: String) throws(NetlinkError) {
+        self.path = path
         socket = try NFTablesSocket(in: NetworkNamespace(path: path))
     }
+
+    /// Turns to the namespace that now has the name.
+    package func reopen() throws(NetlinkError) { socket = try NFTablesSocket(in: NetworkNamespace(path: path)) }
 
     package func apply(_ changes: [Change], table: String) async throws {
         try socket.apply(changes, table: table)

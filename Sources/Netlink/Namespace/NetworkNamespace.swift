@@ -47,4 +47,22 @@ package struct NetworkNamespace: ~Copyable {
         let result = sandbox_write_in(descriptor, path, value)
         guard result == 0 else { throw NetlinkError("sysctl -w \(key)=\(value)", errno: -result) }
     }
+
+    /// `sysctl -n KEY` for a key under `net.`; nil where there is no such key.
+    package borrowing func sysctl(_ key: String) throws(NetlinkError) -> String? {
+        let path = "/proc/sys/" + key.split(separator: ".", omittingEmptySubsequences: false).joined(separator: "/")
+        var buffer = [CChar](repeating: 0, count: 256)
+        let count = sandbox_read_in(descriptor, path, &buffer, buffer.count)
+        if count == -ENOENT { return nil }
+        guard count >= 0 else { throw NetlinkError("sysctl -n \(key)", errno: Int32(-count)) }
+        let text = String(decoding: buffer.prefix(Int(count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return text.last == "\n" ? String(text.dropLast()) : text
+    }
+
+    /// True when `path` is bound to the network namespace of process `pid`.
+    package static func isBound(path: String, pid: Int) -> Bool {
+        var name = stat(), own = stat()
+        guard stat(path, &name) == 0, stat("/proc/\(pid)/ns/net", &own) == 0 else { return false }
+        return name.st_dev == own.st_dev && name.st_ino == own.st_ino
+    }
 }

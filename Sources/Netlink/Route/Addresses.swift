@@ -31,9 +31,26 @@ extension NetlinkSocket {
         try execute(message, "ip route replace \(destination)\(gateway.map { " via \($0)" } ?? "") dev #\(index)")
     }
 
-    /// `ip -4 route show table main`: destinations and the devices they go out of.
-    package mutating func routes() throws(NetlinkError) -> [(destination: CIDR, device: Int32)] {
-        var found: [(CIDR, Int32)] = []
+    /// `ip -4 addr show`
+    package mutating func addresses() throws(NetlinkError) -> [(address: IPv4Address, prefixLength: Int, device: Int32)] {
+        var found: [(IPv4Address, Int, Int32)] = []
+        var request = ifaddrmsg()
+        request.ifa_family = UInt8(AF_INET)
+        try run(NetlinkMessage(RTM_GETADDR, NLM_F_DUMP, request), { "ip -4 addr show" }) { header in
+            guard let payload = mnl_nlmsg_get_payload(header) else { return }
+            let info = payload.load(as: ifaddrmsg.self)
+            let size = MemoryLayout<ifaddrmsg>.size
+            forEachAttribute(payload + size, Int(header.pointee.nlmsg_len) - MemoryLayout<nlmsghdr>.size - size) { type, value in
+                guard type == UInt32(IFA_LOCAL) else { return }
+                found.append((IPv4Address(UInt32(bigEndian: value.loadUnaligned(as: UInt32.self))), Int(info.ifa_prefixlen), Int32(info.ifa_index)))
+            }
+        }
+        return found
+    }
+
+    /// `ip -4 route show table main`: destinations, the devices they go out of, and the gateways they go by.
+    package mutating func routes() throws(NetlinkError) -> [(destination: CIDR, device: Int32, gateway: IPv4Address?)] {
+        var found: [(CIDR, Int32, IPv4Address?)] = []
         var request = rtmsg()
         request.rtm_family = UInt8(AF_INET)
         try run(NetlinkMessage(RTM_GETROUTE, NLM_F_DUMP, request), { "ip -4 route show" }) { header in
@@ -42,12 +59,14 @@ extension NetlinkSocket {
             guard info.rtm_table == RT_TABLE_MAIN.rawValue, info.rtm_type == RTN_UNICAST else { return }
             var destination = IPv4Address.any
             var device: Int32 = 0
+            var gateway: IPv4Address?
             let size = MemoryLayout<rtmsg>.size
             forEachAttribute(payload + size, Int(header.pointee.nlmsg_len) - MemoryLayout<nlmsghdr>.size - size) { type, value in
                 if type == RTA_DST.rawValue { destination = IPv4Address(UInt32(bigEndian: value.loadUnaligned(as: UInt32.self))) }
+                if type == RTA_GATEWAY.rawValue { gateway = IPv4Address(UInt32(bigEndian: value.loadUnaligned(as: UInt32.self))) }
                 if type == RTA_OIF.rawValue { device = value.loadUnaligned(as: Int32.self) }
             }
-            found.append((CIDR(destination, Int(info.rtm_dst_len)), device))
+            found.append((CIDR(destination, Int(info.rtm_dst_len)), device, gateway))
         }
         return found
     }

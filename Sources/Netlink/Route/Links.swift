@@ -12,6 +12,16 @@ package struct Link: Sendable, Hashable {
     /// `veth`, `bridge`, `vxlan`, ...; nil for plain devices.
     package var kind: String?
     package var master: Int32?
+
+    package init(index: Int32, name: String, mtu: Int, address: MACAddress?, isUp: Bool, kind: String?, master: Int32?) {
+        self.index = index
+        self.name = name
+        self.mtu = mtu
+        self.address = address
+        self.isUp = isUp
+        self.kind = kind
+        self.master = master
+    }
 }
 
 extension NetlinkSocket {
@@ -89,6 +99,15 @@ extension NetlinkSocket {
     /// `ip link set dev INDEX up`
     package mutating func setUp(_ index: Int32) throws(NetlinkError) {
         try execute(NetlinkMessage(RTM_NEWLINK, NLM_F_ACK, Self.info(index, up: true)), "ip link set dev #\(index) up")
+    }
+
+    /// `ip link set dev INDEX up mtu MTU address MAC master MASTER`, of which only what is given changes.
+    package mutating func configure(_ index: Int32, mtu: Int? = nil, address: MACAddress? = nil, master: Int32? = nil) throws(NetlinkError) {
+        let message = NetlinkMessage(RTM_NEWLINK, NLM_F_ACK, Self.info(index, up: true))
+        if let mtu { message.put(IFLA_MTU, u32: UInt32(mtu)) }
+        if let address { message.put(IFLA_ADDRESS, address.bytes) }
+        if let master { message.put(IFLA_MASTER, u32: UInt32(master)) }
+        try execute(message, "ip link set dev #\(index) up")
     }
 
     /// `bridge link set dev INDEX hairpin on`: frames may leave by the port they came in by, so that a pod reaches itself

@@ -24,6 +24,35 @@ extension NetlinkSocket {
         try execute(message, "bridge fdb replace \(mac) dev #\(index) self dst \(address) permanent")
     }
 
+    /// `ip -4 neigh show nud permanent`
+    package mutating func neighbours() throws(NetlinkError) -> [(address: IPv4Address, mac: MACAddress, device: Int32)] {
+        try permanentEntries(AF_INET, "ip -4 neigh show")
+    }
+
+    /// `bridge fdb show`, those entries that lead to another host.
+    package mutating func fdbEntries() throws(NetlinkError) -> [(address: IPv4Address, mac: MACAddress, device: Int32)] {
+        try permanentEntries(AF_BRIDGE, "bridge fdb show")
+    }
+
+    private mutating func permanentEntries(
+        _ family: Int32, _ operation: String
+    ) throws(NetlinkError) -> [(address: IPv4Address, mac: MACAddress, device: Int32)] {
+        var found: [(IPv4Address, MACAddress, Int32)] = []
+        try run(NetlinkMessage(RTM_GETNEIGH, NLM_F_DUMP, Self.neighbour(family, 0)), { operation }) { header in
+            guard let payload = mnl_nlmsg_get_payload(header) else { return }
+            let info = payload.load(as: ndmsg.self)
+            guard info.ndm_state & UInt16(NUD_PERMANENT) != 0 else { return }
+            var address: IPv4Address?, mac: MACAddress?
+            let size = MemoryLayout<ndmsg>.size
+            forEachAttribute(payload + size, Int(header.pointee.nlmsg_len) - MemoryLayout<nlmsghdr>.size - size) { type, value in
+                if type == UInt32(NDA_DST), value.count == 4 { address = IPv4Address(UInt32(bigEndian: value.loadUnaligned(as: UInt32.self))) }
+                if type == UInt32(NDA_LLADDR) { mac = MACAddress(Array(value)) }
+            }
+            if let address, let mac { found.append((address, mac, info.ndm_ifindex)) }
+        }
+        return found
+    }
+
     private static func neighbour(_ family: Int32, _ index: Int32) -> ndmsg {
         var info = ndmsg()
         info.ndm_family = UInt8(family)

@@ -47,6 +47,6 @@ package struct ClusterPaths: Sendable, Hashable {
     package var outside: String { Files.exists(outsideNetns) ? outsideNetns : "/proc/self/ns/net" }
     /// Everything under /run/netns that is this cluster's.
     package var netnsPrefix: String { "\(cluster)_" }
-    /// The host's one link: its end of the node LAN.
-    package var hostLink: String { String("mk-\(cluster)".prefix(15)) }
+    /// The host's one link: its end of the node LAN. The kernel's names end at 15 bytes, a cluster's may be longer.
+    package var hostLink: String { cluster.utf8.count <= 12 ? "mk-\(cluster)" : "mk-\(cluster.prefix(4))\(ShortHash.hex(cluster, digits: 8))" }
 }

@@ -27,7 +27,7 @@ package actor NodeAgent {
     nonisolated let network: NodeNetwork
     nonisolated let images: ImageStore
     nonisolated let hooks: AgentHooks
-    private let identity: ProcessIdentity
+    private var identity: ProcessIdentity
     private var pool: AddressPool
     private var workers: [String: PodWorker] = [:]
     /// The pods that want ports of the node, in the order in which they came.
@@ -48,7 +48,19 @@ package actor NodeAgent {
         pool = AddressPool(network: node.podCIDR)
     }
 
-    var initPID: Int { identity.pid }
+    struct InitEnded: Error, CustomStringConvertible {
+        let node: String
+        var description: String { "the init of node \(node) has ended; the node is being made again" }
+    }
+
+    /// The node's init, which pods are born below.
+    func initPID() throws -> Int {
+        guard identity.isAlive else { throw InitEnded(node: spec.name) }
+        return identity.pid
+    }
+
+    /// Pods are born below another init from now on; its network and its tables stand.
+    package func turn(to identity: ProcessIdentity) { self.identity = identity }
 
     /// Registers the node and runs its pods until cancelled. Pods outlive this: a later agent takes them over.
     package func run() async throws {
@@ -134,7 +146,8 @@ package actor NodeAgent {
         }
     }
 
-    private func register() async throws {
+    /// Tells the API of the node; a Node that somebody deleted is there again.
+    package func register() async throws {
         let wanted = NodeSandbox(node: spec, cluster: cluster, paths: paths).object(now: .now())
         let key = ObjectKey("", spec.name)
         if try await client.find(Node.self, key) == nil { _ = try await client.create(.nodes, wanted) }
@@ -170,15 +183,7 @@ package actor NodeAgent {
                 lease["metadata"]["resourceVersion"] = .null
                 _ = try await client.update(.leases, lease)
             } catch let error as StatusError where error.reason == "NotFound" {
-                let node = try? await client.find(Node.self, ObjectKey("", spec.name))
-                let owner: JSON = ["apiVersion": "v1", "kind": "Node", "name": .string(spec.name), "uid": .string(node?.uid ?? "")]
-                _ = try? await client.create(
-                    .leases,
-                    [
-                        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
-                        "metadata": ["name": .string(spec.name), "namespace": .string(key.namespace), "ownerReferences": [owner]],
-                        "spec": ["holderIdentity": .string(spec.name), "leaseDurationSeconds": .int(Self.leaseSeconds), "renewTime": .string(time)],
-                    ])
+                await makeLease(key, time)
             } catch { hooks.report("node \(spec.name): renew the lease: \(error)") }
             if beats % (Self.reportSeconds / Self.beatSeconds) == 0 {
                 let now = JSON.string(Timestamp.now().description)
@@ -191,6 +196,21 @@ package actor NodeAgent {
             beats += 1
             try? await Task.sleep(for: .seconds(Self.beatSeconds))
         }
+    }
+
+    /// The lease goes with its Node; a node that is not registered has none.
+    private func makeLease(_ key: ObjectKey, _ time: String) async {
+        do {
+            guard let node = try await client.find(Node.self, ObjectKey("", spec.name)) else { return }
+            let owner: JSON = ["apiVersion": "v1", "kind": "Node", "name": .string(spec.name), "uid": .string(node.uid)]
+            _ = try await client.create(
+                .leases,
+                [
+                    "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+                    "metadata": ["name": .string(spec.name), "namespace": .string(key.namespace), "ownerReferences": [owner]],
+                    "spec": ["holderIdentity": .string(spec.name), "leaseDurationSeconds": .int(Self.leaseSeconds), "renewTime": .string(time)],
+                ])
+        } catch { hooks.report("node \(spec.name): make the lease: \(error)") }
     }
 
     struct PoolExhausted: Error, CustomStringConvertible {

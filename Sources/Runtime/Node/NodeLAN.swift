@@ -1,4 +1,3 @@
-import CSandbox
 import Glibc
 import Model
 import Netlink
@@ -6,7 +5,8 @@ import Netlink
 /// The LAN that the nodes stand on: a bridge in a namespace of its own, a router that knows no way out, and one veth to
 /// the host, which is the outside client.
 package struct NodeLAN: Sendable {
-    private static let bridge = "lan0"
+    static let bridge = "lan0"
+    private static let outsidePort = "outside"
     private let cluster: Cluster
     private let paths: ClusterPaths
 
@@ -15,62 +15,71 @@ package struct NodeLAN: Sendable {
         self.paths = paths
     }
 
-    /// Builds what is missing. Returns how the host takes part.
-    package func setUp() throws -> OutsideClient {
-        if !Files.exists(paths.lanNetns) { try NetworkNamespace.create(path: paths.lanNetns) }
-        let namespace = try NetworkNamespace(path: paths.lanNetns)
-        // As a router it answers "network unreachable" for what lies beyond the lab.
-        try namespace.set(sysctl: "net.ipv4.ip_forward", "1")
-        // Frames between nodes are the LAN's alone: nothing here filters them.
-        try namespace.set(sysctl: "net.bridge.bridge-nf-call-iptables", "0")
-        var lan = try NetlinkSocket(in: namespace)
-        if try lan.link(Self.bridge) == nil {
-            try lan.addBridge(Self.bridge, mtu: cluster.mtu, address: MACAddress(derivedFrom: "\(cluster.name)/lan"))
+    /// Builds what is missing; in words, what was.
+    package func repair() throws -> [String] {
+        var found: [String] = []
+        if !Self.isNetwork(paths.lanNetns) {
+            NetworkNamespace.delete(path: paths.lanNetns)
+            try NetworkNamespace.create(path: paths.lanNetns)
+            found.append("the nodes' LAN")
         }
-        let bridge = try lan.index(of: Self.bridge)
-        try lan.addAddress(cluster.gatewayAddress, cluster.nodeSubnet.prefixLength, dev: bridge)
-        return try connectHost(&lan, bridge)
+        var lan = try NetworkPlace(path: paths.lanNetns)
+        found += try lan.repair(NetworkLayout.lan(cluster)).map { "\($0) of the nodes' LAN" }
+        return found + (try connectHost(&lan).map { "\($0) of the outside client" })
     }
 
-    private func connectHost(_ lan: inout NetlinkSocket, _ bridge: Int32) throws -> OutsideClient {
-        if Files.exists(paths.outsideNetns) { return .namespace(paths.outsideNetns) }
+    /// A name under /run/netns that is bound to no namespace is a plain file.
+    private static func isNetwork(_ path: String) -> Bool {
+        var name = stat(), own = stat()
+        return stat(path, &name) == 0 && stat("/proc/self/ns/net", &own) == 0 && name.st_dev == own.st_dev
+    }
+
+    private func connectHost(_ lan: inout NetworkPlace) throws -> [NetworkItem] {
+        if Files.exists(paths.outsideNetns) { return try connect(&lan, .init(path: paths.outsideNetns), .init(path: paths.outsideNetns), link: "eth0") }
         var host = try NetlinkSocket(in: NetworkNamespace.current())
-        if try host.link(paths.hostLink) != nil { return .host }
         // Where the host already has a route into the LAN's range, a route of ours would cut it off: the outside client is a
         // namespace of its own then.
-        let conflict = try host.routes().contains { $0.destination.prefixLength > 0 && $0.destination.overlaps(cluster.nodeSubnet) }
-        if conflict {
+        if try host.link(paths.hostLink) == nil,
+            try host.routes().contains(where: { $0.destination.prefixLength > 0 && $0.destination.overlaps(cluster.nodeSubnet) })
+        {
             try NetworkNamespace.create(path: paths.outsideNetns)
-            try connect(&lan, bridge, NetworkNamespace(path: paths.outsideNetns), name: "eth0")
-            return .namespace(paths.outsideNetns)
+            return try connect(&lan, .init(path: paths.outsideNetns), .init(path: paths.outsideNetns), link: "eth0")
         }
-        try connect(&lan, bridge, NetworkNamespace.current(), name: paths.hostLink)
-        return .host
+        return try connect(&lan, .current(), .current(), link: paths.hostLink)
     }
 
-    private func connect(_ lan: inout NetlinkSocket, _ bridge: Int32, _ outside: borrowing NetworkNamespace, name: String) throws {
-        try lan.addVeth("outside", master: bridge, mtu: cluster.mtu, peer: name, peerNamespace: outside)
-        var socket = try NetlinkSocket(in: outside)
-        let index = try socket.index(of: name)
-        try socket.setUp(index)
-        try socket.addAddress(cluster.hostAddress, cluster.nodeSubnet.prefixLength, dev: index)
+    /// `outside` twice, for a namespace has one owner: to reach in, and to be held against what it should be.
+    private func connect(
+        _ lan: inout NetworkPlace, _ outside: consuming NetworkNamespace, _ again: consuming NetworkNamespace, link: String
+    ) throws -> [NetworkItem] {
+        let port = NetworkLayout.lanPort(Self.outsidePort, cluster), layout = NetworkLayout.outside(link, cluster)
+        var place = try NetworkPlace(again)
+        var found: [NetworkItem] = []
+        let hasPort = try lan.socket.link(Self.outsidePort) != nil, hasLink = try place.socket.link(link) != nil
+        if !hasPort || !hasLink {
+            found.append(port)
+            try lan.socket.deleteLink(Self.outsidePort)
+            try place.socket.deleteLink(link)
+            try lan.socket.addVeth(
+                Self.outsidePort, master: try lan.socket.index(of: Self.bridge), mtu: cluster.mtu, peer: link, peerNamespace: outside)
+        }
+        found += try lan.repair([port])
+        return found + (try place.repair(layout))
     }
 
-    /// Plugs a node in: its eth0 on the LAN's bridge.
-    package func attach(_ node: Cluster.NodeSpec) throws {
-        var lan = try NetlinkSocket(in: NetworkNamespace(path: paths.lanNetns))
+    /// Plugs a node in, whose namespace has its name: its eth0 on the LAN's bridge. In words, what was missing.
+    package func attach(_ node: Cluster.NodeSpec) throws -> [String] {
+        var lan = try NetworkPlace(path: paths.lanNetns)
         let name = "lan\(ShortHash.hex(node.name, digits: 8))"
-        if try lan.link(name) != nil { return }
-        try lan.addVeth(
-            name, master: try lan.index(of: Self.bridge), mtu: cluster.mtu, peer: "eth0",
-            peerAddress: MACAddress(derivedFrom: "\(cluster.name)/\(node.name)/eth0"),
+        var inside = try NetlinkSocket(in: NetworkNamespace(path: paths.nodeNetns(node.name)))
+        let port = NetworkLayout.lanPort(name, cluster)
+        if try lan.socket.link(name) != nil, try inside.link("eth0") != nil { return try lan.repair([port]).map { "\($0) of the nodes' LAN" } }
+        // The other end of what is left may stand in a namespace whose init is gone.
+        try lan.socket.deleteLink(name)
+        try inside.deleteLink("eth0")
+        try lan.socket.addVeth(
+            name, master: try lan.socket.index(of: Self.bridge), mtu: cluster.mtu, peer: "eth0", peerAddress: NetworkLayout.eth0Address(node, cluster),
             peerNamespace: NetworkNamespace(path: paths.nodeNetns(node.name)))
+        return ["link eth0"]
     }
-}
-
-/// Where the outside client stands.
-package enum OutsideClient: Sendable, Hashable {
-    case host
-    /// The host's own network overlaps the lab's; commands for the outside client run in this namespace.
-    case namespace(String)
 }

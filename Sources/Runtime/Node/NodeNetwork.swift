@@ -5,20 +5,36 @@ import Netlink
 package actor NodeNetwork {
     package static let bridge = "cni0"
     package static let vxlan = "flannel.1"
-    private static let vxlanPort: UInt16 = 8472
+    static let vxlanPort: UInt16 = 8472
 
     private let node: Cluster.NodeSpec
     private let cluster: Cluster
     private let path: String
-    private var socket: NetlinkSocket
-    private var bridgeIndex: Int32 = 0
+    private let layout: [NetworkItem]
+    private var place: NetworkPlace
+    /// The pods whose links stand here, to be held against what they should be.
+    private var plugged: [String: PluggedPod] = [:]
 
-    /// Opens the node's namespace; nothing is changed before `setUp`.
+    private struct PluggedPod {
+        let pod: Pod
+        let namespace: String
+        let address: IPv4Address
+        let process: Int
+    }
+
+    /// Opens the node's namespace; nothing is changed before `repair`.
     package init(node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths) throws {
         self.node = node
         self.cluster = cluster
         path = paths.nodeNetns(node.name)
-        socket = try NetlinkSocket(in: NetworkNamespace(path: path))
+        layout = NetworkLayout.node(node, cluster)
+        place = try NetworkPlace(path: path)
+    }
+
+    /// Turns to the namespace that now has the node's name; the pods of the old one went with it.
+    package func reopen() throws {
+        place = try NetworkPlace(path: path)
+        plugged = [:]
     }
 
     /// What a VXLAN adds to a packet: outer Ethernet, IP, UDP and VXLAN headers.
@@ -29,66 +45,66 @@ package actor NodeNetwork {
         MACAddress(derivedFrom: "\(cluster.name)/\(node.name)/flannel.1")
     }
 
-    /// Builds what is missing; what stands already is kept.
-    package func setUp() throws {
-        let namespace = try NetworkNamespace(path: path)
-        for (key, value) in [
-            ("net.ipv4.ip_forward", "1"), ("net.ipv4.conf.all.rp_filter", "0"), ("net.ipv4.conf.default.rp_filter", "0"),
-            ("net.ipv4.conf.eth0.rp_filter", "0"), ("net.bridge.bridge-nf-call-iptables", "1"),
-            // A connection that was cut off must not be taken up again in its midst.
-            ("net.netfilter.nf_conntrack_tcp_loose", "0"),
-        ] { try namespace.set(sysctl: key, value) }
-
-        let eth0 = try socket.index(of: "eth0")
-        try socket.setUp(eth0)
-        try socket.addAddress(node.address, cluster.nodeSubnet.prefixLength, dev: eth0)
-        try socket.addRoute(.all, via: cluster.gatewayAddress, dev: eth0)
-
-        let mtu = Self.podMTU(cluster)
-        if try socket.link(Self.vxlan) == nil {
-            try socket.addVXLAN(
-                Self.vxlan, vni: cluster.vni, underlay: eth0, local: node.address, port: Self.vxlanPort, mtu: mtu, address: Self.vtep(node, cluster))
-        }
-        let flannel = try socket.index(of: Self.vxlan)
-        try socket.addAddress(node.podCIDR.network, 32, dev: flannel)
-        for peer in cluster.nodes where peer.name != node.name { try add(peer, flannel) }
-
-        if try socket.link(Self.bridge) == nil {
-            try socket.addBridge(Self.bridge, mtu: mtu, address: MACAddress(derivedFrom: "\(cluster.name)/\(node.name)/cni0"))
-        }
-        bridgeIndex = try socket.index(of: Self.bridge)
-        try socket.addAddress(node.podCIDR[1], node.podCIDR.prefixLength, dev: bridgeIndex)
-        // So that 127.0.0.1 leads to host ports, too.
-        try namespace.set(sysctl: "net.ipv4.conf.\(Self.bridge).route_localnet", "1")
-    }
-
-    /// One peer: how its pods' network is routed, and where its frames go. Flannel's order: neighbour, FDB, route.
-    private func add(_ peer: Cluster.NodeSpec, _ flannel: Int32) throws {
-        let mac = Self.vtep(peer, cluster)
-        try socket.addNeighbour(peer.podCIDR.network, mac, dev: flannel)
-        try socket.addFDBEntry(mac, dst: peer.address, dev: flannel)
-        try socket.addRoute(peer.podCIDR, via: peer.podCIDR.network, dev: flannel, onlink: true)
-    }
+    /// Builds what is missing; what stands already is kept. In words, what was missing.
+    package func repair() throws -> [String] { try place.repair(layout).map(\.description) }
 
     /// The host side's name of a pod's veth: `veth` and eight hexadecimal digits.
     package static func vethName(_ pod: Pod) -> String { "veth\(ShortHash.hex(pod.uid, digits: 8))" }
 
-    /// Connects a pod: a veth from cni0 to eth0 in its namespace, its address and its two routes.
-    package func attach(_ pod: Pod, namespace podPath: String, address: IPv4Address) throws {
-        let podNamespace = try NetworkNamespace(path: podPath)
-        let name = Self.vethName(pod)
-        try socket.deleteLink(name)
-        try socket.addVeth(
-            name, master: bridgeIndex, mtu: Self.podMTU(cluster), peer: "eth0",
-            peerAddress: MACAddress(derivedFrom: "\(cluster.name)/\(pod.uid)"), peerNamespace: podNamespace)
-        try socket.setHairpin(try socket.index(of: name))
-        var inside = try NetlinkSocket(in: podNamespace)
-        let eth0 = try inside.index(of: "eth0")
-        try inside.setUp(eth0)
-        try inside.addAddress(address, node.podCIDR.prefixLength, dev: eth0)
-        try inside.addRoute(.all, via: node.podCIDR[1], dev: eth0)
-        try inside.addRoute(cluster.podSubnet, via: node.podCIDR[1], dev: eth0)
+    /// Connects a pod, whose namespace is that of `process`: a veth from cni0 to eth0 in its namespace, its address and its two routes.
+    package func attach(_ pod: Pod, namespace podPath: String, address: IPv4Address, process: Int) throws {
+        try plug(pod, namespace: podPath)
+        var inside = try NetworkPlace(path: podPath)
+        _ = try inside.repair(NetworkLayout.pod(pod, address: address, on: node, cluster))
+        note(pod, namespace: podPath, address: address, process: process)
     }
 
-    package func detach(_ pod: Pod) throws { try socket.deleteLink(Self.vethName(pod)) }
+    /// Keeps an eye on the links of a pod that an earlier daemon has connected.
+    package func note(_ pod: Pod, namespace podPath: String, address: IPv4Address, process: Int) {
+        plugged[pod.uid] = PluggedPod(pod: pod, namespace: podPath, address: address, process: process)
+    }
+
+    private func plug(_ pod: Pod, namespace podPath: String) throws {
+        let podNamespace = try NetworkNamespace(path: podPath)
+        let name = Self.vethName(pod)
+        try place.socket.deleteLink(name)
+        try place.socket.addVeth(
+            name, master: try place.socket.index(of: Self.bridge), mtu: Self.podMTU(cluster), peer: "eth0",
+            peerAddress: MACAddress(derivedFrom: "\(cluster.name)/\(pod.uid)"), peerNamespace: podNamespace)
+        try place.socket.setHairpin(try place.socket.index(of: name))
+    }
+
+    package func detach(_ pod: Pod) throws {
+        plugged[pod.uid] = nil
+        try place.socket.deleteLink(Self.vethName(pod))
+    }
+
+    /// Corrects the links of the pods that run; in words, what was missing.
+    package func repairPods() throws -> [String] {
+        if plugged.isEmpty { return [] }
+        let node = try place.read(for: [])
+        var found: [String] = []
+        for pod in plugged.values where Files.exists("/proc/\(pod.process)/ns/net") {
+            found += try repair(pod, node).map { "\($0) of pod \(pod.pod.key)" }
+        }
+        return found
+    }
+
+    private func repair(_ plugged: PluggedPod, _ node: NetworkReading) throws -> [String] {
+        var found: [String] = []
+        if !NetworkNamespace.isBound(path: plugged.namespace, pid: plugged.process) {
+            NetworkNamespace.delete(path: plugged.namespace)
+            try NetworkNamespace.bind(pid: plugged.process, path: plugged.namespace)
+            found.append("name \(plugged.namespace) of the network namespace")
+        }
+        var inside = try NetworkPlace(path: plugged.namespace)
+        let port = NetworkLayout.port(of: plugged.pod, cluster)
+        if !node.has(port) {
+            let master = node.links[Self.bridge]?.index, own = node.links[Self.vethName(plugged.pod)]
+            found.append(port.description)
+            if own == nil || own?.master != master { try plug(plugged.pod, namespace: plugged.namespace) } else { _ = try place.repair([port]) }
+        }
+        let layout = NetworkLayout.pod(plugged.pod, address: plugged.address, on: self.node, cluster)
+        return found + (try inside.repair(layout).map(\.description))
+    }
 }

@@ -14,17 +14,31 @@ package struct NodeSandbox: Sendable {
         self.paths = paths
     }
 
-    /// The node's init: the one that already runs, or a new one.
+    /// The node's init as it runs now; nil when it has ended.
+    package var running: ProcessIdentity? { ProcessIdentity(file: paths.nodePID(node.name)) }
+
+    /// The node's init: the one that already runs, or a new one. Its network namespace has its name afterwards.
     package func start() async throws -> ProcessIdentity {
-        if let running = ProcessIdentity(file: paths.nodePID(node.name)) { return running }
+        if let running {
+            if !hasName(running) { try nameNetwork(of: running) }
+            return running
+        }
         let state = paths.nodeState(node.name)
         for directory in ["etc/cni/net.d", "work", "run/flannel", "log/pods", "log/containers"] { try Files.makeDirectory("\(state)/\(directory)") }
+        try Files.makeDirectory("\(paths.run)/nodes", mode: 0o700)
         try writeFiles(state)
         let identity = try await SmallProgram.startShim(["node", node.name, state])
         try identity.write(to: paths.nodePID(node.name))
+        try nameNetwork(of: identity)
+        return identity
+    }
+
+    /// Whether the name under /run/netns is bound to the node's namespace.
+    package func hasName(_ identity: ProcessIdentity) -> Bool { NetworkNamespace.isBound(path: paths.nodeNetns(node.name), pid: identity.pid) }
+
+    private func nameNetwork(of identity: ProcessIdentity) throws {
         NetworkNamespace.delete(path: paths.nodeNetns(node.name))
         try NetworkNamespace.bind(pid: identity.pid, path: paths.nodeNetns(node.name))
-        return identity
     }
 
     private func writeFiles(_ state: String) throws {

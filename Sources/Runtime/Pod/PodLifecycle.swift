@@ -21,7 +21,8 @@ package struct PodLifecycle: Sendable {
         case unhealthy(container: String, probe: String = "liveness", grace: Int? = nil)
         case deletionRequested(gracePeriod: Int)
         case timer(Timer)
-        case sandboxLost
+        /// All that ran in it has ended, by then at the latest.
+        case sandboxLost(at: Timestamp)
         /// A container to look around in the pod with: it comes late and is never started again.
         case ephemeral(Container)
         /// A container is to run another image.
@@ -261,7 +262,7 @@ package struct PodLifecycle: Sendable {
             }
             return renew(entry, "definition changed, will be restarted")
         case .resizeNeedsRestart(let name): return isEnding ? [] : entries.first { $0.name == name }.map { renew($0, "resize requires restart") } ?? []
-        case .sandboxLost:
+        case .sandboxLost(let time):
             hasSandbox = false
             hasInitialized = false
             for index in entries.indices {
@@ -269,6 +270,7 @@ package struct PodLifecycle: Sendable {
                     record.pid = 0
                     record.exitCode = 137
                     record.signal = 9
+                    record.finishedAt = time
                     entries[index].last = record
                     entries[index].isRestart = !entries[index].isEphemeral
                     entries[index].state = entries[index].isEphemeral ? .terminated(record) : .waiting(reason: "ContainerCreating", message: nil)

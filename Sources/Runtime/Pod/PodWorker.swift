@@ -88,7 +88,7 @@ actor PodWorker {
                 case .connectionEnded:
                     guard connection != nil else { break }
                     connection = nil
-                    await perform(lifecycle.handle(.sandboxLost), &group)
+                    await perform(lifecycle.handle(.sandboxLost(at: .now())), &group)
                     if isSandboxWanted, !lifecycle.isTornDown {
                         await releaseSandbox()
                         await establish(&group)
@@ -167,6 +167,7 @@ actor PodWorker {
         if let address, !pod.isHostNetwork {
             await node.reserve(address)
             try await node.hooks.admit(pod, address)
+            await node.network.note(pod, namespace: paths.podNetns(pod.key), address: address, process: identity.pid)
         }
         try connect(&group)
         _ = lifecycle.handle(.sandboxAdopted)  // what runs already is told by the shim's answer; nothing is started before it
@@ -186,7 +187,7 @@ actor PodWorker {
         let settings = try plan.volumes.memory() + pod.sysctls
         if let address { try Files.write("\(address)\n", to: addressPath) }
         let hostname = try files.kernelHostname()
-        let nodePID = await node.initPID
+        let nodePID = try await node.initPID()
         let identity = try await SmallProgram.startShim(
             ["pod", socketPath, hostname, "\(run)/shm", "\(nodePID)", pod.isHostNetwork ? "node" : "own"] + settings.map(\.word))
         shim = identity
@@ -197,7 +198,7 @@ actor PodWorker {
         try NetworkNamespace.bind(pid: identity.pid, path: name)
         // Isolation first: when the pod's first process runs, its policies are in the kernel.
         try await node.hooks.admit(pod, address)
-        try await node.network.attach(pod, namespace: name, address: address)
+        try await node.network.attach(pod, namespace: name, address: address, process: identity.pid)
     }
 
     private func connect(_ group: inout DiscardingTaskGroup) throws {
@@ -241,8 +242,15 @@ actor PodWorker {
         }
         shim = nil
         NetworkNamespace.delete(path: paths.podNetns(pod.key))
-        if !pod.isHostNetwork { try? await node.network.detach(pod) }
-        if let address, !pod.isHostNetwork { await node.release(address) }
+        if !pod.isHostNetwork {
+            do {
+                try await node.network.detach(pod)
+                if let address { await node.release(address) }
+            } catch {
+                // An address that still stands on the bridge is nobody else's.
+                node.hooks.report("node \(node.spec.name): pod \(pod.key): \(error); its address \(address?.description ?? "") is kept")
+            }
+        }
         address = nil
         Files.removeTree(paths.podRun(pod.uid))
     }

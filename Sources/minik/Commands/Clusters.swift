@@ -7,8 +7,7 @@ import Runtime
 struct Down: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Take a cluster down: everything it made goes, nothing else does.")
 
-    @Argument(help: "The cluster; needed only when several are up.")
-    var name: String?
+    @OptionGroup var chosen: ClusterArgument
 
     @Flag(help: "Take all clusters down.")
     var all = false
@@ -17,7 +16,7 @@ struct Down: AsyncParsableCommand {
         try requireRoot()
         let clusters = RunningCluster.all()
         if all && clusters.isEmpty { return print("no cluster is up") }
-        let chosen = all ? clusters.map(\.paths) : [try ClusterOptions.parse(name.map { ["--cluster", $0] } ?? []).paths()]
+        let chosen = all ? clusters.map(\.paths) : [try self.chosen.options().paths()]
         for paths in chosen {
             let lockPath = "\(ClusterPaths.stateRoot)/\(paths.cluster).lock"
             let lock = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
@@ -54,9 +53,10 @@ struct Ls: AsyncParsableCommand {
 
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Show how a cluster fares: daemon, nodes, pods that are not well.")
-    @OptionGroup var options: ClusterOptions
+    @OptionGroup var chosen: ClusterArgument
 
     func run() async throws {
+        let options = try chosen.options()
         let paths = try options.paths()
         let daemon = ProcessIdentity(file: paths.daemonPID)
         print("cluster  \(paths.cluster)")
@@ -66,6 +66,7 @@ struct Status: AsyncParsableCommand {
         print("state    \(paths.state)")
         guard daemon != nil else { throw ExitCode(1) }
         let client = try options.client()
+        for line in try await NodeRepair(client: client).found() { print("repaired \(line)") }
         let nodes = try await client.list(Node.self), pods = try await client.list(Pod.self)
         let unwell = pods.filter { !$0.isReady && !$0.isFinished }
         print("nodes    \(nodes.filter(\.isReady).count) of \(nodes.count) ready")

@@ -24,6 +24,7 @@ struct Serve: AsyncParsableCommand {
         try ProcessIdentity(pid: Int(getpid()))?.write(to: paths.daemonPID)
         signal(SIGCHLD, SIG_IGN)  // shims outlive us or are waited for by what they say; none may stay a zombie
         signal(SIGPIPE, SIG_IGN)
+        raiseFileLimit()
         let spec = try Cluster(stored: JSON(parsing: text))
         let signals = Signals.catching([SIGTERM, SIGINT])
         do {
@@ -41,6 +42,20 @@ struct Serve: AsyncParsableCommand {
             throw error
         }
     }
+
+    /// A pod costs some descriptors, and a shell's usual limit is spent on a few hundred. As much as the machine allows; where it allows no
+    /// more, what fails for want of descriptors says so.
+    private func raiseFileLimit() {
+        var limit = rlimit()
+        let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        guard getrlimit(files, &limit) == 0 else { return }
+        var wish = rlimit(rlim_cur: max(limit.rlim_max, Self.openFiles), rlim_max: max(limit.rlim_max, Self.openFiles))
+        if setrlimit(files, &wish) == 0 { return }
+        wish = rlimit(rlim_cur: limit.rlim_max, rlim_max: limit.rlim_max)
+        if setrlimit(files, &wish) != 0 { Systemd.log("raise the limit of open files: \(String(cString: strerror(errno)))", cluster: cluster) }
+    }
+
+    private static let openFiles: rlim_t = 1 << 20
 
     /// A signal asked us to go. Nothing of ours needs winding up: pods belong to their shims, rules to the kernel.
     private func leave(_ paths: ClusterPaths) {

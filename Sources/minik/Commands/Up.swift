@@ -111,6 +111,7 @@ struct Up: AsyncParsableCommand {
             try await DaemonLauncher(paths: paths).start()
             progress.end()
         }
+        if !isNew { try await NodeRepair(client: HTTPClient(socketPath: paths.apiSocket)).run() }
     }
 
     private func apply(_ objects: [Manifest], _ paths: ClusterPaths, _ progress: Progress) async throws {

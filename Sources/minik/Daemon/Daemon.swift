@@ -8,6 +8,7 @@ import Proxy
 import Rules
 import Runtime
 import Store
+import TLS
 
 /// One cluster's process: API, controllers, and an agent for each node. Started again it takes over what it finds.
 struct Daemon {
@@ -25,7 +26,7 @@ struct Daemon {
         try await Bootstrap(cluster: cluster, paths: paths, client: api).namespaces(api)
 
         let lan = NodeLAN(cluster: cluster, paths: paths)
-        _ = try lan.setUp()
+        _ = try lan.repair()
         let report: @Sendable (String) -> Void = { [cluster] in Systemd.log($0, priority: LOG_WARNING, cluster: cluster.name) }
 
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -35,7 +36,7 @@ struct Daemon {
             }
             group.addTask { try await GarbageCollector(store: store, client: api, report: report).run() }
             group.addTask { try await DNSFeed(zone: cluster.dnsDomain, directory: paths.dnsRecords, client: api).run() }
-            let nodes = try await startNodes(lan)
+            let nodes = try await startNodes(lan, api, report)
             for node in nodes { try await run(node, api, parts, report, &group) }
             try serve(api, store, pki, nodes, parts, report, &group)
             try await Bootstrap(cluster: cluster, paths: paths, client: api).addOns()
@@ -61,7 +62,8 @@ struct Daemon {
     ) throws {
         let home = cluster.controlPlane
         let bridge = StreamBridge(paths: paths, controlPlane: home.name)
-        let server = HTTPServer(router: Router(api: api, streams: bridge, metrics: ProcessMetrics(paths: paths, client: api)))
+        let keepers = nodes.map(\.keeper), metrics = ProcessMetrics(paths: paths, client: api)
+        let server = HTTPServer(router: Router(api: api, streams: bridge, metrics: metrics, repair: { await Self.repair(keepers) }))
         let count: @Sendable () -> Void = { Task { await parts.count() } }
         group.addTask { [paths] in
             try await server.run(on: .unix(paths.apiSocket)) { _ in
@@ -82,8 +84,9 @@ struct Daemon {
                 try await server.run(on: .tcp(host: "127.0.0.1", port: 0, tls), ready: keep)
             }
         }
-        let inside = try NodeSocket.listening(on: home.address, port: Cluster.apiPort, namespace: paths.nodeNetns(home.name))
-        group.addTask { try await server.run(on: .socket(inside, tls)) { _ in count() } }
+        if let ground = nodes.first(where: { $0.spec == home })?.ground {
+            group.addTask { try await serve(server, inside: ground, tls, ready: count) }
+        }
         group.addTask {
             // Watchers that hear of no change hear how far the store has come.
             while true {
@@ -91,6 +94,22 @@ struct Daemon {
                 await store.markRevision()
             }
         }
+    }
+
+    /// The API on the control plane's node, again whenever that has got another network namespace.
+    private func serve(_ server: HTTPServer, inside ground: NodeGround, _ tls: TLSContext, ready: @escaping @Sendable () -> Void) async throws {
+        let home = cluster.controlPlane, namespace = paths.nodeNetns(home.name)
+        let (moves, moved) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        await ground.whenMoved { moved.yield() }
+        var next = moves.makeAsyncIterator()
+        repeat {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                let socket = try NodeSocket.listening(on: home.address, port: Cluster.apiPort, namespace: namespace)
+                group.addTask { try await server.run(on: .socket(socket, tls)) { _ in ready() } }
+                await next.next(isolation: nil)
+                group.cancelAll()
+            }
+        } while !Task.isCancelled
     }
 
     private func reconcilers(_ api: APIServer) -> [any Reconciler] {
@@ -106,28 +125,37 @@ struct Daemon {
     }
 
     private struct StartedNode: Sendable {
-        let spec: Cluster.NodeSpec
-        let identity: ProcessIdentity
-        let network: NodeNetwork
+        let ground: NodeGround
+        let keeper: NodeKeeper
         let rulesets: KernelRulesets
+        var spec: Cluster.NodeSpec { ground.spec }
     }
 
     /// Starts every node's sandbox at once, then its network.
-    private func startNodes(_ lan: NodeLAN) async throws -> [StartedNode] {
+    private func startNodes(_ lan: NodeLAN, _ api: APIServer, _ report: @escaping @Sendable (String) -> Void) async throws -> [StartedNode] {
         try await withThrowingTaskGroup(of: StartedNode.self) { group in
             for spec in cluster.nodes {
                 group.addTask { [cluster, paths] in
-                    let identity = try await NodeSandbox(node: spec, cluster: cluster, paths: paths).start()
-                    try lan.attach(spec)
-                    let network = try NodeNetwork(node: spec, cluster: cluster, paths: paths)
-                    try await network.setUp()
+                    let (ground, found) = try await NodeGround.start(spec, cluster: cluster, paths: paths, lan: lan)
+                    let keeper = NodeKeeper(name: spec.name, client: api, isAlive: { ground.isAlive }, report: report)
                     let rulesets = try KernelRulesets(namespace: paths.nodeNetns(spec.name))
-                    return StartedNode(spec: spec, identity: identity, network: network, rulesets: rulesets)
+                    await ground.whenMoved { try await rulesets.reopen() }
+                    await keeper.add(ground)
+                    await keeper.note(found)
+                    return StartedNode(ground: ground, keeper: keeper, rulesets: rulesets)
                 }
             }
             var nodes: [StartedNode] = []
             for try await node in group { nodes.append(node) }
             return nodes
+        }
+    }
+
+    /// Looks at all nodes now.
+    private static func repair(_ keepers: [NodeKeeper]) async -> [String: [String]] {
+        await withTaskGroup(of: (String, [String]).self) { group in
+            for keeper in keepers { group.addTask { (keeper.name, await keeper.repair()) } }
+            return await group.reduce(into: [:]) { found, node in found[node.0] = node.1.isEmpty ? nil : node.1 }
         }
     }
 
@@ -139,22 +167,27 @@ struct Daemon {
         let masquerade = FlannelMasquerade.keeper(view, target: node.rulesets, report: report)
         try await masquerade.sync()
         group.addTask { try await masquerade.run() }
+        await node.keeper.add(TablePart(masquerade))
 
         let connections = try KernelConnections(namespace: paths.nodeNetns(node.spec.name))
+        await node.ground.whenMoved { try await connections.reopen() }
         let services = ServiceProxy(node: view, client: api, target: node.rulesets, connections: connections, report: report)
         group.addTask { try await services.run { Task { await parts.count() } } }
+        await node.keeper.add(TablePart(services.keeper))
 
         let policies = PolicyProxy(
             node: view, client: api, target: node.rulesets, connections: connections, report: report)
         let isEnforced = cluster.plugin != .flannel
         if isEnforced {
             group.addTask { try await policies.run { Task { await parts.count() } } }
+            await node.keeper.add(TablePart(policies.keeper))
         } else {
             await parts.count()
         }
         let hostPorts = HostPortProxy(node: view, client: api, target: node.rulesets, connections: connections, report: report)
         try await hostPorts.start()
         group.addTask { try await hostPorts.run() }
+        await node.keeper.add(TablePart(hostPorts.keeper))
         let hooks = AgentHooks(
             admit: { pod, address in
                 if isEnforced { try await policies.admit(pod, address: address) }
@@ -165,9 +198,18 @@ struct Daemon {
                 do { try await hostPorts.release(key) } catch { report("node \(node.spec.name): host ports of pod \(key): \(error)") }
             }, report: report)
         let agent = NodeAgent(
-            node: node.spec, cluster: cluster, paths: paths, client: api, network: node.network, images: ImageStore(), identity: node.identity,
+            node: node.spec, cluster: cluster, paths: paths, client: api, network: node.ground.network, images: ImageStore(),
+            identity: await node.ground.process,
             hooks: hooks)
         group.addTask { try await agent.run() }
+        // Pods come last: what they stand behind holds before they do.
+        await node.keeper.add(
+            NodePartFunction { [ground = node.ground] in
+                await agent.turn(to: ground.process)
+                return try await ground.network.repairPods()
+            })
+        await node.keeper.registers { try await agent.register() }
+        group.addTask { try await node.keeper.run() }
     }
 }
 

@@ -1,0 +1,94 @@
+import Glibc
+import Model
+import Netlink
+
+/// A network namespace that is held against a layout: read, compared, corrected.
+package struct NetworkPlace: ~Copyable {
+    private let namespace: NetworkNamespace
+    package var socket: NetlinkSocket
+
+    package init(path: String) throws(NetlinkError) { try self.init(NetworkNamespace(path: path)) }
+
+    package init(_ namespace: consuming NetworkNamespace) throws(NetlinkError) {
+        socket = try NetlinkSocket(in: namespace)
+        self.namespace = namespace
+    }
+
+    /// What the namespace has of the kinds that `layout` speaks of.
+    package mutating func read(for layout: [NetworkItem]) throws(NetlinkError) -> NetworkReading {
+        for _ in 0..<4 {
+            do { return try readOnce(layout) } catch {
+                // Somebody changed it while it was told: ask again.
+                if error.errno != EINTR { throw error }
+            }
+        }
+        return try readOnce(layout)
+    }
+
+    private mutating func readOnce(_ layout: [NetworkItem]) throws(NetlinkError) -> NetworkReading {
+        var reading = NetworkReading()
+        for link in try socket.links() { reading.links[link.name] = link }
+        reading.addresses = Set(try socket.addresses().map { .init($0.address, $0.prefixLength, $0.device) })
+        reading.routes = Set(try socket.routes().map { .init($0.destination, via: $0.gateway, $0.device) })
+        if layout.contains(where: { if case .neighbour = $0 { true } else { false } }) {
+            reading.neighbours = Set(try socket.neighbours().map { .init($0.address, $0.mac, $0.device) })
+            reading.forwarding = Set(try socket.fdbEntries().map { .init($0.address, $0.mac, $0.device) })
+        }
+        for case .sysctl(let key, _) in layout { reading.sysctls[key] = try namespace.sysctl(key) }
+        return reading
+    }
+
+    /// Makes what is missing of `layout`, whose items stand in the order in which they can be made; what was found missing. What goes with a
+    /// link that has to be made again comes again, too.
+    package mutating func repair(_ layout: [NetworkItem]) throws(NetlinkError) -> [NetworkItem] {
+        var found: [NetworkItem] = []
+        for _ in 0..<Self.rounds {
+            let missing = try read(for: layout).missing(of: layout)
+            if missing.isEmpty { return found }
+            for item in missing {
+                if !found.contains(item) { found.append(item) }
+                try make(item)
+            }
+        }
+        if let still = try read(for: layout).missing(of: layout).first { throw NetlinkError("repair \(still)", errno: EAGAIN) }
+        return found
+    }
+
+    private static let rounds = 3
+
+    private mutating func make(_ item: NetworkItem) throws(NetlinkError) {
+        switch item {
+        case .link(let link): try make(link)
+        case .address(let address, let length, let device): try socket.addAddress(address, length, dev: try socket.index(of: device))
+        case .route(let destination, let gateway, let device, let onlink):
+            try socket.addRoute(destination, via: gateway, dev: try socket.index(of: device), onlink: onlink)
+        case .connected(let destination, let source, let device):
+            try socket.addRoute(destination, dev: try socket.index(of: device), source: source)
+        case .neighbour(let address, let mac, let device): try socket.addNeighbour(address, mac, dev: try socket.index(of: device))
+        case .forwarding(let mac, let address, let device): try socket.addFDBEntry(mac, dst: address, dev: try socket.index(of: device))
+        case .sysctl(let key, let value): try namespace.set(sysctl: key, value)
+        }
+    }
+
+    private mutating func make(_ wanted: LinkItem) throws(NetlinkError) {
+        var link = try socket.link(wanted.name)
+        if let found = link, found.kind != wanted.kernelKind, wanted.kind != .plug {
+            try socket.deleteLink(wanted.name)
+            link = nil
+        }
+        let master = try wanted.master.map { name throws(NetlinkError) in try socket.index(of: name) }
+        if let link {
+            return try socket.configure(
+                link.index, mtu: link.mtu == wanted.mtu || wanted.kind == .bridge ? nil : wanted.mtu, address: link.address == wanted.address ? nil : wanted.address,
+                master: link.master == master ? nil : master)
+        }
+        let address = wanted.address ?? MACAddress(derivedFrom: wanted.name)
+        switch wanted.kind {
+        case .bridge: try socket.addBridge(wanted.name, mtu: wanted.mtu, address: address)
+        case .vxlan(let vni, let underlay, let local, let port):
+            try socket.addVXLAN(
+                wanted.name, vni: vni, underlay: try socket.index(of: underlay), local: local, port: port, mtu: wanted.mtu, address: address)
+        case .plug: throw NetlinkError("ip link show dev \(wanted.name)", errno: ENODEV)
+        }
+    }
+}

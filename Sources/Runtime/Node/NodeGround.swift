@@ -1,0 +1,57 @@
+import Model
+import Netlink
+
+/// What a node stands on: its init, its plug in the LAN, its network. All of it is made again when it is gone.
+package actor NodeGround: NodePart {
+    package nonisolated let spec: Cluster.NodeSpec
+    package nonisolated let network: NodeNetwork
+    private let sandbox: NodeSandbox
+    private let lan: NodeLAN
+    private var identity: ProcessIdentity
+    /// Called when the node has another network namespace than before.
+    private var moved: [@Sendable () async throws -> Void] = []
+
+    /// Makes what is missing. Also told is what was missing, of a node that was there before.
+    package static func start(_ spec: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, lan: NodeLAN) async throws -> (NodeGround, found: [String]) {
+        let sandbox = NodeSandbox(node: spec, cluster: cluster, paths: paths)
+        let wasRunning = sandbox.running != nil
+        let identity = try await sandbox.start()
+        var found = try lan.attach(spec)
+        let network = try NodeNetwork(node: spec, cluster: cluster, paths: paths)
+        found += try await network.repair()
+        let ground = NodeGround(spec: spec, sandbox: sandbox, lan: lan, network: network, identity: identity)
+        return (ground, wasRunning ? found : [])
+    }
+
+    private init(spec: Cluster.NodeSpec, sandbox: NodeSandbox, lan: NodeLAN, network: NodeNetwork, identity: ProcessIdentity) {
+        self.spec = spec
+        self.sandbox = sandbox
+        self.lan = lan
+        self.network = network
+        self.identity = identity
+    }
+
+    package var process: ProcessIdentity { identity }
+
+    package nonisolated var isAlive: Bool { sandbox.running != nil }
+
+    /// Calls `body` whenever the node has got another network namespace.
+    package func whenMoved(_ body: @escaping @Sendable () async throws -> Void) { moved.append(body) }
+
+    package func repair() async throws -> [String] {
+        var found = try lan.repair()
+        let hadName = sandbox.hasName(identity)
+        let now = try await sandbox.start()
+        if now != identity {
+            found = ["the node's init had ended, its pods begin anew"]
+            _ = try lan.attach(spec)
+            try await network.reopen()
+            _ = try await network.repair()
+            for body in moved { try await body() }
+            identity = now
+            return found
+        }
+        if !hadName { found.append("name of the network namespace") }
+        return found + (try lan.attach(spec)) + (try await network.repair())
+    }
+}

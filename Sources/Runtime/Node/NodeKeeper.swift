@@ -1,0 +1,94 @@
+import Model
+
+/// Keeps one node what it should be: looks at all its parts by the clock and whenever asked, and at once when its init has ended.
+///
+/// What a look finds missing is made again, and told in an event about the Node.
+package actor NodeKeeper {
+    /// How often all parts are looked at, and how often whether the init lives.
+    package static let interval = Duration.seconds(30), pulse = Duration.seconds(1)
+
+    package nonisolated let name: String
+    private let client: any Client
+    private let clock: any Clock<Duration>
+    private let report: @Sendable (String) -> Void
+    private let isAlive: @Sendable () -> Bool
+    private var parts: [any NodePart] = []
+    /// What only somebody who asks has done: a Node that was deleted on purpose does not come back by the clock.
+    private var register: @Sendable () async throws -> Void = {}
+    private let turn = Turnstile()
+    /// What was found before there was anybody to ask.
+    private var untold: [String] = []
+
+    package init(
+        name: String, client: any Client, clock: any Clock<Duration> = ContinuousClock(), isAlive: @escaping @Sendable () -> Bool,
+        report: @escaping @Sendable (String) -> Void
+    ) {
+        self.name = name
+        self.client = client
+        self.clock = clock
+        self.isAlive = isAlive
+        self.report = report
+    }
+
+    /// Adds a part; each is looked at after those that came before it.
+    package func add(_ part: any NodePart) { parts.append(part) }
+
+    /// Says how the node is registered with the API again, which every `repair` does.
+    package func registers(_ body: @escaping @Sendable () async throws -> Void) { register = body }
+
+    /// What the node's start found missing of a node that was there before.
+    package func note(_ found: [String]) async {
+        untold += found
+        await tell(found)
+    }
+
+    /// Looks at every part now; what was found missing, and what could not be mended.
+    package func repair() async -> [String] {
+        let earlier = untold
+        untold = []
+        do { try await register() } catch { report("node \(name): register: \(error)") }
+        return earlier + (await look())
+    }
+
+    /// Follows the clock until cancelled.
+    package func run() async throws {
+        var waited = Duration.zero
+        while true {
+            try await clock.sleep(for: Self.pulse)
+            waited += Self.pulse
+            guard waited >= Self.interval || !isAlive() else { continue }
+            _ = await look()
+            waited = .zero
+        }
+    }
+
+    private func look() async -> [String] {
+        do {
+            return try await turn.withTurn {
+                var found: [String] = [], failures: [String] = []
+                for part in parts {
+                    do { found += try await part.repair() } catch { failures.append("\(error)") }
+                }
+                await tell(found)
+                for failure in failures { report("node \(name): repair: \(failure)") }
+                return found + failures.map { "not mended: \($0)" }
+            }
+        } catch { return [] }  // cancelled while it waited for its turn
+    }
+
+    private func tell(_ found: [String]) async {
+        guard !found.isEmpty else { return }
+        report("node \(name): repaired: \(found.joined(separator: "; "))")
+        guard let node = try? await client.find(Node.self, ObjectKey("", name)) else { return }
+        await client.recordEvent(
+            about: node, type: "Warning", reason: "NetworkRepaired", message: "Found missing and made again: \(Self.summary(found))", component: "minik",
+            node: name)
+    }
+
+    /// What fits into an event.
+    static func summary(_ found: [String]) -> String {
+        let shown = 8
+        let rest = found.count > shown ? " and \(found.count - shown) more" : ""
+        return String(found.prefix(shown).joined(separator: "; ").prefix(900)) + rest
+    }
+}

@@ -1,0 +1,58 @@
+import Model
+import Netlink
+import Runtime
+import Testing
+
+/// A node's layout in namespaces of the test's own; what a test takes away with `ip` and `bridge` is there again.
+@Suite("a node's network is made again, whatever of it somebody took")
+struct NetworkRepairTests {
+    private static func cluster() throws -> Cluster {
+        var cluster = Cluster()
+        cluster.nodes = [
+            Cluster.NodeSpec(
+                name: "n1", isControlPlane: true, address: try #require(IPv4Address("192.168.200.10")),
+                podCIDR: try #require(CIDR("10.244.1.0/24")), taints: .null, labels: [:]),
+            Cluster.NodeSpec(
+                name: "n2", isControlPlane: false, address: try #require(IPv4Address("192.168.200.11")),
+                podCIDR: try #require(CIDR("10.244.2.0/24")), taints: .null, labels: [:]),
+        ]
+        return cluster
+    }
+
+    @Test(
+        "links, addresses, routes, neighbours, FDB entries and settings",
+        arguments: [
+            ("ip link set eth0 down", "link eth0"), ("ip link set flannel.1 down", "link flannel.1"), ("ip link del flannel.1", "link flannel.1"),
+            ("ip link del cni0", "link cni0"), ("ip addr flush dev cni0", "address 10.244.1.1/24 on cni0"),
+            ("ip addr flush dev eth0", "address 192.168.200.10/24 on eth0"), ("ip route del default", "route default"),
+            ("ip route flush table main", "route 10.244.2.0/24"), ("ip neigh flush dev flannel.1 nud permanent", "neighbour 10.244.2.0"),
+            ("for m in $(bridge fdb show dev flannel.1 | cut -d' ' -f1); do bridge fdb del $m dev flannel.1; done", "fdb entry"),
+            ("sysctl -qw net.ipv4.ip_forward=0", "sysctl net.ipv4.ip_forward=1"),
+            ("sysctl -qw net.ipv4.conf.cni0.route_localnet=0", "sysctl net.ipv4.conf.cni0.route_localnet=1"),
+            ("ip link set flannel.1 address 02:00:00:00:00:01", "link flannel.1"),
+        ])
+    func repaired(_ damage: String, _ word: String) throws {
+        let cluster = try Self.cluster(), layout = NetworkLayout.node(cluster.nodes[0], cluster)
+        let node = try TestNamespace(), lan = try TestNamespace()
+        var outside = try NetlinkSocket(in: NetworkNamespace(path: lan.path))
+        try outside.addVeth(
+            "port", mtu: cluster.mtu, peer: "eth0", peerAddress: MACAddress(derivedFrom: "\(cluster.name)/n1/eth0"),
+            peerNamespace: NetworkNamespace(path: node.path))
+        var place = try NetworkPlace(path: node.path)
+        #expect(try place.repair(layout).count > 10)
+        #expect(try place.repair(layout).isEmpty)
+        func shape() throws -> [String] {
+            try [
+                "ip -o link | sed 's/^[0-9]*: //; s/@if[0-9]*//'", "ip -o -4 addr | sed 's/^[0-9]*: //'", "ip -4 route | sed 's/ proto [a-z]*//'", "ip neigh show dev flannel.1 2>&1 || true",
+                "bridge fdb show dev flannel.1 2>&1 || true", "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/cni0/route_localnet 2>&1 || true",
+            ].map { Set(try node.output($0).split(separator: "\n")).sorted().joined(separator: "\n") }
+        }
+        let before = try shape()
+        _ = try node.output(damage)
+        #expect(try shape() != before, "the damage is one")
+        let found = try place.repair(layout).map(\.description)
+        #expect(found.contains { $0.hasPrefix(word) }, "\(found)")
+        #expect(try shape() == before)
+        #expect(try place.repair(layout).isEmpty)
+    }
+}
