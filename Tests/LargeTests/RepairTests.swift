@@ -5,21 +5,22 @@ import Testing
 
 @Suite("a node that somebody damaged is whole again", .serialized)
 struct RepairTests {
-    private static let lab = ClusterFiles.echo + """
+    private static let lab =
+        ClusterFiles.echo + """
 
-        ---
-        apiVersion: networking.k8s.io/v1
-        kind: NetworkPolicy
-        metadata: {name: shut}
-        spec: {podSelector: {matchLabels: {app: shut}}, policyTypes: [Ingress]}
-        ---
-        apiVersion: v1
-        kind: Pod
-        metadata: {name: shut, labels: {app: shut}}
-        spec:
-          containers:
-          - {name: shut, image: busybox, command: [nc, -ll, -p, "7000", -e, cat]}
-        """
+            ---
+            apiVersion: networking.k8s.io/v1
+            kind: NetworkPolicy
+            metadata: {name: shut}
+            spec: {podSelector: {matchLabels: {app: shut}}, policyTypes: [Ingress]}
+            ---
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: shut, labels: {app: shut}}
+            spec:
+              containers:
+              - {name: shut, image: busybox, command: [nc, -ll, -p, "7000", -e, cat]}
+            """
 
     private func hears(_ subnet: Int) -> Bool {
         let said = Shell.run("exec 3<>/dev/tcp/192.168.\(subnet).11/30700; echo one >&3; read -r -t 3 heard <&3 && echo \"heard $heard\"", seconds: 6)
@@ -55,7 +56,8 @@ struct RepairTests {
             let up = Shell.minik("up \(file)", seconds: 60)
             #expect(up.isSuccess && up.errors.contains("repaired node worker: table ip kube-proxy was missing"), "\(up)")
             #expect(hears(217))
-            cluster.minik("node exec worker -- sh -c 'nft flush ruleset; for v in $(ip -o link show type veth | grep -o \"veth[0-9a-f]*\"); do ip link set $v nomaster; done'")
+            cluster.minik(
+                "node exec worker -- sh -c 'nft flush ruleset; for v in $(ip -o link show type veth | grep -o \"veth[0-9a-f]*\"); do ip link set $v nomaster; done'")
             #expect(!hears(217), "the damage is one")
             _ = try Shell.eventually(seconds: 32) { hears(217) ? true : nil }
             #expect(try !passesPolicy(cluster))

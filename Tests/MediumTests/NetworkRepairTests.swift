@@ -43,7 +43,8 @@ struct NetworkRepairTests {
         #expect(try place.repair(layout).isEmpty)
         func shape() throws -> [String] {
             try [
-                "ip -o link | sed 's/^[0-9]*: //; s/@if[0-9]*//'", "ip -o -4 addr | sed 's/^[0-9]*: //'", "ip -4 route | sed 's/ proto [a-z]*//'", "ip neigh show dev flannel.1 2>&1 || true",
+                "ip -o link | sed 's/^[0-9]*: //; s/@if[0-9]*//'", "ip -o -4 addr | sed 's/^[0-9]*: //'", "ip -4 route | sed 's/ proto [a-z]*//'",
+                "ip neigh show dev flannel.1 2>&1 || true",
                 "bridge fdb show dev flannel.1 2>&1 || true", "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/cni0/route_localnet 2>&1 || true",
             ].map { Set(try node.output($0).split(separator: "\n")).sorted().joined(separator: "\n") }
         }

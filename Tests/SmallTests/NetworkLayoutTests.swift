@@ -63,7 +63,10 @@ struct NetworkLayoutTests {
         #expect(missing { $0.links["br"]?.address = MACAddress(derivedFrom: "other") } == ["link br"])
         #expect(missing { $0.addresses = [] } == ["address 10.0.0.1/24 on br"])
         #expect(missing { $0.routes = [] } == ["route default via 10.0.0.9 dev br"])
-        #expect(missing { $0.routes = $0.routes.map { .init($0.destination, via: nil, $0.device) }.reduce(into: []) { $0.insert($1) } } == ["route default via 10.0.0.9 dev br"])
+        #expect(
+            missing { $0.routes = $0.routes.map { .init($0.destination, via: nil, $0.device) }.reduce(into: []) { $0.insert($1) } } == [
+                "route default via 10.0.0.9 dev br"
+            ])
         #expect(missing { $0.neighbours = [] } == ["neighbour 10.0.0.9 lladdr \(mac) dev br"])
         #expect(missing { $0.forwarding = [] } == ["fdb entry \(mac) dst 10.0.0.9 dev br"])
         // With the bridge goes all that stands on it.

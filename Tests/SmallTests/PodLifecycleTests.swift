@@ -481,7 +481,9 @@ struct PodEnding {
         _ = life.tell(.deletionRequested(gracePeriod: 30))
         _ = life.exit("web", code: 0)
         #expect(life.tearDowns == 1)
-        for input in [PodLifecycle.Input.timer(.graceEnds), .deletionRequested(gracePeriod: 0), .sandboxLost(at: Fixture.time), .timer(.restart(container: "web")), .sandboxReady] {
+        for input in [
+            PodLifecycle.Input.timer(.graceEnds), .deletionRequested(gracePeriod: 0), .sandboxLost(at: Fixture.time), .timer(.restart(container: "web")), .sandboxReady,
+        ] {
             let actions = life.tell(input)
             #expect(actions.isEmpty)
         }

@@ -69,7 +69,6 @@ package actor NodeAgent {
         for pod in try await client.list(Pod.self) where pod.nodeName == spec.name {
             if let address = Files.text("\(paths.podState(pod.uid))/address").flatMap({ IPv4Address($0.trimmed) }) { pool.reserve(address) }
         }
-        removeOrphans(keeping: Set(try await client.list(Pod.self).map(\.uid)))
         await withDiscardingTaskGroup { group in
             group.addTask { await self.beat() }
             for kind in [Resource.configMaps, .secrets] { group.addTask { await self.followConfiguration(kind) } }
@@ -135,16 +134,6 @@ package actor NodeAgent {
     func podsBefore(_ pod: Pod) -> [Pod] { Array(hostPortClaims.prefix { $0.uid != pod.uid }) }
 
     private func forget(_ uid: String) { workers[uid] = nil }
-
-    /// Sandboxes whose pod was deleted while nobody watched.
-    private func removeOrphans(keeping uids: Set<String>) {
-        guard spec.name == cluster.nodes.first?.name else { return }  // one agent looks for all
-        for uid in Files.list(paths.podRuns) where !uids.contains(uid) {
-            ProcessIdentity(file: "\(paths.podRun(uid))/shim.pid")?.signal(9)
-            Files.removeTree(paths.podRun(uid))
-            Files.removeTree(paths.podState(uid))
-        }
-    }
 
     /// Tells the API of the node; a Node that somebody deleted is there again.
     package func register() async throws {

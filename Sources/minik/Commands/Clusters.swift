@@ -16,7 +16,7 @@ struct Down: AsyncParsableCommand {
         try requireRoot()
         let clusters = RunningCluster.all()
         if all && clusters.isEmpty { return print("no cluster is up") }
-        let chosen = all ? clusters.map(\.paths) : [try self.chosen.options().paths()]
+        let chosen = all ? clusters.map(\.paths) : [try chosenPaths()]
         for paths in chosen {
             let lockPath = "\(ClusterPaths.stateRoot)/\(paths.cluster).lock"
             let lock = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
@@ -27,9 +27,17 @@ struct Down: AsyncParsableCommand {
             let progress = Progress()
             let problems = await Teardown(paths: paths).run()
             unlink(lockPath)
-            guard problems.isEmpty else { throw UserError("cluster \"\(paths.cluster)\" is down, but:\n  " + problems.joined(separator: "\n  ")) }
+            guard problems.isEmpty else { throw UserError("cluster \"\(paths.cluster)\" is not down; left is:\n  " + problems.joined(separator: "\n  ")) }
             progress.finish("cluster \"\(paths.cluster)\" is down")
         }
+    }
+}
+
+extension Down {
+    /// A cluster that is named needs no directory to be known by: whatever is left of it counts.
+    private func chosenPaths() throws -> ClusterPaths {
+        if let name = chosen.name ?? chosen.cluster, !Teardown.left(ClusterPaths(cluster: name)).isEmpty { return ClusterPaths(cluster: name) }
+        return try chosen.options().paths()
     }
 }
 

@@ -11,24 +11,24 @@ struct Teardown {
 
     func run() async -> [String] {
         var problems: [String] = []
-        if let daemon = ProcessIdentity(file: paths.daemonPID) {
-            // The daemon does nothing on its way out that we would miss.
-            daemon.signal(SIGKILL)
-            if !daemon.awaitEnd(milliseconds: 5000) { problems.append("the daemon, process \(daemon.pid), does not end") }
+        // By what they are, for the files that name them may be gone. The daemon first: it does nothing on its way out that we would miss,
+        // and starts nothing more. With a node's init the kernel ends every process of its pods; the shims stand outside.
+        for isDaemon in [true, false] {
+            let processes = ClusterProcess.all(paths).filter { ($0.role == .daemon) == isDaemon }
+            for process in processes { process.identity.signal(SIGKILL) }
+            for process in processes { _ = process.identity.awaitEnd(milliseconds: 5000) }
         }
-        // With a node's init the kernel ends every process of its pods; the shims stand outside.
-        let inits = Files.list("\(paths.run)/nodes").compactMap { ProcessIdentity(file: "\(paths.run)/nodes/\($0)") }
-        let shims = Files.list(paths.podRuns).compactMap { ProcessIdentity(file: "\(paths.podRuns)/\($0)/shim.pid") }
-        for process in shims + inits { process.signal(SIGKILL) }
-        for process in shims + inits where !process.awaitEnd(milliseconds: 5000) { problems.append("process \(process.pid) does not end") }
 
         for name in Files.list(ClusterPaths.netns) where name.hasPrefix(paths.netnsPrefix) {
             NetworkNamespace.delete(path: "\(ClusterPaths.netns)/\(name)")
         }
         do { try deleteHostLink() } catch { problems.append("\(error)") }
         do { try Kubeconfig(paths: paths).remove() } catch { problems.append("\(error)") }
-        Files.removeTree(paths.run)
-        Files.removeTree(paths.state)
+        for tree in [paths.run, paths.state] {
+            let mounts = Self.mounts(below: tree)
+            // What somebody has mounted there is not ours to remove.
+            if mounts.isEmpty { Files.removeTree(tree) } else { problems += mounts.map { "\(tree) is busy: \($0) is mounted (umount \($0))" } }
+        }
         rmdir(ClusterPaths.runRoot)
         rmdir(ClusterPaths.clusters)
         // The mount that made /run/netns shareable goes with the last name in it, if it was ours.
@@ -37,7 +37,23 @@ struct Teardown {
             if mark == Self.madeDirectory { rmdir(ClusterPaths.netns) }
             unlink(Self.netnsMark)
         }
-        return problems
+        return problems + Self.left(paths, mentioned: problems)
+    }
+
+    private static func mounts(below tree: String) -> [String] {
+        (Files.text("/proc/self/mounts") ?? "").split(separator: "\n").compactMap { line in
+            let fields = line.split(separator: " ").map(String.init)
+            let point = fields.count > 1 ? fields[1].replacing("\\040", with: " ") : ""
+            return point == tree || point.hasPrefix("\(tree)/") ? point : nil
+        }
+    }
+
+    /// What of a cluster still stands, by name.
+    static func left(_ paths: ClusterPaths, mentioned: [String] = []) -> [String] {
+        let processes = ClusterProcess.all(paths).map { "\($0.description), still runs" }
+        let names = Files.list(ClusterPaths.netns).filter { $0.hasPrefix(paths.netnsPrefix) }.map { "\(ClusterPaths.netns)/\($0)" }
+        let trees = [paths.run, paths.state].filter { tree in Files.exists(tree) && !mentioned.contains { $0.hasPrefix(tree) } }
+        return processes + (names + trees).map { "\($0) is still there" }
     }
 
     private func deleteHostLink() throws {

@@ -1,0 +1,50 @@
+import Glibc
+import Model
+import Netlink
+
+/// What an earlier daemon left of pods that no object claims any more: shims, names of namespaces, links, directories.
+package struct Leftovers {
+    private let cluster: Cluster
+    private let paths: ClusterPaths
+
+    package init(cluster: Cluster, paths: ClusterPaths) {
+        self.cluster = cluster
+        self.paths = paths
+    }
+
+    /// Removes them, before any address is given to another pod; in words, what could not be.
+    package func remove(keeping pods: [Pod]) -> [String] {
+        let claimed = Set(pods.map(\.uid))
+        var problems: [String] = []
+        let strays = ClusterProcess.all(paths).filter { if case .pod(let uid) = $0.role { !claimed.contains(uid) } else { false } }
+        for stray in strays { stray.identity.signal(SIGKILL) }
+        for stray in strays where !stray.identity.awaitEnd(milliseconds: 5000) { problems.append("\(stray.description), does not end") }
+        for uid in Self.unclaimed(Files.list(paths.podRuns), claimed) { Files.removeTree(paths.podRun(uid)) }
+        for uid in Self.unclaimed(Files.list("\(paths.state)/pods"), claimed) { Files.removeTree(paths.podState(uid)) }
+        for name in Self.unclaimedNames(Files.list(ClusterPaths.netns), pods, paths) { NetworkNamespace.delete(path: "\(ClusterPaths.netns)/\(name)") }
+        for node in cluster.nodes {
+            do { try removeLinks(of: node, pods) } catch { problems.append("node \(node.name): \(error)") }
+        }
+        return problems
+    }
+
+    private static func unclaimed(_ uids: [String], _ claimed: Set<String>) -> [String] { uids.filter { !claimed.contains($0) } }
+
+    /// Names of pods' network namespaces, CLUSTER_NAMESPACE_NAME, whose pod is no more. The LAN's have an empty namespace, nodes' have none.
+    package static func unclaimedNames(_ names: [String], _ pods: [Pod], _ paths: ClusterPaths) -> [String] {
+        let claimed = Set(pods.map { paths.podNetns($0.key) })
+        return names.filter { name in
+            let parts = name.split(separator: "_", omittingEmptySubsequences: false)
+            return parts.count == 3 && name.hasPrefix(paths.netnsPrefix) && !parts[1].isEmpty && !claimed.contains("\(ClusterPaths.netns)/\(name)")
+        }
+    }
+
+    private func removeLinks(of node: Cluster.NodeSpec, _ pods: [Pod]) throws {
+        guard Files.exists(paths.nodeNetns(node.name)) else { return }
+        var socket = try NetlinkSocket(in: NetworkNamespace(path: paths.nodeNetns(node.name)))
+        let claimed = Set(pods.map(NodeNetwork.vethName))
+        for link in try socket.links() where link.kind == "veth" && link.name.hasPrefix("veth") && !claimed.contains(link.name) {
+            try socket.deleteLink(link.name)
+        }
+    }
+}

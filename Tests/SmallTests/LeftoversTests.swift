@@ -1,0 +1,27 @@
+import Model
+import Runtime
+import Testing
+
+@Suite("what belongs to a cluster is known by what it is")
+struct LeftoversTests {
+    private let paths = ClusterPaths(cluster: "lab")
+
+    @Test("a process by its arguments")
+    func processes() {
+        func role(_ words: String) -> ClusterProcess.Role? { ClusterProcess.role(of: words.split(separator: " ").map(String.init), paths) }
+        #expect(role("/usr/local/bin/minik serve lab") == .daemon)
+        #expect(role("/usr/local/bin/minik serve lab2") == nil)
+        #expect(role("minik up lab") == nil && role("vi serve lab") == nil && role("minik") == nil)
+        #expect(role("/opt/minik-shim node n1 /var/lib/minik/clusters/lab/nodes/n1") == .node("n1"))
+        #expect(role("/opt/minik-shim node n1 /var/lib/minik/clusters/lab2/nodes/n1") == nil)
+        #expect(role("/opt/minik-shim pod /run/minik/lab/pods/u-1/shim.sock web /shm 7 own") == .pod(uid: "u-1"))
+        #expect(role("/opt/minik-shim pod /run/minik/lab2/pods/u-1/shim.sock web /shm 7 own") == nil)
+    }
+
+    @Test("a namespace's name that no pod claims; never a node's, the LAN's or another cluster's")
+    func names() {
+        let pods = [Pod(Fixture.pod("web"))]
+        let names = ["lab_n1", "lab__lan", "lab__outside", "lab_default_web", "lab_default_gone", "lab2_default_gone", "other"]
+        #expect(Leftovers.unclaimedNames(names, pods, paths) == ["lab_default_gone"])
+    }
+}
