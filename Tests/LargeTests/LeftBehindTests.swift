@@ -1,0 +1,50 @@
+import Foundation
+import Model
+import Testing
+
+@Suite("nothing is left behind", .serialized)
+struct LeftBehindTests {
+    private let run = "/run/minik/left", state = "/var/lib/minik/clusters/left"
+    private func lab() throws -> String { try ClusterFiles.write(ClusterFiles.cluster("left", subnet: 221) + "\n" + ClusterFiles.echo) }
+
+    @Test("a pod whose object went while nobody watched goes with the daemon's return: shim, namespace, link, directories")
+    func orphans() throws {
+        try TestCluster.with(try lab(), name: "left") { cluster in
+            let uid = try #require(try cluster.pods("app=echo").first?.uid)
+            // A pod that no object claims: its directories under another uid, its shim and link as they are.
+            Shell.run("kill -9 $(cut -d' ' -f1 \(run)/daemon.pid); mv \(run)/pods/\(uid) \(run)/pods/stray; mkdir -p \(state)/pods/stray; sleep 0.3")
+            Shell.run("\(Shell.minik) node exec -c left worker -- ip link add veth0badc0de type veth peer name stray")
+            Shell.run("touch /run/netns/left_default_gone")
+            let up = Shell.minik("up --cluster left", seconds: 60)
+            #expect(up.isSuccess, "\(up)")
+            let links = cluster.minik("node exec worker -- ip -o link").output
+            #expect(!links.contains("veth0badc0de"), "\(links)")
+            #expect(Shell.run("ls -d \(run)/pods/stray \(state)/pods/stray /run/netns/left_default_gone").output.isEmpty)
+        }
+    }
+
+    @Test("`down` finds processes without a run directory, works without a state directory, and names what is busy", arguments: ["run", "state", "both"])
+    func down(_ lost: String) throws {
+        let before = Shell.run("scripts/leaks").output
+        #expect(Shell.minik("up \(try lab())", seconds: 60).isSuccess)
+        defer { Shell.minik("down left", seconds: 30) }
+        if lost != "state" { Shell.run("rm -rf \(run)") }
+        if lost != "run" { Shell.run("rm -rf \(state)") }
+        let down = Shell.minik("down left", seconds: 40)
+        #expect(down.isSuccess, "\(down)")
+        #expect(Shell.run("scripts/leaks").output == before)
+    }
+
+    @Test("`down` exits 1 and names a mount that keeps a directory busy")
+    func busy() throws {
+        let before = Shell.run("scripts/leaks").output
+        #expect(Shell.minik("up \(try lab())", seconds: 60).isSuccess)
+        Shell.run("mkdir \(state)/busy && mount -t tmpfs t \(state)/busy")
+        let down = Shell.minik("down left", seconds: 40)
+        #expect(down.status == 1 && down.errors.contains("\(state)/busy is mounted"), "\(down)")
+        Shell.run("umount \(state)/busy")
+        let again = Shell.minik("down left", seconds: 40)
+        #expect(again.isSuccess, "\(again)")
+        #expect(Shell.run("scripts/leaks").output == before)
+    }
+}
