@@ -78,7 +78,8 @@ struct RepairTests {
                     let pods = try cluster.pods("app")
                     return pods.count == 2 && pods.allSatisfy { $0.isReady && $0.status["containerStatuses"][0]["restartCount"].int ?? 0 >= 1 } ? true : nil
                 }
-                #expect(hears(218))
+                // Ready is one thing, and that every node's tables know it another.
+                _ = try Shell.eventually(seconds: 30) { hears(218) ? true : nil }
                 #expect(try !passesPolicy(cluster))
             }
             kill("daemon.pid")
