@@ -556,6 +556,7 @@ struct APIPolicyValidation {
         (peer(["ipBlock": ["cidr": "2001:db8::/32", "except": ["10.0.0.0/8"]]]), "spec.ingress[0].from[0].ipBlock.except[0]", "must be a strict subset of `cidr`"),
         (peer(["ipBlock": ["cidr": "10.0.0.0/8"], "podSelector": .emptyObject]), "spec.ingress[0].from[0]", "may not specify both ipBlock and another peer"),
         (peer(.emptyObject), "spec.ingress[0].from[0]", "must specify a peer"),
+        (["policyTypes": ["Ingress", "Ingress", "Egress"]], "spec.policyTypes", "may not specify more than two policyTypes"),
         (ports(["port": 0]), "spec.egress[0].ports[0].port", "must be between 1 and 65535, inclusive"),
         (ports(["port": 65536]), "spec.egress[0].ports[0].port", "must be between 1 and 65535, inclusive"),
         (ports(["port": "Not_A_Port"]), "spec.egress[0].ports[0].port", "must contain only alphanumeric characters (a-z, 0-9), and hyphens (-)"),

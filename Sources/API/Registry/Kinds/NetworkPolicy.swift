@@ -18,6 +18,8 @@ extension KindDefinition {
                             + rule[peerField].items.enumerated().flatMap { validatePeer($1, "\(path).\(peerField)[\($0)]") }
                     }
                 }
+                + (object["spec"]["policyTypes"].items.count > 2
+                    ? [.invalid("spec.policyTypes", object["spec"]["policyTypes"], "may not specify more than two policyTypes")] : [])
         })
 
     private static func validatePort(_ port: JSON, _ path: String) -> [StatusError.Cause] {
