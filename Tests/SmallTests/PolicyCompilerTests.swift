@@ -290,6 +290,28 @@ struct PolicyRules {
         #expect(try !egress.passes(peer, far, tcp, 8080))
         #expect(try egress.passes(peer, web, tcp, 8080))
         #expect(try !egress.passes(peer, web, tcp, 9090))
+        let block = try lab(
+            #"{"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["\#(web)/32"]}}], "ports": [{"port": "http"}]}]}"#
+        )
+        #expect(try block.passes(peer, far, tcp, 9090), "the name is the destination pod's, however it was chosen")
+        #expect(try !block.passes(peer, far, tcp, 8080))
+        #expect(try !block.passes(peer, web, tcp, 8080), "an exception is no peer")
+    }
+
+    @Test("a name that two containers give to two ports is both")
+    func twoNumbersOfOneName() throws {
+        let twice = try pod(
+            "red", "twice", "10.244.1.9", ports: #"{"name": "http", "containerPort": 80}, {"name": "http", "containerPort": 81}"#)
+        let (from, to) = ("10.244.1.1", "10.244.1.9")
+        for spec in [
+            #"{"podSelector": {}, "ingress": [{"ports": [{"port": "http"}]}]}"#,
+            #"{"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [{"podSelector": {}}], "ports": [{"port": "http"}]}]}"#,
+        ] {
+            let lab = try Lab([twice, pod("red", "near", "10.244.1.1")], [("red/named", spec)])
+            for (port, isAllowed) in [(80, true), (81, true), (82, false)] as [(UInt16, Bool)] {
+                #expect(try lab.passes(from, to, tcp, port) == isAllowed, "\(spec) \(port)")
+            }
+        }
     }
 
     @Test("only this node's pods are in its table")
@@ -407,6 +429,8 @@ struct PolicyAgreement {
             if random.chance(50) { host.labels["tier"] = random.pick(["front", "back"]) }
             if random.chance(60) { host.ports.append(("TCP", "http", random.pick([80, 8080]))) }
             if random.chance(30) { host.ports.append(("UDP", "dns", 53)) }
+            // Another container's, which may bear the same name.
+            if random.chance(20) { host.ports.append(("TCP", "http", 65535)) }
             hosts.append(host)
         }
         return hosts
@@ -422,16 +446,14 @@ struct PolicyAgreement {
         var policy = OraclePolicy(
             namespace: random.pick(["red", "blue"]), name: "policy-\(number)", selector: selector(&random, ["app": ["web", "db"], "tier": ["front"]]),
             types: random.pick([nil, nil, ["Ingress"], ["Egress"], ["Ingress", "Egress"]]), ingress: [], egress: [])
-        for _ in 0..<random.number(0..<4) { policy.ingress.append(rule(&random, isEgress: false)) }
-        for _ in 0..<random.number(0..<3) { policy.egress.append(rule(&random, isEgress: true)) }
+        for _ in 0..<random.number(0..<4) { policy.ingress.append(rule(&random)) }
+        for _ in 0..<random.number(0..<3) { policy.egress.append(rule(&random)) }
         return policy
     }
 
-    private static func rule(_ random: inout SplitMix64, isEgress: Bool) -> OracleRule {
+    private static func rule(_ random: inout SplitMix64) -> OracleRule {
         var rule = OracleRule(peers: [], ports: [])
         for _ in 0..<random.pick([0, 1, 1, 2, 3]) { rule.peers.append(peer(&random)) }
-        // What a named port is at an address that an ipBlock names is for each implementation to say.
-        let hasBlocks = rule.peers.contains { if case .block = $0 { true } else { false } }
         for _ in 0..<random.pick([0, 1, 2, 2, 3]) {
             let proto = random.pick([nil, "TCP", "UDP", "SCTP"])
             switch random.number(0..<4) {
@@ -440,8 +462,7 @@ struct PolicyAgreement {
             case 2:
                 let first = random.pick([53, 80, 8080])
                 rule.ports.append(OraclePort(proto: proto, number: first, end: first + random.pick([0, 1, 10, 8010])))
-            default:
-                if !(isEgress && hasBlocks) { rule.ports.append(OraclePort(proto: proto, name: random.pick(["http", "dns", "none"]))) }
+            default: rule.ports.append(OraclePort(proto: proto, name: random.pick(["http", "dns", "none"])))
             }
         }
         return rule

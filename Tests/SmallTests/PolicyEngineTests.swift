@@ -50,7 +50,7 @@ struct PolicyEngineTests {
                 random.chance(75)
                 ? PolicyPod(
                     key: key, address: address, labels: ["app": random.pick(["web", "db"]), "tier": random.pick(["a", "b"])],
-                    ports: random.chance(50) ? [.init(proto: .tcp, name: "http"): random.pick([80, 8080])] : [:], isLocal: number < 7) : nil
+                    ports: random.chance(50) ? [.init(proto: .tcp, name: "http"): [random.pick([80, 8080])]] : [:], isLocal: number < 7) : nil
             engine.set(key, snapshot.pods[key])
         case 5, 6, 7:
             let key = ObjectKey(random.pick(["red", "blue"]), "np\(random.number(0..<3))")

@@ -17,10 +17,10 @@ struct AllowedTraffic {
     private var ranges: [(addresses: ClosedRange<IPv4Address>, span: Span, origin: String)] = []
 
     mutating func add(
-        _ rule: NetworkPolicy.Rule, origin: String, namespace: String, _ namedPorts: [PolicyPod.NamedPort: UInt16],
+        _ rule: NetworkPolicy.Rule, origin: String, namespace: String, _ namedPorts: [PolicyPod.NamedPort: Set<UInt16>],
         _ direction: NetworkPolicy.Direction, _ index: PeerIndex
     ) {
-        let spans = rule.ports.map { $0.compactMap { Self.span($0, namedPorts) } } ?? [.everything]
+        let spans = rule.ports.map { $0.flatMap { Self.spans($0, namedPorts) } } ?? [.everything]
         let names = direction == .egress ? (rule.ports ?? []) : []
         guard let peers = rule.peers else {
             if rule.ports == nil { everything = everything.map { min($0, origin) } ?? origin }
@@ -33,6 +33,12 @@ struct AllowedTraffic {
             switch peer {
             case .ipBlock(let cidr, let except):
                 for range in Self.subtract(except, from: cidr) { for span in spans { ranges.append((range, span, origin)) } }
+                // A named port is the destination pod's to resolve, however the pod was chosen.
+                if names.contains(where: \.isNamed) {
+                    for pod in index.pods.values where cidr.contains(pod.address) && !except.contains(where: { $0.contains(pod.address) }) {
+                        addNamed(names, pod, origin)
+                    }
+                }
             case .pods(let pods, let namespaces):
                 for pod in index.choice(PeerSelector(pods: pods, namespaces: namespaces, home: namespace)) {
                     for span in spans { insert(span, pod.address, origin) }
@@ -44,7 +50,7 @@ struct AllowedTraffic {
 
     private mutating func addNamed(_ ports: [NetworkPolicy.Port], _ pod: PolicyPod, _ origin: String) {
         for port in ports {
-            if case .named = port.port, let span = Self.span(port, pod.ports) { insert(span, pod.address, origin) }
+            if port.isNamed { for span in Self.spans(port, pod.ports) { insert(span, pod.address, origin) } }
         }
     }
 
@@ -53,14 +59,13 @@ struct AllowedTraffic {
         exact[address, default: [:]][span] = old.map { min($0, origin) } ?? origin
     }
 
-    private static func span(_ port: NetworkPolicy.Port, _ names: [PolicyPod.NamedPort: UInt16]) -> Span? {
+    private static func spans(_ port: NetworkPolicy.Port, _ names: [PolicyPod.NamedPort: Set<UInt16>]) -> [Span] {
         let proto = port.proto.number...port.proto.number
         switch port.port {
-        case .all: return Span(protocols: proto, ports: 0...65535)
-        case .range(let range): return Span(protocols: proto, ports: range)
+        case .all: return [Span(protocols: proto, ports: 0...65535)]
+        case .range(let range): return [Span(protocols: proto, ports: range)]
         case .named(let name):
-            guard let number = names[PolicyPod.NamedPort(proto: port.proto, name: name)] else { return nil }
-            return Span(protocols: proto, ports: number...number)
+            return (names[PolicyPod.NamedPort(proto: port.proto, name: name)] ?? []).map { Span(protocols: proto, ports: $0...$0) }
         }
     }
 

@@ -6,8 +6,8 @@ package struct PolicyPod: Sendable, Hashable {
     package let key: ObjectKey
     package let address: IPv4Address
     package let labels: [String: String]
-    /// Named ports: (protocol, name) -> number.
-    package let ports: [NamedPort: UInt16]
+    /// Named ports: (protocol, name) -> numbers, for two containers may give one name to two ports.
+    package let ports: [NamedPort: Set<UInt16>]
     /// Runs on the node that is compiled for: only these are enforced here.
     package let isLocal: Bool
 
@@ -21,7 +21,7 @@ package struct PolicyPod: Sendable, Hashable {
         }
     }
 
-    package init(key: ObjectKey, address: IPv4Address, labels: [String: String], ports: [NamedPort: UInt16] = [:], isLocal: Bool) {
+    package init(key: ObjectKey, address: IPv4Address, labels: [String: String], ports: [NamedPort: Set<UInt16>] = [:], isLocal: Bool) {
         self.key = key
         self.address = address
         self.labels = labels
@@ -32,13 +32,13 @@ package struct PolicyPod: Sendable, Hashable {
     /// nil for pods that policies do not reach: of the host's network, finished, or without an address yet.
     package init?(_ pod: Pod, address: IPv4Address? = nil, node: String) {
         guard !pod.isHostNetwork, !pod.isFinished, let address = address ?? pod.ip else { return nil }
-        var ports: [NamedPort: UInt16] = [:]
+        var ports: [NamedPort: Set<UInt16>] = [:]
         for container in pod.containers + pod.initContainers {
             for port in container.ports {
                 guard let name = port["name"].string, let number = port["containerPort"].int.flatMap({ UInt16(exactly: $0) }),
                     let proto = TransportProtocol(rawValue: port["protocol"].string ?? "TCP")
                 else { continue }
-                ports[NamedPort(proto: proto, name: name)] = number
+                ports[NamedPort(proto: proto, name: name), default: []].insert(number)
             }
         }
         self.init(key: pod.key, address: address, labels: pod.labels, ports: ports, isLocal: pod.nodeName == node)
@@ -171,11 +171,12 @@ struct PolicyClass: Hashable, Sendable {
     /// The cluster's policies before and after them, in order of precedence.
     let admin: [ObjectKey]
     let baseline: [ObjectKey]
-    let namedPorts: [PolicyPod.NamedPort: UInt16]
+    let namedPorts: [PolicyPod.NamedPort: Set<UInt16>]
 
     /// What the class is named by: the first of its pods' labels, and the ports that set it apart from pods with other ones.
     func name(_ label: String) -> String {
-        let ports = namedPorts.map { "\($0.key.proto.rawValue)/\($0.key.name)=\($0.value)" }.sorted().joined(separator: ",")
+        let ports = namedPorts.map { "\($0.key.proto.rawValue)/\($0.key.name)=\($0.value.sorted().map(String.init).joined(separator: "+"))" }.sorted().joined(
+            separator: ",")
         return label + (ports.isEmpty ? "" : "{\(ports)}")
     }
 
@@ -191,7 +192,16 @@ extension ClusterNetworkPolicy.Rule {
     }
 }
 
+extension NetworkPolicy.Port {
+    var isNamed: Bool { if case .named = port { true } else { false } }
+}
+
 extension NetworkPolicy.Rule {
+    /// Any pod of the cluster, not only one that a selector chooses, may say what a port's name means.
+    var namesPortsOfEveryone: Bool {
+        usesNamedPorts && (peers?.contains { if case .ipBlock = $0 { true } else { false } } ?? true)
+    }
+
     var usesNamedPorts: Bool {
         ports?.contains { if case .named = $0.port { true } else { false } } ?? false
     }

@@ -284,7 +284,7 @@ package struct PolicyEngine: Sendable {
         guard var state = classes[isolation] else { return }
         state.selectors = selectors
         state.namesPortsOfEveryone =
-            isolation.direction == .egress && own.contains { ($0.rules[.egress] ?? []).contains { $0.peers == nil && $0.usesNamedPorts } }
+            isolation.direction == .egress && own.contains { ($0.rules[.egress] ?? []).contains(where: \.namesPortsOfEveryone) }
         state.part = compiler.compile(isolation, chain: state.chain, allowed, admin: admin, baseline: baseline, peers, nodes)
         state.allowed = allowed
         classes[isolation] = state

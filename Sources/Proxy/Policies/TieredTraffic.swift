@@ -17,7 +17,7 @@ struct TieredTraffic {
 
     /// Adds the rules of the next policy in order of precedence.
     mutating func add(
-        _ policy: ClusterNetworkPolicy, _ direction: NetworkPolicy.Direction, _ namedPorts: [PolicyPod.NamedPort: UInt16], _ index: PeerIndex,
+        _ policy: ClusterNetworkPolicy, _ direction: NetworkPolicy.Direction, _ namedPorts: [PolicyPod.NamedPort: Set<UInt16>], _ index: PeerIndex,
         _ nodes: [String: PolicyNode]
     ) {
         for (number, rule) in policy.rules(direction).enumerated() {
@@ -29,10 +29,10 @@ struct TieredTraffic {
 
     private mutating func add(
         _ peer: ClusterNetworkPolicy.Peer, _ rule: ClusterNetworkPolicy.Rule, _ origin: String, _ direction: NetworkPolicy.Direction,
-        _ namedPorts: [PolicyPod.NamedPort: UInt16], _ index: PeerIndex,
+        _ namedPorts: [PolicyPod.NamedPort: Set<UInt16>], _ index: PeerIndex,
         _ nodes: [String: PolicyNode]
     ) {
-        func add(_ addresses: ClosedRange<IPv4Address>, _ names: [PolicyPod.NamedPort: UInt16]) {
+        func add(_ addresses: ClosedRange<IPv4Address>, _ names: [PolicyPod.NamedPort: Set<UInt16>]) {
             let spans = rule.ports.map { $0.flatMap { Self.spans($0, names) } } ?? [.everything]
             for span in spans { boxes.append(Box(addresses: addresses, span: span, action: rule.action, origin: origin)) }
         }
@@ -48,11 +48,13 @@ struct TieredTraffic {
         }
     }
 
-    private static func spans(_ port: ClusterNetworkPolicy.PortMatch, _ names: [PolicyPod.NamedPort: UInt16]) -> [Span] {
+    private static func spans(_ port: ClusterNetworkPolicy.PortMatch, _ names: [PolicyPod.NamedPort: Set<UInt16>]) -> [Span] {
         switch port {
         case .transport(let proto, let range): [Span(protocols: proto.number...proto.number, ports: range ?? 0...65535)]
         case .named(let name):
-            names.filter { $0.key.name == name }.map { Span(protocols: $0.key.proto.number...$0.key.proto.number, ports: $0.value...$0.value) }
+            names.filter { $0.key.name == name }.flatMap { named, numbers in
+                numbers.map { Span(protocols: named.proto.number...named.proto.number, ports: $0...$0) }
+            }
         }
     }
 
