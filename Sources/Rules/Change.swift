@@ -14,20 +14,20 @@ package enum Change: Hashable, Sendable {
     case deleteElement(set: String, NamedSet, [Value], ElementData)
 
     /// The command as nft(8) reads it.
-    package func text(table: String) -> String {
+    package func text(family: TableFamily = .ip, table: String) -> String {
         switch self {
-        case .addTable: "add table ip \(table)"
-        case .deleteTable: "delete table ip \(table)"
-        case .addChain(let name, let hook): "add chain ip \(table) \(name)" + (hook.map { " { \($0.text) }" } ?? "")
-        case .flushChain(let name): "flush chain ip \(table) \(name)"
-        case .deleteChain(let name): "delete chain ip \(table) \(name)"
-        case .addRule(let chain, let rule): "add rule ip \(table) \(chain) \(rule.text)"
-        case .addSet(let name, let set): "add \(Change.noun(set)) ip \(table) \(name) { \(set.text) }"
-        case .deleteSet(let name, let set): "delete \(Change.noun(set)) ip \(table) \(name)"
+        case .addTable: "add table \(family.rawValue) \(table)"
+        case .deleteTable: "delete table \(family.rawValue) \(table)"
+        case .addChain(let name, let hook): "add chain \(family.rawValue) \(table) \(name)" + (hook.map { " { \($0.text) }" } ?? "")
+        case .flushChain(let name): "flush chain \(family.rawValue) \(table) \(name)"
+        case .deleteChain(let name): "delete chain \(family.rawValue) \(table) \(name)"
+        case .addRule(let chain, let rule): "add rule \(family.rawValue) \(table) \(chain) \(rule.text)"
+        case .addSet(let name, let set): "add \(Change.noun(set)) \(family.rawValue) \(table) \(name) { \(set.text) }"
+        case .deleteSet(let name, let set): "delete \(Change.noun(set)) \(family.rawValue) \(table) \(name)"
         case .addElement(let name, _, let key, let data):
-            "add element ip \(table) \(name) { \(Ruleset.elementText(key, data)) }"
+            "add element \(family.rawValue) \(table) \(name) { \(Ruleset.elementText(key, data)) }"
         case .deleteElement(let name, _, let key, let data):
-            "delete element ip \(table) \(name) { \(Ruleset.elementText(key, ElementData(verdict: data.verdict))) }"
+            "delete element \(family.rawValue) \(table) \(name) { \(Ruleset.elementText(key, ElementData(verdict: data.verdict))) }"
         }
     }
 
@@ -92,10 +92,15 @@ extension Ruleset {
     }
 }
 
-/// Somewhere a table of family `ip` can be changed: a kernel, or a test's memory.
+/// Somewhere tables of one family can be changed: a kernel, or a test's memory.
 package protocol RulesetTarget: Sendable {
+    var family: TableFamily { get }
     /// Applies all of the changes to `table`, or none of them.
     func apply(_ changes: [Change], table: String) async throws
     /// The table as it stands, in the form of `Ruleset.asKept`; nil when there is none.
     func read(_ table: String) async throws -> Ruleset?
+}
+
+extension RulesetTarget {
+    package var family: TableFamily { .ip }
 }

@@ -1,5 +1,8 @@
 import Model
 
+/// Which packets a table sees: IPv4 packets, or the frames that cross a bridge.
+package enum TableFamily: String, Hashable, Sendable { case ip, bridge }
+
 /// Where in the kernel a base chain is attached.
 package struct Hook: Hashable, Sendable {
     package enum Kind: String, Hashable, Sendable { case filter, nat }
@@ -18,6 +21,8 @@ package struct Hook: Hashable, Sendable {
     package static let destinationNAT = -100
     package static let filter = 0
     package static let sourceNAT = 100
+    /// Before everything else that looks at a bridge's frames, br_netfilter included (NF_BR_PRI_NAT_DST_BRIDGED).
+    package static let bridgeFirst = -300
 
     package var text: String { "type \(kind.rawValue) hook \(point.rawValue) priority \(priority); policy accept;" }
 }
@@ -78,7 +83,7 @@ package struct ElementData: Hashable, Sendable {
     }
 }
 
-/// Everything one nftables table of family `ip` holds, or a part of it that is compiled on its own.
+/// Everything one nftables table holds, or a part of it that is compiled on its own.
 package struct Ruleset: Hashable, Sendable {
     package var chains: [String: Chain] = [:]
     package var sets: [String: NamedSet] = [:]
@@ -133,8 +138,8 @@ package struct Ruleset: Hashable, Sendable {
     package var isEmpty: Bool { chains.isEmpty && sets.isEmpty && elements.isEmpty }
 
     /// The whole as `nft list table` would print it, sets before chains, by name.
-    package func text(table: String) -> String {
-        var lines = ["table ip \(table) {"]
+    package func text(family: TableFamily = .ip, table: String) -> String {
+        var lines = ["table \(family.rawValue) \(table) {"]
         for (name, set) in sets.sorted(by: { $0.key < $1.key }) {
             lines.append("\t\(set.isVerdictMap ? "map" : "set") \(name) {")
             lines.append("\t\t\(set.text)")

@@ -8,11 +8,21 @@ package enum Field: String, Hashable, Sendable {
     case destinationPort = "th dport"
     case inputInterface = "iifname"
     case outputInterface = "oifname"
+    case etherType = "ether type"
+    case sourceHardwareAddress = "ether saddr"
+    case destinationHardwareAddress = "ether daddr"
+    /// Kinds and lengths of the addresses that an ARP packet holds.
+    case arpFormat = "@nh,0,48"
+    case arpSenderHardwareAddress = "arp saddr ether"
+    case arpSenderAddress = "arp saddr ip"
 
     /// The nft data type of the field, as `nft list set` prints it.
     package var type: FieldType {
         switch self {
-        case .sourceAddress, .destinationAddress: .address
+        case .sourceAddress, .destinationAddress, .arpSenderAddress: .address
+        case .sourceHardwareAddress, .destinationHardwareAddress, .arpSenderHardwareAddress: .hardwareAddress
+        case .etherType: .etherType
+        case .arpFormat: .bytes
         case .transportProtocol: .transportProtocol
         case .destinationPort: .port
         case .inputInterface, .outputInterface: .interface
@@ -26,6 +36,9 @@ package enum FieldType: String, Hashable, Sendable, CaseIterable {
     case transportProtocol = "inet_proto"
     case port = "inet_service"
     case interface = "ifname"
+    case hardwareAddress = "ether_addr"
+    case etherType = "ether_type"
+    case bytes = "integer"
 }
 
 /// A constant in a rule or in an element's key.
@@ -38,6 +51,9 @@ package enum Value: Hashable, Sendable, CustomStringConvertible {
     case port(UInt16)
     case ports(ClosedRange<UInt16>)
     case interface(String)
+    case hardwareAddress(MACAddress)
+    case etherType(UInt16)
+    case bytes([UInt8])
 
     package static func proto(_ proto: TransportProtocol) -> Value { .transportProtocol(proto.number) }
 
@@ -75,6 +91,9 @@ package enum Value: Hashable, Sendable, CustomStringConvertible {
             let bytes = Array(name.utf8.prefix(15))
             let padded = bytes + [UInt8](repeating: 0, count: 16 - bytes.count)
             return (padded, padded)
+        case .hardwareAddress(let address): return (address.bytes, address.bytes)
+        case .etherType(let type): return (Value.bytes(type), Value.bytes(type))
+        case .bytes(let bytes): return (bytes, bytes)
         }
     }
 
@@ -90,8 +109,15 @@ package enum Value: Hashable, Sendable, CustomStringConvertible {
         case .port(let port): "\(port)"
         case .ports(let range): "\(range.lowerBound)-\(range.upperBound)"
         case .interface(let name): "\"\(name)\""
+        case .hardwareAddress(let address): "\(address)"
+        case .etherType(0x0800): "ip"
+        case .etherType(0x0806): "arp"
+        case .etherType(let type): Value.hex(Value.bytes(type))
+        case .bytes(let bytes): Value.hex(bytes)
         }
     }
+
+    private static func hex(_ bytes: [UInt8]) -> String { "0x" + bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
 
     private static func protocolName(_ number: UInt8) -> String {
         switch number {

@@ -82,6 +82,12 @@ struct ExpressionDecoder {
             case (NFT_PAYLOAD_NETWORK_HEADER.rawValue, 12, 4): return .field(.sourceAddress)
             case (NFT_PAYLOAD_NETWORK_HEADER.rawValue, 16, 4): return .field(.destinationAddress)
             case (NFT_PAYLOAD_TRANSPORT_HEADER.rawValue, 2, 2): return .field(.destinationPort)
+            case (NFT_PAYLOAD_LL_HEADER.rawValue, 12, 2): return .field(.etherType)
+            case (NFT_PAYLOAD_LL_HEADER.rawValue, 6, 6): return .field(.sourceHardwareAddress)
+            case (NFT_PAYLOAD_LL_HEADER.rawValue, 0, 6): return .field(.destinationHardwareAddress)
+            case (NFT_PAYLOAD_NETWORK_HEADER.rawValue, 0, 6): return .field(.arpFormat)
+            case (NFT_PAYLOAD_NETWORK_HEADER.rawValue, 8, 6): return .field(.arpSenderHardwareAddress)
+            case (NFT_PAYLOAD_NETWORK_HEADER.rawValue, 14, 4): return .field(.arpSenderAddress)
             default: return nil
             }
         case "meta":
@@ -200,6 +206,11 @@ extension Value {
         case .transportProtocol: self = .transportProtocol(bytes[0])
         case .port: self = .port(UInt16(bytes[0]) << 8 | UInt16(bytes[1]))
         case .interface: self = .interface(String(decoding: bytes[..<16].prefix { $0 != 0 }, as: UTF8.self))
+        case .hardwareAddress:
+            guard let address = MACAddress(bytes[..<6]) else { return nil }
+            self = .hardwareAddress(address)
+        case .etherType: self = .etherType(UInt16(bytes[0]) << 8 | UInt16(bytes[1]))
+        case .bytes: self = .bytes(Array(bytes[..<6]))
         }
     }
 

@@ -100,6 +100,12 @@ struct ExpressionEncoder {
         case .transportProtocol: meta(NFT_META_L4PROTO, register)
         case .inputInterface: meta(NFT_META_IIFNAME, register)
         case .outputInterface: meta(NFT_META_OIFNAME, register)
+        case .etherType: payload(NFT_PAYLOAD_LL_HEADER, offset: 12, length: 2, register)
+        case .sourceHardwareAddress: payload(NFT_PAYLOAD_LL_HEADER, offset: 6, length: 6, register)
+        case .destinationHardwareAddress: payload(NFT_PAYLOAD_LL_HEADER, offset: 0, length: 6, register)
+        case .arpFormat: payload(NFT_PAYLOAD_NETWORK_HEADER, offset: 0, length: 6, register)
+        case .arpSenderHardwareAddress: payload(NFT_PAYLOAD_NETWORK_HEADER, offset: 8, length: 6, register)
+        case .arpSenderAddress: payload(NFT_PAYLOAD_NETWORK_HEADER, offset: 14, length: 4, register)
         }
     }
 

@@ -9,6 +9,7 @@ struct NFTablesBatch {
     private(set) var bytes: [UInt8] = []
     /// Which change a message carries, for errors.
     private(set) var changesBySequence: [UInt32: Int] = [:]
+    private let family: TableFamily
     private let table: String
     private var sequence: UInt32
     private var lastMessageOffset = 0
@@ -16,7 +17,8 @@ struct NFTablesBatch {
 
     private static let elementsPerMessage = 100
 
-    init(table: String, firstSequence: UInt32) {
+    init(family: TableFamily, table: String, firstSequence: UInt32) {
+        self.family = family
         self.table = table
         sequence = firstSequence
         // NFNL_MSG_BATCH_BEGIN names the subsystem in res_id.
@@ -77,7 +79,7 @@ struct NFTablesBatch {
         let capacity = 65536
         let buffer = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 8)
         defer { buffer.deallocate() }
-        guard let header = nftnl_nlmsg_build_hdr(buffer, UInt16(type.rawValue), UInt16(AF_INET), UInt16(flags), sequence)
+        guard let header = nftnl_nlmsg_build_hdr(buffer, UInt16(type.rawValue), UInt16(family.number), UInt16(flags), sequence)
         else { return }
         build(header)
         lastMessageOffset = bytes.count
@@ -138,7 +140,7 @@ struct NFTablesBatch {
         defer { nftnl_rule_free(encoded) }
         nftnl_rule_set_str(encoded, UInt16(NFTNL_RULE_TABLE), table)
         nftnl_rule_set_str(encoded, UInt16(NFTNL_RULE_CHAIN), chain)
-        nftnl_rule_set_u32(encoded, UInt16(NFTNL_RULE_FAMILY), UInt32(AF_INET))
+        nftnl_rule_set_u32(encoded, UInt16(NFTNL_RULE_FAMILY), UInt32(family.number))
         let encoder = ExpressionEncoder(rule: encoded)
         for statement in rule.statements {
             if case .randomGoto(let chains) = statement {
@@ -162,7 +164,7 @@ struct NFTablesBatch {
         defer { nftnl_set_free(encoded) }
         let id = nextSetID
         nextSetID += 1
-        set.describe(encoded, table: table, name: name, id: id)
+        set.describe(encoded, family: family, table: table, name: name, id: id)
         message(type, flags) { nftnl_set_nlmsg_build_payload($0, encoded) }
     }
 
@@ -172,7 +174,7 @@ struct NFTablesBatch {
         nftnl_set_set_str(map, UInt16(NFTNL_SET_TABLE), table)
         nftnl_set_set_str(map, UInt16(NFTNL_SET_NAME), "__map%d")
         nftnl_set_set_u32(map, UInt16(NFTNL_SET_ID), id)
-        nftnl_set_set_u32(map, UInt16(NFTNL_SET_FAMILY), UInt32(AF_INET))
+        nftnl_set_set_u32(map, UInt16(NFTNL_SET_FAMILY), UInt32(family.number))
         let flags = NFT_SET_ANONYMOUS.rawValue | NFT_SET_CONSTANT.rawValue | NFT_SET_MAP.rawValue
         nftnl_set_set_u32(map, UInt16(NFTNL_SET_FLAGS), flags)
         nftnl_set_set_u32(map, UInt16(NFTNL_SET_KEY_TYPE), integerType)

@@ -8,6 +8,16 @@ extension UInt16 {
     init(_ attribute: some RawRepresentable<UInt32>) { self = UInt16(attribute.rawValue) }
 }
 
+extension TableFamily {
+    /// enum nfproto
+    var number: UInt8 {
+        switch self {
+        case .ip: 2
+        case .bridge: 7
+        }
+    }
+}
+
 extension FieldType {
     /// nft's own number of the type (nftables src: enum datatypes), which it reads back to print a set's type.
     var number: UInt32 {
@@ -16,6 +26,9 @@ extension FieldType {
         case .transportProtocol: 12
         case .port: 13
         case .interface: 41
+        case .hardwareAddress: 9
+        case .etherType: 10
+        case .bytes: 4
         }
     }
 
@@ -26,6 +39,8 @@ extension FieldType {
         case .transportProtocol: 1
         case .port: 2
         case .interface: 16
+        case .hardwareAddress, .bytes: 6
+        case .etherType: 2
         }
     }
 
@@ -39,11 +54,11 @@ extension NamedSet {
     private var keyLength: Int { isConcatenation ? key.reduce(0) { $0 + $1.paddedLength } : key.first?.length ?? 0 }
 
     /// Fills in a libnftnl set.
-    func describe(_ encoded: OpaquePointer, table: String, name: String, id: UInt32) {
+    func describe(_ encoded: OpaquePointer, family: TableFamily, table: String, name: String, id: UInt32) {
         nftnl_set_set_str(encoded, UInt16(NFTNL_SET_TABLE), table)
         nftnl_set_set_str(encoded, UInt16(NFTNL_SET_NAME), name)
         nftnl_set_set_u32(encoded, UInt16(NFTNL_SET_ID), id)
-        nftnl_set_set_u32(encoded, UInt16(NFTNL_SET_FAMILY), UInt32(AF_INET))
+        nftnl_set_set_u32(encoded, UInt16(NFTNL_SET_FAMILY), UInt32(family.number))
         var flags: UInt32 = 0
         if isConcatenation { flags |= NFT_SET_CONCAT.rawValue }
         if isInterval { flags |= NFT_SET_INTERVAL.rawValue }

@@ -7,16 +7,16 @@ package struct TableDifference: Sendable, Hashable, CustomStringConvertible {
     package let description: String
 
     /// nil when nothing differs. Both in the form of `Ruleset.asKept`; a ruleset that is nil is a table that is not there.
-    package init?(table: String, found: Ruleset?, wanted: Ruleset?) {
+    package init?(family: TableFamily = .ip, table: String, found: Ruleset?, wanted: Ruleset?) {
         self.table = table
         switch (found, wanted) {
         case (nil, nil): return nil
-        case (nil, _?): description = "table ip \(table) was missing"
-        case (_?, nil): description = "table ip \(table) was there and should not be"
+        case (nil, _?): description = "table \(family.rawValue) \(table) was missing"
+        case (_?, nil): description = "table \(family.rawValue) \(table) was there and should not be"
         case (let found?, let wanted?):
             let words = Self.words(found, wanted)
             if words.isEmpty { return nil }
-            description = "table ip \(table): " + words.joined(separator: ", ")
+            description = "table \(family.rawValue) \(table): " + words.joined(separator: ", ")
         }
     }
 

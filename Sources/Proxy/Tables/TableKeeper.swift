@@ -69,7 +69,7 @@ package actor TableKeeper<Part: Hashable & Sendable> {
                 if !isReady { ready() }
                 (isReady, wait) = (true, TableKeeperWait.first)
             } catch {
-                report("table ip \(table) is not in step, next try in \(wait): \(error)")
+                report("table \(target.family.rawValue) \(table) is not in step, next try in \(wait): \(error)")
                 try await clock.sleep(for: wait)
                 wait = min(wait * 2, TableKeeperWait.longest)
                 wake.yield()
@@ -86,7 +86,7 @@ package actor TableKeeper<Part: Hashable & Sendable> {
             let parts = dirty, new = parts.map { ($0, wanted[$0]) }
             (dirty, isInStep) = ([], false)
             do { if !changes.isEmpty { try await target.apply(changes, table: table) } } catch {
-                report("table ip \(table): a change was refused, reading the table back: \(error)")
+                report("table \(target.family.rawValue) \(table): a change was refused, reading the table back: \(error)")
                 return try await mend().union(parts)
             }
             for (part, rules) in new { held[part] = rules }
@@ -117,7 +117,7 @@ package actor TableKeeper<Part: Hashable & Sendable> {
     private func compare() async throws -> TableDifference? {
         // Until the first transaction nobody knows what should be there.
         guard isInStep else { return nil }
-        return TableDifference(table: table, found: try await target.read(table), wanted: whole(held)?.asKept)
+        return TableDifference(family: target.family, table: table, found: try await target.read(table), wanted: whole(held)?.asKept)
     }
 
     // MARK: Whole and parts

@@ -51,6 +51,14 @@ package actor NodeNetwork {
     /// The host side's name of a pod's veth: `veth` and eight hexadecimal digits.
     package static func vethName(_ pod: Pod) -> String { "veth\(ShortHash.hex(pod.uid, digits: 8))" }
 
+    /// The MAC of a pod's eth0: derived, so that a link that is made again is known by the same.
+    private static func hardwareAddress(_ pod: Pod, _ cluster: Cluster) -> MACAddress { MACAddress(derivedFrom: "\(cluster.name)/\(pod.uid)") }
+
+    /// What a pod's frames are known by, before and after its link is there.
+    package static func link(of pod: Pod, _ address: IPv4Address, _ cluster: Cluster) -> PodLink {
+        PodLink(name: vethName(pod), hardwareAddress: hardwareAddress(pod, cluster), address: address)
+    }
+
     /// Connects a pod, whose namespace is that of `process`: a veth from cni0 to eth0 in its namespace, its address and its two routes.
     package func attach(_ pod: Pod, namespace podPath: String, address: IPv4Address, process: Int) throws {
         try plug(pod, namespace: podPath)
@@ -70,7 +78,7 @@ package actor NodeNetwork {
         try place.socket.deleteLink(name)
         try place.socket.addVeth(
             name, master: try place.socket.index(of: Self.bridge), mtu: Self.podMTU(cluster), peer: "eth0",
-            peerAddress: MACAddress(derivedFrom: "\(cluster.name)/\(pod.uid)"), peerNamespace: podNamespace)
+            peerAddress: Self.hardwareAddress(pod, cluster), peerNamespace: podNamespace)
         try place.socket.setHairpin(try place.socket.index(of: name))
     }
 

@@ -129,6 +129,8 @@ struct Daemon {
         let ground: NodeGround
         let keeper: NodeKeeper
         let rulesets: KernelRulesets
+        /// The tables that see the frames of the node's bridge.
+        let frames: KernelRulesets
         var spec: Cluster.NodeSpec { ground.spec }
     }
 
@@ -140,10 +142,14 @@ struct Daemon {
                     let (ground, found) = try await NodeGround.start(spec, cluster: cluster, paths: paths, lan: lan)
                     let keeper = NodeKeeper(name: spec.name, client: api, isAlive: { ground.isAlive }, report: report)
                     let rulesets = try KernelRulesets(namespace: paths.nodeNetns(spec.name))
-                    await ground.whenMoved { try await rulesets.reopen() }
+                    let frames = try KernelRulesets(namespace: paths.nodeNetns(spec.name), family: .bridge)
+                    await ground.whenMoved {
+                        try await rulesets.reopen()
+                        try await frames.reopen()
+                    }
                     await keeper.add(ground)
                     await keeper.note(found)
-                    return StartedNode(ground: ground, keeper: keeper, rulesets: rulesets)
+                    return StartedNode(ground: ground, keeper: keeper, rulesets: rulesets, frames: frames)
                 }
             }
             var nodes: [StartedNode] = []
@@ -170,6 +176,15 @@ struct Daemon {
         group.addTask { try await masquerade.run() }
         await node.keeper.add(TablePart(masquerade))
 
+        let overlay = OverlayTable.keeper(view, peers: cluster.nodes.map(\.address), target: node.rulesets, report: report)
+        try await overlay.sync()
+        group.addTask { try await overlay.run() }
+        await node.keeper.add(TablePart(overlay))
+        let links = PodLinkProxy(node: view, target: node.frames, report: report)
+        try await links.start(try await api.list(Pod.self).compactMap { pod in pod.ip.map { (pod, NodeNetwork.link(of: pod, $0, cluster)) } })
+        group.addTask { try await links.run() }
+        await node.keeper.add(TablePart(links.keeper))
+
         let connections = try KernelConnections(namespace: paths.nodeNetns(node.spec.name))
         await node.ground.whenMoved { try await connections.reopen() }
         let services = ServiceProxy(node: view, client: api, target: node.rulesets, connections: connections, report: report)
@@ -193,8 +208,10 @@ struct Daemon {
             admit: { pod, address in
                 if isEnforced { try await policies.admit(pod, address: address) }
                 try await hostPorts.admit(pod, address)
+                try await links.admit(pod.key, NodeNetwork.link(of: pod, address, cluster))
             },
             release: { key in
+                do { try await links.release(key) } catch { report("node \(node.spec.name): link of pod \(key): \(error)") }
                 if isEnforced { await policies.release(key) }
                 do { try await hostPorts.release(key) } catch { report("node \(node.spec.name): host ports of pod \(key): \(error)") }
             }, report: report)

@@ -1,0 +1,34 @@
+import Model
+import Rules
+
+/// Who may put frames into the overlay: the nodes, and nobody else. Table `ip overlay-peers`.
+///
+/// A VXLAN device takes whatever comes to its port, and what comes out of it is a packet from anyone. So a node takes VXLAN from nodes' addresses
+/// only, and carries none for its pods, whose packets would leave with the node's own address.
+package enum OverlayTable {
+    package static let name = "overlay-peers"
+    private static let port: UInt16 = 8472, nodes = "nodes"
+
+    /// The node's table, which has no parts that change.
+    package static func keeper(
+        _ node: NodeView, peers: [IPv4Address], target: any RulesetTarget, clock: any Clock<Duration> = ContinuousClock(),
+        report: @escaping @Sendable (String) -> Void
+    ) -> TableKeeper<ObjectKey> {
+        TableKeeper(table: name, base: compile(peers), target: target, clock: clock, report: { report("node \(node.name): \($0)") })
+    }
+
+    package static func compile(_ peers: [IPv4Address]) -> Ruleset {
+        let isVXLAN: [Statement] = [.match(.transportProtocol, .proto(.udp)), .match(.destinationPort, .port(port))]
+        var rules = Ruleset()
+        rules.sets[nodes] = NamedSet(key: [.address], comment: "the cluster's nodes")
+        for peer in peers { rules.add([.address(peer)], to: nodes) }
+        let next = Statement.verdict(.goto("vxlan"))
+        rules.chains = [
+            // After destinations were translated: no Service leads here either.
+            "input": Chain(hook: Hook(.filter, .input, Hook.filter), [Rule(isVXLAN + [next])]),
+            "forward": Chain(hook: Hook(.filter, .forward, Hook.filter), [Rule([.inSet([.destinationAddress], nodes)] + isVXLAN + [next])]),
+            "vxlan": Chain([Rule(.inSet([.sourceAddress], nodes), .verdict(.return)), Rule(.counter, .verdict(.drop), comment: "not from a node")]),
+        ]
+        return rules
+    }
+}
