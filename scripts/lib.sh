@@ -50,3 +50,38 @@ build() {
   touch "$root/.build/release/minik"
   rm -f "$log"
 }
+
+# The mirror that apt on this machine is configured to use.
+mirror() {
+  local uri
+  uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | head -1)
+  [ -n "$uri" ] || die "apt has no mirror configured: name one in /etc/apt/sources.list"
+  echo "${uri%/}"
+}
+
+# fetch_checked URL SHA256 FILE
+fetch_checked() {
+  curl -fsSL --max-time 300 -o "$3" "$1" || die "$1 could not be downloaded"
+  echo "$2  $3" | sha256sum --check --status || die "$1 is not what the release says it is"
+}
+
+# Unpacks a package of another Debian release than this machine's from its mirror; installs nothing.
+#   unpack_package RELEASE PACKAGE DIRECTORY
+unpack_package() {
+  local release=$1 package=$2 directory=$3 source architecture work index sum entry
+  source=$(mirror) || exit 1
+  architecture=$(dpkg --print-architecture)
+  index="main/binary-$architecture/Packages.xz"
+  work=$(mktemp -d)
+  curl -fsSL --max-time 60 -o "$work/InRelease" "$source/dists/$release/InRelease" || die "the mirror $source has no $release"
+  gpgv --quiet --keyring /usr/share/keyrings/debian-archive-keyring.gpg --output "$work/Release" "$work/InRelease" 2>"$work/log" ||
+    die "the mirror's $release is not signed by Debian: $(tail -1 "$work/log")"
+  sum=$(awk -v file="$index" '/^SHA256:/ {on = 1; next} /^[^ ]/ {on = 0} on && $3 == file {print $1}' "$work/Release")
+  [ -n "$sum" ] || die "the mirror's $release has no $index"
+  fetch_checked "$source/dists/$release/$index" "$sum" "$work/Packages.xz"
+  entry=$(xz -dc "$work/Packages.xz" | awk -v RS= -v package="$package" '$0 ~ "^Package: " package "\n" && !found++')
+  [ -n "$entry" ] || die "the mirror $source has no $package for $release"
+  fetch_checked "$source/$(sed -n 's/^Filename: //p' <<<"$entry")" "$(sed -n 's/^SHA256: //p' <<<"$entry")" "$work/package.deb"
+  dpkg -x "$work/package.deb" "$directory"
+  rm -rf "$work"
+}
