@@ -196,7 +196,7 @@ package actor APIServer: Client {
         return try await write()
     }
 
-    nonisolated func definition(_ resource: Resource) throws -> KindDefinition {
+    package nonisolated func definition(_ resource: Resource) throws -> KindDefinition {
         guard let kind = catalog.kind(of: resource) else { throw StatusError.noSuchPath }
         return kind
     }

@@ -40,6 +40,61 @@ struct APIDefaults {
         #expect(pod["spec"]["containers"][0]["imagePullPolicy"].string == policy)
     }
 
+    @Test("a volume that says nothing of what it is made of is an empty directory")
+    func emptyVolume() async throws {
+        let pod = try await Fixture.api().create(.pods, setting(Fixture.pod("a")) { $0["spec"]["volumes"] = [["name": "v"]] })
+        #expect(pod["spec"]["volumes"].items.first { $0["name"].string == "v" }?["emptyDir"] == .emptyObject)
+    }
+
+    @Test("a StatefulSet's containers mount its claim templates, which may say what kind they are; other names are not found")
+    func claimTemplates() async throws {
+        func set(_ mount: String) -> JSON {
+            var object = Fixture.deployment("web")
+            object["kind"] = "StatefulSet"
+            object["spec"]["strategy"] = .null
+            object["spec"]["serviceName"] = "web"
+            object["spec"]["template"]["spec"]["containers"] = [
+                ["name": "main", "image": "busybox", "volumeMounts": [["name": .string(mount), "mountPath": "/data"]]]
+            ]
+            object["spec"]["volumeClaimTemplates"] = [
+                [
+                    "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": ["name": "data"],
+                    "spec": ["accessModes": ["ReadWriteOnce"], "resources": ["requests": ["storage": "1Gi"]]],
+                ]
+            ]
+            return object
+        }
+        let api = try await Fixture.api()
+        let made = try await api.create(.statefulSets, set("data"))
+        #expect(made["spec"]["volumeClaimTemplates"][0]["kind"].string == "PersistentVolumeClaim")
+        let error = try await refusal { _ = try await api.create(.statefulSets, set("other")) }
+        #expect(error.causes.map(\.field) == ["spec.template.spec.containers[0].volumeMounts[0].name"])
+    }
+
+    @Test("who writes a field that changes nothing yet is told so")
+    func unapplied() async throws {
+        let api = try await Fixture.api()
+        func warnings(_ resource: Resource, _ object: JSON) async throws -> [String] {
+            try await api.create(try await api.definition(resource), object, WriteOptions()).warnings
+        }
+        let pod = setting(Fixture.pod("a")) {
+            $0["spec"]["hostUsers"] = false
+            $0["spec"]["securityContext"] = ["seccompProfile": ["type": "RuntimeDefault"], "appArmorProfile": ["type": "Unconfined"]]
+        }
+        #expect(
+            try await warnings(.pods, pod) == [
+                "spec.hostUsers: accepted, but minik does not apply it yet",
+                "spec.securityContext.seccompProfile: accepted, but minik does not apply it yet",
+            ])
+        let deployment = setting(Fixture.deployment("web")) { $0["spec"]["template"]["spec"]["hostUsers"] = false }
+        #expect(try await warnings(.deployments, deployment) == ["spec.template.spec.hostUsers: accepted, but minik does not apply it yet"])
+        let namespace: JSON = ["metadata": ["name": "strict", "labels": ["pod-security.kubernetes.io/enforce": "restricted"]]]
+        #expect(
+            try await warnings(.namespaces, namespace)
+                == ["metadata.labels[pod-security.kubernetes.io/enforce]: accepted, but minik does not apply Pod Security Standards yet"])
+        #expect(try await warnings(.pods, Fixture.pod("b")).isEmpty)
+    }
+
     @Test("a Deployment has one replica and rolls by a quarter")
     func deployment() async throws {
         let spec = try await Fixture.api().create(.deployments, Fixture.deployment("web"))["spec"]

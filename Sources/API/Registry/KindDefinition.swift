@@ -132,8 +132,9 @@ package struct KindDefinition: Sendable {
     /// With apiVersion and kind before, which no table repeats.
     static func withTypeMeta(_ schema: Schema) -> Schema {
         guard case .object(let type) = schema else { return schema }
+        let fields = type.fields.filter { !["apiVersion", "kind"].contains($0.name) }
         return .object(
-            ObjectSchema(name: type.name, fields: [.init("apiVersion", .string), .init("kind", .string)] + type.fields, keepsUnknown: type.keepsUnknown))
+            ObjectSchema(name: type.name, fields: [.init("apiVersion", .string), .init("kind", .string)] + fields, keepsUnknown: type.keepsUnknown))
     }
 
     static let metadata = Schema.object(SchemaTable.type("meta:ObjectMeta"))

@@ -30,6 +30,10 @@ package struct Scheduler: Reconciler {
         else { return }
         let nodes = try await client.list(Node.self)
         if nodes.isEmpty { return }
+        if let claim = Self.claim(of: pod) {
+            return try await refuse(
+                pod, "0/\(nodes.count) nodes are available: persistentvolumeclaim \"\(claim)\" not found. (minik makes no volumes from claims yet.)", client)
+        }
         let pods = try await client.list(Pod.self).filter { $0.isActive && $0.nodeName != nil }
         // Only an affinity asks after namespaces.
         let hasAffinity = ([pod] + pods).contains { !$0.spec["affinity"].isNull }
@@ -45,15 +49,27 @@ package struct Scheduler: Reconciler {
             }
             await client.recordEvent(
                 about: pod, reason: "Scheduled", message: "Successfully assigned \(key) to \(node.name)", component: "default-scheduler")
-        case .failure(let reasons):
-            let time = now()
-            try await client.mutateStatus(Pod.self, key) {
-                $0.json["status"]["conditions"].setCondition(
-                    "PodScheduled", false, reason: "Unschedulable", message: reasons.description, observedGeneration: $0.generation, now: time)
-            }
-            await client.recordEvent(
-                about: pod, type: "Warning", reason: "FailedScheduling", message: reasons.description, component: "default-scheduler")
+        case .failure(let reasons): try await refuse(pod, reasons.description, client)
         }
+    }
+
+    /// The claim that a pod wants a volume of; nobody binds claims yet.
+    static func claim(of pod: Pod) -> String? {
+        for volume in pod.spec["volumes"].items {
+            if let name = volume["persistentVolumeClaim"]["claimName"].string { return name }
+            if !volume["ephemeral"].isNull { return "\(pod.name)-\(volume["name"].string ?? "")" }
+        }
+        return nil
+    }
+
+    /// Leaves the pod without a node, and says why.
+    private func refuse(_ pod: Pod, _ words: String, _ client: any Client) async throws {
+        let time = now()
+        try await client.mutateStatus(Pod.self, pod.key) {
+            $0.json["status"]["conditions"].setCondition(
+                "PodScheduled", false, reason: "Unschedulable", message: words, observedGeneration: $0.generation, now: time)
+        }
+        await client.recordEvent(about: pod, type: "Warning", reason: "FailedScheduling", message: words, component: "default-scheduler")
     }
 
     /// Why no node would do, in the scheduler's words.

@@ -28,7 +28,10 @@ extension KindDefinition {
             }
         },
         validate: validateWorkload("deployment")
-    ).with { $0.categories = ["all"] }
+    ).with {
+        $0.categories = ["all"]
+        $0.warn = warnTemplate
+    }
 
     static let replicaSet = KindDefinition(
         .replicaSets, "replicaset", ["rs"], type: "apps:ReplicaSet", [.status, .scale], hasGeneration: true,
@@ -42,6 +45,7 @@ extension KindDefinition {
         validate: validateWorkload("replicaset")
     ).with {
         $0.categories = ["all"]
+        $0.warn = warnTemplate
         $0.selectableFields = ["status.replicas"]
     }
 }

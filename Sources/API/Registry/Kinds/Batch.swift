@@ -45,7 +45,10 @@ extension KindDefinition {
             JobValidation.selector(object) + JobValidation.validate(object["spec"], "spec") + JobValidation.hostname(object)
                 + (old.map { JobValidation.update(object, $0) } ?? [])
         }
-    ).with { $0.categories = ["all"] }
+    ).with {
+        $0.categories = ["all"]
+        $0.warn = warnTemplate
+    }
 
     static let cronJob = KindDefinition(
         .cronJobs, "cronjob", ["cj"], type: "batch:CronJob", [.status], hasGeneration: true,

@@ -8,7 +8,10 @@ extension KindDefinition {
             $0["metadata"]["labels"]["kubernetes.io/metadata.name"] = $0["metadata"]["name"]
             if $0["spec"]["finalizers"].isNull { $0["spec"]["finalizers"] = ["kubernetes"] }
         }
-    ).with { $0.selectableFields = ["status.phase"] }
+    ).with {
+        $0.selectableFields = ["status.phase"]
+        $0.warn = { UnappliedFields.warnings(namespace: $0) }
+    }
 
     static let configMap = KindDefinition(
         .configMaps, "configmap", ["cm"], type: "core:ConfigMap",

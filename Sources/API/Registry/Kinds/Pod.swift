@@ -3,6 +3,11 @@ import Model
 /// What holds for a pod wherever its spec stands: in a Pod or in a template.
 enum PodRules {
     static func prepare(_ spec: inout JSON) {
+        if var volumes = spec["volumes"].array {
+            // A volume that says nothing of what it is made of is an empty directory.
+            for index in volumes.indices where (volumes[index].object?.keys ?? []) == ["name"] { volumes[index]["emptyDir"] = .emptyObject }
+            spec["volumes"] = .array(volumes)
+        }
         changeContainers(of: &spec, ["initContainers", "containers", "ephemeralContainers"]) { container in
             guard container["imagePullPolicy"].isNull else { return }
             let image = container["image"].string ?? ""
@@ -186,6 +191,7 @@ extension KindDefinition {
         }
     ).with {
         $0.categories = ["all"]
+        $0.warn = { UnappliedFields.warnings($0["spec"], "spec") }
         $0.selectableFields = [
             "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork", "status.phase", "status.podIP",
             "status.podIPs", "status.nominatedNodeName",

@@ -5,7 +5,9 @@ extension KindDefinition {
     static func validateWorkload(_ name: String, restartPolicies: [String] = ["Always"], selectorIsFixed: Bool = true) -> Validation {
         { object, old, _ in
             let template = object["spec"]["template"]
-            var causes = PodValidation.validate(template["spec"], "spec.template.spec")
+            var causes = PodValidation.validate(
+                template["spec"], "spec.template.spec",
+                claims: object["spec"]["volumeClaimTemplates"].items.compactMap { $0["metadata"]["name"].string })
             let selector = object["spec"]["selector"]
             if selector.isNull {
                 causes.append(.required("spec.selector"))
@@ -31,6 +33,7 @@ extension KindDefinition {
         }
     }
 
+    static let warnTemplate: @Sendable (JSON) -> [String] = { UnappliedFields.warnings($0["spec"]["template"]["spec"], "spec.template.spec") }
     private static let prepareTemplate: @Sendable (inout JSON) -> Void = { PodRules.prepare(&$0["spec"]["template"]["spec"]) }
     static func count(_ name: String, _ path: String...) -> Column {
         Column(name, type: "integer") { object, _ in "\(path.reduce(object) { $0[$1] }.int ?? 0)" }
@@ -53,7 +56,10 @@ extension KindDefinition {
             if object["spec"]["updateStrategy"]["rollingUpdate"]["maxSurge"].isNull { object["spec"]["updateStrategy"]["rollingUpdate"]["maxSurge"] = 0 }
         },
         validate: validateWorkload("daemonset")
-    ).with { $0.categories = ["all"] }
+    ).with {
+        $0.categories = ["all"]
+        $0.warn = warnTemplate
+    }
 
     static let statefulSet = KindDefinition(
         .statefulSets, "statefulset", ["sts"], type: "apps:StatefulSet", [.status, .scale], hasGeneration: true,
@@ -87,7 +93,10 @@ extension KindDefinition {
             }
             return causes
         }
-    ).with { $0.categories = ["all"] }
+    ).with {
+        $0.categories = ["all"]
+        $0.warn = warnTemplate
+    }
 
     static let replicationController = KindDefinition(
         .replicationControllers, "replicationcontroller", ["rc"], type: "core:ReplicationController", [.status, .scale], hasGeneration: true,
@@ -111,7 +120,10 @@ extension KindDefinition {
             }
             return validateWorkload("replicationcontroller", selectorIsFixed: false)(asSelector(object), old.map(asSelector), context)
         }
-    ).with { $0.categories = ["all"] }
+    ).with {
+        $0.categories = ["all"]
+        $0.warn = warnTemplate
+    }
 
     static let podTemplate = KindDefinition(
         .podTemplates, "podtemplate", type: "core:PodTemplate", hasGeneration: true,

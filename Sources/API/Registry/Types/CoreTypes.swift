@@ -178,6 +178,8 @@ extension SchemaTable {
           resourceVersion 6 string
           fieldPath 7 string
         PersistentVolumeClaim
+          apiVersion 0 string
+          kind 0 string
           metadata 1 meta:ObjectMeta
           spec 2 PersistentVolumeClaimSpec
           status 3 PersistentVolumeClaimStatus default={"phase":"Pending"}

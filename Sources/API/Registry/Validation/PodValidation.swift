@@ -4,21 +4,24 @@ import Model
 struct PodValidation {
     private let spec: JSON
     private let path: String
+    private let claims: [String]
     private var causes: [StatusError.Cause] = []
 
-    static func validate(_ spec: JSON, _ path: String) -> [StatusError.Cause] {
-        var validation = PodValidation(spec: spec, path: path)
+    /// `claims` are volumes that somebody else adds to each pod: a StatefulSet's claim templates.
+    static func validate(_ spec: JSON, _ path: String, claims: [String] = []) -> [StatusError.Cause] {
+        var validation = PodValidation(spec: spec, path: path, claims: claims)
         validation.run()
         return validation.causes
     }
 
-    private init(spec: JSON, path: String) {
+    private init(spec: JSON, path: String, claims: [String]) {
+        self.claims = claims
         self.spec = spec
         self.path = path
     }
 
     private mutating func run() {
-        let volumes = checkVolumes()
+        let volumes = checkVolumes().union(claims)
         if spec["containers"].array?.isEmpty == true { causes.append(.required("\(path).containers")) }
         var names: Set<String> = []
         for list in ["initContainers", "containers"] {

@@ -1,0 +1,32 @@
+import Model
+
+/// Fields that are taken and change nothing yet: whoever writes one is told so.
+enum UnappliedFields {
+    private static let podFields = ["hostPID", "hostIPC", "shareProcessNamespace"]
+
+    /// The warnings about a pod's spec that stands at `path`.
+    static func warnings(_ spec: JSON, _ path: String) -> [String] {
+        var places: [String] = podFields.filter { spec[$0].bool == true }.map { "\(path).\($0)" }
+        if spec["hostUsers"].bool == false { places.append("\(path).hostUsers") }
+        func look(_ context: JSON, _ here: String) {
+            for profile in ["seccompProfile", "appArmorProfile"] {
+                guard let type = context[profile]["type"].string, type != "Unconfined" else { continue }
+                places.append("\(here).\(profile)")
+            }
+        }
+        look(spec["securityContext"], "\(path).securityContext")
+        for list in ["initContainers", "containers", "ephemeralContainers"] {
+            for (index, container) in spec[list].items.enumerated() {
+                look(container["securityContext"], "\(path).\(list)[\(index)].securityContext")
+            }
+        }
+        return places.map { "\($0): accepted, but minik does not apply it yet" }
+    }
+
+    /// The warnings about a namespace's labels.
+    static func warnings(namespace: JSON) -> [String] {
+        namespace["metadata"]["labels"].stringMap.keys.filter { $0.hasPrefix("pod-security.kubernetes.io/") }.sorted().map {
+            "metadata.labels[\($0)]: accepted, but minik does not apply Pod Security Standards yet"
+        }
+    }
+}
