@@ -58,7 +58,7 @@ struct ClientTests {
     func kubectl(_ version: String) throws {
         try Self.withCluster("kubectl", subnet: 227) { kubeconfig in
             let files = [
-                "basics", "objects", "get", "delete", "workloads", "rollouts", "controllers", "streams", "transfer", "access", "containers",
+                "basics", "objects", "get", "delete", "workloads", "rollouts", "controllers", "streams", "transfer", "access", "containers", "kubelet",
                 // Last, for it empties nodes.
                 "nodes",
             ]

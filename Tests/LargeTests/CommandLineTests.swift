@@ -92,7 +92,7 @@ struct CommandLineTests {
     private func describe(_ cluster: TestCluster) throws {
         let pod = try #require(try cluster.pods("app=web").first)
         let words: [(String, [String])] = [
-            ("pod \(pod.name)", ["Status:           Running", "IP:               \(pod.ip?.description ?? "?")", "Started container httpd"]),
+            ("pod \(pod.name)", ["Status:           Running", "IP:               \(pod.ip?.description ?? "?")", "Container started"]),
             ("svc web", ["Selector:", "TargetPort:", "http/TCP", "Endpoints:"]), ("deployment web", ["Replicas:", "2 desired | 2 updated | 2 total | 2 available"]),
             ("node worker", ["PodCIDR:", "InternalIP"]),
         ]

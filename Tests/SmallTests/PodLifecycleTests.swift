@@ -58,7 +58,9 @@ private struct Life {
     var status: JSON {
         var reported = pod
         lifecycle.report(
-            into: &reported, address: IPv4Address(0x0AF4_0102), host: IPv4Address(0xC0A8_C881), imageID: { $0 }, now: Timestamp(seconds: 1000))
+            into: &reported, address: IPv4Address(0x0AF4_0102), host: IPv4Address(0xC0A8_C881),
+            image: { PodLifecycle.ImageFacts(name: Image.fullName($0.image), id: "sha256:1", user: ContainerUser(pod: pod, container: $0, passwd: "", group: "")) },
+            now: Timestamp(seconds: 1000))
         return reported.status
     }
 
@@ -539,4 +541,80 @@ struct PodEnding {
         let actions = life.exit("one", code: 0)
         #expect(actions == [.tearDown])
     }
+}
+
+@Suite("A pod's life: what its status tells")
+struct PodTelling {
+    @Test("conditions stand in the kubelet's order, after what others say; a pod that succeeded says why")
+    func conditions() {
+        var life = Life(
+            restartPolicy: "Never",
+            status: ["conditions": [["type": "PodScheduled", "status": "True"], ["type": "example.com/gate", "status": "True"]]])
+        #expect(
+            life.status["conditions"].items.map { $0["type"].string }
+                == ["example.com/gate", "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"])
+        _ = life.tell(.sandboxReady)
+        _ = life.start("web")
+        #expect(life.status["conditions"].items.first { $0["type"].string == "Initialized" }?["reason"].isNull == true)
+        _ = life.exit("web", code: 0)
+        let reasons = Dictionary(uniqueKeysWithValues: life.status["conditions"].items.map { ($0["type"].string ?? "", $0["reason"].string ?? "") })
+        #expect(reasons["Initialized"] == "PodCompleted")
+        #expect(reasons["Ready"] == "PodCompleted")
+    }
+
+    @Test("a container has no image id before it was made, then one, its user and the name of each life")
+    func identity() {
+        var life = Life()
+        _ = life.tell(.sandboxReady)
+        #expect(life.container("web")["imageID"].string == "")
+        #expect(life.container("web")["containerID"].isNull)
+        #expect(life.container("web")["image"].string == "httpd:2.4")
+        _ = life.start("web")
+        let running = life.container("web")
+        #expect(running["image"].string == "docker.io/library/httpd:2.4")
+        #expect(running["imageID"].string == "sha256:1")
+        #expect(running["resources"] == .emptyObject)
+        #expect(running["user"]["linux"]["supplementalGroups"].items == [0])
+        let first = running["containerID"]
+        _ = life.exit("web", code: 143, signal: 15)
+        #expect(life.container("web")["lastState"]["terminated"]["containerID"] == first)
+        #expect(life.container("web")["lastState"]["terminated"]["signal"].isNull)
+        _ = life.start("web")
+        #expect(life.container("web")["containerID"] != first)
+        _ = life.exit("web", code: 1)
+        #expect(life.container("web")["containerID"] == life.container("web")["lastState"]["terminated"]["containerID"])
+        #expect(life.status["resources"] == .emptyObject)
+    }
+
+    @Test("an image that may not be pulled, or whose name is none, is told in its own words and tried again")
+    func refusedImage() {
+        var life = Life()
+        _ = life.tell(.sandboxReady)
+        let actions = life.lifecycle.handle(.imageRefused(container: "web", reason: "ErrImageNeverPull", event: "ErrImageNeverPull", message: "not here"))
+        #expect(
+            actions == [
+                .event(type: "Warning", reason: "ErrImageNeverPull", message: "not here", container: "web"),
+                .event(type: "Warning", reason: "Failed", message: "Error: ErrImageNeverPull", container: "web"),
+                .schedule(.restart(container: "web"), seconds: 10),
+            ])
+        #expect(life.container("web")["state"]["waiting"]["reason"].string == "ErrImageNeverPull")
+        #expect(Image.isReference("docker.io/library/httpd:2.4"))
+        #expect(!Image.isReference("UPPER CASE:x:y"))
+    }
+
+    @Test("a pod's own network lets every user listen on every port and ping; the node's is left alone")
+    func sysctls() {
+        #expect(
+            Pod(["spec": .emptyObject]).standardSysctls.map(\.word)
+                == ["sysctl:net.ipv4.ip_unprivileged_port_start=0", "sysctl:net.ipv4.ping_group_range=0 2147483647"])
+        #expect(Pod(["spec": ["hostNetwork": true]]).standardSysctls.isEmpty)
+    }
+
+    @Test(
+        "an image's whole name has a registry and a tag",
+        arguments: [
+            ("busybox", "docker.io/library/busybox:latest"), ("library/httpd:2.4", "docker.io/library/httpd:2.4"),
+            ("registry.example:5000/a/b", "registry.example:5000/a/b:latest"), ("localhost/x@sha256:12", "localhost/x@sha256:12"),
+        ])
+    func names(_ short: String, _ full: String) { #expect(Image.fullName(short) == full) }
 }

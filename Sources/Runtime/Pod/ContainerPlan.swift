@@ -11,14 +11,20 @@ struct ContainerPlan {
     let client: any Client
     let fields: DownwardAPI
     let volumes: PodVolumes
+    /// The pod's host name as its processes see it.
+    let hostname: @Sendable () throws -> String
 
-    init(pod: Pod, address: IPv4Address?, hostAddress: IPv4Address, paths: ClusterPaths, node: String, client: any Client) {
+    init(
+        pod: Pod, address: IPv4Address?, hostAddress: IPv4Address, paths: ClusterPaths, node: String, client: any Client, seen: Timestamp,
+        hostname: @escaping @Sendable () throws -> String
+    ) {
+        self.hostname = hostname
         self.pod = pod
         self.address = address
         self.paths = paths
         self.node = node
         self.client = client
-        fields = DownwardAPI(pod: pod, address: address, hostAddress: hostAddress, node: node)
+        fields = DownwardAPI(pod: pod, address: address, hostAddress: hostAddress, node: node, seen: seen)
         volumes = PodVolumes(pod: pod, paths: paths, client: client, fields: fields)
     }
 
@@ -47,7 +53,9 @@ struct ContainerPlan {
         Files.removeTree(layers)
         for directory in [spec.upper, spec.work, spec.merged] { try Files.makeDirectory(directory) }
 
+        let user = ContainerUser(pod: pod, container: container, image: image)
         var environment = try await self.environment(container, image)
+        if !environment.contains(where: { $0.name == "HOME" }) { environment.append(("HOME", user.home)) }
         let expand = { (text: String) in Self.expand(text, environment.map { ($0.name, $0.value) }) }
         let command = container.command.map(expand), args = container.args.map(expand)
         spec.argv = command.isEmpty ? image.entrypoint + (args.isEmpty ? image.command : args) : command + args
@@ -62,7 +70,7 @@ struct ContainerPlan {
         let logs = "\(paths.podLogs(pod, node: node))/\(container.name)"
         try Files.makeDirectory(logs)
         spec.logPath = "\(logs)/\(attempt).log"
-        try secure(&spec, container)
+        try secure(&spec, container, user)
         spec.binds = try await binds(container, environment)
         let words = TerminationMessage(pod: pod, container: container, attempt: attempt, node: node, paths: paths)
         try Files.write([], to: words.file, mode: 0o666)
@@ -71,12 +79,19 @@ struct ContainerPlan {
         return spec
     }
 
-    private func secure(_ spec: inout ContainerSpec, _ container: Container) throws {
+    /// A pod that names a group without a user gets no sandbox, as with containerd.
+    func checkUser() throws {
+        let context = pod.spec["securityContext"]
+        guard let group = context["runAsGroup"].int, context["runAsUser"].isNull else { return }
+        throw ConfigurationError(
+            description: "rpc error: code = Unknown desc = failed to generate sandbox container spec options: failed to generate user string: "
+                + "user group \"\(group)\" is specified without user")
+    }
+
+    private func secure(_ spec: inout ContainerSpec, _ container: Container, _ user: ContainerUser) throws {
         let own = container.json["securityContext"], shared = pod.spec["securityContext"]
         func setting(_ name: String) -> JSON { own[name].isNull ? shared[name] : own[name] }
-        spec.uid = setting("runAsUser").int ?? 0
-        spec.gid = setting("runAsGroup").int ?? 0
-        spec.groups = shared["supplementalGroups"].items.compactMap(\.int) + [shared["fsGroup"].int, spec.gid].compactMap { $0 == 0 ? nil : $0 }
+        (spec.uid, spec.gid, spec.groups) = (user.uid, user.gid, user.groups)
         if setting("runAsNonRoot").bool == true, spec.uid == 0 {
             let place = "(pod: \"\(pod.name)_\(pod.namespace)(\(pod.uid))\", container: \(container.name))"
             throw ConfigurationError(
@@ -115,12 +130,12 @@ struct ContainerPlan {
             let sides = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             set(String(sides[0]), String(sides[1]))
         }
-        set("HOSTNAME", PodFiles.hostname(pod, node: node))
-        if pod.spec["enableServiceLinks"].bool ?? true { for (name, value) in try await serviceLinks() { set(name, value) } }
+        set("HOSTNAME", try hostname())
+        for (name, value) in try await serviceLinks() { set(name, value) }
         for source in container.json["envFrom"].items {
             let isSecret = !source["secretRef"].isNull
             let reference = isSecret ? source["secretRef"] : source["configMapRef"]
-            let data = try await client.configData(of: pod, reference, isSecret: isSecret)
+            let data = try await client.configData(of: pod, reference, isSecret: isSecret, textOnly: true)
             for (key, value) in data.sorted(by: { $0.key < $1.key }) { set((source["prefix"].string ?? "") + key, String(decoding: value, as: UTF8.self)) }
         }
         for item in container.json["env"].items {
@@ -139,7 +154,7 @@ struct ContainerPlan {
         if !source["resourceFieldRef"].isNull { return fields.resource(source["resourceFieldRef"], of: container) }
         for (name, isSecret) in [("configMapKeyRef", false), ("secretKeyRef", true)] where !source[name].isNull {
             let reference = source[name], key = reference["key"].string ?? ""
-            if let bytes = try await client.configData(of: pod, reference, isSecret: isSecret)[key] { return String(decoding: bytes, as: UTF8.self) }
+            if let bytes = try await client.configData(of: pod, reference, isSecret: isSecret, textOnly: true)[key] { return String(decoding: bytes, as: UTF8.self) }
             if reference["optional"].bool == true { return nil }
             throw ConfigurationError(
                 description: "couldn't find key \(key) in \(isSecret ? "Secret" : "ConfigMap") \(pod.namespace)/\(reference["name"].string ?? "")")
@@ -151,8 +166,10 @@ struct ContainerPlan {
     /// "Environment variables").
     private func serviceLinks() async throws -> [(String, String)] {
         var links: [(String, String)] = []
-        var services = try await client.list(Service.self, namespace: pod.namespace)
-        if pod.namespace != "default", let api = try await client.find(Service.self, ObjectKey("default", "kubernetes")) { services.append(api) }
+        // The API's own Service is told to every pod, the others to those that did not decline.
+        let isWanted = pod.spec["enableServiceLinks"].bool ?? true
+        var services = isWanted ? try await client.list(Service.self, namespace: pod.namespace) : []
+        if !isWanted || pod.namespace != "default", let api = try await client.find(Service.self, ObjectKey("default", "kubernetes")) { services.append(api) }
         for service in services {
             guard let ip = service.clusterIP, let first = service.ports.first else { continue }
             let prefix = service.name.uppercased().replacing("-", with: "_")

@@ -52,6 +52,12 @@ package struct NodeAdmission {
 }
 
 extension Pod {
+    /// What containerd sets in a pod's own network before the pod's own words: any user may listen on any port and send pings.
+    package var standardSysctls: [SandboxSetting] {
+        if isHostNetwork { return [] }
+        return [.sysctl(name: "net.ipv4.ip_unprivileged_port_start", value: "0"), .sysctl(name: "net.ipv4.ping_group_range", value: "0 2147483647")]
+    }
+
     /// The sysctls of the pod's namespaces; names with slashes are written with dots.
     package var sysctls: [SandboxSetting] {
         spec["securityContext"]["sysctls"].items.map {

@@ -13,6 +13,8 @@ package struct PodLifecycle: Sendable {
         /// Its volumes are not there yet.
         case startPostponed(container: String)
         case imageMissing(container: String, message: String)
+        /// Nobody may, or can, go and get its image: why, in a reason and an event.
+        case imageRefused(container: String, reason: String, event: String, message: String)
         case exited(ContainerRecord)
         case probed(container: String, ready: Bool)
         /// The startup probe has succeeded.
@@ -176,7 +178,7 @@ package struct PodLifecycle: Sendable {
                 $0.readyBefore = nil
             }
             return (isEnding ? [.stop(container: record.name, force: hasGraceEnded)] : [])
-                + [.event(type: "Normal", reason: "Started", message: "Started container \(record.name)", container: record.name)] + advance()
+                + (isAdopting ? [] : [.event(type: "Normal", reason: "Started", message: "Container started", container: record.name)]) + advance()
         case .startFailed(let name, let reason, let message):
             update(name) {
                 $0.isStarting = false
@@ -202,14 +204,29 @@ package struct PodLifecycle: Sendable {
                     message: isFirst ? message : "Back-off pulling image \"\($0.image)\": ErrImagePull: \(message)")
                 if isFirst {
                     actions = [
+                        .event(type: "Normal", reason: "Pulling", message: "Pulling image \"\($0.image)\"", container: name),
                         .event(type: "Warning", reason: "Failed", message: "Failed to pull image \"\($0.image)\": \(message)", container: name),
                         .event(type: "Warning", reason: "Failed", message: "Error: ErrImagePull", container: name),
                     ]
                 } else {
-                    actions = [.event(type: "Normal", reason: "BackOff", message: "Back-off pulling image \"\($0.image)\"", container: name)]
+                    actions = [
+                        .event(type: "Normal", reason: "BackOff", message: "Back-off pulling image \"\($0.image)\"", container: name),
+                        .event(type: "Warning", reason: "Failed", message: "Error: ImagePullBackOff", container: name),
+                    ]
                 }
             }
             return isEnding ? goOnEnding() : actions + retry(name)
+        case .imageRefused(let name, let reason, let event, let message):
+            update(name) {
+                $0.isStarting = false
+                $0.state = .waiting(reason: reason, message: message)
+            }
+            if isEnding { return goOnEnding() }
+            return [
+                .event(type: "Warning", reason: event, message: message, container: name),
+                .event(type: "Warning", reason: "Failed", message: "Error: \(reason)", container: name),
+                .schedule(.restart(container: name), seconds: Self.configurationPause),
+            ]
         case .exited(let record): return exited(record)
         case .probed(let name, let ready):
             update(name) { $0.isReady = ready }

@@ -35,7 +35,7 @@ extension PodLifecycle {
     }
 
     /// Fills in what the kubelet reports of a pod.
-    package func report(into pod: inout Pod, address: IPv4Address?, host: IPv4Address, imageID: (String) -> String, now: Timestamp) {
+    package func report(into pod: inout Pod, address: IPv4Address?, host: IPv4Address, image: (Container) -> ImageFacts?, now: Timestamp) {
         var status = pod.status
         status["observedGeneration"] = .int(pod.generation)
         status["phase"] = .string(phase)
@@ -52,8 +52,14 @@ extension PodLifecycle {
         }
         func statuses(_ isInit: Bool, isEphemeral: Bool = false) -> JSON {
             let list = entries.filter { $0.isInit == isInit && $0.isEphemeral == isEphemeral }
-            return list.isEmpty || isRejected ? .null : .array(list.map { $0.status(of: pod, imageID: imageID($0.image)) })
+            return list.isEmpty || isRejected ? .null : .array(list.map { $0.status(of: pod, image: image) })
         }
+        func total(_ half: String) -> JSON {
+            let amounts = PodResources.total(pod.spec, half)
+            return amounts.isEmpty ? .null : JSON(amounts.mapValues(\.description))
+        }
+        status["resources"] = ["limits": total("limits"), "requests": total("requests")]
+        status["allocatedResources"] = total("requests")
         status["initContainerStatuses"] = statuses(true)
         status["containerStatuses"] = statuses(false)
         status["ephemeralContainerStatuses"] = statuses(false, isEphemeral: true)
@@ -64,10 +70,14 @@ extension PodLifecycle {
         let generation = pod.generation
         var conditions = status["conditions"]
         func set(_ type: String, _ value: Bool, _ reason: String?, _ message: String?) {
-            conditions.setCondition(type, value, reason: value ? nil : reason, message: value ? nil : message, observedGeneration: generation, now: now)
+            conditions.setCondition(type, value, reason: reason, message: message, observedGeneration: generation, now: now)
         }
         set("PodReadyToStartContainers", hasSandbox && !isTornDown, nil, nil)
-        set("Initialized", incomplete.isEmpty, "ContainersNotInitialized", "containers with incomplete status: [\(incomplete.joined(separator: " "))]")
+        if incomplete.isEmpty {
+            set("Initialized", true, phase == "Succeeded" ? "PodCompleted" : nil, nil)
+        } else {
+            set("Initialized", false, "ContainersNotInitialized", "containers with incomplete status: [\(incomplete.joined(separator: " "))]")
+        }
         let words = "containers with unready status: [\(unready.joined(separator: " "))]"
         let isReady = unready.isEmpty && incomplete.isEmpty && !isDone
         let closed = pod.spec["readinessGates"].items.compactMap { $0["conditionType"].string }.filter { conditions.condition($0) != "True" }
@@ -79,34 +89,75 @@ extension PodLifecycle {
                 )
                 continue
             }
-            set(type, isReady, isDone ? (phase == "Succeeded" ? "PodCompleted" : "PodFailed") : "ContainersNotReady", isDone ? nil : words)
+            if isReady {
+                set(type, true, nil, nil)
+            } else {
+                set(type, false, isDone ? (phase == "Succeeded" ? "PodCompleted" : "PodFailed") : "ContainersNotReady", isDone ? nil : words)
+            }
         }
         set("PodScheduled", true, nil, nil)
-        status["conditions"] = conditions
+        // What others say of the pod stands first, then the kubelet's own in its order.
+        let others = conditions.items.filter { !Self.conditionOrder.contains($0["type"].string ?? "") }
+        status["conditions"] = .array(others + Self.conditionOrder.compactMap { type in conditions.items.first { $0["type"].string == type } })
         pod.status = status
     }
 }
 
+extension PodLifecycle {
+    private static let conditionOrder = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"]
+
+    /// What a container's status tells of the image it runs.
+    package struct ImageFacts: Sendable, Hashable {
+        /// The image's full name, and the digest of its configuration.
+        package let name: String
+        package let id: String
+        package let user: ContainerUser
+
+        package init(name: String, id: String, user: ContainerUser) {
+            self.name = name
+            self.id = id
+            self.user = user
+        }
+    }
+}
+
 extension PodLifecycle.Entry {
-    fileprivate func status(of pod: Pod, imageID: String) -> JSON {
+    fileprivate func status(of pod: Pod, image facts: (Container) -> PodLifecycle.ImageFacts?) -> JSON {
         let uid = pod.uid
+        // A life that ended is counted when the next begins.
+        let lastLife = restartCount - (isRestart ? 0 : 1)
+        var life: Int? = restartCount
         let stateJSON: JSON
         var isRunning = false
         switch state {
-        case .waiting(let reason, let message): stateJSON = ["waiting": ["reason": .string(reason), "message": JSON(message)]]
+        case .waiting(let reason, let message):
+            life = last == nil ? nil : lastLife
+            stateJSON = ["waiting": ["reason": .string(reason), "message": JSON(message)]]
         case .running(let record):
             stateJSON = ["running": ["startedAt": .string(record.startedAt.description)]]
             isRunning = true
-        case .terminated(let record): stateJSON = ["terminated": record.status(uid: uid)]
+        case .terminated(let record): stateJSON = ["terminated": record.status(uid: uid, life: restartCount)]
         }
+        let container = pod.allContainers.first { $0.name == name } ?? Container(.null)
+        let made = life == nil ? nil : facts(container)
         // Nothing holds a container to its resources, so what is asked for is what it has.
-        let resources = pod.allContainers.first { $0.name == name }?.json["resources"] ?? .null
+        let resources = container.json["resources"]
         return [
-            "name": .string(name), "state": stateJSON, "lastState": last.map { ["terminated": $0.status(uid: uid)] } ?? .emptyObject,
-            "ready": .bool(isReady || (isInit && isComplete)), "restartCount": .int(restartCount), "image": .string(image), "imageID": .string(imageID),
-            "containerID": isRunning ? .string("minik://\(ShortHash.hex("\(uid)/\(name)/\(restartCount)", digits: 64))") : .null,
+            "name": .string(name), "state": stateJSON, "lastState": last.map { ["terminated": $0.status(uid: uid, life: lastLife)] } ?? .emptyObject,
+            "ready": .bool(isReady || (isInit && isComplete)), "restartCount": .int(restartCount), "image": .string(made?.name ?? image),
+            "imageID": .string(made?.id ?? ""), "containerID": life.map { .string(ContainerRecord.id(uid, name, $0)) } ?? .null,
             "started": .bool(isRunning && hasStarted), "allocatedResources": isRunning ? resources["requests"] : .null,
-            "resources": isRunning && !isEphemeral ? (resources.isNull ? .emptyObject : resources) : .null,
+            "resources": isEphemeral || life == nil ? .null : resources.isNull ? .emptyObject : resources,
+            "volumeMounts": made == nil || container.volumeMounts.isEmpty ? .null : .array(container.volumeMounts.map(Self.mount)),
+            "user": made?.user.status ?? .null,
+        ]
+    }
+
+    private static func mount(_ mount: JSON) -> JSON {
+        let isReadOnly = mount["readOnly"].bool == true
+        return [
+            "name": mount["name"], "mountPath": mount["mountPath"], "readOnly": isReadOnly ? true : .null,
+            "recursiveReadOnly": isReadOnly ? "Disabled" : .null,
         ]
     }
 
@@ -116,12 +167,17 @@ extension PodLifecycle.Entry {
 }
 
 extension ContainerRecord {
-    fileprivate func status(uid: String) -> JSON {
+    /// The name of one life of a container.
+    fileprivate static func id(_ uid: String, _ name: String, _ life: Int) -> String {
+        "minik://\(ShortHash.hex("\(uid)/\(name)/\(life)", digits: 64))"
+    }
+
+    fileprivate func status(uid: String, life: Int) -> JSON {
         let reason = signal == 9 && exitCode == 137 ? "Error" : exitCode == 0 ? "Completed" : "Error"
         return [
-            "exitCode": .int(exitCode ?? 0), "signal": signal > 0 ? .int(signal) : .null, "reason": .string(reason), "message": JSON(message),
+            "exitCode": .int(exitCode ?? 0), "reason": .string(reason), "message": JSON(message),
             "startedAt": .string(startedAt.description), "finishedAt": .string((finishedAt ?? startedAt).description),
-            "containerID": .string("minik://\(ShortHash.hex("\(uid)/\(name)/\(startedAt.precise)", digits: 64))"),
+            "containerID": .string(Self.id(uid, name, life)),
         ]
     }
 

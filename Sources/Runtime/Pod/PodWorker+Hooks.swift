@@ -22,7 +22,7 @@ extension PodWorker {
         case .failed(let kind, let words):
             await node.client.recordEvent(
                 about: pod, type: "Warning", reason: "Unhealthy", message: "\(kind.title) probe failed: \(words)", component: "kubelet",
-                node: node.spec.name, fieldPath: "spec.containers{\(record.name)}")
+                node: node.spec.name, fieldPath: pod.fieldPath(ofContainer: record.name))
         case .decided(.readiness, let isReady): if lifecycle.isReady(record.name) != isReady { post.yield(.input(.probed(container: record.name, ready: isReady))) }
         case .decided(.startup, true): post.yield(.input(.startupDone(container: record.name)))
         case .decided(.liveness, true): break
@@ -48,8 +48,8 @@ extension PodWorker {
         let prober = Prober(pod: pod, container: container, address: address, node: node.spec.name, paths: paths)
         let connection = connection
         group.addTask {
-            if let problem = await prober.perform(hook: hook, seconds: max(1, limit)) {
-                await self.tellFailedHook("FailedPreStopHook", "PreStopHook failed: \(problem)", name)
+            if await prober.perform(hook: hook, seconds: max(1, limit)) != nil {
+                await self.tell("Warning", "FailedPreStopHook", "PreStopHook failed", name)
             }
             try? connection?.send(.signal(container: name, signal: signal))
         }
@@ -62,19 +62,28 @@ extension PodWorker {
         let prober = Prober(pod: pod, container: container, address: address, node: node.spec.name, paths: paths)
         let connection = connection
         group.addTask {
-            guard let problem = await prober.perform(hook: hook, seconds: 3600) else { return }
-            await self.tellFailedHook("FailedPostStartHook", "PostStartHook failed: \(problem)", record.name)
+            guard await prober.perform(hook: hook, seconds: 3600) != nil else { return }
+            await self.tell("Warning", "FailedPostStartHook", "PostStartHook failed", record.name)
+            await self.tell("Normal", "Killing", "FailedPostStartHook", record.name)
             try? connection?.send(.signal(container: record.name, signal: Int(SIGKILL)))
         }
     }
 
-    private func tellFailedHook(_ reason: String, _ message: String, _ container: String) async {
+    private func tell(_ type: String, _ reason: String, _ message: String, _ container: String) async {
         await node.client.recordEvent(
-            about: pod, type: "Warning", reason: reason, message: message, component: "kubelet", node: node.spec.name, fieldPath: "spec.containers{\(container)}")
+            about: pod, type: type, reason: reason, message: message, component: "kubelet", node: node.spec.name, fieldPath: pod.fieldPath(ofContainer: container))
     }
 }
 
 extension Pod {
+    /// Which container an event is about.
+    func fieldPath(ofContainer name: String) -> String? {
+        for list in ["initContainers", "containers", "ephemeralContainers"] where spec[list].items.contains(where: { $0["name"].string == name }) {
+            return "spec.\(list){\(name)}"
+        }
+        return nil
+    }
+
     /// Init containers that go on beside the others are probed like those.
     fileprivate var probedContainers: [Container] { containers + initContainers.filter { $0.json["restartPolicy"].string == "Always" } }
 }

@@ -21,7 +21,7 @@ actor PodWorker {
     var connection: ShimConnection?
     private var shim: ProcessIdentity?
     private var isSandboxWanted = true
-    private var pulled: Set<String> = []
+    private let seen = Timestamp.now()
     private var deadline: Int?
     let (inbox, post) = AsyncStream.makeStream(of: Message.self)
 
@@ -40,7 +40,9 @@ actor PodWorker {
     var paths: ClusterPaths { node.paths }
     private var files: PodFiles { PodFiles(pod: pod, address: address, paths: paths, node: node.spec.name, cluster: node.cluster) }
     private var plan: ContainerPlan {
-        ContainerPlan(pod: pod, address: address, hostAddress: node.spec.address, paths: paths, node: node.spec.name, client: node.client)
+        ContainerPlan(
+            pod: pod, address: address, hostAddress: node.spec.address, paths: paths, node: node.spec.name, client: node.client, seen: seen,
+            hostname: { [files] in try files.kernelHostname() })
     }
 
     /// Runs until the pod is gone from the node.
@@ -54,6 +56,7 @@ actor PodWorker {
             } else {
                 await noteDeadline(&group)
                 await establish(&group)
+                group.addTask { await self.renewTokens() }
             }
             if pod.isBeingDeleted { await perform(lifecycle.handle(.deletionRequested(gracePeriod: pod.terminationGracePeriod)), &group) }
             for await message in inbox {
@@ -110,6 +113,19 @@ actor PodWorker {
         await perform(lifecycle.handle(.deadline(seconds: seconds, remaining: began.seconds + (seconds ?? 0) - now.seconds)), &group)
     }
 
+    private var isPastDeadline: Bool {
+        guard let deadline, let began = pod.status["startTime"].string.flatMap(Timestamp.init) else { return false }
+        return Timestamp.now().seconds >= began.seconds + deadline
+    }
+
+    /// Volumes whose tokens grow old are written anew, for as long as the pod runs.
+    private func renewTokens() async {
+        while !lifecycle.isTornDown, let pause = plan.volumes.nextRenewal(now: .now()) {
+            guard (try? await Task.sleep(for: .seconds(pause))) != nil else { return }
+            post.yield(.configurationChanged)
+        }
+    }
+
     /// Volumes follow what they show; and what could not be made for want of it may be made now.
     private func refresh(_ group: inout DiscardingTaskGroup) async {
         guard connection != nil, !lifecycle.isTornDown else { return }
@@ -139,10 +155,18 @@ actor PodWorker {
         while isSandboxWanted, !Task.isCancelled {
             do {
                 if try await adopt(&group) { return }
+                try plan.checkUser()
+                try await plan.volumes.refresh()
                 try await createSandbox()
                 try connect(&group)
                 await perform(lifecycle.handle(.sandboxReady), &group)
                 return
+            } catch let error as PodVolumes.MountError {
+                // As the kubelet, which has no sandbox made before the volumes stand.
+                await report()
+                await tellUnmounted(error)
+                try? await Task.sleep(for: .seconds(2))
+                guard await isStillWanted() else { return }
             } catch {
                 await releaseSandbox()
                 await node.client.recordEvent(
@@ -150,9 +174,20 @@ actor PodWorker {
                     component: "kubelet", node: node.spec.name)
                 try? await Task.sleep(for: .seconds(delay))
                 delay = min(delay * 2, 30)
-                guard let now = try? await node.client.find(Pod.self, pod.key), now.uid == pod.uid, !now.isBeingDeleted else { return }
+                guard await isStillWanted() else { return }
             }
         }
+    }
+
+    /// The pod is there, and neither asked to go nor past its time.
+    private func isStillWanted() async -> Bool {
+        guard let now = try? await node.client.find(Pod.self, pod.key) else { return false }
+        return now.uid == pod.uid && !now.isBeingDeleted && !isPastDeadline
+    }
+
+    private func tellUnmounted(_ error: PodVolumes.MountError) async {
+        await node.client.recordEvent(
+            about: pod, type: "Warning", reason: "FailedMount", message: "\(error)", component: "kubelet", node: node.spec.name)
     }
 
     private var socketPath: String { "\(paths.podRun(pod.uid))/shim.sock" }
@@ -184,7 +219,7 @@ actor PodWorker {
             address = try await node.allocate()
         }
         try files.write()
-        let settings = try plan.volumes.memory() + pod.sysctls
+        let settings = try plan.volumes.memory() + pod.standardSysctls + pod.sysctls
         if let address { try Files.write("\(address)\n", to: addressPath) }
         let hostname = try files.kernelHostname()
         let nodePID = try await node.initPID()
@@ -270,7 +305,7 @@ actor PodWorker {
             case .event(let type, let reason, let message, let container):
                 await node.client.recordEvent(
                     about: pod, type: type, reason: reason, message: message, component: "kubelet", node: node.spec.name,
-                    fieldPath: container.map { "spec.containers{\($0)}" })
+                    fieldPath: container.flatMap(pod.fieldPath(ofContainer:)))
             case .tearDown:
                 isSandboxWanted = false
                 await report()  // the last word on the containers, while their address still stands
@@ -285,18 +320,25 @@ actor PodWorker {
         guard let container = pod.allContainers.first(where: { $0.name == name }) else { return }
         func event(_ reason: String, _ message: String) async {
             await node.client.recordEvent(
-                about: pod, reason: reason, message: message, component: "kubelet", node: node.spec.name, fieldPath: "spec.containers{\(name)}")
+                about: pod, reason: reason, message: message, component: "kubelet", node: node.spec.name, fieldPath: pod.fieldPath(ofContainer: name))
         }
         do {
             try await plan.volumes.refresh()
             let image = try node.images.image(container.image)
-            if pulled.insert(name).inserted { await event("Pulled", "Container image \"\(container.image)\" already present on machine") }
+            await event("Pulled", "Container image \"\(container.image)\" already present on machine and can be accessed by the pod")
             let spec = try await plan.spec(container, image: image, attempt: lifecycle.attempt(name))
-            await event("Created", "Created container: \(name)")
+            await event("Created", "Container created")
             try connection?.send(.start(spec))
         } catch let error as PodVolumes.MountError {
-            await node.client.recordEvent(about: pod, type: "Warning", reason: "FailedMount", message: "\(error)", component: "kubelet", node: node.spec.name)
+            await tellUnmounted(error)
             post.yield(.input(.startPostponed(container: name)))
+        } catch let error as ImageNotFound where container.json["imagePullPolicy"].string == "Never" {
+            let words = "Container image \"\(error.reference)\" is not present with pull policy of Never"
+            post.yield(.input(.imageRefused(container: name, reason: "ErrImageNeverPull", event: "ErrImageNeverPull", message: words)))
+        } catch let error as ImageNotFound where !Image.isReference(error.reference) {
+            let name = "\"\(error.reference)\""
+            let words = "Failed to apply default image tag \(name): couldn't parse image name \(name): invalid reference format"
+            post.yield(.input(.imageRefused(container: container.name, reason: "InvalidImageName", event: "InspectFailed", message: words)))
         } catch let error as ImageNotFound {
             post.yield(.input(.imageMissing(container: name, message: error.description)))
         } catch {
@@ -314,12 +356,18 @@ actor PodWorker {
 
     /// Writes what is known of the pod to the API.
     private func report() async {
-        let lifecycle = lifecycle, address = address, host = node.spec.address, images = node.images
+        let lifecycle = lifecycle, address = address, host = node.spec.address, images = node.images, pod = pod
         try? await node.client.mutateStatus(Pod.self, pod.key) { [uid = pod.uid] current in
             guard current.uid == uid else { return }
             lifecycle.report(
                 into: &current, address: address, host: host,
-                imageID: { (try? images.image($0)).map { "minik/\($0.name)" } ?? "" }, now: .now())
+                image: { container in
+                    (try? images.image(container.image)).map {
+                        PodLifecycle.ImageFacts(
+                            name: Image.fullName(container.image), id: $0.id,
+                            user: ContainerUser(pod: pod, container: container, image: $0))
+                    }
+                }, now: .now())
         }
     }
 

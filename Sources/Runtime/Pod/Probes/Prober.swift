@@ -117,7 +117,7 @@ struct Prober: Sendable {
                 return answer.withLock { answer in
                     switch answer.end {
                     case .exit(0): nil
-                    case .exit: String(decoding: answer.said, as: UTF8.self).trimmed
+                    case .exit: String(decoding: answer.said, as: UTF8.self)
                     case .failure(let words): words
                     default: "the container is gone"
                     }

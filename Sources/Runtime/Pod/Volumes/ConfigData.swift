@@ -1,12 +1,12 @@
 import Model
 
 extension Client {
-    /// The data of a ConfigMap or Secret that a pod names; nothing if it is not there and need not be.
-    func configData(of pod: Pod, _ reference: JSON, isSecret: Bool) async throws -> [String: [UInt8]] {
+    /// The data of a ConfigMap or Secret that a pod names; nothing if it is not there and need not be. Environments take no binaryData.
+    func configData(of pod: Pod, _ reference: JSON, isSecret: Bool, textOnly: Bool = false) async throws -> [String: [UInt8]] {
         let key = ObjectKey(pod.namespace, reference["name"].string ?? reference["secretName"].string ?? "")
         do {
             let object = try await get(isSecret ? .secrets : .configMaps, key)
-            var result = object["binaryData"].stringMap.compactMapValues(Base64.decode)
+            var result = textOnly ? [:] : object["binaryData"].stringMap.compactMapValues(Base64.decode)
             for (name, text) in object["data"].stringMap { result[name] = isSecret ? Base64.decode(text) ?? [] : Array(text.utf8) }
             return result
         } catch let error as StatusError where error.reason == "NotFound" {

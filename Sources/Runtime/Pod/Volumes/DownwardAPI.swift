@@ -7,6 +7,13 @@ struct DownwardAPI {
     let address: IPv4Address?
     let hostAddress: IPv4Address
     let node: String
+    /// When this node's agent first saw the pod.
+    let seen: Timestamp
+
+    /// The pod's annotations, and where the agent has the pod from.
+    private var annotations: [String: String] {
+        pod.annotations.merging(["kubernetes.io/config.seen": seen.precise, "kubernetes.io/config.source": "api"]) { $1 }
+    }
 
     func field(_ path: String) -> String? {
         switch path {
@@ -18,7 +25,7 @@ struct DownwardAPI {
         case "status.podIP", "status.podIPs": return address?.description
         case "status.hostIP", "status.hostIPs": return hostAddress.description
         default:
-            for (prefix, map) in [("metadata.labels['", pod.labels), ("metadata.annotations['", pod.annotations)] where path.hasPrefix(prefix) {
+            for (prefix, map) in [("metadata.labels['", pod.labels), ("metadata.annotations['", annotations)] where path.hasPrefix(prefix) {
                 return map[String(path.dropFirst(prefix.count).dropLast(2))] ?? ""
             }
             return nil
@@ -51,7 +58,7 @@ struct DownwardAPI {
             return pod.allContainers.first { $0.name == name }.flatMap { resource(item["resourceFieldRef"], of: $0) } ?? ""
         }
         let path = item["fieldRef"]["fieldPath"].string ?? ""
-        let map = path == "metadata.labels" ? pod.labels : path == "metadata.annotations" ? pod.annotations : nil
+        let map = path == "metadata.labels" ? pod.labels : path == "metadata.annotations" ? annotations : nil
         return map.map { $0.sorted { $0.key < $1.key }.map { "\($0.key)=\(JSON.string($0.value).text())" }.joined(separator: "\n") } ?? field(path) ?? ""
     }
 }

@@ -17,9 +17,14 @@ struct PodVolumes {
     }
 
     private var all: [JSON] { pod.spec["volumes"].items }
-    private func directory(_ volume: JSON) -> String { "\(paths.podState(pod.uid))/volumes/\(volume["name"].string ?? "")" }
+    /// On this machine's disk; but what may be secret stays in its memory.
+    private func directory(_ volume: JSON) -> String {
+        let place = Self.secret.contains { !volume[$0].isNull } ? paths.podRun(pod.uid) : paths.podState(pod.uid)
+        return "\(place)/volumes/\(volume["name"].string ?? "")"
+    }
     private var group: Int? { pod.spec["securityContext"]["fsGroup"].int }
     private static let written = ["configMap", "secret", "downwardAPI", "projected"]
+    private static let secret = ["secret", "downwardAPI", "projected"]
 
     /// Where a volume lies, and whether nobody may write there.
     func place(of volume: JSON) -> (source: String, readOnly: Bool) {
@@ -61,14 +66,16 @@ struct PodVolumes {
     }
 
     private func setUp(_ volume: JSON) async throws {
-        if !volume["emptyDir"].isNull { return try makeEmpty(volume) }
+        let kinds = (volume.object?.keys ?? []).filter { $0 != "name" }
+        if !volume["emptyDir"].isNull || kinds.isEmpty { return try makeEmpty(volume) }
         if !volume["hostPath"].isNull { return try HostPath(volume["hostPath"]).prepare() }
         guard Self.written.contains(where: { !volume[$0].isNull }) else {
-            let kind = volume.object?.keys.first { $0 != "name" } ?? "nothing"
+            let kind = kinds[0]
             throw ContainerPlan.ConfigurationError(
                 description: "minik has no volumes of kind \(kind): use emptyDir, configMap, secret, downwardAPI, projected or hostPath")
         }
         var content = VolumeFiles(group: group)
+        if volume["configMap"].isNull { content.directoryMode = 0o1777 }
         let sources = volume["projected"].isNull ? [volume] : volume["projected"]["sources"].items
         let mode = Self.written.compactMap { volume[$0]["defaultMode"].int }.first ?? 0o644
         for source in sources { try await add(source, to: &content, mode: mode, directory: directory(volume)) }
@@ -104,17 +111,23 @@ struct PodVolumes {
         }
         let wish = source["serviceAccountToken"]
         if !wish.isNull {
-            let path = wish["path"].string ?? "token"
-            let audiences = wish["audience"].string.map { [$0] } ?? []
-            var bytes = VolumeFiles.current(path, in: directory)
-            if bytes == nil {
-                bytes = Array(
-                    try await client.serviceAccountToken(for: pod, audiences: audiences, seconds: max(wish["expirationSeconds"].int ?? 3600, Self.tokenLife)).utf8)
+            let token = ProjectedToken(wish), user = pod.commonUser
+            var bytes = VolumeFiles.current(token.path, in: directory)
+            if bytes.map({ token.isStale($0, now: .now()) }) ?? true {
+                bytes = Array(try await client.serviceAccountToken(for: pod, audiences: token.audiences, seconds: token.life).utf8)
             }
-            content.files[path] = .init(bytes: bytes ?? [], mode: mode)
+            content.files[token.path] = .init(
+                bytes: bytes ?? [], mode: user != nil || group != nil ? 0o600 : mode, owner: user ?? 0)
         }
     }
 
-    /// A year, as Kubernetes extends the tokens of pods whose clients may not read them again.
-    private static let tokenLife = 365 * 86400
+    /// Seconds until a token of the pod is due to be renewed; nil when it has none.
+    func nextRenewal(now: Timestamp) -> Int? {
+        all.flatMap { volume in
+            volume["projected"]["sources"].items.filter { !$0["serviceAccountToken"].isNull }.map { source in
+                let token = ProjectedToken(source["serviceAccountToken"])
+                return VolumeFiles.current(token.path, in: directory(volume)).map { token.remaining($0, now: now) } ?? ProjectedToken.shortestPause
+            }
+        }.min()
+    }
 }

@@ -8,9 +8,12 @@ struct VolumeFiles: Equatable {
     struct File: Equatable {
         var bytes: [UInt8]
         var mode: Int
+        var owner = 0
     }
 
     var files: [String: File] = [:]
+    /// The mode of the volume's own directory.
+    var directoryMode = 0o777
     /// The group that owns them, which may read them all; nil: root's, modes as they stand.
     var group: Int?
 
@@ -18,9 +21,9 @@ struct VolumeFiles: Equatable {
     func write(to directory: String) throws {
         let data = "\(directory)/..data"
         try Files.makeDirectory(directory)
-        try give(directory, mode: 0o755, isDirectory: true)
+        try give(directory, mode: directoryMode, isDirectory: true)
         if Files.exists(data), holds(in: data) { return }
-        let name = "..\(Timestamp.now().precise.filter(\.isNumber))"
+        let name = Self.stateName(.now())
         let fresh = "\(directory)/\(name)"
         try Files.makeDirectory(fresh)
         try give(fresh, mode: 0o755, isDirectory: true)
@@ -35,16 +38,28 @@ struct VolumeFiles: Equatable {
             }
             let full = "\(fresh)/\(path)"
             try Files.write(file.bytes, to: full, mode: mode_t(file.mode))
-            try give(full, mode: file.mode, isDirectory: false)
+            try give(full, mode: file.mode, owner: file.owner, isDirectory: false)
         }
         var old = [CChar](repeating: 0, count: 4096)
         let length = readlink(data, &old, old.count - 1)
         try link("\(directory)/..data_tmp", to: name)
         guard rename("\(directory)/..data_tmp", data) == 0 else { throw FileError("rename to", data, errno: errno) }
         let shown = Set(files.keys.compactMap { $0.split(separator: "/").first.map(String.init) })
-        for top in shown where !Files.isLink("\(directory)/\(top)") { try link("\(directory)/\(top)", to: "..data/\(top)") }
+        for top in shown where !Files.isLink("\(directory)/\(top)") {
+            try link("\(directory)/\(top)", to: "..data/\(top)")
+            let owner = files[top]?.owner ?? 0
+            if owner != 0, lchown("\(directory)/\(top)", uid_t(owner), gid_t.max) < 0 {
+                throw FileError("change the owner of", "\(directory)/\(top)", errno: errno)
+            }
+        }
         for stale in Files.list(directory) where !stale.hasPrefix("..") && !shown.contains(stale) { unlink("\(directory)/\(stale)") }
         if length > 0 { Files.removeTree("\(directory)/\(String(decoding: old.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self))") }
+    }
+
+    /// The name of one state of a volume: its time, and what makes it the only one.
+    static func stateName(_ now: Timestamp) -> String {
+        let time = now.description.dropLast().replacing("-", with: "_").replacing("T", with: "_").replacing(":", with: "_")
+        return "..\(time).\(String(repeating: "0", count: max(0, 9 - "\(now.nanoseconds)".count)))\(now.nanoseconds)"
     }
 
     /// A file's bytes as they stand in a directory.
@@ -61,7 +76,7 @@ struct VolumeFiles: Equatable {
         guard Set(found) == Set(files.keys) else { return false }
         return files.allSatisfy { path, file in
             var info = stat()
-            return stat("\(data)/\(path)", &info) == 0 && Int(info.st_mode & 0o777) == allowed(file.mode, isDirectory: false) & 0o777
+            return stat("\(data)/\(path)", &info) == 0 && Int(info.st_uid) == file.owner && Int(info.st_mode & 0o777) == allowed(file.mode, isDirectory: false) & 0o777
                 && (try? Files.read("\(data)/\(path)")) == file.bytes
         }
     }
@@ -69,8 +84,10 @@ struct VolumeFiles: Equatable {
     /// With a group, its members may read what the owner may.
     private func allowed(_ mode: Int, isDirectory: Bool) -> Int { group == nil ? mode : isDirectory ? mode | 0o2550 : mode | 0o440 }
 
-    private func give(_ path: String, mode: Int, isDirectory: Bool) throws(FileError) {
-        if let group, lchown(path, 0, gid_t(group)) < 0 { throw FileError("change the group of", path, errno: errno) }
+    private func give(_ path: String, mode: Int, owner: Int = 0, isDirectory: Bool) throws(FileError) {
+        if group != nil || owner != 0, lchown(path, uid_t(owner), gid_t(group ?? 0)) < 0 {
+            throw FileError("change the owner and group of", path, errno: errno)
+        }
         if chmod(path, mode_t(allowed(mode, isDirectory: isDirectory))) < 0 { throw FileError("change the mode of", path, errno: errno) }
     }
 
