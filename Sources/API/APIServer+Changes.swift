@@ -5,9 +5,9 @@ extension APIServer {
     // MARK: Update
 
     package func update(_ kind: KindDefinition, _ object: JSON, subresource: String?, _ options: WriteOptions) async throws -> Written {
-        try await retrying(object["metadata"]["resourceVersion"].isNull) {
-            var written = Written(object: .null)
-            let decoded = try Self.decode(object, kind, options, &written.warnings)
+        var written = Written(object: .null)
+        let decoded = try Self.decode(object, kind, options, &written.warnings)
+        return try await retrying(decoded["metadata"]["resourceVersion"].isNull) {
             let key = Self.key(decoded, kind.resource)
             guard let old = await store.get(kind.resource, key) else { throw StatusError.notFound(kind.resource, key.name) }
             return try await replace(kind, decoded, old: old, subresource: subresource, options, written, managed: nil)
@@ -154,12 +154,11 @@ extension APIServer {
             guard let old = await store.get(kind.resource, key) else {
                 guard subresource == nil else { throw StatusError.notFound(kind.resource, key.name) }
                 if applied["metadata"]["uid"].string != nil { throw StatusError.conflict(kind.resource, key.name) }
-                var created = try await create(kind, applied, options)
+                if let refusal = options.creationRefusal { throw refusal }
                 // What the applier set is the applier's, and the rest nobody's.
                 var managed = ManagedFields(.null)
                 _ = try managed.apply(applied, entry, live: .emptyObject, kind.schema, kind.resource, force: true)
-                created.object["metadata"]["managedFields"] = managed.json
-                if !options.isDryRun { created.object = try await store.update(kind.resource, created.object, expected: nil) }
+                var created = try await create(kind, applied, options, managed: managed.json)
                 created.warnings = warnings
                 return created
             }

@@ -54,9 +54,7 @@ extension APIServer {
         }
         guard mustWindUp || !finalizers.isEmpty else {
             if options.isDryRun { return Written(object: object, isGone: true) }
-            let last = try await store.delete(resource, key, expected: version)
-            removed(key, resource)
-            return Written(object: last, isGone: true)
+            return Written(object: try await take(key, version, kind), isGone: true)
         }
         let shortest = min(grace, object["metadata"]["deletionGracePeriodSeconds"].int ?? grace)
         if object["metadata"]["deletionTimestamp"].isNull || shortest != object["metadata"]["deletionGracePeriodSeconds"].int {
@@ -76,6 +74,16 @@ extension APIServer {
         )
     }
 
+    /// Takes an object out of the store, and then frees what it held: free before, it would be another's while this one still stands.
+    /// In turn, so that a new object of the same name does not lose what it has just been given.
+    private func take(_ key: ObjectKey, _ version: String?, _ kind: KindDefinition) async throws -> JSON {
+        try await admitting(kind) {
+            let last = try await store.delete(kind.resource, key, expected: version)
+            removed(key, kind.resource)
+            return last
+        }
+    }
+
     /// An object that waited for its last finalizer goes when that is gone.
     func finishDeletion(_ written: Written, _ kind: KindDefinition) async throws -> Written {
         let object = written.object, resource = kind.resource
@@ -84,8 +92,18 @@ extension APIServer {
             return written
         }
         let key = Self.key(object, resource)
-        removed(key, resource)
-        return Written(object: try await store.delete(resource, key), warnings: written.warnings, isGone: true)
+        do {
+            let last = try await take(key, object["metadata"]["resourceVersion"].string, kind)
+            return Written(object: last, warnings: written.warnings, isGone: true)
+        } catch let error as StatusError where error.reason == "NotFound" {
+            return Written(object: object, warnings: written.warnings, isGone: true)
+        } catch let error as StatusError where error.reason == "Conflict" {
+            // Whoever wrote since has seen that no finalizer is left, and finishes it, unless they took another way.
+            guard let newer = await store.get(resource, key), newer["metadata"]["uid"] == object["metadata"]["uid"] else {
+                return Written(object: object, warnings: written.warnings, isGone: true)
+            }
+            return try await finishDeletion(Written(object: newer, warnings: written.warnings), kind)
+        }
     }
 
     // MARK: Custom kinds
@@ -95,8 +113,17 @@ extension APIServer {
     /// Serves a CustomResourceDefinition's kinds, and says so in its status.
     func establish(_ definition: JSON) async throws {
         catalog.set(definition)
+        try await retrying(true) {
+            guard let current = await store.get(.customResourceDefinitions, Self.key(definition, .customResourceDefinitions)) else { return }
+            let established = Self.established(current, now: now())
+            if established == current { return }
+            _ = try await store.update(.customResourceDefinitions, established, expected: current["metadata"]["resourceVersion"].string)
+        }
+    }
+
+    /// A definition with the status of one that is served.
+    private static func established(_ definition: JSON, now time: Timestamp) -> JSON {
         var current = definition
-        let time = now()
         var conditions = current["status"]["conditions"]
         conditions.setCondition("NamesAccepted", true, reason: "NoConflicts", message: "no conflicts found", now: time)
         conditions.setCondition("Established", true, reason: "InitialNamesAccepted", message: "the initial names have been accepted", now: time)
@@ -104,6 +131,6 @@ extension APIServer {
         var versions = current["status"]["storedVersions"].items
         if !versions.contains(stored) { versions.append(stored) }
         current["status"] = ["conditions": conditions, "acceptedNames": current["spec"]["names"], "storedVersions": .array(versions)]
-        if current != definition { _ = try await store.update(.customResourceDefinitions, current, expected: nil) }
+        return current
     }
 }

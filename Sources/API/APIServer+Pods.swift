@@ -4,14 +4,37 @@ import Store
 extension APIServer {
     /// Gives a pod its node.
     func bind(_ key: ObjectKey, to node: String) async throws {
-        var pod = try await get(.pods, key)
-        pod["spec"]["nodeName"] = .string(node)
-        pod["status"]["conditions"].setCondition("PodScheduled", true, observedGeneration: pod["metadata"]["generation"].int, now: now())
-        _ = try await store.update(.pods, pod, expected: pod["metadata"]["resourceVersion"].string)
+        try await retrying(true) {
+            var pod = try await get(.pods, key)
+            if let already = pod["spec"]["nodeName"].string {
+                throw StatusError(
+                    409, "Conflict", "Operation cannot be fulfilled on pods/binding \"\(key.name)\": pod \(key.name) is already assigned to node \"\(already)\"")
+            }
+            pod["spec"]["nodeName"] = .string(node)
+            pod["status"]["conditions"].setCondition("PodScheduled", true, observedGeneration: pod["metadata"]["generation"].int, now: now())
+            _ = try await store.update(.pods, pod, expected: pod["metadata"]["resourceVersion"].string)
+        }
     }
 
     /// Deletes a pod if its PodDisruptionBudget can spare it. (kubernetes.io/docs/concepts/scheduling-eviction/api-eviction)
     func evict(_ key: ObjectKey, _ options: DeleteOptions) async throws {
+        let pod = try await retrying(true) { try await spendDisruption(key, options) }
+        if options.isDryRun { return }
+        var options = options
+        // The pod that the budget spared, and no other of its name.
+        if options.uid == nil { options.uid = pod["metadata"]["uid"].string }
+        try await retrying(true) {
+            guard var marked = await store.get(.pods, key), marked["metadata"]["uid"] == pod["metadata"]["uid"] else { return }
+            marked["status"]["conditions"].setCondition(
+                "DisruptionTarget", true, reason: "EvictionByEvictionAPI", message: "Eviction API: evicting",
+                observedGeneration: marked["metadata"]["generation"].int, now: now())
+            _ = try await store.update(.pods, marked, expected: marked["metadata"]["resourceVersion"].string)
+        }
+        _ = try await delete(try definition(.pods), key, options)
+    }
+
+    /// The pod, which its PodDisruptionBudget can spare; noted there at once, since the next eviction must not spend the same disruption.
+    private func spendDisruption(_ key: ObjectKey, _ options: DeleteOptions) async throws -> JSON {
         let pod = try await get(.pods, key)
         let isDone = ["Succeeded", "Failed"].contains(pod["status"]["phase"].string) || !pod["metadata"]["deletionTimestamp"].isNull
         let budgets = await store.list(.podDisruptionBudgets, namespace: key.namespace).items.filter {
@@ -41,7 +64,6 @@ extension APIServer {
                         ])
                 }
                 if !options.isDryRun {
-                    // Counted at once: the next eviction must not spend the same disruption.
                     var spent = budget
                     spent["status"]["disruptionsAllowed"] = .int((status["disruptionsAllowed"].int ?? 1) - 1)
                     spent["status"]["disruptedPods"][key.name] = .string(now().description)
@@ -49,12 +71,6 @@ extension APIServer {
                 }
             }
         }
-        if options.isDryRun { return }
-        var marked = pod
-        marked["status"]["conditions"].setCondition(
-            "DisruptionTarget", true, reason: "EvictionByEvictionAPI", message: "Eviction API: evicting", observedGeneration: pod["metadata"]["generation"].int,
-            now: now())
-        _ = try? await store.update(.pods, marked, expected: nil)
-        _ = try await delete(try definition(.pods), key, options)
+        return pod
     }
 }

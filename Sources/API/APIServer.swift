@@ -82,6 +82,11 @@ package actor APIServer: Client {
     // MARK: Create
 
     package func create(_ kind: KindDefinition, _ object: JSON, _ options: WriteOptions) async throws -> Written {
+        try await create(kind, object, options, managed: nil)
+    }
+
+    /// `managed` is what a server-side apply made of the fields' owners.
+    func create(_ kind: KindDefinition, _ object: JSON, _ options: WriteOptions, managed: JSON?) async throws -> Written {
         let resource = kind.resource
         var written = Written(object: .null, wasCreated: true)
         var object = try Self.decode(object, kind, options, &written.warnings)
@@ -100,7 +105,11 @@ package actor APIServer: Client {
         written.object = try await admitting(kind) {
             try await admit(&object, old: nil, kind)
             try Self.validate(object, old: nil, kind, context)
-            track(&object, old: .emptyObject, kind, subresource: nil, options)
+            if let managed {
+                object["metadata"]["managedFields"] = managed
+            } else {
+                track(&object, old: .emptyObject, kind, subresource: nil, options)
+            }
             let ordered = Self.ordered(object, kind)
             if options.isDryRun {
                 guard await store.get(resource, Self.key(ordered, resource)) == nil else { throw StatusError.alreadyExists(resource, name) }

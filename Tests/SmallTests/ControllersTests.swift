@@ -90,6 +90,21 @@ struct DeploymentControl {
         }
     }
 
+    @Test("a name that a template has is not its pods'")
+    func templateName() async throws {
+        let api = try await threeNodes()
+        try await withControllers(api, workloads) {
+            var deployment = Fixture.deployment("web", replicas: 3)
+            deployment["spec"]["template"]["metadata"]["name"] = "mine"
+            deployment["spec"]["template"]["metadata"]["generateName"] = "mine-"
+            deployment["spec"]["template"]["metadata"]["annotations"] = ["kept": "yes"]
+            _ = try await api.create(.deployments, deployment)
+            try await eventually("3 pods are ready") { try await api.get(.deployments, Fixture.key("web"))["status"]["readyReplicas"].int == 3 }
+            let pods = try await activePods(api)
+            #expect(pods.allSatisfy { $0.name.hasPrefix("web-") && $0.json["metadata"]["annotations"]["kept"] == "yes" })
+        }
+    }
+
     @Test("pods are spread over the nodes that take them, and none goes to a tainted one")
     func spread() async throws {
         let api = try await threeNodes()

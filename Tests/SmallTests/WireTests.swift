@@ -152,7 +152,7 @@ struct FuzzTests {
     }
 }
 
-private struct NoStreams: PodStreams {
+struct NoStreams: PodStreams {
     func logs(_ pod: Pod, container: String, _ options: LogOptions) async throws -> ByteSource { { _ in } }
     func connect(_ pod: Pod, _ request: StreamRequest, input: StreamInputs, output: @escaping StreamOutputs) async throws {}
 }

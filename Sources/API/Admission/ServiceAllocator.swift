@@ -40,6 +40,10 @@ struct ServiceAllocator {
         if type == "ExternalName" {
             object["spec"]["clusterIP"] = .null
             object["spec"]["clusterIPs"] = .null
+            // What only the former type had goes with it, unless the user asks for something else. (upstream: dropTypeDependentFields)
+            for field in ["ipFamilies", "ipFamilyPolicy"] where old?["spec"]["type"].string != type && object["spec"][field] == old?["spec"][field] {
+                object["spec"][field] = .null
+            }
             returnNodePorts(&object, old: old)
             return
         }

@@ -21,6 +21,10 @@ extension Router {
         case .pods:
             let pod = Pod(try await api.get(.pods, ObjectKey(namespace, name)))
             guard let address = pod.ip else { throw StatusError(503, "ServiceUnavailable", "address not allowed: pod \(name) has no address") }
+            let isNodes = pod.isHostNetwork && api.cluster.nodes.contains { $0.address == address }
+            guard isNodes || api.cluster.podSubnet.contains(address) else {
+                throw StatusError.badRequest("address not allowed: \(address) is no pod's of this cluster")
+            }
             let number =
                 Int(port) ?? pod.containers.lazy.compactMap { $0.port(named: port, protocol: "TCP") }.first ?? pod.containers.first?.ports.first?["containerPort"].int
                 ?? 80

@@ -100,12 +100,6 @@ extension Router {
         let binding = try await RequestBody(request, threads).object(KindDefinition.withTypeMeta(.object(SchemaTable.type("core:Binding"))))
         let node = binding["target"]["name"].string ?? ""
         guard !node.isEmpty else { throw StatusError.invalid(Resource("", "v1", "", "Binding"), target.key.name, [.required("target.name")]) }
-        let pod = try await api.get(.pods, target.key)
-        if let already = pod["spec"]["nodeName"].string {
-            throw StatusError(
-                409, "Conflict",
-                "Operation cannot be fulfilled on pods/binding \"\(target.key.name)\": pod \(target.key.name) is already assigned to node \"\(already)\"")
-        }
         try await api.bind(target.key, to: node)
         return .json(["kind": "Status", "apiVersion": "v1", "metadata": .emptyObject, "status": "Success", "code": 201], code: 201)
     }

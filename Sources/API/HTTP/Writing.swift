@@ -73,7 +73,7 @@ extension Router {
                 "the name of the object (\(object["metadata"]["name"].string ?? "")) does not match the name on the URL (\(target.name ?? ""))")
         }
         if let namespace = target.namespace {
-            if let own = object["metadata"]["namespace"].string, own != namespace {
+            if let own = object["metadata"]["namespace"].string, !own.isEmpty, own != namespace {
                 throw StatusError.badRequest("the namespace of the object (\(own)) does not match the namespace on the request (\(namespace))")
             }
             object["metadata"]["namespace"] = .string(namespace)
@@ -98,12 +98,26 @@ extension Router {
     func patch(_ target: Target, _ request: HTTPRequest, _ user: UserInfo, subresource: String? = nil) async throws -> HTTPResponse {
         let change = try await change(request, isCustom: target.kind.isCustom)
         var options = try options(request)
-        if case .apply = change { options.fieldManager = request["fieldManager"] }
+        if case .apply = change {
+            options.fieldManager = request["fieldManager"]
+            options.creationRefusal = await creationRefusal(target, user)
+        }
+        let refusal = options.creationRefusal
         try await mayGrant(target, request, user) { options in
-            try await api.patch(try storedKind(target), target.key, change, subresource: subresource, options).object
+            var options = options
+            options.creationRefusal = refusal
+            return try await api.patch(try storedKind(target), target.key, change, subresource: subresource, options).object
         }
         let written = try await api.patch(try storedKind(target), target.key, change, subresource: subresource, options)
         return try finish(written, target, request, code: written.wasCreated ? 201 : 200)
+    }
+
+    /// Why `user` may not create what an apply patch names; nil: they may.
+    private func creationRefusal(_ target: Target, _ user: UserInfo) async -> StatusError? {
+        var access = AccessRequest(verb: "create")
+        (access.group, access.resource) = (target.resource.group, target.resource.plural)
+        (access.name, access.namespace) = (target.key.name, target.namespace ?? "")
+        return await authorizer.allows(user, access) ? nil : Authorizer.refusal(user, access)
     }
 
     /// Nobody gives away what they do not have themselves. (kubernetes.io/docs/reference/access-authn-authz/rbac,

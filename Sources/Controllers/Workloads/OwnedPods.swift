@@ -52,7 +52,9 @@ struct OwnedPods {
 
     /// Makes a pod of `template`; `name` nil: one that the server chooses. What goes wrong is told as an event, too.
     func create(_ template: JSON, name: String? = nil, _ client: any Client, change: (inout JSON) -> Void = { _ in }) async throws {
-        var pod: JSON = ["apiVersion": "v1", "kind": "Pod", "metadata": template["metadata"], "spec": template["spec"]]
+        var pod: JSON = ["apiVersion": "v1", "kind": "Pod", "metadata": .emptyObject, "spec": template["spec"]]
+        // A template has no name: what it says of one is not the pod's. (k8s.io/kubernetes/pkg/controller, GetPodFromTemplate)
+        for field in ["labels", "annotations", "finalizers"] { pod["metadata"][field] = template["metadata"][field] }
         if let name { pod["metadata"]["name"] = .string(name) } else { pod["metadata"]["generateName"] = .string("\(self.name)-") }
         pod["metadata"]["namespace"] = .string(namespace)
         pod["metadata"]["ownerReferences"] = [reference]

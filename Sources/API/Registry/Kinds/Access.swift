@@ -37,7 +37,8 @@ extension KindDefinition {
                 let kind = subject["kind"].string ?? ""
                 if !["ServiceAccount", "User", "Group"].contains(kind) {
                     causes.append(.notSupported("subjects[\(index)].kind", .string(kind), "\"Group\", \"ServiceAccount\", \"User\""))
-                } else if kind == "ServiceAccount", subject["namespace"].isNull {
+                } else if kind == "ServiceAccount", subject["namespace"].isNull, roleKinds == ["ClusterRole"] {
+                    // A RoleBinding without one means its own.
                     causes.append(.required("subjects[\(index)].namespace"))
                 }
             }

@@ -31,8 +31,8 @@ extension KindDefinition {
             let type = object["spec"]["type"].string
             if type != "ExternalName" {
                 if object["spec"]["internalTrafficPolicy"].isNull { object["spec"]["internalTrafficPolicy"] = "Cluster" }
-                object["spec"]["ipFamilies"] = ["IPv4"]
-                object["spec"]["ipFamilyPolicy"] = "SingleStack"
+                if object["spec"]["ipFamilies"].items.isEmpty { object["spec"]["ipFamilies"] = ["IPv4"] }
+                if object["spec"]["ipFamilyPolicy"].isNull { object["spec"]["ipFamilyPolicy"] = "SingleStack" }
             }
             if type == "NodePort" || type == "LoadBalancer", object["spec"]["externalTrafficPolicy"].isNull {
                 object["spec"]["externalTrafficPolicy"] = "Cluster"
@@ -46,6 +46,7 @@ extension KindDefinition {
             var causes: [StatusError.Cause] = []
             let spec = object["spec"], type = spec["type"].string ?? "ClusterIP"
             if spec["ports"].items.isEmpty, type != "ExternalName", spec["clusterIP"].string != "None" { causes.append(.required("spec.ports")) }
+            causes += familyCauses(spec, type)
             let names = spec["ports"].items.map { $0["name"].string ?? "" }
             for (index, port) in spec["ports"].items.enumerated() {
                 let path = "spec.ports[\(index)]"
@@ -88,6 +89,27 @@ extension KindDefinition {
     ).with {
         $0.categories = ["all"]
         $0.selectableFields = ["spec.clusterIP", "spec.type"]
+        $0.warn = { object in
+            object["spec"]["externalIPs"].items.isEmpty ? [] : ["spec.externalIPs is accepted and does nothing: minik's nodes take no other addresses in"]
+        }
+    }
+
+    /// What a Service asks of a cluster that has IPv4 alone. (k8s.io/kubernetes/pkg/registry/core/service/storage/alloc.go)
+    private static func familyCauses(_ spec: JSON, _ type: String) -> [StatusError.Cause] {
+        if type == "ExternalName" {
+            return ["ipFamilies", "ipFamilyPolicy"].filter { !spec[$0].isNull }.map { .forbidden("spec.\($0)", "may not be set for ExternalName services") }
+        }
+        var causes: [StatusError.Cause] = []
+        if spec["ipFamilyPolicy"].string == "RequireDualStack" {
+            causes.append(.invalid("spec.ipFamilyPolicy", spec["ipFamilyPolicy"], "this cluster is not configured for dual-stack services"))
+        }
+        for (index, family) in spec["ipFamilies"].items.enumerated() where family.string != "IPv4" {
+            let path = "spec.ipFamilies[\(index)]"
+            causes.append(
+                family.string == "IPv6"
+                    ? .invalid(path, family, "not configured on this cluster") : .notSupported(path, family, "\"IPv4\", \"IPv6\""))
+        }
+        return causes
     }
 
     static let endpoints = KindDefinition(
