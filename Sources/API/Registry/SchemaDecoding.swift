@@ -114,7 +114,7 @@ extension Schema {
 
     fileprivate func dropsWhenUnset(_ value: JSON) -> Bool {
         switch self {
-        case .intOrString, .quantity, .time: false  // structs to Go, which it always prints
+        case .quantity, .time: false  // structs to Go, which it always prints
         default: Self.isZero(value) || (isMap && value.object?.isEmpty == true)
         }
     }
@@ -139,6 +139,11 @@ extension Schema {
     }
 }
 
+extension Schema.Field {
+    /// Go's zero value, where no pointer tells it from none: typed clients write `""` and 0 for every field that nobody set.
+    func isUnset(by value: JSON) -> Bool { !keepsZero && schema.dropsWhenUnset(value) }
+}
+
 extension ObjectSchema {
     fileprivate func decode(_ object: JSONObject, _ findings: inout SchemaFindings) -> JSON {
         var keys: [String] = []
@@ -158,7 +163,7 @@ extension ObjectSchema {
                 continue
             }
             let decoded = field.schema.decode(member, &findings, in: shortName)
-            if decoded.isNull || (!field.keepsZero && field.schema.dropsWhenUnset(decoded)) { continue }
+            if decoded.isNull || field.isUnset(by: decoded) { continue }
             keys.append(key)
             values.append(decoded)
         }

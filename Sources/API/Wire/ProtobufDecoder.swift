@@ -70,7 +70,7 @@ package enum ProtobufDecoder {
                 maps[field.name, default: JSONMembers()][key] = member
             default:
                 let decoded = try value(part, field.schema, depth)
-                if !decoded.isNull { object[field.name] = decoded }
+                object[field.name] = decoded.isNull || field.isUnset(by: decoded) ? nil : decoded
             }
         }
     }

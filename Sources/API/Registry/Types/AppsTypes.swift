@@ -92,14 +92,14 @@ extension SchemaTable {
           observedGeneration 3 int64
           conditions 6 [ReplicaSetCondition] key=type
         RollingUpdateDaemonSet
-          maxUnavailable 1 intOrString
-          maxSurge 2 intOrString
+          maxUnavailable 1 intOrString?
+          maxSurge 2 intOrString?
         RollingUpdateDeployment
-          maxUnavailable 1 intOrString
-          maxSurge 2 intOrString
+          maxUnavailable 1 intOrString?
+          maxSurge 2 intOrString?
         RollingUpdateStatefulSetStrategy
           partition 1 int32? default=0
-          maxUnavailable 2 intOrString
+          maxUnavailable 2 intOrString?
         StatefulSet
           metadata 1 meta:ObjectMeta
           spec 2 StatefulSetSpec

@@ -90,7 +90,7 @@ extension SchemaTable {
           ipBlock 3 IPBlock
         NetworkPolicyPort
           protocol 1 string?|TCP|UDP|SCTP default="TCP"
-          port 2 intOrString
+          port 2 intOrString?
           endPort 3 int32?
         NetworkPolicySpec
           podSelector 1 meta:LabelSelector default={} atomic

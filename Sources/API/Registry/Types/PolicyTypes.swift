@@ -9,9 +9,9 @@ extension SchemaTable {
           spec 2 PodDisruptionBudgetSpec
           status 3 PodDisruptionBudgetStatus default={"disruptionsAllowed":0,"currentHealthy":0,"desiredHealthy":0,"expectedPods":0}
         PodDisruptionBudgetSpec
-          minAvailable 1 intOrString
+          minAvailable 1 intOrString?
           selector 2 meta:LabelSelector atomic
-          maxUnavailable 3 intOrString
+          maxUnavailable 3 intOrString?
           unhealthyPodEvictionPolicy 4 string?|IfHealthyBudget|AlwaysAllow
         PodDisruptionBudgetStatus
           observedGeneration 1 int64
