@@ -82,7 +82,7 @@ let package = Package(
             name: "PolicyCases", dependencies: ["Model", .product(name: "Yams", package: "Yams")], path: "Tests/PolicyCases", exclude: ["cases.yaml"]),
         .testTarget(
             name: "SmallTests",
-            dependencies: ["Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Runtime", "ShimProtocol", "PolicyCases"]),
+            dependencies: ["Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Runtime", "ShimProtocol", "PolicyCases"], exclude: ["Data"]),
         .testTarget(name: "MediumTests", dependencies: ["Model", "Rules", "Proxy", "Netlink", "Runtime"]),
         .testTarget(name: "LargeTests", dependencies: ["Model", "Runtime", "PolicyCases"]),
     ],

@@ -30,7 +30,24 @@ struct Bootstrap {
                 "apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": ["name": "kubernetes"],
                 "spec": ["cidrs": [.string(cluster.serviceSubnet.description)]],
             ])
-        for (resource, object) in BootstrapPolicy.objects { try await ensure(resource, object) }
+        for (resource, object) in BootstrapPolicy.objects { try await reconcile(resource, object, api) }
+    }
+
+    /// Makes a role or binding what it should be at each start, as Kubernetes does, unless its annotation says that it is somebody's own.
+    private func reconcile(_ resource: Resource, _ object: JSON, _ api: APIServer) async throws {
+        let metadata = object["metadata"]
+        let key = ObjectKey(metadata["namespace"].string ?? "", metadata["name"].string ?? "")
+        guard var held = await api.store.get(resource, key) else { return try await ensure(resource, object) }
+        let mark = held["metadata"]["annotations"][BootstrapPolicy.autoupdate].string
+        if mark == "false" { return }
+        for field in ["labels", "annotations"] { for (name, value) in metadata[field].stringMap { held["metadata"][field][name] = .string(value) } }
+        if !object["aggregationRule"].isNull { held["aggregationRule"] = object["aggregationRule"] }
+        for field in ["rules", "subjects"] where !object[field].isNull {
+            // Without the mark it is of a minik whose roles were wider than Kubernetes'; with it, what an administrator added stays.
+            let kept = mark == nil ? [] : held[field].items.filter { !object[field].items.contains($0) }
+            held[field] = .array(object[field].items + kept)
+        }
+        _ = try await client.update(resource, held)
     }
 
     /// Where the `kubernetes` Service leads: nobody's selector finds the API.
