@@ -6,7 +6,7 @@ package final class BoundedChannel<Element: Sendable>: Sendable {
     /// What an element takes beside its bytes.
     private static var overhead: Int { 64 }
 
-    private struct State {
+    private struct State: Sendable {
         var elements: [Element] = []
         var load = 0
         var isFinished = false
@@ -14,6 +14,8 @@ package final class BoundedChannel<Element: Sendable>: Sendable {
         var readers: [(id: Int, CheckedContinuation<Element?, any Error>)] = []
         var senders: [(id: Int, element: Element, CheckedContinuation<Bool, Never>)] = []
         var nextID = 0
+        /// Wakes whom the lock's holder has decided about, as soon as the lock is free.
+        var wakes: [@Sendable () -> Void] = []
 
         mutating func id() -> Int {
             nextID += 1
@@ -30,15 +32,27 @@ package final class BoundedChannel<Element: Sendable>: Sendable {
         self.cost = cost
     }
 
+    /// Nobody is woken under the lock: to wake a task takes its own lock, which a task that is being cancelled holds while its
+    /// handler asks for ours.
+    private func locked<R: Sendable>(_ body: (inout State) -> R) -> R {
+        let (result, wakes) = state.withLock { state in
+            let result = body(&state), wakes = state.wakes
+            state.wakes = []
+            return (result, wakes)
+        }
+        for wake in wakes { wake() }
+        return result
+    }
+
     private func weight(_ element: Element) -> Int { cost(element) + Self.overhead }
 
     /// Waits for room. False: nobody will read it, because the channel or the sending task is at its end.
     @discardableResult
     package func send(_ element: Element) async -> Bool {
-        let id = state.withLock { $0.id() }
+        let id = locked { $0.id() }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let taken: Bool? = state.withLock { state in
+                let taken: Bool? = locked { state in
                     if Task.isCancelled || state.isFinished { return false }
                     if take(element, &state) { return true }
                     state.senders.append((id, element, continuation))
@@ -47,7 +61,7 @@ package final class BoundedChannel<Element: Sendable>: Sendable {
                 if let taken { continuation.resume(returning: taken) }
             }
         } onCancel: {
-            let waiting = state.withLock { state in
+            let waiting = locked { state in
                 state.senders.firstIndex { $0.id == id }.map { state.senders.remove(at: $0).2 }
             }
             waiting?.resume(returning: false)
@@ -55,11 +69,12 @@ package final class BoundedChannel<Element: Sendable>: Sendable {
     }
 
     /// Queues without waiting. False: there is no room, or nobody will read it.
-    package func offer(_ element: Element) -> Bool { state.withLock { !$0.isFinished && take(element, &$0) } }
+    package func offer(_ element: Element) -> Bool { locked { !$0.isFinished && take(element, &$0) } }
 
     private func take(_ element: Element, _ state: inout State) -> Bool {
         if !state.readers.isEmpty {
-            state.readers.removeFirst().1.resume(returning: element)
+            let reader = state.readers.removeFirst().1
+            state.wakes.append { reader.resume(returning: element) }
             return true
         }
         guard state.senders.isEmpty, state.elements.isEmpty || state.load + weight(element) <= room else { return false }
@@ -70,27 +85,27 @@ package final class BoundedChannel<Element: Sendable>: Sendable {
 
     /// The next element; nil at the end, or when the reading task is cancelled.
     package func next() async throws -> Element? {
-        let id = state.withLock { $0.id() }
+        let id = locked { $0.id() }
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                state.withLock { state in
+                locked { state in
                     if !state.elements.isEmpty {
                         let element = state.elements.removeFirst()
                         state.load -= weight(element)
                         admit(&state)
-                        continuation.resume(returning: element)
+                        state.wakes.append { continuation.resume(returning: element) }
                     } else if let failure = state.failure {
                         state.failure = nil
-                        continuation.resume(throwing: failure)
+                        state.wakes.append { continuation.resume(throwing: failure) }
                     } else if state.isFinished || Task.isCancelled {
-                        continuation.resume(returning: nil)
+                        state.wakes.append { continuation.resume(returning: nil) }
                     } else {
                         state.readers.append((id, continuation))
                     }
                 }
             }
         } onCancel: {
-            let waiting = state.withLock { state in
+            let waiting = locked { state in
                 state.readers.firstIndex { $0.id == id }.map { state.readers.remove(at: $0).1 }
             }
             waiting?.resume(returning: nil)
@@ -101,22 +116,23 @@ package final class BoundedChannel<Element: Sendable>: Sendable {
     private func admit(_ state: inout State) {
         while let first = state.senders.first, state.elements.isEmpty || state.load + weight(first.element) <= room {
             state.senders.removeFirst()
+            state.wakes.append { first.2.resume(returning: true) }
             state.elements.append(first.element)
             state.load += weight(first.element)
-            first.2.resume(returning: true)
         }
     }
 
     /// No more comes. What is queued can still be read; who waits for room has come too late.
     package func finish(throwing failure: (any Error)? = nil) {
-        state.withLock { state in
+        locked { state in
             guard !state.isFinished else { return }
             state.isFinished = true
-            for (_, _, continuation) in state.senders { continuation.resume(returning: false) }
+            for (_, _, continuation) in state.senders { state.wakes.append { continuation.resume(returning: false) } }
             state.senders = []
             if state.readers.isEmpty { state.failure = failure }
             for (index, (_, continuation)) in state.readers.enumerated() {
-                if index == 0, let failure { continuation.resume(throwing: failure) } else { continuation.resume(returning: nil) }
+                let outcome: Result<Element?, any Error> = if index == 0, let failure { .failure(failure) } else { .success(nil) }
+                state.wakes.append { continuation.resume(with: outcome) }
             }
             state.readers = []
         }
