@@ -57,7 +57,8 @@ struct ClusterTests {
             #expect(damage.isSuccess, "\(damage)")
             #expect(Shell.minik("up \(file)").isSuccess)
             let after = tables()
-            #expect(after.contains("30700") && after.firstMatch(of: /counter packets \d+ bytes \d+ drop/) == nil, "what was damaged is mended")
+            // The rule that was put there names nothing; those of minik's own that drop say why.
+            #expect(after.contains("30700") && after.firstMatch(of: /counter packets \d+ bytes \d+ drop #/) == nil, "what was damaged is mended")
             let rewritten = Set(handles(before)).subtracting(handles(after))
             #expect((1...4).contains(rewritten.count), "only the rules of the one changed chain were written again: \(rewritten)")
         }
