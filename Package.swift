@@ -82,8 +82,8 @@ let package = Package(
             name: "PolicyCases", dependencies: ["Model", .product(name: "Yams", package: "Yams")], path: "Tests/PolicyCases", exclude: ["cases.yaml"]),
         .testTarget(
             name: "SmallTests",
-            dependencies: ["Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Runtime", "ShimProtocol", "PolicyCases"], exclude: ["Data"]),
-        .testTarget(name: "MediumTests", dependencies: ["Model", "Rules", "Proxy", "Netlink", "Runtime"]),
+            dependencies: ["Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Runtime", "ShimProtocol", "CSandbox", "PolicyCases"], exclude: ["Data"]),
+        .testTarget(name: "MediumTests", dependencies: ["Model", "Rules", "Proxy", "Netlink", "Runtime", "ShimProtocol", "CSandbox"]),
         .testTarget(name: "LargeTests", dependencies: ["Model", "Runtime", "PolicyCases"]),
     ],
     swiftLanguageModes: [.v6]

@@ -2,45 +2,55 @@ import CSandbox
 import Model
 import ShimProtocol
 
-/// Calls `body` with the C form of a process: arguments, environment and directory filled in.
-func withProcess<R>(
-    _ process: inout sandbox_process, argv: [String], environment: [String], directory: String, groups: [Int],
-    _ body: (UnsafePointer<sandbox_process>) -> R
-) -> R {
-    withCStrings(argv) { argv in
-        withCStrings(environment) { environment in
-            directory.withCString { directory in
-                groups.map { UInt32(truncatingIfNeeded: $0) }.withUnsafeBufferPointer { groups in
-                    process.argv = argv
-                    process.envp = environment
-                    process.cwd = directory
-                    process.groups = groups.baseAddress
-                    process.group_count = groups.count
-                    return body(&process)
+/// Calls `body` with the C form of a process; what is not in the spec is the caller's to fill in.
+func withProcess<R>(_ spec: ProcessSpec, _ process: inout sandbox_process, _ body: (UnsafePointer<sandbox_process>) -> R) -> R {
+    process.uid = UInt32(truncatingIfNeeded: spec.uid)
+    process.gid = UInt32(truncatingIfNeeded: spec.gid)
+    process.capabilities = spec.capabilities
+    process.keyless = spec.privileged ? 0 : 1
+    process.no_new_privileges = spec.noNewPrivileges ? 1 : 0
+    process.terminal = spec.tty ? 1 : 0
+    let texts = spec.cgroups + [spec.workingDirectory]
+    return withCStrings(spec.argv) { argv in
+        withCStrings(spec.environment) { environment in
+            withCStrings(texts) { texts in
+                texts.withMemoryRebound(to: UnsafePointer<CChar>?.self, capacity: spec.cgroups.count + 1) { cgroups in
+                    spec.groups.map { UInt32(truncatingIfNeeded: $0) }.withUnsafeBufferPointer { groups in
+                        process.argv = argv
+                        process.envp = environment
+                        process.cgroups = cgroups
+                        process.cgroup_count = spec.cgroups.count
+                        process.cwd = cgroups[spec.cgroups.count]
+                        process.groups = groups.baseAddress
+                        process.group_count = groups.count
+                        return body(&process)
+                    }
                 }
             }
         }
     }
 }
 
-/// Calls `body` with the C forms of a container's root and process.
-func withSandbox<R>(
-    _ spec: ContainerSpec, target: Int, _ process: inout sandbox_process,
-    _ body: (UnsafePointer<sandbox_root>, UnsafePointer<sandbox_process>) -> R
-) -> R {
-    let paths = [spec.lower, spec.upper, spec.work, spec.merged] + spec.binds.flatMap { [$0.source, $0.subPath, $0.target] }
+/// Calls `body` with the C form of a container's root.
+func withRoot<R>(_ spec: ContainerSpec, target: Int, shm: String, _ body: (UnsafePointer<sandbox_root>) -> R) -> R {
+    let paths = [spec.lower, spec.upper, spec.work, spec.merged, shm] + spec.binds.flatMap { [$0.source, $0.subPath, $0.target] }
     return withCStrings(paths) { paths in
-        var binds = spec.binds.enumerated().map { index, bind in
-            sandbox_bind(source: paths[4 + 3 * index], sub_path: paths[5 + 3 * index], target: paths[6 + 3 * index], read_only: bind.readOnly ? 1 : 0)
-        }
-        return withProcess(&process, argv: spec.argv, environment: spec.environment, directory: spec.workingDirectory, groups: spec.groups) { process in
-            PodShim.sharedMemory.withCString { shm in
-                binds.withUnsafeMutableBufferPointer { binds in
+        withCStrings(spec.devices.map(\.path)) { names in
+            let binds = spec.binds.enumerated().map { index, bind in
+                sandbox_bind(source: paths[5 + 3 * index], sub_path: paths[6 + 3 * index], target: paths[7 + 3 * index], read_only: bind.readOnly ? 1 : 0)
+            }
+            let devices = spec.devices.enumerated().map { index, device in
+                sandbox_device(
+                    path: names[index], mode: UInt32(device.mode), major: UInt32(device.major), minor: UInt32(device.minor), uid: UInt32(device.uid),
+                    gid: UInt32(device.gid))
+            }
+            return binds.withUnsafeBufferPointer { binds in
+                devices.withUnsafeBufferPointer { devices in
                     var root = sandbox_root(
-                        lower: paths[0], upper: paths[1], work: paths[2], merged: paths[3], binds: binds.baseAddress,
-                        bind_count: binds.count, shm: shm, read_only: spec.readOnlyRoot ? 1 : 0,
-                        privileged: spec.privileged ? 1 : 0, target: pid_t(target))
-                    return body(&root, process)
+                        lower: paths[0], upper: paths[1], work: paths[2], merged: paths[3], binds: binds.baseAddress, bind_count: binds.count,
+                        devices: devices.baseAddress, device_count: devices.count, shm: paths[4], read_only: spec.readOnlyRoot ? 1 : 0,
+                        privileged: spec.process.privileged ? 1 : 0, no_devices: spec.noDevices ? 1 : 0, target: pid_t(target))
+                    return body(&root)
                 }
             }
         }

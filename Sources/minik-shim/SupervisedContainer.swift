@@ -28,31 +28,23 @@ struct SupervisedContainer {
     var stderr: Int32
     var log: LogFile
     var attachments: [Attachment] = []
-    /// What a container that waits for somebody to talk to said before anybody came: whoever attaches first hears it.
-    var early: [(isError: Bool, bytes: [UInt8])] = []
-    var wasAttached = false
-
-    /// More than this is not kept; the log has all of it.
-    private static let earlyLimit = 64 * 1024
 
     /// Starts the container, in the PID namespace of process `target` unless that is 0; the failure names the step that did not work.
     static func start(_ spec: ContainerSpec, target: Int) -> Result<SupervisedContainer, ShimFailure> {
         var inPipe: [Int32] = [-1, -1], outPipe: [Int32] = [-1, -1], errPipe: [Int32] = [-1, -1]
-        if !spec.tty {
+        if !spec.process.tty {
             if spec.stdin { sandbox_pipe(&inPipe) }
             sandbox_pipe(&outPipe)
             sandbox_pipe(&errPipe)
         }
         var process = sandbox_process()
-        process.uid = UInt32(spec.uid)
-        process.gid = UInt32(spec.gid)
-        process.capabilities = spec.capabilities
-        process.no_new_privileges = spec.noNewPrivileges ? 1 : 0
         process.stdio = (inPipe[0], outPipe[1], errPipe[1])
-        process.terminal = spec.tty ? 1 : 0
+        process.console = 1
         var terminal: Int32 = -1
         var failure = sandbox_failure()
-        let pid = withSandbox(spec, target: target, &process) { sandbox_start($0, $1, &terminal, &failure) }
+        let pid = withRoot(spec, target: target, shm: PodShim.sharedMemory) { root in
+            withProcess(spec.process, &process) { sandbox_start(root, $0, &terminal, &failure) }
+        }
         for fd in [inPipe[0], outPipe[1], errPipe[1]] where fd >= 0 { close(fd) }
         guard pid > 0 else {
             for fd in [inPipe[1], outPipe[0], errPipe[0]] where fd >= 0 { close(fd) }
@@ -77,7 +69,6 @@ struct SupervisedContainer {
                 let isError = fd == stderr
                 log.append(buffer[..<n], stream: isError ? "stderr" : "stdout")
                 for attachment in attachments { send(buffer[..<n], to: isError ? attachment.errors : attachment.output) }
-                if spec.stdin, !wasAttached, early.reduce(0, { $0 + $1.bytes.count }) + n <= Self.earlyLimit { early.append((isError, Array(buffer[..<n]))) }
                 continue
             }
             if n < 0 && errno == EINTR { continue }
@@ -91,14 +82,6 @@ struct SupervisedContainer {
             if fd == stderr { stderr = -1 }
             return
         }
-    }
-
-    /// Lets a client in, and tells it what was said before.
-    mutating func attach(_ attachment: Attachment) {
-        for (isError, bytes) in early { send(bytes[...], to: isError ? attachment.errors : attachment.output) }
-        early = []
-        wasAttached = true
-        attachments.append(attachment)
     }
 
     /// Copies what attachment `index` sends into the container.

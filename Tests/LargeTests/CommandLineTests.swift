@@ -122,6 +122,10 @@ struct CommandLineTests {
         let fromFile = Shell.run(
             "\(Shell.minik) exec deployment/web --cluster words -i -- wc -c < Package.swift; wc -c < Package.swift; \(Shell.minik) exec deployment/web --cluster words -i -- cat < /dev/null"
         )
+        // What was said before we came is in the log, and said once; the code is the container's.
+        let early = Shell.run(
+            "\(Shell.minik) run early --cluster words --rm -i --image=busybox --restart=Never -- sh -c 'echo one; sleep 1; echo two; exit 7' </dev/null")
+        #expect(early.output.hasPrefix("one\ntwo\n") && early.status == 7, "\(early)")
         let counts = fromFile.output.split(separator: "\n")
         #expect(counts.count == 2 && counts.first == counts.last, "\(fromFile)")
         #expect(piped.output.hasPrefix("2\n") && piped.output.contains("pod \"count\" deleted") && piped.status == 6, "\(piped)")

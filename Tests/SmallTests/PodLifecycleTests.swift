@@ -618,3 +618,50 @@ struct PodTelling {
         ])
     func names(_ short: String, _ full: String) { #expect(Image.fullName(short) == full) }
 }
+
+@Suite("a program that cannot be run")
+struct StartErrorTests {
+    private static let missing = PodLifecycle.Input.startError(container: "web", message: "exec: \"nosuch\": not found", at: Timestamp(seconds: 1000))
+
+    @Test("with restartPolicy Never the pod has failed")
+    func never() {
+        var life = Life(restartPolicy: "Never")
+        _ = life.tell(.sandboxReady)
+        #expect(life.tell(Self.missing) == [.tearDown])
+        let ended = life.status["containerStatuses"].items.first?["state"]["terminated"] ?? .null
+        #expect(life.status["phase"].string == "Failed")
+        #expect(ended["reason"].string == "StartError" && ended["exitCode"].int == 128 && ended["message"].string == "exec: \"nosuch\": not found")
+        #expect(ended["startedAt"].string == "1970-01-01T00:00:00Z")
+    }
+
+    @Test("else it is tried again, counted, and further and further apart")
+    func always() {
+        var life = Life()
+        _ = life.tell(.sandboxReady)
+        #expect(life.tell(Self.missing) == [.start(container: "web")])
+        #expect(life.tell(Self.missing) == [.schedule(.restart(container: "web"), seconds: 10)])
+        let status = life.status["containerStatuses"].items.first ?? .null
+        #expect(status["state"]["waiting"]["reason"].string == "CrashLoopBackOff" && status["restartCount"].int == 1)
+        #expect(status["lastState"]["terminated"]["reason"].string == "StartError")
+        #expect(life.tell(.timer(.restart(container: "web"))) == [.start(container: "web")])
+        #expect(life.tell(Self.missing) == [.schedule(.restart(container: "web"), seconds: 20)])
+    }
+
+    @Test("what is said is containerd's")
+    func event() {
+        var life = Life(restartPolicy: "Never")
+        _ = life.tell(.sandboxReady)
+        #expect(
+            life.lifecycle.handle(Self.missing).first
+                == .event(type: "Warning", reason: "Failed", message: "Error: exec: \"nosuch\": not found", container: "web"))
+    }
+
+    @Test("its reason outlives the daemon")
+    func stored() {
+        var life = Life()
+        _ = life.tell(.sandboxReady)
+        _ = life.tell(Self.missing)
+        let again = Life(status: life.status)
+        #expect(again.status["containerStatuses"].items.first?["lastState"]["terminated"]["reason"].string == "StartError")
+    }
+}

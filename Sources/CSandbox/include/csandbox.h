@@ -11,11 +11,16 @@
 /// Where a start failed. `stage` names the step; `error` is the errno. A zero `error` means success.
 struct sandbox_failure {
     int error;
-    char stage[120];
+    char stage[512];
 };
 
 /// The stage of a failure to find or make what a sub-path names.
 #define SANDBOX_SUB_PATH_STAGE "prepare subPath"
+/// The stage of a failure to become the program; the program's name follows.
+#define SANDBOX_EXEC_STAGE "exec:"
+
+/// Milliseconds that a container, or a process that enters one, may take until its program runs.
+enum { sandbox_start_limit = 60000, sandbox_enter_limit = 20000 };
 
 /// A bind mount into the container: host path -> path inside the image's root. A `sub_path` that is not empty leads to what
 /// below the source is mounted: it may follow links but never out of the source, and what is missing of it is made as the source is.
@@ -26,6 +31,14 @@ struct sandbox_bind {
     int read_only;
 };
 
+/// A device in the container's /dev.
+struct sandbox_device {
+    const char *path;       // below /dev
+    uint32_t mode;          // type and permissions
+    uint32_t major, minor;
+    uint32_t uid, gid;
+};
+
 /// What a process runs as.
 struct sandbox_process {
     char *const *argv;
@@ -34,10 +47,14 @@ struct sandbox_process {
     uint32_t uid, gid;
     const uint32_t *groups;  // supplementary groups
     size_t group_count;
-    uint64_t capabilities;  // effective, permitted and bounding, a bit each
+    uint64_t capabilities;  // effective, permitted and bounding, a bit each; what the caller itself lacks is left out
+    int keyless;            // non-zero: no calls to the kernel's keyrings, which know users and not containers
+    const char *const *cgroups;  // directories of control groups to run in
+    size_t cgroup_count;
     int no_new_privileges;
     int stdio[3];           // -1: /dev/null; ignored with a terminal
     int terminal;           // non-zero: a new pty becomes its controlling terminal
+    int console;            // non-zero: the terminal is the container's /dev/console too
     uint16_t rows, columns;
 };
 
@@ -47,9 +64,12 @@ struct sandbox_root {
     const char *merged;                // an empty directory the overlay is mounted on
     const struct sandbox_bind *binds;
     size_t bind_count;
+    const struct sandbox_device *devices;
+    size_t device_count;
     const char *shm;                   // the pod's /dev/shm
     int read_only;
     int privileged;                    // no masked paths, writable /proc/sys and /sys
+    int no_devices;                    // device files on its layers and volumes do not open (nodev)
     pid_t target;                      // a process of the pod whose PID namespace is shared; 0: one of its own
 };
 
@@ -121,6 +141,17 @@ int sandbox_bind_mount(const char *source, const char *target);
 /// Makes `path` a shared mount point of its own, as `ip netns add` does with /run/netns; 1 if it was made now, 0 if it
 /// was one already, or -errno.
 int sandbox_share_mount(const char *path);
+/// Attaches a device program (instructions of linux/bpf.h) to a control group of version 2; 0 or -errno.
+int sandbox_limit_devices(const char *cgroup, const uint64_t *program, size_t count);
+/// openat2(2) with what `path` means to a process whose root is the directory `root`; the descriptor (close-on-exec) or -1 and errno.
+int sandbox_open_in_root(int root, const char *path, int flags);
+/// Opens the regular file `path` of a tree that is not ours: no link leads out of it and nothing is waited for. The descriptor or -errno.
+int sandbox_read_in_root(const char *root, const char *path);
+/// Makes what is missing of `path` below the directory `root`, as a process with that root would find it: directories, and at
+/// its end a file unless `is_directory`. An O_PATH descriptor of the end, or -1 and errno.
+int sandbox_make_in_root(int root, const char *path, int is_directory);
+/// The same for directories that links must not lead out of at all; what is missing is made with the mode of `directory`.
+int sandbox_make_beneath(int directory, const char *path);
 int sandbox_pidfd_open(pid_t pid);
 int sandbox_pidfd_kill(int pidfd, int signal);
 /// A Unix socket bound to and listening on (or connected to) `path`; the descriptor or -errno.

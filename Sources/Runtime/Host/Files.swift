@@ -1,3 +1,4 @@
+import CSandbox
 import Glibc
 
 /// A file operation that failed: what, on which path, and why.
@@ -72,6 +73,14 @@ package enum Files {
         }
     }
 
+    /// A regular file's text in a tree that is not ours, as a process with that root would find it: its links lead nowhere else.
+    package static func text(_ path: String, inRoot root: String) -> String? {
+        let fd = sandbox_read_in_root(root, path)
+        guard fd >= 0 else { return nil }
+        defer { close(fd) }
+        return text("/proc/self/fd/\(fd)")
+    }
+
     package static func text(_ path: String) -> String? { (try? read(path)).map { String(decoding: $0, as: UTF8.self) } }
 
     /// Writes a whole file, or leaves what was there: a reader never sees half of it.
@@ -110,17 +119,5 @@ package enum Files {
             if name != ".", name != ".." { names.append(name) }
         }
         return names.sorted()
-    }
-
-    /// `rm -rf`, which does not follow links.
-    package static func removeTree(_ path: String) {
-        var info = stat()
-        guard lstat(path, &info) == 0 else { return }
-        guard info.st_mode & S_IFMT == S_IFDIR else {
-            unlink(path)
-            return
-        }
-        for name in list(path) { removeTree("\(path)/\(name)") }
-        rmdir(path)
     }
 }

@@ -23,6 +23,9 @@ package struct Leftovers {
         for uid in Self.unclaimed(Files.list("\(paths.state)/pods"), claimed) { Files.removeTree(paths.podState(uid)) }
         for name in Self.unclaimedNames(Files.list(ClusterPaths.netns), pods, paths) { NetworkNamespace.delete(path: "\(ClusterPaths.netns)/\(name)") }
         for node in cluster.nodes {
+            for nodeGroup in Cgroup.everywhere(.cluster(cluster.name).node(node.name)) {
+                for uid in Self.unclaimed(nodeGroup.children, claimed) { problems += nodeGroup.below { $0.pod(uid) }.delete(milliseconds: 1000) }
+            }
             do { try removeLinks(of: node, pods) } catch { problems.append("node \(node.name): \(error)") }
         }
         return problems

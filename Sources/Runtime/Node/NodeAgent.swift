@@ -27,6 +27,7 @@ package actor NodeAgent {
     nonisolated let network: NodeNetwork
     nonisolated let images: ImageStore
     nonisolated let hooks: AgentHooks
+    nonisolated let deviceControl: Cgroups.DeviceControl?
     private var identity: ProcessIdentity
     private var pool: AddressPool
     private var workers: [String: PodWorker] = [:]
@@ -35,7 +36,7 @@ package actor NodeAgent {
 
     package init(
         node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, client: any Client, network: NodeNetwork, images: ImageStore,
-        identity: ProcessIdentity, hooks: AgentHooks
+        identity: ProcessIdentity, hooks: AgentHooks, deviceControl: Cgroups.DeviceControl? = Cgroups.ofMachine().deviceControl()
     ) {
         spec = node
         self.cluster = cluster
@@ -45,6 +46,7 @@ package actor NodeAgent {
         self.images = images
         self.identity = identity
         self.hooks = hooks
+        self.deviceControl = deviceControl
         pool = AddressPool(network: node.podCIDR)
     }
 

@@ -11,14 +11,18 @@ struct ContainerPlan {
     let client: any Client
     let fields: DownwardAPI
     let volumes: PodVolumes
+    /// Who limits its devices; nil where nobody can.
+    let deviceControl: Cgroups.DeviceControl?
     /// The pod's host name as its processes see it.
     let hostname: @Sendable () throws -> String
 
     init(
         pod: Pod, address: IPv4Address?, hostAddress: IPv4Address, paths: ClusterPaths, node: String, client: any Client, seen: Timestamp,
+        deviceControl: Cgroups.DeviceControl?,
         hostname: @escaping @Sendable () throws -> String
     ) {
         self.hostname = hostname
+        self.deviceControl = deviceControl
         self.pod = pod
         self.address = address
         self.paths = paths
@@ -34,6 +38,8 @@ struct ContainerPlan {
     /// containerd's default set, a bit each (linux/capability.h): chown, dac_override, fowner, fsetid, kill, setgid, setuid,
     /// setpcap, net_bind_service, net_raw, sys_chroot, mknod, audit_write, setfcap.
     private static let standardCapabilities: [Int] = [0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31]
+    /// CAP_MKNOD.
+    private static let makeDevices: UInt64 = 1 << 27
     private static let capabilityNames = [
         "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "LINUX_IMMUTABLE",
         "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT",
@@ -58,12 +64,12 @@ struct ContainerPlan {
         if !environment.contains(where: { $0.name == "HOME" }) { environment.append(("HOME", user.home)) }
         let expand = { (text: String) in Self.expand(text, environment.map { ($0.name, $0.value) }) }
         let command = container.command.map(expand), args = container.args.map(expand)
-        spec.argv = command.isEmpty ? image.entrypoint + (args.isEmpty ? image.command : args) : command + args
-        guard !spec.argv.isEmpty else { throw ConfigurationError(description: "no command specified") }
+        spec.process.argv = command.isEmpty ? image.entrypoint + (args.isEmpty ? image.command : args) : command + args
+        guard !spec.process.argv.isEmpty else { throw ConfigurationError(description: "no command specified") }
         if container.tty, !environment.contains(where: { $0.name == "TERM" }) { environment.append(("TERM", "xterm")) }
-        spec.environment = environment.map { "\($0.name)=\($0.value)" }
-        spec.workingDirectory = container.workingDir ?? image.workingDirectory
-        spec.tty = container.tty
+        spec.process.environment = environment.map { "\($0.name)=\($0.value)" }
+        spec.process.workingDirectory = container.workingDir ?? image.workingDirectory
+        spec.process.tty = container.tty
         spec.stdin = container.stdin
         spec.stdinOnce = container.stdinOnce
         spec.target = container.json["targetContainerName"].string ?? ""
@@ -71,6 +77,7 @@ struct ContainerPlan {
         try Files.makeDirectory(logs)
         spec.logPath = "\(logs)/\(attempt).log"
         try secure(&spec, container, user)
+        try confine(&spec, attempt)
         spec.binds = try await binds(container, environment)
         let words = TerminationMessage(pod: pod, container: container, attempt: attempt, node: node, paths: paths)
         try Files.write([], to: words.file, mode: 0o666)
@@ -91,16 +98,16 @@ struct ContainerPlan {
     private func secure(_ spec: inout ContainerSpec, _ container: Container, _ user: ContainerUser) throws {
         let own = container.json["securityContext"], shared = pod.spec["securityContext"]
         func setting(_ name: String) -> JSON { own[name].isNull ? shared[name] : own[name] }
-        (spec.uid, spec.gid, spec.groups) = (user.uid, user.gid, user.groups)
-        if setting("runAsNonRoot").bool == true, spec.uid == 0 {
+        (spec.process.uid, spec.process.gid, spec.process.groups) = (user.uid, user.gid, user.groups)
+        if setting("runAsNonRoot").bool == true, spec.process.uid == 0 {
             let place = "(pod: \"\(pod.name)_\(pod.namespace)(\(pod.uid))\", container: \(container.name))"
             throw ConfigurationError(
                 description: setting("runAsUser").isNull
                     ? "container has runAsNonRoot and image will run as root \(place)" : "container's runAsUser breaks non-root policy \(place)")
         }
-        spec.privileged = own["privileged"].bool ?? false
+        spec.process.privileged = own["privileged"].bool ?? false
         spec.readOnlyRoot = own["readOnlyRootFilesystem"].bool ?? false
-        spec.noNewPrivileges = own["allowPrivilegeEscalation"].bool == false
+        spec.process.noNewPrivileges = own["allowPrivilegeEscalation"].bool == false
         var capabilities = Self.standardCapabilities.reduce(UInt64(0)) { $0 | 1 << UInt64($1) }
         func bits(_ names: JSON) -> UInt64 {
             names.items.compactMap(\.string).reduce(0) { bits, name in
@@ -110,7 +117,21 @@ struct ContainerPlan {
             }
         }
         capabilities = capabilities & ~bits(own["capabilities"]["drop"]) | bits(own["capabilities"]["add"])
-        spec.capabilities = spec.privileged ? (1 << UInt64(Self.capabilityNames.count)) - 1 : capabilities
+        spec.process.capabilities = spec.process.privileged ? (1 << UInt64(Self.capabilityNames.count)) - 1 : capabilities
+    }
+
+    /// The control group of one life of a container.
+    func cgroup(_ container: String, attempt: Int) -> Cgroup { Cgroup(podCgroup.path.container(container, life: attempt), deviceControl) }
+    var podCgroup: Cgroup { Cgroup(.cluster(paths.cluster).node(node).pod(pod.uid), deviceControl) }
+
+    /// Which devices a container has: a privileged one the machine's, every other those of the list. Where no control group keeps it to
+    /// them, it makes none, and those on its volumes do not open.
+    private func confine(_ spec: inout ContainerSpec, _ attempt: Int) throws {
+        let isPrivileged = spec.process.privileged
+        spec.process.cgroups = try cgroup(spec.name, attempt: attempt).make(devices: isPrivileged ? nil : DeviceRule.standard)
+        spec.devices = isPrivileged ? MachineDevices.all() : DeviceNode.standard
+        spec.noDevices = deviceControl == nil && !isPrivileged
+        if spec.noDevices { spec.process.capabilities &= ~Self.makeDevices }
     }
 
     // MARK: Environment

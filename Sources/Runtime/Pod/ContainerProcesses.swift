@@ -7,7 +7,7 @@ package enum ContainerProcesses {
         guard let connection = try? ShimConnection(socket: "\(paths.podRun(uid))/shim.sock"), (try? connection.send(.state)) != nil else { return [:] }
         defer { connection.disconnect() }
         for await message in connection.messages {
-            guard case .state(let records) = message.reply else { continue }
+            guard case .success(.state(let records)) = message.reply else { continue }
             // The shim counts processes as its node does; its children on this machine say what each is called there.
             let numbers = onHost(childrenOf: ProcessIdentity(file: "\(paths.podRun(uid))/shim.pid")?.pid ?? 0)
             return Dictionary(records.compactMap { record in numbers[record.pid].map { (record.name, $0) } }, uniquingKeysWith: { first, _ in first })

@@ -29,7 +29,8 @@ package struct ContainerUser: Sendable, Hashable {
 
     init(pod: Pod, container: Container, image: Image) {
         self.init(
-            pod: pod, container: container, passwd: Files.text("\(image.root)/etc/passwd") ?? "", group: Files.text("\(image.root)/etc/group") ?? "")
+            pod: pod, container: container, passwd: Files.text("etc/passwd", inRoot: image.root) ?? "",
+            group: Files.text("etc/group", inRoot: image.root) ?? "")
     }
 
     private static func rows(_ text: String) -> [[String]] {

@@ -10,6 +10,8 @@ package struct PodLifecycle: Sendable {
         case started(ContainerRecord)
         /// The container could not be created: its reason and the words for it.
         case startFailed(container: String, reason: String, message: String)
+        /// The container was there, but its process could not be started: a life that ended before it began.
+        case startError(container: String, message: String, at: Timestamp)
         /// Its volumes are not there yet.
         case startPostponed(container: String)
         case imageMissing(container: String, message: String)
@@ -110,6 +112,8 @@ package struct PodLifecycle: Sendable {
     private static let longestBackOff = 300
     private static let healthyAfter = 600
     package static let configurationError = "CreateContainerConfigError"
+    /// containerd's reason for an end before the beginning; its exit code is 128.
+    static let startError = "StartError"
     /// Seconds until what could not be made is tried again.
     private static let configurationPause = 10, volumePause = 2
 
@@ -123,7 +127,7 @@ package struct PodLifecycle: Sendable {
     private(set) var failure: Failure?
     private(set) var isRejected = false
     private var deadline: Int?
-    private var isAdopting = false
+    private(set) var isAdopting = false
     private var isEnding = false
     private var hasGraceEnded = false
     private let gracePeriod: Int
@@ -187,6 +191,10 @@ package struct PodLifecycle: Sendable {
             if isEnding { return goOnEnding() }
             let event = Action.event(type: "Warning", reason: "Failed", message: "Error: \(message)", container: name)
             return [event] + (reason == Self.configurationError ? [.schedule(.restart(container: name), seconds: Self.configurationPause)] : retry(name))
+        case .startError(let name, let message, let time):
+            var record = ContainerRecord(name: name, pid: 0, startedAt: Timestamp(seconds: 0))
+            (record.finishedAt, record.exitCode, record.reason, record.message) = (time, 128, Self.startError, message)
+            return [.event(type: "Warning", reason: "Failed", message: "Error: \(message)", container: name)] + exited(record)
         case .startPostponed(let name):
             update(name) { $0.isStarting = false }
             return isEnding ? goOnEnding() : [.schedule(.restart(container: name), seconds: Self.volumePause)]
@@ -408,7 +416,7 @@ package struct PodLifecycle: Sendable {
             || (entries[index].isInit ? failed && restartPolicy != "Never" : restartPolicy == "Always" || (restartPolicy == "OnFailure" && failed))
         if restarts {
             let lived = (record.finishedAt?.seconds ?? 0) - record.startedAt.seconds
-            if lived >= Self.healthyAfter { entries[index].failures = 0 }
+            if lived >= Self.healthyAfter, record.reason != Self.startError { entries[index].failures = 0 }
             let delay = Self.backOff(entries[index].failures)
             entries[index].failures += 1
             entries[index].last = record

@@ -173,7 +173,7 @@ extension ContainerRecord {
     }
 
     fileprivate func status(uid: String, life: Int) -> JSON {
-        let reason = signal == 9 && exitCode == 137 ? "Error" : exitCode == 0 ? "Completed" : "Error"
+        let reason = reason ?? (exitCode == 0 ? "Completed" : "Error")
         return [
             "exitCode": .int(exitCode ?? 0), "reason": .string(reason), "message": JSON(message),
             "startedAt": .string(startedAt.description), "finishedAt": .string((finishedAt ?? startedAt).description),
@@ -187,6 +187,7 @@ extension ContainerRecord {
         self.init(name: name, pid: 0, startedAt: status["startedAt"].string.flatMap(Timestamp.init) ?? Timestamp(seconds: 0))
         exitCode = code
         signal = status["signal"].int ?? 0
+        reason = status["reason"].string
         message = status["message"].string
         finishedAt = status["finishedAt"].string.flatMap(Timestamp.init)
     }

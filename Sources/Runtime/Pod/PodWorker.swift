@@ -12,6 +12,10 @@ actor PodWorker {
         /// A ConfigMap or Secret that the pod reads has changed.
         case configurationChanged
         case connectionEnded
+        /// The shim speaks another version of the protocol than we.
+        case speaks(version: Int)
+        /// The time for an answer is up.
+        case overdue(Owed)
     }
 
     let node: NodeAgent
@@ -19,7 +23,9 @@ actor PodWorker {
     var lifecycle: PodLifecycle
     var address: IPv4Address?
     var connection: ShimConnection?
-    private var shim: ProcessIdentity?
+    var shim: ProcessIdentity?
+    /// What the shim that is connected speaks.
+    var shimVersion = ShimVersion.current
     private var isSandboxWanted = true
     private let seen = Timestamp.now()
     private var deadline: Int?
@@ -42,6 +48,7 @@ actor PodWorker {
     private var plan: ContainerPlan {
         ContainerPlan(
             pod: pod, address: address, hostAddress: node.spec.address, paths: paths, node: node.spec.name, client: node.client, seen: seen,
+            deviceControl: node.deviceControl,
             hostname: { [files] in try files.kernelHostname() })
     }
 
@@ -81,7 +88,10 @@ actor PodWorker {
                     await noteDeadline(&group)
                     if isRefreshDue { await refresh(&group) }
                     if isReportDue, !lifecycle.isTornDown, connection != nil { await report() }
+                case .speaks(let version): shimVersion = version
+                case .overdue(let owed): if isOwed(owed) { await endShim(owed) }
                 case .input(let input):
+                    if case .exited(let record) = input { plan.cgroup(record.name, attempt: lifecycle.attempt(record.name)).delete() }
                     await perform(lifecycle.handle(withMessage(input)), &group)
                     if case .started(let record) = input {
                         startProbes(record, &group)
@@ -190,7 +200,7 @@ actor PodWorker {
             about: pod, type: "Warning", reason: "FailedMount", message: "\(error)", component: "kubelet", node: node.spec.name)
     }
 
-    private var socketPath: String { "\(paths.podRun(pod.uid))/shim.sock" }
+    var socketPath: String { "\(paths.podRun(pod.uid))/shim.sock" }
     private var identityPath: String { "\(paths.podRun(pod.uid))/shim.pid" }
     private var addressPath: String { "\(paths.podState(pod.uid))/address" }
 
@@ -207,6 +217,7 @@ actor PodWorker {
         try connect(&group)
         _ = lifecycle.handle(.sandboxAdopted)  // what runs already is told by the shim's answer; nothing is started before it
         try connection?.send(.state)
+        expect(.state, &group)
         return true
     }
 
@@ -236,34 +247,6 @@ actor PodWorker {
         try await node.network.attach(pod, namespace: name, address: address, process: identity.pid)
     }
 
-    private func connect(_ group: inout DiscardingTaskGroup) throws {
-        let connection = try ShimConnection(socket: socketPath)
-        self.connection = connection
-        group.addTask { [post] in
-            for await message in connection.messages {
-                if let descriptor = message.descriptor { close(descriptor) }
-                switch message.reply {
-                case .started(let record): post.yield(.input(.started(record)))
-                case .exited(let record): post.yield(.input(.exited(record)))
-                case .failed(let container, let stage, let errno):
-                    let words = "\(stage): \(String(cString: strerror(Int32(errno))))"
-                    // What the container is made from is wrong, not the making of it.
-                    let isConfiguration = stage.hasPrefix(SANDBOX_SUB_PATH_STAGE)
-                    post.yield(
-                        .input(
-                            .startFailed(
-                                container: container, reason: isConfiguration ? PodLifecycle.configurationError : "RunContainerError",
-                                message: isConfiguration ? "failed to \(words)" : "failed to create container: \(words)")))
-                case .state(let records):
-                    for record in records { post.yield(.input(record.pid > 0 ? .started(record) : .exited(record))) }
-                    post.yield(.input(.sandboxReady))
-                case .joined, .ended: break
-                }
-            }
-            post.yield(.connectionEnded)
-        }
-    }
-
     /// Gives everything back that the sandbox held. Goes on past what is not there.
     private func releaseSandbox() async {
         if let connection {
@@ -276,6 +259,9 @@ actor PodWorker {
             if ended != true { shim.signal(SIGKILL) }
         }
         shim = nil
+        let group = plan.podCgroup
+        let left = try? await SmallProgram.blocking { group.delete(milliseconds: 1000) }
+        for problem in left ?? [] { node.hooks.report("node \(node.spec.name): pod \(pod.key): \(problem)") }
         NetworkNamespace.delete(path: paths.podNetns(pod.key))
         if !pod.isHostNetwork {
             do {
@@ -295,8 +281,12 @@ actor PodWorker {
     private func perform(_ actions: [PodLifecycle.Action], _ group: inout DiscardingTaskGroup) async {
         for action in actions {
             switch action {
-            case .start(let name): await start(name)
-            case .stop(let name, let force): await stop(name, force: force, &group)
+            case .start(let name):
+                await start(name)
+                expect(.start(container: name, life: lifecycle.attempt(name)), &group)
+            case .stop(let name, let force):
+                await stop(name, force: force, &group)
+                if force { expect(.end(container: name, life: lifecycle.attempt(name)), &group) }
             case .schedule(let timer, let seconds):
                 group.addTask { [post] in
                     try? await Task.sleep(for: .seconds(Timestamp.bounded(seconds)))
@@ -322,6 +312,7 @@ actor PodWorker {
             await node.client.recordEvent(
                 about: pod, reason: reason, message: message, component: "kubelet", node: node.spec.name, fieldPath: pod.fieldPath(ofContainer: name))
         }
+        guard shimVersion >= ShimVersion.confining else { return await leaveOldShim() }
         do {
             try await plan.volumes.refresh()
             let image = try node.images.image(container.image)
@@ -383,6 +374,12 @@ actor PodWorker {
 }
 
 extension PodLifecycle {
+    /// Whether an answer to a start or an end is still to come.
+    func isStarting(_ name: String, life: Int) -> Bool { entries.contains { $0.name == name && $0.restartCount == life && $0.isStarting } }
+    func isRunning(_ name: String, life: Int) -> Bool {
+        entries.contains { if $0.name == name, $0.restartCount == life, case .running = $0.state { true } else { false } }
+    }
+
     /// Which life of a container this is, from 0.
     func attempt(_ name: String) -> Int { entries.first { $0.name == name }?.restartCount ?? 0 }
 

@@ -12,11 +12,16 @@ struct ProcessEnds {
     private(set) var sources: [Source] = []
     private var input: Int32 = -1
 
-    /// Makes three pipes; the process' ends are the caller's to close.
-    mutating func makePipes() throws -> [Int32] {
+    /// Makes three pipes, or two and no input; the process' ends are the caller's to close.
+    mutating func makePipes(input isHeard: Bool) throws -> [Int32] {
         var far: [Int32] = []
         do {
-            for index in 0..<3 {
+            if !isHeard {
+                let null = open("/dev/null", O_RDWR | O_CLOEXEC)
+                guard null >= 0 else { throw FileError("open", "/dev/null", errno: errno) }
+                far.append(null)
+            }
+            for index in (isHeard ? 0 : 1)..<3 {
                 var fds: [Int32] = [-1, -1]
                 let result = sandbox_pipe(&fds)
                 guard result == 0 else { throw FileError("make", "a pipe", errno: -result) }

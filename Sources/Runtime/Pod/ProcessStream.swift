@@ -7,33 +7,53 @@ import ShimProtocol
 package struct ProcessStream: Sendable {
     private let connection: ShimConnection
     private let request: StreamRequest
+    private let isBound: Bool
+    /// Longer than a shim takes to find that a process does not start.
+    private static let patience = Duration.seconds(60)
 
     private var isTerminalExec: Bool { request.tty && !request.command.isEmpty }
 
     /// Starts or joins, and runs until the process ends, or the task is cancelled. The last output is `exit` or `failure`. What the
-    /// process says is read no faster than `output` takes it.
+    /// process says is read no faster than `output` takes it. A process that is bound ends with the task, and what it started too.
     package static func run(
-        pod: Pod, _ request: StreamRequest, paths: ClusterPaths, input: StreamInputs, output: @escaping StreamOutputs
+        pod: Pod, _ request: StreamRequest, paths: ClusterPaths, isBound: Bool = false, input: StreamInputs, output: @escaping StreamOutputs
     ) async throws {
         let connection = try ShimConnection(socket: "\(paths.podRun(pod.uid))/shim.sock")
         defer { connection.disconnect() }
-        try await ProcessStream(connection: connection, request: request).converse(input, output)
+        try await ProcessStream(connection: connection, request: request, isBound: isBound).converse(input, output)
     }
 
     private func converse(_ input: StreamInputs, _ output: @escaping StreamOutputs) async throws {
         var ends = ProcessEnds()
         defer { ends.close() }
         do { try ask(&ends) } catch { return try await output(.failure("\(error)")) }
-        guard let first = await connection.messages.first(where: { _ in true }) else { return try await output(.failure("the pod's sandbox is gone")) }
-        if case .failed(_, let stage, let errno) = first.reply {
-            let words = errno == Int(ESRCH) ? stage : "\(stage) \(String(cString: strerror(Int32(errno))).lowercased())"
-            return try await output(.failure("failed to exec in container: \(words)"))
+        let first: ShimConnection.Message
+        do {
+            guard let answer = try await connection.next(within: Self.patience) else { return try await output(.failure("the pod's sandbox is gone")) }
+            first = answer
+        } catch let error as ShimSilent { return try await output(.failure("\(error)")) }
+        switch first.reply {
+        case .success(.failed(_, let stage, let errno)):
+            return try await output(.failure(StartFailure(stage: stage, errno: errno).ofExec(id: Self.newID())))
+        case .failure(let error):
+            let words = "the pod's sandbox (version \(first.version)) says what this daemon does not understand"
+            return try await output(.failure("\(words): \(error)"))
+        case .success: break
         }
         if isTerminalExec { ends.take(terminal: first.descriptor ?? -1) }
         try ends.makeReady()
         // The process' input ends while others go on: its descriptor is that task's.
         let code = try await carry(input, output, ends.sources, to: ends.takeWrite())
-        try await output(code.map(StreamOutput.exit) ?? .failure("the pod's sandbox is gone"))
+        // Whoever attached has heard all there was, however the container ended: its exit code is in the pod's status.
+        try await output(code.map { .exit(request.command.isEmpty ? 0 : $0) } ?? .failure("the pod's sandbox is gone"))
+    }
+
+    /// 64 hexadecimal digits, as containerd names a process.
+    private static func newID() -> String {
+        (0..<32).map { _ in
+            let digits = String(UInt8.random(in: .min ... .max), radix: 16)
+            return digits.count < 2 ? "0\(digits)" : digits
+        }.joined()
     }
 
     private enum Part { case said, heard, ended(Int?) }
@@ -71,18 +91,19 @@ package struct ProcessStream: Sendable {
 
     /// Sends the request, with the far ends of pipes unless the shim makes a terminal.
     private func ask(_ ends: inout ProcessEnds) throws {
-        if isTerminalExec { return try connection.send(.exec(container: request.container, argv: request.command, tty: true, rows: 24, columns: 80)) }
-        let far = try ends.makePipes()
+        func exec(tty: Bool, rows: Int = 0, columns: Int = 0) -> ShimRequest {
+            .exec(container: request.container, argv: request.command, tty: tty, rows: rows, columns: columns, bound: isBound)
+        }
+        if isTerminalExec { return try connection.send(exec(tty: true, rows: 24, columns: 80)) }
+        // A container's own input is a pipe that an attachment may leave alone.
+        let far = try ends.makePipes(input: request.stdin || request.command.isEmpty)
         defer { for end in far { close(end) } }
-        try connection.send(
-            request.command.isEmpty
-                ? .attach(container: request.container) : .exec(container: request.container, argv: request.command, tty: false, rows: 0, columns: 0),
-            descriptors: far)
+        try connection.send(request.command.isEmpty ? .attach(container: request.container) : exec(tty: false), descriptors: far)
         if !request.stdin { ends.endInput() }
     }
 
     private func end() async -> Int? {
-        for await message in connection.messages { if case .ended(let code) = message.reply { return code } }
+        for await message in connection.messages { if case .success(.ended(let code)) = message.reply { return code } }
         return nil
     }
 

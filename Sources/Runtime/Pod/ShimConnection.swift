@@ -9,7 +9,10 @@ import ShimProtocol
 /// Unchecked: every stored property is a constant, and a dispatch source may be used from any thread.
 package final class ShimConnection: @unchecked Sendable {
     package struct Message: Sendable {
-        package let reply: ShimReply
+        /// What the shim says; or why that could not be understood, which ends nothing: it may be of another version.
+        package let reply: Result<ShimReply, PacketError>
+        /// The version that the shim speaks.
+        package let version: Int
         /// A terminal that came with the reply; whoever takes the message owns it.
         package let descriptor: Int32?
     }
@@ -35,12 +38,10 @@ package final class ShimConnection: @unchecked Sendable {
             var count = 0
             let n = sandbox_receive(fd, &buffer, buffer.count, &descriptor, 1, &count)
             if n < 0, errno == EINTR || errno == EAGAIN { return }
-            guard n > 0, let json = try? JSON(parsing: buffer[..<n]), let reply = ShimReply(json) else {
-                source.cancel()
-                return
-            }
+            guard n > 0 else { return source.cancel() }
+            let message = Message(buffer[..<n], descriptor: count == 1 ? descriptor : nil)
             // A reader that has stopped is a connection that has ended: the shim tells the next one what it missed.
-            if case .dropped = continuation.yield(Message(reply: reply, descriptor: count == 1 ? descriptor : nil)) { source.cancel() }
+            if case .dropped = continuation.yield(message) { source.cancel() }
         }
         source.setCancelHandler {
             continuation.finish()
@@ -50,6 +51,19 @@ package final class ShimConnection: @unchecked Sendable {
     }
 
     deinit { source.cancel() }
+
+    /// What the shim says next: nil when it is gone, an error when it says nothing for so long.
+    func next(within limit: Duration) async throws -> Message? {
+        try await withThrowingTaskGroup(of: Message?.self) { group in
+            defer { group.cancelAll() }
+            group.addTask { [messages] in await messages.first { _ in true } }
+            group.addTask {
+                try await Task.sleep(for: limit)
+                throw ShimSilent(limit: limit)
+            }
+            return try await group.next() ?? nil
+        }
+    }
 
     /// Ends the connection; the stream of messages ends with it.
     package func disconnect() { source.cancel() }
@@ -70,4 +84,22 @@ package final class ShimConnection: @unchecked Sendable {
         guard write(file, bytes, bytes.count) == bytes.count, lseek(file, 0, SEEK_SET) == 0 else { throw FileError("write", "a long request", errno: errno) }
         try send(.enclosed, descriptors: [file])
     }
+}
+
+extension ShimConnection.Message {
+    init(_ packet: ArraySlice<UInt8>, descriptor: Int32?) {
+        self.descriptor = descriptor
+        guard let json = try? JSON(parsing: packet) else {
+            (version, reply) = (0, .failure(PacketError("no JSON")))
+            return
+        }
+        version = json.packetVersion
+        do { reply = .success(try ShimReply(json)) } catch { reply = .failure(error) }
+    }
+}
+
+/// A shim that lives and does not answer.
+struct ShimSilent: Error, CustomStringConvertible {
+    let limit: Duration
+    var description: String { "the pod's sandbox does not answer (waited for \(limit))" }
 }

@@ -89,19 +89,38 @@ struct Run: AsyncParsableCommand {
         if tty, isatty(STDIN_FILENO) != 0, !quiet {
             printError("If you don't see a command prompt, try pressing enter.")
         }
+        // Whoever attaches hears what is said from then on; what was said before is in the log.
+        if !tty { try await printLog(client, key) }
         let conversation = Conversation(client: client, pod: key, command: [], container: nil, stdin: stdin, tty: tty)
-        do { return try await conversation.run() } catch let error as UserError where error.message.contains("not running") {
+        do { _ = try await conversation.run() } catch let error as UserError where error.message.contains("not running") {
             return try await printEnded(client, try await client.get(Pod.self, key))
         }
+        return try await exitCode(client, key)
+    }
+
+    /// The code that the container's first life ended with; an attachment that ends tells none.
+    private func exitCode(_ client: HTTPClient, _ key: ObjectKey) async throws -> Int32 {
+        for try await event in try await client.watch(.pods, namespace: key.namespace, from: nil) where event.object["metadata"]["name"].string == key.name {
+            if event.kind == .deleted { throw UserError("error: pod \(name) was deleted") }
+            if let code = Self.exitCode(of: Pod(event.object)) { return code }
+        }
+        throw UserError("error: the API ended the watch of pod \(name)")
+    }
+
+    private static func exitCode(of pod: Pod) -> Int32? {
+        let status = pod.status["containerStatuses"][0]
+        return (status["state"]["terminated"]["exitCode"].int ?? status["lastState"]["terminated"]["exitCode"].int).map { Int32(truncatingIfNeeded: $0) }
+    }
+
+    private func printLog(_ client: HTTPClient, _ key: ObjectKey) async throws {
+        let path = Resource.pods.path(namespace: key.namespace, name: key.name, subresource: "log")
+        for try await piece in try await client.stream("GET", path) { Output.write(piece) }
     }
 
     /// The process was quicker than we: its log is what it said.
     private func printEnded(_ client: HTTPClient, _ pod: Pod) async throws -> Int32 {
-        let path = Resource.pods.path(namespace: pod.namespace, name: pod.name, subresource: "log")
-        for try await piece in try await client.stream("GET", path) { Output.write(piece) }
-        let status = pod.status["containerStatuses"][0]
-        let ended = status["state"]["terminated"].isNull ? status["lastState"]["terminated"] : status["state"]["terminated"]
-        return Int32(ended["exitCode"].int ?? 0)
+        try await printLog(client, pod.key)
+        return Self.exitCode(of: pod) ?? 0
     }
 
     private func remove(_ client: HTTPClient, _ key: ObjectKey) async throws {

@@ -102,7 +102,9 @@ struct Up: AsyncParsableCommand {
             try await Preflight.check(paths: paths)
             try ImageStore().assemble { progress.detail("assembling \($0)") }
             progress.end()
-            if let shortcoming = BusyboxImage.shortcoming { printError("minik: warning: \(shortcoming)") }
+            for shortcoming in [BusyboxImage.shortcoming, Cgroups.shortcoming] {
+                if let shortcoming { printError("minik: warning: \(shortcoming)") }
+            }
             try Files.makeDirectory(paths.state, mode: 0o700)
             try ClusterStore(paths: paths).create()
             try Files.write(spec.json.text(indented: true) + "\n", to: paths.clusterFile, mode: 0o600)

@@ -22,6 +22,8 @@ struct Teardown {
         for name in Files.list(ClusterPaths.netns) where name.hasPrefix(paths.netnsPrefix) {
             NetworkNamespace.delete(path: "\(ClusterPaths.netns)/\(name)")
         }
+        for cgroup in Cgroup.everywhere(.cluster(paths.cluster)) { problems += cgroup.delete(milliseconds: 2000) }
+        for cgroup in Cgroup.everywhere(.root) { cgroup.deleteIfEmpty() }
         do { try deleteHostLink() } catch { problems.append("\(error)") }
         do { try Kubeconfig(paths: paths).remove() } catch { problems.append("\(error)") }
         for tree in [paths.run, paths.state] {

@@ -105,7 +105,7 @@ struct Prober: Sendable {
             group.addTask {
                 let answer = Mutex<(said: [UInt8], end: StreamOutput?)>(([], nil))
                 do {
-                    try await ProcessStream.run(pod: pod, request, paths: paths, input: StreamInputs()) { piece in
+                    try await ProcessStream.run(pod: pod, request, paths: paths, isBound: true, input: StreamInputs()) { piece in
                         answer.withLock { answer in
                             switch piece {
                             case .stdout(let bytes), .stderr(let bytes): if answer.said.count < 10_240 { answer.said += bytes }

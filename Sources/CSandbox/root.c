@@ -1,0 +1,175 @@
+#define _GNU_SOURCE
+#include "csandbox.h"
+#include "internal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+// A container's root, in four steps: the layers, the kernel's file systems, the volumes, the move. Until the move everything is
+// reached from a descriptor of the new root: the image and the volumes are the container's, and its links must not lead us out.
+
+struct site {
+    int sync;
+    const struct sandbox_root *wish;
+    const char *cwd;
+    int root;
+};
+
+// mount(2) on what a descriptor stands for.
+static int mount_on(int target, const char *source, const char *type, unsigned long flags, const char *data) {
+    char place[32];
+    snprintf(place, sizeof place, "/proc/self/fd/%d", target);
+    return mount(source, place, type, flags, data);
+}
+
+static void mount_layers(struct site *site) {
+    const struct sandbox_root *wish = site->wish;
+    // What mount(2) takes of its data is a page.
+    char data[4096];
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) sandbox_die(site->sync, "make mounts private", "/");
+    // volatile: a container's layer goes with it, so nothing has to be synced when it is unmounted.
+    int n = snprintf(data, sizeof data, "lowerdir=%s,upperdir=%s,workdir=%s,volatile", wish->lower, wish->upper, wish->work);
+    if (n >= (int)sizeof data) { errno = ENAMETOOLONG; sandbox_die(site->sync, "mount overlay on", wish->merged); }
+    if (mount("overlay", wish->merged, "overlay", wish->no_devices ? MS_NODEV : 0, data) < 0)
+        sandbox_die(site->sync, "mount overlay on", wish->merged);
+    site->root = open(wish->merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (site->root < 0) sandbox_die(site->sync, "open", wish->merged);
+}
+
+static void mount_kernel(const struct site *site, const char *path, const char *type, unsigned long flags, const char *data) {
+    int target = sandbox_make_in_root(site->root, path, 1);
+    if (target < 0 || mount_on(target, type, type, flags, data) < 0) sandbox_die(site->sync, "mount", path);
+    close(target);
+}
+
+static void make_device(const struct site *site, int dev, const struct sandbox_device *device) {
+    char parent[256];
+    const char *name = strrchr(device->path, '/');
+    snprintf(parent, sizeof parent, "%.*s", name ? (int)(name - device->path) : 0, device->path);
+    int directory = sandbox_make_in_root(dev, parent, 1);
+    name = name ? name + 1 : device->path;
+    if (directory < 0 || mknodat(directory, name, device->mode, makedev(device->major, device->minor)) < 0)
+        sandbox_die(site->sync, "make the device", device->path);
+    // The mode of mknod is cut by the umask.
+    if (fchownat(directory, name, device->uid, device->gid, 0) < 0 || fchmodat(directory, name, device->mode & 07777, 0) < 0)
+        sandbox_die(site->sync, "give away the device", device->path);
+    close(directory);
+}
+
+static void make_dev(const struct site *site) {
+    const struct sandbox_root *wish = site->wish;
+    mount_kernel(site, "/dev", "tmpfs", MS_NOSUID | MS_STRICTATIME, "mode=755,size=65536k");
+    mount_kernel(site, "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5");
+    mount_kernel(site, "/dev/mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+    if (wish->shm) {
+        int shm = sandbox_make_in_root(site->root, "/dev/shm", 1);
+        if (shm < 0 || mount_on(shm, wish->shm, NULL, MS_BIND, NULL) < 0) sandbox_die(site->sync, "mount", "/dev/shm");
+        close(shm);
+    }
+    int dev = sandbox_open_in_root(site->root, "/dev", O_PATH | O_DIRECTORY);
+    if (dev < 0) sandbox_die(site->sync, "open", "/dev");
+    for (size_t i = 0; i < wish->device_count; i++) make_device(site, dev, &wish->devices[i]);
+    static const char *const links[][2] = {{"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"},
+        {"/proc/self/fd/2", "stderr"}, {"pts/ptmx", "ptmx"}};
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+        if (symlinkat(links[i][0], dev, links[i][1]) < 0) sandbox_die(site->sync, "link in /dev", links[i][1]);
+    close(dev);
+}
+
+static void mount_kernels(const struct site *site) {
+    (void)mkdirat(site->root, "tmp", 01777);
+    mount_kernel(site, "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+    make_dev(site);
+    mount_kernel(site, "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | (site->wish->privileged ? 0 : MS_RDONLY), NULL);
+}
+
+static void mount_volume(const struct site *site, const struct sandbox_bind *bind) {
+    int source = open(bind->source, O_PATH | O_CLOEXEC);
+    if (source < 0) sandbox_die(site->sync, "mount: no such source", bind->source);
+    if (*bind->sub_path) {
+        int beneath = sandbox_make_beneath(source, bind->sub_path);
+        if (beneath < 0) sandbox_die(site->sync, SANDBOX_SUB_PATH_STAGE, bind->sub_path);
+        close(source);
+        source = beneath;
+    }
+    struct stat info;
+    if (fstat(source, &info) < 0) sandbox_die(site->sync, "look at", bind->source);
+    int target = sandbox_make_in_root(site->root, bind->target, S_ISDIR(info.st_mode));
+    if (target < 0) sandbox_die(site->sync, "make the mount point", bind->target);
+    // A copy of the mounts at the source, made read-only before anybody sees it: what is mounted below it too.
+    int clone = AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+    int tree = open_tree(source, "", (unsigned)clone | AT_RECURSIVE), is_old = 0;
+    if (tree < 0) sandbox_die(site->sync, "bind", bind->target);
+    struct mount_attr change = {.attr_set = (bind->read_only ? MOUNT_ATTR_RDONLY : 0) | (site->wish->no_devices ? MOUNT_ATTR_NODEV : 0)};
+    if (change.attr_set && mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &change, sizeof change) < 0) {
+        // Before Linux 5.12 there is no such call: what is mounted below stays out, and the rest is changed as it stands.
+        is_old = errno == ENOSYS;
+        close(tree);
+        if (!is_old || (tree = open_tree(source, "", (unsigned)clone)) < 0) sandbox_die(site->sync, "make read-only", bind->target);
+    }
+    if (move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+        sandbox_die(site->sync, "bind", bind->target);
+    unsigned long flags = MS_REMOUNT | MS_BIND | (bind->read_only ? MS_RDONLY : 0) | (site->wish->no_devices ? MS_NODEV : 0);
+    if (is_old && mount_on(tree, NULL, NULL, flags, NULL) < 0) sandbox_die(site->sync, "make read-only", bind->target);
+    close(tree), close(target), close(source);
+}
+
+// Hides a path: a directory under an empty read-only tmpfs, a file under /dev/null. Paths the kernel lacks stay so.
+static void mask(int sync, const char *path) {
+    if (mount("/dev/null", path, NULL, MS_BIND, NULL) == 0 || errno == ENOENT) return;
+    if (errno != ENOTDIR || mount("tmpfs", path, "tmpfs", MS_RDONLY, "size=4k,nr_inodes=1") < 0) sandbox_die(sync, "mask", path);
+}
+
+static void make_read_only(int sync, const char *path) {
+    if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) < 0) {
+        if (errno != ENOENT) sandbox_die(sync, "make read-only", path);
+        return;
+    }
+    if (mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+        sandbox_die(sync, "make read-only", path);
+}
+
+// Where the process is to begin may be in no image and on no volume: it is made, as runc does.
+static void make_directory(const struct site *site) {
+    if (site->cwd[0] != '/') { errno = EINVAL; sandbox_die(site->sync, "Cwd must be an absolute path:", site->cwd); }
+    int directory = sandbox_make_in_root(site->root, site->cwd, 1);
+    struct stat info;
+    if (directory >= 0 && fstat(directory, &info) == 0 && !S_ISDIR(info.st_mode)) { errno = ENOTDIR; directory = -1; }
+    if (directory < 0) sandbox_die(site->sync, "mkdir", site->cwd);
+    close(directory);
+}
+
+static void enter_root(const struct site *site) {
+    // pivot_root(".", "."): the old root ends up on top of the new one and is detached (pivot_root(2), NOTES).
+    if (fchdir(site->root) < 0) sandbox_die(site->sync, "chdir", site->wish->merged);
+    if (syscall(SYS_pivot_root, ".", ".") < 0) sandbox_die(site->sync, "pivot_root to", site->wish->merged);
+    if (umount2(".", MNT_DETACH) < 0) sandbox_die(site->sync, "detach the old root", NULL);
+    if (chdir("/") < 0) sandbox_die(site->sync, "chdir", "/");
+    close(site->root);
+    if (!site->wish->privileged) {
+        static const char *const masked[] = {"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys",
+            "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",
+            "/sys/firmware", "/sys/devices/virtual/powercap"};
+        static const char *const guarded[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+        for (size_t i = 0; i < sizeof masked / sizeof *masked; i++) mask(site->sync, masked[i]);
+        for (size_t i = 0; i < sizeof guarded / sizeof *guarded; i++) make_read_only(site->sync, guarded[i]);
+    }
+    if (!site->wish->read_only) return;
+    if (mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | (site->wish->no_devices ? MS_NODEV : 0), NULL) < 0)
+        sandbox_die(site->sync, "make read-only", "/");
+}
+
+void sandbox_build_root(int sync, const struct sandbox_root *root, const char *cwd) {
+    struct site site = {.sync = sync, .wish = root, .cwd = cwd, .root = -1};
+    mount_layers(&site);
+    mount_kernels(&site);
+    for (size_t i = 0; i < root->bind_count; i++) mount_volume(&site, &root->binds[i]);
+    make_directory(&site);
+    enter_root(&site);
+}

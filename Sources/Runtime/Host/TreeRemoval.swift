@@ -1,0 +1,72 @@
+import Glibc
+
+extension Files {
+    /// `rm -rf`, which follows no links. A container may have made a tree deeper than any path can say: it is gone through directory by
+    /// directory, with one of them open.
+    package static func removeTree(_ path: String) {
+        if unlink(path) == 0 || errno == ENOENT { return }
+        guard let directory = TreeRemoval.Directory(path) else { return }
+        TreeRemoval().empty(directory)
+        rmdir(path)
+    }
+}
+
+/// The emptying of a directory.
+private struct TreeRemoval {
+    final class Directory {
+        let descriptor: Int32
+        let inode: UInt
+
+        convenience init?(_ path: String) { self.init(open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) }
+
+        init?(_ descriptor: Int32) {
+            var info = stat()
+            guard descriptor >= 0, fstat(descriptor, &info) == 0 else { return nil }
+            self.descriptor = descriptor
+            inode = UInt(info.st_ino)
+        }
+
+        deinit { close(descriptor) }
+
+        func directory(_ name: String) -> Directory? { Directory(openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) }
+
+        /// Removes all but directories that hold something: their names.
+        func clear() -> [String] {
+            guard let stream = fdopendir(dup(descriptor)) else { return [] }
+            defer { closedir(stream) }
+            rewinddir(stream)
+            var kept: [String] = []
+            while let entry = readdir(stream) {
+                let name = withUnsafePointer(to: &entry.pointee.d_name) { $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) } }
+                if name == "." || name == ".." || unlinkat(descriptor, name, 0) == 0 || unlinkat(descriptor, name, AT_REMOVEDIR) == 0 { continue }
+                if errno == ENOTEMPTY || errno == EEXIST { kept.append(name) }
+            }
+            return kept
+        }
+    }
+
+    /// A directory on the way down, by its inode, and what in it is still to be emptied.
+    private struct Level {
+        let inode: UInt
+        var rest: [String]
+    }
+
+    func empty(_ top: Directory) {
+        var here = top
+        var levels = [Level(inode: top.inode, rest: top.clear())]
+        while let level = levels.last {
+            if let name = level.rest.last {
+                levels[levels.count - 1].rest.removeLast()
+                guard let below = here.directory(name) else { continue }
+                here = below
+                levels.append(Level(inode: below.inode, rest: below.clear()))
+                continue
+            }
+            levels.removeLast()
+            // Up again, to where we came from and nowhere else; what was emptied goes with a second look.
+            guard let above = levels.last, let parent = here.directory(".."), parent.inode == above.inode else { return }
+            here = parent
+            _ = here.clear()
+        }
+    }
+}

@@ -1,0 +1,61 @@
+import CSandbox
+import Glibc
+import Model
+import ShimProtocol
+
+/// Why a process of a container did not start, in the words of containerd and runc.
+package struct StartFailure: Sendable, Hashable {
+    private let stage: String
+    private let errno: Int
+
+    /// As a shim tells it: the step that failed, and the errno.
+    package init(stage: String, errno: Int) {
+        self.stage = stage
+        self.errno = errno
+    }
+
+    /// What the container is made from is wrong, not the making of it.
+    package var isConfiguration: Bool { stage.hasPrefix(SANDBOX_SUB_PATH_STAGE) }
+
+    /// The program that could not be run; nil when something before that failed.
+    private var program: String? {
+        guard stage.hasPrefix(SANDBOX_EXEC_STAGE) else { return nil }
+        return String(stage.dropFirst(SANDBOX_EXEC_STAGE.count + 1))
+    }
+
+    private var words: String {
+        let reason = String(cString: strerror(Int32(errno))).lowercased()
+        guard let program else { return "\(stage): \(reason)" }
+        guard errno == Int(ENOENT) || errno == Int(ENOTDIR) else { return "exec: \"\(program)\": \(reason)" }
+        return program.contains("/") ? "exec: \"\(program)\": stat \(program): \(reason)" : "exec: \"\(program)\": executable file not found in $PATH"
+    }
+
+    /// Of a container's own process.
+    package var ofContainer: String {
+        if isConfiguration { return "failed to \(stage): \(String(cString: strerror(Int32(errno))))" }
+        return "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
+            + "unable to start container process: error during container init: \(words)"
+    }
+
+    /// Of a process that `exec` asked for. `id` is its name, which no one else has.
+    package func ofExec(id: String) -> String {
+        if errno == Int(ESRCH) { return "failed to exec in container: \(stage)" }
+        return "failed to exec in container: failed to start exec \"\(id)\": OCI runtime exec failed: exec failed: unable to start container process: \(words)"
+    }
+}
+
+extension ShimReply {
+    /// What a reply means to the life of its pod, at `now`.
+    package func inputs(now: Timestamp) -> [PodLifecycle.Input] {
+        switch self {
+        case .started(let record): return [.started(record)]
+        case .exited(let record): return [.exited(record)]
+        case .failed(let container, let stage, let errno):
+            let failure = StartFailure(stage: stage, errno: errno)
+            if failure.isConfiguration { return [.startFailed(container: container, reason: PodLifecycle.configurationError, message: failure.ofContainer)] }
+            return [.startError(container: container, message: failure.ofContainer, at: now)]
+        case .state(let records): return records.map { $0.pid > 0 ? .started($0) : .exited($0) } + [.sandboxReady]
+        case .joined, .ended: return []
+        }
+    }
+}

@@ -1,0 +1,28 @@
+import Model
+
+/// A host path mounted into a container.
+package struct BindMount: Sendable, Hashable {
+    package let source: String
+    /// What below the source is mounted, made if it is not there; it never leads out of the source. Empty: the source itself.
+    package let subPath: String
+    package let target: String
+    /// Nobody writes there, nor to what is mounted below it.
+    package let readOnly: Bool
+
+    package init(source: String, subPath: String = "", target: String, readOnly: Bool) {
+        self.source = source
+        self.subPath = subPath
+        self.target = target
+        self.readOnly = readOnly
+    }
+
+    package init(_ json: JSON) throws(PacketError) {
+        self.init(
+            source: try json.required("source", \.string), subPath: try json.required("subPath", \.string),
+            target: try json.required("target", \.string), readOnly: try json.required("readOnly", \.bool))
+    }
+
+    package var json: JSON {
+        ["source": .string(source), "subPath": .string(subPath), "target": .string(target), "readOnly": .bool(readOnly)]
+    }
+}

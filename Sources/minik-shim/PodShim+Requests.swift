@@ -1,0 +1,87 @@
+import CSandbox
+import Glibc
+import Model
+import ShimProtocol
+
+/// What a shim does when asked.
+extension PodShim {
+    mutating func handle(_ request: ShimRequest, from fd: Int32, _ fds: [Int32]) {
+        var unused = fds
+        defer { for fd in unused { close(fd) } }
+        switch request {
+        case .enclosed:
+            guard let file = fds.first else { return say(.failed(container: "", stage: "read a long request", errno: Int(EBADF)), to: fd) }
+            read(Self.contents(of: file)[...], from: fd, [])
+        case .start(let spec): start(spec, for: fd)
+        case .signal(let name, let number):
+            if let pid = containers[name]?.record.pid, pid > 0 { kill(pid_t(pid), Int32(truncatingIfNeeded: number)) }
+        case .state:
+            say(.state(containers.values.map(\.record).sorted { $0.name < $1.name }), to: fd)
+        case .shutdown:
+            isEnding = true
+            for container in containers.values where container.record.pid > 0 { kill(pid_t(container.record.pid), SIGKILL) }
+        case .exec(let name, let argv, let tty, let rows, let columns, let isBound):
+            exec(in: name, argv, tty: tty, rows: rows, columns: columns, fds, for: ExecProcess(connection: fd, isBound: isBound))
+        case .attach(let name):
+            guard containers[name]?.record.pid ?? 0 > 0, fds.count == 3 else {
+                return say(.failed(container: name, stage: "attach: the container is not running", errno: Int(ESRCH)), to: fd)
+            }
+            for fd in fds { setNonBlocking(fd) }
+            unused = []
+            say(.joined, to: fd)
+            containers[name]?.attachments.append(Attachment(connection: fd, input: fds[0], output: fds[1], errors: fds[2]))
+        case .resize(let name, let rows, let columns):
+            if let terminal = containers[name]?.terminal, terminal >= 0 {
+                sandbox_set_window(terminal, UInt16(clamping: rows), UInt16(clamping: columns))
+            }
+        }
+    }
+
+    /// What is in a file, from where it stands to its end.
+    private static func contents(of file: Int32) -> [UInt8] {
+        var bytes: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 65536)
+        while case let n = Glibc.read(file, &buffer, buffer.count), n > 0 { bytes += buffer[..<n] }
+        return bytes
+    }
+
+    private mutating func start(_ spec: ContainerSpec, for connection: Int32) {
+        let target = containers[spec.target]?.record.pid ?? 0
+        guard spec.target.isEmpty || target > 0 else {
+            return say(.failed(container: spec.name, stage: "the target container \(spec.target) is not running", errno: Int(ESRCH)), to: connection)
+        }
+        switch SupervisedContainer.start(spec, target: target) {
+        case .success(let container):
+            containers[spec.name] = container
+            say(.started(container.record), to: connection)
+        case .failure(let failure):
+            say(.failed(container: spec.name, stage: failure.stage, errno: failure.errno), to: connection)
+        }
+    }
+
+    /// Runs a process as the container's own runs, but for its program and terminal.
+    private mutating func exec(in name: String, _ argv: [String], tty: Bool, rows: Int, columns: Int, _ fds: [Int32], for exec: ExecProcess) {
+        guard let container = containers[name], container.record.pid > 0, !argv.isEmpty, tty || fds.count == 3 else {
+            return say(.failed(container: name, stage: "exec: the container is not running", errno: Int(ESRCH)), to: exec.connection)
+        }
+        var spec = container.spec.process
+        spec.argv = argv
+        spec.tty = tty
+        if tty { spec.environment.append("TERM=xterm") }
+        var process = sandbox_process()
+        process.stdio = tty ? (-1, -1, -1) : (fds[0], fds[1], fds[2])
+        process.rows = UInt16(clamping: rows)
+        process.columns = UInt16(clamping: columns)
+        var terminal: Int32 = -1
+        var failure = sandbox_failure()
+        let pid = withProcess(spec, &process) {
+            sandbox_enter(pid_t(container.record.pid), Int32(sandbox_container_namespaces), $0, &terminal, &failure)
+        }
+        guard pid > 0 else {
+            let failure = ShimFailure(failure)
+            return say(.failed(container: name, stage: failure.stage, errno: failure.errno), to: exec.connection)
+        }
+        execs[pid] = exec
+        say(.joined, to: exec.connection, fds: terminal >= 0 ? [terminal] : [])
+        if terminal >= 0 { close(terminal) }
+    }
+}
