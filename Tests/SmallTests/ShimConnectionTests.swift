@@ -2,10 +2,9 @@ import CSandbox
 import Foundation
 import Glibc
 import Model
+import Runtime
 import ShimProtocol
 import Testing
-
-@testable import Runtime
 
 /// A shim's end of a connection, that says what a test wants.
 private final class FakeShim {

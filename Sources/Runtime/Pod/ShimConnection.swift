@@ -53,7 +53,7 @@ package final class ShimConnection: @unchecked Sendable {
     deinit { source.cancel() }
 
     /// What the shim says next: nil when it is gone, an error when it says nothing for so long.
-    func next(within limit: Duration) async throws -> Message? {
+    package func next(within limit: Duration) async throws -> Message? {
         try await withThrowingTaskGroup(of: Message?.self) { group in
             defer { group.cancelAll() }
             group.addTask { [messages] in await messages.first { _ in true } }
@@ -99,7 +99,7 @@ extension ShimConnection.Message {
 }
 
 /// A shim that lives and does not answer.
-struct ShimSilent: Error, CustomStringConvertible {
+package struct ShimSilent: Error, CustomStringConvertible {
     let limit: Duration
-    var description: String { "the pod's sandbox does not answer (waited for \(limit))" }
+    package var description: String { "the pod's sandbox does not answer (waited for \(limit))" }
 }
