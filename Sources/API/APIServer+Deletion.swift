@@ -49,7 +49,10 @@ extension APIServer {
             case .background: nil
             }
         if let wanted, object["metadata"]["deletionTimestamp"].isNull, !finalizers.contains(wanted) { finalizers.append(wanted) }
-        if resource == .customResourceDefinitions, object["metadata"]["deletionTimestamp"].isNull, !finalizers.contains(Self.customFinalizer) {
+        // Its objects go with a definition, unless their kind stays without it.
+        if resource == .customResourceDefinitions, object["metadata"]["deletionTimestamp"].isNull, !finalizers.contains(Self.customFinalizer),
+            !KindCatalog.isBuiltIn(object)
+        {
             finalizers.append(Self.customFinalizer)
         }
         guard mustWindUp || !finalizers.isEmpty else {

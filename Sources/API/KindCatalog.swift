@@ -23,8 +23,15 @@ package final class KindCatalog: Sendable {
     package func kind(of resource: Resource) -> KindDefinition? { kind(group: resource.group, version: resource.version, plural: resource.plural) }
 
     /// Takes in what a CustomResourceDefinition says now; one that is being deleted serves on until it is gone.
+    /// A kind of minik's own is as minik has it, whatever a definition of it says.
     func set(_ definition: JSON) {
+        if Self.isBuiltIn(definition) { return }
         custom.withLock { $0[definition["metadata"]["name"].string ?? ""] = KindDefinition.custom(definition) }
+    }
+
+    /// True for the definition of a kind that minik has without it.
+    static func isBuiltIn(_ definition: JSON) -> Bool {
+        Registry.has(group: definition["spec"]["group"].string ?? "", plural: definition["spec"]["names"]["plural"].string ?? "")
     }
 
     func remove(_ name: String) { custom.withLock { $0[name] = nil } }

@@ -96,7 +96,7 @@ extension Router {
     }
 
     func patch(_ target: Target, _ request: HTTPRequest, _ user: UserInfo, subresource: String? = nil) async throws -> HTTPResponse {
-        let change = try await change(request, isCustom: target.kind.isCustom)
+        let change = Self.stored(try await change(request, isCustom: target.kind.isCustom), target)
         var options = try options(request)
         if case .apply = change {
             options.fieldManager = request["fieldManager"]
@@ -110,6 +110,22 @@ extension Router {
         }
         let written = try await api.patch(try storedKind(target), target.key, change, subresource: subresource, options)
         return try finish(written, target, request, code: written.wasCreated ? 201 : 200)
+    }
+
+    /// A change as it is made to what is kept: under the version, and with the names, that objects are kept in.
+    private static func stored(_ change: Patch, _ target: Target) -> Patch {
+        guard let form = target.kind.storage else { return change }
+        func renamed(_ body: JSON) -> JSON {
+            var body = body
+            if body["apiVersion"].string == target.resource.apiVersion { body["apiVersion"] = .string(form.resource.apiVersion) }
+            return body
+        }
+        switch change {
+        case .merge(let body): return .merge(renamed(body))
+        case .strategic(let body): return .strategic(renamed(body))
+        case .apply(let config): return .apply(renamed(form.store(config)))
+        case .json: return change
+        }
     }
 
     /// Why `user` may not create what an apply patch names; nil: they may.

@@ -2,14 +2,15 @@ import Model
 
 /// Every kind that minik itself has, found by what users and paths call it.
 package enum Registry {
-    package static let kinds: [KindDefinition] = [
-        .namespace, .node, .pod, .service, .endpoints, .configMap, .secret, .serviceAccount, .event, .resourceQuota, .limitRange,
-        .replicationController, .podTemplate,
-        .deployment, .replicaSet, .daemonSet, .statefulSet, .controllerRevision, .job, .cronJob,
-        .endpointSlice, .networkPolicy, .ingress, .ingressClass, .podDisruptionBudget, .lease, .groupEvent,
-        .runtimeClass, .priorityClass, .serviceCIDR, .ipAddress,
-        .role, .roleBinding, .clusterRole, .clusterRoleBinding, .customResourceDefinition, .clusterNetworkPolicy,
-    ]
+    package static let kinds: [KindDefinition] =
+        [
+            .namespace, .node, .pod, .service, .endpoints, .configMap, .secret, .serviceAccount, .event, .resourceQuota, .limitRange,
+            .replicationController, .podTemplate,
+            .deployment, .replicaSet, .daemonSet, .statefulSet, .controllerRevision, .job, .cronJob,
+            .endpointSlice, .networkPolicy, .ingress, .ingressClass, .podDisruptionBudget, .lease, .groupEvent,
+            .runtimeClass, .priorityClass, .serviceCIDR, .ipAddress,
+            .role, .roleBinding, .clusterRole, .clusterRoleBinding, .customResourceDefinition,
+        ] + KindDefinition.clusterNetworkPolicies
 
     private static let byKind = Dictionary(kinds.map { ("\($0.resource.apiVersion)/\($0.resource.kind)", $0) }, uniquingKeysWith: { a, _ in a })
     private static let byPath = Dictionary(
@@ -17,6 +18,8 @@ package enum Registry {
 
     package static func kind(apiVersion: String, kind: String) -> KindDefinition? { byKind["\(apiVersion)/\(kind)"] }
     package static func kind(group: String, version: String, plural: String) -> KindDefinition? { byPath["\(group)/\(version)/\(plural)"] }
+    /// Of any version.
+    static func has(group: String, plural: String) -> Bool { kinds.contains { $0.resource.group == group && $0.resource.plural == plural } }
     package static func kind(of resource: Resource) -> KindDefinition? {
         kind(group: resource.group, version: resource.version, plural: resource.plural)
     }

@@ -101,6 +101,7 @@ package struct SchemaValidation {
         if let least = schema["minProperties"].int, object.count < least {
             causes.append(Self.failed(path, .int(object.count), "should have at least \(least) properties"))
         }
+        if let most = schema["maxProperties"].int, object.count > most { causes.append(.tooMany(path, object.count, most)) }
         let properties = schema["properties"]
         work += object.count * (properties.object?.count ?? 0)
         for (name, member) in object where causes.count < Self.mostCauses && !isSpent {

@@ -38,7 +38,13 @@ extension KindDefinition {
                 }
             }
             return causes
-        })
+        }
+    ).with {
+        $0.warn = { definition in
+            KindCatalog.isBuiltIn(definition)
+                ? ["\(definition["metadata"]["name"].string ?? ""): minik has this kind built in; the definition is kept and changes nothing"] : []
+        }
+    }
 
     /// The kinds that a CustomResourceDefinition adds: one for each version that is served.
     static func custom(_ definition: JSON) -> [KindDefinition] {
