@@ -17,6 +17,21 @@ private struct TierOracle {
         /// Labels that the namespace and the pod must have.
         case pods(namespace: [String: String], pod: [String: String])
         case network(UInt32, Int)
+        /// Labels that the node must have.
+        case nodes([String: String])
+    }
+
+    /// The other end of a connection.
+    enum End {
+        case pod(Pod)
+        case node(address: UInt32, labels: [String: String])
+
+        var address: UInt32 {
+            switch self {
+            case .pod(let pod): pod.address
+            case .node(let address, _): address
+            }
+        }
     }
     enum Match {
         case ports(String, ClosedRange<Int>?)
@@ -45,24 +60,32 @@ private struct TierOracle {
 
     func allows(_ from: Pod, _ to: Pod, _ proto: String, _ port: Int) -> Bool {
         from.address == to.address
-            || (decides("egress", from, peer: to, receiver: to, proto, port) && decides("ingress", to, peer: from, receiver: to, proto, port))
+            || (decides("egress", from, peer: .pod(to), receiver: to, proto, port) && decides("ingress", to, peer: .pod(from), receiver: to, proto, port))
     }
 
-    private func decides(_ direction: String, _ subject: Pod, peer: Pod, receiver: Pod, _ proto: String, _ port: Int) -> Bool {
+    /// Whether a pod reaches the node that it runs on: a namespace's own policies decide that it does.
+    func allows(_ from: Pod, toItsNode node: End, _ proto: String, _ port: Int) -> Bool {
+        if let verdict = tier("Admin", "egress", from, node, nil, proto, port) { return verdict }
+        return guarded.contains(from.namespace) || tier("Baseline", "egress", from, node, nil, proto, port) ?? true
+    }
+
+    private func decides(_ direction: String, _ subject: Pod, peer: End, receiver: Pod, _ proto: String, _ port: Int) -> Bool {
         if let verdict = tier("Admin", direction, subject, peer, receiver, proto, port) { return verdict }
         if guarded.contains(subject.namespace) { return proto == "TCP" && port == 80 }
         return tier("Baseline", direction, subject, peer, receiver, proto, port) ?? true
     }
 
     /// nil: this tier says nothing, or passes.
-    private func tier(_ tier: String, _ direction: String, _ subject: Pod, _ peer: Pod, _ receiver: Pod, _ proto: String, _ port: Int) -> Bool? {
+    private func tier(_ tier: String, _ direction: String, _ subject: Pod, _ peer: End, _ receiver: Pod?, _ proto: String, _ port: Int) -> Bool? {
         for policy in policies.filter({ $0.tier == tier }).sorted(by: { ($0.priority, $0.name) < ($1.priority, $1.name) })
         where Self.has(namespaces[subject.namespace] ?? [:], policy.subject.namespace) && Self.has(subject.labels, policy.subject.pod) {
             for rule in direction == "ingress" ? policy.ingress : policy.egress {
                 let isPeer = rule.peers.contains { wanted in
-                    switch wanted {
-                    case .pods(let namespace, let pod): Self.has(namespaces[peer.namespace] ?? [:], namespace) && Self.has(peer.labels, pod)
-                    case .network(let first, let length): length == 0 || peer.address >> UInt32(32 - length) == first >> UInt32(32 - length)
+                    switch (wanted, peer) {
+                    case (.pods(let namespace, let pod), .pod(let peer)): Self.has(namespaces[peer.namespace] ?? [:], namespace) && Self.has(peer.labels, pod)
+                    case (.nodes(let wanted), .node(_, let labels)): Self.has(labels, wanted)
+                    case (.pods, .node), (.nodes, .pod): false
+                    case (.network(let first, let length), _): length == 0 || peer.address >> UInt32(32 - length) == first >> UInt32(32 - length)
                     }
                 }
                 let isPort =
@@ -70,7 +93,7 @@ private struct TierOracle {
                     || rule.matches.contains { match in
                         switch match {
                         case .ports(let wanted, let range): wanted == proto && (range?.contains(port) ?? true)
-                        case .named(let name): receiver.ports.contains { $0.name == name && $0.proto == proto && $0.number == port }
+                        case .named(let name): receiver?.ports.contains { $0.name == name && $0.proto == proto && $0.number == port } ?? false
                         }
                     }
                 guard isPeer && isPort else { continue }
@@ -105,6 +128,7 @@ extension TierOracle.Rule {
                 case .pods(let namespace, let pod):
                     return ["pods": ["namespaceSelector": ["matchLabels": JSON(namespace)], "podSelector": ["matchLabels": JSON(pod)]]]
                 case .network(let first, let length): return ["networks": [.string("\(CIDR(IPv4Address(first), length))")]]
+                case .nodes(let labels): return ["nodes": ["matchLabels": JSON(labels)]]
                 }
             })
         if !matches.isEmpty {
@@ -148,8 +172,10 @@ struct ClusterNetworkPolicyTests {
         }
     }
 
-    /// The walk of a cluster of one node with these pods and policies.
-    private static func walk(_ oracle: TierOracle) -> PacketWalk {
+    private static let node = TierOracle.End.node(address: 0xC0A8_C880, labels: ["zone": "a"])
+
+    /// A cluster of one node with these pods and policies.
+    private static func snapshot(_ oracle: TierOracle) -> ClusterSnapshot {
         var cluster = Cluster()
         cluster.nodes = [
             .init(name: "n", isControlPlane: false, address: IPv4Address(0xC0A8_C880), podCIDR: CIDR(IPv4Address(0x0AF4_0100), 24), taints: .null, labels: [:])
@@ -164,6 +190,12 @@ struct ClusterNetworkPolicyTests {
                 "status": ["phase": "Running", "podIP": .string("\(IPv4Address(pod.address))")],
             ])
         }
+        snapshot.nodes = [
+            Node([
+                "metadata": ["name": "n", "labels": ["zone": "a"]],
+                "status": ["addresses": [["type": "InternalIP", "address": .string("\(IPv4Address(node.address))")]]],
+            ])
+        ]
         snapshot.clusterPolicies = oracle.policies.map { ClusterNetworkPolicy($0.json) }
         snapshot.policies = oracle.guarded.map { namespace in
             let rule: JSON = [["ports": [["port": 80]]]]
@@ -172,20 +204,29 @@ struct ClusterNetworkPolicyTests {
                 "spec": ["podSelector": .emptyObject, "policyTypes": ["Ingress", "Egress"], "ingress": rule, "egress": rule],
             ])
         }
-        return snapshot.walk()
+        return snapshot
     }
 
+    private static func walk(_ oracle: TierOracle) -> PacketWalk { snapshot(oracle).walk() }
+
     private static func mistakes(_ oracle: TierOracle) -> (allowed: Int, denied: Int, wrong: [String]) {
-        let walk = walk(oracle)
+        let snapshot = snapshot(oracle), walk = snapshot.walk()
         var allowed = 0, denied = 0, wrong: [String] = []
         for from in pods() {
-            for to in pods() {
+            for to in pods().map(TierOracle.End.pod) + [node] {
                 for (proto, port) in [("TCP", 80), ("TCP", 81), ("TCP", 8080), ("UDP", 53), ("SCTP", 9), ("ICMP", 0)] {
-                    let expected = oracle.allows(from, to, proto, port)
-                    let journeys = walk.journeys(
-                        from: .pod(IPv4Address(from.address), node: "n"), to: IPv4Address(to.address), proto: numbers[proto] ?? 0, port: UInt16(port))
+                    let expected =
+                        if case .pod(let pod) = to { oracle.allows(from, pod, proto, port) } else { oracle.allows(from, toItsNode: to, proto, port) }
+                    let source = PacketSource.pod(IPv4Address(from.address), node: "n")
+                    let journeys = walk.journeys(from: source, to: IPv4Address(to.address), proto: numbers[proto] ?? 0, port: UInt16(port))
                     if expected { allowed += 1 } else { denied += 1 }
-                    if journeys.map(\.isDelivered) != [expected] { wrong.append("\(from.name) -> \(to.name) \(proto)/\(port) should be \(expected)") }
+                    let what = "\(from.name) -> \(IPv4Address(to.address)) \(proto)/\(port)"
+                    if journeys.map(\.isDelivered) != [expected] { wrong.append("\(what) should be \(expected)") }
+                    for journey in journeys {
+                        let words = snapshot.explanations(journey, from: source)
+                        if !journey.agrees(with: words) { wrong.append("\(what): \(words.map(\.decision)), which is not what the tables do") }
+                        if words.allSatisfy(\.isAllowed) != expected { wrong.append("\(what): \(words.map(\.decision)) should be \(expected)") }
+                    }
                 }
             }
         }
@@ -209,6 +250,9 @@ struct ClusterNetworkPolicyTests {
                                 let length = random.pick([0, 16, 24, 29, 32])
                                 let address = random.pick([0x0AF4_010A, 0x0AF4_010C, 0x0808_0808] as [UInt32])
                                 peers.append(.network(length == 0 ? 0 : (address >> UInt32(32 - length)) << UInt32(32 - length), length))
+                            } else if isEgress, random.chance(20) {
+                                hasNetwork = true
+                                peers.append(.nodes(labels("zone", ["a", "b"])))
                             } else {
                                 peers.append(.pods(namespace: labels("color", ["red", "blue"]), pod: labels("app", ["web", "db"])))
                             }
@@ -240,6 +284,48 @@ struct ClusterNetworkPolicyTests {
             }
         }
         #expect(allowed > 2000 && denied > 1000, "neither answer is rare: \(allowed) \(denied)")
+    }
+
+    @Test("what denies nodes, or every address, denies the pod's own node, too; what a NetworkPolicy says does not")
+    func ownNode() {
+        func open(_ action: String, _ tier: String, _ peer: TierOracle.Peer, guarded: Set<String> = []) -> Bool {
+            let oracle = TierOracle(
+                policies: [
+                    .init(
+                        name: "c", tier: tier, priority: 1, subject: (["color": "red"], [:]), ingress: [],
+                        egress: [.init(action: action, peers: [peer], matches: [.ports("TCP", 10250...10250)])])
+                ], namespaces: Self.namespaces, guarded: guarded)
+            let result = Self.walk(oracle).journeys(
+                from: .pod(IPv4Address(0x0AF4_010A), node: "n"), to: IPv4Address(Self.node.address), proto: 6, port: 10250)
+            return result.map(\.isDelivered) == [true]
+        }
+        for peer in [TierOracle.Peer.nodes([:]), .nodes(["zone": "a"]), .network(0, 0)] {
+            #expect(!open("Deny", "Admin", peer) && !open("Deny", "Baseline", peer) && !open("Deny", "Admin", peer, guarded: ["red"]))
+            #expect(open("Pass", "Admin", peer, guarded: ["red"]) && open("Accept", "Admin", peer))
+            #expect(open("Deny", "Baseline", peer, guarded: ["red"]), "the namespace's own policy decides for good, and lets a pod and its node be")
+        }
+        #expect(open("Deny", "Admin", .nodes(["zone": "b"])) && open("Deny", "Admin", .pods(namespace: [:], pod: [:])))
+    }
+
+    @Test("what is said of a way names each that had a say: who passed on, who denied, and what was not asked")
+    func words() throws {
+        func policy(_ tier: String, _ action: String) -> TierOracle.Policy {
+            .init(
+                name: action.lowercased(), tier: tier, priority: 1, subject: ([:], [:]), ingress: [],
+                egress: [.init(action: action, peers: [.network(0, 0)], matches: [])])
+        }
+        func explain(_ policies: [TierOracle.Policy], guarded: Set<String> = [], to: UInt32 = 0x0AF4_010B) -> [PolicyExplanation] {
+            let snapshot = Self.snapshot(TierOracle(policies: policies, namespaces: Self.namespaces, guarded: guarded))
+            let source = PacketSource.pod(IPv4Address(0x0AF4_010A), node: "n")
+            return snapshot.walk().journeys(from: source, to: IPv4Address(to), proto: 6, port: 81).flatMap { snapshot.explanations($0, from: source) }
+        }
+        let denied = explain([policy("Admin", "Deny")], guarded: ["blue"])
+        #expect(denied.map(\.isAllowed) == [false, false], "what the receiver's policies would have done is said, too")
+        #expect(denied[0].deniedBy?.rule == "Admin deny egress[0]: Deny" && denied[1].decision == .isolated)
+        let passed = explain([policy("Admin", "Pass"), policy("Baseline", "Accept")])
+        #expect(passed[0].passes.map(\.rule) == ["Admin pass egress[0]: Pass"] && passed[0].allowedBy == "Baseline accept egress[0]: Accept")
+        let exempt = explain([policy("Admin", "Pass")], guarded: ["red"], to: Self.node.address)
+        #expect(exempt.map(\.decision) == [.ownNode] && exempt[0].passes.count == 1)
     }
 
     @Test("an administrator's Deny stands above a namespace's own Allow, a Baseline below it, and Pass hands over")

@@ -43,12 +43,16 @@ struct PolicyCasesTests {
 
     @Test("each of them", arguments: cases)
     func verdicts(_ test: PolicyCase) throws {
-        let walk = try snapshot(test).walk()
+        let snapshot = try snapshot(test), walk = snapshot.walk()
         for (probe, lines) in test.expectations {
             for source in PolicyCluster.pods {
                 for target in PolicyCluster.pods {
-                    let journeys = walk.journeys(
-                        from: .pod(address(source.name), node: source.node), to: address(target.name), proto: probe.proto, port: probe.port)
+                    let from = PacketSource.pod(address(source.name), node: source.node)
+                    let journeys = walk.journeys(from: from, to: address(target.name), proto: probe.proto, port: probe.port)
+                    for journey in journeys {
+                        let words = snapshot.explanations(journey, from: from)
+                        #expect(journey.agrees(with: words), "\(probe) \(source.name) -> \(target.name): \(words)")
+                    }
                     let isDelivered = journeys.map(\.isDelivered) == [true]
                     #expect(
                         isDelivered == PolicyCase.allows(lines, source.name, target.name), "\(probe) \(source.name) -> \(target.name): \(journeys)")

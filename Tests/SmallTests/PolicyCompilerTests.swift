@@ -393,7 +393,7 @@ struct PolicyAgreement {
             let lab = try Lab(
                 hosts.filter { !$0.name.isEmpty }.map(Self.pod), policies.map { (key: "\($0.namespace)/\($0.name)", spec: $0.spec) },
                 namespaces: Self.namespaces)
-            let walker = RulesetWalker(rules: lab.rules)
+            let walker = RulesetWalker(rules: lab.rules), snapshot = try Self.snapshot(hosts, policies)
             for _ in 0..<80 {
                 let from = random.pick(hosts), to = random.pick(hosts)
                 if from.address == to.address { continue }
@@ -403,6 +403,11 @@ struct PolicyAgreement {
                 let packet = PolicyPacket(from: IPv4Address(from.address), to: IPv4Address(to.address), proto: number, port: UInt16(port))
                 let passes = try walker.passes(packet)
                 if expected { allowed += 1 } else { denied += 1 }
+                let words = Self.words(snapshot, from, to, number, UInt16(port))
+                if words.allSatisfy(\.isAllowed) != expected {
+                    Issue.record("seed \(seed), round \(round): \(packet) \(proto) \(port) should be \(expected), and is said to be \(words)")
+                    return
+                }
                 guard passes != expected else { continue }
                 Issue.record(
                     """
@@ -434,6 +439,39 @@ struct PolicyAgreement {
             hosts.append(host)
         }
         return hosts
+    }
+
+    /// The same cluster as objects, each port in a container of its own.
+    private static func snapshot(_ hosts: [OracleHost], _ policies: [OraclePolicy]) throws -> ClusterSnapshot {
+        var snapshot = ClusterSnapshot(cluster: Cluster())
+        snapshot.namespaces = namespaces.map { Namespace(["metadata": ["name": .string($0.key), "labels": JSON($0.value)]]) }
+        snapshot.policies = try policies.map {
+            NetworkPolicy(["metadata": ["name": .string($0.name), "namespace": .string($0.namespace)], "spec": try JSON(parsing: $0.spec)])
+        }
+        snapshot.pods = hosts.filter { !$0.name.isEmpty }.map { host in
+            let containers = host.ports.enumerated().map { index, port -> JSON in
+                [
+                    "name": .string("c\(index)"),
+                    "ports": [["protocol": .string(port.0), "name": .string(port.1), "containerPort": .int(port.2)]],
+                ]
+            }
+            return Pod([
+                "metadata": ["name": .string(host.name), "namespace": .string(host.namespace), "labels": JSON(host.labels)],
+                "spec": ["nodeName": "n", "containers": .array(containers)],
+                "status": ["phase": "Running", "podIP": .string("\(IPv4Address(host.address))")],
+            ])
+        }
+        return snapshot
+    }
+
+    /// What is said of a packet where this node decides.
+    private static func words(_ snapshot: ClusterSnapshot, _ from: OracleHost, _ to: OracleHost, _ proto: UInt8, _ port: UInt16) -> [PolicyExplanation] {
+        let packet = Packet(from: IPv4Address(from.address), to: IPv4Address(to.address), proto: proto, port: port)
+        let ends: [(OracleHost, NetworkPolicy.Direction)] = [(from, .egress), (to, .ingress)]
+        return ends.compactMap { host, direction in
+            guard host.isLocal, let pod = snapshot.pods.first(where: { $0.name == host.name }) else { return nil }
+            return snapshot.explain(packet, of: pod, direction)
+        }
     }
 
     private static func pod(_ host: OracleHost) throws -> PolicyPod {

@@ -111,6 +111,26 @@ struct PolicyProxyTests {
             try await eventually("the denied one is gone") { await node.connections.answering == ["10.244.1.3"] }
         }
     }
+
+    @Test("a pod's connection to its own node ends when the cluster's policies deny it, and not when the namespace's do")
+    func cutOffFromNode() async throws {
+        let node = try await ProxiedNode(), own = "\(ProxiedNode.view.address)"
+        try await Self.create("a", "10.244.1.2", in: node)
+        try await node.connections.add(from: "10.244.1.2", to: own, 6443, proto: .tcp)
+        try await node.connections.add(from: "10.244.1.2", to: "10.244.2.9", 80, proto: .tcp)
+        try await following(node) { _ in
+            _ = try await node.api.create(.networkPolicies, Fixture.networkPolicy(["podSelector": .emptyObject, "policyTypes": ["Egress"]]))
+            try await eventually("the other pod's is gone") { await node.connections.answering == [own] }
+            let spec: JSON = [
+                "tier": "Admin", "priority": 1, "subject": ["namespaces": .emptyObject],
+                "egress": [["action": "Deny", "to": [["networks": ["0.0.0.0/0"]]]]],
+            ]
+            _ = try await node.api.create(
+                .clusterNetworkPolicies,
+                ["apiVersion": "policy.networking.k8s.io/v1alpha2", "kind": "ClusterNetworkPolicy", "metadata": ["name": "deny"], "spec": spec])
+            try await eventually("the node's is gone, too") { await node.connections.answering.isEmpty }
+        }
+    }
 }
 
 @Suite("Host ports in the kernel")

@@ -1,4 +1,4 @@
-/// policy.networking.k8s.io/v1alpha2 ClusterNetworkPolicy: rules of the cluster's administrators, before (Admin) and after
+/// policy.networking.k8s.io ClusterNetworkPolicy: rules of the cluster's administrators, before (Admin) and after
 /// (Baseline) the namespaces' own. (kubernetes-sigs/network-policy-api)
 package struct ClusterNetworkPolicy: Object {
     package static let resource = Resource.clusterNetworkPolicies
@@ -44,6 +44,14 @@ package struct ClusterNetworkPolicy: Object {
                 name: rule["name"].string ?? "", action: Action(rawValue: rule["action"].string ?? "") ?? .deny,
                 peers: rule[direction == .ingress ? "from" : "to"].items.map(Self.peer), ports: rule["protocols"].array.map { $0.map(Self.ports) })
         }
+    }
+
+    /// Which comes first within a tier. Of equal priorities the name decides: the API leaves it open, a learner should see it stay.
+    package static func precedes(_ a: Self, _ b: Self) -> Bool { (a.priority, a.name) < (b.priority, b.name) }
+
+    /// A rule as it is told of: `Admin shut ingress[0] (name): Deny`.
+    package func origin(of rule: Rule, _ index: Int, _ direction: NetworkPolicy.Direction) -> String {
+        "\(tier.rawValue) \(name) \(direction.rawValue)[\(index)]\(rule.name.isEmpty ? "" : " (\(rule.name))"): \(rule.action.rawValue)"
     }
 
     private static func choice(_ json: JSON) -> PodChoice {

@@ -104,6 +104,9 @@ package struct PolicyCompiler: Sendable {
             [known, itself, Rule(.verdict(.jump("egress"))), ingress])
         // A node always reaches its own pods directly, as probes must; what it sends to a Service is the policy's business.
         rules.chains["output"] = Chain(hook: Hook(.filter, .output, Hook.filter), [known, Rule(.destinationWasTranslated, .verdict(.jump("ingress")))])
+        // NetworkPolicies leave a pod and its own node to each other; the cluster's own policies do not.
+        rules.sets["isolated-from-node"] = NamedSet(key: key, isVerdictMap: true, comment: "pods of this node whose way to it ClusterNetworkPolicies judge")
+        rules.chains["input"] = Chain(hook: Hook(.filter, .input, Hook.filter), [known, Rule(.verdictMap([.sourceAddress], "isolated-from-node"))])
         rules.chains["ingress"] = Chain([ingress])
         rules.chains["egress"] = Chain([Rule(.verdictMap([.sourceAddress], "isolated-egress"))])
         return rules
@@ -119,8 +122,9 @@ package struct PolicyCompiler: Sendable {
         let peerField: Field = direction == .ingress ? .sourceAddress : .destinationAddress
         var body: [Rule] = []
         addTier("admin", admin, isolation, chain, peerField, peers, nodes, &body, to: &rules)
+        if isolation.policies.isEmpty { addTier("baseline", baseline, isolation, chain, peerField, peers, nodes, &body, to: &rules) }
+        if isolation.judgesWayToNode { rules.chains[Self.name(chain, "node")] = Chain(body) }
         if isolation.policies.isEmpty {
-            addTier("baseline", baseline, isolation, chain, peerField, peers, nodes, &body, to: &rules)
             rules.chains[chain] = Chain(body)
             return rules
         }
@@ -129,7 +133,7 @@ package struct PolicyCompiler: Sendable {
             body.append(Rule(.counter, .verdict(.return), comment: origin))
         } else {
             for (kind, key, isInterval, members) in allowed.sets(peer: peerField) where !members.isEmpty {
-                let set = Self.setName(chain, kind)
+                let set = Self.name(chain, kind)
                 rules.sets[set] = NamedSet(key: key.map(\.type), isInterval: isInterval)
                 rules.elements[set] = members.mapValues { ElementData(comment: $0) }
                 body.append(Rule(.inSet(key, set), .counter, .verdict(.return), comment: "allowed by \(names)"))
@@ -140,8 +144,8 @@ package struct PolicyCompiler: Sendable {
         return rules
     }
 
-    /// A chain's set: `ingress-ports-HASH-...` of `ingress-HASH-...`.
-    private static func setName(_ chain: String, _ kind: String) -> String {
+    /// What belongs to a class' chain, a set or another chain: `ingress-ports-HASH-...` of `ingress-HASH-...`.
+    static func name(_ chain: String, _ kind: String) -> String {
         let parts = chain.split(separator: "-", maxSplits: 1)
         return String("\(parts[0])-\(kind)-\(parts.dropFirst().first ?? "")".prefix(127))
     }
@@ -157,7 +161,7 @@ package struct PolicyCompiler: Sendable {
         let elements = traffic.elements()
         guard !elements.isEmpty else { return }
         let key: [Field] = [peer, .transportProtocol, .destinationPort]
-        let map = Self.setName(chain, name)
+        let map = Self.name(chain, name)
         rules.sets[map] = NamedSet(key: key.map(\.type), isVerdictMap: true, isInterval: true)
         rules.elements[map] = elements
         body.append(Rule(.verdictMap(key, map)))
@@ -179,6 +183,9 @@ struct PolicyClass: Hashable, Sendable {
             separator: ",")
         return label + (ports.isEmpty ? "" : "{\(ports)}")
     }
+
+    /// The cluster's policies have a say in what these pods send to their own node.
+    var judgesWayToNode: Bool { direction == .egress && !(admin.isEmpty && baseline.isEmpty) }
 
     /// True when this class lets pass what `other` does, and more of its namespace's policies have a say in it.
     func extends(_ other: PolicyClass) -> Bool {

@@ -231,6 +231,9 @@ package struct PolicyEngine: Sendable {
             let chain = classes[isolation]?.chain ?? ""
             part.add([.address(pod.address)], ElementData(verdict: .goto(chain), comment: "\(key)"), to: "isolated-\(isolation.direction.rawValue)")
             part.add([.address(pod.address), .address(pod.address)], ElementData(comment: "\(key)"), to: "itself")
+            if isolation.judgesWayToNode {
+                part.add([.address(pod.address)], ElementData(verdict: .goto(PolicyCompiler.name(chain, "node")), comment: "\(key)"), to: "isolated-from-node")
+            }
         }
         return part
     }
@@ -254,8 +257,7 @@ package struct PolicyEngine: Sendable {
     /// The cluster's policies of one tier that choose `pod` and have rules in a direction, first in precedence first.
     private func clusterPolicies(_ tier: ClusterNetworkPolicy.Tier, _ direction: NetworkPolicy.Direction, of pod: PolicyPod) -> [ClusterNetworkPolicy] {
         clusterPolicies.values.filter { $0.tier == tier && !$0.rules(direction).isEmpty && peers.matches(PeerSelector($0.subject), pod) }
-            // Of equal priorities the name decides: the API leaves it open, a learner should see it stay.
-            .sorted { ($0.priority, $0.name) < ($1.priority, $1.name) }
+            .sorted(by: ClusterNetworkPolicy.precedes)
     }
 
     /// Compiles a class; `heirloom` is what a class worked out that had its chain before.

@@ -162,8 +162,9 @@ package actor PolicyProxy {
         let tracer = Tracer(tables: [PolicyCompiler.table: table])
         do {
             let denied = try await connections.connections().filter { connection in
-                let point: Hook.Point = node.isOwn(connection.packet.source) ? .output : .forward
-                return tracer.traverse(connection.packet, point).contains { $0.outcome != .accept }
+                let packet = connection.packet
+                let point: Hook.Point = node.isOwn(packet.source) ? .output : node.isOwn(packet.destination) ? .input : .forward
+                return tracer.traverse(packet, point).contains { $0.outcome != .accept }
             }
             try await connections.forget(denied)
         } catch {

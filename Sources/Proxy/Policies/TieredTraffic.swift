@@ -21,8 +21,7 @@ struct TieredTraffic {
         _ nodes: [String: PolicyNode]
     ) {
         for (number, rule) in policy.rules(direction).enumerated() {
-            let name = rule.name.isEmpty ? "" : " (\(rule.name))"
-            let origin = "\(policy.tier.rawValue) \(policy.name) \(direction.rawValue)[\(number)]\(name): \(rule.action.rawValue)"
+            let origin = policy.origin(of: rule, number, direction)
             for peer in rule.peers { add(peer, rule, origin, direction, namedPorts, index, nodes) }
         }
     }

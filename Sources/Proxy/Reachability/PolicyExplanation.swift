@@ -1,8 +1,8 @@
 import Model
 import Rules
 
-/// Why the NetworkPolicies of one pod, in one direction, let a packet through or not: read from the policies themselves,
-/// rule by rule, so that it says what was missing.
+/// Why the policies on one pod, in one direction, let a packet through or not: read from the policies themselves, rule by rule, so that it says
+/// what was missing. The tables say the same; `Journey.agrees` holds the two against each other.
 package struct PolicyExplanation: Sendable, Hashable {
     package struct RuleFinding: Sendable, Hashable {
         /// `ingress[0]`
@@ -20,78 +20,80 @@ package struct PolicyExplanation: Sendable, Hashable {
         package let rules: [RuleFinding]
     }
 
+    /// The first rule of a tier of ClusterNetworkPolicies that the packet matches.
+    package struct TierFinding: Sendable, Hashable {
+        package let policy: String
+        /// `Admin shut ingress[0] (name): Deny`
+        package let rule: String
+        package let action: ClusterNetworkPolicy.Action
+    }
+
+    package enum Decision: Sendable, Hashable {
+        /// No policy has a say.
+        case open
+        /// A rule of a NetworkPolicy lets it through: policy and rule.
+        case allowed(String)
+        /// None of the NetworkPolicies that isolate the pod does.
+        case isolated
+        /// NetworkPolicies isolate the pod, but not from its own node.
+        case ownNode
+        /// A ClusterNetworkPolicy accepts or denies.
+        case tier(TierFinding)
+    }
+
     package let pod: ObjectKey
     package let direction: NetworkPolicy.Direction
-    /// The policies that isolate the pod in this direction; none: everything is allowed.
+    /// The packet comes from, or goes to, the pod's own node.
+    package let isOwnNode: Bool
+    package let admin: TierFinding?
+    /// The NetworkPolicies that isolate the pod in this direction.
     package let policies: [PolicyFinding]
-    package var isAllowed: Bool { policies.isEmpty || policies.contains { $0.rules.contains(where: \.isAllowed) } }
-    /// The rule that lets it through: policy and rule.
-    package var allowedBy: String? {
+    package let baseline: TierFinding?
+
+    package var decision: Decision {
+        if let admin, admin.action != .pass { return .tier(admin) }
+        // A namespace's own policies decide for good.
+        if !policies.isEmpty { return isOwnNode ? .ownNode : allowingRule.map(Decision.allowed) ?? .isolated }
+        if let baseline, baseline.action != .pass { return .tier(baseline) }
+        return .open
+    }
+
+    private var allowingRule: String? {
         for policy in policies { if let rule = policy.rules.first(where: \.isAllowed) { return "\(policy.policy) \(rule.name)" } }
         return nil
     }
+
+    package var isAllowed: Bool {
+        switch decision {
+        case .open, .allowed, .ownNode: true
+        case .isolated: false
+        case .tier(let finding): finding.action == .accept
+        }
+    }
+
+    /// The ClusterNetworkPolicies' rules that left the packet to those who come after.
+    package var passes: [TierFinding] {
+        let baseline = policies.isEmpty ? baseline : nil
+        return [admin, baseline].compactMap { $0 }.filter { $0.action == .pass }
+    }
+
+    /// The rule that lets it through.
+    package var allowedBy: String? {
+        switch decision {
+        case .allowed(let rule): rule
+        case .tier(let finding) where finding.action == .accept: finding.rule
+        default: nil
+        }
+    }
+
+    /// The ClusterNetworkPolicy that denies it.
+    package var deniedBy: TierFinding? { if case .tier(let finding) = decision, finding.action == .deny { finding } else { nil } }
 }
 
-extension ClusterSnapshot {
-    /// Explains the decision on `packet` of the policies that select `pod`. `packet` as it stands where they decide.
-    package func explain(_ packet: Packet, of pod: Pod, _ direction: NetworkPolicy.Direction) -> PolicyExplanation {
-        let peerAddress = direction == .ingress ? packet.source : packet.destination
-        let peer = pods.first { !$0.isHostNetwork && !$0.isFinished && $0.ip == peerAddress }
-        let receiver = direction == .ingress ? pod : peer
-        let isolating = policies.filter { $0.namespace == pod.namespace && $0.directions.contains(direction) && $0.podSelector.matches(pod.labels) }
-        let findings = isolating.sorted { $0.key < $1.key }.map { policy in
-            PolicyExplanation.PolicyFinding(
-                policy: policy.key,
-                rules: policy.rules(direction).enumerated().map { index, rule in
-                    PolicyExplanation.RuleFinding(
-                        name: "\(direction.rawValue)[\(index)]",
-                        isPeerMatched: rule.peers?.contains { matches($0, peerAddress, peer, policy.namespace) } ?? true,
-                        isPortMatched: rule.ports?.contains { Self.matches($0, packet, receiver) } ?? true,
-                        peers: rule.peers.map { $0.isEmpty ? "nobody" : $0.map(Self.words).joined(separator: "; ") } ?? "everyone",
-                        ports: rule.ports.map { $0.map(Self.words).joined(separator: ", ") } ?? "every port and protocol")
-                })
-        }
-        return PolicyExplanation(pod: pod.key, direction: direction, policies: findings)
-    }
-
-    private func matches(_ peer: NetworkPolicy.Peer, _ address: IPv4Address, _ pod: Pod?, _ home: String) -> Bool {
-        switch peer {
-        case .ipBlock(let cidr, let except): return cidr.contains(address) && !except.contains { $0.contains(address) }
-        case .pods(let selector, let around):
-            guard let pod, selector.matches(pod.labels) else { return false }
-            guard let around else { return pod.namespace == home }
-            return around.matches(namespaces.first { $0.name == pod.namespace }?.labels ?? [:])
-        }
-    }
-
-    private static func matches(_ port: NetworkPolicy.Port, _ packet: Packet, _ receiver: Pod?) -> Bool {
-        guard port.proto.number == packet.proto else { return false }
-        switch port.port {
-        case .all: return true
-        case .range(let range): return range.contains(packet.destinationPort)
-        case .named(let name):
-            let numbers = receiver.map { ($0.containers + $0.initContainers).compactMap { $0.port(named: name, protocol: port.proto.rawValue) } } ?? []
-            return numbers.contains(Int(packet.destinationPort))
-        }
-    }
-
-    private static func words(_ peer: NetworkPolicy.Peer) -> String {
-        switch peer {
-        case .ipBlock(let cidr, let except): return "addresses of \(cidr)\(except.isEmpty ? "" : " but \(except.map(\.description).joined(separator: ", "))")"
-        case .pods(let pods, let namespaces):
-            let whose = pods.requirements.isEmpty ? "pods" : "pods with \(words(pods))"
-            guard let namespaces else { return "\(whose) of the same namespace" }
-            return namespaces.requirements.isEmpty ? "\(whose) of any namespace" : "\(whose) of namespaces with \(words(namespaces))"
-        }
-    }
-
-    private static func words(_ selector: LabelSelector) -> String { selector.requirements.map(\.description).joined(separator: ", ") }
-
-    private static func words(_ port: NetworkPolicy.Port) -> String {
-        switch port.port {
-        case .all: "every \(port.proto.rawValue) port"
-        case .range(let range): range.count == 1 ? "\(port.proto.rawValue) \(range.lowerBound)" : "\(port.proto.rawValue) \(range.lowerBound)-\(range.upperBound)"
-        case .named(let name): "\(port.proto.rawValue) \"\(name)\""
-        }
+extension Journey {
+    /// False where policies, read as they are written, say something else than the tables that were compiled from them.
+    package func agrees(with explanations: [PolicyExplanation]) -> Bool {
+        if isDelivered { return explanations.allSatisfy(\.isAllowed) }
+        return stop?.table != PolicyCompiler.table || !explanations.allSatisfy(\.isAllowed)
     }
 }

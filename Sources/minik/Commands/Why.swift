@@ -28,7 +28,7 @@ struct Why: AsyncParsableCommand {
         }
         let client = try options.client(), paths = try options.paths()
         let snapshot = try await ClusterSnapshot(cluster: try options.clusterDocument(), client: client)
-        if !snapshot.policies.isEmpty { try options.warnIfNotEnforced() }
+        if !snapshot.policies.isEmpty || !snapshot.clusterPolicies.isEmpty { try options.warnIfNotEnforced() }
         let question = try FlowQuestion(from: from, to: to, namespace: scope.namespace, snapshot)
         let walk = snapshot.walk()
         let journeys = walk.journeys(from: question.source, to: question.address, proto: question.probe.proto, port: question.probe.port)
@@ -36,6 +36,6 @@ struct Why: AsyncParsableCommand {
         let finding = probe ? try await LiveTrace(paths: paths, snapshot: snapshot, walk: walk).run(question, journeys) : nil
         let report = WhyReport(question: question, journeys: journeys, finding: finding, snapshot: snapshot)
         print(output == "json" ? report.json.text(indented: true) : report.text)
-        if !report.isAllowed || !report.agrees { throw ExitCode.failure }
+        if !report.isAllowed || !report.agrees || !report.isConsistent { throw ExitCode.failure }
     }
 }

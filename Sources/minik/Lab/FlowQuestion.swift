@@ -11,6 +11,11 @@ struct FlowQuestion {
 
     /// `from`: POD, node/NAME, host or an IP. `to`: POD, svc/NAME or an IP, then `:PORT`, `:PORT/PROTO` or `:icmp`.
     init(from: String, to: String, namespace: String, _ snapshot: ClusterSnapshot) throws {
+        for text in [from, to] where text.hasPrefix("[") || text.split(separator: ":", omittingEmptySubsequences: false).count > 2 {
+            throw UserError(
+                "error: \"\(text)\" is an IPv6 address, and the cluster has IPv4 only: no pod's link lets IPv6 through, to or from anybody",
+                hint: "see \"What a pod may send, and what reaches it\" in docs/policy.md")
+        }
         let names = Names(snapshot: snapshot, namespace: namespace)
         (source, sourceName) = try names.source(from)
         let parts = to.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)

@@ -20,8 +20,9 @@ struct WhyReport {
     private func live(_ journey: Journey) -> String? {
         guard let finding else { return nil }
         let destination = journey.packet.destination
-        if finding.arrivedAt.contains("\(destination)") { return "allowed" }
+        // A node is listened to where packets come in, before its own rules: what a rule stopped there has not arrived.
         if finding.stops.contains(where: { $0.destination == destination }) { return "denied" }
+        if finding.arrivedAt.contains("\(destination)") { return "allowed" }
         // Beyond the cluster nobody listens; inside it, silence on the only way there is is an answer.
         let isKnown = endpoint(journey) != nil || snapshot.cluster.nodes.contains { $0.address == destination }
         return isKnown && journeys.count == 1 ? "denied" : nil
@@ -30,18 +31,10 @@ struct WhyReport {
     private func endpoint(_ journey: Journey) -> Pod? { snapshot.pods.first { $0.ip == journey.packet.destination && !$0.isHostNetwork && !$0.isFinished } }
 
     /// The decisions of policies on one way, in the order in which they are made.
-    private func explanations(_ journey: Journey) -> [PolicyExplanation] {
-        guard snapshot.isEnforced else { return [] }
-        var result: [PolicyExplanation] = []
-        let deciding = journey.hops.filter { $0.point == .forward || $0.point == .output }
-        if case .pod(let address, _) = question.source, let pod = snapshot.pods.first(where: { $0.ip == address && !$0.isHostNetwork }), let hop = deciding.first {
-            result.append(snapshot.explain(hop.trace.packet, of: pod, .egress))
-        }
-        // A pod that reaches itself is nobody's business; a node reaches its own pods directly whatever policies say.
-        guard let pod = endpoint(journey), let hop = deciding.last, result.allSatisfy(\.isAllowed), hop.trace.packet.source != pod.ip else { return result }
-        if hop.point == .output, !hop.trace.packet.isDestinationTranslated { return result }
-        return result + [snapshot.explain(hop.trace.packet, of: pod, .ingress)]
-    }
+    private func explanations(_ journey: Journey) -> [PolicyExplanation] { snapshot.explanations(journey, from: question.source) }
+
+    /// What is said of the policies is what the tables do.
+    var isConsistent: Bool { journeys.allSatisfy { $0.agrees(with: explanations($0)) } }
 
     // MARK: Text
 
@@ -49,6 +42,7 @@ struct WhyReport {
         var lines = ["\(verdict)  \(question.sourceName) -> \(question.targetName) \(question.probe)"]
         for journey in journeys { lines += describe(journey) }
         if journeys.isEmpty { lines.append("  no way there is known") }
+        if !isConsistent { lines.append("  THE COMPILED RULES DISAGREE with what is said of the policies: this is a defect of minik, please report it") }
         if let finding {
             let count = "\(finding.sent) packet\(finding.sent == 1 ? "" : "s")"
             lines.append(agrees ? "  the kernel agrees: \(count) sent" : "  THE KERNEL DISAGREES with what was computed: \(count) sent")
@@ -65,14 +59,7 @@ struct WhyReport {
         if journey.hops.contains(where: { $0.trace.packet.isDestinationTranslated }) {
             lines.append("  endpoint \(name): \(journey.isDelivered ? "allowed" : "denied")")
         }
-        for explanation in explanations(journey) {
-            if let step = clusterStep(journey, explanation.direction), let who = step.element {
-                lines.append("    \(explanation.direction.rawValue): \(step.verdict == "drop" ? "denied" : "allowed") by ClusterNetworkPolicy \(who)")
-                if step.verdict == "drop" { break }
-            } else {
-                lines += describe(explanation)
-            }
-        }
+        lines += explanations(journey).flatMap(describe)
         if let stop = journey.stop, let hop = journey.hops.last {
             let words = stop.element ?? stop.comment ?? stop.text
             lines.append("    computed: \(journey.end == .rejected ? "rejected" : "dropped") on \(hop.node), \(hop.point.rawValue), \(stop.table)/\(stop.chain)")
@@ -93,18 +80,22 @@ struct WhyReport {
         return lines
     }
 
-    /// The rule of a ClusterNetworkPolicy that decided in a direction, if one did.
-    private func clusterStep(_ journey: Journey, _ direction: NetworkPolicy.Direction) -> TraceStep? {
-        journey.hops.flatMap(\.trace.steps).first { step in
-            step.table == PolicyCompiler.table && step.element != nil && ["return", "drop"].contains(step.verdict)
-                && ["admin", "baseline"].contains { step.text.contains("@\(direction.rawValue)-\($0)-") }
-        }
-    }
-
     private func describe(_ explanation: PolicyExplanation) -> [String] {
         let direction = explanation.direction.rawValue
-        if explanation.policies.isEmpty { return ["    \(direction): no policy isolates \(explanation.pod)"] }
-        if let rule = explanation.allowedBy { return ["    \(direction): allowed by \(rule)"] }
+        var lines = explanation.passes.map { "    \(direction): passed on by ClusterNetworkPolicy \($0.rule)" }
+        switch explanation.decision {
+        case .open: lines.append("    \(direction): no policy \(lines.isEmpty ? "isolates \(explanation.pod)" : "after that isolates \(explanation.pod)")")
+        case .ownNode: lines.append("    \(direction): NetworkPolicies isolate \(explanation.pod), but no pod from its own node")
+        case .allowed(let rule): lines.append("    \(direction): allowed by \(rule)")
+        case .tier(let finding): lines.append("    \(direction): \(finding.action == .deny ? "denied" : "allowed") by ClusterNetworkPolicy \(finding.rule)")
+        case .isolated: lines += isolation(explanation)
+        }
+        return lines
+    }
+
+    /// What each rule would have wanted.
+    private func isolation(_ explanation: PolicyExplanation) -> [String] {
+        let direction = explanation.direction.rawValue
         var lines = ["    \(direction): \(explanation.pod) is isolated by \(explanation.policies.map { "\($0.policy)" }.joined(separator: ", "))"]
         for policy in explanation.policies {
             if policy.rules.isEmpty { lines.append("      \(policy.policy) has no \(direction) rule: it allows nothing") }
@@ -151,7 +142,10 @@ struct WhyReport {
                 explanations(journey).map { explanation in
                     [
                         "pod": .string("\(explanation.pod)"), "direction": .string(explanation.direction.rawValue), "allowed": .bool(explanation.isAllowed),
-                        "allowedBy": JSON(explanation.allowedBy), "isolatedBy": .array(explanation.policies.map { .string("\($0.policy)") }),
+                        "allowedBy": JSON(explanation.allowedBy), "deniedBy": JSON(explanation.deniedBy?.rule),
+                        "passedBy": .array(explanation.passes.map { .string($0.rule) }), "ownNode": .bool(explanation.isOwnNode),
+                        "isolatedBy": .array(
+                            explanation.policies.map { .string("\($0.policy)") } + (explanation.deniedBy.map { [.string("ClusterNetworkPolicy/\($0.policy)")] } ?? [])),
                     ]
                 }),
         ]
