@@ -80,10 +80,13 @@ let package = Package(
         // Tests by size: pure ones, ones with a namespace of their own (root), whole clusters (root).
         .target(
             name: "PolicyCases", dependencies: ["Model", .product(name: "Yams", package: "Yams")], path: "Tests/PolicyCases", exclude: ["cases.yaml"]),
+        .target(name: "SandboxCases", dependencies: ["Model", "Runtime", "ShimProtocol"], path: "Tests/SandboxCases"),
         .testTarget(
             name: "SmallTests",
-            dependencies: ["Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Runtime", "ShimProtocol", "CSandbox", "PolicyCases"], exclude: ["Data"]),
-        .testTarget(name: "MediumTests", dependencies: ["Model", "Rules", "Proxy", "Netlink", "Runtime", "ShimProtocol", "CSandbox"]),
+            dependencies: [
+                "Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Runtime", "ShimProtocol", "CSandbox", "PolicyCases", "SandboxCases",
+            ], exclude: ["Data"]),
+        .testTarget(name: "MediumTests", dependencies: ["Model", "Rules", "Proxy", "Netlink", "Runtime", "ShimProtocol", "CSandbox", "SandboxCases"]),
         .testTarget(name: "LargeTests", dependencies: ["Model", "Runtime", "PolicyCases"]),
     ],
     swiftLanguageModes: [.v6]

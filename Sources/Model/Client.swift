@@ -61,8 +61,8 @@ extension Client {
         try await delete(resource, key, gracePeriod: nil, uid: nil)
     }
 
-    /// Reads an object's status, changes it and writes it back, again after a conflict. Writes nothing when nothing changed;
-    /// does nothing when the object is gone.
+    /// Reads an object's status, changes it and writes it back, again after a conflict; throws the conflict when others write all the while.
+    /// Writes nothing when nothing changed; does nothing when the object is gone.
     package func mutateStatus<T: Object>(_ type: T.Type, _ key: ObjectKey, _ change: @Sendable (inout T) -> Void) async throws {
         for _ in 0..<8 {
             guard let old = try await find(type, key) else { return }
@@ -76,6 +76,7 @@ extension Client {
                 where error.reason == "NotFound"
             { return }
         }
+        throw StatusError.conflict(T.resource, key.name)
     }
 }
 

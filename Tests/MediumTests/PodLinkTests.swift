@@ -1,7 +1,9 @@
+import Glibc
 import Model
 import Netlink
 import Proxy
 import Rules
+import Runtime
 import Testing
 
 /// Frames of every kind, sent with raw sockets over real links, under the tables that guard them.
@@ -13,6 +15,35 @@ struct PodLinkTests {
         PodLink(
             name: port, hardwareAddress: try #require(MACAddress("02:00:00:00:00:0\(String(last, radix: 16))")),
             address: IPv4Address(0x0AF4_0100 + UInt32(last)))
+    }
+
+    private static func pod(_ name: String, uid: String? = nil) -> Pod {
+        Pod(["metadata": ["name": .string(name), "namespace": "default", "uid": .string(uid ?? name)]])
+    }
+
+    @Test("a name under /run/netns is its last holder's: a forerunner of the same name does not take it along")
+    func names() throws {
+        let namespace = try TestNamespace(), names = NamespaceNames(), own = Int(getpid())
+        try names.take(namespace.path, for: "old", process: own)
+        #expect(NetworkNamespace.isBound(path: namespace.path, pid: own))
+        try names.take(namespace.path, for: "new", process: own)
+        names.giveBack(namespace.path, of: "old")
+        #expect(names.holder(of: namespace.path) == "new")
+        #expect(NetworkNamespace.isBound(path: namespace.path, pid: own))
+        names.giveBack(namespace.path, of: "new")
+        #expect(!Files.exists(namespace.path))
+    }
+
+    @Test("the release of a pod does not shut the link of its successor of the same name")
+    func successor() async throws {
+        let node = try TestNamespace(), a = try TestNamespace(), b = try TestNamespace()
+        try Self.connect(node, a, b)
+        let links = PodLinkProxy(node: Self.node, target: try KernelRulesets(namespace: node.path, family: .bridge), report: { _ in })
+        try await links.start([])
+        try await links.admit(Self.pod("a", uid: "old"), Self.link("veth-old", 9))
+        for (pod, port, last) in [("a", "veth-a", UInt8(10)), ("b", "veth-b", 11)] { try await links.admit(Self.pod(pod), Self.link(port, last)) }
+        try await links.release(Self.pod("a", uid: "old"))
+        #expect(try FrameSender.run(from: a, to: b, device: "eth0").seen.count == 5)
     }
 
     /// A node's bridge with the pods a and b at it.
@@ -39,7 +70,7 @@ struct PodLinkTests {
         let shut = try FrameSender.run(from: a, to: b, device: "eth0")
         #expect(shut.seen == [], "a link that nobody has admitted carries nothing")
 
-        for (pod, port, last) in [("a", "veth-a", UInt8(10)), ("b", "veth-b", 11)] { try await links.admit(ObjectKey("default", pod), Self.link(port, last)) }
+        for (pod, port, last) in [("a", "veth-a", UInt8(10)), ("b", "veth-b", 11)] { try await links.admit(Self.pod(pod), Self.link(port, last)) }
         let guarded = try FrameSender.run(from: a, to: b, device: "eth0")
         #expect(guarded.seen == open.seen.filter { $0.hasPrefix("own") })
         #expect(guarded.seen.count == 5)
@@ -50,7 +81,7 @@ struct PodLinkTests {
         #expect(try FrameSender.run(from: a, to: b, device: "eth0").seen == guarded.seen)
         #expect(try await links.keeper.repair() == nil, "what the kernel gives back is what it was given")
 
-        try await links.release(ObjectKey("default", "a"))
+        try await links.release(Self.pod("a"))
         #expect(try FrameSender.run(from: a, to: b, device: "eth0").seen == [])
     }
 
@@ -64,7 +95,7 @@ struct PodLinkTests {
 
         let links = PodLinkProxy(node: Self.node, target: try KernelRulesets(namespace: node.path, family: .bridge), report: { _ in })
         try await links.start([])
-        try await links.admit(ObjectKey("default", "a"), Self.link("veth-a", 10))
+        try await links.admit(Self.pod("a"), Self.link("veth-a", 10))
         let guarded = try FrameSender.run(from: a, to: node, device: "cni0").seen
         // To the node its pod may say what it likes to whom it likes, as long as it is the one who says it.
         #expect(guarded.filter { !$0.hasPrefix("own") } == Set(["broadcast", "multicast", "another's packet", "unicast to everyone"]))
@@ -77,7 +108,7 @@ struct PodLinkTests {
         try Self.connect(node, a, b)
         let links = PodLinkProxy(node: Self.node, target: try KernelRulesets(namespace: node.path, family: .bridge), report: { _ in })
         try await links.start([])
-        for (pod, port, last) in [("a", "veth-a", UInt8(10)), ("b", "veth-b", 11)] { try await links.admit(ObjectKey("default", pod), Self.link(port, last)) }
+        for (pod, port, last) in [("a", "veth-a", UInt8(10)), ("b", "veth-b", 11)] { try await links.admit(Self.pod(pod), Self.link(port, last)) }
         _ = try a.output("ip address add 10.244.1.10/24 dev eth0")
         _ = try b.output("ip address add 10.244.1.11/24 dev eth0")
         // Who answers that nobody listens there was asked, and was heard.
@@ -93,7 +124,7 @@ struct PodLinkTests {
         let node = try TestNamespace()
         let links = PodLinkProxy(node: Self.node, target: try KernelRulesets(namespace: node.path, family: .bridge), report: { _ in })
         try await links.start([])
-        try await links.admit(ObjectKey("default", "a"), Self.link("veth-a", 10))
+        try await links.admit(Self.pod("a"), Self.link("veth-a", 10))
         // nft leaves out matches that a header's field implies.
         let text = try node.output("nft -s list table bridge pod-links")
         #expect(text.contains("elements = { \"veth-a\" . 02:00:00:00:00:0a . 10.244.1.10 comment \"default/a\" }"), "\(text)")

@@ -66,10 +66,11 @@ struct PolicyProxyTests {
         let node = try await ProxiedNode()
         try await Self.create("a", "10.244.1.2", in: node)
         try await following(node) { _ in
-            await node.target.refuse(3)
+            await node.target.refuse(1_000)
             _ = try await node.api.create(.networkPolicies, Fixture.networkPolicy(Self.denyAll))
             try await eventually("it waits") { node.clock.sleepers == 1 }
             #expect(await Self.isolated(node).isEmpty)
+            await node.target.refuse(0)
             node.clock.pass(.seconds(1))
             try await eventually("the policy holds") { await Self.isolated(node) == ["10.244.1.2"] }
         }
@@ -90,13 +91,44 @@ struct PolicyProxyTests {
             try await admission.value
             #expect(await Self.isolated(node) == ["10.244.1.7"])
             await node.target.refuse(3)
-            await proxy.release(Fixture.key("new"))
+            await proxy.release(Pod(Fixture.pod("new", node: "n1")))
             try await eventually("it waits") { node.clock.sleepers == 1 }
             await #expect(throws: UnwillingTable.Refusal.self) {
                 await node.target.refuse(1_000)
                 try await proxy.admit(Pod(Fixture.pod("other", node: "n1")), address: address)
             }
             group.cancelAll()
+        }
+    }
+
+    @Test("a pod whose record is gone is held until it is released, and its release leaves its successor of the same name alone")
+    func successor() async throws {
+        let node = try await ProxiedNode()
+        _ = try await node.api.create(.networkPolicies, Fixture.networkPolicy(Self.denyAll))
+        try await following(node) { proxy in
+            func admit(_ address: String) async throws -> Pod {
+                let pod = Pod(try await node.api.create(.pods, Fixture.pod("a", labels: ["app": "a"], node: "n1")))
+                try await proxy.admit(pod, address: try #require(IPv4Address(address)))
+                return pod
+            }
+            /// Another pod, that is heard of after everything before it.
+            func mark(_ name: String, _ address: String) async throws {
+                try await Self.create(name, address, in: node)
+                try await eventually("\(name) is isolated") { await Self.isolated(node).contains(address) }
+            }
+            let old = try await admit("10.244.1.2")
+            try await node.api.delete(.pods, old.key, gracePeriod: 0, uid: nil)
+            try await mark("x", "10.244.1.9")
+            #expect(await Self.isolated(node) == ["10.244.1.2", "10.244.1.9"], "it may run for a while")
+            let new = try await admit("10.244.1.3")
+            #expect(old.uid != new.uid)
+            #expect(await Self.isolated(node) == ["10.244.1.2", "10.244.1.3", "10.244.1.9"])
+            await proxy.release(old)
+            try await eventually("the old one's address is free") { await !Self.isolated(node).contains("10.244.1.2") }
+            try await mark("y", "10.244.1.8")
+            #expect(await Self.isolated(node) == ["10.244.1.3", "10.244.1.9", "10.244.1.8"])
+            await proxy.release(new)
+            try await eventually("nothing is left of it") { await !Self.isolated(node).contains("10.244.1.3") }
         }
     }
 
@@ -135,8 +167,9 @@ struct PolicyProxyTests {
 
 @Suite("Host ports in the kernel")
 struct HostPortProxyTests {
-    private static func pod(_ name: String, _ port: Int, proto: String = "TCP") -> Pod {
+    private static func pod(_ name: String, _ port: Int, proto: String = "TCP", uid: String = "1") -> Pod {
         var pod = Fixture.pod(name, node: "n1")
+        pod["metadata"]["uid"] = .string(uid)
         pod["spec"]["containers"] = [["name": "main", "image": "httpd:2.4", "ports": [["containerPort": 80, "hostPort": .int(port), "protocol": .string(proto)]]]]
         return Pod(pod)
     }
@@ -173,10 +206,22 @@ struct HostPortProxyTests {
             }
             node.clock.pass(.seconds(1))
             try await eventually("the port is there") { await node.endpoints == ["10.244.1.2"] }
-            try await proxy.release(Fixture.key("a"))
+            try await proxy.release(Self.pod("a", 8080))
             #expect(await node.target.memory.rules.isEmpty)
             group.cancelAll()
         }
+    }
+
+    @Test("a pod's release leaves the ports to its successor of the same name")
+    func successor() async throws {
+        let node = try await ProxiedNode(), proxy = proxy(node)
+        let old = Self.pod("a", 8080, uid: "old"), new = Self.pod("a", 8080, uid: "new")
+        try await proxy.admit(old, IPv4Address(0x0AF4_0102))
+        try await proxy.admit(new, IPv4Address(0x0AF4_0103))
+        try await proxy.release(old)
+        #expect(await node.endpoints == ["10.244.1.3"])
+        try await proxy.release(new)
+        #expect(await node.target.memory.rules.isEmpty)
     }
 
     @Test("UDP connections from before the pod, and to it after its end, are forgotten")
@@ -187,7 +232,7 @@ struct HostPortProxyTests {
         try await proxy.admit(Self.pod("dns", 5353, proto: "UDP"), IPv4Address(0x0AF4_0102))
         #expect(await node.connections.all.map(\.sent.destinationPort) == [5354])
         try await node.connections.add(from: "192.168.200.99", to: "192.168.200.11", 5353, answeredBy: "10.244.1.2")
-        try await proxy.release(Fixture.key("dns"))
+        try await proxy.release(Self.pod("dns", 5353, proto: "UDP"))
         #expect(await node.connections.all.map(\.sent.destinationPort) == [5354])
     }
 }

@@ -8,7 +8,18 @@ package actor HostPortProxy {
     private let connections: any ConnectionTracking
     /// The node's table of host ports; a node without them has none.
     package nonisolated let keeper: TableKeeper<ObjectKey>
-    private var claims: [ObjectKey: [HostPort]] = [:]
+    private var claims: [ObjectKey: Claim] = [:]
+
+    /// Whose a name's ports are: a pod's successor of the same name takes them over.
+    private struct Claim {
+        let uid: String
+        let ports: [HostPort]
+
+        init(_ pod: Pod) {
+            uid = pod.uid
+            ports = pod.hostPorts
+        }
+    }
 
     package init(
         node: NodeView, client: any Client, target: any RulesetTarget, connections: any ConnectionTracking,
@@ -27,7 +38,7 @@ package actor HostPortProxy {
         var parts: [ObjectKey: Ruleset] = [:]
         for pod in try await client.list(Pod.self) where pod.nodeName == node.name && !pod.isFinished && !pod.isHostNetwork {
             guard let address = pod.ip, !pod.hostPorts.isEmpty else { continue }
-            claims[pod.key] = pod.hostPorts
+            claims[pod.key] = Claim(pod)
             parts[pod.key] = HostPortTable.compile(pod, address)
         }
         await keeper.set(parts)
@@ -39,19 +50,19 @@ package actor HostPortProxy {
     /// Leads the node's ports to a pod that is about to start. When this returns the kernel does so.
     package func admit(_ pod: Pod, _ address: IPv4Address) async throws {
         guard !pod.hostPorts.isEmpty else { return }
-        claims[pod.key] = pod.hostPorts
+        claims[pod.key] = Claim(pod)
         await keeper.set([pod.key: HostPortTable.compile(pod, address)])
         try await keeper.sync()
         try await endConnections(pod.hostPorts)
     }
 
-    /// Takes a pod's ports back, before its address is given to another.
-    package func release(_ key: ObjectKey) async throws {
-        guard let ports = claims[key] else { return }
-        await keeper.set([key: Ruleset()])
+    /// Takes a pod's ports back, before its address is given to another; not those of its successor of the same name.
+    package func release(_ pod: Pod) async throws {
+        guard let claim = claims[pod.key], claim.uid == pod.uid else { return }
+        await keeper.set([pod.key: Ruleset()])
         try await keeper.sync()
-        try await endConnections(ports)
-        claims[key] = nil
+        try await endConnections(claim.ports)
+        if claims[pod.key]?.uid == pod.uid { claims[pod.key] = nil }
     }
 
     /// A UDP client that goes on sending keeps being led where it was led first: to the node itself before the pod came, to nobody after it

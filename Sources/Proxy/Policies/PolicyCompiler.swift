@@ -29,6 +29,9 @@ package struct PolicyPod: Sendable, Hashable {
         self.isLocal = isLocal
     }
 
+    /// The same pod under another name.
+    func renamed(_ key: ObjectKey) -> PolicyPod { PolicyPod(key: key, address: address, labels: labels, ports: ports, isLocal: isLocal) }
+
     /// nil for pods that policies do not reach: of the host's network, finished, or without an address yet.
     package init?(_ pod: Pod, address: IPv4Address? = nil, node: String) {
         guard !pod.isHostNetwork, !pod.isFinished, let address = address ?? pod.ip else { return nil }

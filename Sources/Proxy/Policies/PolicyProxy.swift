@@ -10,8 +10,11 @@ package actor PolicyProxy {
     private let report: @Sendable (String) -> Void
     package nonisolated let keeper: TableKeeper<PolicyPart>
     private var engine: PolicyEngine
-    /// Pods this node has given an address to and not yet reported: the watch does not know them yet.
-    private var admitted: [ObjectKey: PolicyPod] = [:]
+    /// The pods that have an address of this node, by uid: from their admission to their release, whatever becomes of their records
+    /// meanwhile.
+    private var admitted: [String: PolicyPod] = [:]
+    /// The uid of the admitted pod that the engine knows by each name: the newest of that name.
+    private var bearers: [ObjectKey: String] = [:]
 
     private static let followed: [Resource] = [.namespaces, .networkPolicies, .pods, .clusterNetworkPolicies, .nodes]
     /// What has not been listed yet: until everything is known, the table is left as an earlier daemon left it.
@@ -78,17 +81,31 @@ package actor PolicyProxy {
         for item in try await client.list(.clusterNetworkPolicies, namespace: nil, selector: nil).items {
             engine.set(ClusterNetworkPolicy(item))
         }
-        admitted[pod.key] = entry
+        setAside(pod.key, for: pod)
+        admitted[pod.uid] = entry
+        bearers[pod.key] = pod.uid
         engine.set(entry)
         await feed()
         try await keeper.sync()
     }
 
     /// Forgets a pod whose address is given back.
-    package func release(_ pod: ObjectKey) {
-        admitted[pod] = nil
-        engine.set(pod, nil)
+    package func release(_ pod: Pod) {
+        guard let entry = admitted.removeValue(forKey: pod.uid) else { return }
+        if bearers[entry.key] == pod.uid { bearers[entry.key] = nil }
+        engine.set(entry.key, nil)
         changed.add([Self.anything])
+    }
+
+    /// A pod of this name whose record is gone may run for a while: its successor has the name now, it keeps its address and its policies.
+    private func setAside(_ key: ObjectKey, for successor: Pod) {
+        guard let uid = bearers[key], uid != successor.uid, let entry = admitted[uid] else { return }
+        bearers[key] = nil
+        // No object's name holds an underscore.
+        let old = entry.renamed(ObjectKey(key.namespace, "\(key.name)_\(uid)"))
+        admitted[uid] = old
+        engine.set(key, nil)
+        engine.set(old)
     }
 
     // MARK: Objects
@@ -121,11 +138,14 @@ package actor PolicyProxy {
 
     private func take(_ key: ObjectKey, _ pod: Pod?) {
         guard let pod else {
-            admitted[key] = nil
-            return engine.set(key, nil)
+            // What still runs of a pod whose record is gone is held by its policies until it is released.
+            if bearers[key] == nil { engine.set(key, nil) }
+            return
         }
-        let entry = PolicyPod(pod, address: admitted[key]?.address, node: node.name)
-        engine.set(key, entry ?? (pod.isFinished ? nil : admitted[key]))
+        setAside(key, for: pod)
+        let own = admitted[pod.uid], entry = PolicyPod(pod, address: own?.address, node: node.name)
+        if own != nil, let entry { admitted[pod.uid] = entry }
+        engine.set(key, entry ?? (pod.isFinished ? nil : own))
     }
 
     /// Hands the keeper what changed, in the order in which it changed.

@@ -10,11 +10,16 @@ package struct ClusterPaths: Sendable, Hashable {
     package static let clusters = "\(stateRoot)/clusters"
 
     package let cluster: String
+    /// The directory that all of it lies below: the machine's root, but in a test.
+    private let root: String
 
-    package init(cluster: String) { self.cluster = cluster }
+    package init(cluster: String, below root: String = "") {
+        self.cluster = cluster
+        self.root = root
+    }
 
-    package var state: String { "\(Self.clusters)/\(cluster)" }
-    package var run: String { "\(Self.runRoot)/\(cluster)" }
+    package var state: String { "\(root)\(Self.clusters)/\(cluster)" }
+    package var run: String { "\(root)\(Self.runRoot)/\(cluster)" }
     package var apiSocket: String { "\(run)/api.sock" }
     package var daemonPID: String { "\(run)/daemon.pid" }
     package var lock: String { "\(run)/lock" }
@@ -32,6 +37,7 @@ package struct ClusterPaths: Sendable, Hashable {
     package func nodePID(_ node: String) -> String { "\(run)/nodes/\(node).pid" }
     package var podRuns: String { "\(run)/pods" }
     package func podRun(_ uid: String) -> String { "\(podRuns)/\(uid)" }
+    package func shimSocket(_ uid: String) -> String { "\(podRun(uid))/shim.sock" }
     package func podState(_ uid: String) -> String { "\(state)/pods/\(uid)" }
     /// As the kubelet names it: /var/log/pods/NAMESPACE_NAME_UID, on the pod's node.
     package func podLogs(_ pod: Pod, node: String) -> String {

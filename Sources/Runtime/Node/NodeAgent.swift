@@ -5,11 +5,12 @@ import Netlink
 package struct AgentHooks: Sendable {
     /// Puts the policies of a pod with this address into the kernel; returns when they hold.
     package let admit: @Sendable (Pod, IPv4Address) async throws -> Void
-    package let release: @Sendable (ObjectKey) async -> Void
+    /// Takes back what stands for this pod, and not what its successor of the same name has got meanwhile.
+    package let release: @Sendable (Pod) async -> Void
     package let report: @Sendable (String) -> Void
 
     package init(
-        admit: @escaping @Sendable (Pod, IPv4Address) async throws -> Void, release: @escaping @Sendable (ObjectKey) async -> Void,
+        admit: @escaping @Sendable (Pod, IPv4Address) async throws -> Void, release: @escaping @Sendable (Pod) async -> Void,
         report: @escaping @Sendable (String) -> Void
     ) {
         self.admit = admit
@@ -24,10 +25,13 @@ package actor NodeAgent {
     nonisolated let cluster: Cluster
     nonisolated let paths: ClusterPaths
     nonisolated let client: any Client
-    nonisolated let network: NodeNetwork
+    nonisolated let network: any PodNetwork
+    nonisolated let sandboxes: any PodSandboxes
     nonisolated let images: ImageStore
     nonisolated let hooks: AgentHooks
     nonisolated let deviceControl: Cgroups.DeviceControl?
+    nonisolated let clock: any Clock<Duration>
+    nonisolated let now: @Sendable () -> Timestamp
     private var identity: ProcessIdentity
     private var pool: AddressPool
     private var workers: [String: PodWorker] = [:]
@@ -35,18 +39,23 @@ package actor NodeAgent {
     private var hostPortClaims: [Pod] = []
 
     package init(
-        node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, client: any Client, network: NodeNetwork, images: ImageStore,
-        identity: ProcessIdentity, hooks: AgentHooks, deviceControl: Cgroups.DeviceControl? = Cgroups.ofMachine().deviceControl()
+        node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, client: any Client, network: any PodNetwork, sandboxes: any PodSandboxes,
+        images: ImageStore, identity: ProcessIdentity, hooks: AgentHooks,
+        deviceControl: Cgroups.DeviceControl? = Cgroups.ofMachine().deviceControl(), clock: any Clock<Duration> = ContinuousClock(),
+        now: @escaping @Sendable () -> Timestamp = { .now() }
     ) {
         spec = node
         self.cluster = cluster
         self.paths = paths
         self.client = client
         self.network = network
+        self.sandboxes = sandboxes
         self.images = images
         self.identity = identity
         self.hooks = hooks
         self.deviceControl = deviceControl
+        self.clock = clock
+        self.now = now
         pool = AddressPool(network: node.podCIDR)
     }
 

@@ -10,6 +10,8 @@ package actor NodeNetwork {
     private let node: Cluster.NodeSpec
     private let cluster: Cluster
     private let path: String
+    private let paths: ClusterPaths
+    private let names: NamespaceNames
     private let layout: [NetworkItem]
     private var place: NetworkPlace
     /// The pods whose links stand here, to be held against what they should be.
@@ -17,15 +19,18 @@ package actor NodeNetwork {
 
     private struct PluggedPod {
         let pod: Pod
-        let namespace: String
         let address: IPv4Address
+        /// Who is in the pod's network namespace.
         let process: Int
+        var namespace: String { "/proc/\(process)/ns/net" }
     }
 
     /// Opens the node's namespace; nothing is changed before `repair`.
-    package init(node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths) throws {
+    package init(node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, names: NamespaceNames = .ofMachine) throws {
         self.node = node
         self.cluster = cluster
+        self.paths = paths
+        self.names = names
         path = paths.nodeNetns(node.name)
         layout = NetworkLayout.node(node, cluster)
         place = try NetworkPlace(path: path)
@@ -59,31 +64,37 @@ package actor NodeNetwork {
         PodLink(name: vethName(pod), hardwareAddress: hardwareAddress(pod, cluster), address: address)
     }
 
-    /// Connects a pod, whose namespace is that of `process`: a veth from cni0 to eth0 in its namespace, its address and its two routes.
-    package func attach(_ pod: Pod, namespace podPath: String, address: IPv4Address, process: Int) throws {
-        try plug(pod, namespace: podPath)
-        var inside = try NetworkPlace(path: podPath)
+    /// Connects a pod, whose namespace is that of `process`: a name under /run/netns, a veth from cni0 to eth0 in its namespace, its address
+    /// and its two routes.
+    package func attach(_ pod: Pod, address: IPv4Address, process: Int) throws {
+        let plugged = PluggedPod(pod: pod, address: address, process: process)
+        try names.take(paths.podNetns(pod.key), for: pod.uid, process: process)
+        try plug(plugged)
+        var inside = try NetworkPlace(path: plugged.namespace)
         _ = try inside.repair(NetworkLayout.pod(pod, address: address, on: node, cluster))
-        note(pod, namespace: podPath, address: address, process: process)
+        self.plugged[pod.uid] = plugged
     }
 
     /// Keeps an eye on the links of a pod that an earlier daemon has connected.
-    package func note(_ pod: Pod, namespace podPath: String, address: IPv4Address, process: Int) {
-        plugged[pod.uid] = PluggedPod(pod: pod, namespace: podPath, address: address, process: process)
+    package func adopt(_ pod: Pod, address: IPv4Address, process: Int) {
+        names.hold(paths.podNetns(pod.key), for: pod.uid)
+        plugged[pod.uid] = PluggedPod(pod: pod, address: address, process: process)
     }
 
-    private func plug(_ pod: Pod, namespace podPath: String) throws {
-        let podNamespace = try NetworkNamespace(path: podPath)
-        let name = Self.vethName(pod)
+    private func plug(_ plugged: PluggedPod) throws {
+        let podNamespace = try NetworkNamespace(path: plugged.namespace)
+        let name = Self.vethName(plugged.pod)
         try place.socket.deleteLink(name)
         try place.socket.addVeth(
             name, master: try place.socket.index(of: Self.bridge), mtu: Self.podMTU(cluster), peer: "eth0",
-            peerAddress: Self.hardwareAddress(pod, cluster), peerNamespace: podNamespace)
+            peerAddress: Self.hardwareAddress(plugged.pod, cluster), peerNamespace: podNamespace)
         try place.socket.setHairpin(try place.socket.index(of: name))
     }
 
+    /// Takes a pod's links, and its namespace's name unless its successor of the same name has it by now.
     package func detach(_ pod: Pod) throws {
         plugged[pod.uid] = nil
+        names.giveBack(paths.podNetns(pod.key), of: pod.uid)
         try place.socket.deleteLink(Self.vethName(pod))
     }
 
@@ -92,7 +103,7 @@ package actor NodeNetwork {
         if plugged.isEmpty { return [] }
         let node = try place.read(for: [])
         var found: [String] = []
-        for pod in plugged.values where Files.exists("/proc/\(pod.process)/ns/net") {
+        for pod in plugged.values where Files.exists(pod.namespace) {
             found += try repair(pod, node).map { "\($0) of pod \(pod.pod.key)" }
         }
         return found
@@ -100,17 +111,17 @@ package actor NodeNetwork {
 
     private func repair(_ plugged: PluggedPod, _ node: NetworkReading) throws -> [String] {
         var found: [String] = []
-        if !NetworkNamespace.isBound(path: plugged.namespace, pid: plugged.process) {
-            NetworkNamespace.delete(path: plugged.namespace)
-            try NetworkNamespace.bind(pid: plugged.process, path: plugged.namespace)
-            found.append("name \(plugged.namespace) of the network namespace")
+        let name = paths.podNetns(plugged.pod.key)
+        if names.holder(of: name) == plugged.pod.uid, !NetworkNamespace.isBound(path: name, pid: plugged.process) {
+            try names.take(name, for: plugged.pod.uid, process: plugged.process)
+            found.append("name \(name) of the network namespace")
         }
         var inside = try NetworkPlace(path: plugged.namespace)
         let port = NetworkLayout.port(of: plugged.pod, cluster)
         if !node.has(port) {
             let master = node.links[Self.bridge]?.index, own = node.links[Self.vethName(plugged.pod)]
             found.append(port.description)
-            if own == nil || own?.master != master { try plug(plugged.pod, namespace: plugged.namespace) } else { _ = try place.repair([port]) }
+            if own == nil || own?.master != master { try plug(plugged) } else { _ = try place.repair([port]) }
         }
         let layout = NetworkLayout.pod(plugged.pod, address: plugged.address, on: self.node, cluster)
         return found + (try inside.repair(layout).map(\.description))

@@ -4,7 +4,7 @@ import ShimProtocol
 package enum ContainerProcesses {
     /// Process ids by container, as this machine numbers them; nothing when the pod's shim is not there.
     package static func of(pod uid: String, paths: ClusterPaths) async -> [String: Int] {
-        guard let connection = try? ShimConnection(socket: "\(paths.podRun(uid))/shim.sock"), (try? connection.send(.state)) != nil else { return [:] }
+        guard let connection = try? ShimConnection(socket: paths.shimSocket(uid)), (try? connection.send(.state)) != nil else { return [:] }
         defer { connection.disconnect() }
         for await message in connection.messages {
             guard case .success(.state(let records)) = message.reply else { continue }

@@ -27,6 +27,8 @@ package struct PodLifecycle: Sendable {
         case timer(Timer)
         /// All that ran in it has ended, by then at the latest.
         case sandboxLost(at: Timestamp)
+        /// There is no sandbox, whatever an earlier daemon reported to run in one.
+        case sandboxMissing(at: Timestamp)
         /// A container to look around in the pod with: it comes late and is never started again.
         case ephemeral(Container)
         /// A container is to run another image.
@@ -114,6 +116,9 @@ package struct PodLifecycle: Sendable {
     package static let configurationError = "CreateContainerConfigError"
     /// containerd's reason for an end before the beginning; its exit code is 128.
     static let startError = "StartError"
+    /// The kubelet's words for the end of a container that nobody saw. (pkg/kubelet/kubelet_pods.go, convertToAPIContainerStatuses)
+    static let unknownEnd = "ContainerStatusUnknown"
+    static let unknownEndWords = "The container could not be located when the pod was deleted.  The container used to be Running"
     /// Seconds until what could not be made is tried again.
     private static let configurationPause = 10, volumePause = 2
 
@@ -153,6 +158,8 @@ package struct PodLifecycle: Sendable {
             entry.last = ContainerRecord(status: old["lastState"]["terminated"], name: container.name)
             if let began = old["state"]["running"]["startedAt"].string.flatMap(Timestamp.init) { entry.readyBefore = (began, old["ready"].bool ?? false) }
             if let ended = ContainerRecord(status: old["state"]["terminated"], name: container.name) { entry.state = .terminated(ended) }
+            // A life that ended is counted when the next begins.
+            entry.isRestart = entry.last != nil && ["CrashLoopBackOff", "ContainerCreating", "PodInitializing"].contains(old["state"]["waiting"]["reason"].string)
             return entry
         }
         entries =
@@ -180,6 +187,9 @@ package struct PodLifecycle: Sendable {
                 $0.hasStarted = !$0.hasStartupProbe || known == true
                 $0.isReady = known ?? (!$0.hasReadinessProbe && $0.hasStarted)
                 $0.readyBefore = nil
+                // It began in a life that was not reported any more.
+                if $0.isRestart { $0.restartCount += 1 }
+                $0.isRestart = false
             }
             return (isEnding ? [.stop(container: record.name, force: hasGraceEnded)] : [])
                 + (isAdopting ? [] : [.event(type: "Normal", reason: "Started", message: "Container started", container: record.name)]) + advance()
@@ -287,6 +297,19 @@ package struct PodLifecycle: Sendable {
             }
             return renew(entry, "definition changed, will be restarted")
         case .resizeNeedsRestart(let name): return isEnding ? [] : entries.first { $0.name == name }.map { renew($0, "resize requires restart") } ?? []
+        case .sandboxMissing(let time):
+            let isNews = entries.contains { $0.readyBefore != nil }
+            for index in entries.indices {
+                if let began = entries[index].readyBefore?.startedAt {
+                    var record = ContainerRecord(name: entries[index].name, pid: 0, startedAt: began)
+                    (record.finishedAt, record.exitCode, record.reason, record.message) = (time, 137, Self.unknownEnd, Self.unknownEndWords)
+                    entries[index].readyBefore = nil
+                    lose(index, record)
+                } else if case .terminated(let record) = entries[index].state {
+                    lose(index, record)
+                }
+            }
+            return isNews ? afterLoss() : []
         case .sandboxLost(let time):
             hasSandbox = false
             hasInitialized = false
@@ -296,9 +319,7 @@ package struct PodLifecycle: Sendable {
                     record.exitCode = 137
                     record.signal = 9
                     record.finishedAt = time
-                    entries[index].last = record
-                    entries[index].isRestart = !entries[index].isEphemeral
-                    entries[index].state = entries[index].isEphemeral ? .terminated(record) : .waiting(reason: "ContainerCreating", message: nil)
+                    lose(index, record)
                 } else if entries[index].isRestart || entries[index].isStarting {
                     // Whatever it waited for, the next sandbox starts it.
                     entries[index].state = .waiting(reason: "ContainerCreating", message: nil)
@@ -307,10 +328,35 @@ package struct PodLifecycle: Sendable {
                 entries[index].isReady = false
                 entries[index].hasStarted = false
             }
-            return isEnding
-                ? tearDown()
-                : [.event(type: "Normal", reason: "SandboxChanged", message: "Pod sandbox changed, it will be killed and re-created.", container: nil)]
+            return afterLoss()
         }
+    }
+
+    /// A container's life ended with its sandbox, or before that was made anew: it waits for the next, if it is to have one.
+    private mutating func lose(_ index: Int, _ record: ContainerRecord) {
+        guard restarts(entries[index], failed: record.exitCode != 0) else { return entries[index].state = .terminated(record) }
+        entries[index].last = record
+        entries[index].isRestart = true
+        entries[index].state = .waiting(reason: "ContainerCreating", message: nil)
+    }
+
+    /// What follows when the sandbox is gone: another, or the pod's end if nothing of it starts again.
+    private mutating func afterLoss() -> [Action] {
+        if isEnding { return tearDown() }
+        let initFailed = entries.contains { entry in
+            if entry.isInit, !entry.isSidecar, case .terminated(let record) = entry.state { record.exitCode != 0 } else { false }
+        }
+        let end = finishIfDone(initFailed: initFailed)
+        if !end.isEmpty { return end }
+        return [.event(type: "Normal", reason: "SandboxChanged", message: "Pod sandbox changed, it will be killed and re-created.", container: nil)]
+    }
+
+    /// Whether a container begins anew after a life that ended well, or `failed`.
+    private func restarts(_ entry: Entry, failed: Bool) -> Bool {
+        if entry.isEphemeral { return false }
+        if entry.isSidecar { return true }
+        if entry.isInit { return failed && restartPolicy != "Never" }
+        return restartPolicy == "Always" || (restartPolicy == "OnFailure" && failed)
     }
 
     /// Ends a container that runs, so that it begins anew.
@@ -411,10 +457,7 @@ package struct PodLifecycle: Sendable {
         if isEnding { return goOnEnding() }
         let failed = record.exitCode != 0
         if entries[index].isEphemeral { return [] }
-        let restarts =
-            entries[index].isSidecar
-            || (entries[index].isInit ? failed && restartPolicy != "Never" : restartPolicy == "Always" || (restartPolicy == "OnFailure" && failed))
-        if restarts {
+        if restarts(entries[index], failed: failed) {
             let lived = (record.finishedAt?.seconds ?? 0) - record.startedAt.seconds
             if lived >= Self.healthyAfter, record.reason != Self.startError { entries[index].failures = 0 }
             let delay = Self.backOff(entries[index].failures)

@@ -23,11 +23,11 @@ extension PodWorker {
             await node.client.recordEvent(
                 about: pod, type: "Warning", reason: "Unhealthy", message: "\(kind.title) probe failed: \(words)", component: "kubelet",
                 node: node.spec.name, fieldPath: pod.fieldPath(ofContainer: record.name))
-        case .decided(.readiness, let isReady): if lifecycle.isReady(record.name) != isReady { post.yield(.input(.probed(container: record.name, ready: isReady))) }
-        case .decided(.startup, true): post.yield(.input(.startupDone(container: record.name)))
+        case .decided(.readiness, let isReady): if lifecycle.isReady(record.name) != isReady { inbox.post(.input(.probed(container: record.name, ready: isReady))) }
+        case .decided(.startup, true): inbox.post(.input(.startupDone(container: record.name)))
         case .decided(.liveness, true): break
         case .decided(let kind, false):
-            post.yield(.input(.unhealthy(container: record.name, probe: kind.rawValue, grace: probe(kind, of: record)?.terminationGracePeriod)))
+            inbox.post(.input(.unhealthy(container: record.name, probe: kind.rawValue, grace: probe(kind, of: record)?.terminationGracePeriod)))
         }
         return true
     }

@@ -4,63 +4,36 @@ import ShimProtocol
 
 /// How a worker talks with its pod's shim, which may be older than the daemon, or not answer at all.
 extension PodWorker {
-    /// An answer that the shim has not given yet.
-    enum Owed: Sendable, Hashable {
-        case state
-        case start(container: String, life: Int)
-        /// A container that was killed.
-        case end(container: String, life: Int)
-
-        /// As long as the kubelet waits for a runtime's answer; a killed process needs less. (runtimeRequestTimeout)
-        var limit: Int {
-            switch self {
-            case .state, .start: 120
-            case .end: 30
-            }
-        }
-
-        var words: String {
-            switch self {
-            case .state: "tell its state"
-            case .start(let container, _): "start container \(container)"
-            case .end(let container, _): "end container \(container)"
-            }
-        }
-    }
-
-    func connect(_ group: inout DiscardingTaskGroup) throws {
-        let connection = try ShimConnection(socket: socketPath)
+    func connect(_ sandbox: any PodSandbox, _ group: inout DiscardingTaskGroup) throws {
+        let connection = try sandbox.connect()
         self.connection = connection
         shimVersion = ShimVersion.current
-        let report = node.hooks.report, key = pod.key
-        group.addTask { [post] in
+        let report = node.hooks.report, key = pod.key, now = node.now
+        group.addTask { [inbox] in
             var version = ShimVersion.current
             for await message in connection.messages {
                 if let descriptor = message.descriptor { close(descriptor) }
                 if message.version != version {
                     version = message.version
-                    post.yield(.speaks(version: version))
+                    inbox.post(.speaks(version: version))
                 }
                 switch message.reply {
                 case .success(.failed("", let stage, _)): report("pod \(key): its shim (version \(version)) could not \(stage)")
-                case .success(let reply): for input in reply.inputs(now: .now()) { post.yield(.input(input)) }
+                case .success(let reply): for input in reply.inputs(now: now()) { await inbox.send(.input(input)) }
                 case .failure(let error): report("pod \(key): its shim (version \(version)) says what is not understood, and is left alone: \(error)")
                 }
             }
-            post.yield(.connectionEnded)
+            inbox.post(.connectionEnded(connection))
         }
     }
 
     /// Remembers to look whether an answer has come.
-    func expect(_ owed: Owed, _ group: inout DiscardingTaskGroup) {
+    func expect(_ owed: PodInbox.Owed, _ group: inout DiscardingTaskGroup) {
         guard isOwed(owed) else { return }
-        group.addTask { [post] in
-            do { try await Task.sleep(for: .seconds(owed.limit)) } catch { return }
-            post.yield(.overdue(owed))
-        }
+        postLater(.overdue(owed), after: owed.limit, &group)
     }
 
-    func isOwed(_ owed: Owed) -> Bool {
+    func isOwed(_ owed: PodInbox.Owed) -> Bool {
         guard connection != nil else { return false }
         return switch owed {
         case .state: lifecycle.isAdopting
@@ -70,11 +43,11 @@ extension PodWorker {
     }
 
     /// Ends a shim that does not answer: its connection ends with it, and the pod begins anew, or goes.
-    func endShim(_ owed: Owed) async {
+    func endShim(_ owed: PodInbox.Owed) async {
         await node.client.recordEvent(
             about: pod, type: "Warning", reason: "SandboxNotResponding",
             message: "Pod sandbox did not \(owed.words) within \(owed.limit)s and is killed", component: "kubelet", node: node.spec.name)
-        shim?.signal(SIGKILL)
+        sandbox?.kill()
     }
 
     /// The shim is of an older minik, which keeps no devices from its containers: those it has go on, but it starts no more. The pod

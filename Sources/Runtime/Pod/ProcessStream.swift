@@ -18,7 +18,7 @@ package struct ProcessStream: Sendable {
     package static func run(
         pod: Pod, _ request: StreamRequest, paths: ClusterPaths, isBound: Bool = false, input: StreamInputs, output: @escaping StreamOutputs
     ) async throws {
-        let connection = try ShimConnection(socket: "\(paths.podRun(pod.uid))/shim.sock")
+        let connection = try ShimConnection(socket: paths.shimSocket(pod.uid))
         defer { connection.disconnect() }
         try await ProcessStream(connection: connection, request: request, isBound: isBound).converse(input, output)
     }

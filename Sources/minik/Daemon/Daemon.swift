@@ -208,17 +208,16 @@ struct Daemon {
             admit: { pod, address in
                 if isEnforced { try await policies.admit(pod, address: address) }
                 try await hostPorts.admit(pod, address)
-                try await links.admit(pod.key, NodeNetwork.link(of: pod, address, cluster))
+                try await links.admit(pod, NodeNetwork.link(of: pod, address, cluster))
             },
-            release: { key in
-                do { try await links.release(key) } catch { report("node \(node.spec.name): link of pod \(key): \(error)") }
-                if isEnforced { await policies.release(key) }
-                do { try await hostPorts.release(key) } catch { report("node \(node.spec.name): host ports of pod \(key): \(error)") }
+            release: { pod in
+                do { try await links.release(pod) } catch { report("node \(node.spec.name): link of pod \(pod.key): \(error)") }
+                if isEnforced { await policies.release(pod) }
+                do { try await hostPorts.release(pod) } catch { report("node \(node.spec.name): host ports of pod \(pod.key): \(error)") }
             }, report: report)
         let agent = NodeAgent(
-            node: node.spec, cluster: cluster, paths: paths, client: api, network: node.ground.network, images: ImageStore(),
-            identity: await node.ground.process,
-            hooks: hooks)
+            node: node.spec, cluster: cluster, paths: paths, client: api, network: node.ground.network,
+            sandboxes: ShimSandboxes(paths: paths), images: ImageStore(), identity: await node.ground.process, hooks: hooks)
         group.addTask { try await agent.run() }
         // Pods come last: what they stand behind holds before they do.
         await node.keeper.add(

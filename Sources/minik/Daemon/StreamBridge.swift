@@ -30,7 +30,7 @@ struct StreamBridge: PodStreams {
         }
         var wish = options
         wish.follow = options.follow && !options.previous
-        let socket = "\(paths.podRun(pod.uid))/shim.sock", life = attempt
+        let socket = paths.shimSocket(pod.uid), life = attempt
         let next = "\(paths.podLogs(pod, node: node))/\(container)/\(life + 1).log"
         return { [log = log(life), wish] sink in
             // The file is complete once the container's next life has begun or the pod's shim is gone.

@@ -1,0 +1,112 @@
+import Glibc
+import Model
+import ShimProtocol
+
+/// What a pod's life cycle asks for, done.
+extension PodWorker {
+    func perform(_ actions: [PodLifecycle.Action], _ group: inout DiscardingTaskGroup) async {
+        for action in actions {
+            switch action {
+            case .start(let name):
+                await start(name)
+                expect(.start(container: name, life: lifecycle.attempt(name)), &group)
+            case .stop(let name, let force):
+                await stop(name, force: force, &group)
+                if force { expect(.end(container: name, life: lifecycle.attempt(name)), &group) }
+            case .schedule(let timer, let seconds): postLater(.input(.timer(timer)), after: seconds, &group)
+            case .event(let type, let reason, let message, let container):
+                await node.client.recordEvent(
+                    about: pod, type: type, reason: reason, message: message, component: "kubelet", node: node.spec.name,
+                    fieldPath: container.flatMap(pod.fieldPath(ofContainer:)))
+            case .tearDown:
+                isSandboxWanted = false
+                await report(&group)  // the last word on the containers, while their address still stands
+                await node.hooks.release(pod)
+                await releaseSandbox()
+            }
+        }
+        if !lifecycle.isTornDown { await report(&group) }
+    }
+
+    func start(_ name: String) async {
+        guard let container = pod.allContainers.first(where: { $0.name == name }) else { return }
+        func event(_ reason: String, _ message: String) async {
+            await node.client.recordEvent(
+                about: pod, reason: reason, message: message, component: "kubelet", node: node.spec.name, fieldPath: pod.fieldPath(ofContainer: name))
+        }
+        guard shimVersion >= ShimVersion.confining else { return await leaveOldShim() }
+        do {
+            try await plan.volumes.refresh()
+            let image = try node.images.image(container.image)
+            await event("Pulled", "Container image \"\(container.image)\" already present on machine and can be accessed by the pod")
+            let spec = try await plan.spec(container, image: image, attempt: lifecycle.attempt(name))
+            await event("Created", "Container created")
+            try connection?.send(.start(spec))
+        } catch let error as PodVolumes.MountError {
+            await tellUnmounted(error)
+            inbox.post(.input(.startPostponed(container: name)))
+        } catch let error as ImageNotFound where container.json["imagePullPolicy"].string == "Never" {
+            let words = "Container image \"\(error.reference)\" is not present with pull policy of Never"
+            inbox.post(.input(.imageRefused(container: name, reason: "ErrImageNeverPull", event: "ErrImageNeverPull", message: words)))
+        } catch let error as ImageNotFound where !Image.isReference(error.reference) {
+            let name = "\"\(error.reference)\""
+            let words = "Failed to apply default image tag \(name): couldn't parse image name \(name): invalid reference format"
+            inbox.post(.input(.imageRefused(container: container.name, reason: "InvalidImageName", event: "InspectFailed", message: words)))
+        } catch let error as ImageNotFound {
+            inbox.post(.input(.imageMissing(container: name, message: error.description)))
+        } catch {
+            inbox.post(.input(.startFailed(container: name, reason: PodLifecycle.configurationError, message: "\(error)")))
+        }
+    }
+
+    /// What a container that has ended left as its last words.
+    func withMessage(_ input: PodLifecycle.Input) -> PodLifecycle.Input {
+        guard case .exited(var record) = input, let container = pod.allContainers.first(where: { $0.name == record.name }) else { return input }
+        let attempt = lifecycle.attempt(record.name)
+        record.message = TerminationMessage(pod: pod, container: container, attempt: attempt, node: node.spec.name, paths: paths).read(failed: record.exitCode != 0)
+        return .exited(record)
+    }
+
+    /// Writes what is known of the pod to the API; later, if it cannot be written now.
+    func report(_ group: inout DiscardingTaskGroup) async {
+        let lifecycle = lifecycle, address = address ?? lastAddress, host = node.spec.address, images = node.images, pod = pod, now = node.now()
+        do {
+            try await node.client.mutateStatus(Pod.self, pod.key) { [uid = pod.uid] current in
+                guard current.uid == uid else { return }
+                lifecycle.report(
+                    into: &current, address: address, host: host,
+                    image: { container in
+                        (try? images.image(container.image)).map {
+                            PodLifecycle.ImageFacts(
+                                name: Image.fullName(container.image), id: $0.id,
+                                user: ContainerUser(pod: pod, container: container, image: $0))
+                        }
+                    }, now: now)
+            }
+            reportPause = Self.firstPause
+        } catch {
+            node.hooks.report("node \(node.spec.name): pod \(pod.key): write its status: \(error); next try in \(reportPause)s")
+            postLater(.reportOwed, after: reportPause, &group)
+            reportPause = min(reportPause * 2, Self.longestPause)
+        }
+    }
+}
+
+extension PodLifecycle {
+    /// Whether an answer to a start or an end is still to come.
+    func isStarting(_ name: String, life: Int) -> Bool { entries.contains { $0.name == name && $0.restartCount == life && $0.isStarting } }
+    func isRunning(_ name: String, life: Int) -> Bool {
+        entries.contains { if $0.name == name, $0.restartCount == life, case .running = $0.state { true } else { false } }
+    }
+
+    /// Which life of a container this is, from 0.
+    func attempt(_ name: String) -> Int { entries.first { $0.name == name }?.restartCount ?? 0 }
+
+    func isReady(_ name: String) -> Bool { entries.first { $0.name == name }?.isReady ?? false }
+
+    /// True while this very life of a container lasts.
+    func isRunning(_ record: ContainerRecord) -> Bool {
+        guard let entry = entries.first(where: { $0.name == record.name }), case .running(let now) = entry.state else { return false }
+        return now.pid == record.pid && now.startedAt.precise == record.startedAt.precise
+    }
+}

@@ -1,0 +1,183 @@
+import API
+import Foundation
+import Glibc
+import Model
+import Runtime
+import Synchronization
+
+/// A node's agent over the memory store, with sandboxes, links and tables that are a test's own, and a clock that it moves.
+final class EmulatedNode: Sendable {
+    let api: APIServer
+    let client: UnwillingClient
+    let clock = ManualClock()
+    let paths: ClusterPaths
+    let sandboxes: FakeSandboxes
+    let network = FakeNetwork()
+    let tables = Tables()
+    let reports = Reports()
+    private let root: String
+
+    /// What stands for pods in the node's tables: uid by uid.
+    final class Tables: Sendable {
+        private let state = Mutex((admitted: [String: IPv4Address](), refusals: 0, released: [String]()))
+        var admitted: [String: IPv4Address] { state.withLock { $0.admitted } }
+        var released: [String] { state.withLock { $0.released } }
+        func refuse(_ count: Int) { state.withLock { $0.refusals = count } }
+
+        struct Refused: Error, CustomStringConvertible { let description = "the kernel refuses" }
+
+        func admit(_ pod: Pod, _ address: IPv4Address) throws {
+            try state.withLock { state in
+                if state.refusals > 0 {
+                    state.refusals -= 1
+                    throw Refused()
+                }
+                state.admitted[pod.uid] = address
+            }
+        }
+
+        func release(_ pod: Pod) {
+            state.withLock { state in
+                state.admitted[pod.uid] = nil
+                state.released.append(pod.uid)
+            }
+        }
+    }
+
+    init() async throws {
+        api = try await Fixture.api()
+        client = UnwillingClient(api)
+        root = FileManager.default.temporaryDirectory.appending(path: "m-\(UUID().uuidString.prefix(8))").path
+        paths = ClusterPaths(cluster: "c", below: root)
+        sandboxes = FakeSandboxes(paths: paths)
+        _ = try await api.create(.namespaces, Fixture.namespace("kube-node-lease"))
+    }
+
+    deinit { Files.removeTree(root) }
+
+    private func agent() throws -> NodeAgent {
+        guard let identity = ProcessIdentity(pid: Int(getpid())) else { throw TookTooLong(what: "this process is known") }
+        var cluster = Cluster()
+        cluster.nodes = [
+            Cluster.NodeSpec(
+                name: "n1", isControlPlane: false, address: IPv4Address(0xC0A8_C80B), podCIDR: CIDR(IPv4Address(0x0AF4_0100), 24), taints: .null,
+                labels: [:])
+        ]
+        return NodeAgent(
+            node: cluster.nodes[0], cluster: cluster, paths: paths, client: client, network: network, sandboxes: sandboxes,
+            images: ImageStore(directory: "\(root)/images"), identity: identity,
+            hooks: AgentHooks(
+                admit: { [tables] in try tables.admit($0, $1) }, release: { [tables] in tables.release($0) }, report: { [reports] in reports.add($0) }),
+            deviceControl: nil, clock: clock)
+    }
+
+    /// Runs `body` while an agent follows.
+    func following(_ body: @escaping @Sendable () async throws -> Void) async throws {
+        let agent = try agent()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await agent.run() }
+            try await eventually("the node is registered") { try await self.api.find(Node.self, ObjectKey("", "n1")) != nil }
+            try await body()
+            group.cancelAll()
+            do { try await group.waitForAll() } catch is CancellationError {}
+        }
+    }
+
+    /// Lets seconds pass, one by one, until `holds`: how many it took.
+    @discardableResult
+    func passing(until what: String, most: Int = 400, _ holds: () async throws -> Bool) async throws -> Int {
+        for second in 0..<most {
+            for _ in 0..<6 {
+                if try await holds() { return second }
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            clock.pass(.seconds(1))
+        }
+        throw TookTooLong(what: "\(what); reports: \(reports.all)")
+    }
+
+    @discardableResult
+    func create(_ name: String, _ change: (inout JSON) -> Void = { _ in }) async throws -> Pod {
+        var pod = Fixture.pod(name, image: "busybox", node: "n1")
+        change(&pod)
+        return Pod(try await api.create(.pods, pod))
+    }
+
+    func pod(_ name: String) async throws -> Pod? { try await api.find(Pod.self, Fixture.key(name)) }
+
+    func isRunning(_ name: String) async throws -> Bool {
+        guard let pod = try await pod(name) else { return false }
+        return pod.phase == "Running" && pod.status["containerStatuses"].items.allSatisfy { !$0["state"]["running"].isNull }
+    }
+
+    func events(_ reason: String) async throws -> [JSON] {
+        try await api.list(.events, namespace: nil, selector: nil).items.filter { $0["reason"].string == reason }
+    }
+}
+
+/// Links that stand in a list.
+final class FakeNetwork: PodNetwork {
+    private let state = Mutex((attached: [String: IPv4Address](), refusals: 0))
+    var attached: [String: IPv4Address] { state.withLock { $0.attached } }
+    func refuse(_ count: Int) { state.withLock { $0.refusals = count } }
+
+    private func act(_ body: (inout [String: IPv4Address]) -> Void) throws {
+        try state.withLock { state in
+            if state.refusals > 0 {
+                state.refusals -= 1
+                throw EmulatedNode.Tables.Refused()
+            }
+            body(&state.attached)
+        }
+    }
+
+    func attach(_ pod: Pod, address: IPv4Address, process: Int) async throws { try act { $0[pod.uid] = address } }
+    func adopt(_ pod: Pod, address: IPv4Address, process: Int) async { state.withLock { $0.attached[pod.uid] = address } }
+    func detach(_ pod: Pod) async throws { try act { $0[pod.uid] = nil } }
+}
+
+/// A client some of whose calls fail when a test says so.
+final class UnwillingClient: Client {
+    enum Call: Hashable, Sendable { case get(Resource), updateStatus(Resource), delete(Resource) }
+
+    private let api: APIServer
+    private let refusals = Mutex<[Call: (count: Int, error: StatusError)]>([:])
+
+    init(_ api: APIServer) { self.api = api }
+
+    func refuse(_ call: Call, _ count: Int, _ error: StatusError = StatusError(503, "ServiceUnavailable", "try again later")) {
+        refusals.withLock { $0[call] = (count, error) }
+    }
+
+    func remaining(_ call: Call) -> Int { refusals.withLock { $0[call]?.count ?? 0 } }
+
+    private func attempt(_ call: Call) throws {
+        try refusals.withLock { refusals in
+            guard let refusal = refusals[call], refusal.count > 0 else { return }
+            refusals[call] = (refusal.count - 1, refusal.error)
+            throw refusal.error
+        }
+    }
+
+    func list(_ resource: Resource, namespace: String?, selector: LabelSelector?) async throws -> (items: [JSON], revision: Int) {
+        try await api.list(resource, namespace: namespace, selector: selector)
+    }
+    func watch(_ resource: Resource, namespace: String?, from revision: Int?) async throws -> AsyncThrowingStream<WatchEvent, any Error> {
+        try await api.watch(resource, namespace: namespace, from: revision)
+    }
+    func get(_ resource: Resource, _ key: ObjectKey) async throws -> JSON {
+        try attempt(.get(resource))
+        return try await api.get(resource, key)
+    }
+    func create(_ resource: Resource, _ object: JSON) async throws -> JSON { try await api.create(resource, object) }
+    func update(_ resource: Resource, _ object: JSON) async throws -> JSON { try await api.update(resource, object) }
+    func updateStatus(_ resource: Resource, _ object: JSON) async throws -> JSON {
+        try attempt(.updateStatus(resource))
+        return try await api.updateStatus(resource, object)
+    }
+    func patch(_ resource: Resource, _ key: ObjectKey, _ patch: JSON) async throws -> JSON { try await api.patch(resource, key, patch) }
+    func delete(_ resource: Resource, _ key: ObjectKey, gracePeriod: Int?, uid: String?) async throws {
+        try attempt(.delete(resource))
+        try await api.delete(resource, key, gracePeriod: gracePeriod, uid: uid)
+    }
+}
