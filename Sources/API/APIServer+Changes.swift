@@ -24,7 +24,7 @@ extension APIServer {
         var object = wanted
         if let uid = object["metadata"]["uid"].string, uid != old["metadata"]["uid"].string {
             throw StatusError(
-                409, "Conflict",
+                409, .conflict,
                 "Operation cannot be fulfilled on \(resource) \"\(key.name)\": Precondition failed: UID in precondition: \(uid), UID in object meta: \(old["metadata"]["uid"].string ?? "")"
             )
         }
@@ -135,7 +135,7 @@ extension APIServer {
     private func apply(_ kind: KindDefinition, _ key: ObjectKey, _ config: JSON, subresource: String?, _ options: WriteOptions) async throws -> Written {
         guard let manager = options.fieldManager, !manager.isEmpty else {
             throw StatusError(
-                422, "Invalid", "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
+                422, .invalid, "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
                 causes: [.required("fieldManager", "is required for apply patch")])
         }
         var config = config

@@ -10,7 +10,7 @@ extension APIServer {
         while true {
             do { return try await remove(kind, key, options) } catch let error as StatusError {
                 // Somebody wrote between our reading and our deleting; each time that is progress of theirs.
-                if error.reason != "Conflict" || !error.message.hasSuffix("try again") || options.resourceVersion != nil { throw error }
+                if !error.isRetryable || options.resourceVersion != nil { throw error }
             }
         }
     }
@@ -72,7 +72,7 @@ extension APIServer {
 
     private static func failedPrecondition(_ resource: Resource, _ key: ObjectKey, _ what: String, _ wanted: String, _ found: String) -> StatusError {
         StatusError(
-            409, "Conflict",
+            409, .conflict,
             "Operation cannot be fulfilled on \(resource) \"\(key.name)\": Precondition failed: \(what) in precondition: \(wanted), \(what) in object meta: \(found)"
         )
     }
@@ -98,9 +98,9 @@ extension APIServer {
         do {
             let last = try await take(key, object["metadata"]["resourceVersion"].string, kind)
             return Written(object: last, warnings: written.warnings, isGone: true)
-        } catch let error as StatusError where error.reason == "NotFound" {
+        } catch let error as StatusError where error.reason == .notFound {
             return Written(object: object, warnings: written.warnings, isGone: true)
-        } catch let error as StatusError where error.reason == "Conflict" {
+        } catch let error as StatusError where error.reason == .conflict {
             // Whoever wrote since has seen that no finalizer is left, and finishes it, unless they took another way.
             guard let newer = await store.get(resource, key), newer["metadata"]["uid"] == object["metadata"]["uid"] else {
                 return Written(object: object, warnings: written.warnings, isGone: true)

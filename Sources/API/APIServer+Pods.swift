@@ -8,7 +8,7 @@ extension APIServer {
             var pod = try await get(.pods, key)
             if let already = pod["spec"]["nodeName"].string {
                 throw StatusError(
-                    409, "Conflict", "Operation cannot be fulfilled on pods/binding \"\(key.name)\": pod \(key.name) is already assigned to node \"\(already)\"")
+                    409, .conflict, "Operation cannot be fulfilled on pods/binding \"\(key.name)\": pod \(key.name) is already assigned to node \"\(already)\"")
             }
             pod["spec"]["nodeName"] = .string(node)
             pod["status"]["conditions"].setCondition("PodScheduled", true, observedGeneration: pod["metadata"]["generation"].int, now: now())
@@ -42,7 +42,7 @@ extension APIServer {
         }
         if !isDone, let budget = budgets.first {
             guard budgets.count == 1 else {
-                throw StatusError(500, "InternalError", "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")
+                throw StatusError(500, .internalError, "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")
             }
             let name = budget["metadata"]["name"].string ?? ""
             let isReady = pod["status"]["conditions"].condition("Ready") == "True"
@@ -54,7 +54,7 @@ extension APIServer {
                 let isCurrent = (status["observedGeneration"].int ?? 0) >= (budget["metadata"]["generation"].int ?? 0)
                 guard isCurrent, (status["disruptionsAllowed"].int ?? 0) > 0 else {
                     throw StatusError(
-                        429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget.",
+                        429, .tooManyRequests, "Cannot evict pod as it would violate the pod's disruption budget.",
                         causes: [
                             StatusError.Cause(
                                 reason: "DisruptionBudget",

@@ -133,7 +133,7 @@ package actor APIServer: Client {
         guard let home = await store.get(.namespaces, ObjectKey("", namespace)) else { throw StatusError.notFound(.namespaces, namespace) }
         guard home["status"]["phase"].string == "Terminating", kind.resource != .events else { return }
         throw StatusError(
-            403, "Forbidden", "\(kind.resource) \"\(name)\" is forbidden: unable to create new content in namespace \(namespace) because it is being terminated",
+            403, .forbidden, "\(kind.resource) \"\(name)\" is forbidden: unable to create new content in namespace \(namespace) because it is being terminated",
             causes: [StatusError.Cause(reason: "NamespaceTerminating", message: "namespace \(namespace) is being terminated", field: "metadata.namespace")])
     }
 
@@ -177,7 +177,7 @@ package actor APIServer: Client {
     /// Creates an object unless it is there: another may have been quicker, which is as good.
     private func ensure(_ resource: Resource, _ object: JSON) async throws {
         guard await store.get(resource, Self.key(object, resource)) == nil else { return }
-        do { _ = try await create(resource, object) } catch let error as StatusError { if error.reason != "AlreadyExists" { throw error } }
+        do { _ = try await create(resource, object) } catch let error as StatusError { if error.reason != .alreadyExists { throw error } }
     }
 
     // MARK: The steps of a write
@@ -198,9 +198,7 @@ package actor APIServer: Client {
     func retrying<R>(_ isUnconditional: Bool, _ write: () async throws -> R) async throws -> R {
         // Each failure is somebody else's success, so there is an end to them.
         for _ in 0..<256 where isUnconditional {
-            do { return try await write() } catch let error as StatusError {
-                if error.reason != "Conflict" || !error.message.hasSuffix("try again") { throw error }
-            }
+            do { return try await write() } catch let error as StatusError { if !error.isRetryable { throw error } }
         }
         return try await write()
     }
@@ -214,7 +212,7 @@ package actor APIServer: Client {
     package nonisolated static func check(_ object: JSON, cluster: Cluster) throws -> JSON {
         let apiVersion = object["apiVersion"].string ?? "", name = object["kind"].string ?? ""
         guard let kind = Registry.kind(apiVersion: apiVersion, kind: name) else {
-            throw StatusError(400, "BadRequest", "no matches for kind \"\(name)\" in version \"\(apiVersion)\"")
+            throw StatusError(400, .badRequest, "no matches for kind \"\(name)\" in version \"\(apiVersion)\"")
         }
         var warnings: [String] = []
         var decoded = try decode(object, kind, WriteOptions(), &warnings)
@@ -245,7 +243,7 @@ package actor APIServer: Client {
             switch options.fieldValidation {
             case .strict:
                 throw StatusError(
-                    400, "BadRequest",
+                    400, .badRequest,
                     kind.isCustom ? "strict decoding error: \(unknown.joined(separator: ", "))" : "\(who): strict decoding error: \(unknown.joined(separator: ", "))",
                     causes: zip(unknown, findings.unknown).map { StatusError.Cause(reason: "FieldValueInvalid", message: $0, field: $1) })
             case .warn: warnings += unknown

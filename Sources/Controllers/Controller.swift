@@ -78,7 +78,7 @@ package actor Controller {
                     await enqueue(await source.keys(event, client))
                 }
                 return
-            } catch let error as StatusError where error.reason == "Expired" { continue }  // fell behind: start from what there is
+            } catch let error as StatusError where error.reason == .expired { continue }  // fell behind: start from what there is
         }
     }
 

@@ -16,7 +16,7 @@ package struct CustomResourceCleanup: Reconciler {
             spec["group"].string ?? "", version, names["plural"].string ?? "", names["kind"].string ?? "", namespaced: spec["scope"].string == "Namespaced")
         for object in try await client.list(resource, namespace: nil, selector: nil).items where object["metadata"]["deletionTimestamp"].isNull {
             let place = ObjectKey(object["metadata"]["namespace"].string ?? "", object["metadata"]["name"].string ?? "")
-            do { try await client.delete(resource, place) } catch let error as StatusError where error.reason == "NotFound" {}
+            do { try await client.delete(resource, place) } catch let error as StatusError where error.reason == .notFound {}
         }
         guard try await client.list(resource, namespace: nil, selector: nil).items.isEmpty else { return }
         let rest = definition["metadata"]["finalizers"].items.filter { $0.string != Self.finalizer }

@@ -190,7 +190,7 @@ package struct EndpointsReconciler: Reconciler {
             guard current["subsets"] != wanted["subsets"] else { return }
             current["subsets"] = wanted["subsets"]
             _ = try await client.update(.endpoints, current)
-        } catch let error as StatusError where error.reason == "NotFound" {
+        } catch let error as StatusError where error.reason == .notFound {
             _ = try await client.create(.endpoints, wanted)
         }
     }

@@ -80,7 +80,7 @@ package actor GarbageCollector {
             } else {
                 _ = try await client.patch(item.resource, item.key, ["metadata": ["ownerReferences": .array(present)]])
             }
-        } catch let error as StatusError where error.reason == "NotFound" {} catch { report("garbage collection of \(item.key): \(error)") }
+        } catch let error as StatusError where error.reason == .notFound {} catch { report("garbage collection of \(item.key): \(error)") }
     }
 
     private func exists(_ reference: JSON, _ dependent: JSON) async -> Bool {
@@ -121,7 +121,7 @@ package actor GarbageCollector {
                 }
                 if !isBlocked { try await drop("foregroundDeletion", finalizers, item) }
             }
-        } catch let error as StatusError where error.reason == "NotFound" {} catch { report("garbage collection of \(item.key): \(error)") }
+        } catch let error as StatusError where error.reason == .notFound {} catch { report("garbage collection of \(item.key): \(error)") }
     }
 
     private func drop(_ finalizer: JSON, _ finalizers: [JSON], _ item: Item) async throws {

@@ -44,7 +44,7 @@ package struct NamespaceReconciler: Reconciler {
             for object in try await client.list(resource, namespace: key.name, selector: nil).items {
                 let name = object["metadata"]["name"].string ?? ""
                 if object["metadata"]["deletionTimestamp"].isNull {
-                    do { try await client.delete(resource, ObjectKey(key.name, name)) } catch let error as StatusError where error.reason == "NotFound" {}
+                    do { try await client.delete(resource, ObjectKey(key.name, name)) } catch let error as StatusError where error.reason == .notFound {}
                 }
             }
             let left = try await client.list(resource, namespace: key.name, selector: nil).items

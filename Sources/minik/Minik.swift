@@ -26,7 +26,7 @@ enum Main {
             let text = "\(error)"
             return text.hasPrefix("error: ") ? text : "error: \(text)"
         }
-        if status.reason == "Invalid" { return "The \(status.message)" }
+        if status.reason == .invalid { return "The \(status.message)" }
         return "Error from server (\(status.reason)): \(status.message)"
     }
 }

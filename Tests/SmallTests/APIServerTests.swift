@@ -163,7 +163,7 @@ struct APIRefusals {
         let pod = setting(Fixture.pod("a")) { $0["spec"]["contaners"] = [] }
         let error = try await refusal { _ = try await api.create(.pods, pod) }
         #expect(error.code == 400)
-        #expect(error.reason == "BadRequest")
+        #expect(error.reason == .badRequest)
         #expect(error.message == #"Pod in version "v1" cannot be handled as a Pod: strict decoding error: unknown field "spec.contaners""#)
         let nested = setting(Fixture.deployment("web")) { $0["spec"]["template"]["spec"]["containers"] = [["name": "a", "image": "b", "comand": ["x"]]] }
         let deep = try await refusal { _ = try await api.create(.deployments, nested) }
@@ -185,7 +185,7 @@ struct APIRefusals {
         let api = try await Fixture.api()
         let error = try await refusal { _ = try await api.create(.services, Fixture.service("web", type: "NodePort", nodePort: 33000)) }
         #expect(error.code == 422)
-        #expect(error.reason == "Invalid")
+        #expect(error.reason == .invalid)
         let words = "spec.ports[0].nodePort: Invalid value: 33000: provided port is not in the valid range. The range of valid ports is 30000-32767"
         #expect(error.message == #"Service "web" is invalid: \#(words)"#)
         #expect(error.causes.map(\.field) == ["spec.ports[0].nodePort"])
@@ -324,7 +324,7 @@ struct APIUpdates {
         _ = try await api.patch(.configMaps, Fixture.key("a"), ["data": ["k": "2"]])
         let error = try await refusal { _ = try await api.update(.configMaps, setting(old) { $0["data"]["k"] = "3" }) }
         #expect(error.code == 409)
-        #expect(error.reason == "Conflict")
+        #expect(error.reason == .conflict)
         #expect(
             error.message
                 == #"Operation cannot be fulfilled on configmaps "a": the object has been modified; please apply your changes to the latest version and try again"#)
@@ -588,7 +588,7 @@ struct APIConcurrency {
         let error = try await refusal {
             _ = try await api.patch(.configMaps, Fixture.key("c"), ["metadata": ["resourceVersion": first["metadata"]["resourceVersion"]], "data": ["z": "1"]])
         }
-        #expect(error.reason == "Conflict")
+        #expect(error.reason == .conflict)
     }
 }
 
@@ -639,7 +639,7 @@ struct APIPolicyValidation {
         let (rest, field, message) = Self.refused[index]
         let spec = rest.merging(["podSelector": .emptyObject])
         let error = try await refusal { _ = try await Fixture.api().create(.networkPolicies, Fixture.networkPolicy(spec)) }
-        #expect(error.reason == "Invalid" && error.causes.map(\.field) == [field], "\(error)")
+        #expect(error.reason == .invalid && error.causes.map(\.field) == [field], "\(error)")
         #expect(error.causes.first?.message.contains(message) == true, "\(error)")
     }
 

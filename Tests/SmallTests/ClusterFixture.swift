@@ -9,8 +9,8 @@ enum Fixture {
     static let time = Timestamp(seconds: 1_790_000_000)
 
     /// An API server in memory that holds the namespace `default`.
-    static func api() async throws -> APIServer {
-        let api = APIServer(store: try ObjectStore(), cluster: Cluster(), now: { Fixture.time })
+    static func api(history: History.Limits = .standard) async throws -> APIServer {
+        let api = APIServer(store: try ObjectStore(history: history), cluster: Cluster(), now: { Fixture.time })
         _ = try await api.create(.namespaces, namespace("default"))
         return api
     }

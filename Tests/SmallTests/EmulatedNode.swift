@@ -145,7 +145,7 @@ final class UnwillingClient: Client {
 
     init(_ api: APIServer) { self.api = api }
 
-    func refuse(_ call: Call, _ count: Int, _ error: StatusError = StatusError(503, "ServiceUnavailable", "try again later")) {
+    func refuse(_ call: Call, _ count: Int, _ error: StatusError = StatusError(503, .serviceUnavailable, "try again later")) {
         refusals.withLock { $0[call] = (count, error) }
     }
 

@@ -68,7 +68,7 @@ struct StoreWrites {
             _ = try await store.create(.configMaps, document("a", value: 1))
             let error = try await #require(throws: StatusError.self) { _ = try await store.create(.configMaps, document("a", value: 2)) }
             #expect(error.code == 409)
-            #expect(error.reason == "AlreadyExists")
+            #expect(error.reason == .alreadyExists)
             let kept = await store.get(.configMaps, ObjectKey("default", "a"))
             #expect(kept?["value"].int == 1)
             _ = try await store.create(.configMaps, document("a", namespace: "other"))
@@ -102,8 +102,8 @@ struct StoreWrites {
                 _ = try await store.delete(.configMaps, ObjectKey("default", "a"), expected: first.objectRevision)
             }
             #expect(update.code == 409)
-            #expect(update.reason == "Conflict")
-            #expect(delete.reason == "Conflict")
+            #expect(update.reason == .conflict)
+            #expect(delete.reason == .conflict)
             let kept = await store.get(.configMaps, ObjectKey("default", "a"))
             #expect(kept == second)
         }
@@ -219,7 +219,7 @@ struct StoreWatches {
             for value in 1...9000 { _ = try await store.update(.configMaps, document("a", value: value), expected: nil) }
             let error = try await #require(throws: StatusError.self) { _ = try await store.watch(.configMaps, namespace: nil, from: 1) }
             #expect(error.code == 410)
-            #expect(error.reason == "Expired")
+            #expect(error.reason == .expired)
             let watch = try await store.watch(.configMaps, namespace: nil, from: 9000)
             let events = try await take(1, from: watch)
             #expect(events.map(\.object["value"].int) == [9000])
@@ -332,7 +332,7 @@ struct StoreReopening {
             }
             let store = try reopenedStore(path)
             let error = try await #require(throws: StatusError.self) { _ = try await store.watch(.configMaps, namespace: nil, from: 1) }
-            #expect(error.reason == "Expired")
+            #expect(error.reason == .expired)
             let watch = try await store.watch(.configMaps, namespace: nil, from: 2)
             _ = try await store.create(.configMaps, document("c"))
             let events = try await take(1, from: watch)

@@ -2,11 +2,12 @@ import API
 import Model
 import Synchronization
 
-/// A client whose lists fail and whose watches expire when a test says so.
+/// A client whose lists and writes fail and whose watches end when a test says so.
 final class TroubledClient: Client {
     private struct State {
         var refusedLists = 0
         var lists = 0
+        var isLosing = false
         var watches: [AsyncThrowingStream<WatchEvent, any Error>.Continuation] = []
     }
 
@@ -21,13 +22,16 @@ final class TroubledClient: Client {
 
     func refuseLists(_ count: Int) { state.withLock { $0.refusedLists = count } }
 
-    /// Ends every watch with 410 Expired; what happens from now on, no watch tells.
-    func expireWatches() {
+    /// From now on each write of a status comes too late, or none does.
+    func loseWrites(_ isLosing: Bool) { state.withLock { $0.isLosing = isLosing } }
+
+    /// Ends every watch, with 410 Expired unless it is told how; what happens from now on, no watch tells.
+    func expireWatches(_ error: (any Error)? = StatusError.expired) {
         let watches = state.withLock { state in
             defer { state.watches = [] }
             return state.watches
         }
-        for watch in watches { watch.finish(throwing: StatusError.expired) }
+        for watch in watches { watch.finish(throwing: error) }
     }
 
     func list(_ resource: Resource, namespace: String?, selector: LabelSelector?) async throws -> (items: [JSON], revision: Int) {
@@ -36,7 +40,7 @@ final class TroubledClient: Client {
             state.refusedLists -= 1
             return state.refusedLists >= 0
         }
-        if isRefused { throw StatusError(503, "ServiceUnavailable", "try again later") }
+        if isRefused { throw StatusError(503, .serviceUnavailable, "try again later") }
         return try await api.list(resource, namespace: namespace, selector: selector)
     }
 
@@ -57,7 +61,10 @@ final class TroubledClient: Client {
     func get(_ resource: Resource, _ key: ObjectKey) async throws -> JSON { try await api.get(resource, key) }
     func create(_ resource: Resource, _ object: JSON) async throws -> JSON { try await api.create(resource, object) }
     func update(_ resource: Resource, _ object: JSON) async throws -> JSON { try await api.update(resource, object) }
-    func updateStatus(_ resource: Resource, _ object: JSON) async throws -> JSON { try await api.updateStatus(resource, object) }
+    func updateStatus(_ resource: Resource, _ object: JSON) async throws -> JSON {
+        if state.withLock({ $0.isLosing }) { throw StatusError.conflict(resource, object.metadata.name) }
+        return try await api.updateStatus(resource, object)
+    }
     func patch(_ resource: Resource, _ key: ObjectKey, _ patch: JSON) async throws -> JSON { try await api.patch(resource, key, patch) }
     func delete(_ resource: Resource, _ key: ObjectKey, gracePeriod: Int?, uid: String?) async throws {
         try await api.delete(resource, key, gracePeriod: gracePeriod, uid: uid)

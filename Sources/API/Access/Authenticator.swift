@@ -68,7 +68,7 @@ struct Authenticator: Sendable {
 
 extension APIServer {
     package nonisolated func serviceAccountToken(for pod: Pod, audiences: [String], seconds: Int) async throws -> String {
-        guard let credentials else { throw StatusError(500, "InternalError", "this server signs no tokens") }
+        guard let credentials else { throw StatusError(500, .internalError, "this server signs no tokens") }
         let account = try await get(.serviceAccounts, ObjectKey(pod.namespace, pod.spec["serviceAccountName"].string ?? "default"))
         return try Authenticator.token(
             for: account, boundTo: (pod.name, pod.uid), node: pod.nodeName, audiences: audiences, seconds: seconds, now: now(), by: credentials

@@ -140,7 +140,7 @@ struct Authorizer: Sendable {
         let what = request.name.isEmpty ? qualified : "\(qualified) \"\(request.name)\""
         let place = request.namespace.isEmpty ? "at the cluster scope" : "in the namespace \"\(request.namespace)\""
         return StatusError(
-            403, "Forbidden",
+            403, .forbidden,
             "\(what) is forbidden: User \"\(user.name)\" cannot \(request.verb) resource \"\(request.resourceWithSubresource)\" in API group \"\(request.group)\" \(place)",
             details: [
                 "name": request.name.isEmpty ? .null : .string(request.name), "group": request.group.isEmpty ? .null : .string(request.group),

@@ -99,7 +99,7 @@ struct ServiceAllocator {
                     break
                 }
             }
-            guard found else { throw StatusError(500, "InternalError", "failed to allocate a nodePort: range is full") }
+            guard found else { throw StatusError(500, .internalError, "failed to allocate a nodePort: range is full") }
         }
         object["spec"]["ports"] = .array(ports)
     }
@@ -113,6 +113,6 @@ struct ServiceAllocator {
             if !claims.isTaken(candidate, but: own) { return candidate }
         }
         for index in 1..<size - 1 where !claims.isTaken(cluster.serviceSubnet[index], but: own) { return cluster.serviceSubnet[index] }
-        throw StatusError(500, "InternalError", "failed to allocate a serviceIP for \(name): range is full")
+        throw StatusError(500, .internalError, "failed to allocate a serviceIP for \(name): range is full")
     }
 }

@@ -49,7 +49,7 @@ package struct HTTPClient: Client {
 
     private static func error(_ code: Int, _ bytes: [UInt8]) -> StatusError {
         if let status = try? JSON(parsing: bytes), status["kind"].string == "Status" { return StatusError(status: status) }
-        return StatusError(code, "Unknown", "the server answered \(code): \(String(decoding: bytes.prefix(200), as: UTF8.self))")
+        return StatusError(code, .unknown, "the server answered \(code): \(String(decoding: bytes.prefix(200), as: UTF8.self))")
     }
 
     private func stream(
@@ -89,7 +89,7 @@ package struct HTTPClient: Client {
                 return nil
             }
         }
-        throw StatusError(503, "ServiceUnavailable", "the cluster's daemon closed the connection without an answer")
+        throw StatusError(503, .serviceUnavailable, "the cluster's daemon closed the connection without an answer")
     }
 
     private enum Part: Sendable {

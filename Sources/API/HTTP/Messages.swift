@@ -56,7 +56,7 @@ package indirect enum HTTPResponse: Sendable {
     case with(headers: [(name: String, value: String)], HTTPResponse)
 
     static func failure(_ error: any Error) -> HTTPResponse {
-        let error = error as? StatusError ?? StatusError(500, "InternalError", "Internal error occurred: \(error)")
+        let error = error as? StatusError ?? StatusError(500, .internalError, "Internal error occurred: \(error)")
         return .json(error.status, code: error.code)
     }
 

@@ -61,7 +61,7 @@ struct ProxiedRequest {
             guard case .head(let code, let headers) = part else { continue }
             return try await relay(code, headers) { sink in for try await part in parts { if case .body(let bytes) = part { try await sink(bytes) } } }
         }
-        throw StatusError(503, "ServiceUnavailable", "error trying to reach service: EOF")
+        throw StatusError(503, .serviceUnavailable, "error trying to reach service: EOF")
     }
 
     private enum Part: Sendable {
@@ -83,7 +83,7 @@ struct ProxiedRequest {
         for try await piece in AsyncThrowingStream.held(source) {
             page += piece
             guard page.count <= Self.largestPage else {
-                throw StatusError(502, "BadGateway", "the page is larger than \(Self.largestPage) bytes: minik rewrites its links as a whole")
+                throw StatusError(502, .badGateway, "the page is larger than \(Self.largestPage) bytes: minik rewrites its links as a whole")
             }
         }
         let rewritten = links.rewrite(page: page)

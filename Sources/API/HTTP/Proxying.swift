@@ -20,7 +20,7 @@ extension Router {
         switch target.resource {
         case .pods:
             let pod = Pod(try await api.get(.pods, ObjectKey(namespace, name)))
-            guard let address = pod.ip else { throw StatusError(503, "ServiceUnavailable", "address not allowed: pod \(name) has no address") }
+            guard let address = pod.ip else { throw StatusError(503, .serviceUnavailable, "address not allowed: pod \(name) has no address") }
             let isNodes = pod.isHostNetwork && api.cluster.nodes.contains { $0.address == address }
             guard isNodes || api.cluster.podSubnet.contains(address) else {
                 throw StatusError.badRequest("address not allowed: \(address) is no pod's of this cluster")
@@ -41,7 +41,7 @@ extension Router {
 
     private func dialling(_ address: IPv4Address, _ port: Int) async throws -> Int32 {
         do { return try await streams.dial(address, port: port) } catch {
-            throw StatusError(503, "ServiceUnavailable", "error trying to reach service: dial tcp \(address):\(port): \(error)")
+            throw StatusError(503, .serviceUnavailable, "error trying to reach service: dial tcp \(address):\(port): \(error)")
         }
     }
 
@@ -49,7 +49,7 @@ extension Router {
     private func endpoint(_ key: ObjectKey, _ port: String) async throws -> (IPv4Address, Int) {
         let service = Service(try await api.get(.services, key))
         guard let wanted = port.isEmpty ? service.ports.first : service.ports.first(where: { $0.name == port || "\($0.port)" == port }) else {
-            throw StatusError(503, "ServiceUnavailable", "no service port \"\(port)\" found for service \"\(key.name)\"")
+            throw StatusError(503, .serviceUnavailable, "no service port \"\(port)\" found for service \"\(key.name)\"")
         }
         var found: [(IPv4Address, Int)] = []
         for slice in try await api.list(EndpointSlice.self, namespace: key.namespace) where slice.serviceKey == key {
@@ -59,7 +59,7 @@ extension Router {
             }
         }
         guard let chosen = found.randomElement() else {
-            throw StatusError(503, "ServiceUnavailable", "no endpoints available for service \"\(key.name)\"")
+            throw StatusError(503, .serviceUnavailable, "no endpoints available for service \"\(key.name)\"")
         }
         return chosen
     }
@@ -72,7 +72,7 @@ extension Router {
         case "/pods", "/pods/":
             let pods = try await api.list(Pod.self).filter { $0.nodeName == node }
             return .json(["kind": "PodList", "apiVersion": "v1", "metadata": .emptyObject, "items": .array(pods.map(\.json))])
-        default: throw StatusError(404, "NotFound", "the server could not find the requested resource: minik's nodes answer /healthz and /pods")
+        default: throw StatusError(404, .notFound, "the server could not find the requested resource: minik's nodes answer /healthz and /pods")
         }
     }
 }

@@ -26,7 +26,7 @@ struct RequestBody: Sendable {
     static let accepted = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
 
     static func unsupported(_ accepted: String) -> StatusError {
-        StatusError(415, "UnsupportedMediaType", "the body of the request was in an unknown format - accepted media types include: \(accepted)")
+        StatusError(415, .unsupportedMediaType, "the body of the request was in an unknown format - accepted media types include: \(accepted)")
     }
 
     private func readObject(_ schema: Schema) throws -> JSON {

@@ -41,7 +41,7 @@ package struct Router: Sendable {
 
     /// Who asks, if they may: without proof 401, without permission 403.
     func admit(_ request: HTTPRequest) async throws -> UserInfo {
-        guard var user = await authenticator.user(of: request) else { throw StatusError(401, "Unauthorized", "Unauthorized") }
+        guard var user = await authenticator.user(of: request) else { throw StatusError(401, .unauthorized, "Unauthorized") }
         user = try await impersonated(by: user, request)
         if user.groups.contains(UserInfo.masters) { return user }
         let access = Router.access(request)
@@ -105,7 +105,7 @@ package struct Router: Sendable {
         }
         if request.path.starts(with: ["apis", "metrics.k8s.io"]) { return try await metrics(request) }
         if request.path.starts(with: ["apis", "autoscaling"]) {
-            throw StatusError(404, "NotFound", "minik has no HorizontalPodAutoscalers: nothing scales by itself; use kubectl scale")
+            throw StatusError(404, .notFound, "minik has no HorizontalPodAutoscalers: nothing scales by itself; use kubectl scale")
         }
         guard let target = Target(request.path, api.catalog) else { throw StatusError.noSuchPath }
         switch (request.method, target.name, target.subresource) {
@@ -123,7 +123,7 @@ package struct Router: Sendable {
         }
     }
 
-    static let methodNotAllowed = StatusError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+    static let methodNotAllowed = StatusError(405, .methodNotAllowed, "the server does not allow this method on the requested resource")
 
     private static func names(_ path: [String], _ resource: Resource) -> Bool {
         guard let place = Target.Place(path) else { return false }

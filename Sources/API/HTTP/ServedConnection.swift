@@ -78,13 +78,13 @@ struct ServedConnection {
     }
 
     private func read(_ body: inout [UInt8], _ head: HTTPRequestHead, _ user: UserInfo, _ inputs: inout Inputs) async throws {
-        let tooLarge = StatusError(413, "RequestEntityTooLarge", "Request entity too large: limit is \(HTTPServer.largestBody)")
+        let tooLarge = StatusError(413, .requestEntityTooLarge, "Request entity too large: limit is \(HTTPServer.largestBody)")
         if let length = head.headers.first(name: "Content-Length").flatMap({ Int($0) }), length > HTTPServer.largestBody { throw tooLarge }
         while case .part(let part)? = try await inputs.next() {
             guard case .body(let bytes) = part else { return }
             guard body.count + bytes.readableBytes <= HTTPServer.largestBody else { throw tooLarge }
             guard bodies.take(bytes.readableBytes, user.name) else {
-                throw StatusError(429, "TooManyRequests", "too many bytes of requests are being worked on, please try again later")
+                throw StatusError(429, .tooManyRequests, "too many bytes of requests are being worked on, please try again later")
             }
             body += bytes.readableBytesView
         }
@@ -104,7 +104,7 @@ struct ServedConnection {
 
     /// The answer to a request whose work takes too long. (k8s.io/apiserver/pkg/server/filters/timeout.go)
     private static let timeout: [ConnectionOutput] = {
-        let body = StatusError(504, "Timeout", "Timeout: request did not complete within the allotted timeout").status.bytes()
+        let body = StatusError(504, .timeout, "Timeout: request did not complete within the allotted timeout").status.bytes()
         let headers: HTTPHeaders = ["Content-Type": "application/json", "Content-Length": String(body.count), "Connection": "close"]
         return [.head(HTTPResponseHead(version: .http1_1, status: .gatewayTimeout, headers: headers)), .body(ByteBuffer(bytes: body)), .end]
     }()

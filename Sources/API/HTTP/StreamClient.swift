@@ -32,7 +32,7 @@ extension HTTPClient {
                 }
             }
         guard case .webSocket(let socket) = try await negotiation.get() else {
-            throw StatusError(400, "BadRequest", "the server does not stream \(target)")
+            throw StatusError(400, .badRequest, "the server does not stream \(target)")
         }
         try await socket.executeThenClose { frames, writer in
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -28,7 +28,7 @@ extension StreamServer {
         guard chosen != nil || offered.isEmpty else {
             let words =
                 "unable to negotiate a subprotocol: the client offers [\(offered.joined(separator: " "))], the server speaks [\(MessageEncoding.binary) \(MessageEncoding.base64)]"
-            return .refused(.json(StatusError(403, "Forbidden", words).status, code: 403))
+            return .refused(.json(StatusError(403, .forbidden, words).status, code: 403))
         }
         let response = await router.respond(request, as: user)
         guard case .stream(_, _, let source) = response else { return .refused(response) }

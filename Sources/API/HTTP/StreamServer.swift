@@ -53,7 +53,7 @@ struct StreamServer: Sendable {
             if offered.isEmpty { return .accepted(.webSocket(subprotocol: "", key: key)) }
             if let chosen = offered.first(where: { spoken.contains($0) }) { return .accepted(.webSocket(subprotocol: chosen, key: key)) }
             let words = "unable to negotiate a subprotocol: the client offers [\(offered.joined(separator: " "))], the server speaks [\(spoken.joined(separator: " "))]"
-            return .refused(.json(StatusError(403, "Forbidden", words).status, code: 403))
+            return .refused(.json(StatusError(403, .forbidden, words).status, code: 403))
         }
         if wanted.contains("spdy/3.1") {
             let offered = Self.list(request, "X-Stream-Protocol-Version")
@@ -63,7 +63,7 @@ struct StreamServer: Sendable {
             }
             let words =
                 "unable to upgrade: unable to negotiate protocol: client supports [\(offered.joined(separator: " "))], server accepts [\(spoken.joined(separator: " "))]"
-            return .refused(.json(StatusError(403, "Forbidden", words).status, code: 403))
+            return .refused(.json(StatusError(403, .forbidden, words).status, code: 403))
         }
         return .none
     }

@@ -116,7 +116,7 @@ extension Router {
     }
 
     private func token(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
-        guard let credentials = api.credentials else { throw StatusError(500, "InternalError", "this server signs no tokens") }
+        guard let credentials = api.credentials else { throw StatusError(500, .internalError, "this server signs no tokens") }
         let account = try await api.get(.serviceAccounts, target.key)
         var wish = try await RequestBody(request, threads).object(KindDefinition.withTypeMeta(.object(SchemaTable.type("authentication:TokenRequest"))))
         let seconds = wish["spec"]["expirationSeconds"].int ?? 3600

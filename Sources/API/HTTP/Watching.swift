@@ -9,7 +9,7 @@ extension Router {
         do {
             events = try await api.store.watch(
                 target.stored, namespace: target.namespace, from: start, marksStart: watch.wantsStart, bookmarks: watch.wantsBookmarks)
-        } catch let error as StatusError where error.reason == "Expired" {
+        } catch let error as StatusError where error.reason == .expired {
             // A watch that cannot begin says so in its own way: the stream opens and tells.
             return .stream(contentType: "application/json", patience: Watch.patience) { try await $0(Watch.line(error)) }
         }

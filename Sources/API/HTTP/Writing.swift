@@ -221,7 +221,7 @@ extension Router {
         for item in items {
             do { deleted.append(target.present(try await api.delete(try storedKind(target), APIServer.key(item, target.stored), options).object)) } catch let error
                 as StatusError
-            { if error.reason != "NotFound" { throw error } }
+            { if error.reason != .notFound { throw error } }
         }
         return .json([
             "kind": .string("\(target.resource.kind)List"), "apiVersion": .string(target.resource.apiVersion),

@@ -11,7 +11,7 @@ package enum JSONPatch {
         guard let operations = patch.array else { throw StatusError.badRequest("json: cannot unmarshal \(patch.typeName) into Go value of type jsonpatch.Patch") }
         guard operations.count <= mostOperations else {
             throw StatusError(
-                413, "RequestEntityTooLarge", "The allowed maximum operations in a JSON patch is \(mostOperations), got \(operations.count)")
+                413, .requestEntityTooLarge, "The allowed maximum operations in a JSON patch is \(mostOperations), got \(operations.count)")
         }
         var copied = 0, work = 0
         return try operations.reduce(document) { document, operation in
@@ -30,7 +30,7 @@ package enum JSONPatch {
             } else {
                 try check(path, operation["value"], operation)
             }
-            guard work <= mostWork else { throw StatusError(413, "RequestEntityTooLarge", "the operations of the patch pass by too many values of the object") }
+            guard work <= mostWork else { throw StatusError(413, .requestEntityTooLarge, "the operations of the patch pass by too many values of the object") }
             return try step(document, operation)
         }
     }
@@ -70,7 +70,7 @@ package enum JSONPatch {
             return try change(rest, target[...], operation) { parent, token in try insert(moved, into: &parent, at: token, operation) }
         case "test":
             guard try find(document, target, operation) == operation["value"] else {
-                throw StatusError(422, "Invalid", "the server rejected our request due to an error in our request")
+                throw StatusError(422, .invalid, "the server rejected our request due to an error in our request")
             }
             return document
         default: throw StatusError.badRequest("Unexpected kind: \(name)")
@@ -79,7 +79,7 @@ package enum JSONPatch {
 
     private static func failed(_ operation: JSON, _ why: String) -> StatusError {
         StatusError(
-            422, "Invalid",
+            422, .invalid,
             "the server rejected our request due to an error in our request: \(operation["op"].string ?? "") operation does not apply: doc is missing path: \(operation["path"].string ?? ""): \(why)"
         )
     }

@@ -121,7 +121,7 @@ struct ManagedFields {
         let message =
             causes.count == 1
             ? "Apply failed with 1 conflict: \(groups[0])" : "Apply failed with \(causes.count) conflicts: \(groups.joined(separator: "\n"))"
-        return StatusError(409, "Conflict", message, causes: causes)
+        return StatusError(409, .conflict, message, causes: causes)
     }
 
     /// `config` laid over `live`: maps and recognisable lists merge, the rest is replaced.

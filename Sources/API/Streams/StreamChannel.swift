@@ -17,7 +17,7 @@ package enum StreamChannel {
                 "reason": "NonZeroExitCode", "details": ["causes": [["reason": "ExitCode", "message": .string(String(code))]]],
             ]
             return [error] + status.bytes()
-        case .failure(let message): return [error] + StatusError(500, "InternalError", message).status.bytes()
+        case .failure(let message): return [error] + StatusError(500, .internalError, message).status.bytes()
         }
     }
 
@@ -106,7 +106,7 @@ extension Router {
         let pod = Pod(try await api.get(.pods, target.key))
         if pod.nodeName == nil { throw StatusError.badRequest("pod \(pod.name) does not have a host assigned") }
         if subresource != "portforward", pod.isFinished {
-            throw StatusError(500, "InternalError", "cannot exec into a container in a completed pod; current phase is \(pod.phase)")
+            throw StatusError(500, .internalError, "cannot exec into a container in a completed pod; current phase is \(pod.phase)")
         }
         let container = subresource == "portforward" ? "" : try Router.container(request["container"], of: pod)
         return (

@@ -62,7 +62,7 @@ package struct CronJobReconciler: Reconciler {
             let made = Job(try await client.create(.jobs, job))
             await owner.tell("SuccessfulCreate", "Created job \(made.name)", client)
             return made
-        } catch let error as StatusError where error.reason == "AlreadyExists" {
+        } catch let error as StatusError where error.reason == .alreadyExists {
             let there = try await client.find(Job.self, ObjectKey(cron.namespace, job["metadata"]["name"].string ?? ""))
             return there?.controllerOwner?.uid == cron.uid ? there : nil
         } catch {
@@ -73,7 +73,7 @@ package struct CronJobReconciler: Reconciler {
 
     private func delete(_ job: Job, _ owner: OwnedPods, _ client: any Client) async throws {
         guard !job.isBeingDeleted else { return }
-        do { try await client.delete(.jobs, job.key, gracePeriod: nil, uid: job.uid) } catch let error as StatusError where error.reason == "NotFound" { return }
+        do { try await client.delete(.jobs, job.key, gracePeriod: nil, uid: job.uid) } catch let error as StatusError where error.reason == .notFound { return }
         await owner.tell("SuccessfulDelete", "Deleted job \(job.name)", client)
     }
 

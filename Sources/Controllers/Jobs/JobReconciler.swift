@@ -106,8 +106,8 @@ package struct JobReconciler: Reconciler {
     private func release(_ pods: [Pod], _ client: any Client) async throws {
         for pod in pods where pod.isTracked {
             let rest = pod.json["metadata"]["finalizers"].items.filter { $0.string != Job.finalizer }
-            do { _ = try await client.patch(.pods, pod.key, ["metadata": ["finalizers": .array(rest)]]) } catch let error as StatusError where error.reason == "NotFound"
-            {}
+            do { _ = try await client.patch(.pods, pod.key, ["metadata": ["finalizers": .array(rest)]]) } catch let error as StatusError where error.reason == .notFound {
+            }
         }
     }
 

@@ -27,7 +27,7 @@ package struct TaintEviction: Reconciler {
             guard let seconds = Self.patience(pod, taints, now()), seconds <= 0 else { continue }
             await client.recordEvent(
                 about: pod, reason: "TaintManagerEviction", message: "Marking for deletion Pod \(pod.key)", component: "taint-eviction-controller")
-            do { try await client.delete(.pods, pod.key, gracePeriod: nil, uid: pod.uid) } catch let error as StatusError where error.reason == "NotFound" {}
+            do { try await client.delete(.pods, pod.key, gracePeriod: nil, uid: pod.uid) } catch let error as StatusError where error.reason == .notFound {}
         }
     }
 

@@ -47,7 +47,7 @@ struct OwnedPods {
     private func change(_ pod: Pod, _ references: [JSON], _ finalizers: [JSON]?, _ client: any Client) async throws -> Pod? {
         var metadata: JSON = ["uid": .string(pod.uid), "ownerReferences": .array(references)]
         if let finalizers { metadata["finalizers"] = .array(finalizers) }
-        do { return Pod(try await client.patch(.pods, pod.key, ["metadata": metadata])) } catch let error as StatusError where error.reason == "NotFound" { return nil }
+        do { return Pod(try await client.patch(.pods, pod.key, ["metadata": metadata])) } catch let error as StatusError where error.reason == .notFound { return nil }
     }
 
     /// Makes a pod of `template`; `name` nil: one that the server chooses. What goes wrong is told as an event, too.
@@ -69,7 +69,7 @@ struct OwnedPods {
     }
 
     func delete(_ pod: Pod, _ client: any Client) async throws {
-        do { try await client.delete(.pods, pod.key, gracePeriod: nil, uid: pod.uid) } catch let error as StatusError where error.reason == "NotFound" { return }
+        do { try await client.delete(.pods, pod.key, gracePeriod: nil, uid: pod.uid) } catch let error as StatusError where error.reason == .notFound { return }
         await tell("SuccessfulDelete", "Deleted pod: \(pod.name)", client)
     }
 

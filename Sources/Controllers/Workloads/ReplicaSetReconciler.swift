@@ -68,7 +68,7 @@ package struct ReplicaSetReconciler: Reconciler {
         ]
         guard current["status"] != set["status"] else { return }
         current["metadata"]["resourceVersion"] = .null
-        do { _ = try await client.updateStatus(resource, current) } catch let error as StatusError where error.reason == "NotFound" {}
+        do { _ = try await client.updateStatus(resource, current) } catch let error as StatusError where error.reason == .notFound {}
     }
 
     /// A pod that is ready but not long enough is looked at again when it is.

@@ -10,15 +10,16 @@ extension Object {
         get { json["metadata"]["name"].string ?? "" }
         set { json["metadata"]["name"] = .string(newValue) }
     }
-    package var namespace: String { json["metadata"]["namespace"].string ?? "" }
-    package var uid: String { json["metadata"]["uid"].string ?? "" }
-    package var labels: [String: String] { json["metadata"]["labels"].stringMap }
-    package var annotations: [String: String] { json["metadata"]["annotations"].stringMap }
-    package var resourceVersion: String { json["metadata"]["resourceVersion"].string ?? "" }
-    package var generation: Int { json["metadata"]["generation"].int ?? 0 }
+    package var metadata: ObjectMeta { json.metadata }
+    package var namespace: String { metadata.namespace }
+    package var uid: String { metadata.uid }
+    package var labels: [String: String] { metadata.labels }
+    package var annotations: [String: String] { metadata.annotations }
+    package var resourceVersion: String { metadata.resourceVersion }
+    package var generation: Int { metadata.generation }
     package var creationTimestamp: Timestamp? { json["metadata"]["creationTimestamp"].string.flatMap(Timestamp.init) }
-    package var isBeingDeleted: Bool { !json["metadata"]["deletionTimestamp"].isNull }
-    package var key: ObjectKey { ObjectKey(namespace, name) }
+    package var isBeingDeleted: Bool { metadata.isBeingDeleted }
+    package var key: ObjectKey { metadata.key }
     package var spec: JSON { json["spec"] }
     package var status: JSON {
         get { json["status"] }
@@ -27,10 +28,7 @@ extension Object {
 
     /// The owner that manages this object (`controller: true`), if it has one.
     package var controllerOwner: (kind: String, name: String, uid: String)? {
-        for owner in json["metadata"]["ownerReferences"].items where owner["controller"].bool == true {
-            return (owner["kind"].string ?? "", owner["name"].string ?? "", owner["uid"].string ?? "")
-        }
-        return nil
+        metadata.controller.map { ($0["kind"].string ?? "", $0["name"].string ?? "", $0["uid"].string ?? "") }
     }
 
     /// An ownerReferences entry that names this object as the managing owner.

@@ -49,10 +49,10 @@ package actor PolicyProxy {
     package func run(ready: @escaping @Sendable () -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for resource in Self.followed {
-                let feed = ObjectFeed(resource: resource, client: client, clock: clock, report: report)
+                let reflector = Reflector(resource, client: client, clock: clock, report: report)
                 group.addTask {
-                    try await feed.run {
-                        await self.take($0, $1, resource)
+                    try await reflector.run {
+                        await self.take($0.key, $0.new, resource)
                     } listed: {
                         await self.noteListed(resource)
                     }

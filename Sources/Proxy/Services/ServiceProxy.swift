@@ -41,10 +41,10 @@ package actor ServiceProxy {
         let (listing, allListed) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         try await withThrowingTaskGroup(of: Void.self) { group in
             for resource in [Resource.services, .endpointSlices] {
-                let feed = ObjectFeed(resource: resource, client: client, clock: clock, report: report)
+                let reflector = Reflector(resource, client: client, clock: clock, report: report)
                 group.addTask {
-                    try await feed.run {
-                        await self.take($0, $1, resource)
+                    try await reflector.run {
+                        await self.take($0.key, $0.new, resource)
                     } listed: {
                         if await self.isComplete(with: resource) { allListed.finish() }
                     }

@@ -69,6 +69,24 @@ package struct NodeSandbox: Sendable {
         return statvfs(ClusterPaths.stateRoot, &disk) == 0 ? Int(disk.f_blocks) * Int(disk.f_frsize) / 1024 : 0
     }
 
+    /// The conditions of a node that is well; one that held before keeps its times, and those of others stay.
+    package static func wellConditions(after old: JSON, now: Timestamp) -> JSON {
+        var conditions = JSON.array(old.items)
+        for (type, reason, message) in [
+            ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+            ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+            ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        ] { conditions.setCondition(type, false, reason: reason, message: message, now: now) }
+        conditions.setCondition("Ready", true, reason: "KubeletReady", message: "kubelet is posting ready status", now: now)
+        let own: Set<String> = ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"]
+        return .array(
+            conditions.items.map { condition in
+                var condition = condition
+                if own.contains(condition["type"].string ?? "") { condition["lastHeartbeatTime"] = .string(now.description) }
+                return condition
+            })
+    }
+
     /// The Node object that the node's agent registers.
     package func object(now: Timestamp) -> JSON {
         var system = utsname()
@@ -92,13 +110,7 @@ package struct NodeSandbox: Sendable {
             "memory": .string("\(sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) / 1024)Ki"), "pods": .string("\(node.podCIDR.size - 3)"),
             "ephemeral-storage": .string("\(Self.diskKilobytes)Ki"), "hugepages-2Mi": "0",
         ]
-        var conditions = JSON.array([])
-        for (type, reason, message) in [
-            ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-            ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-            ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
-        ] { conditions.setCondition(type, false, reason: reason, message: message, now: now) }
-        conditions.setCondition("Ready", true, reason: "KubeletReady", message: "kubelet is posting ready status", now: now)
+        let conditions = Self.wellConditions(after: .null, now: now)
         let vtep = NodeNetwork.vtep(node, cluster)
         return [
             "apiVersion": "v1", "kind": "Node",

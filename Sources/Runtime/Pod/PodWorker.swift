@@ -3,7 +3,7 @@ import Model
 import ShimProtocol
 
 /// Drives one pod on one node: its sandbox, its containers, its status, its end. All decisions are `PodLifecycle`'s.
-actor PodWorker {
+actor PodWorker: PodRunner {
     let node: NodeAgent
     var pod: Pod
     var lifecycle: PodLifecycle
@@ -38,6 +38,7 @@ actor PodWorker {
         if key.namespace == pod.namespace, PodVolumes.reads(pod, key.name, isSecret: isSecret) { inbox.post(.configurationChanged) }
     }
 
+    nonisolated func changed(_ pod: Pod) { inbox.post(.changed(pod)) }
     nonisolated func send(_ message: PodInbox.Message) { inbox.post(message) }
 
     var paths: ClusterPaths { node.paths }
@@ -225,7 +226,7 @@ actor PodWorker {
         _ = await insisting("delete its record") { [node, pod] in
             // A record that is gone, or of another pod by now, is none of ours.
             do { try await node.client.delete(.pods, pod.key, gracePeriod: 0, uid: pod.uid) } catch let error as StatusError
-                where error.reason == "NotFound" || error.reason == "Conflict"
+                where error.reason == .notFound || error.reason == .conflict
             {}
         }
     }

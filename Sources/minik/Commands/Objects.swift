@@ -78,7 +78,7 @@ struct Delete: AsyncParsableCommand {
                 print(
                     "\(kind.printedName) \"\(key.name)\" \(gracePeriod == 0 && force ? "force deleted" : "deleted")\(key.namespace.isEmpty ? "" : " from \(key.namespace) namespace")"
                 )
-            } catch let error as StatusError where error.reason == "NotFound" && ignoreNotFound {} catch { failures.append(error) }
+            } catch let error as StatusError where error.reason == .notFound && ignoreNotFound {} catch { failures.append(error) }
         }
         if wait, gracePeriod != 0 { for (kind, key) in targets { try await Self.awaitGone(client, kind.resource, key) } }
         if let failure = failures.first {

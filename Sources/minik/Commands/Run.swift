@@ -124,7 +124,7 @@ struct Run: AsyncParsableCommand {
     }
 
     private func remove(_ client: HTTPClient, _ key: ObjectKey) async throws {
-        do { try await client.delete(.pods, key, gracePeriod: nil, uid: nil) } catch let error as StatusError where error.reason == "NotFound" { return }
+        do { try await client.delete(.pods, key, gracePeriod: nil, uid: nil) } catch let error as StatusError where error.reason == .notFound { return }
         if !quiet { print("pod \"\(name)\" deleted") }
         try await Delete.awaitGone(client, .pods, key)
     }

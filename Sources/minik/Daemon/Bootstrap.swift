@@ -131,6 +131,6 @@ struct Bootstrap {
     }
 
     private func ensure(_ resource: Resource, _ object: JSON) async throws {
-        do { _ = try await client.create(resource, object) } catch let error as StatusError where error.reason == "AlreadyExists" {}
+        do { _ = try await client.create(resource, object) } catch let error as StatusError where error.reason == .alreadyExists {}
     }
 }

@@ -48,12 +48,12 @@ struct Applier {
             do {
                 let stored = try await client.update(kind.resource, merged)
                 return stored["metadata"]["resourceVersion"] == live["metadata"]["resourceVersion"] ? .unchanged : .configured
-            } catch let error as StatusError where error.reason == "Conflict" { continue }
+            } catch let error as StatusError where error.reason == .conflict { continue }
         }
         throw StatusError.conflict(kind.resource, key.name)
     }
 
     private func find(_ resource: Resource, _ key: ObjectKey) async throws -> JSON? {
-        do { return try await client.get(resource, key) } catch let error as StatusError where error.reason == "NotFound" { return nil }
+        do { return try await client.get(resource, key) } catch let error as StatusError where error.reason == .notFound { return nil }
     }
 }

@@ -9,7 +9,7 @@ extension Client {
             var result = textOnly ? [:] : object["binaryData"].stringMap.compactMapValues(Base64.decode)
             for (name, text) in object["data"].stringMap { result[name] = isSecret ? Base64.decode(text) ?? [] : Array(text.utf8) }
             return result
-        } catch let error as StatusError where error.reason == "NotFound" {
+        } catch let error as StatusError where error.reason == .notFound {
             if reference["optional"].bool == true { return [:] }
             throw ContainerPlan.ConfigurationError(description: "\(isSecret ? "secret" : "configmap") \"\(key.name)\" not found")
         }

@@ -1,0 +1,76 @@
+/// The cluster's state as its clients see it. Controllers and agents know nothing else of it, so that they work the same
+/// in the daemon's process and across a network. Every call may throw a `StatusError`.
+package protocol Client: Sendable {
+    func get(_ resource: Resource, _ key: ObjectKey) async throws -> JSON
+    /// The objects of one namespace, or of all when it is nil, and the revision they stand at.
+    func list(_ resource: Resource, namespace: String?, selector: LabelSelector?) async throws -> (items: [JSON], revision: Int)
+    /// Events after `revision`; with nil, first an ADDED event for every object there is.
+    func watch(_ resource: Resource, namespace: String?, from revision: Int?) async throws -> AsyncThrowingStream<WatchEvent, any Error>
+    func create(_ resource: Resource, _ object: JSON) async throws -> JSON
+    /// Replaces an object. With a resourceVersion in `object`, only if nobody changed it since (409 Conflict).
+    func update(_ resource: Resource, _ object: JSON) async throws -> JSON
+    /// Replaces an object's status and nothing else.
+    func updateStatus(_ resource: Resource, _ object: JSON) async throws -> JSON
+    /// Merges `patch` into the object (RFC 7386).
+    func patch(_ resource: Resource, _ key: ObjectKey, _ patch: JSON) async throws -> JSON
+    /// Marks for deletion, or deletes when nobody has to wind anything up. `gracePeriod` 0 deletes at once.
+    func delete(_ resource: Resource, _ key: ObjectKey, gracePeriod: Int?, uid: String?) async throws
+    /// A token that a pod's processes may show as their service account's; valid for `seconds`.
+    func serviceAccountToken(for pod: Pod, audiences: [String], seconds: Int) async throws -> String
+}
+
+extension Client {
+    package func serviceAccountToken(for pod: Pod, audiences: [String], seconds: Int) async throws -> String {
+        throw StatusError(501, .notImplemented, "this client gets no tokens")
+    }
+}
+
+extension Client {
+    package func get<T: Object>(_ type: T.Type, _ key: ObjectKey) async throws -> T {
+        T(try await get(T.resource, key))
+    }
+
+    /// The object, or nil if there is none.
+    package func find<T: Object>(_ type: T.Type, _ key: ObjectKey) async throws -> T? {
+        do { return T(try await get(T.resource, key)) } catch let error as StatusError where error.reason == .notFound { return nil }
+    }
+
+    package func list<T: Object>(_ type: T.Type, namespace: String? = nil, selector: LabelSelector? = nil) async throws -> [T] {
+        try await list(T.resource, namespace: namespace, selector: selector).items.map { T($0) }
+    }
+
+    package func delete(_ resource: Resource, _ key: ObjectKey) async throws {
+        try await delete(resource, key, gracePeriod: nil, uid: nil)
+    }
+
+    /// Reads an object's status, changes it and writes it back, again after a conflict; throws the conflict when there is no end to them.
+    /// Writes nothing when nothing changed; does nothing when the object is gone.
+    package func mutateStatus<T: Object>(_ type: T.Type, _ key: ObjectKey, _ change: @Sendable (inout T) -> Void) async throws {
+        var lost = StatusError.conflict(T.resource, key.name)
+        for _ in 0..<8 {
+            guard let old = try await find(type, key) else { return }
+            var new = old
+            change(&new)
+            if new.json["status"] == old.json["status"] { return }
+            do {
+                _ = try await updateStatus(T.resource, new.json)
+                return
+            } catch let error as StatusError {
+                if error.reason == .notFound { return }
+                guard error.reason == .conflict else { throw error }
+                lost = error
+            }
+        }
+        throw lost
+    }
+}
+
+/// Follows something of the API for as long as it is wanted: again from the start whenever a watch has ended, or has fallen
+/// too far behind (410 Expired). Any other error ends it.
+package func untilCancelled(isolation: isolated (any Actor)? = #isolation, _ follow: () async throws -> Void) async throws {
+    while !Task.isCancelled {
+        do { try await follow() } catch let error as StatusError {
+            if error.reason != .expired { throw error }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import Model
+
+/// A node's sign of life: its Lease, and now and then the time in its conditions. A node that ails is silent, so that it is taken for what it
+/// is. (kubernetes.io/docs/concepts/architecture/nodes, "Node heartbeats")
+package struct NodeHeartbeat: Sendable {
+    private let node: String
+    private let client: any Client
+    private let clock: any Clock<Duration>
+    private let now: @Sendable () -> Timestamp
+    private let report: @Sendable (String) -> Void
+    private let ailment: @Sendable () async -> String?
+
+    package static let interval = Duration.seconds(10)
+    package static let pause = Duration.seconds(1)
+    private static let leaseSeconds = 40, beatsAReport = 30
+
+    /// `ailment` says why the node should be taken for dead, if it should.
+    package init(
+        node: String, client: any Client, clock: any Clock<Duration> = ContinuousClock(), now: @escaping @Sendable () -> Timestamp = Timestamp.now,
+        report: @escaping @Sendable (String) -> Void, ailment: @escaping @Sendable () async -> String?
+    ) {
+        self.node = node
+        self.client = client
+        self.clock = clock
+        self.now = now
+        self.report = report
+        self.ailment = ailment
+    }
+
+    /// Beats until cancelled.
+    package func run() async throws {
+        var beats = 0, trouble: String?
+        // Whoever has just started has not heard of anything yet.
+        try await clock.sleep(for: Self.pause)
+        while true {
+            let reason = await ailment()
+            if let reason, reason != trouble { report("no heartbeat: \(reason)") }
+            trouble = reason
+            if reason == nil {
+                do {
+                    try await renewLease()
+                    try await post(isDue: beats % Self.beatsAReport == 0)
+                    beats += 1
+                } catch  where !Task.isCancelled { report("heartbeat: \(error)") }
+            }
+            try await clock.sleep(for: reason == nil ? Self.interval : Self.pause)
+        }
+    }
+
+    private func renewLease() async throws {
+        let key = ObjectKey("kube-node-lease", node), time = JSON.string("\(now().precise.dropLast(4))Z")
+        do {
+            var lease = try await client.get(.leases, key)
+            lease["spec"]["renewTime"] = time
+            lease["metadata"]["resourceVersion"] = .null
+            _ = try await client.update(.leases, lease)
+        } catch let error as StatusError where error.reason == .notFound {
+            // The lease goes with its Node; a node that is not registered has none.
+            guard let node = try await client.find(Node.self, ObjectKey("", node)) else { return }
+            let owner: JSON = ["apiVersion": "v1", "kind": "Node", "name": .string(node.name), "uid": .string(node.uid)]
+            _ = try await client.create(
+                .leases,
+                [
+                    "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+                    "metadata": ["name": .string(node.name), "namespace": .string(key.namespace), "ownerReferences": [owner]],
+                    "spec": ["holderIdentity": .string(node.name), "leaseDurationSeconds": .int(Self.leaseSeconds), "renewTime": time],
+                ])
+        }
+    }
+
+    /// Says that all is well, when it is time to and when somebody has had reason to doubt it.
+    private func post(isDue: Bool) async throws {
+        let now = now()
+        try await client.mutateStatus(Node.self, ObjectKey("", node)) { node in
+            guard isDue || !node.isReady else { return }
+            node.status["conditions"] = NodeSandbox.wellConditions(after: node.status["conditions"], now: now)
+        }
+    }
+}
