@@ -1,4 +1,5 @@
 import Model
+import PolicyCases
 import Proxy
 import Rules
 import Synchronization
@@ -91,6 +92,41 @@ struct TableKeeperTests {
         let count = await target.applied.count
         try await keeper.sync()
         #expect(await target.applied.count == count)
+    }
+
+    @Test("parts that are set whole and parts that are patched are in the kernel as they were last said, refused or not", arguments: [1, 2, 3] as [UInt64])
+    func patches(_ seed: UInt64) async throws {
+        var random = SplitMix64(seed: seed), model: [String: Ruleset] = [:]
+        let keeper = keeper()
+        for step in 0..<300 {
+            let name = random.pick(["a", "b", "c"]), first = UInt16(1000 * (1 + Int(name.utf8.first ?? 0) % 97))
+            if random.chance(25) {
+                var part = random.chance(70) ? Self.part(first) : Ruleset()
+                if !part.isEmpty, random.chance(50) { part.sets["\(name)-own"] = NamedSet(key: [.port]) }
+                model[name] = part.isEmpty ? nil : part
+                await keeper.set([name: part])
+            } else if var part = model[name] {
+                var patch = RulesetPatch()
+                for _ in 0..<random.number(1..<4) {
+                    let data = random.chance(60) ? ElementData(verdict: .goto("port-\(first)"), comment: "\(step)") : nil
+                    patch.elements["ports", default: [:]].updateValue(data, forKey: [.port(first + UInt16(random.number(1..<6)))])
+                }
+                if random.chance(30) { patch.chains["port-\(first)"] = Chain([Rule(.counter, .verdict(random.pick([.accept, .drop])))]) }
+                if random.chance(20) { patch.sets.updateValue(random.chance(50) ? NamedSet(key: [.port]) : nil, forKey: "\(name)-own") }
+                part.apply(patch)
+                model[name] = part
+                await keeper.set([name: .patch(patch)])
+            }
+            guard random.chance(40) else { continue }
+            if random.chance(20) { await target.refuse(random.number(1..<3)) }
+            try await keeper.sync()
+            var whole = Self.base()
+            for part in model.values { whole.merge(part) }
+            #expect(await target.memory.rules.asKept == whole.asKept, "seed \(seed), step \(step)")
+            let difference = try await keeper.check()
+            #expect(await keeper.ruleset == whole)
+            #expect(difference == nil, "seed \(seed), step \(step)")
+        }
     }
 
     @Test("what the kernel refused is sent again by the clock, although nothing else changes")

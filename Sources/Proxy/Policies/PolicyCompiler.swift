@@ -86,9 +86,12 @@ package struct PolicyCompiler: Sendable {
 
     /// The whole table.
     package func compile(_ snapshot: PolicySnapshot) -> Ruleset {
-        var engine = PolicyEngine(node: node, snapshot)
-        _ = engine.changedParts()
-        return engine.ruleset
+        var engine = PolicyEngine(node: node, snapshot), rules = Self.base()
+        for change in engine.changedParts().values {
+            // What is told for the first time is told whole.
+            if case .whole(let part) = change { rules.merge(part) }
+        }
+        return rules
     }
 
     /// The hooks and dispatch that stand even without a policy.
@@ -115,66 +118,51 @@ package struct PolicyCompiler: Sendable {
         return rules
     }
 
-    /// The chain and the sets of one class; `allowed` is what its namespace's policies let pass.
-    func compile(
-        _ isolation: PolicyClass, chain: String, _ allowed: AllowedTraffic, admin: [ClusterNetworkPolicy], baseline: [ClusterNetworkPolicy],
-        _ peers: PeerIndex, _ nodes: [String: PolicyNode]
-    ) -> Ruleset {
-        var rules = Ruleset()
-        let direction = isolation.direction
-        let peerField: Field = direction == .ingress ? .sourceAddress : .destinationAddress
-        var body: [Rule] = []
-        addTier("admin", admin, isolation, chain, peerField, peers, nodes, &body, to: &rules)
-        if isolation.policies.isEmpty { addTier("baseline", baseline, isolation, chain, peerField, peers, nodes, &body, to: &rules) }
-        if isolation.judgesWayToNode { rules.chains[Self.name(chain, "node")] = Chain(body) }
-        if isolation.policies.isEmpty {
-            rules.chains[chain] = Chain(body)
-            return rules
-        }
-        let names = isolation.policies.map(\.description).joined(separator: ",")
-        if let origin = allowed.everything {
-            body.append(Rule(.counter, .verdict(.return), comment: origin))
-        } else {
-            for (kind, key, isInterval, members) in allowed.sets(peer: peerField) where !members.isEmpty {
-                let set = Self.name(chain, kind)
-                rules.sets[set] = NamedSet(key: key.map(\.type), isInterval: isInterval)
-                rules.elements[set] = members.mapValues { ElementData(comment: $0) }
-                body.append(Rule(.inSet(key, set), .counter, .verdict(.return), comment: "allowed by \(names)"))
-            }
-            body.append(Rule(.counter, .verdict(.drop), comment: "isolated for \(direction.rawValue) by \(names)"))
-        }
-        rules.chains[chain] = Chain(body)
-        return rules
-    }
-
     /// What belongs to a class' chain, a set or another chain: `ingress-ports-HASH-...` of `ingress-HASH-...`.
     static func name(_ chain: String, _ kind: String) -> String {
         let parts = chain.split(separator: "-", maxSplits: 1)
         return String("\(parts[0])-\(kind)-\(parts.dropFirst().first ?? "")".prefix(127))
     }
 
+    private static func key(_ kind: AllowedTraffic.Kind, _ direction: NetworkPolicy.Direction) -> [Field] {
+        let peer: Field = direction == .ingress ? .sourceAddress : .destinationAddress
+        return kind == .peers ? [peer] : [peer, .transportProtocol, .destinationPort]
+    }
+
+    static func set(_ kind: AllowedTraffic.Kind, _ direction: NetworkPolicy.Direction) -> NamedSet {
+        NamedSet(key: key(kind, direction).map(\.type), isInterval: kind == .ranges)
+    }
+
+    /// What NetworkPolicies add to a class' chain: a look into each set that there is, and the end of what is in none.
+    static func rules(_ isolation: PolicyClass, _ chain: String, everything: String?, _ kinds: Set<AllowedTraffic.Kind>) -> [Rule] {
+        if isolation.policies.isEmpty { return [] }
+        if let everything { return [Rule(.counter, .verdict(.return), comment: everything)] }
+        let direction = isolation.direction, names = isolation.names
+        return AllowedTraffic.Kind.allCases.filter(kinds.contains).map { kind in
+            Rule(.inSet(key(kind, direction), name(chain, kind.rawValue)), .counter, .verdict(.return), comment: "allowed by \(names)")
+        } + [Rule(.counter, .verdict(.drop), comment: "isolated for \(direction.rawValue) by \(names)")]
+    }
+
     /// One look-up for all the rules of a tier: accepted, dropped, or on to the next.
-    private func addTier(
-        _ name: String, _ policies: [ClusterNetworkPolicy], _ isolation: PolicyClass, _ chain: String, _ peer: Field, _ peers: PeerIndex, _ nodes: [String: PolicyNode],
-        _ body: inout [Rule], to rules: inout Ruleset
-    ) {
-        let direction = isolation.direction
+    static func tier(
+        _ tier: String, _ policies: [ClusterNetworkPolicy], _ isolation: PolicyClass, _ chain: String, _ peers: PeerIndex, _ nodes: [String: PolicyNode],
+        to rules: inout Ruleset
+    ) -> [Rule] {
         var traffic = TieredTraffic()
-        for policy in policies { traffic.add(policy, direction, isolation.namedPorts, peers, nodes) }
+        for policy in policies { traffic.add(policy, isolation.direction, isolation.namedPorts, peers, nodes) }
         let elements = traffic.elements()
-        guard !elements.isEmpty else { return }
-        let key: [Field] = [peer, .transportProtocol, .destinationPort]
-        let map = Self.name(chain, name)
+        guard !elements.isEmpty else { return [] }
+        let key = key(.ranges, isolation.direction), map = name(chain, tier)
         rules.sets[map] = NamedSet(key: key.map(\.type), isVerdictMap: true, isInterval: true)
         rules.elements[map] = elements
-        body.append(Rule(.verdictMap(key, map)))
+        return [Rule(.verdictMap(key, map))]
     }
 }
 
 /// Pods whose packets meet the same decision.
 struct PolicyClass: Hashable, Sendable {
     let direction: NetworkPolicy.Direction
-    let policies: [ObjectKey]
+    var policies: [ObjectKey]
     /// The cluster's policies before and after them, in order of precedence.
     let admin: [ObjectKey]
     let baseline: [ObjectKey]
@@ -190,29 +178,10 @@ struct PolicyClass: Hashable, Sendable {
     /// The cluster's policies have a say in what these pods send to their own node.
     var judgesWayToNode: Bool { direction == .egress && !(admin.isEmpty && baseline.isEmpty) }
 
-    /// True when this class lets pass what `other` does, and more of its namespace's policies have a say in it.
-    func extends(_ other: PolicyClass) -> Bool {
-        direction == other.direction && namedPorts == other.namedPorts && Set(policies).isSuperset(of: other.policies)
-    }
-}
-
-extension ClusterNetworkPolicy.Rule {
-    var usesNamedPorts: Bool {
-        ports?.contains { if case .named = $0 { true } else { false } } ?? false
-    }
-}
-
-extension NetworkPolicy.Port {
-    var isNamed: Bool { if case .named = port { true } else { false } }
-}
-
-extension NetworkPolicy.Rule {
-    /// Any pod of the cluster, not only one that a selector chooses, may say what a port's name means.
-    var namesPortsOfEveryone: Bool {
-        usesNamedPorts && (peers?.contains { if case .ipBlock = $0 { true } else { false } } ?? true)
-    }
-
-    var usesNamedPorts: Bool {
-        ports?.contains { if case .named = $0.port { true } else { false } } ?? false
+    /// The policies by name, as far as a comment in the kernel holds them.
+    var names: String {
+        var names = ""
+        for policy in policies where names.utf8.count < 127 { names += names.isEmpty ? policy.description : ",\(policy)" }
+        return names
     }
 }

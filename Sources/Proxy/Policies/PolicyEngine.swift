@@ -10,45 +10,40 @@ package enum PolicyPart: Hashable, Sendable {
 /// The policy table of one node as a value that objects go into and parts come out of.
 ///
 /// The table is made of parts: one for each class of pods (those that the same policies isolate in the same direction), one
-/// for each pod of the node. A change of an object touches the parts it is in, and only those are compiled.
+/// for each pod of the node. A change of an object touches the parts it is in, and of those what differs: a policy that joins
+/// those of a class adds its elements to the class' sets, however many policies and pods there are.
 ///
-/// A class' chain is named by its pods, not by its policies: a policy more is a few elements more in sets that stay, and what the policies before
-/// it allow is not worked out again.
+/// A class' chain is named by its pods, not by its policies: it stays when policies come and go.
 package struct PolicyEngine: Sendable {
+    private typealias ClassID = Int
+
     private let compiler: PolicyCompiler
     private var peers = PeerIndex()
     private var policies: [String: [ObjectKey: ReadPolicy]] = [:]
     private var clusterPolicies: [ObjectKey: ClusterNetworkPolicy] = [:]
     private var nodes: [String: PolicyNode] = [:]
 
-    private var classes: [PolicyClass: ClassState] = [:]
+    private var classes: [ClassID: PolicyClassState] = [:]
+    private var ids: [PolicyClass: ClassID] = [:]
+    /// The classes that count a policy among theirs; what it allows is in their traffic.
+    private var classesByPolicy: [ObjectKey: Set<ClassID>] = [:]
+    private var nextID = 0
     private var locals: [ObjectKey: LocalState] = [:]
     private var localsByNamespace: [String: Set<ObjectKey>] = [:]
     /// The policies of its namespace that choose each pod of the node.
     private var choosing: [ObjectKey: Set<ObjectKey>] = [:]
     private var dirtyLocals: Set<ObjectKey> = []
-    private var dirtyClasses: Set<PolicyClass> = []
+    private var dirtyClasses: Set<ClassID> = []
     /// The classes that a selector's choice goes into.
-    private var users: [PeerSelector: Set<PolicyClass>] = [:]
-    /// Something went in since the last `changedParts` that may deny what was allowed: a policy, or another label. A pod that comes
-    /// or goes does not.
+    private var users: [PeerSelector: Set<ClassID>] = [:]
+    /// Something went in since the last `changedParts` that may deny what was allowed: a policy that isolates or says something else, or another
+    /// label. A pod that comes or goes does not, nor does a policy that allows more to pods that are isolated.
     package private(set) var restricts = false
 
-    private struct ClassState {
-        var members: Set<ObjectKey> = []
-        var chain = ""
-        /// An egress rule opens a port by name to everyone, whoever calls a port so.
-        var namesPortsOfEveryone = false
-        var selectors: Set<PeerSelector> = []
-        var allowed = AllowedTraffic()
-        var part = Ruleset()
-    }
-
     private struct LocalState {
-        var classes: [PolicyClass]
+        var classes: [ClassID]
         /// What the chains of its classes are named by, where no other member comes before it.
         var label: String
-        var part: Ruleset
     }
 
     package init(node: NodeView) { compiler = PolicyCompiler(node: node) }
@@ -71,8 +66,9 @@ package struct PolicyEngine: Sendable {
     package mutating func set(namespace: String, _ labels: [String: String]?) {
         guard peers.namespaces[namespace] != labels else { return }
         restricts = true
-        touch(peers.set(namespace: namespace, labels))
-        dirtyLocals.formUnion(locals.keys.filter { $0.namespace == namespace })
+        take(peers.set(namespace: namespace, labels))
+        // The cluster's policies choose by namespace, too.
+        if !clusterPolicies.isEmpty { dirtyLocals.formUnion(localsByNamespace[namespace] ?? []) }
     }
 
     package mutating func set(_ pod: PolicyPod) { set(pod.key, pod) }
@@ -81,7 +77,7 @@ package struct PolicyEngine: Sendable {
     package mutating func set(_ key: ObjectKey, _ pod: PolicyPod?) {
         guard peers.pods[key] != pod else { return }
         if peers.pods[key] != nil, pod != nil { restricts = true }
-        touch(peers.set(key, pod))
+        take(peers.set(key, pod))
         choosing[key] = nil
         if let pod, pod.isLocal {
             choosing[key] = Set((policies[key.namespace] ?? [:]).lazy.filter { $0.value.selector.matches(pod.labels) }.map(\.key))
@@ -91,132 +87,254 @@ package struct PolicyEngine: Sendable {
             localsByNamespace[key.namespace]?.remove(key)
             if locals[key] != nil { dirtyLocals.insert(key) }
         }
-        // Ports that are open to everyone by name are known from every pod.
-        for (isolation, state) in classes where state.namesPortsOfEveryone { dirtyClasses.insert(isolation) }
     }
 
     package mutating func set(_ policy: NetworkPolicy) { set(policy.key, policy: policy) }
 
     package mutating func set(_ key: ObjectKey, policy: NetworkPolicy?) {
-        guard policies[key.namespace]?[key]?.policy != policy else { return }
-        restricts = true
+        let before = policies[key.namespace]?[key]
+        guard before?.policy != policy else { return }
         let after = policy.map(ReadPolicy.init)
         policies[key.namespace, default: [:]][key] = after
+        for id in classesByPolicy[key] ?? [] {
+            if let before { change(id, before, isAdded: false) }
+            if let after { change(id, after, isAdded: true) }
+        }
+        if let before, let after, before.hasScope(of: after) {
+            restricts = true
+            return
+        }
         // The pods that it selected or selects, and through them their classes.
+        var chosen: Set<ObjectKey> = [], concerned: Set<ObjectKey> = []
         for pod in localPods(key.namespace) {
             let isChosen = after?.selector.matches(pod.labels) == true
             guard isChosen || choosing[pod.key]?.contains(key) == true else { continue }
-            if isChosen { choosing[pod.key, default: []].insert(key) } else { choosing[pod.key]?.remove(key) }
-            dirtyLocals.insert(pod.key)
-            dirtyClasses.formUnion((locals[pod.key]?.classes ?? []).filter { $0.policies.contains(key) })
+            concerned.insert(pod.key)
+            if isChosen {
+                choosing[pod.key, default: []].insert(key)
+                chosen.insert(pod.key)
+            } else {
+                choosing[pod.key]?.remove(key)
+            }
+        }
+        switch (before, after) {
+        case (nil, let after?): for (direction, _) in after.rules { join(key, after, chosen, direction) }
+        case (let before?, nil): leave(key, before)
+        default:
+            restricts = true
+            dirtyLocals.formUnion(concerned)
         }
     }
 
     package mutating func set(_ policy: ClusterNetworkPolicy) { set(policy.key, clusterPolicy: policy) }
 
     package mutating func set(_ key: ObjectKey, clusterPolicy: ClusterNetworkPolicy?) {
-        guard clusterPolicies[key] != clusterPolicy else { return }
+        let before = clusterPolicies[key]
+        guard before != clusterPolicy else { return }
         restricts = true
         clusterPolicies[key] = clusterPolicy
-        dirtyClasses.formUnion(classes.keys.filter { $0.admin.contains(key) || $0.baseline.contains(key) })
-        dirtyLocals.formUnion(peers.pods.values.lazy.filter(\.isLocal).map(\.key))
+        for (id, state) in classes where state.isolation.admin.contains(key) || state.isolation.baseline.contains(key) {
+            if let before { change(id, before, isAdded: false) }
+            if let clusterPolicy { change(id, clusterPolicy, isAdded: true) }
+        }
+        dirtyLocals.formUnion(localsByNamespace.values.joined())
     }
 
     package mutating func set(node: String, _ entry: PolicyNode?) {
         guard nodes[node] != entry else { return }
         restricts = true
         nodes[node] = entry
-        dirtyClasses.formUnion(classes.keys.filter { !$0.admin.isEmpty || !$0.baseline.isEmpty })
+        for (id, state) in classes where !state.isolation.admin.isEmpty || !state.isolation.baseline.isEmpty {
+            classes[id]?.changeNodes()
+            dirtyClasses.insert(id)
+        }
     }
 
     private func localPods(_ namespace: String) -> [PolicyPod] {
         (localsByNamespace[namespace] ?? []).compactMap { peers.pods[$0] }
     }
 
-    private mutating func touch(_ selectors: [PeerSelector]) {
-        for selector in selectors { dirtyClasses.formUnion(users[selector] ?? []) }
+    private mutating func take(_ choices: [PeerIndex.Choice]) {
+        for choice in choices {
+            for id in users[choice.selector] ?? [] {
+                classes[id]?.change(choice)
+                dirtyClasses.insert(id)
+            }
+        }
+    }
+
+    // MARK: Policies and classes
+
+    private mutating func change(_ id: ClassID, _ policy: ReadPolicy, isAdded: Bool) {
+        guard let used = classes[id]?.change(policy, isAdded: isAdded, &peers) else { return }
+        use(used, id)
+    }
+
+    private mutating func change(_ id: ClassID, _ policy: ClusterNetworkPolicy, isAdded: Bool) {
+        guard let used = classes[id]?.change(policy, isAdded: isAdded, &peers) else { return }
+        use(used, id)
+    }
+
+    /// A class may have begun, or ceased, to use selectors.
+    private mutating func use(_ selectors: [PeerSelector], _ id: ClassID) {
+        dirtyClasses.insert(id)
+        for selector in selectors {
+            if classes[id]?.selectors[selector] != nil { users[selector, default: []].insert(id) } else { forget(selector, id) }
+        }
+    }
+
+    private mutating func forget(_ selector: PeerSelector, _ id: ClassID) {
+        users[selector]?.remove(id)
+        guard users[selector]?.isEmpty ?? true else { return }
+        users[selector] = nil
+        peers.forget(selector)
+    }
+
+    /// A policy that is new: a class whose pods it chooses all, and that policies isolate already, has one policy more and allows more. Other pods
+    /// are looked at again.
+    private mutating func join(_ key: ObjectKey, _ policy: ReadPolicy, _ chosen: Set<ObjectKey>, _ direction: NetworkPolicy.Direction) {
+        var joining: [ClassID: [ObjectKey]] = [:]
+        for pod in chosen {
+            let id = dirtyLocals.contains(pod) ? nil : locals[pod]?.classes.first { classes[$0]?.isolation.direction == direction }
+            if let id { joining[id, default: []].append(pod) } else { look(at: [pod]) }
+        }
+        for (id, pods) in joining {
+            guard let state = classes[id] else { continue }
+            var isolation = state.isolation
+            let isNamed = policy.usesNamedPorts && direction == .ingress && !usesNamedPorts(isolation)
+            let isIsolated = !isolation.policies.isEmpty
+            isolation.policies.insert(key, at: isolation.policies.firstIndex { $0 > key } ?? isolation.policies.count)
+            guard isIsolated, !isNamed, pods.count == state.members.count, ids[isolation] == nil else {
+                look(at: pods)
+                continue
+            }
+            rename(id, isolation)
+            classesByPolicy[key, default: []].insert(id)
+            change(id, policy, isAdded: true)
+        }
+    }
+
+    /// A policy that is gone, and what it allowed with it: a class that has others goes on with those. Other pods are looked at again.
+    private mutating func leave(_ key: ObjectKey, _ policy: ReadPolicy) {
+        restricts = true
+        for id in classesByPolicy[key] ?? [] {
+            guard let state = classes[id] else { continue }
+            var isolation = state.isolation
+            isolation.policies.removeAll { $0 == key }
+            let isNamed = policy.usesNamedPorts && isolation.direction == .ingress
+            guard !isNamed, !isolation.policies.isEmpty, ids[isolation] == nil, dirtyLocals.isDisjoint(with: state.members) else {
+                dirtyLocals.formUnion(state.members)
+                continue
+            }
+            rename(id, isolation)
+            classesByPolicy[key]?.remove(id)
+        }
+        if classesByPolicy[key]?.isEmpty ?? false { classesByPolicy[key] = nil }
+    }
+
+    private mutating func look(at pods: [ObjectKey]) {
+        restricts = true
+        dirtyLocals.formUnion(pods)
+    }
+
+    private mutating func rename(_ id: ClassID, _ isolation: PolicyClass) {
+        if let old = classes[id]?.isolation, ids[old] == id { ids[old] = nil }
+        classes[id]?.isolation = isolation
+        ids[isolation] = id
+    }
+
+    private func usesNamedPorts(_ isolation: PolicyClass) -> Bool {
+        isolation.policies.contains { policies[$0.namespace]?[$0]?.usesNamedPorts ?? false }
+            || (isolation.admin + isolation.baseline).contains { clusterPolicies[$0]?.rules(isolation.direction).contains { $0.usesNamedPorts } ?? false }
     }
 
     // MARK: What comes out
 
     package var isDirty: Bool { !dirtyLocals.isEmpty || !dirtyClasses.isEmpty }
 
-    /// The whole table as it stood after the last `changedParts`.
-    package var ruleset: Ruleset {
-        var whole = PolicyCompiler.base()
-        for state in classes.values { whole.merge(state.part) }
-        for state in locals.values { whole.merge(state.part) }
-        return whole
-    }
-
-    /// As much of the table as decides over the pods that some parts of it are about.
-    func excerpt(_ parts: Set<PolicyPart>) -> Ruleset {
-        var excerpt = PolicyCompiler.base()
-        var pods: Set<ObjectKey> = []
+    /// The parts that decide over the pods that some parts are about.
+    func deciding(over parts: Set<PolicyPart>) -> Set<PolicyPart> {
+        var pods: Set<ObjectKey> = [], deciding: Set<PolicyPart> = []
         for part in parts { if case .pod(let key) = part { pods.insert(key) } }
         for state in classes.values where parts.contains(.isolation(state.chain)) { pods.formUnion(state.members) }
-        for state in pods.compactMap({ locals[$0] }) {
-            excerpt.merge(state.part)
-            for isolation in state.classes where excerpt.chains[classes[isolation]?.chain ?? ""] == nil { excerpt.merge(classes[isolation]?.part ?? Ruleset()) }
+        for pod in pods {
+            deciding.insert(.pod(pod))
+            for id in locals[pod]?.classes ?? [] { if let chain = classes[id]?.chain { deciding.insert(.isolation(chain)) } }
         }
-        return excerpt
+        return deciding
     }
 
-    /// The parts of the table that what went in makes others than they were; an empty one goes.
-    package mutating func changedParts() -> [PolicyPart: Ruleset] {
+    /// What becomes of the table's parts by what went in; a whole one that is empty goes.
+    package mutating func changedParts() -> [PolicyPart: PartChange] {
         restricts = false
-        var parts: [PolicyPart: Ruleset] = [:], moved = dirtyLocals, touched: Set<PolicyClass> = []
+        var parts: [PolicyPart: PartChange] = [:], moved = dirtyLocals, touched: Set<ClassID> = []
         for key in dirtyLocals { touched.formUnion(settle(key)) }
-        // Who goes leaves its chain, and what it has worked out, to whoever has its pods now.
-        var heirlooms: [String: (isolation: PolicyClass, allowed: AllowedTraffic)] = [:]
-        var renamed: [PolicyClass] = []
-        for isolation in touched {
-            guard let state = classes[isolation] else { continue }
+        // Who goes leaves its chain to whoever has its pods now.
+        var renamed: [(id: ClassID, chain: String)] = []
+        for id in touched {
+            guard let state = classes[id] else { continue }
+            let isolation = state.isolation
             let chain = state.members.compactMap { locals[$0]?.label }.min().map { ServiceTable.chainName(isolation.direction.rawValue, isolation.name($0)) }
             if chain == state.chain { continue }
-            if !state.chain.isEmpty {
-                parts[.isolation(state.chain)] = Ruleset()
-                if !dirtyClasses.contains(isolation) { heirlooms[state.chain] = (isolation, state.allowed) }
-            }
-            if let chain {
-                classes[isolation]?.chain = chain
-                renamed.append(isolation)
-                moved.formUnion(state.members)
-            } else {
-                for selector in state.selectors { forget(selector, of: isolation) }
-                classes[isolation] = nil
-            }
+            if !state.chain.isEmpty { parts[.isolation(state.chain)] = .whole(Ruleset()) }
+            if let chain { renamed.append((id, chain)) } else { remove(id) }
         }
-        for isolation in dirtyClasses.union(renamed) {
-            guard let chain = classes[isolation]?.chain else { continue }
-            compile(isolation, after: heirlooms[chain])
-            parts[.isolation(chain)] = classes[isolation]?.part
+        for (id, chain) in renamed {
+            classes[id]?.chain = chain
+            dirtyClasses.insert(id)
+            moved.formUnion(classes[id]?.members ?? [])
         }
-        for key in moved {
-            let part = elements(key)
-            locals[key]?.part = part
-            parts[.pod(key)] = locals[key]?.part ?? Ruleset()
+        for id in dirtyClasses {
+            guard let isolation = classes[id]?.isolation, let chain = classes[id]?.chain, !chain.isEmpty else { continue }
+            let admin = isolation.admin.compactMap { clusterPolicies[$0] }, baseline = isolation.baseline.compactMap { clusterPolicies[$0] }
+            if let part = classes[id]?.part(admin: admin, baseline: baseline, peers, nodes) { parts[.isolation(chain)] = part }
         }
+        for key in moved { parts[.pod(key)] = .whole(elements(key)) }
         (dirtyLocals, dirtyClasses) = ([], [])
         return parts
     }
 
-    private mutating func forget(_ selector: PeerSelector, of isolation: PolicyClass) {
-        users[selector]?.remove(isolation)
-        guard users[selector]?.isEmpty == true else { return }
-        users[selector] = nil
-        peers.keep(Set(users.keys))
+    private mutating func remove(_ id: ClassID) {
+        guard let state = classes.removeValue(forKey: id) else { return }
+        if ids[state.isolation] == id { ids[state.isolation] = nil }
+        for policy in state.isolation.policies {
+            classesByPolicy[policy]?.remove(id)
+            if classesByPolicy[policy]?.isEmpty ?? false { classesByPolicy[policy] = nil }
+        }
+        for selector in state.selectors.keys { forget(selector, id) }
+        dirtyClasses.remove(id)
     }
 
     /// Puts a pod of the node into its classes; those that have it and those that had it.
-    private mutating func settle(_ key: ObjectKey) -> Set<PolicyClass> {
-        let before = locals[key]?.classes ?? [], part = locals[key]?.part ?? Ruleset()
-        for isolation in before { classes[isolation]?.members.remove(key) }
+    private mutating func settle(_ key: ObjectKey) -> Set<ClassID> {
+        let before = locals[key]?.classes ?? []
+        for id in before { classes[id]?.members.remove(key) }
         let pod = peers.pods[key].flatMap { $0.isLocal ? $0 : nil }
-        let now = pod.map { pod in NetworkPolicy.Direction.allCases.compactMap { isolation(of: pod, $0) } } ?? []
-        for isolation in now { classes[isolation, default: ClassState()].members.insert(key) }
-        locals[key] = now.isEmpty ? nil : LocalState(classes: now, label: pod.map(Self.label) ?? "", part: part)
+        var now: [ClassID] = []
+        for direction in NetworkPolicy.Direction.allCases {
+            guard let pod, let isolation = isolation(of: pod, direction) else { continue }
+            let id = ids[isolation] ?? begin(isolation)
+            classes[id]?.members.insert(key)
+            now.append(id)
+        }
+        locals[key] = now.isEmpty ? nil : LocalState(classes: now, label: pod.map(Self.label) ?? "")
         return Set(before + now)
+    }
+
+    private mutating func begin(_ isolation: PolicyClass) -> ClassID {
+        nextID += 1
+        let id = nextID
+        classes[id] = PolicyClassState(isolation)
+        ids[isolation] = id
+        dirtyClasses.insert(id)
+        for key in isolation.policies {
+            classesByPolicy[key, default: []].insert(id)
+            if let policy = policies[key.namespace]?[key] { change(id, policy, isAdded: true) }
+        }
+        for key in isolation.admin + isolation.baseline {
+            if let policy = clusterPolicies[key] { change(id, policy, isAdded: true) }
+        }
+        return id
     }
 
     /// Pods of one namespace with the same labels are in the same classes, so that no two classes are named by the same.
@@ -227,12 +345,14 @@ package struct PolicyEngine: Sendable {
     private func elements(_ key: ObjectKey) -> Ruleset {
         var part = Ruleset()
         guard let pod = peers.pods[key] else { return part }
-        for isolation in locals[key]?.classes ?? [] {
-            let chain = classes[isolation]?.chain ?? ""
-            part.add([.address(pod.address)], ElementData(verdict: .goto(chain), comment: "\(key)"), to: "isolated-\(isolation.direction.rawValue)")
+        for id in locals[key]?.classes ?? [] {
+            guard let state = classes[id] else { continue }
+            let goto = ElementData(verdict: .goto(state.chain), comment: "\(key)")
+            part.add([.address(pod.address)], goto, to: "isolated-\(state.isolation.direction.rawValue)")
             part.add([.address(pod.address), .address(pod.address)], ElementData(comment: "\(key)"), to: "itself")
-            if isolation.judgesWayToNode {
-                part.add([.address(pod.address)], ElementData(verdict: .goto(PolicyCompiler.name(chain, "node")), comment: "\(key)"), to: "isolated-from-node")
+            if state.isolation.judgesWayToNode {
+                let chain = PolicyCompiler.name(state.chain, "node")
+                part.add([.address(pod.address)], ElementData(verdict: .goto(chain), comment: "\(key)"), to: "isolated-from-node")
             }
         }
         return part
@@ -256,68 +376,8 @@ package struct PolicyEngine: Sendable {
 
     /// The cluster's policies of one tier that choose `pod` and have rules in a direction, first in precedence first.
     private func clusterPolicies(_ tier: ClusterNetworkPolicy.Tier, _ direction: NetworkPolicy.Direction, of pod: PolicyPod) -> [ClusterNetworkPolicy] {
-        clusterPolicies.values.filter { $0.tier == tier && !$0.rules(direction).isEmpty && peers.matches(PeerSelector($0.subject), pod) }
+        if clusterPolicies.isEmpty { return [] }
+        return clusterPolicies.values.filter { $0.tier == tier && !$0.rules(direction).isEmpty && peers.matches(PeerSelector($0.subject), pod) }
             .sorted(by: ClusterNetworkPolicy.precedes)
     }
-
-    /// Compiles a class; `heirloom` is what a class worked out that had its chain before.
-    private mutating func compile(_ isolation: PolicyClass, after heirloom: (isolation: PolicyClass, allowed: AllowedTraffic)?) {
-        let admin = isolation.admin.compactMap { clusterPolicies[$0] }, baseline = isolation.baseline.compactMap { clusterPolicies[$0] }
-        let own = isolation.policies.compactMap { policies[$0.namespace]?[$0] }
-        var selectors = Set((admin + baseline).flatMap { $0.rules(isolation.direction).flatMap(\.selectors) })
-        for policy in own { selectors.formUnion(policy.selectors[isolation.direction] ?? []) }
-        let before = classes[isolation]?.selectors ?? []
-        for selector in selectors.subtracting(before) { users[selector, default: []].insert(isolation) }
-        for selector in before.subtracting(selectors) { forget(selector, of: isolation) }
-        peers.follow(selectors)
-
-        var allowed = AllowedTraffic(), more = own
-        if let heirloom, isolation.extends(heirloom.isolation) {
-            allowed = heirloom.allowed
-            let known = Set(heirloom.isolation.policies)
-            more = own.filter { !known.contains($0.policy.key) }
-        }
-        for policy in more {
-            for (index, rule) in (policy.rules[isolation.direction] ?? []).enumerated() {
-                let origin = "\(policy.policy.key) \(isolation.direction.rawValue)[\(index)]"
-                allowed.add(rule, origin: origin, namespace: policy.policy.namespace, isolation.namedPorts, isolation.direction, peers)
-            }
-        }
-        guard var state = classes[isolation] else { return }
-        state.selectors = selectors
-        state.namesPortsOfEveryone =
-            isolation.direction == .egress && own.contains { ($0.rules[.egress] ?? []).contains(where: \.namesPortsOfEveryone) }
-        state.part = compiler.compile(isolation, chain: state.chain, allowed, admin: admin, baseline: baseline, peers, nodes)
-        state.allowed = allowed
-        classes[isolation] = state
-    }
-}
-
-/// A NetworkPolicy, read once.
-struct ReadPolicy: Sendable {
-    let policy: NetworkPolicy
-    let selector: LabelSelector
-    /// By the directions in which it isolates.
-    let rules: [NetworkPolicy.Direction: [NetworkPolicy.Rule]]
-    let usesNamedPorts: Bool
-    let selectors: [NetworkPolicy.Direction: [PeerSelector]]
-
-    init(_ policy: NetworkPolicy) {
-        self.policy = policy
-        selector = policy.podSelector
-        let directions = policy.directions
-        rules = Dictionary(uniqueKeysWithValues: directions.map { ($0, policy.rules($0)) })
-        usesNamedPorts = rules.values.contains { $0.contains(where: \.usesNamedPorts) }
-        selectors = rules.mapValues { $0.flatMap { $0.selectors(home: policy.namespace) } }
-    }
-}
-
-extension NetworkPolicy.Rule {
-    func selectors(home: String) -> [PeerSelector] {
-        (peers ?? []).compactMap { if case .pods(let pods, let namespaces) = $0 { PeerSelector(pods: pods, namespaces: namespaces, home: home) } else { nil } }
-    }
-}
-
-extension ClusterNetworkPolicy.Rule {
-    var selectors: [PeerSelector] { peers.compactMap { if case .pods(let choice) = $0 { PeerSelector(choice) } else { nil } } }
 }

@@ -172,12 +172,12 @@ package actor PolicyProxy {
         guard !restricted.isEmpty else { return }
         let parts = restricted
         restricted = []
-        // Should the kernel refuse, the keeper tells when it has them at last.
-        do { try await keeper.sync() } catch {
+        // The keeper tells when the kernel has them at last.
+        guard await keeper.isInStepWithAll else {
             restricted.formUnion(parts)
             return
         }
-        let table = engine.excerpt(parts)
+        let table = await keeper.excerpt(engine.deciding(over: parts))
         guard table.elements["isolated-ingress"] != nil || table.elements["isolated-egress"] != nil else { return }
         let tracer = Tracer(tables: [PolicyCompiler.table: table])
         do {

@@ -58,27 +58,7 @@ struct TieredTraffic {
     }
 
     /// The elements of the map from (peer, protocol, port) to accept (`return`) or drop.
-    func elements() -> [[Value]: ElementData] {
-        var result: [[Value]: ElementData] = [:]
-        let cuts = Set(boxes.flatMap { [Int($0.addresses.lowerBound.value), Int($0.addresses.upperBound.value) + 1] }).sorted()
-        var pending: (range: ClosedRange<IPv4Address>, slab: [Span: ElementData])?
-        func flush() {
-            guard let (range, slab) = pending else { return }
-            for (span, data) in slab { result[[.addresses(range), .transportProtocols(span.protocols), .ports(span.ports)]] = data }
-        }
-        for (start, end) in zip(cuts, cuts.dropFirst()) {
-            let range = IPv4Address(UInt32(start))...IPv4Address(UInt32(end - 1))
-            let slab = Self.flatten(boxes.filter { $0.addresses.contains(range.lowerBound) })
-            if let last = pending, last.slab == slab, Int(last.range.upperBound.value) + 1 == start {
-                pending?.range = last.range.lowerBound...range.upperBound
-            } else {
-                flush()
-                pending = slab.isEmpty ? nil : (range, slab)
-            }
-        }
-        flush()
-        return result
-    }
+    func elements() -> [[Value]: ElementData] { AddressSweep.elements(boxes, \.addresses, slab: Self.flatten) }
 
     /// Of boxes at one address, in order of precedence, what each protocol and port meets first.
     private static func flatten(_ boxes: [Box]) -> [Span: ElementData] {

@@ -20,12 +20,12 @@ package actor TableKeeper<Part: Hashable & Sendable> {
     private let synced: @Sendable (Set<Part>) -> Void
 
     private var wanted: [Part: Ruleset] = [:]
-    /// What differs between `wanted` and `held`.
-    private var dirty: Set<Part> = []
-    /// What the kernel holds, while `isInStep`.
-    private var held: [Part: Ruleset] = [:]
+    /// What of the parts that are not as the kernel has them it has instead, while `isInStep`: the rest is there once.
+    private var superseded: [Part: PartChange] = [:]
     /// False when only a look can tell what the kernel holds.
     private var isInStep = false
+    /// What was to be told to be in the kernel, and was refused.
+    private var untold: Set<Part> = []
     private let turn = Turnstile()
     private var wake: AsyncStream<Void>.Continuation?
 
@@ -43,12 +43,54 @@ package actor TableKeeper<Part: Hashable & Sendable> {
     }
 
     /// Says what parts of the table should hold; an empty part is none. `run` brings them into the kernel.
-    package func set(_ parts: [Part: Ruleset]) {
-        for (part, rules) in parts where (wanted[part] ?? Ruleset()) != rules {
-            wanted[part] = rules.isEmpty ? nil : rules
-            dirty.insert(part)
+    package func set(_ parts: [Part: Ruleset]) { set(parts.mapValues(PartChange.whole)) }
+
+    /// Says what becomes of parts. A patch costs what it says, however large its part is.
+    package func set(_ changes: [Part: PartChange]) {
+        for (part, change) in changes {
+            switch change {
+            case .whole(let rules): replace(part, rules)
+            case .patch(let patch): self.patch(part, patch)
+            }
         }
-        if !dirty.isEmpty { wake?.yield() }
+        if !superseded.isEmpty { wake?.yield() }
+    }
+
+    private func replace(_ part: Part, _ rules: Ruleset) {
+        guard (wanted[part] ?? Ruleset()) != rules else { return }
+        switch superseded[part] {
+        case .whole: break
+        case nil: superseded[part] = .whole(wanted[part] ?? Ruleset())
+        case .patch(let back):
+            var held = wanted[part] ?? Ruleset()
+            held.apply(back)
+            superseded[part] = .whole(held)
+        }
+        wanted[part] = rules.isEmpty ? nil : rules
+    }
+
+    private func patch(_ part: Part, _ patch: RulesetPatch) {
+        if patch.isEmpty { return }
+        let back = (wanted[part] ?? Ruleset()).current(of: patch)
+        switch superseded.removeValue(forKey: part) {
+        case .whole(let held): superseded[part] = .whole(held)
+        case nil: superseded[part] = .patch(back)
+        case .patch(var before):
+            before.merge(back, keepsOwn: true)
+            superseded[part] = .patch(before)
+        }
+        wanted[part, default: Ruleset()].apply(patch)
+        if wanted[part]?.isEmpty ?? false { wanted[part] = nil }
+    }
+
+    /// The kernel holds all that has been set.
+    package var isInStepWithAll: Bool { isInStep && superseded.isEmpty }
+
+    /// As much of the table as some of its parts are, with what stands in it besides.
+    package func excerpt(_ parts: some Sequence<Part>) -> Ruleset {
+        var excerpt = base
+        for part in parts { if let rules = wanted[part] { excerpt.merge(rules) } }
+        return excerpt
     }
 
     /// The table as it should be.
@@ -81,19 +123,23 @@ package actor TableKeeper<Part: Hashable & Sendable> {
     /// Returns when the kernel holds at least what has been set until now. One at a time; whoever waited finds its change made by others.
     package func sync() async throws {
         let changed = try await turn.withTurn {
-            if isInStep, dirty.isEmpty { return Set<Part>() }
+            if isInStep, superseded.isEmpty { return Set<Part>() }
             guard isInStep, let changes = changes() else { return try await mend() }
-            let parts = dirty, new = parts.map { ($0, wanted[$0]) }
-            (dirty, isInStep) = ([], false)
+            untold.formUnion(superseded.keys)
+            (superseded, isInStep) = ([:], false)
             do { if !changes.isEmpty { try await target.apply(changes, table: table) } } catch {
                 report("table \(target.family.rawValue) \(table): a change was refused, reading the table back: \(error)")
-                return try await mend().union(parts)
+                return try await mend()
             }
-            for (part, rules) in new { held[part] = rules }
             isInStep = true
-            return parts
+            return take()
         }
         if !changed.isEmpty { synced(changed) }
+    }
+
+    private func take() -> Set<Part> {
+        defer { untold = [] }
+        return untold
     }
 
     // MARK: Repair
@@ -105,12 +151,11 @@ package actor TableKeeper<Part: Hashable & Sendable> {
 
     /// Looks whether the kernel's table still holds what it was given, and corrects it. What was found wrong; nil when nothing was.
     package func repair() async throws -> TableDifference? {
-        let difference = try await turn.withTurn {
+        let (difference, changed) = try await turn.withTurn {
             let difference = try await compare()
-            if difference != nil { _ = try await mend() }
-            return difference
+            return (difference, difference == nil ? [] : try await mend())
         }
-        if difference != nil { synced(Set(held.keys)) }
+        if difference != nil { synced(changed) }
         return difference
     }
 
@@ -118,6 +163,19 @@ package actor TableKeeper<Part: Hashable & Sendable> {
         // Until the first transaction nobody knows what should be there.
         guard isInStep else { return nil }
         return TableDifference(family: target.family, table: table, found: try await target.read(table), wanted: whole(held)?.asKept)
+    }
+
+    /// What the kernel holds, part by part, while `isInStep`.
+    private var held: [Part: Ruleset] {
+        var held = wanted
+        for (part, before) in superseded {
+            switch before {
+            case .whole(let rules): held[part] = rules.isEmpty ? nil : rules
+            case .patch(let back): held[part, default: Ruleset()].apply(back)
+            }
+            if held[part]?.isEmpty ?? false { held[part] = nil }
+        }
+        return held
     }
 
     // MARK: Whole and parts
@@ -129,25 +187,34 @@ package actor TableKeeper<Part: Hashable & Sendable> {
         return whole
     }
 
-    /// What turns the kernel's dirty parts into the wanted ones; nil when the table itself has to come or go.
+    /// What turns what the kernel has of the changed parts into what is wanted; nil when the table itself has to come or go.
     private func changes() -> [Change]? {
-        if isOptional, held.isEmpty || wanted.isEmpty { return nil }
-        var old = Ruleset(), new = Ruleset()
-        for part in dirty {
-            if let rules = held[part] { old.merge(rules) }
-            if let rules = wanted[part] { new.merge(rules) }
+        if isOptional, wanted.isEmpty || held.isEmpty { return nil }
+        var old = Ruleset(), new = Ruleset(), declared = base.sets
+        for (part, before) in superseded {
+            switch before {
+            case .whole(let rules):
+                old.merge(rules)
+                if let rules = wanted[part] { new.merge(rules) }
+            case .patch(let back):
+                old.merge(back.ruleset)
+                if let rules = wanted[part] {
+                    new.merge(rules.current(of: back).ruleset)
+                    for set in back.elements.keys where declared[set] == nil { declared[set] = rules.sets[set] }
+                }
+            }
         }
-        return Ruleset.diff(old, new, declared: base.sets)
+        return Ruleset.diff(old, new, declared: declared)
     }
 
     /// Makes the kernel hold what is wanted, whatever it holds; the parts that it did not hold before, as far as known.
     private func mend() async throws -> Set<Part> {
-        let parts = wanted
-        let changed = Set(parts.keys).union(dirty)
-        (dirty, isInStep) = ([], false)
-        try await TableSync(table: table, target: target).apply(whole(parts))
-        (held, isInStep) = (parts, true)
-        return changed
+        untold.formUnion(wanted.keys)
+        untold.formUnion(superseded.keys)
+        (superseded, isInStep) = ([:], false)
+        try await TableSync(table: table, target: target).apply(whole(wanted))
+        isInStep = true
+        return take()
     }
 }
 
