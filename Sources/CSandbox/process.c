@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -203,3 +204,7 @@ int sandbox_limit_devices(const char *cgroup, const uint64_t *program, size_t co
     close(group);
     return error;
 }
+
+void sandbox_trim_memory(void) { malloc_trim(0); }
+
+void sandbox_limit_heaps(int count) { mallopt(M_ARENA_MAX, count); }

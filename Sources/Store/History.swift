@@ -26,8 +26,10 @@ package struct History {
     private(set) var start: Int
     private var size = 0
     private let limits: Limits
+    /// What came until then has been there when `age` was called last.
+    private var old: Int
 
-    init(after revision: Int, _ limits: Limits) { (start, self.limits) = (revision, limits) }
+    init(after revision: Int, _ limits: Limits) { (start, old, self.limits) = (revision, revision, limits) }
 
     mutating func append(_ event: WatchEvent, _ resource: Resource, at revision: Int) {
         let past = Past(revision: revision, resource: resource, event: event, size: event.object.footprint)
@@ -44,6 +46,18 @@ package struct History {
         start = events[events.count - kept - 1].revision
         events.removeFirst(events.count - kept)
         size = left
+    }
+
+    /// Forgets what has been there since before the last call, but for the newest `kept`: who watches has long read it, and nobody else does.
+    mutating func age(keeping kept: Int = 512) {
+        let gone = events.prefix { $0.revision <= old }.count
+        old = events.last?.revision ?? old
+        let count = min(gone, events.count - kept)
+        guard count > 0 else { return }
+        start = events[count - 1].revision
+        size -= events[..<count].reduce(0) { $0 + $1.size }
+        // Another array: the room of the many that have been is given back.
+        events = Array(events[count...])
     }
 
     /// Some of the events after `seen` that are wanted, the first of them first; `seen` moves on past what was looked at.

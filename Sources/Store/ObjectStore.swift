@@ -168,6 +168,9 @@ package actor ObjectStore {
         }
     }
 
+    /// Lets go of what happened before the last call; whoever calls says by its clock how long what has happened is remembered at least.
+    package func forgetHistory() { history.age() }
+
     /// Tells every watcher that asked for it how far the store has come, in order with its events.
     package func markRevision() {
         marks += 1

@@ -250,6 +250,23 @@ struct StoreHistory {
         #expect(try await take(2, from: late).map { $0.object["value"].int } == [38, 39])
     }
 
+    @Test("what happened long ago is let go, the newest of it stays, and who waits misses nothing")
+    func forgetting() async throws {
+        let store = try ObjectStore()
+        _ = try await store.create(.configMaps, document("a"))
+        let watch = try await store.watch(.deployments, namespace: nil, from: nil)
+        let waiting = Task { try await take(1, from: watch) }
+        while await store.idleWatchers == 0 { try await Task.sleep(for: .milliseconds(5)) }
+        for value in 2...2000 { _ = try await store.update(.configMaps, document("a", value: value), expected: nil) }
+        await store.forgetHistory()
+        #expect(try await take(1, from: store.watch(.configMaps, namespace: nil, from: 1)).map { $0.object["value"].int } == [2], "it has not been there long")
+        await store.forgetHistory()
+        await #expect(throws: StatusError.self) { _ = try await store.watch(.configMaps, namespace: nil, from: 1000) }
+        #expect(try await take(500, from: store.watch(.configMaps, namespace: nil, from: 1500)).count == 500)
+        _ = try await store.create(.deployments, document("d"))
+        #expect(try await waiting.value.count == 1)
+    }
+
     @Test("a watcher that waits misses nothing, however much happens that is not for it")
     func quiet() async throws {
         let store = try ObjectStore(history: History.Limits(events: 10, bytes: 1 << 20))

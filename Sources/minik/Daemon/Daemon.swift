@@ -1,4 +1,5 @@
 import API
+import CSandbox
 import Controllers
 import DNS
 import Glibc
@@ -93,6 +94,14 @@ struct Daemon {
             while true {
                 try await Task.sleep(for: .seconds(60))
                 await store.markRevision()
+            }
+        }
+        group.addTask {
+            // What the daemon needed for a while goes back to the machine.
+            while true {
+                try await Task.sleep(for: .seconds(20))
+                await store.forgetHistory()
+                sandbox_trim_memory()
             }
         }
     }
