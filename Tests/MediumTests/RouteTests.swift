@@ -64,6 +64,19 @@ struct RouteTests {
         }
     }
 
+    @Test("many links go with one request, and no other does")
+    func together() throws {
+        let node = try TestNamespace(), pod = try TestNamespace()
+        var socket = try NetlinkSocket(in: NetworkNamespace(path: node.path))
+        for number in 0..<20 { try socket.addVeth("veth\(number)", mtu: 1450, peer: "eth\(number)", peerNamespace: NetworkNamespace(path: pod.path)) }
+        try socket.deleteLinks((1..<20).map { "veth\($0)" } + ["missing"])
+        #expect(try socket.links().filter { $0.kind == "veth" }.map(\.name) == ["veth0"])
+        try socket.deleteLinks(["missing", "gone"])
+        try socket.deleteLinks([])
+        try socket.deleteLinks(["veth0"])
+        #expect(try socket.links().filter { $0.kind == "veth" }.isEmpty)
+    }
+
     @Test("deleting what is not there is no error")
     func idempotent() throws {
         let node = try TestNamespace()

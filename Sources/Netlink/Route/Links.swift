@@ -125,6 +125,26 @@ extension NetlinkSocket {
         do { try execute(message, "ip link del \(name)") } catch  where error.isNotFound {}
     }
 
+    /// The group that links get to be deleted together.
+    private static let leaving: UInt32 = 0x6D6B_6C76
+
+    /// `ip link set NAME group LEAVING` for each, then `ip link del group LEAVING`. Those that are not there are no error.
+    package mutating func deleteLinks(_ names: [String]) throws(NetlinkError) {
+        guard names.count > 1 else {
+            if let name = names.first { try deleteLink(name) }
+            return
+        }
+        for name in names {
+            let message = NetlinkMessage(RTM_SETLINK, NLM_F_ACK, Self.info())
+            message.put(IFLA_IFNAME, name)
+            message.put(IFLA_GROUP, u32: Self.leaving)
+            do { try execute(message, "ip link set \(name) group \(Self.leaving)") } catch  where error.isNotFound {}
+        }
+        let message = NetlinkMessage(RTM_DELLINK, NLM_F_ACK, Self.info())
+        message.put(IFLA_GROUP, u32: Self.leaving)
+        do { try execute(message, "ip link del group \(Self.leaving)") } catch  where error.isNotFound {}
+    }
+
     /// `ip -d link show dev NAME`; nil when there is none.
     package mutating func link(_ name: String) throws(NetlinkError) -> Link? {
         let message = NetlinkMessage(RTM_GETLINK, NLM_F_ACK, Self.info())

@@ -7,6 +7,9 @@ package actor NodeNetwork {
     package static let vxlan = "flannel.1"
     static let vxlanPort: UInt16 = 8472
 
+    private let executor = QueueExecutor("links")
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
     private let node: Cluster.NodeSpec
     private let cluster: Cluster
     private let path: String
@@ -16,6 +19,9 @@ package actor NodeNetwork {
     private var place: NetworkPlace
     /// The pods whose links stand here, to be held against what they should be.
     private var plugged: [String: PluggedPod] = [:]
+    /// Links that are about to be deleted together, and why some of those were not that others have tried.
+    private var leaving: Set<String> = []
+    private var refused: [String: any Error] = [:]
 
     private struct PluggedPod {
         let pod: Pod
@@ -91,11 +97,20 @@ package actor NodeNetwork {
         try place.socket.setHairpin(try place.socket.index(of: name))
     }
 
-    /// Takes a pod's links, and its namespace's name unless its successor of the same name has it by now.
-    package func detach(_ pod: Pod) throws {
+    /// Takes a pod's links, and its namespace's name unless its successor of the same name has it by now. Whoever comes meanwhile goes with
+    /// the same request: the kernel takes as long for many links as for one.
+    package func detach(_ pod: Pod) async throws {
+        let name = Self.vethName(pod)
         plugged[pod.uid] = nil
         names.giveBack(paths.podNetns(pod.key), of: pod.uid)
-        try place.socket.deleteLink(Self.vethName(pod))
+        leaving.insert(name)
+        await Task.yield()
+        if leaving.contains(name) {
+            let together = leaving
+            leaving = []
+            do { try place.socket.deleteLinks(together.sorted()) } catch { for name in together { refused[name] = error } }
+        }
+        if let error = refused.removeValue(forKey: name) { throw error }
     }
 
     /// Corrects the links of the pods that run; in words, what was missing.
