@@ -62,17 +62,19 @@ static pid_t be_reborn(void) {
     return pid > 0 ? pid : -1;
 }
 
-pid_t sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, int host_network, struct sandbox_failure *failure) {
+pid_t sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, int shared, struct sandbox_failure *failure) {
     memset(failure, 0, sizeof *failure);
+    int network = CLONE_NEWNET | CLONE_NEWUTS, host_network = shared & sandbox_shares_network;
+    int theirs = (host_network ? network : 0) | (shared & sandbox_shares_ipc ? CLONE_NEWIPC : 0);
     int pidfd = sandbox_pidfd_open(node_pid);
-    if (pidfd < 0 || setns(pidfd, CLONE_NEWPID | (host_network ? CLONE_NEWNET | CLONE_NEWUTS : 0)) < 0) {
+    if (pidfd < 0 || setns(pidfd, CLONE_NEWPID | theirs) < 0) {
         sandbox_fail(failure, "join the node's namespaces", NULL);
         return -1;
     }
     close(pidfd);
     pid_t pid = be_reborn();
     if (pid < 0) { sandbox_fail(failure, "start below the node's init", NULL); return -1; }
-    if (unshare(CLONE_NEWIPC | CLONE_NEWNS | (host_network ? 0 : CLONE_NEWNET | CLONE_NEWUTS)) < 0) {
+    if (unshare(CLONE_NEWNS | ((network | CLONE_NEWIPC) & ~theirs)) < 0) {
         sandbox_fail(failure, "unshare the pod's namespaces", NULL);
         return -1;
     }
@@ -80,11 +82,21 @@ pid_t sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, 
     forget_foreign_namespaces();
     if (!host_network && sethostname(hostname, strlen(hostname)) < 0) { sandbox_fail(failure, "sethostname", hostname); return -1; }
     if (!host_network && raise_loopback() < 0) { sandbox_fail(failure, "raise lo", NULL); return -1; }
-    if (mount("tmpfs", shm, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777,size=65536k") < 0) {
+    if (!(theirs & CLONE_NEWIPC) && mount("tmpfs", shm, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777,size=65536k") < 0) {
         sandbox_fail(failure, "mount the pod's /dev/shm on", shm);
         return -1;
     }
     return pid;
+}
+
+pid_t sandbox_start_pause(void) {
+    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (pid != 0) return pid < 0 ? -errno : pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    prctl(PR_SET_NAME, "pause", 0, 0, 0);
+    setsid();
+    syscall(SYS_close_range, 0, ~0U, 0);
+    sandbox_reap_forever();
 }
 
 int sandbox_mount_memory(const char *path, uint64_t size, uint32_t gid) {

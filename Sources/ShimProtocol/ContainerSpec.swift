@@ -21,6 +21,10 @@ package struct ContainerSpec: Sendable, Hashable {
     /// The container whose processes this one sees; empty: its own only.
     package var target = ""
 
+    /// Which processes a container is among, where no target says so.
+    package enum Processes: String, Sendable { case own, pod, node }
+    package var processes = Processes.own
+
     package init() {}
 
     package init(_ json: JSON) throws(PacketError) {
@@ -38,6 +42,8 @@ package struct ContainerSpec: Sendable, Hashable {
         stdinOnce = try json.required("stdinOnce", \.bool)
         logPath = try json.required("logPath", \.string)
         target = try json.required("target", \.string)
+        guard let among = Processes(rawValue: try json.required("processes", \.string)) else { throw PacketError("processes is no such namespace") }
+        processes = among
     }
 
     package var json: JSON {
@@ -45,7 +51,7 @@ package struct ContainerSpec: Sendable, Hashable {
             "name": .string(name), "lower": .string(lower), "upper": .string(upper), "work": .string(work), "merged": .string(merged),
             "binds": .array(binds.map(\.json)), "devices": .array(devices.map(\.json)), "noDevices": .bool(noDevices), "process": process.json,
             "readOnlyRoot": .bool(readOnlyRoot), "stdin": .bool(stdin), "stdinOnce": .bool(stdinOnce), "logPath": .string(logPath),
-            "target": .string(target),
+            "target": .string(target), "processes": .string(processes.rawValue),
         ]
     }
 }

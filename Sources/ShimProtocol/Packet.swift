@@ -8,10 +8,13 @@ package let maximumShimPacket = 192 * 1024
 
 /// The versions of what daemon and shim say to each other.
 package enum ShimVersion {
-    /// What this build speaks. 1 said no version, knew no devices, control groups or keyrings, and hung up on what it did not know.
-    package static let current = 2
+    /// What this build speaks. 1 said no version, knew no devices, control groups or keyrings, and hung up on what it did not know;
+    /// 2 gave each container a PID namespace of its own.
+    package static let current = 3
     /// The first whose containers are confined: an older shim is asked for everything but to start another one.
     package static let confining = 2
+    /// The first whose containers share a PID namespace where they should.
+    package static let sharing = 3
 }
 
 /// A packet that is not what its sender can have meant.

@@ -4,11 +4,17 @@ package enum SandboxSetting: Sendable, Hashable {
     case sysctl(name: String, value: String)
     /// `mount -t tmpfs` on a directory that becomes a volume: at most `size` bytes, 0 for the kernel's own limit; the group's unless `group` is 0.
     case memory(path: String, size: Int, group: Int)
+    /// The node's IPC namespace instead of one of its own.
+    case nodeIPC
+    /// One PID namespace for all containers that ask for the pod's, with a first process that is none of theirs.
+    case podProcesses
 
     package var word: String {
         switch self {
         case .sysctl(let name, let value): "sysctl:\(name)=\(value)"
         case .memory(let path, let size, let group): "memory:\(size):\(group):\(path)"
+        case .nodeIPC: "ipc:node"
+        case .podProcesses: "pid:pod"
         }
     }
 
@@ -17,10 +23,16 @@ package enum SandboxSetting: Sendable, Hashable {
         switch self {
         case .sysctl(let name, let value): "set sysctl \(name)=\(value)"
         case .memory(let path, _, _): "mount a tmpfs on \(path)"
+        case .nodeIPC: "join the node's IPC namespace"
+        case .podProcesses: "start the pod's first process"
         }
     }
 
     package init?(_ word: String) {
+        if let simple = [Self.nodeIPC, .podProcesses].first(where: { $0.word == word }) {
+            self = simple
+            return
+        }
         let parts = word.split(separator: ":", maxSplits: 1).map(String.init)
         guard parts.count == 2 else { return nil }
         if parts[0] == "sysctl", let cut = parts[1].firstIndex(of: "=") {

@@ -45,8 +45,16 @@ extension PodShim {
     }
 
     private mutating func start(_ spec: ContainerSpec, for connection: Int32) {
-        let target = containers[spec.target]?.record.pid ?? 0
-        guard spec.target.isEmpty || target > 0 else {
+        let target =
+            if !spec.target.isEmpty { containers[spec.target]?.record.pid ?? 0 } else {
+                switch spec.processes {
+                case .own: 0
+                case .pod: Int(pause)
+                // The shim itself was born below the node's init.
+                case .node: 1
+                }
+            }
+        guard (spec.target.isEmpty && spec.processes == .own) || target > 0 else {
             return say(.failed(container: spec.name, stage: "the target container \(spec.target) is not running", errno: Int(ESRCH)), to: connection)
         }
         switch SupervisedContainer.start(spec, target: target) {

@@ -18,6 +18,8 @@ struct PodShim {
 
     private let listener: Int32
     private let socketPath: String
+    /// The first process of the PID namespace that the pod's containers share; 0 where each has its own.
+    let pause: pid_t
     private let signals: Int32
     private var connections: [Int32] = []
     var containers: [String: SupervisedContainer] = [:]
@@ -27,7 +29,8 @@ struct PodShim {
     /// Nobody new is let in until then: there was no descriptor left for them.
     private var listensAgain: Timestamp?
 
-    init(listener: Int32, socketPath: String) {
+    init(listener: Int32, socketPath: String, pause: pid_t) {
+        self.pause = pause
         self.listener = listener
         self.socketPath = socketPath
         signals = sandbox_signal_fd()
@@ -126,6 +129,7 @@ struct PodShim {
 
     private mutating func ended(_ name: String, _ code: Int, signaled: Bool) {
         guard var container = containers.removeValue(forKey: name) else { return }
+        container.endOthers()
         container.record.pid = 0
         container.record.exitCode = code
         container.record.signal = signaled ? code - 128 : 0

@@ -100,6 +100,27 @@ struct SupervisedContainer {
         }
     }
 
+    /// With the first process of a PID namespace of its own, all others end. Where it is not alone in one, they are known by their control
+    /// group.
+    func endOthers() {
+        guard spec.processes != .own || !spec.target.isEmpty else { return }
+        for _ in 0..<10 {
+            let others = spec.process.cgroups.flatMap { Self.processes(in: $0) }
+            if others.isEmpty { return }
+            for pid in others { kill(pid, SIGKILL) }
+        }
+    }
+
+    private static func processes(in cgroup: String) -> [pid_t] {
+        let file = open("\(cgroup)/cgroup.procs", O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return [] }
+        defer { close(file) }
+        var bytes: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 4096)
+        while case let n = read(file, &buffer, buffer.count), n > 0 { bytes += buffer[..<n] }
+        // Who is in no namespace of ours is told as 0.
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { pid_t($0) }.filter { $0 > 0 }
+    }
+
     /// Everything it wrote is in the log; everybody who watched is told.
     mutating func finish() {
         for fd in outputs { drain(fd) }

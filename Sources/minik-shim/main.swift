@@ -29,9 +29,11 @@ let arguments = CommandLine.arguments
 var failure = sandbox_failure()
 switch (arguments.dropFirst().first, arguments.count) {
 case ("pod", 7...):
-    let pid = sandbox_become_pod(pid_t(arguments[5]) ?? 0, arguments[3], arguments[4], arguments[6] == "node" ? 1 : 0, &failure)
+    let settings = arguments.dropFirst(7).compactMap(SandboxSetting.init)
+    let shared = (arguments[6] == "node" ? sandbox_shares_network : 0) | (settings.contains(.nodeIPC) ? sandbox_shares_ipc : 0)
+    let pid = sandbox_become_pod(pid_t(arguments[5]) ?? 0, arguments[3], arguments[4], Int32(shared), &failure)
     guard pid > 0 else { fail(failure) }
-    for setting in arguments.dropFirst(7).compactMap(SandboxSetting.init) {
+    for setting in settings {
         failure.error = -setting.apply()
         guard failure.error == 0 else {
             report("\(failure.error) \(setting.summary)")
@@ -44,7 +46,15 @@ case ("pod", 7...):
         fail(failure)
     }
     chmod(arguments[2], 0o600)
-    var shim = PodShim(listener: listener, socketPath: arguments[2])
+    var pause: pid_t = 0
+    if settings.contains(.podProcesses) {
+        pause = sandbox_start_pause()
+        guard pause > 0 else {
+            report("\(-pause) \(SandboxSetting.podProcesses.summary)")
+            exit(1)
+        }
+    }
+    var shim = PodShim(listener: listener, socketPath: arguments[2], pause: pause)
     report("ok \(pid)")
     shim.run()
 case ("node", 4):

@@ -17,7 +17,10 @@ package struct SandboxContract: Sendable {
         self.container = container
     }
 
-    package struct Broken: Error, CustomStringConvertible { package let description: String }
+    package struct Broken: Error, CustomStringConvertible {
+        package let description: String
+        package init(description: String) { self.description = description }
+    }
 
     private func promise(_ words: String, _ holds: Bool) throws {
         if !holds { throw Broken(description: words) }
@@ -71,5 +74,9 @@ package struct SandboxContract: Sendable {
         try promise("a killed one ends", try await next.awaitEnd(milliseconds: 20_000))
         try promise("its conversations end with it", try await last.next(within: limit) == nil)
         try promise("it is not found", sandboxes.find(request.uid) == nil)
+        let third = try await sandboxes.create(request)
+        try promise("another takes its place", sandboxes.find(request.uid)?.process == third.process)
+        third.kill()
+        _ = try await third.awaitEnd(milliseconds: 20_000)
     }
 }

@@ -14,6 +14,7 @@ final class FakeSandboxes: PodSandboxes {
         var isSilent = false
         var isDeaf = false
         var created = 0
+        var requests: [SandboxRequest] = []
     }
 
     private let paths: ClusterPaths
@@ -23,6 +24,7 @@ final class FakeSandboxes: PodSandboxes {
 
     /// How many were made.
     var created: Int { state.withLock { $0.created } }
+    var requests: [SandboxRequest] { state.withLock { $0.requests } }
     var living: Int { state.withLock { $0.shims.values.count { $0.lives } } }
 
     /// The next `count` are not made.
@@ -45,6 +47,7 @@ final class FakeSandboxes: PodSandboxes {
                 throw Refused()
             }
             state.created += 1
+            state.requests.append(request)
             let shim = try FakePodShim(
                 socket: paths.shimSocket(request.uid), process: 100_000 + state.created, isSilent: state.isSilent, isDeaf: state.isDeaf)
             state.shims[request.uid] = shim
@@ -60,6 +63,7 @@ final class FakePodShim: PodSandbox {
         var connections: [Int32] = []
         var lives = true
         var pids = 0
+        var specs: [ContainerSpec] = []
     }
 
     let process: Int
@@ -76,6 +80,8 @@ final class FakePodShim: PodSandbox {
         Thread.detachNewThread { self.run() }
     }
 
+    /// What was to be started.
+    var specs: [ContainerSpec] { state.withLock { $0.specs } }
     var lives: Bool { state.withLock { $0.lives } }
     /// The containers that run.
     var running: [String] { state.withLock { $0.containers.values.filter { $0.pid > 0 }.map(\.name).sorted() } }
@@ -137,6 +143,7 @@ final class FakePodShim: PodSandbox {
                 return say(.failed(container: spec.name, stage: stage, errno: Int(ESRCH)), to: connection)
             }
             state.pids += 1
+            state.specs.append(spec)
             let record = ContainerRecord(name: spec.name, pid: process * 10 + state.pids, startedAt: .now())
             state.containers[spec.name] = record
             say(.started(record), to: connection)

@@ -36,6 +36,26 @@ struct PodWorkerTests {
         }
     }
 
+    @Test("the namespaces that a pod is to share are asked for")
+    func namespaces() async throws {
+        let node = try await EmulatedNode()
+        try await node.following {
+            let pods = [
+                try await node.create("a"), try await node.create("b") { $0["spec"]["shareProcessNamespace"] = true },
+                try await node.create("c") {
+                    $0["spec"]["hostPID"] = true
+                    $0["spec"]["hostIPC"] = true
+                },
+            ]
+            for pod in pods { try await eventually("\(pod.name) runs") { try await node.isRunning(pod.name) } }
+            func settings(_ pod: Pod) -> Set<SandboxSetting> {
+                Set(node.sandboxes.requests.first { $0.uid == pod.uid }?.settings ?? []).intersection([.nodeIPC, .podProcesses])
+            }
+            #expect(pods.map(settings) == [[], [.podProcesses], [.nodeIPC]])
+            #expect(pods.map { node.sandboxes.shim($0.uid)?.specs.map(\.processes) } == [[.own], [.pod], [.node]])
+        }
+    }
+
     @Test("a kernel that refuses once delays a pod by a second, and leaves nothing half-made")
     func refusedTables() async throws {
         let node = try await EmulatedNode()

@@ -36,7 +36,7 @@ struct ShimProtocolTests {
         #expect(throws: PacketError.self) { try ShimRequest(json) }
     }
 
-    @Test("what is missing of a container is no default", arguments: ["name", "binds", "devices", "noDevices", "readOnlyRoot", "process", "target"])
+    @Test("what is missing of a container is no default", arguments: ["name", "binds", "devices", "noDevices", "readOnlyRoot", "process", "target", "processes"])
     func incompleteContainer(_ member: String) {
         var json = ShimRequest.start(Self.container).json
         json["spec"][member] = .null

@@ -98,10 +98,14 @@ int sandbox_replace(char *const *argv);
 int sandbox_enter_network(int fd);
 
 /// Makes the caller a pod's supervisor: born again below the init of node `node_pid`, with network, IPC, UTS and mount
-/// namespaces that are the pod's (network and UTS the node's with `host_network`). The caller must have one thread.
+/// namespaces that are the pod's, but for those that it shares with the node (a network goes with its UTS namespace). `shm` is where
+/// the pod's shared memory is mounted; the node's own where IPC is shared. The caller must have one thread.
 /// Returns, in the new process only, its pid as the old one's namespace counts, or -1.
-pid_t sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, int host_network,
-                         struct sandbox_failure *failure);
+enum { sandbox_shares_network = 1, sandbox_shares_ipc = 2 };
+pid_t sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, int shared, struct sandbox_failure *failure);
+
+/// Starts the first process of a PID namespace for a pod's containers to be born into: it reaps, and ends with its parent. Its pid or -errno.
+pid_t sandbox_start_pause(void);
 
 /// Mounts a tmpfs of at most `size` bytes (0: as the kernel likes) on `path`, for everybody, or for group `gid` unless that is 0.
 /// 0 or -errno.
@@ -169,6 +173,10 @@ int sandbox_memory_file(void);
 /// accept / pipe with close-on-exec; the descriptor (0) or -errno.
 int sandbox_accept(int fd);
 int sandbox_pipe(int fds[2]);
+/// mallopt(3) M_ARENA_MAX: so few heaps, whatever the number of threads. Before the first thread.
+void sandbox_limit_heaps(int count);
+/// malloc_trim(3): free pages go back to the machine.
+void sandbox_trim_memory(void);
 /// Makes standard output tell each line as it ends, a pipe's reader included.
 void sandbox_line_buffer(void);
 /// wait status -> exit code as a shell says it: the code, or 128 + signal.

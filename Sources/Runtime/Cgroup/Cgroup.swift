@@ -26,6 +26,18 @@ package struct Cgroup: Sendable, Hashable {
     /// The names of the groups below it.
     package var children: [String] { Set(directories.flatMap { Self.groups(in: $0) }).sorted() }
 
+    /// Ends every process in it and below it.
+    package func kill() {
+        for directory in directories { Self.kill(directory) }
+    }
+
+    private static func kill(_ directory: String) {
+        for name in groups(in: directory) { kill("\(directory)/\(name)") }
+        for pid in (Files.text("\(directory)/cgroup.procs") ?? "").split(separator: "\n").compactMap({ pid_t($0) }) where pid > 0 {
+            Glibc.kill(pid, SIGKILL)
+        }
+    }
+
     /// Removes it and what is below it, waiting a little for processes that are on their way out. In words, what is still there.
     @discardableResult
     package func delete(milliseconds: Int = 0) -> [String] {

@@ -35,6 +35,8 @@ package struct ClusterPaths: Sendable, Hashable {
 
     package func nodeState(_ node: String) -> String { "\(state)/nodes/\(node)" }
     package func nodePID(_ node: String) -> String { "\(run)/nodes/\(node).pid" }
+    /// Of the pods in the node's IPC namespace.
+    package func nodeSharedMemory(_ node: String) -> String { "\(run)/nodes/\(node).shm" }
     package var podRuns: String { "\(run)/pods" }
     package func podRun(_ uid: String) -> String { "\(podRuns)/\(uid)" }
     package func shimSocket(_ uid: String) -> String { "\(podRun(uid))/shim.sock" }

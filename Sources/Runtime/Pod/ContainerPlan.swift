@@ -72,6 +72,7 @@ struct ContainerPlan {
         spec.process.tty = container.tty
         spec.stdin = container.stdin
         spec.stdinOnce = container.stdinOnce
+        spec.processes = pod.processes
         spec.target = container.json["targetContainerName"].string ?? ""
         let logs = "\(paths.podLogs(pod, node: node))/\(container.name)"
         try Files.makeDirectory(logs)

@@ -45,6 +45,9 @@ package struct NodeAdmission {
             if pod.isHostNetwork, name.hasPrefix("net.") {
                 return Refusal(reason: "SysctlForbidden", message: "forbidden sysctl: \"\(name)\" not allowed with host net enabled")
             }
+            if pod.spec["hostIPC"].bool == true, name.hasPrefix("kernel.shm") || name.hasPrefix("kernel.msg") || name == "kernel.sem" || name.hasPrefix("fs.mqueue.") {
+                return Refusal(reason: "SysctlForbidden", message: "forbidden sysctl: \"\(name)\" not allowed with host ipc enabled")
+            }
             guard Self.safeSysctls.contains(name) else { return Refusal(reason: "SysctlForbidden", message: "forbidden sysctl: \"\(name)\" not allowlisted") }
         }
         return nil
@@ -52,6 +55,17 @@ package struct NodeAdmission {
 }
 
 extension Pod {
+    /// Whose processes its containers are among.
+    var processes: ContainerSpec.Processes {
+        if spec["hostPID"].bool == true { return .node }
+        return spec["shareProcessNamespace"].bool == true ? .pod : .own
+    }
+
+    /// The namespaces that are not each container's, or not the pod's.
+    var sharedNamespaces: [SandboxSetting] {
+        (spec["hostIPC"].bool == true ? [.nodeIPC] : []) + (processes == .pod ? [.podProcesses] : [])
+    }
+
     /// What containerd sets in a pod's own network before the pod's own words: any user may listen on any port and send pings.
     package var standardSysctls: [SandboxSetting] {
         if isHostNetwork { return [] }

@@ -9,8 +9,13 @@ package struct SandboxRequest: Sendable {
     package let nodeProcess: Int
     package let isHostNetwork: Bool
     package let settings: [SandboxSetting]
+    /// The node's shared memory, for pods in its IPC namespace.
+    package let nodeSharedMemory: String
 
-    package init(uid: String, hostname: String, nodeProcess: Int, isHostNetwork: Bool = false, settings: [SandboxSetting] = []) {
+    package init(
+        uid: String, hostname: String, nodeProcess: Int, isHostNetwork: Bool = false, settings: [SandboxSetting] = [], nodeSharedMemory: String = ""
+    ) {
+        self.nodeSharedMemory = nodeSharedMemory
         self.uid = uid
         self.hostname = hostname
         self.nodeProcess = nodeProcess

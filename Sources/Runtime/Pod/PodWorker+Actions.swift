@@ -34,7 +34,7 @@ extension PodWorker {
             await node.client.recordEvent(
                 about: pod, reason: reason, message: message, component: "kubelet", node: node.spec.name, fieldPath: pod.fieldPath(ofContainer: name))
         }
-        guard shimVersion >= ShimVersion.confining else { return await leaveOldShim() }
+        guard shimVersion >= (pod.processes == .own ? ShimVersion.confining : ShimVersion.sharing) else { return await leaveOldShim() }
         do {
             try await plan.volumes.refresh()
             let image = try node.images.image(container.image)

@@ -81,7 +81,8 @@ extension PodWorker {
         if let address { try Files.write("\(address)\n", to: addressPath) }
         let request = SandboxRequest(
             uid: pod.uid, hostname: try files.kernelHostname(), nodeProcess: try await node.initPID(), isHostNetwork: pod.isHostNetwork,
-            settings: try plan.volumes.memory() + pod.standardSysctls + pod.sysctls)
+            settings: pod.sharedNamespaces + (try plan.volumes.memory()) + pod.standardSysctls + pod.sysctls,
+            nodeSharedMemory: paths.nodeSharedMemory(node.spec.name))
         let sandbox = try await node.sandboxes.create(request)
         self.sandbox = sandbox
         guard let address, !pod.isHostNetwork else { return sandbox }
@@ -97,7 +98,13 @@ extension PodWorker {
         sandbox = nil
         let group = plan.podCgroup, key = pod.key
         if group.exists {
-            let left = await insisting("remove \(group.path)") { try await SmallProgram.blocking { group.delete(milliseconds: 1000) } }
+            let left = await insisting("remove \(group.path)") {
+                try await SmallProgram.blocking {
+                    // Processes of a PID namespace that is not the pod's do not end with its shim.
+                    group.kill()
+                    return group.delete(milliseconds: 1000)
+                }
+            }
             for problem in left ?? [] { node.hooks.report("node \(node.spec.name): pod \(key): \(problem)") }
         }
         if !pod.isHostNetwork { await giveAddressBack() }

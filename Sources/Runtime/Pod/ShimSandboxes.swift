@@ -15,7 +15,15 @@ package struct ShimSandboxes: PodSandboxes {
         func connect() throws -> ShimConnection { try ShimConnection(socket: socket) }
         func kill() { identity.signal(SIGKILL) }
         func awaitEnd(milliseconds: Int32) async throws -> Bool {
-            try await SmallProgram.blocking { [identity] in identity.awaitEnd(milliseconds: milliseconds) }
+            // Many pods end at once: a thread for each that waits would be hundreds.
+            var passed: Int32 = 0, pause: Int32 = 2
+            while !identity.awaitEnd(milliseconds: 0) {
+                if passed >= milliseconds { return false }
+                try await Task.sleep(for: .milliseconds(pause))
+                passed += pause
+                pause = min(pause * 2, 32)
+            }
+            return true
         }
     }
 
@@ -27,9 +35,14 @@ package struct ShimSandboxes: PodSandboxes {
 
     package func create(_ request: SandboxRequest) async throws -> any PodSandbox {
         let run = paths.podRun(request.uid), socket = paths.shimSocket(request.uid)
-        try Files.makeDirectory("\(run)/shm", mode: 0o700)
+        let isInNodeIPC = request.settings.contains(.nodeIPC)
+        let memory = isInNodeIPC ? request.nodeSharedMemory : "\(run)/shm"
+        try Files.makeDirectory(run, mode: 0o700)
+        try Files.makeDirectory(memory, mode: 0o700)
+        if isInNodeIPC, chmod(memory, 0o1777) < 0 { throw FileError("open to everybody", memory, errno: errno) }
+        unlink(socket)  // of one that was killed
         let identity = try await SmallProgram.startShim(
-            ["pod", socket, request.hostname, "\(run)/shm", "\(request.nodeProcess)", request.isHostNetwork ? "node" : "own"]
+            ["pod", socket, request.hostname, memory, "\(request.nodeProcess)", request.isHostNetwork ? "node" : "own"]
                 + request.settings.map(\.word))
         do { try identity.write(to: identityPath(request.uid)) } catch {
             identity.signal(SIGKILL)
