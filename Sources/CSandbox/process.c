@@ -18,6 +18,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+// Between vfork and exec: says why there is no program, for instance that no descriptor is left.
+static void refuse(int report) {
+    int error = errno;
+    (void)!write(report, &error, sizeof error);
+    _exit(127);
+}
+
 pid_t sandbox_spawn(const char *path, char *const *argv, char *const *envp, const int stdio[3], int extra) {
     int report[2];
     if (pipe2(report, O_CLOEXEC) < 0) return -errno;
@@ -31,8 +38,10 @@ pid_t sandbox_spawn(const char *path, char *const *argv, char *const *envp, cons
         for (int i = 0; i < 4; i++) {
             if (fds[i] < 0 && i < 3) fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
             if (fds[i] >= 0) fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 20);
+            if (fds[i] < 0 && i < 3) refuse(report[1]);
         }
         int keep = fcntl(report[1], F_DUPFD_CLOEXEC, 20);
+        if (keep < 0 || (extra >= 0 && fds[3] < 0)) refuse(report[1]);
         for (int i = 0; i < 4; i++) if (fds[i] >= 0) dup2(fds[i], i);
         dup3(keep, 4, O_CLOEXEC);
         if (extra < 0) close(3);

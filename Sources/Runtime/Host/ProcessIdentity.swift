@@ -9,16 +9,23 @@ package struct ProcessIdentity: Sendable, Hashable {
 
     /// The process that has `pid` now; nil when there is none, or it is a zombie.
     package init?(pid: Int) {
-        guard let text = Files.text("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }
+        guard let text = Self.read("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }
         let fields = text[text.index(after: end)...].split(separator: " ")
         guard fields.count > 19, fields[0] != "Z", let start = Int(fields[19]) else { return nil }
         self.pid = pid
         startTime = start
     }
 
+    /// A file's text; with the spare descriptor where there is no other.
+    private static func read(_ path: String) -> String? {
+        do { return String(decoding: try Files.read(path), as: UTF8.self) } catch {
+            return [EMFILE, ENFILE].contains(error.errno) ? SpareDescriptor.ofProcess.lend { Files.text(path) } : nil
+        }
+    }
+
     /// What `write` left in a file, if that process still lives.
     package init?(file: String) {
-        let numbers = (Files.text(file) ?? "").split(whereSeparator: \.isWhitespace).compactMap { Int($0) }
+        let numbers = (Self.read(file) ?? "").split(whereSeparator: \.isWhitespace).compactMap { Int($0) }
         guard numbers.count == 2, let living = ProcessIdentity(pid: numbers[0]), living.startTime == numbers[1] else { return nil }
         self = living
     }
@@ -30,7 +37,11 @@ package struct ProcessIdentity: Sendable, Hashable {
     /// Sends a signal, to this process and no successor.
     package func signal(_ number: Int32) {
         let pidfd = sandbox_pidfd_open(pid_t(pid))
-        guard pidfd >= 0 else { return }
+        guard pidfd >= 0 else {
+            // Without a descriptor there is no surer way.
+            if pidfd != -ESRCH, isAlive { kill(pid_t(pid), number) }
+            return
+        }
         defer { close(pidfd) }
         if isAlive { sandbox_pidfd_kill(pidfd, number) }
     }
@@ -38,7 +49,7 @@ package struct ProcessIdentity: Sendable, Hashable {
     /// Waits until the process has ended; false when it has not after `milliseconds`.
     package func awaitEnd(milliseconds: Int32) -> Bool {
         let pidfd = sandbox_pidfd_open(pid_t(pid))
-        guard pidfd >= 0 else { return true }
+        guard pidfd >= 0 else { return !isAlive }
         defer { close(pidfd) }
         guard isAlive else { return true }
         var wait = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)

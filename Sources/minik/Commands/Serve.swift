@@ -27,6 +27,7 @@ struct Serve: AsyncParsableCommand {
         signal(SIGCHLD, SIG_IGN)  // shims outlive us or are waited for by what they say; none may stay a zombie
         signal(SIGPIPE, SIG_IGN)
         raiseFileLimit()
+        SpareDescriptor.ofProcess.hold()
         let spec = try Cluster(stored: JSON(parsing: text))
         let signals = Signals.catching([SIGTERM, SIGINT])
         do {
