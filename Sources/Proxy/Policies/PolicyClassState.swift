@@ -18,6 +18,9 @@ struct PolicyClassState: Sendable {
     private var wasUnlimited = false
     private var toldTiers: [Rule] = []
     private var toldRules: [Rule] = []
+    /// What the rules follow from.
+    private var toldNames = ""
+    private var toldOrigin: String?
     private var toldKinds: Set<AllowedTraffic.Kind> = []
 
     init(_ isolation: PolicyClass) { self.isolation = isolation }
@@ -90,24 +93,25 @@ struct PolicyClassState: Sendable {
             rules.sets[set] = PolicyCompiler.set(kind, isolation.direction)
             rules.elements[set] = elements[kind]?.mapValues { ElementData(comment: $0) }
         }
-        toldRules = PolicyCompiler.rules(isolation, chain, everything: traffic.everything, toldKinds)
+        (toldNames, toldOrigin) = (isolation.names, traffic.everything)
+        toldRules = PolicyCompiler.rules(isolation, chain, everything: toldOrigin, toldKinds)
         rules.chains[chain] = Chain(toldTiers + toldRules)
         return rules
     }
 
-    private mutating func rulesPatch() -> RulesetPatch {
+    private mutating func rulesPatch(_ kinds: Set<AllowedTraffic.Kind> = []) -> RulesetPatch {
         var patch = RulesetPatch()
-        let rules = PolicyCompiler.rules(isolation, chain, everything: traffic.everything, toldKinds)
-        if rules == toldRules { return patch }
-        toldRules = rules
-        patch.chains.updateValue(Chain(toldTiers + rules), forKey: chain)
+        let names = isolation.names, origin = traffic.everything
+        if names == toldNames, origin == toldOrigin, kinds == toldKinds { return patch }
+        (toldNames, toldOrigin, toldKinds) = (names, origin, kinds)
+        toldRules = PolicyCompiler.rules(isolation, chain, everything: origin, kinds)
+        patch.chains.updateValue(Chain(toldTiers + toldRules), forKey: chain)
         return patch
     }
 
     private mutating func elementsPatch() -> RulesetPatch {
         let kinds = traffic.kinds, before = toldKinds
-        toldKinds = kinds
-        var patch = rulesPatch()
+        var patch = rulesPatch(kinds)
         for (kind, members) in traffic.changes() {
             patch.elements[PolicyCompiler.name(chain, kind.rawValue)] = members.mapValues { $0.map { ElementData(comment: $0) } }
         }

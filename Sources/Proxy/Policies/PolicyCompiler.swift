@@ -162,11 +162,48 @@ package struct PolicyCompiler: Sendable {
 /// Pods whose packets meet the same decision.
 struct PolicyClass: Hashable, Sendable {
     let direction: NetworkPolicy.Direction
-    var policies: [ObjectKey]
+    /// In order of their keys.
+    private(set) var policies: [ObjectKey]
     /// The cluster's policies before and after them, in order of precedence.
     let admin: [ObjectKey]
     let baseline: [ObjectKey]
     let namedPorts: [PolicyPod.NamedPort: Set<UInt16>]
+    /// Of all the policies, kept up as they come and go: there may be hundreds, and a class is looked up often.
+    private var fingerprint: Int
+
+    init(
+        direction: NetworkPolicy.Direction, policies: [ObjectKey], admin: [ObjectKey], baseline: [ObjectKey], namedPorts: [PolicyPod.NamedPort: Set<UInt16>]
+    ) {
+        self.direction = direction
+        self.policies = policies
+        self.admin = admin
+        self.baseline = baseline
+        self.namedPorts = namedPorts
+        fingerprint = policies.reduce(0) { $0 ^ $1.hashValue }
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(direction)
+        hasher.combine(fingerprint)
+        hasher.combine(admin)
+        hasher.combine(baseline)
+        hasher.combine(namedPorts)
+    }
+
+    /// The same pods with one policy more, or one less.
+    func with(_ policy: ObjectKey, isAdded: Bool) -> PolicyClass {
+        var other = self
+        var low = 0, high = policies.count
+        while low < high {
+            let middle = (low + high) / 2
+            if policies[middle] < policy { low = middle + 1 } else { high = middle }
+        }
+        let isThere = low < policies.count && policies[low] == policy
+        if isThere == isAdded { return self }
+        if isAdded { other.policies.insert(policy, at: low) } else { other.policies.remove(at: low) }
+        other.fingerprint ^= policy.hashValue
+        return other
+    }
 
     /// What the class is named by: the first of its pods' labels, and the ports that set it apart from pods with other ones.
     func name(_ label: String) -> String {

@@ -133,7 +133,7 @@ package struct PolicyEngine: Sendable {
         guard before != clusterPolicy else { return }
         restricts = true
         clusterPolicies[key] = clusterPolicy
-        for (id, state) in classes where state.isolation.admin.contains(key) || state.isolation.baseline.contains(key) {
+        for id in ids(where: { $0.admin.contains(key) || $0.baseline.contains(key) }) {
             if let before { change(id, before, isAdded: false) }
             if let clusterPolicy { change(id, clusterPolicy, isAdded: true) }
         }
@@ -144,11 +144,13 @@ package struct PolicyEngine: Sendable {
         guard nodes[node] != entry else { return }
         restricts = true
         nodes[node] = entry
-        for (id, state) in classes where !state.isolation.admin.isEmpty || !state.isolation.baseline.isEmpty {
+        for id in ids(where: { !$0.admin.isEmpty || !$0.baseline.isEmpty }) {
             classes[id]?.changeNodes()
             dirtyClasses.insert(id)
         }
     }
+
+    private func ids(where isMeant: (PolicyClass) -> Bool) -> [ClassID] { ids.filter { isMeant($0.key) }.map(\.value) }
 
     private func localPods(_ namespace: String) -> [PolicyPod] {
         (localsByNamespace[namespace] ?? []).compactMap { peers.pods[$0] }
@@ -199,16 +201,13 @@ package struct PolicyEngine: Sendable {
             if let id { joining[id, default: []].append(pod) } else { look(at: [pod]) }
         }
         for (id, pods) in joining {
-            guard let state = classes[id] else { continue }
-            var isolation = state.isolation
-            let isNamed = policy.usesNamedPorts && direction == .ingress && !usesNamedPorts(isolation)
-            let isIsolated = !isolation.policies.isEmpty
-            isolation.policies.insert(key, at: isolation.policies.firstIndex { $0 > key } ?? isolation.policies.count)
-            guard isIsolated, !isNamed, pods.count == state.members.count, ids[isolation] == nil else {
+            guard let isolation = classes[id]?.isolation, let members = classes[id]?.members.count else { continue }
+            let isNamed = policy.usesNamedPorts && direction == .ingress && !usesNamedPorts(isolation), more = isolation.with(key, isAdded: true)
+            guard !isolation.policies.isEmpty, !isNamed, pods.count == members, ids[more] == nil else {
                 look(at: pods)
                 continue
             }
-            rename(id, isolation)
+            rename(id, more)
             classesByPolicy[key, default: []].insert(id)
             change(id, policy, isAdded: true)
         }
@@ -218,15 +217,13 @@ package struct PolicyEngine: Sendable {
     private mutating func leave(_ key: ObjectKey, _ policy: ReadPolicy) {
         restricts = true
         for id in classesByPolicy[key] ?? [] {
-            guard let state = classes[id] else { continue }
-            var isolation = state.isolation
-            isolation.policies.removeAll { $0 == key }
-            let isNamed = policy.usesNamedPorts && isolation.direction == .ingress
-            guard !isNamed, !isolation.policies.isEmpty, ids[isolation] == nil, dirtyLocals.isDisjoint(with: state.members) else {
-                dirtyLocals.formUnion(state.members)
+            guard let isolation = classes[id]?.isolation, let members = classes[id]?.members else { continue }
+            let less = isolation.with(key, isAdded: false), isNamed = policy.usesNamedPorts && isolation.direction == .ingress
+            guard !isNamed, !less.policies.isEmpty, ids[less] == nil, dirtyLocals.isDisjoint(with: members) else {
+                dirtyLocals.formUnion(members)
                 continue
             }
-            rename(id, isolation)
+            rename(id, less)
             classesByPolicy[key]?.remove(id)
         }
         if classesByPolicy[key]?.isEmpty ?? false { classesByPolicy[key] = nil }
@@ -272,11 +269,10 @@ package struct PolicyEngine: Sendable {
         // Who goes leaves its chain to whoever has its pods now.
         var renamed: [(id: ClassID, chain: String)] = []
         for id in touched {
-            guard let state = classes[id] else { continue }
-            let isolation = state.isolation
-            let chain = state.members.compactMap { locals[$0]?.label }.min().map { ServiceTable.chainName(isolation.direction.rawValue, isolation.name($0)) }
-            if chain == state.chain { continue }
-            if !state.chain.isEmpty { parts[.isolation(state.chain)] = .whole(Ruleset()) }
+            guard let isolation = classes[id]?.isolation, let members = classes[id]?.members, let before = classes[id]?.chain else { continue }
+            let chain = members.compactMap { locals[$0]?.label }.min().map { ServiceTable.chainName(isolation.direction.rawValue, isolation.name($0)) }
+            if chain == before { continue }
+            if !before.isEmpty { parts[.isolation(before)] = .whole(Ruleset()) }
             if let chain { renamed.append((id, chain)) } else { remove(id) }
         }
         for (id, chain) in renamed {
