@@ -6,7 +6,7 @@ import bench, bench_api, bench_endings, bench_policies
 PARTS = {
     "up": bench.measure_up, "pods": bench.measure_pods, "scale": bench.measure_scale,
     "endings": bench_endings.measure_endings, "services": bench.measure_services,
-    "policies": bench_policies.measure_policies, "throughput": bench.measure_throughput, "api": bench_api.measure_api,
+    "policies": bench_policies.measure_policies, "changes": bench_policies.measure_changes, "throughput": bench.measure_throughput, "api": bench_api.measure_api,
 }
 
 

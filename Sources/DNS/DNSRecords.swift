@@ -33,9 +33,20 @@ package struct DNSRecords: Sendable, Hashable {
         package let externalName: String?
         package let ports: [Port]
         package let endpoints: [Endpoint]
+
+        package init(name: String, namespace: String, clusterIP: IPv4Address?, externalName: String?, ports: [Port], endpoints: [Endpoint]) {
+            self.name = name
+            self.namespace = namespace
+            self.clusterIP = clusterIP
+            self.externalName = externalName
+            self.ports = ports
+            self.endpoints = endpoints
+        }
     }
 
     package let zone: String
+    /// Counts the times that the whole was written: changes since then are kept in a file that bears it.
+    package var serial = 0
     /// Names exist below a namespace even when nothing in it has one.
     package let namespaces: [String]
     package let services: [ServiceRecord]
@@ -47,7 +58,8 @@ package struct DNSRecords: Sendable, Hashable {
         return DNSRecords(zone: zone, namespaces: namespaces.sorted(), services: records)
     }
 
-    private static func record(_ service: Service, _ slices: [EndpointSlice]) -> ServiceRecord {
+    /// What one Service's objects say of its name.
+    package static func record(_ service: Service, _ slices: [EndpointSlice]) -> ServiceRecord {
         var endpoints: Set<Endpoint> = []
         for slice in slices.sorted(by: { $0.name < $1.name }) {
             let ports = slice.ports.map {
@@ -74,41 +86,43 @@ package struct DNSRecords: Sendable, Hashable {
     }
 
     package init(_ json: JSON) {
-        func ports(_ json: JSON) -> [Port] {
-            json.items.map { Port(name: $0["name"].string ?? "", proto: $0["protocol"].string ?? "tcp", number: $0["port"].int ?? 0) }
-        }
         zone = json["zone"].string ?? "cluster.local"
+        serial = json["serial"].int ?? 0
         namespaces = json["namespaces"].items.compactMap(\.string)
-        services = json["services"].items.map { service in
-            ServiceRecord(
-                name: service["name"].string ?? "", namespace: service["namespace"].string ?? "",
-                clusterIP: service["clusterIP"].string.flatMap { IPv4Address($0) }, externalName: service["externalName"].string,
-                ports: ports(service["ports"]),
-                endpoints: service["endpoints"].items.compactMap { endpoint in
-                    endpoint["address"].string.flatMap { IPv4Address($0) }.map {
-                        Endpoint(address: $0, hostname: endpoint["hostname"].string, ports: ports(endpoint["ports"]))
-                    }
-                })
-        }
+        services = json["services"].items.map { ServiceRecord($0) }
     }
 
     package var json: JSON {
-        func json(_ ports: [Port]) -> JSON {
+        [
+            "zone": .string(zone), "serial": .int(serial), "namespaces": .array(namespaces.map { .string($0) }), "services": .array(services.map(\.json)),
+        ]
+    }
+}
+
+extension DNSRecords.ServiceRecord {
+    package init(_ json: JSON) {
+        func ports(_ json: JSON) -> [DNSRecords.Port] {
+            json.items.map { DNSRecords.Port(name: $0["name"].string ?? "", proto: $0["protocol"].string ?? "tcp", number: $0["port"].int ?? 0) }
+        }
+        self.init(
+            name: json["name"].string ?? "", namespace: json["namespace"].string ?? "", clusterIP: json["clusterIP"].string.flatMap { IPv4Address($0) },
+            externalName: json["externalName"].string, ports: ports(json["ports"]),
+            endpoints: json["endpoints"].items.compactMap { endpoint in
+                endpoint["address"].string.flatMap { IPv4Address($0) }.map {
+                    DNSRecords.Endpoint(address: $0, hostname: endpoint["hostname"].string, ports: ports(endpoint["ports"]))
+                }
+            })
+    }
+
+    package var json: JSON {
+        func json(_ ports: [DNSRecords.Port]) -> JSON {
             .array(ports.map { ["name": .string($0.name), "protocol": .string($0.proto), "port": .int($0.number)] })
         }
         return [
-            "zone": .string(zone), "namespaces": .array(namespaces.map { .string($0) }),
-            "services": .array(
-                services.map { service in
-                    [
-                        "name": .string(service.name), "namespace": .string(service.namespace), "clusterIP": JSON(service.clusterIP?.description),
-                        "externalName": JSON(service.externalName), "ports": json(service.ports),
-                        "endpoints": .array(
-                            service.endpoints.map {
-                                ["address": .string($0.address.description), "hostname": JSON($0.hostname), "ports": json($0.ports)]
-                            }),
-                    ]
-                }),
+            "name": .string(name), "namespace": .string(namespace), "clusterIP": JSON(clusterIP?.description), "externalName": JSON(externalName),
+            "ports": json(ports),
+            "endpoints": .array(
+                endpoints.map { ["address": .string($0.address.description), "hostname": JSON($0.hostname), "ports": json($0.ports)] }),
         ]
     }
 }

@@ -13,22 +13,50 @@ package struct DNSZone: Sendable {
 
     private let zone: String
     private let zoneLabels: [String]
-    private let services: [String: [String: DNSRecords.ServiceRecord]]
-    private let namesByAddress: [IPv4Address: [String]]
+    /// Namespaces that are there whether or not something in them has a name.
+    private var namespaces: Set<String>
+    private var services: [String: [String: DNSRecords.ServiceRecord]] = [:]
+    private var namesByAddress: [IPv4Address: [String]] = [:]
 
     package init(_ records: DNSRecords) {
         zone = records.zone
         zoneLabels = records.zone.split(separator: ".").map(String.init)
-        var services: [String: [String: DNSRecords.ServiceRecord]] = [:], names: [IPv4Address: [String]] = [:]
-        for namespace in records.namespaces { services[namespace] = [:] }
-        for service in records.services {
-            services[service.namespace, default: [:]][service.name] = service
-            let home = "\(service.name).\(service.namespace).svc.\(records.zone)"
-            if let address = service.clusterIP { names[address, default: []].append(home) }
-            for endpoint in service.endpoints { names[endpoint.address, default: []].append("\(endpoint.label).\(home)") }
+        namespaces = Set(records.namespaces)
+        for namespace in namespaces { services[namespace] = [:] }
+        for service in records.services { apply(.service(service)) }
+    }
+
+    /// Takes a change in: what is asked from now on is answered so.
+    package mutating func apply(_ change: DNSChange) {
+        switch change {
+        case .namespace(let name, true):
+            namespaces.insert(name)
+            if services[name] == nil { services[name] = [:] }
+        case .namespace(let name, false):
+            namespaces.remove(name)
+            if services[name]?.isEmpty ?? false { services[name] = nil }
+        case .service(let record):
+            if let before = services[record.namespace]?[record.name] { forget(before) }
+            services[record.namespace, default: [:]][record.name] = record
+            for (address, name) in names(record) { namesByAddress[address, default: []].append(name) }
+        case .gone(let key):
+            guard let before = services[key.namespace]?.removeValue(forKey: key.name) else { return }
+            forget(before)
+            if services[key.namespace]?.isEmpty ?? false, !namespaces.contains(key.namespace) { services[key.namespace] = nil }
         }
-        self.services = services
-        namesByAddress = names
+    }
+
+    private mutating func forget(_ record: DNSRecords.ServiceRecord) {
+        for (address, name) in names(record) {
+            if let index = namesByAddress[address]?.firstIndex(of: name) { namesByAddress[address]?.remove(at: index) }
+            if namesByAddress[address]?.isEmpty ?? false { namesByAddress[address] = nil }
+        }
+    }
+
+    /// What addresses are called because of a Service.
+    private func names(_ record: DNSRecords.ServiceRecord) -> [(IPv4Address, String)] {
+        let home = "\(record.name).\(record.namespace).svc.\(zone)"
+        return (record.clusterIP.map { [($0, home)] } ?? []) + record.endpoints.map { ($0.address, "\($0.label).\(home)") }
     }
 
     package func resolve(_ question: DNSQuestion) -> DNSAnswer { resolve(question, depth: 0) }

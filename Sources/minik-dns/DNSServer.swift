@@ -8,7 +8,10 @@ struct DNSServer {
 
     private let recordsPath: String
     private var zone = DNSZone(DNSRecords(zone: "cluster.local", services: []))
-    private var stamp = timespec()
+    private var whole = stat()
+    private var serial = 0
+    /// How far the changes since the whole have been read.
+    private var read = 0
     private var udp: Int32 = -1
     private var tcp: Int32 = -1
     private var connections: [Int32: [UInt8]] = [:]
@@ -50,17 +53,32 @@ struct DNSServer {
         }
     }
 
+    /// Reads the whole again when it is another, and the changes that have come since.
     private mutating func reload() {
         var info = stat()
-        guard stat(recordsPath, &info) == 0, info.st_mtim.tv_sec != stamp.tv_sec || info.st_mtim.tv_nsec != stamp.tv_nsec else { return }
-        guard let file = fopen(recordsPath, "r") else { return }
+        guard stat(recordsPath, &info) == 0 else { return }
+        if info.st_ino != whole.st_ino || info.st_mtim.tv_sec != whole.st_mtim.tv_sec || info.st_mtim.tv_nsec != whole.st_mtim.tv_nsec {
+            guard let bytes = Self.bytes(of: recordsPath, from: 0), let json = try? JSON(parsing: bytes) else { return }
+            let records = DNSRecords(json)
+            (zone, whole, serial, read) = (DNSZone(records), info, records.serial, 0)
+        }
+        let path = (recordsPath.split(separator: "/", omittingEmptySubsequences: false).dropLast() + [Substring(DNSChange.file(serial))]).joined(separator: "/")
+        guard stat(path, &info) == 0, info.st_size > read, let bytes = Self.bytes(of: path, from: read), let end = bytes.lastIndex(of: 0x0A) else { return }
+        // A line without its end is still being written.
+        for line in bytes[..<end].split(separator: 0x0A) {
+            if let json = try? JSON(parsing: Array(line)), let change = DNSChange(json) { zone.apply(change) }
+        }
+        read += end + 1
+    }
+
+    private static func bytes(of path: String, from start: Int) -> [UInt8]? {
+        guard let file = fopen(path, "r") else { return nil }
         defer { fclose(file) }
+        guard fseek(file, start, SEEK_SET) == 0 else { return nil }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
         while case let n = fread(&buffer, 1, buffer.count, file), n > 0 { bytes += buffer[..<n] }
-        guard let json = try? JSON(parsing: bytes) else { return }
-        zone = DNSZone(DNSRecords(json))
-        stamp = info.st_mtim
+        return bytes
     }
 
     private func answer(_ bytes: [UInt8], limit: (DNSQuery) -> Int) -> [UInt8]? {

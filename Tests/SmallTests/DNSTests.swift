@@ -595,3 +595,61 @@ struct MalformedQueries {
         #expect(refused > 400)
     }
 }
+
+@Suite("DNS: a zone that is changed is the zone that is read anew")
+struct DNSChangeTests {
+    private static func record(_ key: ObjectKey, _ random: inout SplitMix64) -> DNSRecords.ServiceRecord {
+        let number = random.number(0..<40)
+        var json: JSON = ["name": .string(key.name), "namespace": .string(key.namespace), "ports": [["name": "http", "protocol": "tcp", "port": 80]]]
+        if random.chance(60) { json["clusterIP"] = .string("10.1.0.\(number)") }
+        json["endpoints"] = .array(
+            (0..<random.number(0..<3)).map { ["address": .string("10.244.1.\($0 + number % 5)"), "ports": [["name": "http", "protocol": "tcp", "port": 8080]]] })
+        if random.chance(10) { json["externalName"] = "example.org" }
+        return DNSRecords.ServiceRecord(json)
+    }
+
+    @Test("whatever comes, changes and goes, in lines that are read back", arguments: [1, 2, 3] as [UInt64])
+    func agrees(_ seed: UInt64) throws {
+        var random = SplitMix64(seed: seed), services: [ObjectKey: DNSRecords.ServiceRecord] = [:], namespaces: Set<String> = ["red"]
+        var book = DNSBook(DNSRecords(zone: "cluster.local", namespaces: ["red"], services: []))
+        var zone = DNSZone(book.whole())
+        for step in 0..<200 {
+            var change: DNSChange?
+            if random.chance(20) {
+                let name = random.pick(["red", "blue", "green"]), isThere = random.chance(60)
+                if isThere { namespaces.insert(name) } else { namespaces.remove(name) }
+                change = book.set(namespace: name, isThere: isThere)
+            } else {
+                let key = ObjectKey(random.pick(["red", "blue"]), random.pick(["a", "b", "c"]))
+                services[key] = random.chance(70) ? Self.record(key, &random) : nil
+                change = book.set(key, services[key])
+            }
+            if let change { zone.apply(try #require(DNSChange(try JSON(parsing: change.json.text())))) }
+            let whole = DNSRecords(zone: "cluster.local", namespaces: namespaces.sorted(), services: services.sorted { $0.key < $1.key }.map(\.value))
+            let anew = DNSZone(random.chance(50) ? whole : DNSRecords(try JSON(parsing: book.whole().json.text())))
+            for namespace in ["red", "blue", "green"] {
+                for name in ["a", "b", "c"].map({ "\($0).\(namespace).svc" }) + ["\(namespace).svc", "10-1-2-3.\(namespace).pod", "_http._tcp.a.\(namespace).svc"] {
+                    for type in [RecordType.a, .srv] {
+                        let question = DNSQuestion(name: "\(name).cluster.local", type: type)
+                        #expect(zone.resolve(question) == anew.resolve(question), "seed \(seed), step \(step): \(name)")
+                    }
+                }
+            }
+            for address in (0..<40).map({ "\($0).0.1.10" }) + (0..<8).map({ "\($0).1.244.10" }) {
+                let question = DNSQuestion(name: "\(address).in-addr.arpa", type: .ptr)
+                let (now, then) = (zone.resolve(question), anew.resolve(question))
+                #expect(now.code == then.code && Set(now.answers.map { "\($0)" }) == Set(then.answers.map { "\($0)" }), "seed \(seed), step \(step): \(address)")
+            }
+        }
+        #expect(DNSChange(["something": "newer"]) == nil, "what a newer minik says is left alone")
+    }
+
+    @Test("what is as it was is no change")
+    func unchanged() {
+        var random = SplitMix64(seed: 1)
+        let key = ObjectKey("red", "a"), record = Self.record(key, &random)
+        var book = DNSBook(DNSRecords(zone: "cluster.local", namespaces: ["red"], services: [record]))
+        #expect(book.set(key, record) == nil && book.set(namespace: "red", isThere: true) == nil && book.set(ObjectKey("red", "b"), nil) == nil)
+        #expect(book.set(key, nil) == .gone(key) && book.whole().services.isEmpty && book.whole().serial == 2)
+    }
+}

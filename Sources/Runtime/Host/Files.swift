@@ -105,6 +105,20 @@ package enum Files {
         guard rename(temporary, path) == 0 else { throw FileError("rename to", path, errno: errno) }
     }
 
+    /// Adds to the end of a file, which is made where there is none.
+    package static func append(_ bytes: [UInt8], to path: String, mode: mode_t = 0o644) throws(FileError) {
+        let fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode)
+        guard fd >= 0 else { throw FileError("open", path, errno: errno) }
+        defer { close(fd) }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let n = rest.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
+            if n < 0, errno == EINTR { continue }
+            guard n > 0 else { throw FileError("write", path, errno: errno) }
+            rest = rest.dropFirst(n)
+        }
+    }
+
     package static func write(_ text: String, to path: String, mode: mode_t = 0o644) throws(FileError) {
         try write(Array(text.utf8), to: path, mode: mode)
     }
