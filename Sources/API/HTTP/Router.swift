@@ -15,6 +15,9 @@ package struct Router: Sendable {
     /// Where what is large is worked on.
     let threads: RequestThreads
 
+    /// Gives back what is remembered for those who watch.
+    package func forgetLines() { watchLines.forget() }
+
     package init(
         api: APIServer, streams: any PodStreams, metrics: (any MetricsSource)? = nil, threads: RequestThreads = RequestThreads(),
         repair: (@Sendable () async -> [String: [String]])? = nil,

@@ -19,10 +19,16 @@ final class WatchLines: Sendable {
     private static let room = 2 << 20
     private let state = Mutex(State())
 
+    /// Lets go of all lines: who watches has been told by now, and one who has not yet costs an encoding.
+    func forget() {
+        state.withLock { $0 = State() }
+    }
+
     func line(_ key: Key, _ encode: () -> [UInt8]) -> [UInt8] {
         guard key.version != nil else { return encode() }
         if let line = state.withLock({ $0.lines[key] }) { return line }
-        let line = encode()
+        // No longer than it is: an array that was put together has room for as much again.
+        let line = encode().withUnsafeBytes { Array($0) }
         return state.withLock { state in
             if let known = state.lines[key] { return known }
             state.lines[key] = line

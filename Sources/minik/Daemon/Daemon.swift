@@ -65,7 +65,8 @@ struct Daemon {
         let home = cluster.controlPlane
         let bridge = StreamBridge(paths: paths, controlPlane: home.name)
         let keepers = nodes.map(\.keeper), metrics = ProcessMetrics(paths: paths, client: api)
-        let server = HTTPServer(router: Router(api: api, streams: bridge, metrics: metrics, repair: { await Self.repair(keepers) }))
+        let router = Router(api: api, streams: bridge, metrics: metrics, repair: { await Self.repair(keepers) })
+        let server = HTTPServer(router: router)
         let count: @Sendable () -> Void = { Task { await parts.count() } }
         group.addTask { [paths] in
             try await server.run(on: .unix(paths.apiSocket)) { _ in
@@ -101,6 +102,7 @@ struct Daemon {
             while true {
                 try await Task.sleep(for: .seconds(20))
                 await store.forgetHistory()
+                router.forgetLines()
                 sandbox_trim_memory()
             }
         }
