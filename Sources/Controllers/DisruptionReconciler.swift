@@ -9,16 +9,16 @@ package struct DisruptionReconciler: Reconciler {
     package var sources: [Source] {
         [
             .own(.podDisruptionBudgets),
-            Source(.pods) { event, client in
-                let pod = Pod(event.object)
-                let budgets = (try? await client.list(.podDisruptionBudgets, namespace: pod.namespace, selector: nil).items) ?? []
-                return budgets.filter { LabelSelector($0["spec"]["selector"]).matches(pod.labels) }.map { ObjectKey(pod.namespace, $0["metadata"]["name"].string ?? "") }
+            Source(.pods) { change, informers in
+                let labels = [change.old, change.new].compactMap { $0?.metadata.labels }
+                let budgets = informers[.podDisruptionBudgets]?.list(namespace: change.key.namespace) ?? []
+                return budgets.filter { budget in labels.contains { LabelSelector(budget["spec"]["selector"]).matches($0) } }.map(\.metadata.key)
             },
         ]
     }
 
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
-        guard let budget = try? await client.get(.podDisruptionBudgets, key), budget["metadata"]["deletionTimestamp"].isNull else { return }
+        guard let budget = try await client.find(.podDisruptionBudgets, key), !budget.metadata.isBeingDeleted else { return }
         let selector = budget["spec"]["selector"]
         let pods = selector.isNull ? [] : try await client.list(Pod.self, namespace: key.namespace, selector: LabelSelector(selector)).filter { !$0.isFinished }
         let healthy = pods.filter { $0.isReady && !$0.isBeingDeleted && budget["status"]["disruptedPods"][$0.name].isNull }.count
@@ -67,7 +67,7 @@ package struct DisruptionReconciler: Reconciler {
                 continue
             }
             guard seen.insert(owner.uid).inserted else { continue }
-            total += (try? await client.get(resource, ObjectKey(pod.namespace, owner.name)))?["spec"]["replicas"].int ?? 1
+            total += try await client.find(resource, ObjectKey(pod.namespace, owner.name))?["spec"]["replicas"].int ?? 1
         }
         return total
     }

@@ -14,18 +14,25 @@ package struct EndpointsReconciler: Reconciler {
     package var sources: [Source] {
         [
             .own(.services), .own(.endpoints),
-            Source(.endpointSlices) { event, _ in
-                let slice = EndpointSlice(event.object)
-                return event.kind != .added && Self.managers.contains(slice.labels[Self.managedBy] ?? "") ? [slice.serviceKey] : []
+            Source(.endpointSlices) { change, _ in
+                // One that is relabelled is missed where it was.
+                let slices = change.old == nil ? [] : [change.old, change.new].compactMap { $0.map { EndpointSlice($0) } }
+                return slices.filter { Self.managers.contains($0.labels[Self.managedBy] ?? "") }.map(\.serviceKey)
             },
-            Source(.pods) { event, client in
-                let pod = Pod(event.object)
-                let services = (try? await client.list(Service.self, namespace: pod.namespace)) ?? []
+            Source(.pods) { change, informers in
+                let pods = [change.old, change.new].compactMap { $0.map { Pod($0) } }
+                if pods.count == 2, Self.servesAlike(pods[0], pods[1]) { return [] }
                 // A pod whose labels changed concerns the Services it leaves, too.
-                let labels = [pod.labels] + (event.previous.map { [Pod($0).labels] } ?? [])
-                return services.filter { service in labels.contains { service.selector?.matches($0) ?? false } }.map(\.key)
+                return informers.list(Service.self, namespace: change.key.namespace)
+                    .filter { service in pods.contains { service.selector?.matches($0.labels) ?? false } }.map(\.key)
             },
         ]
+    }
+
+    /// Whether no endpoint tells two states of a pod apart.
+    private static func servesAlike(_ a: Pod, _ b: Pod) -> Bool {
+        a.json["metadata"]["labels"] == b.json["metadata"]["labels"] && a.ip == b.ip && a.isReady == b.isReady && a.isFinished == b.isFinished
+            && a.isBeingDeleted == b.isBeingDeleted && a.spec == b.spec
     }
 
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
@@ -74,7 +81,7 @@ package struct EndpointsReconciler: Reconciler {
         let owned = LabelSelector(matching: [EndpointSlice.serviceNameLabel: key.name])
         let old = try await client.list(EndpointSlice.self, namespace: key.namespace, selector: owned)
             .filter { $0.labels[Self.managedBy] == Self.mirrorManager }
-        let endpoints = try? await client.get(.endpoints, key)
+        let endpoints = try await client.find(.endpoints, key)
         let skips = endpoints?["metadata"]["labels"]["endpointslice.kubernetes.io/skip-mirror"].string == "true"
         let service = try await client.find(Service.self, key)
         let subsets = skips || service == nil ? [] : endpoints?["subsets"].items ?? []

@@ -11,6 +11,7 @@ package actor GarbageCollector {
 
     private let store: ObjectStore
     private let client: any Client
+    private let clock: any Clock<Duration>
     private let report: @Sendable (String) -> Void
     /// Every object there is, by uid.
     private var items: [String: Item] = [:]
@@ -18,21 +19,70 @@ package actor GarbageCollector {
     private var dependents: [String: Set<String>] = [:]
     private var owners: [String: [String]] = [:]
     private var isComplete = false
+    /// Whom to look at again, by uid, because something failed.
+    private var owed: Set<String> = []
+    /// What was reported and has not worked since.
+    private var trouble: [String: String] = [:]
 
-    package init(store: ObjectStore, client: any Client, report: @escaping @Sendable (String) -> Void) {
+    package init(
+        store: ObjectStore, client: any Client, clock: any Clock<Duration> = ContinuousClock(), report: @escaping @Sendable (String) -> Void
+    ) {
         self.store = store
         self.client = client
+        self.clock = clock
         self.report = report
     }
 
+    private static let pause = Duration.seconds(1)
+
+    /// Follows all objects until cancelled. What failed is tried again by the clock.
     package func run() async throws {
-        try await untilCancelled {
-            items = [:]
-            dependents = [:]
-            owners = [:]
-            isComplete = false
-            for try await event in try await store.watchAll() { await take(event) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.follow() }
+            group.addTask { try await self.makeUp() }
+            try await group.waitForAll()
         }
+    }
+
+    private func follow() async throws {
+        while true {
+            (items, dependents, owners, isComplete) = ([:], [:], [:], false)
+            do { for try await event in try await store.watchAll() { await take(event) } } catch let error as StatusError where error.reason == .expired {
+                // Too far behind. Whose owner went meanwhile is found when all there is has been seen again.
+            }
+            try await clock.sleep(for: Self.pause)
+        }
+    }
+
+    private func makeUp() async throws {
+        while true {
+            try await clock.sleep(for: Self.pause)
+            let uids = owed
+            owed = []
+            for uid in uids {
+                await check(uid)
+                await finish(uid)
+            }
+        }
+    }
+
+    /// Looks at one object; an error is reported once, and is no answer: it is looked at again.
+    private func trying(_ uid: String, _ look: (Item) async throws -> Void) async {
+        guard let item = items[uid] else { return }
+        do {
+            do { try await look(item) } catch let error as StatusError where error.reason == .notFound {}  // gone meanwhile
+            trouble[uid] = nil
+        } catch {
+            if trouble[uid] != "\(error)" { report("garbage collection of \(item.resource) \(item.key): \(error); trying again until it works") }
+            trouble[uid] = "\(error)"
+            owed.insert(uid)
+        }
+    }
+
+    /// The object, if it is still the one of this uid.
+    private func find(_ uid: String) async throws -> JSON? {
+        guard let item = items[uid], let object = try await client.find(item.resource, item.key) else { return nil }
+        return object.metadata.uid == uid ? object : nil
     }
 
     private func take(_ event: WatchEvent) async {
@@ -57,7 +107,7 @@ package actor GarbageCollector {
             for dependent in dependents.removeValue(forKey: uid) ?? [] { await check(dependent) }
             return
         }
-        items[uid] = Item(resource: resource, key: ObjectKey(object["metadata"]["namespace"].string ?? "", object["metadata"]["name"].string ?? ""))
+        items[uid] = Item(resource: resource, key: object.metadata.key)
         owners[uid] = references.isEmpty ? nil : references
         for owner in references { dependents[owner, default: []].insert(uid) }
         guard isComplete else { return }
@@ -67,23 +117,20 @@ package actor GarbageCollector {
 
     /// Deletes an object whose every owner is gone; one with an owner left loses the references to the others.
     private func check(_ uid: String) async {
-        guard let item = items[uid], let named = owners[uid], !named.isEmpty else { return }
-        guard let object = try? await client.get(item.resource, item.key), object["metadata"]["uid"].string == uid else { return }
-        let references = object["metadata"]["ownerReferences"].items
-        var present: [JSON] = []
-        for reference in references where await exists(reference, object) { present.append(reference) }
-        if present.count == references.count { return }
-        do {
-            if present.isEmpty {
-                guard object["metadata"]["deletionTimestamp"].isNull else { return }
+        guard let named = owners[uid], !named.isEmpty else { return }
+        await trying(uid) { item in
+            guard let object = try await find(uid) else { return }
+            let references = object.metadata.ownerReferences, present = references.filter { exists($0, object) }
+            if present.count == references.count { return }
+            if !present.isEmpty {
+                try await setOwners(of: item, uid, present)
+            } else if !object.metadata.isBeingDeleted {
                 try await client.delete(item.resource, item.key, gracePeriod: nil, uid: uid)
-            } else {
-                _ = try await client.patch(item.resource, item.key, ["metadata": ["ownerReferences": .array(present)]])
             }
-        } catch let error as StatusError where error.reason == .notFound {} catch { report("garbage collection of \(item.key): \(error)") }
+        }
     }
 
-    private func exists(_ reference: JSON, _ dependent: JSON) async -> Bool {
+    private func exists(_ reference: JSON, _ dependent: JSON) -> Bool {
         guard let uid = reference["uid"].string else { return false }
         // An owner in another namespace is none.
         if let item = items[uid] { return item.key.namespace.isEmpty || item.key.namespace == dependent["metadata"]["namespace"].string }
@@ -92,36 +139,49 @@ package actor GarbageCollector {
 
     /// An object that waits for its dependents: orphans them, or goes after those that hold it back.
     private func finish(_ uid: String) async {
-        guard let item = items[uid], let object = try? await client.get(item.resource, item.key), object["metadata"]["uid"].string == uid,
-            !object["metadata"]["deletionTimestamp"].isNull
-        else { return }
-        let finalizers = object["metadata"]["finalizers"].items
-        do {
+        await trying(uid) { item in
+            guard let object = try await find(uid), object.metadata.isBeingDeleted else { return }
+            let finalizers = object.metadata.finalizers
             if finalizers.contains("orphan") {
-                for dependent in dependents[uid] ?? [] {
-                    guard let child = items[dependent], let json = try? await client.get(child.resource, child.key) else { continue }
-                    let rest = json["metadata"]["ownerReferences"].items.filter { $0["uid"].string != uid }
-                    _ = try await client.patch(child.resource, child.key, ["metadata": ["ownerReferences": .array(rest)]])
-                }
+                try await orphan(dependents[uid] ?? [], of: uid)
                 try await drop("orphan", finalizers, item)
             } else if finalizers.contains("foregroundDeletion") {
-                var isBlocked = false
-                for dependent in dependents[uid] ?? [] {
-                    guard let child = items[dependent], let json = try? await client.get(child.resource, child.key) else { continue }
-                    let references = json["metadata"]["ownerReferences"].items
-                    let reference = references.first { $0["uid"].string == uid }
-                    // One that others own as well is theirs from now on.
-                    let others = references.filter { other in other["uid"].string != uid && other["uid"].string.map { items[$0] != nil } == true }
-                    if !others.isEmpty {
-                        _ = try await client.patch(child.resource, child.key, ["metadata": ["ownerReferences": .array(others)]])
-                        continue
-                    }
-                    if reference?["blockOwnerDeletion"].bool == true { isBlocked = true }
-                    if json["metadata"]["deletionTimestamp"].isNull { try await client.delete(child.resource, child.key, gracePeriod: nil, uid: dependent) }
-                }
-                if !isBlocked { try await drop("foregroundDeletion", finalizers, item) }
+                if try await !isBlocked(uid) { try await drop("foregroundDeletion", finalizers, item) }
             }
-        } catch let error as StatusError where error.reason == .notFound {} catch { report("garbage collection of \(item.key): \(error)") }
+        }
+    }
+
+    private func orphan(_ children: Set<String>, of uid: String) async throws {
+        for dependent in children {
+            guard let child = items[dependent], let json = try await find(dependent) else { continue }
+            let rest = json.metadata.ownerReferences.filter { $0["uid"].string != uid }
+            try await setOwners(of: child, dependent, rest)
+        }
+    }
+
+    /// Goes after an owner's dependents; true while there are some that hold it back.
+    private func isBlocked(_ uid: String) async throws -> Bool {
+        var isBlocked = false
+        for dependent in dependents[uid] ?? [] {
+            guard let child = items[dependent], let json = try await find(dependent) else { continue }
+            let references = json.metadata.ownerReferences
+            // One that others own as well is theirs from now on.
+            let others = references.filter { other in other["uid"].string != uid && other["uid"].string.map { items[$0] != nil } == true }
+            if !others.isEmpty {
+                try await setOwners(of: child, dependent, others)
+                continue
+            }
+            if references.first(where: { $0["uid"].string == uid })?["blockOwnerDeletion"].bool == true { isBlocked = true }
+            guard !json.metadata.isBeingDeleted else { continue }
+            do { try await client.delete(child.resource, child.key, gracePeriod: nil, uid: dependent) } catch let error as StatusError where error.reason == .notFound {}
+        }
+        return isBlocked
+    }
+
+    private func setOwners(of item: Item, _ uid: String, _ references: [JSON]) async throws {
+        do {
+            _ = try await client.patch(item.resource, item.key, ["metadata": ["uid": .string(uid), "ownerReferences": .array(references)]])
+        } catch let error as StatusError where error.reason == .notFound {}
     }
 
     private func drop(_ finalizer: JSON, _ finalizers: [JSON], _ item: Item) async throws {

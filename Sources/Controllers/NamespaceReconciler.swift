@@ -22,20 +22,21 @@ package struct NamespaceReconciler: Reconciler {
     package var sources: [Source] {
         [.own(.namespaces)]
             + watched.filter { $0 != .events }.map { resource in
-                Source(resource) { event, client in
-                    guard let name = event.object["metadata"]["namespace"].string else { return [] }
+                Source(resource) { change, informers in
+                    let name = change.key.namespace, object = change.key.name
                     // What belongs to every namespace comes back when it is taken or tampered with.
-                    let object = event.object["metadata"]["name"].string
                     let isFixture = resource == .serviceAccounts && object == "default" || resource == .configMaps && object == "kube-root-ca.crt"
                     if isFixture { return [ObjectKey("", name)] }
                     // A namespace on its way out waits for the last of its objects.
-                    guard event.kind == .deleted, let home = try? await client.find(Namespace.self, ObjectKey("", name)), home.isBeingDeleted else { return [] }
-                    return [home.key]
+                    guard change.new == nil, let home = informers[.namespaces]?.get(ObjectKey("", name)), home.metadata.isBeingDeleted else { return [] }
+                    return [home.metadata.key]
                 }
             }
     }
 
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
+        // What has come last must not be left behind.
+        let client = client.live
         guard let namespace = try await client.find(Namespace.self, key) else { return }
         guard namespace.isBeingDeleted else { return try await furnish(key.name) }
         var remaining: [String: Int] = [:]
@@ -80,8 +81,8 @@ package struct NamespaceReconciler: Reconciler {
     }
 
     /// Objects of kinds that came later are not watched: a namespace that waits for them is looked at again.
-    package func nextVisit(_ key: ObjectKey, _ client: any Client) async -> Duration? {
-        guard let namespace = try? await client.find(Namespace.self, key), namespace.isBeingDeleted else { return nil }
+    package func nextVisit(_ key: ObjectKey, _ client: any Client) async throws -> Duration? {
+        guard let namespace = try await client.find(Namespace.self, key), namespace.isBeingDeleted else { return nil }
         return .milliseconds(500)
     }
 }

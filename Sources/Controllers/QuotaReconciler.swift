@@ -10,16 +10,14 @@ package struct QuotaReconciler: Reconciler {
     package var sources: [Source] {
         [.own(.resourceQuotas)]
             + counted.filter { $0 != .events && $0 != .resourceQuotas }.map { resource in
-                Source(resource) { event, client in
-                    let namespace = event.object["metadata"]["namespace"].string ?? ""
-                    return ((try? await client.list(.resourceQuotas, namespace: namespace, selector: nil).items) ?? [])
-                        .map { ObjectKey(namespace, $0["metadata"]["name"].string ?? "") }
+                Source(resource) { change, informers in
+                    informers[.resourceQuotas]?.list(namespace: change.key.namespace).map(\.metadata.key) ?? []
                 }
             }
     }
 
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
-        guard let quota = try? await client.get(.resourceQuotas, key) else { return }
+        guard let quota = try await client.find(.resourceQuotas, key) else { return }
         let used = try await ResourceUsage.used(by: quota, among: counted) { try await client.list($0, namespace: key.namespace, selector: nil).items }
         let names = quota["spec"]["hard"].stringMap.keys.sorted()
         var current = quota

@@ -20,7 +20,7 @@ private struct JobBench {
     }
 
     func look() async throws { try await reconciler.reconcile(key, api) }
-    func nextVisit() async -> Duration? { await reconciler.nextVisit(key, api) }
+    func nextVisit() async throws -> Duration? { try await reconciler.nextVisit(key, api) }
 
     func pass(_ seconds: Int) async throws {
         clock.pass(seconds)
@@ -76,7 +76,7 @@ struct JobControl {
         _ = try await bench.api.updateStatus(.jobs, job)
         try await bench.pass(10)
         #expect(try await bench.active().count == 1)
-        #expect(await bench.nextVisit() == .seconds(86400), "nobody can sleep longer than some 292 years")
+        #expect(try await bench.nextVisit() == .seconds(86400), "nobody can sleep longer than some 292 years")
     }
 
     @Test("many pods come in parts")

@@ -8,6 +8,8 @@ final class TroubledClient: Client {
         var refusedLists = 0
         var lists = 0
         var isLosing = false
+        var refusedGets = 0
+        var held: Set<Resource> = []
         var watches: [AsyncThrowingStream<WatchEvent, any Error>.Continuation] = []
     }
 
@@ -21,6 +23,13 @@ final class TroubledClient: Client {
     var watches: Int { state.withLock { $0.watches.count } }
 
     func refuseLists(_ count: Int) { state.withLock { $0.refusedLists = count } }
+
+    func refuseGets(_ count: Int) { state.withLock { $0.refusedGets = count } }
+
+    /// Keeps back what the watches of a resource tell.
+    func hold(_ resource: Resource, _ isHeld: Bool) {
+        state.withLock { state in if isHeld { state.held.insert(resource) } else { state.held.remove(resource) } }
+    }
 
     /// From now on each write of a status comes too late, or none does.
     func loseWrites(_ isLosing: Bool) { state.withLock { $0.isLosing = isLosing } }
@@ -50,7 +59,11 @@ final class TroubledClient: Client {
         state.withLock { $0.watches.append(continuation) }
         let pump = Task {
             do {
-                for try await event in inner { continuation.yield(event) }
+                for try await event in inner {
+                    while state.withLock({ $0.held.contains(resource) }) { try await Task.sleep(for: .milliseconds(2)) }
+                    // All that a watch across a network tells.
+                    continuation.yield(WatchEvent(event.kind, event.object))
+                }
                 continuation.finish()
             } catch { continuation.finish(throwing: error) }
         }
@@ -58,7 +71,14 @@ final class TroubledClient: Client {
         return outer
     }
 
-    func get(_ resource: Resource, _ key: ObjectKey) async throws -> JSON { try await api.get(resource, key) }
+    func get(_ resource: Resource, _ key: ObjectKey) async throws -> JSON {
+        let isRefused = state.withLock { state in
+            state.refusedGets -= 1
+            return state.refusedGets >= 0
+        }
+        if isRefused { throw StatusError(503, .serviceUnavailable, "try again later") }
+        return try await api.get(resource, key)
+    }
     func create(_ resource: Resource, _ object: JSON) async throws -> JSON { try await api.create(resource, object) }
     func update(_ resource: Resource, _ object: JSON) async throws -> JSON { try await api.update(resource, object) }
     func updateStatus(_ resource: Resource, _ object: JSON) async throws -> JSON {

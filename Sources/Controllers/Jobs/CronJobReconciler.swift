@@ -11,7 +11,7 @@ package struct CronJobReconciler: Reconciler {
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
         guard let cron = try await client.find(CronJob.self, key) else { return }
         let owner = OwnedPods(owner: cron.json, resource: .cronJobs, component: "cronjob-controller")
-        let jobs = try await client.list(Job.self, namespace: key.namespace).filter { $0.controllerOwner?.uid == cron.uid }
+        let jobs = try await client.list(Job.self, namespace: key.namespace, controller: cron.uid)
         var status = CronJobStatus(cron.status)
         for (type, reason, message) in status.observe(jobs) { await owner.tell(reason, message, type: type, client) }
         if !cron.isBeingDeleted {
@@ -82,8 +82,9 @@ package struct CronJobReconciler: Reconciler {
         return jobs.sorted { ($0.startTime ?? Timestamp(seconds: .max), $0.name) < ($1.startTime ?? Timestamp(seconds: .max), $1.name) }.dropLast(keep)
     }
 
-    package func nextVisit(_ key: ObjectKey, _ client: any Client) async -> Duration? {
-        guard let cron = try? await client.find(CronJob.self, key), !cron.isSuspended, let next = try? cron.next(after: now()) else { return nil }
+    package func nextVisit(_ key: ObjectKey, _ client: any Client) async throws -> Duration? {
+        // A schedule that nobody can read has no next time.
+        guard let cron = try await client.find(CronJob.self, key), !cron.isSuspended, let next = try? cron.next(after: now()) else { return nil }
         let time = now()
         return .milliseconds(max(100, (next.seconds - time.seconds) * 1000 - time.nanoseconds / 1_000_000 + 10))
     }

@@ -112,7 +112,7 @@ package struct JobReconciler: Reconciler {
     }
 
     private func releaseAll(_ job: Job, _ client: any Client) async throws {
-        try await release(try await client.list(Pod.self, namespace: job.namespace).filter { $0.isTracked && $0.controllerOwner?.uid == job.uid }, client)
+        try await release(try await client.list(Pod.self, namespace: job.namespace, controller: job.uid).filter(\.isTracked), client)
     }
 
     /// Pods of a job that is gone, with it as their owner or orphaned, wait for nobody's count.
@@ -125,12 +125,12 @@ package struct JobReconciler: Reconciler {
         try await release(orphans, client)
     }
 
-    package func nextVisit(_ key: ObjectKey, _ client: any Client) async -> Duration? {
-        guard let job = try? await client.find(Job.self, key) else { return nil }
+    package func nextVisit(_ key: ObjectKey, _ client: any Client) async throws -> Duration? {
+        guard let job = try await client.find(Job.self, key) else { return nil }
         let time = now()
         if job.isFinished { return job.expiry.map { .seconds(max(1, $0 - time.seconds)) } }
-        guard !job.isManagedElsewhere, let pods = try? await client.list(Pod.self, namespace: key.namespace) else { return nil }
-        let mine = pods.filter { $0.controllerOwner?.uid == job.uid }
+        if job.isManagedElsewhere { return nil }
+        let mine = try await client.list(Pod.self, namespace: key.namespace, controller: job.uid)
         // A day at the most: a deadline may be longer than anybody can sleep.
         return JobPlan(job, pods: mine, backoff: await backoffs[job.uid], now: time).delay.map { .seconds(min(max(1, $0), 86400)) }
     }

@@ -3,46 +3,62 @@ import Model
 /// Gives each new pod a node: the ones it tolerates and selects, and of those the one with the fewest of its siblings.
 package struct Scheduler: Reconciler {
     private let now: @Sendable () -> Timestamp
+    private let placed = PlacedPods()
 
     package init(now: @escaping @Sendable () -> Timestamp = Timestamp.now) { self.now = now }
 
     package var sources: [Source] {
         [
-            Source(.pods) { event, client in
-                let pod = Pod(event.object)
-                if pod.nodeName == nil { return event.kind != .deleted && pod.spec["schedulingGates"].items.isEmpty ? [pod.key] : [] }
-                // One that has come or gone may be what others waited for.
-                let isNew = event.previous.map { Pod($0).nodeName == nil } ?? false, isGone = event.kind == .deleted || !pod.isActive
-                guard isNew || isGone else { return [] }
-                return ((try? await client.list(Pod.self)) ?? [])
-                    .filter { $0.nodeName == nil && $0.isActive && $0.status["conditions"].condition("PodScheduled") == "False" }.map(\.key)
+            Source(.pods) { [placed] change, informers in
+                placed.take(change)
+                let pod = Pod(change.object)
+                guard change.new != nil, pod.nodeName == nil else {
+                    // One that has come or gone may be what others waited for.
+                    let isNew = change.new != nil && change.old.map { Pod($0).nodeName == nil } ?? false
+                    let isGone = change.new == nil || !pod.isActive && change.old.map { Pod($0).isActive } ?? false
+                    guard isNew || isGone else { return [] }
+                    return placed.waiting
+                }
+                // What is said of it alone, by us for one, makes no other node suit.
+                if let old = change.old, old["spec"] == pod.spec, old["metadata"]["labels"] == pod.json["metadata"]["labels"] { return [] }
+                return pod.spec["schedulingGates"].items.isEmpty ? [pod.key] : []
             },
             // A node that comes or changes may take pods that found no place.
-            Source(.nodes) { _, client in
-                ((try? await client.list(Pod.self)) ?? []).filter { $0.nodeName == nil && $0.isActive }.map(\.key)
-            },
+            Source(.nodes) { _, informers in Self.unplaced(informers).map(\.key) },
         ]
     }
 
+    package var reads: [Resource] { [.namespaces] }
+
+    private static func unplaced(_ informers: Informers) -> [Pod] {
+        informers[.pods]?.list(.node, "").map { Pod($0) }.filter(\.isActive) ?? []
+    }
+
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
+        placed.wait(key)
         guard let pod = try await client.find(Pod.self, key), pod.nodeName == nil, pod.isActive,
             [nil, "default-scheduler"].contains(pod.spec["schedulerName"].string)
-        else { return }
+        else { return placed.settle(key) }
         let nodes = try await client.list(Node.self)
         if nodes.isEmpty { return }
         if let claim = Self.claim(of: pod) {
             return try await refuse(
                 pod, "0/\(nodes.count) nodes are available: persistentvolumeclaim \"\(claim)\" not found. (minik makes no volumes from claims yet.)", client)
         }
-        let pods = try await client.list(Pod.self).filter { $0.isActive && $0.nodeName != nil }
-        // Only an affinity asks after namespaces.
-        let hasAffinity = ([pod] + pods).contains { !$0.spec["affinity"].isNull }
-        let namespaces = hasAffinity ? try await client.list(Namespace.self) : []
-        switch Self.place(pod, nodes: nodes, pods: pods, namespaces: Dictionary(namespaces.map { ($0.name, $0.labels) }, uniquingKeysWith: { $1 })) {
+        let known = placed.now
+        let spreads = !pod.spec["affinity"].isNull || !pod.spec["topologySpreadConstraints"].items.isEmpty || !known.repelling.isEmpty
+        // Only who minds the others' labels asks after them.
+        let others = spreads || !known.isFed ? try await client.list(Pod.self).filter { $0.isActive && $0.nodeName != nil } : []
+        let namespaces = spreads || others.contains { !$0.spec["affinity"].isNull } ? try await client.list(Namespace.self) : []
+        let place = Self.place(
+            pod, nodes: nodes, loads: known.isFed ? known.loads : NodeLoad.of(others), pods: others,
+            namespaces: Dictionary(namespaces.map { ($0.name, $0.labels) }, uniquingKeysWith: { $1 }))
+        switch place {
         case .success(let node):
             var bound = pod.json
             bound["spec"]["nodeName"] = .string(node.name)
-            _ = try await client.update(.pods, bound)
+            try await placed.assuming(Pod(bound)) { _ = try await client.update(.pods, bound) }
+            placed.settle(key)
             let time = now()
             try await client.mutateStatus(Pod.self, key) {
                 $0.json["status"]["conditions"].setCondition("PodScheduled", true, observedGeneration: $0.generation, now: time)
@@ -87,15 +103,20 @@ package struct Scheduler: Reconciler {
     package static func place(
         _ pod: Pod, nodes: [Node], pods: [Pod], namespaces: [String: [String: String]] = [:]
     ) -> Result<Node, Unschedulable> {
+        place(pod, nodes: nodes, loads: NodeLoad.of(pods), pods: pods, namespaces: namespaces)
+    }
+
+    /// `pods` are those that the pod's affinity, its spread or others' aversions may ask after.
+    private static func place(
+        _ pod: Pod, nodes: [Node], loads: [String: NodeLoad], pods: [Pod], namespaces: [String: [String: String]]
+    ) -> Result<Node, Unschedulable> {
         var reasons: [String: Int] = [:]
-        let byNode = Dictionary(grouping: pods) { $0.nodeName ?? "" }
         let resources = NodeResources(pod), affinity = PodAffinity(pod, nodes: nodes, pods: pods, namespaces: namespaces)
         let spread = TopologySpread(pod, nodes: nodes.filter { suits(pod, $0) }, pods: pods)
         let fitting = nodes.filter { node in
-            let here = byNode[node.name] ?? []
-            let isTaken = here.contains(where: pod.hostPortsConflict)
+            let here = loads[node.name] ?? NodeLoad()
             let reason =
-                obstacle(pod, node) ?? (isTaken ? "node(s) didn't have free ports for the requested pod ports" : nil) ?? resources.obstacle(node, here)
+                obstacle(pod, node) ?? (here.portsConflict(pod) ? "node(s) didn't have free ports for the requested pod ports" : nil) ?? resources.obstacle(node, here)
                 ?? spread.obstacle(node) ?? affinity.obstacle(node)
             guard let reason else { return true }
             reasons[reason, default: 0] += 1
@@ -103,11 +124,11 @@ package struct Scheduler: Reconciler {
         }
         /// What speaks against a node, the weightiest first.
         func load(_ node: Node) -> [Int] {
-            let here = byNode[node.name] ?? []
-            let owner = pod.controllerOwner?.uid
-            let siblings = here.filter { owner != nil && $0.controllerOwner?.uid == owner && $0.namespace == pod.namespace }
+            let here = loads[node.name] ?? NodeLoad()
             let discouraged = node.taints.filter { $0["effect"].string == "PreferNoSchedule" && !isTolerated($0, by: pod) }
-            return [discouraged.count, -preference(pod, node) - affinity.preference(node), spread.unevenness(node), siblings.count, here.count]
+            return [
+                discouraged.count, -preference(pod, node) - affinity.preference(node), spread.unevenness(node), here.siblings(of: pod.controllerOwner?.uid), here.count,
+            ]
         }
         let ranked = fitting.map { (node: $0, load: load($0)) }
         let best = ranked.min { $0.load == $1.load ? $0.node.name < $1.node.name : $0.load.lexicographicallyPrecedes($1.load) }

@@ -10,10 +10,8 @@ package struct TaintEviction: Reconciler {
     package var sources: [Source] {
         [
             .own(.nodes),
-            Source(.pods) { event, _ in
-                guard event.kind == .added || event.kind == .modified, let node = event.object["spec"]["nodeName"].string,
-                    event.previous?["spec"]["nodeName"].string == nil
-                else { return [] }
+            Source(.pods) { change, _ in
+                guard let node = change.new?["spec"]["nodeName"].string, change.old?["spec"]["nodeName"].string == nil else { return [] }
                 return [ObjectKey("", node)]
             },
         ]
@@ -44,11 +42,11 @@ package struct TaintEviction: Reconciler {
         return least
     }
 
-    package func nextVisit(_ key: ObjectKey, _ client: any Client) async -> Duration? {
-        guard let node = try? await client.find(Node.self, key) else { return nil }
+    package func nextVisit(_ key: ObjectKey, _ client: any Client) async throws -> Duration? {
+        guard let node = try await client.find(Node.self, key) else { return nil }
         let taints = node.taints.filter { $0["effect"].string == "NoExecute" }
         guard !taints.isEmpty else { return nil }
-        let waits = ((try? await client.list(Pod.self)) ?? []).filter { $0.nodeName == node.name && $0.isActive }.compactMap { Self.patience($0, taints, now()) }
+        let waits = try await client.list(Pod.self).filter { $0.nodeName == node.name && $0.isActive }.compactMap { Self.patience($0, taints, now()) }
         return waits.min().map { .seconds(max(1, $0)) }
     }
 }

@@ -13,8 +13,7 @@ struct ControllerHistory {
 
     /// The revision of the present template, made or moved to the front if need be, and all there are, oldest first.
     func current(_ template: JSON) async throws -> (current: JSON, all: [JSON]) {
-        var all = try await client.list(.controllerRevisions, namespace: owner.namespace, selector: nil).items
-            .filter { revision in revision["metadata"]["ownerReferences"].items.contains { $0["uid"].string == owner.uid } }
+        var all = try await client.list(.controllerRevisions, namespace: owner.namespace, controller: owner.uid)
             .sorted { ($0["revision"].int ?? 0) < ($1["revision"].int ?? 0) }
         var marked = template
         marked["$patch"] = "replace"

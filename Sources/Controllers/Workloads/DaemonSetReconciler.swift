@@ -10,12 +10,15 @@ package struct DaemonSetReconciler: Reconciler {
     package var sources: [Source] {
         [
             .own(.daemonSets), .claimed(.pods, by: .daemonSets),
-            Source(.nodes) { _, client in
-                ((try? await client.list(.daemonSets, namespace: nil, selector: nil).items) ?? [])
-                    .map { ObjectKey($0["metadata"]["namespace"].string ?? "", $0["metadata"]["name"].string ?? "") }
+            Source(.nodes) { change, informers in
+                // A node's sign of life changes nothing.
+                if let old = change.old, let new = change.new, old["spec"] == new["spec"], old["metadata"]["labels"] == new["metadata"]["labels"] { return [] }
+                return informers[.daemonSets]?.list().map(\.metadata.key) ?? []
             },
         ]
     }
+
+    package var reads: [Resource] { [.controllerRevisions] }
 
     /// What every daemon tolerates: it runs where others may not.
     private static let tolerations: [JSON] =
@@ -26,7 +29,7 @@ package struct DaemonSetReconciler: Reconciler {
         .map { ["key": .string("node.kubernetes.io/\($0.0)"), "operator": "Exists", "effect": .string($0.1)] }
 
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
-        guard let set = try? await client.get(.daemonSets, key) else { return }
+        guard let set = try await client.find(.daemonSets, key) else { return }
         guard set["metadata"]["deletionTimestamp"].isNull else { return await backoff.forget(set["metadata"]["uid"].string ?? "") }
         let owner = OwnedPods(owner: set, resource: .daemonSets, component: "daemonset-controller")
         let selector = LabelSelector(set["spec"]["selector"])
@@ -96,9 +99,7 @@ package struct DaemonSetReconciler: Reconciler {
     }
 
     private func writeStatus(_ set: JSON, _ key: ObjectKey, _ hash: String, _ fitting: [Node], _ nodes: [Node], _ least: Int, _ client: any Client) async throws {
-        let pods = try await client.list(Pod.self, namespace: key.namespace).filter {
-            $0.controllerOwner?.uid == set["metadata"]["uid"].string && !$0.isBeingDeleted && !$0.isFinished
-        }
+        let pods = try await client.list(Pod.self, namespace: key.namespace, controller: set.metadata.uid).filter(\.isActive)
         let names = Set(fitting.map(\.name)), time = now()
         let placed = pods.filter { names.contains(Self.node(of: $0)) }
         func nodeCount(_ pods: [Pod]) -> Int { Set(pods.map { Self.node(of: $0) }).count }
@@ -119,10 +120,11 @@ package struct DaemonSetReconciler: Reconciler {
     }
 
     /// Pods become available with time alone, and failed ones may be replaced.
-    package func nextVisit(_ key: ObjectKey, _ client: any Client) async -> Duration? {
-        guard let set = try? await client.get(.daemonSets, key), let pods = try? await client.list(Pod.self, namespace: key.namespace) else { return nil }
-        let uid = set["metadata"]["uid"].string ?? "", time = now(), least = set["spec"]["minReadySeconds"].int ?? 0
-        let mine = pods.filter { $0.controllerOwner?.uid == uid && !$0.isBeingDeleted }
+    package func nextVisit(_ key: ObjectKey, _ client: any Client) async throws -> Duration? {
+        guard let set = try await client.find(.daemonSets, key) else { return nil }
+        let uid = set.metadata.uid, pods = try await client.list(Pod.self, namespace: key.namespace, controller: uid), time = now(),
+            least = set["spec"]["minReadySeconds"].int ?? 0
+        let mine = pods.filter { !$0.isBeingDeleted }
         let waiting = await backoff.waiting(uid, time)
         let waits =
             mine.filter { $0.phase == "Failed" }.compactMap { waiting[Self.node(of: $0)] }

@@ -16,9 +16,9 @@ package struct DeploymentReconciler: Reconciler {
         [
             .own(.deployments), .owner(.replicaSets, kind: "Deployment"),
             // Whoever re-creates waits for the last of the old pods.
-            Source(.pods) { event, client in
-                guard event.kind == .deleted, let owner = Pod(event.object).controllerOwner, owner.kind == "ReplicaSet",
-                    let set = try? await client.find(ReplicaSet.self, ObjectKey(event.object["metadata"]["namespace"].string ?? "", owner.name)),
+            Source(.pods) { change, informers in
+                guard change.new == nil, let owner = Pod(change.object).controllerOwner, owner.kind == "ReplicaSet",
+                    let set = informers[.replicaSets]?.get(ObjectKey(change.key.namespace, owner.name)).map({ ReplicaSet($0) }),
                     let deployment = set.controllerOwner, deployment.kind == "Deployment"
                 else { return [] }
                 return [ObjectKey(set.namespace, deployment.name)]
@@ -50,7 +50,8 @@ package struct DeploymentReconciler: Reconciler {
 
     private func sets(of deployment: Deployment, _ client: any Client) async throws -> [ReplicaSet] {
         var mine: [ReplicaSet] = []
-        for set in try await client.list(ReplicaSet.self, namespace: deployment.namespace) {
+        let owned = try await client.list(ReplicaSet.self, namespace: deployment.namespace, controller: deployment.uid)
+        for set in try await owned + client.list(ReplicaSet.self, namespace: deployment.namespace, controller: "") {
             if set.controllerOwner?.uid == deployment.uid {
                 mine.append(set)
             } else if set.controllerOwner == nil, deployment.selector.matches(set.labels), !set.isBeingDeleted {
@@ -282,8 +283,8 @@ package struct DeploymentReconciler: Reconciler {
         set(true, "ReplicaSetUpdated", "ReplicaSet \"\(name)\" is progressing.")
     }
 
-    package func nextVisit(_ key: ObjectKey, _ client: any Client) async -> Duration? {
-        guard let deployment = try? await client.find(Deployment.self, key) else { return nil }
+    package func nextVisit(_ key: ObjectKey, _ client: any Client) async throws -> Duration? {
+        guard let deployment = try await client.find(Deployment.self, key) else { return nil }
         let condition = deployment.status["conditions"].items.first { $0["type"].string == "Progressing" }
         guard condition?["reason"].string == "ReplicaSetUpdated", let limit = deployment.spec["progressDeadlineSeconds"].int, limit < 1 << 30,
             let since = condition?["lastUpdateTime"].string.flatMap(Timestamp.init)

@@ -24,7 +24,8 @@ struct OwnedPods {
     /// relabelled out of the selector is let go. A `finalizer` comes and goes with the ownership, and pods that are over are taken, too.
     func claim(_ selector: LabelSelector, finalizer: String? = nil, _ client: any Client) async throws -> [Pod] {
         var mine: [Pod] = []
-        for pod in try await client.list(Pod.self, namespace: namespace) {
+        let owned = try await client.list(Pod.self, namespace: namespace, controller: uid)
+        for pod in try await owned + client.list(Pod.self, namespace: namespace, controller: "") {
             let isOurs = pod.controllerOwner?.uid == uid
             let finalizers = pod.json["metadata"]["finalizers"].items.filter { $0.string != finalizer }
             guard selector.matches(pod.labels) else {
@@ -81,24 +82,22 @@ struct OwnedPods {
 extension Source {
     /// The object of `owner`'s kind that manages the changed one or did before, and those whose selector finds it when nobody manages it.
     /// (k8s.io/kubernetes/pkg/controller, ControllerRefManager)
-    /// `selector` reads an owner's selector.
+    /// `selector` reads an owner's selector; two states of an object between which `unless` sees no difference concern nobody.
     static func claimed(
-        _ resource: Resource, by owner: Resource, selector: @escaping @Sendable (JSON) -> LabelSelector = { LabelSelector($0["spec"]["selector"]) }
+        _ resource: Resource, by owner: Resource, unless alike: @escaping @Sendable (Pod, Pod) -> Bool = { _, _ in false },
+        selector: @escaping @Sendable (JSON) -> LabelSelector = { LabelSelector($0["spec"]["selector"]) }
     ) -> Source {
-        Source(resource) { event, client in
-            let namespace = event.object["metadata"]["namespace"].string ?? ""
-            func managers(_ object: JSON?) -> [String] {
-                object?["metadata"]["ownerReferences"].items.filter { $0["controller"].bool == true && $0["kind"].string == owner.kind }.compactMap { $0["name"].string }
-                    ?? []
-            }
-            var names = Set(managers(event.object) + managers(event.previous))
-            let metadata = event.object["metadata"], before = event.previous?["metadata"]
-            let isOrphan = !metadata["ownerReferences"].items.contains { $0["controller"].bool == true } && metadata["deletionTimestamp"].isNull
+        Source(resource) { change, informers in
+            if let old = change.old, let new = change.new, alike(Pod(old), Pod(new)) { return [] }
+            let namespace = change.key.namespace
+            var names = change.controllers(owner.kind)
+            let metadata = change.object["metadata"], before = change.old?["metadata"]
+            let isOrphan = change.new != nil && change.object.metadata.controller == nil && !change.object.metadata.isBeingDeleted
             // What somebody might take changed: not the status of each pod that is nobody's.
             let isNew = before.map { $0["labels"] != metadata["labels"] || $0["ownerReferences"] != metadata["ownerReferences"] } ?? true
-            if isOrphan, isNew, event.kind != .deleted, let owners = try? await client.list(owner, namespace: namespace, selector: nil).items {
-                let labels = metadata["labels"].stringMap
-                names.formUnion(owners.filter { selector($0).matches(labels) }.compactMap { $0["metadata"]["name"].string })
+            if isOrphan, isNew, let owners = informers[owner]?.list(namespace: namespace) {
+                let labels = change.object.metadata.labels
+                names.formUnion(owners.filter { selector($0).matches(labels) }.map(\.metadata.name))
             }
             return names.map { ObjectKey(namespace, $0) }
         }

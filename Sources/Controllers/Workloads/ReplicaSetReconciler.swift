@@ -19,11 +19,19 @@ package struct ReplicaSetReconciler: Reconciler {
     }
 
     package var sources: [Source] {
-        [.own(resource), .claimed(.pods, by: resource) { [resource] in Self.selector($0, resource) }]
+        [.own(resource), .claimed(.pods, by: resource, unless: Self.countsAlike) { [resource] in Self.selector($0, resource) }]
+    }
+
+    /// Whether a set sees no difference between two states of a pod: most of what a pod reports is none of its business.
+    private static func countsAlike(_ a: Pod, _ b: Pod) -> Bool {
+        func ready(_ pod: Pod) -> JSON? { pod.status["conditions"].items.first { $0["type"].string == "Ready" } }
+        let (old, new) = (a.json["metadata"], b.json["metadata"])
+        return old["labels"] == new["labels"] && old["ownerReferences"] == new["ownerReferences"] && a.isBeingDeleted == b.isBeingDeleted
+            && a.isFinished == b.isFinished && ready(a) == ready(b)
     }
 
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
-        guard let set = try? await client.get(resource, key), set["metadata"]["deletionTimestamp"].isNull else { return }
+        guard let set = try await client.find(resource, key), !set.metadata.isBeingDeleted else { return }
         let pods = OwnedPods(owner: set, resource: resource, component: resource == .replicaSets ? "replicaset-controller" : "replication-controller")
         let mine = try await pods.claim(Self.selector(set, resource), client)
         let wanted = set["spec"]["replicas"].int ?? 1
@@ -72,8 +80,8 @@ package struct ReplicaSetReconciler: Reconciler {
     }
 
     /// A pod that is ready but not long enough is looked at again when it is.
-    package func nextVisit(_ key: ObjectKey, _ client: any Client) async -> Duration? {
-        guard let set = try? await client.get(resource, key), let least = set["spec"]["minReadySeconds"].int, least > 0,
+    package func nextVisit(_ key: ObjectKey, _ client: any Client) async throws -> Duration? {
+        guard let set = try await client.find(resource, key), let least = set["spec"]["minReadySeconds"].int, least > 0,
             (set["status"]["availableReplicas"].int ?? 0) < (set["status"]["readyReplicas"].int ?? 0)
         else { return nil }
         return .seconds(1)

@@ -8,9 +8,10 @@ package struct StatefulSetReconciler: Reconciler {
     package init(now: @escaping @Sendable () -> Timestamp = Timestamp.now) { self.now = now }
 
     package var sources: [Source] { [.own(.statefulSets), .claimed(.pods, by: .statefulSets)] }
+    package var reads: [Resource] { [.controllerRevisions] }
 
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
-        guard let set = try? await client.get(.statefulSets, key), set["metadata"]["deletionTimestamp"].isNull else { return }
+        guard let set = try await client.find(.statefulSets, key), !set.metadata.isBeingDeleted else { return }
         let owner = OwnedPods(owner: set, resource: .statefulSets, component: "statefulset-controller")
         let selector = LabelSelector(set["spec"]["selector"])
         let mine = try await owner.claim(selector, client)
@@ -99,7 +100,7 @@ package struct StatefulSetReconciler: Reconciler {
     }
 
     private func writeStatus(_ set: JSON, _ key: ObjectKey, current: JSON, update: JSON, _ client: any Client) async throws {
-        let pods = try await client.list(Pod.self, namespace: key.namespace).filter { $0.controllerOwner?.uid == set["metadata"]["uid"].string }
+        let pods = try await client.list(Pod.self, namespace: key.namespace, controller: set.metadata.uid)
         let living = pods.filter { !$0.isBeingDeleted }
         let time = now(), least = set["spec"]["minReadySeconds"].int ?? 0
         let replicas = set["spec"]["replicas"].int ?? 1
@@ -119,8 +120,8 @@ package struct StatefulSetReconciler: Reconciler {
         _ = try await client.updateStatus(.statefulSets, object)
     }
 
-    package func nextVisit(_ key: ObjectKey, _ client: any Client) async -> Duration? {
-        guard let set = try? await client.get(.statefulSets, key), let least = set["spec"]["minReadySeconds"].int, least > 0,
+    package func nextVisit(_ key: ObjectKey, _ client: any Client) async throws -> Duration? {
+        guard let set = try await client.find(.statefulSets, key), let least = set["spec"]["minReadySeconds"].int, least > 0,
             (set["status"]["availableReplicas"].int ?? 0) < (set["status"]["readyReplicas"].int ?? 0)
         else { return nil }
         return .seconds(1)

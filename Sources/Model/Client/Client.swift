@@ -4,6 +4,10 @@ package protocol Client: Sendable {
     func get(_ resource: Resource, _ key: ObjectKey) async throws -> JSON
     /// The objects of one namespace, or of all when it is nil, and the revision they stand at.
     func list(_ resource: Resource, namespace: String?, selector: LabelSelector?) async throws -> (items: [JSON], revision: Int)
+    /// The objects of a namespace that the owner with this uid manages; those that nobody manages when it is empty.
+    func list(_ resource: Resource, namespace: String, controller uid: String) async throws -> [JSON]
+    /// The client that answers from the API itself, where this one may lag behind.
+    var live: any Client { get }
     /// Events after `revision`; with nil, first an ADDED event for every object there is.
     func watch(_ resource: Resource, namespace: String?, from revision: Int?) async throws -> AsyncThrowingStream<WatchEvent, any Error>
     func create(_ resource: Resource, _ object: JSON) async throws -> JSON
@@ -28,6 +32,20 @@ extension Client {
 extension Client {
     package func get<T: Object>(_ type: T.Type, _ key: ObjectKey) async throws -> T {
         T(try await get(T.resource, key))
+    }
+
+    package var live: any Client { self }
+
+    package func list(_ resource: Resource, namespace: String, controller uid: String) async throws -> [JSON] {
+        try await list(resource, namespace: namespace, selector: nil).items.filter { ($0.metadata.controller?["uid"].string ?? "") == uid }
+    }
+
+    package func list<T: Object>(_ type: T.Type, namespace: String, controller uid: String) async throws -> [T] {
+        try await list(T.resource, namespace: namespace, controller: uid).map { T($0) }
+    }
+
+    package func find(_ resource: Resource, _ key: ObjectKey) async throws -> JSON? {
+        do { return try await get(resource, key) } catch let error as StatusError where error.reason == .notFound { return nil }
     }
 
     /// The object, or nil if there is none.
@@ -62,15 +80,5 @@ extension Client {
             }
         }
         throw lost
-    }
-}
-
-/// Follows something of the API for as long as it is wanted: again from the start whenever a watch has ended, or has fallen
-/// too far behind (410 Expired). Any other error ends it.
-package func untilCancelled(isolation: isolated (any Actor)? = #isolation, _ follow: () async throws -> Void) async throws {
-    while !Task.isCancelled {
-        do { try await follow() } catch let error as StatusError {
-            if error.reason != .expired { throw error }
-        }
     }
 }

@@ -46,7 +46,7 @@ package final class Reflector: Sendable {
 
     // MARK: What is known
 
-    /// Whether all there is has been listed once.
+    /// Whether all there is has been listed once, and told.
     package var hasSynced: Bool { state.withLock { $0.hasSynced } }
     /// Whether it hears of changes now: false from the end of one watch to the beginning of the next.
     package var isFollowing: Bool { state.withLock { $0.isFollowing } }
@@ -100,6 +100,10 @@ package final class Reflector: Sendable {
             do {
                 let (items, revision) = try await client.list(resource, namespace: nil, selector: nil)
                 for change in replace(items, revision) { await told(change) }
+                _ = changing { state in
+                    state.hasSynced = true
+                    return []
+                }
                 await listed()
                 let events = try await client.watch(resource, namespace: nil, from: revision)
                 trouble = nil
@@ -123,7 +127,7 @@ package final class Reflector: Sendable {
     private func replace(_ items: [JSON], _ revision: Int) -> [Change] {
         let now = Dictionary(items.map { ($0.metadata.key, $0) }, uniquingKeysWith: { $1 })
         return changing { state in
-            (state.revision, state.hasSynced) = (revision, true)
+            state.revision = revision
             let gone = state.objects.all.keys.filter { now[$0] == nil }.sorted()
             return gone.flatMap { state.objects.set($0, nil) } + items.flatMap { state.objects.set($0.metadata.key, $0) }
         }
@@ -146,7 +150,7 @@ package final class Reflector: Sendable {
     private func changing(_ change: (inout State) -> [Change]) -> [Change] {
         let (changes, met) = state.withLock { state in
             let changes = change(&state)
-            let ids = state.waiting.filter { $0.value.isMet(state.objects, state.revision) }.keys
+            let ids = state.waiting.filter { state.hasSynced && $0.value.isMet(state.objects, state.revision) }.keys
             return (changes, ids.compactMap { state.waiting.removeValue(forKey: $0)?.wake })
         }
         for wake in met { wake.resume() }

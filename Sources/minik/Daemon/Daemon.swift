@@ -32,9 +32,10 @@ struct Daemon {
 
         try await withThrowingTaskGroup(of: Void.self) { group in
             let parts = Countdown(cluster.nodes.count * 2 + 3, then: ready)
-            for reconciler in reconcilers(api) {
-                group.addTask { try await Controller(reconciler, client: api, report: report).run() }
-            }
+            let informers = Informers(client: api, report: report)
+            let controllers = reconcilers(api).map { Controller($0, informers: informers, report: report) }
+            for controller in controllers { group.addTask { try await controller.run() } }
+            group.addTask { try await informers.run() }
             group.addTask { try await GarbageCollector(store: store, client: api, report: report).run() }
             group.addTask { try await DNSFeed(zone: cluster.dnsDomain, directory: paths.dnsRecords, client: api, report: report).run() }
             let nodes = try await startNodes(lan, api, report)
