@@ -69,8 +69,19 @@ struct Bootstrap {
             ])
     }
 
-    /// The API's Service, and the cluster's DNS: a pod behind the Service at the tenth address.
-    func addOns() async throws {
+    /// How often what belongs to the API itself is looked at. (k8s.io/kubernetes/pkg/controlplane, kubernetesservice)
+    private static let interval = Duration.seconds(10)
+
+    /// Keeps the API's Service, which comes back when somebody deletes it, until cancelled.
+    func keepAPIService(report: @Sendable (String) -> Void) async throws {
+        while true {
+            try await Task.sleep(for: Self.interval)
+            do { try await apiService() } catch  where !Task.isCancelled { report("the API's Service: \(error)") }
+        }
+    }
+
+    /// The API's Service and where it leads.
+    private func apiService() async throws {
         try await ensure(
             .services,
             [
@@ -82,6 +93,11 @@ struct Bootstrap {
                 ],
             ])
         try await endpoints()
+    }
+
+    /// The API's Service, and the cluster's DNS: a pod behind the Service at the tenth address.
+    func addOns() async throws {
+        try await apiService()
         let labels: JSON = ["k8s-app": "kube-dns"]
         try await ensure(
             .services,

@@ -42,7 +42,9 @@ struct Daemon {
             for problem in Leftovers(cluster: cluster, paths: paths).remove(keeping: try await api.list(Pod.self)) { report(problem) }
             for node in nodes { try await run(node, api, parts, report, &group) }
             try serve(api, store, pki, nodes, parts, report, &group)
-            try await Bootstrap(cluster: cluster, paths: paths, client: api).addOns()
+            let bootstrap = Bootstrap(cluster: cluster, paths: paths, client: api)
+            try await bootstrap.addOns()
+            group.addTask { try await bootstrap.keepAPIService(report: report) }
             group.addTask { try await stored.copy(store, report: report) }
             if let interval = Systemd.watchdogInterval {
                 group.addTask {
@@ -132,7 +134,7 @@ struct Daemon {
                 watched: namespaced, contents: { api.catalog.kinds.filter { $0.resource.namespaced && $0.storage == nil }.map(\.resource) },
                 furnish: { try await api.furnish($0) }),
             DeploymentReconciler(), ReplicaSetReconciler(), ReplicaSetReconciler(.replicationControllers), DaemonSetReconciler(), StatefulSetReconciler(),
-            JobReconciler(), CronJobReconciler(), EndpointsReconciler(), Scheduler(), TaintEviction(), DisruptionReconciler(),
+            JobReconciler(), CronJobReconciler(), EndpointsReconciler(), Scheduler(), NodeLifecycle(), PodGarbageCollector(), TaintEviction(), DisruptionReconciler(),
             QuotaReconciler(counted: namespaced), CustomResourceCleanup(),
         ]
     }

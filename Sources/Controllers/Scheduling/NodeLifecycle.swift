@@ -1,0 +1,121 @@
+import Model
+import Synchronization
+
+/// Takes a node whose agent gives no sign of life for what it is: its conditions become Unknown, its pods not ready, and taints keep new pods
+/// away and drive those out that do not bear them. (k8s.io/kubernetes/pkg/controller/nodelifecycle)
+package struct NodeLifecycle: Reconciler {
+    /// Without a sign of life for so long a node is unreachable.
+    package static let grace = Duration.seconds(40)
+    private static let interval = Duration.seconds(5)
+    private static let leaseNamespace = "kube-node-lease"
+
+    private let now: @Sendable () -> Timestamp
+    private let elapsed: @Sendable () -> Duration
+    private let heard = SignsOfLife()
+
+    /// `elapsed` is the time of a clock that stands still while the machine sleeps: who was not awake missed no sign.
+    package init(
+        now: @escaping @Sendable () -> Timestamp = Timestamp.now,
+        elapsed: @escaping @Sendable () -> Duration = { [start = SuspendingClock.now] in start.duration(to: .now) }
+    ) {
+        self.now = now
+        self.elapsed = elapsed
+    }
+
+    package var sources: [Source] {
+        [
+            .own(.nodes),
+            Source(.leases) { [heard, elapsed] change, _ in
+                // When it came counts, not what it says: the clocks of two machines may differ.
+                if change.key.namespace == Self.leaseNamespace, change.new != nil { heard.note(change.key.name, elapsed()) }
+                return []
+            },
+        ]
+    }
+
+    package var reads: [Resource] { [.pods] }
+
+    package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
+        guard let node = try await client.find(Node.self, key) else { return heard.forget(key.name) }
+        let time = elapsed()
+        if time - heard.last(key.name, orNow: time) >= Self.grace { try await giveUp(node, client) }
+        try await taint(key, client)
+    }
+
+    package func nextVisit(_ key: ObjectKey, _ client: any Client) async throws -> Duration? {
+        try await client.find(Node.self, key) == nil ? nil : Self.interval
+    }
+
+    private func giveUp(_ node: Node, _ client: any Client) async throws {
+        let time = now(), wasReady = node.isReady
+        try await client.mutateStatus(Node.self, node.key) { node in
+            for type in ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"] {
+                var conditions = node.status["conditions"].items
+                let place = conditions.firstIndex { $0["type"].string == type }
+                if let place, conditions[place]["status"].string == "Unknown" { continue }
+                var condition = place.map { conditions[$0] } ?? ["type": .string(type)]
+                condition["status"] = "Unknown"
+                condition["reason"] = place == nil ? "NodeStatusNeverUpdated" : "NodeStatusUnknown"
+                condition["message"] = place == nil ? "Kubelet never posted node status." : "Kubelet stopped posting node status."
+                condition["lastTransitionTime"] = .string(time.description)
+                if let place { conditions[place] = condition } else { conditions.append(condition) }
+                node.status["conditions"] = .array(conditions)
+            }
+        }
+        // What runs there may not serve anybody: endpoints let it go.
+        for pod in try await client.list(Pod.self) where pod.nodeName == node.name && pod.isReady {
+            try await client.mutateStatus(Pod.self, pod.key) { current in
+                guard current.uid == pod.uid else { return }
+                current.status["conditions"].setCondition("Ready", false, observedGeneration: current.generation, now: time)
+            }
+            await client.recordEvent(about: pod, type: "Warning", reason: "NodeNotReady", message: "Node is not ready", component: "node-controller")
+        }
+        guard wasReady else { return }
+        await client.recordEvent(
+            about: node, reason: "NodeNotReady", message: "Node \(node.name) status is now: NodeNotReady", component: "node-controller")
+    }
+
+    // MARK: Taints
+
+    private static let keys: Set<String> = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
+
+    /// Puts the taints that a node's Ready condition makes in the place of those that it made.
+    private func taint(_ key: ObjectKey, _ client: any Client) async throws {
+        let node: Node = try await client.get(Node.self, key)
+        let wanted: String? =
+            switch node.status["conditions"].condition("Ready") {
+            case "Unknown": "node.kubernetes.io/unreachable"
+            case "False": "node.kubernetes.io/not-ready"
+            default: nil
+            }
+        var taints = node.taints.filter { taint in
+            let name = taint["key"].string ?? ""
+            return !Self.keys.contains(name) || name == wanted || taint["effect"].string == "PreferNoSchedule"
+        }
+        for effect in ["NoSchedule", "NoExecute"] {
+            guard let wanted, !taints.contains(where: { $0["key"].string == wanted && $0["effect"].string == effect }) else { continue }
+            taints.append(["key": .string(wanted), "effect": .string(effect), "timeAdded": .string(now().description)])
+        }
+        guard taints != node.taints else { return }
+        var changed = node.json
+        changed["spec"]["taints"] = taints.isEmpty ? .null : .array(taints)
+        _ = try await client.update(.nodes, changed)
+    }
+}
+
+/// When each node was last heard of.
+private final class SignsOfLife: Sendable {
+    private let times = Mutex<[String: Duration]>([:])
+
+    func note(_ node: String, _ time: Duration) { times.withLock { $0[node] = time } }
+    func forget(_ node: String) { times.withLock { $0[node] = nil } }
+
+    /// A node that has just been met begins with a full grace.
+    func last(_ node: String, orNow now: Duration) -> Duration {
+        times.withLock { times in
+            let last = times[node] ?? now
+            times[node] = last
+            return last
+        }
+    }
+}
