@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -104,6 +105,12 @@ int sandbox_mount_memory(const char *path, uint64_t size, uint32_t gid) {
     int n = snprintf(options, sizeof options, "mode=%s,gid=%u", gid ? "3777" : "1777", gid);
     if (size) snprintf(options + n, sizeof options - (size_t)n, ",size=%llu", (unsigned long long)size);
     return mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0 ? -errno : 0;
+}
+
+int sandbox_is_memory(const char *path) {
+    struct statfs info;
+    if (statfs(path, &info) < 0) return -errno;
+    return info.f_type == 0x01021994 || (uint32_t)info.f_type == 0x858458f6;
 }
 
 static int build_node(const char *hostname, const char *state, struct sandbox_failure *failure) {

@@ -63,6 +63,13 @@ package struct Tracer: Sendable {
         var control = Control.next
 
         init(_ trace: Trace) { self.trace = trace }
+
+        /// Back from another chain, unless the way is over.
+        func returned(to control: Control) -> Flow {
+            var flow = self
+            if flow.control != .done { flow.control = control }
+            return flow
+        }
     }
 
     /// Every way a packet can take through a chain; a flow that comes out with `leave` goes on where the chain was jumped from.
@@ -87,35 +94,7 @@ package struct Tracer: Sendable {
     private func evaluate(_ rule: Rule, _ place: Place, _ start: Flow) -> [Flow] {
         var flow = start
         var element: String?
-        func note(_ verdict: String) {
-            flow.trace.steps.append(
-                TraceStep(
-                    table: place.table, chain: place.chain, rule: place.index, text: rule.text, comment: rule.comment, element: element, verdict: verdict))
-        }
-        func done(_ outcome: Trace.Outcome) -> [Flow] {
-            note(outcome.rawValue)
-            flow.trace.outcome = outcome
-            flow.control = .done
-            return [flow]
-        }
-        func follow(_ verdict: Verdict) -> [Flow] {
-            switch verdict {
-            case .accept: return done(.accept)
-            case .drop: return done(.drop)
-            case .return:
-                note("return")
-                flow.control = .leave
-                return [flow]
-            case .jump(let chain), .goto(let chain):
-                note(verdict.description)
-                let isJump = if case .jump = verdict { true } else { false }
-                return run(chain, table: place.table, flow).map { flow in
-                    var flow = flow
-                    if flow.control != .done { flow.control = isJump ? .next : .leave }
-                    return flow
-                }
-            }
-        }
+        func end(_ ending: Ending) -> [Flow] { self.end(flow, ending, rule, place, element) }
         for statement in rule.statements {
             switch statement {
             case .match(let field, let value, let negated):
@@ -129,12 +108,9 @@ package struct Tracer: Sendable {
             case .verdictMap(let fields, let map):
                 guard let found = find(fields, map, place.table, flow.trace.packet), let verdict = found.verdict else { return [flow] }
                 element = found.comment
-                return follow(verdict)
+                return end(.verdict(verdict))
             case .randomGoto(let chains):
-                return chains.flatMap { chain in
-                    flow = start
-                    return follow(.goto(chain))
-                }
+                return chains.flatMap { self.end(start, .verdict(.goto($0)), rule, place, element) }
             case .markUnset(let bits): if flow.trace.packet.mark & bits != 0 { return [flow] }
             case .setMark(let bits): flow.trace.packet.mark |= bits
             case .flipMark(let bits): flow.trace.packet.mark ^= bits
@@ -144,15 +120,52 @@ package struct Tracer: Sendable {
                 flow.trace.packet.destination = address
                 flow.trace.packet.destinationPort = port
                 flow.trace.packet.isDestinationTranslated = true
-                return done(.accept)
+                return end(.outcome(.accept))
             case .sourceNAT(let address):
                 flow.trace.packet.source = address
-                return done(.accept)
-            case .reject: return done(.reject)
-            case .verdict(let verdict): return follow(verdict)
+                return end(.outcome(.accept))
+            case .reject: return end(.outcome(.reject))
+            case .verdict(let verdict): return end(.verdict(verdict))
             }
         }
         return [flow]
+    }
+
+    /// How a rule ends: the packet's way is over, or goes on elsewhere.
+    private enum Ending {
+        case outcome(Trace.Outcome)
+        case verdict(Verdict)
+    }
+
+    /// Notes that a rule matched, and follows its verdict.
+    private func end(_ start: Flow, _ ending: Ending, _ rule: Rule, _ place: Place, _ element: String?) -> [Flow] {
+        var flow = start
+        func note(_ verdict: String) {
+            flow.trace.steps.append(
+                TraceStep(
+                    table: place.table, chain: place.chain, rule: place.index, text: rule.text, comment: rule.comment, element: element, verdict: verdict))
+        }
+        func done(_ outcome: Trace.Outcome) -> [Flow] {
+            note(outcome.rawValue)
+            flow.trace.outcome = outcome
+            flow.control = .done
+            return [flow]
+        }
+        switch ending {
+        case .outcome(let outcome): return done(outcome)
+        case .verdict(.accept): return done(.accept)
+        case .verdict(.drop): return done(.drop)
+        case .verdict(.return):
+            note("return")
+            flow.control = .leave
+            return [flow]
+        case .verdict(.jump(let chain)):
+            note(Verdict.jump(chain).description)
+            return run(chain, table: place.table, flow).map { $0.returned(to: .next) }
+        case .verdict(.goto(let chain)):
+            note(Verdict.goto(chain).description)
+            return run(chain, table: place.table, flow).map { $0.returned(to: .leave) }
+        }
     }
 
     private func find(_ fields: [Field], _ set: String, _ table: String, _ packet: Packet) -> ElementData? {

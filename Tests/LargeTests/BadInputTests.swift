@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("bad input is refused with file, line and field, and leaves nothing", .serialized)
+@Suite("[Serial] bad input is refused with file, line and field, and leaves nothing", .serialized, .printsClusters)
 struct BadInputTests {
     private func refused(_ text: String, _ words: String..., sourceLocation: SourceLocation = #_sourceLocation) throws {
         let before = Shell.run("scripts/leaks").output

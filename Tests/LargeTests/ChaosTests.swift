@@ -1,6 +1,6 @@
 import Testing
 
-@Suite("chaos", .serialized)
+@Suite("[Serial] chaos", .serialized, .printsClusters)
 struct ChaosTests {
     @Test("a short round: no acknowledged write is lost, a connection outlives the daemon's kills, and the cluster is whole again by itself")
     func short() {

@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 
 /// A cluster that real clients use: kubectl of two ages, and client libraries of others. Their tests are Python's, beside this file.
-@Suite("Kubernetes' own clients", .serialized)
+@Suite("[Serial] Kubernetes' own clients", .serialized, .printsClusters)
 struct ClientTests {
     private static let clients = "\(Shell.root)/.build/clients"
 

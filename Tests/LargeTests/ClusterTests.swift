@@ -2,7 +2,7 @@ import Foundation
 import Model
 import Testing
 
-@Suite("a cluster's life", .serialized)
+@Suite("[Serial] a cluster's life", .serialized, .printsClusters)
 struct ClusterTests {
     @Test("the daemon dies: pods, Services and one open connection go on, and `up` takes over")
     func daemonDies() throws {
@@ -141,30 +141,32 @@ struct ClusterTests {
         }
     }
 
+    /// A pod of two containers with a volume, and a Deployment.
+    private static let pairAndWeb = """
+        ---
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: pair}
+        spec:
+          volumes: [{name: shared, emptyDir: {}}]
+          containers:
+          - {name: one, image: "busybox:1.36", command: [sleep, "3600"], volumeMounts: [{name: shared, mountPath: /one}]}
+          - {name: two, image: busybox, command: [sleep, "3600"], volumeMounts: [{name: shared, mountPath: /two}]}
+        ---
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: {name: web}
+        spec:
+          replicas: 2
+          selector: {matchLabels: {app: web}}
+          template:
+            metadata: {labels: {app: web}}
+            spec: {containers: [{name: httpd, image: httpd}]}
+        """
+
     @Test("containers of a pod share network, IPC, host name and volumes; killed processes start again; deleted pods are replaced")
     func pods() throws {
-        let more = """
-            ---
-            apiVersion: v1
-            kind: Pod
-            metadata: {name: pair}
-            spec:
-              volumes: [{name: shared, emptyDir: {}}]
-              containers:
-              - {name: one, image: "busybox:1.36", command: [sleep, "3600"], volumeMounts: [{name: shared, mountPath: /one}]}
-              - {name: two, image: busybox, command: [sleep, "3600"], volumeMounts: [{name: shared, mountPath: /two}]}
-            ---
-            apiVersion: apps/v1
-            kind: Deployment
-            metadata: {name: web}
-            spec:
-              replicas: 2
-              selector: {matchLabels: {app: web}}
-              template:
-                metadata: {labels: {app: web}}
-                spec: {containers: [{name: httpd, image: httpd}]}
-            """
-        let file = try ClusterFiles.write(ClusterFiles.cluster("pods", subnet: 203) + "\n" + more)
+        let file = try ClusterFiles.write(ClusterFiles.cluster("pods", subnet: 203) + "\n" + Self.pairAndWeb)
         try TestCluster.with(file, name: "pods") { cluster in
             for namespace in ["net", "ipc", "uts"] {
                 let links = ["one", "two"].map { cluster.minik("exec pair --container \($0) -- readlink /proc/self/ns/\(namespace)").output }

@@ -2,7 +2,7 @@ import Foundation
 import Model
 import Testing
 
-@Suite("the command line speaks kubectl's words", .serialized)
+@Suite("[Serial] the command line speaks kubectl's words", .serialized, .printsClusters)
 struct CommandLineTests {
     private static let web = """
         ---

@@ -2,7 +2,7 @@ import Foundation
 import Model
 import Testing
 
-@Suite("a pod keeps to itself, and its sandbox to its word", .serialized)
+@Suite("[Serial] a pod keeps to itself, and its sandbox to its word", .serialized, .printsClusters)
 struct IsolationTests {
     private static let pods = """
         ---

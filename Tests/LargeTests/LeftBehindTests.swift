@@ -2,7 +2,7 @@ import Foundation
 import Model
 import Testing
 
-@Suite("nothing is left behind", .serialized)
+@Suite("[Serial] nothing is left behind", .serialized, .printsClusters)
 struct LeftBehindTests {
     private let run = "/run/minik/left", state = "/var/lib/minik/clusters/left"
     private func lab() throws -> String { try ClusterFiles.write(ClusterFiles.cluster("left", subnet: 221) + "\n" + ClusterFiles.echo) }

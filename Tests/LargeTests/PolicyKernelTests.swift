@@ -4,7 +4,7 @@ import PolicyCases
 import Testing
 
 /// The hand-written cases once more, this time asked of the kernel: every flow of every case is a real packet.
-@Suite("NetworkPolicy: the hand-written cases, with real packets", .serialized)
+@Suite("[Serial] NetworkPolicy: the hand-written cases, with real packets", .serialized, .printsClusters)
 struct PolicyKernelTests {
     private static let file: String = {
         let head = """

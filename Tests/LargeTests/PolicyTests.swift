@@ -2,7 +2,7 @@ import Foundation
 import Model
 import Testing
 
-@Suite("policies act at once, cut off what they deny, and say why", .serialized)
+@Suite("[Serial] policies act at once, cut off what they deny, and say why", .serialized, .printsClusters)
 struct PolicyTests {
     private static let server = """
         ---
@@ -178,27 +178,32 @@ struct PolicyTests {
                 cluster.minik("get cnp").output.split(separator: "\n").map { $0.split(separator: " ").prefix(3).joined(separator: " ") } == [
                     "NAME TIER PRIORITY", "base Baseline 5", "first Admin 1", "open Admin 20", "shut Admin 10",
                 ])
-            let places = cluster.minik("get pod amy -o json")
-            let home = try #require(try JSON(parsing: places.output)["spec"]["nodeName"].string)
-            let nodes = ["master", "worker"]
-            for node in nodes { #expect(cluster.minik("why amy node/\(node):10250").isSuccess, "nobody has forbidden it yet") }
-            apply(
-                try ClusterFiles.write(
-                    """
-                    apiVersion: policy.networking.k8s.io/v1beta1
-                    kind: ClusterNetworkPolicy
-                    metadata: {name: no-nodes}
-                    spec: {tier: Admin, priority: 0, subject: {namespaces: {}}, egress: [{action: Deny, to: [{nodes: {}}]}]}
-                    """))
-            for node in nodes {
-                let why = cluster.minik("why amy node/\(node):10250")
-                #expect(
-                    why.status == 1 && why.output.contains("egress: denied by ClusterNetworkPolicy Admin no-nodes egress[0]: Deny")
-                        && why.output.contains("the kernel agrees"), "\(node == home ? "its own" : "another") node: \(why)")
-            }
+            try denyNodes(cluster)
             #expect(try reach() == [true, false], "pods are no nodes")
             let bad = try policy("bad", "Admin", "Deny", 1001)
             #expect(cluster.minik("apply -f \(bad)").errors.contains("spec.priority in body should be less than or equal to 1000"))
+        }
+    }
+
+    /// Nobody has forbidden amy the nodes; then a policy of the cluster does, her own node included.
+    private func denyNodes(_ cluster: TestCluster) throws {
+        let places = cluster.minik("get pod amy -o json")
+        let home = try #require(try JSON(parsing: places.output)["spec"]["nodeName"].string)
+        let nodes = ["master", "worker"]
+        for node in nodes { #expect(cluster.minik("why amy node/\(node):10250").isSuccess, "nobody has forbidden it yet") }
+        let denial = try ClusterFiles.write(
+            """
+            apiVersion: policy.networking.k8s.io/v1beta1
+            kind: ClusterNetworkPolicy
+            metadata: {name: no-nodes}
+            spec: {tier: Admin, priority: 0, subject: {namespaces: {}}, egress: [{action: Deny, to: [{nodes: {}}]}]}
+            """)
+        #expect(cluster.minik("apply -f \(denial)").isSuccess)
+        for node in nodes {
+            let why = cluster.minik("why amy node/\(node):10250")
+            #expect(
+                why.status == 1 && why.output.contains("egress: denied by ClusterNetworkPolicy Admin no-nodes egress[0]: Deny")
+                    && why.output.contains("the kernel agrees"), "\(node == home ? "its own" : "another") node: \(why)")
         }
     }
 

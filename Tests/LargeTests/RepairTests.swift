@@ -3,7 +3,7 @@ import Glibc
 import Model
 import Testing
 
-@Suite("a node that somebody damaged is whole again", .serialized)
+@Suite("[Serial] a node that somebody damaged is whole again", .serialized, .printsClusters)
 struct RepairTests {
     private static let lab =
         ClusterFiles.echo + """

@@ -2,7 +2,7 @@ import Foundation
 import Model
 import Testing
 
-@Suite("a store that is damaged or gone", .serialized)
+@Suite("[Serial] a store that is damaged or gone", .serialized, .printsClusters)
 struct StoreLossTests {
     /// What the daemon finds when it comes back.
     enum Loss: String, CaseIterable, CustomTestStringConvertible {

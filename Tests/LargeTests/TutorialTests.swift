@@ -2,7 +2,7 @@ import Model
 import Testing
 
 /// The tutorial's hands-on part, T9 to T15 in order, with the real busybox and the real httpd.
-@Suite("the tutorial happens as it is written", .serialized)
+@Suite("[Serial] the tutorial happens as it is written", .serialized, .printsClusters)
 struct TutorialTests {
     static let nodes = ["k8s-master", "k8s-node1", "k8s-node2"]
     static let addresses = ["192.168.200.128", "192.168.200.129", "192.168.200.130"]

@@ -6,7 +6,7 @@ import Rules
 import Testing
 
 /// The Service table in a kernel of its own: one namespace that is node, pods and client at once, by addresses on its loopback.
-@Suite("UDP clients that go on sending are led where the Service leads now", .serialized)
+@Suite("[Serial] UDP clients that go on sending are led where the Service leads now", .serialized)
 struct ServiceKernelTests {
     private static let node = NodeView(
         name: "n1", address: IPv4Address("192.168.200.11") ?? .any, clusterCIDR: CIDR("10.244.0.0/16") ?? .all, serviceCIDR: CIDR("10.1.0.0/16") ?? .all,

@@ -111,6 +111,9 @@ pid_t sandbox_start_pause(void);
 /// 0 or -errno.
 int sandbox_mount_memory(const char *path, uint64_t size, uint32_t gid);
 
+/// 1: what lies at `path` is in memory alone (tmpfs or ramfs); 0: it is not; or -errno.
+int sandbox_is_memory(const char *path);
+
 /// Forks the init of an emulated node in namespaces of its own (network, IPC, UTS, PID, mount), with /etc an overlay over
 /// the host's, and its own /run, /var/log, /proc and /sys. `state` holds the directories etc, work, run and log.
 pid_t sandbox_start_node(const char *hostname, const char *state, struct sandbox_failure *failure);

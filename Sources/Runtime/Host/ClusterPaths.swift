@@ -22,6 +22,10 @@ package struct ClusterPaths: Sendable, Hashable {
     package var run: String { "\(root)\(Self.runRoot)/\(cluster)" }
     package var apiSocket: String { "\(run)/api.sock" }
     package var daemonPID: String { "\(run)/daemon.pid" }
+    /// What a cluster's secrets will miss on this machine; nil when nothing.
+    package static var shortcoming: String? {
+        Files.isInMemory("/run") ? nil : "/run is not in memory here: the secrets that pods mount lie on this machine's disk while they run; mount a tmpfs there"
+    }
     package var lock: String { "\(run)/lock" }
     package var clusterFile: String { "\(state)/cluster.json" }
     package var store: String { "\(state)/store.db" }

@@ -20,6 +20,9 @@ package struct FileError: Error, CustomStringConvertible {
 package enum Files {
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
+    /// Whether what lies there is in memory alone (tmpfs or ramfs), and goes with the machine's next start.
+    package static func isInMemory(_ path: String) -> Bool { sandbox_is_memory(path) == 1 }
+
     package static func isDirectory(_ path: String) -> Bool {
         var info = stat()
         return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR

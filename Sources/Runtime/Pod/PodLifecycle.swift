@@ -120,22 +120,22 @@ package struct PodLifecycle: Sendable {
     static let unknownEnd = "ContainerStatusUnknown"
     static let unknownEndWords = "The container could not be located when the pod was deleted.  The container used to be Running"
     /// Seconds until what could not be made is tried again.
-    private static let configurationPause = 10, volumePause = 2
+    static let configurationPause = 10, volumePause = 2
 
-    private(set) var entries: [Entry]
+    var entries: [Entry]
     let restartPolicy: String
     private let podName: String
     private let uid: String
     var hasSandbox = false
     /// The init containers are through: sidecars that start anew hold up nobody.
     var hasInitialized = false
-    private(set) var failure: Failure?
-    private(set) var isRejected = false
-    private var deadline: Int?
-    private(set) var isAdopting = false
-    private var isEnding = false
-    private var hasGraceEnded = false
-    private let gracePeriod: Int
+    var failure: Failure?
+    var isRejected = false
+    var deadline: Int?
+    var isAdopting = false
+    var isEnding = false
+    var hasGraceEnded = false
+    let gracePeriod: Int
     private(set) package var isTornDown = false
     private var hasAskedTearDown = false
 
@@ -168,191 +168,8 @@ package struct PodLifecycle: Sendable {
         if let reason = pod.status["reason"].string, pod.isFinished { failure = Failure(reason: reason, message: pod.status["message"].string ?? "") }
     }
 
-    package mutating func handle(_ input: Input) -> [Action] {
-        switch input {
-        case .sandboxAdopted:
-            hasSandbox = true
-            isAdopting = true
-            return []
-        case .sandboxReady:
-            hasSandbox = true
-            isAdopting = false
-            return advance()
-        case .started(let record):
-            update(record.name) {
-                $0.isStarting = false
-                $0.state = .running(record)
-                // A life that an earlier daemon reported on is what it was: a restart of ours makes nobody unready.
-                let known = $0.readyBefore.flatMap { $0.startedAt.seconds == record.startedAt.seconds ? $0.isReady : nil }
-                $0.hasStarted = !$0.hasStartupProbe || known == true
-                $0.isReady = known ?? (!$0.hasReadinessProbe && $0.hasStarted)
-                $0.readyBefore = nil
-                // It began in a life that was not reported any more.
-                if $0.isRestart { $0.restartCount += 1 }
-                $0.isRestart = false
-            }
-            return (isEnding ? [.stop(container: record.name, force: hasGraceEnded)] : [])
-                + (isAdopting ? [] : [.event(type: "Normal", reason: "Started", message: "Container started", container: record.name)]) + advance()
-        case .startFailed(let name, let reason, let message):
-            update(name) {
-                $0.isStarting = false
-                $0.state = .waiting(reason: reason, message: message)
-            }
-            if isEnding { return goOnEnding() }
-            let event = Action.event(type: "Warning", reason: "Failed", message: "Error: \(message)", container: name)
-            return [event] + (reason == Self.configurationError ? [.schedule(.restart(container: name), seconds: Self.configurationPause)] : retry(name))
-        case .startError(let name, let message, let time):
-            var record = ContainerRecord(name: name, pid: 0, startedAt: Timestamp(seconds: 0))
-            (record.finishedAt, record.exitCode, record.reason, record.message) = (time, 128, Self.startError, message)
-            return [.event(type: "Warning", reason: "Failed", message: "Error: \(message)", container: name)] + exited(record)
-        case .startPostponed(let name):
-            update(name) { $0.isStarting = false }
-            return isEnding ? goOnEnding() : [.schedule(.restart(container: name), seconds: Self.volumePause)]
-        case .configurationChanged:
-            let waiting = entries.filter { if case .waiting(Self.configurationError, _) = $0.state { !$0.isStarting } else { false } }
-            guard hasSandbox, !isAdopting, !isEnding else { return [] }
-            return waiting.flatMap { start($0.name) } + advance()
-        case .imageMissing(let name, let message):
-            var actions: [Action] = []
-            update(name) {
-                $0.isStarting = false
-                let isFirst = $0.failures == 0
-                $0.state = .waiting(
-                    reason: isFirst ? "ErrImagePull" : "ImagePullBackOff",
-                    message: isFirst ? message : "Back-off pulling image \"\($0.image)\": ErrImagePull: \(message)")
-                if isFirst {
-                    actions = [
-                        .event(type: "Normal", reason: "Pulling", message: "Pulling image \"\($0.image)\"", container: name),
-                        .event(type: "Warning", reason: "Failed", message: "Failed to pull image \"\($0.image)\": \(message)", container: name),
-                        .event(type: "Warning", reason: "Failed", message: "Error: ErrImagePull", container: name),
-                    ]
-                } else {
-                    actions = [
-                        .event(type: "Normal", reason: "BackOff", message: "Back-off pulling image \"\($0.image)\"", container: name),
-                        .event(type: "Warning", reason: "Failed", message: "Error: ImagePullBackOff", container: name),
-                    ]
-                }
-            }
-            return isEnding ? goOnEnding() : actions + retry(name)
-        case .imageRefused(let name, let reason, let event, let message):
-            update(name) {
-                $0.isStarting = false
-                $0.state = .waiting(reason: reason, message: message)
-            }
-            if isEnding { return goOnEnding() }
-            return [
-                .event(type: "Warning", reason: event, message: message, container: name),
-                .event(type: "Warning", reason: "Failed", message: "Error: \(reason)", container: name),
-                .schedule(.restart(container: name), seconds: Self.configurationPause),
-            ]
-        case .exited(let record): return exited(record)
-        case .probed(let name, let ready):
-            update(name) { $0.isReady = ready }
-            return []
-        case .startupDone(let name):
-            update(name) {
-                $0.hasStarted = true
-                if !$0.hasReadinessProbe { $0.isReady = true }
-            }
-            return advance()
-        case .unhealthy(let name, let probe, let grace):
-            guard !isEnding, let entry = entries.first(where: { $0.name == name }) else { return [] }
-            return renew(entry, "failed \(probe) probe, will be restarted", within: grace)
-        case .deletionRequested(let grace): return end(within: grace)
-        case .timer(.lastWarning(let name, let life)):
-            guard let entry = entries.first(where: { $0.name == name }), entry.restartCount == life, case .running = entry.state else { return [] }
-            return [.stop(container: name, force: true)]
-        case .timer(.graceEnds):
-            hasGraceEnded = true
-            return entries.compactMap { if case .running = $0.state { .stop(container: $0.name, force: true) } else { nil } }
-        case .deadline(let seconds, let remaining):
-            deadline = seconds
-            return seconds.map { [.schedule(.deadline(seconds: $0), seconds: max(0, remaining))] } ?? []
-        case .timer(.deadline(let seconds)):
-            guard deadline == seconds, !isEnding else { return [] }
-            let words = "Pod was active on the node longer than the specified deadline"
-            failure = Failure(reason: "DeadlineExceeded", message: words)
-            return [.event(type: "Normal", reason: "DeadlineExceeded", message: words, container: nil)] + end(within: gracePeriod)
-        case .rejected(let reason, let message):
-            failure = Failure(reason: reason, message: "Pod was rejected: \(message)")
-            isEnding = true
-            isRejected = true
-            return [.event(type: "Warning", reason: reason, message: message, container: nil)] + tearDown()
-        case .timer(.restart(let name)):
-            guard !isEnding, hasSandbox, let entry = entries.first(where: { $0.name == name }), !entry.isStarting else { return [] }
-            if case .running = entry.state { return [] }
-            return start(name)
-        case .ephemeral(let container):
-            guard !entries.contains(where: { $0.name == container.name }) else { return [] }
-            entries.append(
-                Entry(
-                    name: container.name, image: container.image, isInit: false, isEphemeral: true, hasReadinessProbe: false, hasStartupProbe: false,
-                    state: .waiting(reason: "ContainerCreating", message: nil)))
-            return hasSandbox && !isEnding ? start(container.name) : []
-        case .imageChanged(let name, let image):
-            guard !isEnding, let entry = entries.first(where: { $0.name == name }), entry.image != image else { return [] }
-            update(name) {
-                $0.image = image
-                $0.failures = 0
-            }
-            return renew(entry, "definition changed, will be restarted")
-        case .resizeNeedsRestart(let name): return isEnding ? [] : entries.first { $0.name == name }.map { renew($0, "resize requires restart") } ?? []
-        case .sandboxMissing(let time):
-            let isNews = entries.contains { $0.readyBefore != nil }
-            for index in entries.indices {
-                if let began = entries[index].readyBefore?.startedAt {
-                    var record = ContainerRecord(name: entries[index].name, pid: 0, startedAt: began)
-                    (record.finishedAt, record.exitCode, record.reason, record.message) = (time, 137, Self.unknownEnd, Self.unknownEndWords)
-                    entries[index].readyBefore = nil
-                    lose(index, record)
-                } else if case .terminated(let record) = entries[index].state {
-                    lose(index, record)
-                }
-            }
-            return isNews ? afterLoss() : []
-        case .sandboxLost(let time):
-            hasSandbox = false
-            hasInitialized = false
-            for index in entries.indices {
-                if case .running(var record) = entries[index].state {
-                    record.pid = 0
-                    record.exitCode = 137
-                    record.signal = 9
-                    record.finishedAt = time
-                    lose(index, record)
-                } else if entries[index].isRestart || entries[index].isStarting {
-                    // Whatever it waited for, the next sandbox starts it.
-                    entries[index].state = .waiting(reason: "ContainerCreating", message: nil)
-                }
-                entries[index].isStarting = false
-                entries[index].isReady = false
-                entries[index].hasStarted = false
-            }
-            return afterLoss()
-        }
-    }
-
-    /// A container's life ended with its sandbox, or before that was made anew: it waits for the next, if it is to have one.
-    private mutating func lose(_ index: Int, _ record: ContainerRecord) {
-        guard restarts(entries[index], failed: record.exitCode != 0) else { return entries[index].state = .terminated(record) }
-        entries[index].last = record
-        entries[index].isRestart = true
-        entries[index].state = .waiting(reason: "ContainerCreating", message: nil)
-    }
-
-    /// What follows when the sandbox is gone: another, or the pod's end if nothing of it starts again.
-    private mutating func afterLoss() -> [Action] {
-        if isEnding { return tearDown() }
-        let initFailed = entries.contains { entry in
-            if entry.isInit, !entry.isSidecar, case .terminated(let record) = entry.state { record.exitCode != 0 } else { false }
-        }
-        let end = finishIfDone(initFailed: initFailed)
-        if !end.isEmpty { return end }
-        return [.event(type: "Normal", reason: "SandboxChanged", message: "Pod sandbox changed, it will be killed and re-created.", container: nil)]
-    }
-
     /// Whether a container begins anew after a life that ended well, or `failed`.
-    private func restarts(_ entry: Entry, failed: Bool) -> Bool {
+    func restarts(_ entry: Entry, failed: Bool) -> Bool {
         if entry.isEphemeral { return false }
         if entry.isSidecar { return true }
         if entry.isInit { return failed && restartPolicy != "Never" }
@@ -360,7 +177,7 @@ package struct PodLifecycle: Sendable {
     }
 
     /// Ends a container that runs, so that it begins anew.
-    private func renew(_ entry: Entry, _ why: String, within grace: Int? = nil) -> [Action] {
+    func renew(_ entry: Entry, _ why: String, within grace: Int? = nil) -> [Action] {
         guard case .running = entry.state else { return [] }
         return [
             .event(type: "Normal", reason: "Killing", message: "Container \(entry.name) \(why)", container: entry.name),
@@ -368,12 +185,12 @@ package struct PodLifecycle: Sendable {
         ]
     }
 
-    private mutating func update(_ name: String, _ change: (inout Entry) -> Void) {
+    mutating func update(_ name: String, _ change: (inout Entry) -> Void) {
         guard let index = entries.firstIndex(where: { $0.name == name }) else { return }
         change(&entries[index])
     }
 
-    private mutating func tearDown() -> [Action] {
+    mutating func tearDown() -> [Action] {
         guard !hasAskedTearDown else { return [] }
         hasAskedTearDown = true
         isTornDown = true
@@ -381,7 +198,7 @@ package struct PodLifecycle: Sendable {
     }
 
     /// The pod ends, for whatever reason: nothing is started any more, and what runs has `grace` seconds.
-    private mutating func end(within grace: Int) -> [Action] {
+    mutating func end(within grace: Int) -> [Action] {
         guard !isTornDown else { return [] }
         isEnding = true
         let alive = entries.filter(\.isAlive)
@@ -406,9 +223,9 @@ package struct PodLifecycle: Sendable {
     }
 
     /// While the pod ends: its sandbox goes with the last of its containers.
-    private mutating func goOnEnding() -> [Action] { entries.contains(where: \.isAlive) ? stopNext() : tearDown() }
+    mutating func goOnEnding() -> [Action] { entries.contains(where: \.isAlive) ? stopNext() : tearDown() }
 
-    private mutating func start(_ name: String) -> [Action] {
+    mutating func start(_ name: String) -> [Action] {
         update(name) {
             $0.isStarting = true
             // A life that ended is counted when the next begins.
@@ -421,7 +238,7 @@ package struct PodLifecycle: Sendable {
     }
 
     /// Starts whatever may run now: the next init container, or all others once those are through.
-    private mutating func advance() -> [Action] {
+    mutating func advance() -> [Action] {
         guard hasSandbox, !isAdopting, !isEnding else { return [] }
         for entry in entries where entry.isInit && !hasInitialized && !entry.isPassed {
             if case .waiting(let reason, _) = entry.state, !entry.isStarting, ["ContainerCreating", "PodInitializing"].contains(reason) {
@@ -437,7 +254,7 @@ package struct PodLifecycle: Sendable {
         return waiting.flatMap { start($0.name) }
     }
 
-    private mutating func retry(_ name: String) -> [Action] {
+    mutating func retry(_ name: String) -> [Action] {
         var delay = 0
         update(name) {
             delay = Self.backOff($0.failures + 1)
@@ -449,7 +266,7 @@ package struct PodLifecycle: Sendable {
     /// The first restart is immediate; then 10 s, doubled each time, up to five minutes.
     private static func backOff(_ failures: Int) -> Int { failures == 0 ? 0 : min(10 << min(failures - 1, 10), longestBackOff) }
 
-    private mutating func exited(_ record: ContainerRecord) -> [Action] {
+    mutating func exited(_ record: ContainerRecord) -> [Action] {
         guard let index = entries.firstIndex(where: { $0.name == record.name }) else { return [] }
         entries[index].state = .terminated(record)
         entries[index].isReady = false
@@ -478,7 +295,7 @@ package struct PodLifecycle: Sendable {
         return advance() + finishIfDone(initFailed: false)
     }
 
-    private mutating func finishIfDone(initFailed: Bool) -> [Action] {
+    mutating func finishIfDone(initFailed: Bool) -> [Action] {
         guard initFailed || isFinished else { return [] }
         return end(within: gracePeriod)
     }

@@ -63,43 +63,44 @@ extension PodLifecycle {
         status["initContainerStatuses"] = statuses(true)
         status["containerStatuses"] = statuses(false)
         status["ephemeralContainerStatuses"] = statuses(false, isEphemeral: true)
-
-        let unready = entries.filter { (!$0.isInit || $0.isSidecar) && !$0.isEphemeral && !$0.isReady }.map(\.name)
-        let incomplete = isInitialized ? [] : entries.filter { $0.isInit && !$0.isPassed }.map(\.name)
-        let isDone = phase == "Succeeded" || phase == "Failed"
-        let generation = pod.generation
-        var conditions = status["conditions"]
-        func set(_ type: String, _ value: Bool, _ reason: String?, _ message: String?) {
-            conditions.setCondition(type, value, reason: reason, message: message, observedGeneration: generation, now: now)
-        }
-        set("PodReadyToStartContainers", hasSandbox && !isTornDown, nil, nil)
-        if incomplete.isEmpty {
-            set("Initialized", true, phase == "Succeeded" ? "PodCompleted" : nil, nil)
-        } else {
-            set("Initialized", false, "ContainersNotInitialized", "containers with incomplete status: [\(incomplete.joined(separator: " "))]")
-        }
-        let words = "containers with unready status: [\(unready.joined(separator: " "))]"
-        let isReady = unready.isEmpty && incomplete.isEmpty && !isDone
-        let closed = pod.spec["readinessGates"].items.compactMap { $0["conditionType"].string }.filter { conditions.condition($0) != "True" }
-        for type in ["Ready", "ContainersReady"] {
-            if type == "Ready", isReady, let gate = closed.first {
-                set(
-                    type, false, "ReadinessGatesNotReady",
-                    "the status of pod readiness gate \"\(gate)\" is not \"True\", but \(conditions.condition(gate) ?? "corresponding condition of pod readiness gate \"\(gate)\" does not exist")"
-                )
-                continue
-            }
-            if isReady {
-                set(type, true, nil, nil)
-            } else {
-                set(type, false, isDone ? (phase == "Succeeded" ? "PodCompleted" : "PodFailed") : "ContainersNotReady", isDone ? nil : words)
-            }
-        }
-        set("PodScheduled", true, nil, nil)
+        let conditions = conditions(of: pod, status["conditions"], now)
         // What others say of the pod stands first, then the kubelet's own in its order.
         let others = conditions.items.filter { !Self.conditionOrder.contains($0["type"].string ?? "") }
         status["conditions"] = .array(others + Self.conditionOrder.compactMap { type in conditions.items.first { $0["type"].string == type } })
         pod.status = status
+    }
+
+    /// The pod's conditions after what the kubelet says of it now; `old` are those that it has, of others too.
+    private func conditions(of pod: Pod, _ old: JSON, _ now: Timestamp) -> JSON {
+        var conditions = old
+        func set(_ type: String, _ value: Bool, _ reason: String? = nil, _ message: String? = nil) {
+            conditions.setCondition(type, value, reason: reason, message: message, observedGeneration: pod.generation, now: now)
+        }
+        set("PodReadyToStartContainers", hasSandbox && !isTornDown)
+        let incomplete = isInitialized ? [] : entries.filter { $0.isInit && !$0.isPassed }.map(\.name)
+        if incomplete.isEmpty {
+            set("Initialized", true, phase == "Succeeded" ? "PodCompleted" : nil)
+        } else {
+            set("Initialized", false, "ContainersNotInitialized", "containers with incomplete status: [\(incomplete.joined(separator: " "))]")
+        }
+        let unready = entries.filter { (!$0.isInit || $0.isSidecar) && !$0.isEphemeral && !$0.isReady }.map(\.name)
+        let isDone = phase == "Succeeded" || phase == "Failed"
+        let isReady = unready.isEmpty && incomplete.isEmpty && !isDone
+        let gate = pod.spec["readinessGates"].items.compactMap { $0["conditionType"].string }.first { conditions.condition($0) != "True" }
+        for type in ["Ready", "ContainersReady"] {
+            if isReady, type == "Ready", let gate {
+                let found = conditions.condition(gate) ?? "corresponding condition of pod readiness gate \"\(gate)\" does not exist"
+                set(type, false, "ReadinessGatesNotReady", "the status of pod readiness gate \"\(gate)\" is not \"True\", but \(found)")
+            } else if isReady {
+                set(type, true)
+            } else if isDone {
+                set(type, false, phase == "Succeeded" ? "PodCompleted" : "PodFailed")
+            } else {
+                set(type, false, "ContainersNotReady", "containers with unready status: [\(unready.joined(separator: " "))]")
+            }
+        }
+        set("PodScheduled", true)
+        return conditions
     }
 }
 

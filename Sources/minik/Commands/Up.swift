@@ -102,7 +102,7 @@ struct Up: AsyncParsableCommand {
             try await Preflight.check(paths: paths)
             try ImageStore().assemble { progress.detail("assembling \($0)") }
             progress.end()
-            for shortcoming in [BusyboxImage.shortcoming, Cgroups.shortcoming] {
+            for shortcoming in [BusyboxImage.shortcoming, Cgroups.shortcoming, ClusterPaths.shortcoming] {
                 if let shortcoming { printError("minik: warning: \(shortcoming)") }
             }
             try Files.makeDirectory(paths.state, mode: 0o700)

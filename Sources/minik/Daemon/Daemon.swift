@@ -185,6 +185,30 @@ struct Daemon {
         _ group: inout ThrowingTaskGroup<Void, any Error>
     ) async throws {
         let view = NodeView(node.spec, of: cluster)
+        try await runOverlay(node, view, report, &group)
+        let links = PodLinkProxy(node: view, target: node.frames, report: report)
+        try await links.start(try await api.list(Pod.self).compactMap { pod in pod.ip.map { (pod, NodeNetwork.link(of: pod, $0, cluster)) } })
+        group.addTask { try await links.run() }
+        await node.keeper.add(TablePart(links.keeper))
+        let hooks = try await runProxies(node, view, api, links, parts, report, &group)
+        let agent = NodeAgent(
+            node: node.spec, cluster: cluster, paths: paths, client: api, network: node.ground.network,
+            sandboxes: ShimSandboxes(paths: paths), images: ImageStore(), identity: await node.ground.process, hooks: hooks)
+        group.addTask { try await agent.run() }
+        // Pods come last: what they stand behind holds before they do.
+        await node.keeper.add(
+            NodePartFunction { [ground = node.ground] in
+                await agent.turn(to: ground.process)
+                return try await ground.network.repairPods()
+            })
+        await node.keeper.registers { try await agent.register() }
+        group.addTask { try await node.keeper.run() }
+    }
+
+    /// The two tables of the overlay, which no object of the API changes.
+    private func runOverlay(
+        _ node: StartedNode, _ view: NodeView, _ report: @escaping @Sendable (String) -> Void, _ group: inout ThrowingTaskGroup<Void, any Error>
+    ) async throws {
         let masquerade = FlannelMasquerade.keeper(view, target: node.rulesets, report: report)
         try await masquerade.sync()
         group.addTask { try await masquerade.run() }
@@ -194,11 +218,13 @@ struct Daemon {
         try await overlay.sync()
         group.addTask { try await overlay.run() }
         await node.keeper.add(TablePart(overlay))
-        let links = PodLinkProxy(node: view, target: node.frames, report: report)
-        try await links.start(try await api.list(Pod.self).compactMap { pod in pod.ip.map { (pod, NodeNetwork.link(of: pod, $0, cluster)) } })
-        group.addTask { try await links.run() }
-        await node.keeper.add(TablePart(links.keeper))
+    }
 
+    /// Services, policies and host ports, and what a pod needs of them before it starts.
+    private func runProxies(
+        _ node: StartedNode, _ view: NodeView, _ api: APIServer, _ links: PodLinkProxy, _ parts: Countdown,
+        _ report: @escaping @Sendable (String) -> Void, _ group: inout ThrowingTaskGroup<Void, any Error>
+    ) async throws -> AgentHooks {
         let connections = try KernelConnections(namespace: paths.nodeNetns(node.spec.name))
         await node.ground.whenMoved { try await connections.reopen() }
         let services = ServiceProxy(node: view, client: api, target: node.rulesets, connections: connections, report: report)
@@ -218,7 +244,7 @@ struct Daemon {
         try await hostPorts.start()
         group.addTask { try await hostPorts.run() }
         await node.keeper.add(TablePart(hostPorts.keeper))
-        let hooks = AgentHooks(
+        return AgentHooks(
             admit: { pod, address in
                 if isEnforced { try await policies.admit(pod, address: address) }
                 try await hostPorts.admit(pod, address)
@@ -229,18 +255,6 @@ struct Daemon {
                 if isEnforced { await policies.release(pod) }
                 do { try await hostPorts.release(pod) } catch { report("node \(node.spec.name): host ports of pod \(pod.key): \(error)") }
             }, report: report)
-        let agent = NodeAgent(
-            node: node.spec, cluster: cluster, paths: paths, client: api, network: node.ground.network,
-            sandboxes: ShimSandboxes(paths: paths), images: ImageStore(), identity: await node.ground.process, hooks: hooks)
-        group.addTask { try await agent.run() }
-        // Pods come last: what they stand behind holds before they do.
-        await node.keeper.add(
-            NodePartFunction { [ground = node.ground] in
-                await agent.turn(to: ground.process)
-                return try await ground.network.repairPods()
-            })
-        await node.keeper.registers { try await agent.register() }
-        group.addTask { try await node.keeper.run() }
     }
 }
 
