@@ -3,7 +3,7 @@ import Glibc
 import Model
 import Testing
 
-@Suite("what kubectl tells of pods that ended, and what a daemon without descriptors does", .serialized)
+@Suite("[Serial] what kubectl tells of pods that ended, and what a daemon without descriptors does", .serialized, .printsClusters)
 struct EndingsTests {
     /// RESTARTS of a pod as kubectl prints it: how many, and how many seconds ago the last was.
     private func restarts(_ kubectl: String, _ pod: String) throws -> (count: Int, ago: Int?)? {
