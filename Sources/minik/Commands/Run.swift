@@ -21,16 +21,14 @@ struct Run: AsyncParsableCommand {
     @Flag(help: "Delete the pod when its session ends.") var rm = false
     @Flag(help: "The arguments are the command, not the image's arguments.") var command = false
     @Flag(name: .shortAndLong, help: "Do not print what is only talk.") var quiet = false
-    @Argument(parsing: .postTerminator, help: "What to run, after --.") var afterTerminator: [String] = []
-    @Argument(help: "What to run.") var words: [String] = []
+    @Argument(help: "What to run, best after --.") var words: [String] = []
 
     func run() async throws {
         if rm && !stdin { throw UserError("error: --rm should only be used for attached containers") }
         let client = try options.client()
-        let arguments = words + afterTerminator
         let isInteractive = stdin
         let key = ObjectKey(scope.namespace, name)
-        _ = try await client.create(.pods, try pod(arguments))
+        _ = try await client.create(.pods, try pod(words))
         guard isInteractive else { return print("pod/\(name) created") }
         do {
             let code = try await attach(client, key)
