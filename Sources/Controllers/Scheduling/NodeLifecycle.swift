@@ -1,5 +1,4 @@
 import Model
-import Synchronization
 
 /// Takes a node whose agent gives no sign of life for what it is: its conditions become Unknown, its pods not ready, and taints keep new pods
 /// away and drive those out that do not bear them. (k8s.io/kubernetes/pkg/controller/nodelifecycle)
@@ -11,12 +10,13 @@ package struct NodeLifecycle: Reconciler {
 
     private let now: @Sendable () -> Timestamp
     private let elapsed: @Sendable () -> Duration
-    private let heard = SignsOfLife()
+    /// When each node was last heard of; one that has just been met begins with a full grace.
+    private let heard = NodeTimes()
 
-    /// `elapsed` is the time of a clock that stands still while the machine sleeps: who was not awake missed no sign.
+    /// `elapsed` is the time of the clock that silence is counted by.
     package init(
         now: @escaping @Sendable () -> Timestamp = Timestamp.now,
-        elapsed: @escaping @Sendable () -> Duration = { [start = SuspendingClock.now] in start.duration(to: .now) }
+        elapsed: @escaping @Sendable () -> Duration = NodeTimes.awake()
     ) {
         self.now = now
         self.elapsed = elapsed
@@ -27,7 +27,7 @@ package struct NodeLifecycle: Reconciler {
             .own(.nodes),
             Source(.leases) { [heard, elapsed] change, _ in
                 // When it came counts, not what it says: the clocks of two machines may differ.
-                if change.key.namespace == Self.leaseNamespace, change.new != nil { heard.note(change.key.name, elapsed()) }
+                if change.key.namespace == Self.leaseNamespace, change.new != nil { heard.set(change.key.name, elapsed()) }
                 return []
             },
         ]
@@ -38,7 +38,7 @@ package struct NodeLifecycle: Reconciler {
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
         guard let node = try await client.find(Node.self, key) else { return heard.forget(key.name) }
         let time = elapsed()
-        if time - heard.last(key.name, orNow: time) >= Self.grace { try await giveUp(node, client) }
+        if time - heard.time(of: key.name, orSet: time) >= Self.grace { try await giveUp(node, client) }
         try await taint(key, client)
     }
 
@@ -100,22 +100,5 @@ package struct NodeLifecycle: Reconciler {
         var changed = node.json
         changed["spec"]["taints"] = taints.isEmpty ? .null : .array(taints)
         _ = try await client.update(.nodes, changed)
-    }
-}
-
-/// When each node was last heard of.
-private final class SignsOfLife: Sendable {
-    private let times = Mutex<[String: Duration]>([:])
-
-    func note(_ node: String, _ time: Duration) { times.withLock { $0[node] = time } }
-    func forget(_ node: String) { times.withLock { $0[node] = nil } }
-
-    /// A node that has just been met begins with a full grace.
-    func last(_ node: String, orNow now: Duration) -> Duration {
-        times.withLock { times in
-            let last = times[node] ?? now
-            times[node] = last
-            return last
-        }
     }
 }

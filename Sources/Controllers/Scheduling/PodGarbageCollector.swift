@@ -1,5 +1,4 @@
 import Model
-import Synchronization
 
 /// Deletes pods of nodes that are not there, once a node has been missing for a while: nobody else would ever end them.
 /// (k8s.io/kubernetes/pkg/controller/podgc)
@@ -9,11 +8,12 @@ package struct PodGarbageCollector: Reconciler {
 
     private let now: @Sendable () -> Timestamp
     private let elapsed: @Sendable () -> Duration
-    private let missing = Missing()
+    /// Since when each node has been missing.
+    private let missing = NodeTimes()
 
     package init(
         now: @escaping @Sendable () -> Timestamp = Timestamp.now,
-        elapsed: @escaping @Sendable () -> Duration = { [start = SuspendingClock.now] in start.duration(to: .now) }
+        elapsed: @escaping @Sendable () -> Duration = NodeTimes.awake()
     ) {
         self.now = now
         self.elapsed = elapsed
@@ -46,7 +46,7 @@ package struct PodGarbageCollector: Reconciler {
     }
 
     package func nextVisit(_ key: ObjectKey, _ client: any Client) async throws -> Duration? {
-        guard let since = missing.since(key.name) else { return nil }
+        guard let since = missing.time(of: key.name) else { return nil }
         let left = Self.quarantine - (elapsed() - since)
         return left > .zero ? left : nil
     }
@@ -57,23 +57,6 @@ package struct PodGarbageCollector: Reconciler {
             return false
         }
         let time = elapsed()
-        return time - missing.note(key.name, time) >= Self.quarantine
-    }
-}
-
-/// Since when each node has been missing.
-private final class Missing: Sendable {
-    private let times = Mutex<[String: Duration]>([:])
-
-    func since(_ node: String) -> Duration? { times.withLock { $0[node] } }
-    func forget(_ node: String) { times.withLock { $0[node] = nil } }
-
-    /// The time of the first note.
-    func note(_ node: String, _ time: Duration) -> Duration {
-        times.withLock { times in
-            let first = times[node] ?? time
-            times[node] = first
-            return first
-        }
+        return time - missing.time(of: key.name, orSet: time) >= Self.quarantine
     }
 }
