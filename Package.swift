@@ -79,14 +79,18 @@ let package = Package(
 
         // Tests by size: pure ones, ones with a namespace of their own (root), whole clusters (root).
         .target(
-            name: "PolicyCases", dependencies: ["Model", .product(name: "Yams", package: "Yams")], path: "Tests/PolicyCases", exclude: ["cases.yaml"]),
+            name: "PolicyCases", dependencies: ["Model", .product(name: "Yams", package: "Yams")], path: "Tests/PolicyCases",
+            exclude: ["cases.yaml"]),
         .target(name: "SandboxCases", dependencies: ["Model", "Runtime", "ShimProtocol"], path: "Tests/SandboxCases"),
         .testTarget(
             name: "SmallTests",
             dependencies: [
-                "Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Runtime", "ShimProtocol", "CSandbox", "PolicyCases", "SandboxCases",
+                "Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Runtime", "ShimProtocol", "CSandbox", "PolicyCases",
+                "SandboxCases",
             ], exclude: ["Data"]),
-        .testTarget(name: "MediumTests", dependencies: ["Model", "Rules", "Proxy", "Netlink", "Runtime", "ShimProtocol", "CSandbox", "SandboxCases"]),
+        .testTarget(
+            name: "MediumTests",
+            dependencies: ["Model", "Rules", "Proxy", "Netlink", "Runtime", "ShimProtocol", "CSandbox", "SandboxCases"]),
         .testTarget(name: "LargeTests", dependencies: ["Model", "Runtime", "PolicyCases"]),
     ],
     swiftLanguageModes: [.v6]
@@ -96,5 +100,6 @@ let package = Package(
 if Context.environment["MINIK_FUZZ"] != nil {
     package.products.append(.executable(name: "minik-fuzz", targets: ["minik-fuzz"]))
     package.targets.append(
-        .executableTarget(name: "minik-fuzz", dependencies: ["Model", "Store", "API"], path: "Tests/Fuzz", exclude: ["seeds", "words.dict"]))
+        .executableTarget(
+            name: "minik-fuzz", dependencies: ["Model", "Store", "API"], path: "Tests/Fuzz", exclude: ["seeds", "words.dict"]))
 }

@@ -31,7 +31,8 @@ extension APIServer {
         let expected = object["metadata"]["resourceVersion"].string ?? old["metadata"]["resourceVersion"].string
         if expected != old["metadata"]["resourceVersion"].string { throw StatusError.conflict(resource, key.name) }
         for field in [
-            "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "namespace", "generateName", "selfLink",
+            "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "namespace", "generateName",
+            "selfLink",
             "resourceVersion",
         ] { object["metadata"][field] = old["metadata"][field] }
         object["metadata"]["managedFields"] = old["metadata"]["managedFields"]
@@ -60,7 +61,8 @@ extension APIServer {
             if kind.hasStatus { object["status"] = old["status"] }
             if resource == .pods, object["spec"]["ephemeralContainers"] != old["spec"]["ephemeralContainers"] {
                 throw StatusError.invalid(
-                    resource, key.name, [.forbidden("spec.ephemeralContainers", "cannot be changed by an update; use the ephemeralcontainers subresource")])
+                    resource, key.name,
+                    [.forbidden("spec.ephemeralContainers", "cannot be changed by an update; use the ephemeralcontainers subresource")])
             }
         }
         if subresource == nil { kind.prepare(&object) }
@@ -71,7 +73,10 @@ extension APIServer {
             if object["metadata"]["finalizers"].items.contains(where: { !had.contains($0) }) {
                 throw StatusError.invalid(
                     resource, key.name,
-                    [.forbidden("metadata.finalizers", "no new finalizers can be added if the object is being deleted, found new finalizers")])
+                    [
+                        .forbidden(
+                            "metadata.finalizers", "no new finalizers can be added if the object is being deleted, found new finalizers")
+                    ])
             }
         }
         written.object = try await admitting(kind) {
@@ -81,7 +86,11 @@ extension APIServer {
             if subresource == "resize" { base["spec"] = object["spec"] }
             if subresource != "status" { try Self.validate(object, old: base, kind, context) }
             if kind.isCustom, subresource == "status" { try Self.validate(object, old: old, kind, context) }
-            if let managed { object["metadata"]["managedFields"] = managed } else { track(&object, old: old, kind, subresource: subresource, options) }
+            if let managed {
+                object["metadata"]["managedFields"] = managed
+            } else {
+                track(&object, old: old, kind, subresource: subresource, options)
+            }
             if kind.hasGeneration, subresource != "status", Self.intent(object) != Self.intent(old) {
                 object["metadata"]["generation"] = .int((old["metadata"]["generation"].int ?? 1) + 1)
             }
@@ -105,7 +114,9 @@ extension APIServer {
 
     // MARK: Patch
 
-    package func patch(_ kind: KindDefinition, _ key: ObjectKey, _ patch: Patch, subresource: String?, _ options: WriteOptions) async throws -> Written {
+    package func patch(_ kind: KindDefinition, _ key: ObjectKey, _ patch: Patch, subresource: String?, _ options: WriteOptions) async throws
+        -> Written
+    {
         if case .apply(let config) = patch { return try await apply(kind, key, config, subresource: subresource, options) }
         var version: String?
         switch patch {
@@ -122,9 +133,12 @@ extension APIServer {
             case .apply: patched = old
             }
             guard patched["metadata"]["name"] == old["metadata"]["name"] else {
-                throw StatusError.badRequest("the name of the object (\(patched["metadata"]["name"].string ?? "")) does not match the name on the URL (\(key.name))")
+                throw StatusError.badRequest(
+                    "the name of the object (\(patched["metadata"]["name"].string ?? "")) does not match the name on the URL (\(key.name))")
             }
-            if version == nil, patched["metadata"]["resourceVersion"].isNull { patched["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"] }
+            if version == nil, patched["metadata"]["resourceVersion"].isNull {
+                patched["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+            }
             var written = Written(object: .null)
             let decoded = try Self.decode(patched, kind, options, &written.warnings)
             return try await replace(kind, decoded, old: old, subresource: subresource, options, written, managed: nil)
@@ -132,7 +146,9 @@ extension APIServer {
     }
 
     /// Server-side apply.
-    private func apply(_ kind: KindDefinition, _ key: ObjectKey, _ config: JSON, subresource: String?, _ options: WriteOptions) async throws -> Written {
+    private func apply(_ kind: KindDefinition, _ key: ObjectKey, _ config: JSON, subresource: String?, _ options: WriteOptions) async throws
+        -> Written
+    {
         guard let manager = options.fieldManager, !manager.isEmpty else {
             throw StatusError(
                 422, .invalid, "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
@@ -148,7 +164,8 @@ extension APIServer {
         var warnings: [String] = []
         let applied = try Self.decode(config, kind, options, &warnings, fillsDefaults: false)
         let entry = ManagedFields.Entry(
-            manager: manager, operation: "Apply", apiVersion: kind.resource.apiVersion, subresource: subresource ?? "", time: now().description,
+            manager: manager, operation: "Apply", apiVersion: kind.resource.apiVersion, subresource: subresource ?? "",
+            time: now().description,
             fields: FieldSet())
         return try await retrying(config["metadata"]["resourceVersion"].isNull) {
             guard let old = await store.get(kind.resource, key) else {

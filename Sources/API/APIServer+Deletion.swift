@@ -40,7 +40,8 @@ extension APIServer {
         }
         let isPod = resource == .pods
         let grace = options.gracePeriod ?? (isPod ? object["spec"]["terminationGracePeriodSeconds"].int ?? 30 : 0)
-        let mustWindUp = isPod && !object["spec"]["nodeName"].isNull && grace > 0 && !["Succeeded", "Failed"].contains(object["status"]["phase"].string)
+        let mustWindUp =
+            isPod && !object["spec"]["nodeName"].isNull && grace > 0 && !["Succeeded", "Failed"].contains(object["status"]["phase"].string)
         var finalizers = object["metadata"]["finalizers"].items
         let wanted: JSON? =
             switch options.propagation {
@@ -50,7 +51,8 @@ extension APIServer {
             }
         if let wanted, object["metadata"]["deletionTimestamp"].isNull, !finalizers.contains(wanted) { finalizers.append(wanted) }
         // Its objects go with a definition, unless their kind stays without it.
-        if resource == .customResourceDefinitions, object["metadata"]["deletionTimestamp"].isNull, !finalizers.contains(Self.customFinalizer),
+        if resource == .customResourceDefinitions, object["metadata"]["deletionTimestamp"].isNull,
+            !finalizers.contains(Self.customFinalizer),
             !KindCatalog.isBuiltIn(object)
         {
             finalizers.append(Self.customFinalizer)
@@ -70,7 +72,9 @@ extension APIServer {
         return Written(object: object)
     }
 
-    private static func failedPrecondition(_ resource: Resource, _ key: ObjectKey, _ what: String, _ wanted: String, _ found: String) -> StatusError {
+    private static func failedPrecondition(_ resource: Resource, _ key: ObjectKey, _ what: String, _ wanted: String, _ found: String)
+        -> StatusError
+    {
         StatusError(
             409, .conflict,
             "Operation cannot be fulfilled on \(resource) \"\(key.name)\": Precondition failed: \(what) in precondition: \(wanted), \(what) in object meta: \(found)"
@@ -90,8 +94,11 @@ extension APIServer {
     /// An object that waited for its last finalizer goes when that is gone.
     func finishDeletion(_ written: Written, _ kind: KindDefinition) async throws -> Written {
         let object = written.object, resource = kind.resource
-        let isRunning = resource == .pods && !object["spec"]["nodeName"].isNull && (object["metadata"]["deletionGracePeriodSeconds"].int ?? 0) > 0
-        guard resource != .namespaces, !isRunning, !object["metadata"]["deletionTimestamp"].isNull, object["metadata"]["finalizers"].items.isEmpty else {
+        let isRunning =
+            resource == .pods && !object["spec"]["nodeName"].isNull && (object["metadata"]["deletionGracePeriodSeconds"].int ?? 0) > 0
+        guard resource != .namespaces, !isRunning, !object["metadata"]["deletionTimestamp"].isNull,
+            object["metadata"]["finalizers"].items.isEmpty
+        else {
             return written
         }
         let key = Self.key(object, resource)
@@ -117,7 +124,9 @@ extension APIServer {
     func establish(_ definition: JSON) async throws {
         catalog.set(definition)
         try await retrying(true) {
-            guard let current = await store.get(.customResourceDefinitions, Self.key(definition, .customResourceDefinitions)) else { return }
+            guard let current = await store.get(.customResourceDefinitions, Self.key(definition, .customResourceDefinitions)) else {
+                return
+            }
             let established = Self.established(current, now: now())
             if established == current { return }
             _ = try await store.update(.customResourceDefinitions, established, expected: current["metadata"]["resourceVersion"].string)
@@ -129,7 +138,8 @@ extension APIServer {
         var current = definition
         var conditions = current["status"]["conditions"]
         conditions.setCondition("NamesAccepted", true, reason: "NoConflicts", message: "no conflicts found", now: time)
-        conditions.setCondition("Established", true, reason: "InitialNamesAccepted", message: "the initial names have been accepted", now: time)
+        conditions.setCondition(
+            "Established", true, reason: "InitialNamesAccepted", message: "the initial names have been accepted", now: time)
         let stored = current["spec"]["versions"].items.first { $0["storage"].bool == true }?["name"] ?? .null
         var versions = current["status"]["storedVersions"].items
         if !versions.contains(stored) { versions.append(stored) }

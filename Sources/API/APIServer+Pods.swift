@@ -8,10 +8,13 @@ extension APIServer {
             var pod = try await get(.pods, key)
             if let already = pod["spec"]["nodeName"].string {
                 throw StatusError(
-                    409, .conflict, "Operation cannot be fulfilled on pods/binding \"\(key.name)\": pod \(key.name) is already assigned to node \"\(already)\"")
+                    409, .conflict,
+                    "Operation cannot be fulfilled on pods/binding \"\(key.name)\": pod \(key.name) is already assigned to node \"\(already)\""
+                )
             }
             pod["spec"]["nodeName"] = .string(node)
-            pod["status"]["conditions"].setCondition("PodScheduled", true, observedGeneration: pod["metadata"]["generation"].int, now: now())
+            pod["status"]["conditions"].setCondition(
+                "PodScheduled", true, observedGeneration: pod["metadata"]["generation"].int, now: now())
             _ = try await store.update(.pods, pod, expected: pod["metadata"]["resourceVersion"].string)
         }
     }
@@ -42,14 +45,16 @@ extension APIServer {
         }
         if !isDone, let budget = budgets.first {
             guard budgets.count == 1 else {
-                throw StatusError(500, .internalError, "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")
+                throw StatusError(
+                    500, .internalError, "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")
             }
             let name = budget["metadata"]["name"].string ?? ""
             let isReady = pod["status"]["conditions"].condition("Ready") == "True"
             let status = budget["status"]
             let mayGoUnready =
                 !isReady
-                && (budget["spec"]["unhealthyPodEvictionPolicy"].string == "AlwaysAllow" || status["currentHealthy"].int ?? 0 >= status["desiredHealthy"].int ?? 0)
+                && (budget["spec"]["unhealthyPodEvictionPolicy"].string == "AlwaysAllow"
+                    || status["currentHealthy"].int ?? 0 >= status["desiredHealthy"].int ?? 0)
             if !mayGoUnready {
                 let isCurrent = (status["observedGeneration"].int ?? 0) >= (budget["metadata"]["generation"].int ?? 0)
                 guard isCurrent, (status["disruptionsAllowed"].int ?? 0) > 0 else {

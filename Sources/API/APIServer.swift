@@ -15,7 +15,8 @@ package actor APIServer: Client {
     private var claims: ServiceClaims?
 
     package init(
-        store: ObjectStore, cluster: Cluster, credentials: (any Credentials)? = nil, now: @escaping @Sendable () -> Timestamp = Timestamp.now,
+        store: ObjectStore, cluster: Cluster, credentials: (any Credentials)? = nil,
+        now: @escaping @Sendable () -> Timestamp = Timestamp.now,
         newUID: @escaping @Sendable () -> String = APIServer.randomUID
     ) {
         self.store = store
@@ -41,13 +42,17 @@ package actor APIServer: Client {
         return object
     }
 
-    package nonisolated func list(_ resource: Resource, namespace: String?, selector: LabelSelector?) async throws -> (items: [JSON], revision: Int) {
+    package nonisolated func list(_ resource: Resource, namespace: String?, selector: LabelSelector?) async throws -> (
+        items: [JSON], revision: Int
+    ) {
         let (items, revision) = await store.list(resource, namespace: namespace)
         guard let selector, !selector.requirements.isEmpty else { return (items, revision) }
         return (items.filter { selector.matches($0["metadata"]["labels"].stringMap) }, revision)
     }
 
-    package nonisolated func watch(_ resource: Resource, namespace: String?, from revision: Int?) async throws -> AsyncThrowingStream<WatchEvent, any Error> {
+    package nonisolated func watch(_ resource: Resource, namespace: String?, from revision: Int?) async throws -> AsyncThrowingStream<
+        WatchEvent, any Error
+    > {
         try await store.watch(resource, namespace: namespace, from: revision)
     }
 
@@ -95,7 +100,9 @@ package actor APIServer: Client {
         }
         let name = object["metadata"]["name"].string ?? ""
         try await settle(&object, name, kind)
-        for field in ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "selfLink"] { object["metadata"][field] = .null }
+        for field in ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "selfLink"] {
+            object["metadata"][field] = .null
+        }
         object["metadata"]["uid"] = .string(newUID())
         object["metadata"]["creationTimestamp"] = .string(now().description)
         if kind.hasGeneration { object["metadata"]["generation"] = 1 }
@@ -133,8 +140,12 @@ package actor APIServer: Client {
         guard let home = await store.get(.namespaces, ObjectKey("", namespace)) else { throw StatusError.notFound(.namespaces, namespace) }
         guard home["status"]["phase"].string == "Terminating", kind.resource != .events else { return }
         throw StatusError(
-            403, .forbidden, "\(kind.resource) \"\(name)\" is forbidden: unable to create new content in namespace \(namespace) because it is being terminated",
-            causes: [StatusError.Cause(reason: "NamespaceTerminating", message: "namespace \(namespace) is being terminated", field: "metadata.namespace")])
+            403, .forbidden,
+            "\(kind.resource) \"\(name)\" is forbidden: unable to create new content in namespace \(namespace) because it is being terminated",
+            causes: [
+                StatusError.Cause(
+                    reason: "NamespaceTerminating", message: "namespace \(namespace) is being terminated", field: "metadata.namespace")
+            ])
     }
 
     /// What follows at once from an object's being there.
@@ -149,7 +160,8 @@ package actor APIServer: Client {
     /// What every namespace holds from its first moment.
     package func furnish(_ namespace: String) async throws {
         try await ensure(
-            .serviceAccounts, ["apiVersion": "v1", "kind": "ServiceAccount", "metadata": ["name": "default", "namespace": .string(namespace)]])
+            .serviceAccounts,
+            ["apiVersion": "v1", "kind": "ServiceAccount", "metadata": ["name": "default", "namespace": .string(namespace)]])
         guard let credentials else { return }
         let data: JSON = ["ca.crt": .string(credentials.caCertificate)]
         let key = ObjectKey(namespace, "kube-root-ca.crt")
@@ -244,7 +256,9 @@ package actor APIServer: Client {
             case .strict:
                 throw StatusError(
                     400, .badRequest,
-                    kind.isCustom ? "strict decoding error: \(unknown.joined(separator: ", "))" : "\(who): strict decoding error: \(unknown.joined(separator: ", "))",
+                    kind.isCustom
+                        ? "strict decoding error: \(unknown.joined(separator: ", "))"
+                        : "\(who): strict decoding error: \(unknown.joined(separator: ", "))",
                     causes: zip(unknown, findings.unknown).map { StatusError.Cause(reason: "FieldValueInvalid", message: $0, field: $1) })
             case .warn: warnings += unknown
             case .ignore: break
@@ -264,7 +278,8 @@ package actor APIServer: Client {
     func admit(_ object: inout JSON, old: JSON?, _ kind: KindDefinition) async throws {
         switch kind.resource {
         case .services:
-            try ServiceAllocator(cluster: cluster, claims: await loadedClaims(), own: Self.key(object, .services)).allocate(&object, old: old)
+            try ServiceAllocator(cluster: cluster, claims: await loadedClaims(), own: Self.key(object, .services)).allocate(
+                &object, old: old)
         case .pods where old == nil: try await PodAdmission(store: store, credentials: credentials).admit(&object)
         default: break
         }
@@ -279,7 +294,8 @@ package actor APIServer: Client {
         var managed = ManagedFields(old["metadata"])
         managed.update(
             ManagedFields.Entry(
-                manager: manager, operation: "Update", apiVersion: kind.resource.apiVersion, subresource: subresource ?? "", time: now().description,
+                manager: manager, operation: "Update", apiVersion: kind.resource.apiVersion, subresource: subresource ?? "",
+                time: now().description,
                 fields: FieldSet()), old: old, new: object, kind.schema)
         object["metadata"]["managedFields"] = managed.json
     }
@@ -311,7 +327,9 @@ package actor APIServer: Client {
 
     /// The members in the order people know: apiVersion, kind, metadata, the rest.
     static func ordered(_ object: JSON, _ kind: KindDefinition) -> JSON {
-        var result: JSON = ["apiVersion": .string(kind.resource.apiVersion), "kind": .string(kind.resource.kind), "metadata": object["metadata"]]
+        var result: JSON = [
+            "apiVersion": .string(kind.resource.apiVersion), "kind": .string(kind.resource.kind), "metadata": object["metadata"],
+        ]
         for (key, value) in object.object ?? JSONObject() where result[key].isNull { result[key] = value }
         return result
     }

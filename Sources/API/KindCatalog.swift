@@ -17,10 +17,13 @@ package final class KindCatalog: Sendable {
     }
 
     package func kind(apiVersion: String, kind: String) -> KindDefinition? {
-        Registry.kind(apiVersion: apiVersion, kind: kind) ?? customKinds.first { $0.resource.apiVersion == apiVersion && $0.resource.kind == kind }
+        Registry.kind(apiVersion: apiVersion, kind: kind)
+            ?? customKinds.first { $0.resource.apiVersion == apiVersion && $0.resource.kind == kind }
     }
 
-    package func kind(of resource: Resource) -> KindDefinition? { kind(group: resource.group, version: resource.version, plural: resource.plural) }
+    package func kind(of resource: Resource) -> KindDefinition? {
+        kind(group: resource.group, version: resource.version, plural: resource.plural)
+    }
 
     /// Takes in what a CustomResourceDefinition says now; one that is being deleted serves on until it is gone.
     /// A kind of minik's own is as minik has it, whatever a definition of it says.

@@ -15,20 +15,23 @@ package actor Controller {
 
     /// Shares `informers` with others; they run beside it.
     package init(
-        _ reconciler: any Reconciler, informers: Informers, clock: any Clock<Duration> = ContinuousClock(), report: @escaping @Sendable (String) -> Void
+        _ reconciler: any Reconciler, informers: Informers, clock: any Clock<Duration> = ContinuousClock(),
+        report: @escaping @Sendable (String) -> Void
     ) {
         self.init(reconciler, informers, owns: false, clock, report)
     }
 
     /// Follows for itself alone.
     package init(
-        _ reconciler: any Reconciler, client: any Client, clock: any Clock<Duration> = ContinuousClock(), report: @escaping @Sendable (String) -> Void
+        _ reconciler: any Reconciler, client: any Client, clock: any Clock<Duration> = ContinuousClock(),
+        report: @escaping @Sendable (String) -> Void
     ) {
         self.init(reconciler, Informers(client: client, clock: clock, report: report), owns: true, clock, report)
     }
 
     private init(
-        _ reconciler: any Reconciler, _ informers: Informers, owns: Bool, _ clock: any Clock<Duration>, _ report: @escaping @Sendable (String) -> Void
+        _ reconciler: any Reconciler, _ informers: Informers, owns: Bool, _ clock: any Clock<Duration>,
+        _ report: @escaping @Sendable (String) -> Void
     ) {
         self.reconciler = reconciler
         self.informers = informers

@@ -14,8 +14,10 @@ package struct CustomResourceCleanup: Reconciler {
         let spec = definition["spec"], names = spec["names"]
         let version = spec["versions"].items.first { $0["storage"].bool == true }?["name"].string ?? ""
         let resource = Resource(
-            spec["group"].string ?? "", version, names["plural"].string ?? "", names["kind"].string ?? "", namespaced: spec["scope"].string == "Namespaced")
-        for object in try await client.list(resource, namespace: nil, selector: nil).items where object["metadata"]["deletionTimestamp"].isNull {
+            spec["group"].string ?? "", version, names["plural"].string ?? "", names["kind"].string ?? "",
+            namespaced: spec["scope"].string == "Namespaced")
+        for object in try await client.list(resource, namespace: nil, selector: nil).items
+        where object["metadata"]["deletionTimestamp"].isNull {
             do { try await client.delete(resource, object.metadata.key) } catch let error as StatusError where error.reason == .notFound {}
         }
         guard try await client.list(resource, namespace: nil, selector: nil).items.isEmpty else { return }
@@ -25,7 +27,9 @@ package struct CustomResourceCleanup: Reconciler {
 
     /// Objects with finalizers of their own go in their own time.
     package func nextVisit(_ key: ObjectKey, _ client: any Client) async throws -> Duration? {
-        guard let definition = try await client.find(.customResourceDefinitions, key), definition.metadata.isBeingDeleted else { return nil }
+        guard let definition = try await client.find(.customResourceDefinitions, key), definition.metadata.isBeingDeleted else {
+            return nil
+        }
         return .milliseconds(500)
     }
 }

@@ -12,7 +12,8 @@ package struct DisruptionReconciler: Reconciler {
             Source(.pods) { change, informers in
                 let labels = [change.old, change.new].compactMap { $0?.metadata.labels }
                 let budgets = informers[.podDisruptionBudgets]?.list(namespace: change.key.namespace) ?? []
-                return budgets.filter { budget in labels.contains { LabelSelector(budget["spec"]["selector"]).matches($0) } }.map(\.metadata.key)
+                return budgets.filter { budget in labels.contains { LabelSelector(budget["spec"]["selector"]).matches($0) } }.map(
+                    \.metadata.key)
             },
         ]
     }
@@ -20,7 +21,9 @@ package struct DisruptionReconciler: Reconciler {
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
         guard let budget = try await client.find(.podDisruptionBudgets, key), !budget.metadata.isBeingDeleted else { return }
         let selector = budget["spec"]["selector"]
-        let pods = selector.isNull ? [] : try await client.list(Pod.self, namespace: key.namespace, selector: LabelSelector(selector)).filter { !$0.isFinished }
+        let pods =
+            selector.isNull
+            ? [] : try await client.list(Pod.self, namespace: key.namespace, selector: LabelSelector(selector)).filter { !$0.isFinished }
         let healthy = pods.filter { $0.isReady && !$0.isBeingDeleted && budget["status"]["disruptedPods"][$0.name].isNull }.count
         let spec = budget["spec"]
         let expected: Int, desired: Int
@@ -43,7 +46,8 @@ package struct DisruptionReconciler: Reconciler {
         // A pod that an eviction spent is forgotten when it is gone.
         let names = Set(pods.map(\.name))
         let disrupted = (status["disruptedPods"].object ?? JSONObject()).filter { name, _ in names.contains(name) }
-        status["disruptedPods"] = disrupted.isEmpty ? .null : .object(JSONObject(uniqueKeys: disrupted.map(\.0), values: disrupted.map(\.1)))
+        status["disruptedPods"] =
+            disrupted.isEmpty ? .null : .object(JSONObject(uniqueKeys: disrupted.map(\.0), values: disrupted.map(\.1)))
         var conditions = status["conditions"]
         conditions.setCondition(
             "DisruptionAllowed", allowed > 0, reason: allowed > 0 ? "SufficientPods" : "InsufficientPods", message: "",
@@ -58,7 +62,9 @@ package struct DisruptionReconciler: Reconciler {
 
     /// How many pods there should be: what their controllers ask for.
     private func expected(_ pods: [Pod], _ client: any Client) async throws -> Int {
-        let kinds: [String: Resource] = ["ReplicaSet": .replicaSets, "StatefulSet": .statefulSets, "ReplicationController": .replicationControllers]
+        let kinds: [String: Resource] = [
+            "ReplicaSet": .replicaSets, "StatefulSet": .statefulSets, "ReplicationController": .replicationControllers,
+        ]
         var seen: Set<String> = []
         var total = 0
         for pod in pods {

@@ -31,7 +31,8 @@ package struct EndpointsReconciler: Reconciler {
 
     /// Whether no endpoint tells two states of a pod apart.
     private static func servesAlike(_ a: Pod, _ b: Pod) -> Bool {
-        a.json["metadata"]["labels"] == b.json["metadata"]["labels"] && a.ip == b.ip && a.isReady == b.isReady && a.isFinished == b.isFinished
+        a.json["metadata"]["labels"] == b.json["metadata"]["labels"] && a.ip == b.ip && a.isReady == b.isReady
+            && a.isFinished == b.isFinished
             && a.isBeingDeleted == b.isBeingDeleted && a.spec == b.spec
     }
 
@@ -89,7 +90,8 @@ package struct EndpointsReconciler: Reconciler {
         for subset in subsets {
             func endpoint(_ address: JSON, _ isReady: Bool) -> JSON {
                 [
-                    "addresses": [address["ip"]], "conditions": ["ready": .bool(isReady)], "hostname": address["hostname"], "nodeName": address["nodeName"],
+                    "addresses": [address["ip"]], "conditions": ["ready": .bool(isReady)], "hostname": address["hostname"],
+                    "nodeName": address["nodeName"],
                     "targetRef": address["targetRef"],
                 ]
             }
@@ -104,13 +106,15 @@ package struct EndpointsReconciler: Reconciler {
                     "name": .string(name), "namespace": .string(key.namespace), "labels": JSON(labels),
                     "ownerReferences": [
                         [
-                            "apiVersion": "v1", "kind": "Endpoints", "name": .string(key.name), "uid": endpoints?["metadata"]["uid"] ?? .null, "controller": true,
+                            "apiVersion": "v1", "kind": "Endpoints", "name": .string(key.name),
+                            "uid": endpoints?["metadata"]["uid"] ?? .null, "controller": true,
                             "blockOwnerDeletion": true,
                         ]
                     ],
                 ],
                 "addressType": "IPv4",
-                "endpoints": .array(subset["addresses"].items.map { endpoint($0, true) } + subset["notReadyAddresses"].items.map { endpoint($0, false) }),
+                "endpoints": .array(
+                    subset["addresses"].items.map { endpoint($0, true) } + subset["notReadyAddresses"].items.map { endpoint($0, false) }),
                 "ports": subset["ports"],
             ]
             if let current = old.first(where: { $0.name == name }) {
@@ -131,7 +135,9 @@ package struct EndpointsReconciler: Reconciler {
             service.ports.compactMap { port in
                 let number =
                     port.targetPort.int
-                    ?? port.targetPort.string.flatMap { name in pod.containers.lazy.compactMap { $0.port(named: name, protocol: port.proto.rawValue) }.first }
+                    ?? port.targetPort.string.flatMap { name in
+                        pod.containers.lazy.compactMap { $0.port(named: name, protocol: port.proto.rawValue) }.first
+                    }
                 return number.map { ["name": .string(port.name), "port": .int($0), "protocol": .string(port.proto.rawValue)] }
             })
     }
@@ -157,8 +163,11 @@ package struct EndpointsReconciler: Reconciler {
                             "ready": .bool(serving && !pod.isBeingDeleted || service.publishNotReadyAddresses), "serving": .bool(serving),
                             "terminating": .bool(pod.isBeingDeleted),
                         ],
-                        "hostname": pod.spec["subdomain"].string == service.name ? pod.spec["hostname"] : .null, "nodeName": JSON(pod.nodeName),
-                        "targetRef": ["kind": "Pod", "namespace": .string(pod.namespace), "name": .string(pod.name), "uid": .string(pod.uid)],
+                        "hostname": pod.spec["subdomain"].string == service.name ? pod.spec["hostname"] : .null,
+                        "nodeName": JSON(pod.nodeName),
+                        "targetRef": [
+                            "kind": "Pod", "namespace": .string(pod.namespace), "name": .string(pod.name), "uid": .string(pod.uid),
+                        ],
                     ]
                 }),
             "ports": ports,
@@ -174,7 +183,9 @@ package struct EndpointsReconciler: Reconciler {
                         pods.map { pod in
                             [
                                 "ip": .string(pod.ip?.description ?? ""), "nodeName": JSON(pod.nodeName),
-                                "targetRef": ["kind": "Pod", "namespace": .string(pod.namespace), "name": .string(pod.name), "uid": .string(pod.uid)],
+                                "targetRef": [
+                                    "kind": "Pod", "namespace": .string(pod.namespace), "name": .string(pod.name), "uid": .string(pod.uid),
+                                ],
                             ]
                         })
             }

@@ -47,7 +47,9 @@ package actor GarbageCollector {
     private func follow() async throws {
         while true {
             (items, dependents, owners, isComplete) = ([:], [:], [:], false)
-            do { for try await event in try await store.watchAll() { await take(event) } } catch let error as StatusError where error.reason == .expired {
+            do { for try await event in try await store.watchAll() { await take(event) } } catch let error as StatusError
+                where error.reason == .expired
+            {
                 // Too far behind. Whose owner went meanwhile is found when all there is has been seen again.
             }
             try await clock.sleep(for: Self.pause)
@@ -73,7 +75,9 @@ package actor GarbageCollector {
             do { try await look(item) } catch let error as StatusError where error.reason == .notFound {}  // gone meanwhile
             trouble[uid] = nil
         } catch {
-            if trouble[uid] != "\(error)" { report("garbage collection of \(item.resource) \(item.key): \(error); trying again until it works") }
+            if trouble[uid] != "\(error)" {
+                report("garbage collection of \(item.resource) \(item.key): \(error); trying again until it works")
+            }
             trouble[uid] = "\(error)"
             owed.insert(uid)
         }
@@ -173,7 +177,9 @@ package actor GarbageCollector {
             }
             if references.first(where: { $0["uid"].string == uid })?["blockOwnerDeletion"].bool == true { isBlocked = true }
             guard !json.metadata.isBeingDeleted else { continue }
-            do { try await client.delete(child.resource, child.key, gracePeriod: nil, uid: dependent) } catch let error as StatusError where error.reason == .notFound {}
+            do { try await client.delete(child.resource, child.key, gracePeriod: nil, uid: dependent) } catch let error as StatusError
+                where error.reason == .notFound
+            {}
         }
         return isBlocked
     }

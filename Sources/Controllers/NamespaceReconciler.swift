@@ -25,10 +25,12 @@ package struct NamespaceReconciler: Reconciler {
                 Source(resource) { change, informers in
                     let name = change.key.namespace, object = change.key.name
                     // What belongs to every namespace comes back when it is taken or tampered with.
-                    let isFixture = resource == .serviceAccounts && object == "default" || resource == .configMaps && object == "kube-root-ca.crt"
+                    let isFixture =
+                        resource == .serviceAccounts && object == "default" || resource == .configMaps && object == "kube-root-ca.crt"
                     if isFixture { return [ObjectKey("", name)] }
                     // A namespace on its way out waits for the last of its objects.
-                    guard change.new == nil, let home = informers[.namespaces]?.get(ObjectKey("", name)), home.metadata.isBeingDeleted else { return [] }
+                    guard change.new == nil, let home = informers[.namespaces]?.get(ObjectKey("", name)), home.metadata.isBeingDeleted
+                    else { return [] }
                     return [home.metadata.key]
                 }
             }
@@ -45,7 +47,9 @@ package struct NamespaceReconciler: Reconciler {
             for object in try await client.list(resource, namespace: key.name, selector: nil).items {
                 let name = object["metadata"]["name"].string ?? ""
                 if object["metadata"]["deletionTimestamp"].isNull {
-                    do { try await client.delete(resource, ObjectKey(key.name, name)) } catch let error as StatusError where error.reason == .notFound {}
+                    do { try await client.delete(resource, ObjectKey(key.name, name)) } catch let error as StatusError
+                        where error.reason == .notFound
+                    {}
                 }
             }
             let left = try await client.list(resource, namespace: key.name, selector: nil).items
@@ -60,8 +64,11 @@ package struct NamespaceReconciler: Reconciler {
     /// Says in the namespace's conditions what it waits for.
     private func tell(_ namespace: Namespace, _ remaining: [String: Int], _ finalizers: [String: Int], _ client: any Client) async throws {
         let time = now()
-        func list(_ counts: [String: Int], _ each: (String, Int) -> String) -> String { counts.sorted { $0.key < $1.key }.map(each).joined(separator: ", ") }
-        let contents = list(remaining) { "\($0) has \($1) resource instances" }, holders = list(finalizers) { "\($0) in \($1) resource instances" }
+        func list(_ counts: [String: Int], _ each: (String, Int) -> String) -> String {
+            counts.sorted { $0.key < $1.key }.map(each).joined(separator: ", ")
+        }
+        let contents = list(remaining) { "\($0) has \($1) resource instances" },
+            holders = list(finalizers) { "\($0) in \($1) resource instances" }
         try await client.mutateStatus(Namespace.self, namespace.key) { current in
             var conditions = current.status["conditions"]
             func set(_ type: String, _ value: Bool, _ reason: String, _ message: String) {
@@ -69,13 +76,16 @@ package struct NamespaceReconciler: Reconciler {
             }
             set("NamespaceDeletionDiscoveryFailure", false, "ResourcesDiscovered", "All resources successfully discovered")
             set("NamespaceDeletionGroupVersionParsingFailure", false, "ParsedGroupVersions", "All legacy kube types successfully parsed")
-            set("NamespaceDeletionContentFailure", false, "ContentDeleted", "All content successfully deleted, may be waiting on finalization")
+            set(
+                "NamespaceDeletionContentFailure", false, "ContentDeleted",
+                "All content successfully deleted, may be waiting on finalization")
             set(
                 "NamespaceContentRemaining", !remaining.isEmpty, remaining.isEmpty ? "ContentRemoved" : "SomeResourcesRemain",
                 remaining.isEmpty ? "All content successfully removed" : "Some resources are remaining: \(contents)")
             set(
                 "NamespaceFinalizersRemaining", !finalizers.isEmpty, finalizers.isEmpty ? "ContentHasNoFinalizers" : "SomeFinalizersRemain",
-                finalizers.isEmpty ? "All content-preserving finalizers finished" : "Some content in the namespace has finalizers remaining: \(holders)")
+                finalizers.isEmpty
+                    ? "All content-preserving finalizers finished" : "Some content in the namespace has finalizers remaining: \(holders)")
             current.status["conditions"] = conditions
         }
     }

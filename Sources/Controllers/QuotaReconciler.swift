@@ -18,7 +18,9 @@ package struct QuotaReconciler: Reconciler {
 
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
         guard let quota = try await client.find(.resourceQuotas, key) else { return }
-        let used = try await ResourceUsage.used(by: quota, among: counted) { try await client.list($0, namespace: key.namespace, selector: nil).items }
+        let used = try await ResourceUsage.used(by: quota, among: counted) {
+            try await client.list($0, namespace: key.namespace, selector: nil).items
+        }
         let names = quota["spec"]["hard"].stringMap.keys.sorted()
         var current = quota
         current["status"] = [

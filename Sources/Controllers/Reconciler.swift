@@ -1,7 +1,8 @@
 import Model
 
 /// Brings one kind of object to the state it asks for. A reconciler gets a name, never an event: it reads what is, compares
-/// with what should be, and writes the difference; running it again changes nothing. What it cannot read or write is an error, never absent.
+/// with what should be, and writes the difference; running it again changes nothing. What it cannot read or write is an error, never
+/// absent.
 package protocol Reconciler: Sendable {
     /// What to look at, and which objects of ours a change there concerns.
     var sources: [Source] { get }

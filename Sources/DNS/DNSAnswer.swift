@@ -29,7 +29,9 @@ package struct DNSRecord: Sendable, Hashable {
 
 /// An answer before it is bytes.
 package struct DNSAnswer: Sendable, Hashable {
-    package enum Code: UInt8, Sendable { case noError = 0, formatError = 1, serverFailure = 2, nameError = 3, notImplemented = 4, refused = 5 }
+    package enum Code: UInt8, Sendable {
+        case noError = 0, formatError = 1, serverFailure = 2, nameError = 3, notImplemented = 4, refused = 5
+    }
     package var code: Code
     package var answers: [DNSRecord] = []
     package var authority: [DNSRecord] = []

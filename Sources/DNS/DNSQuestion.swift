@@ -1,7 +1,9 @@
 import Model
 
 /// The kinds of record the cluster answers (RFC 1035, 3596, 2782).
-package enum RecordType: UInt16, Sendable { case a = 1, ns = 2, cname = 5, soa = 6, ptr = 12, txt = 16, aaaa = 28, srv = 33, ixfr = 251, axfr = 252, any = 255 }
+package enum RecordType: UInt16, Sendable {
+    case a = 1, ns = 2, cname = 5, soa = 6, ptr = 12, txt = 16, aaaa = 28, srv = 33, ixfr = 251, axfr = 252, any = 255
+}
 
 package struct DNSQuestion: Sendable, Hashable {
     /// Labels from left to right, in lower case: what is looked up.

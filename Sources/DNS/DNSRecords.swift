@@ -34,7 +34,8 @@ package struct DNSRecords: Sendable, Hashable {
         package let ports: [Port]
         package let endpoints: [Endpoint]
 
-        package init(name: String, namespace: String, clusterIP: IPv4Address?, externalName: String?, ports: [Port], endpoints: [Endpoint]) {
+        package init(name: String, namespace: String, clusterIP: IPv4Address?, externalName: String?, ports: [Port], endpoints: [Endpoint])
+        {
             self.name = name
             self.namespace = namespace
             self.clusterIP = clusterIP
@@ -94,7 +95,8 @@ package struct DNSRecords: Sendable, Hashable {
 
     package var json: JSON {
         [
-            "zone": .string(zone), "serial": .int(serial), "namespaces": .array(namespaces.map { .string($0) }), "services": .array(services.map(\.json)),
+            "zone": .string(zone), "serial": .int(serial), "namespaces": .array(namespaces.map { .string($0) }),
+            "services": .array(services.map(\.json)),
         ]
     }
 }
@@ -102,10 +104,13 @@ package struct DNSRecords: Sendable, Hashable {
 extension DNSRecords.ServiceRecord {
     package init(_ json: JSON) {
         func ports(_ json: JSON) -> [DNSRecords.Port] {
-            json.items.map { DNSRecords.Port(name: $0["name"].string ?? "", proto: $0["protocol"].string ?? "tcp", number: $0["port"].int ?? 0) }
+            json.items.map {
+                DNSRecords.Port(name: $0["name"].string ?? "", proto: $0["protocol"].string ?? "tcp", number: $0["port"].int ?? 0)
+            }
         }
         self.init(
-            name: json["name"].string ?? "", namespace: json["namespace"].string ?? "", clusterIP: json["clusterIP"].string.flatMap { IPv4Address($0) },
+            name: json["name"].string ?? "", namespace: json["namespace"].string ?? "",
+            clusterIP: json["clusterIP"].string.flatMap { IPv4Address($0) },
             externalName: json["externalName"].string, ports: ports(json["ports"]),
             endpoints: json["endpoints"].items.compactMap { endpoint in
                 endpoint["address"].string.flatMap { IPv4Address($0) }.map {
@@ -119,7 +124,8 @@ extension DNSRecords.ServiceRecord {
             .array(ports.map { ["name": .string($0.name), "protocol": .string($0.proto), "port": .int($0.number)] })
         }
         return [
-            "name": .string(name), "namespace": .string(namespace), "clusterIP": JSON(clusterIP?.description), "externalName": JSON(externalName),
+            "name": .string(name), "namespace": .string(namespace), "clusterIP": JSON(clusterIP?.description),
+            "externalName": JSON(externalName),
             "ports": json(ports),
             "endpoints": .array(
                 endpoints.map { ["address": .string($0.address.description), "hostname": JSON($0.hostname), "ports": json($0.ports)] }),

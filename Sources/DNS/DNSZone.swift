@@ -118,7 +118,9 @@ package struct DNSZone: Sendable {
     private func apex(_ question: DNSQuestion, _ type: RecordType?) -> DNSAnswer {
         switch type {
         case .soa, .any: answer(question, [.soa(zone: zone)])
-        case .ns: answer(question, nameServers.map { .ns($0.name) }, additional: nameServers.map { DNSRecord(name: $0.name, data: .a($0.address)) })
+        case .ns:
+            answer(
+                question, nameServers.map { .ns($0.name) }, additional: nameServers.map { DNSRecord(name: $0.name, data: .a($0.address)) })
         default: answer(question, [])
         }
     }
@@ -161,7 +163,8 @@ package struct DNSZone: Sendable {
             switch labels.count {
             case 3: service.clusterIP == nil ? endpoints(service, home) { _ in true } : virtual(service, home)
             case 4: endpoints(service, home, labelled: labels[0]) { _ in true }
-            case 5: service.clusterIP == nil ? endpoints(service, home) { isNamed($0, labels) } : virtual(service, home) { isNamed($0, labels) }
+            case 5:
+                service.clusterIP == nil ? endpoints(service, home) { isNamed($0, labels) } : virtual(service, home) { isNamed($0, labels) }
             default: [] as [Target]
             }
         return found.isEmpty ? nil : found

@@ -8,7 +8,8 @@ package enum FlannelMasquerade {
 
     /// The node's table, which has no parts that change.
     package static func keeper(
-        _ node: NodeView, target: any RulesetTarget, clock: any Clock<Duration> = ContinuousClock(), report: @escaping @Sendable (String) -> Void
+        _ node: NodeView, target: any RulesetTarget, clock: any Clock<Duration> = ContinuousClock(),
+        report: @escaping @Sendable (String) -> Void
     ) -> TableKeeper<ObjectKey> {
         TableKeeper(table: table, base: compile(node), target: target, clock: clock, report: { report("node \(node.name): \($0)") })
     }

@@ -23,6 +23,7 @@ package struct NodeView: Sendable, Hashable {
 
     package init(_ node: Cluster.NodeSpec, of cluster: Cluster) {
         self.init(
-            name: node.name, address: node.address, clusterCIDR: cluster.podSubnet, serviceCIDR: cluster.serviceSubnet, podCIDR: node.podCIDR)
+            name: node.name, address: node.address, clusterCIDR: cluster.podSubnet, serviceCIDR: cluster.serviceSubnet,
+            podCIDR: node.podCIDR)
     }
 }

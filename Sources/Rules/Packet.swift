@@ -30,7 +30,8 @@ package struct Packet: Hashable, Sendable {
         case .inputInterface: .interface(inputInterface)
         case .outputInterface: .interface(outputInterface)
         // What a packet is wrapped in is the link's business, and no table of family `ip` asks.
-        case .etherType, .sourceHardwareAddress, .destinationHardwareAddress, .arpFormat, .arpSenderHardwareAddress, .arpSenderAddress: .bytes([])
+        case .etherType, .sourceHardwareAddress, .destinationHardwareAddress, .arpFormat, .arpSenderHardwareAddress, .arpSenderAddress:
+            .bytes([])
         }
     }
 }

@@ -51,7 +51,8 @@ package struct Tracer: Sendable {
     }
 
     private func isTranslated(_ trace: Trace, from packet: Packet, _ point: Hook.Point) -> Bool {
-        point == .postrouting ? trace.packet.source != packet.source : trace.packet.isDestinationTranslated && !packet.isDestinationTranslated
+        point == .postrouting
+            ? trace.packet.source != packet.source : trace.packet.isDestinationTranslated && !packet.isDestinationTranslated
     }
 
     // MARK: Chains and rules
@@ -143,7 +144,8 @@ package struct Tracer: Sendable {
         func note(_ verdict: String) {
             flow.trace.steps.append(
                 TraceStep(
-                    table: place.table, chain: place.chain, rule: place.index, text: rule.text, comment: rule.comment, element: element, verdict: verdict))
+                    table: place.table, chain: place.chain, rule: place.index, text: rule.text, comment: rule.comment, element: element,
+                    verdict: verdict))
         }
         func done(_ outcome: Trace.Outcome) -> [Flow] {
             note(outcome.rawValue)

@@ -42,14 +42,17 @@ package struct ContainerSpec: Sendable, Hashable {
         stdinOnce = try json.required("stdinOnce", \.bool)
         logPath = try json.required("logPath", \.string)
         target = try json.required("target", \.string)
-        guard let among = Processes(rawValue: try json.required("processes", \.string)) else { throw PacketError("processes is no such namespace") }
+        guard let among = Processes(rawValue: try json.required("processes", \.string)) else {
+            throw PacketError("processes is no such namespace")
+        }
         processes = among
     }
 
     package var json: JSON {
         [
             "name": .string(name), "lower": .string(lower), "upper": .string(upper), "work": .string(work), "merged": .string(merged),
-            "binds": .array(binds.map(\.json)), "devices": .array(devices.map(\.json)), "noDevices": .bool(noDevices), "process": process.json,
+            "binds": .array(binds.map(\.json)), "devices": .array(devices.map(\.json)), "noDevices": .bool(noDevices),
+            "process": process.json,
             "readOnlyRoot": .bool(readOnlyRoot), "stdin": .bool(stdin), "stdinOnce": .bool(stdinOnce), "logPath": .string(logPath),
             "target": .string(target), "processes": .string(processes.rawValue),
         ]

@@ -39,7 +39,8 @@ package struct ProcessSpec: Sendable, Hashable {
         [
             "argv": .array(argv.map(JSON.string)), "environment": .array(environment.map(JSON.string)),
             "workingDirectory": .string(workingDirectory), "uid": .int(uid), "gid": .int(gid), "groups": .array(groups.map(JSON.int)),
-            "capabilities": .int(Int(Int64(bitPattern: capabilities))), "noNewPrivileges": .bool(noNewPrivileges), "privileged": .bool(privileged),
+            "capabilities": .int(Int(Int64(bitPattern: capabilities))), "noNewPrivileges": .bool(noNewPrivileges),
+            "privileged": .bool(privileged),
             "tty": .bool(tty), "cgroups": .array(cgroups.map(JSON.string)),
         ]
     }

@@ -2,7 +2,8 @@
 package enum SandboxSetting: Sendable, Hashable {
     /// `sysctl -w NAME=VALUE` in the pod's namespaces.
     case sysctl(name: String, value: String)
-    /// `mount -t tmpfs` on a directory that becomes a volume: at most `size` bytes, 0 for the kernel's own limit; the group's unless `group` is 0.
+    /// `mount -t tmpfs` on a directory that becomes a volume: at most `size` bytes, 0 for the kernel's own limit; the group's unless
+    /// `group` is 0.
     case memory(path: String, size: Int, group: Int)
     /// The node's IPC namespace instead of one of its own.
     case nodeIPC

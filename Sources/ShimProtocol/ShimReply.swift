@@ -33,7 +33,8 @@ package enum ShimReply: Sendable {
         case "started": self = .started(try ContainerRecord(json["record"]))
         case "failed":
             self = .failed(
-                container: try json.required("container", \.string), stage: try json.required("stage", \.string), errno: try json.required("errno", \.int))
+                container: try json.required("container", \.string), stage: try json.required("stage", \.string),
+                errno: try json.required("errno", \.int))
         case "exited": self = .exited(try ContainerRecord(json["record"]))
         case "state":
             var records: [ContainerRecord] = []

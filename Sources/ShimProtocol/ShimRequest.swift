@@ -52,12 +52,15 @@ package enum ShimRequest: Sendable {
         case "shutdown": self = .shutdown
         case "exec":
             self = .exec(
-                container: try json.required("container", \.string), argv: try json.list("argv", \.string), tty: try json.required("tty", \.bool),
-                rows: try json.required("rows", \.int), columns: try json.required("columns", \.int), bound: try json.required("bound", \.bool))
+                container: try json.required("container", \.string), argv: try json.list("argv", \.string),
+                tty: try json.required("tty", \.bool),
+                rows: try json.required("rows", \.int), columns: try json.required("columns", \.int),
+                bound: try json.required("bound", \.bool))
         case "attach": self = .attach(container: try json.required("container", \.string))
         case "resize":
             self = .resize(
-                container: try json.required("container", \.string), rows: try json.required("rows", \.int), columns: try json.required("columns", \.int))
+                container: try json.required("container", \.string), rows: try json.required("rows", \.int),
+                columns: try json.required("columns", \.int))
         default: throw PacketError("unknown request \"\(op)\"")
         }
     }

@@ -48,7 +48,8 @@ package struct History {
         size = left
     }
 
-    /// Forgets what has been there since before the last call, but for the newest `kept`: who watches has long read it, and nobody else does.
+    /// Forgets what has been there since before the last call, but for the newest `kept`: who watches has long read it, and nobody else
+    /// does.
     mutating func age(keeping kept: Int = 512) {
         let gone = events.prefix { $0.revision <= old }.count
         old = events.last?.revision ?? old

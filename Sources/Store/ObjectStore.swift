@@ -97,19 +97,25 @@ package actor ObjectStore {
     }
 
     /// Events after `start`; with nil, an ADDED event for each object first, and with `marksStart` then a bookmark.
-    package func watch(_ resource: Resource, namespace: String?, from start: Int?, marksStart: Bool = false, bookmarks: Bool = false) throws -> AsyncThrowingStream<
-        WatchEvent, any Error
-    > {
+    package func watch(_ resource: Resource, namespace: String?, from start: Int?, marksStart: Bool = false, bookmarks: Bool = false) throws
+        -> AsyncThrowingStream<
+            WatchEvent, any Error
+        >
+    {
         if let start, start > revision { throw StatusError.tooLarge(start, revision) }
         return try watch(only: resource, namespace: namespace, from: start, marksStart: marksStart, bookmarks: bookmarks)
     }
 
     /// What happens to every object of every kind, beginning with an ADDED event for each there is.
-    package func watchAll() throws -> AsyncThrowingStream<WatchEvent, any Error> { try watch(only: nil, namespace: nil, from: nil, marksStart: true, bookmarks: false) }
+    package func watchAll() throws -> AsyncThrowingStream<WatchEvent, any Error> {
+        try watch(only: nil, namespace: nil, from: nil, marksStart: true, bookmarks: false)
+    }
 
-    private func watch(only resource: Resource?, namespace: String?, from start: Int?, marksStart: Bool, bookmarks: Bool) throws -> AsyncThrowingStream<
-        WatchEvent, any Error
-    > {
+    private func watch(only resource: Resource?, namespace: String?, from start: Int?, marksStart: Bool, bookmarks: Bool) throws
+        -> AsyncThrowingStream<
+            WatchEvent, any Error
+        >
+    {
         if let start, start < history.start, start < revision { throw StatusError.expired(start, revision) }
         var first: [WatchEvent] = []
         if start == nil {
@@ -119,7 +125,8 @@ package actor ObjectStore {
         }
         if marksStart { first.append(Self.bookmark(at: revision, isStart: true)) }
         let watcher = Watcher(
-            resource: resource, namespace: namespace, wantsBookmarks: bookmarks, Watcher.Place(ready: first.reversed(), seen: start ?? revision, marks: marks))
+            resource: resource, namespace: namespace, wantsBookmarks: bookmarks,
+            Watcher.Place(ready: first.reversed(), seen: start ?? revision, marks: marks))
         return AsyncThrowingStream { [self] in
             if let event = watcher.place.withLock({ $0.ready.popLast() }) { return event }
             return try await next(watcher)

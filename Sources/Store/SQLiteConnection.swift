@@ -30,7 +30,9 @@ struct SQLiteConnection: ~Copyable {
 
     deinit { sqlite3_close_v2(handle) }
 
-    func error(_ doing: String) -> SQLiteError { SQLiteError(description: "\(doing) in the store \(path): \(String(cString: sqlite3_errmsg(handle)))") }
+    func error(_ doing: String) -> SQLiteError {
+        SQLiteError(description: "\(doing) in the store \(path): \(String(cString: sqlite3_errmsg(handle)))")
+    }
 
     func execute(_ sql: String, _ doing: String) throws {
         guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw error(doing) }
@@ -40,7 +42,9 @@ struct SQLiteConnection: ~Copyable {
 
     func prepare(_ sql: String) throws -> SQLiteStatement {
         var statement: OpaquePointer?
-        guard sqlite3_prepare_v2(handle, sql, -1, &statement, nil) == SQLITE_OK, let statement else { throw error("prepare \(sql.prefix(40))") }
+        guard sqlite3_prepare_v2(handle, sql, -1, &statement, nil) == SQLITE_OK, let statement else {
+            throw error("prepare \(sql.prefix(40))")
+        }
         return SQLiteStatement(handle: statement, path: path)
     }
 
@@ -60,7 +64,9 @@ struct SQLiteConnection: ~Copyable {
     /// Reads every page and holds it against its neighbours; throws when the file is damaged, or is no store.
     func check() throws {
         var complaints: [String] = []
-        do { try rows("PRAGMA quick_check(3)") { complaints.append($0.text(0).replacing("\n", with: " ")) } } catch { complaints.append("\(error)") }
+        do { try rows("PRAGMA quick_check(3)") { complaints.append($0.text(0).replacing("\n", with: " ")) } } catch {
+            complaints.append("\(error)")
+        }
         guard complaints == ["ok"] else {
             throw SQLiteError(description: "the store \(path) is damaged: \(complaints.joined(separator: "; "))")
         }

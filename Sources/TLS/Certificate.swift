@@ -26,7 +26,10 @@ package final class Certificate: @unchecked Sendable {
             while true {
                 index = X509_NAME_get_index_by_NID(name, nid, index)
                 guard index >= 0, let data = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, index)) else { return result }
-                result.append(String(decoding: UnsafeBufferPointer(start: ASN1_STRING_get0_data(data), count: Int(ASN1_STRING_length(data))), as: UTF8.self))
+                result.append(
+                    String(
+                        decoding: UnsafeBufferPointer(start: ASN1_STRING_get0_data(data), count: Int(ASN1_STRING_length(data))),
+                        as: UTF8.self))
             }
         }
         return (values(NID_commonName).first ?? "", values(NID_organizationName))
@@ -67,17 +70,21 @@ package struct CertificateAuthority: Sendable {
         try issue(user, groups, "clientAuth", key, [])
     }
 
-    private func issue(_ commonName: String, _ organizations: [String], _ usage: String, _ key: PrivateKey, _ more: [(Int32, String)]) throws(TLSError) -> Certificate {
+    private func issue(_ commonName: String, _ organizations: [String], _ usage: String, _ key: PrivateKey, _ more: [(Int32, String)])
+        throws(TLSError) -> Certificate
+    {
         try Self.make(
             subject: (commonName, organizations), key: key, issuer: certificate, signer: self.key,
             extensions: [
-                (NID_basic_constraints, "critical,CA:FALSE"), (NID_key_usage, "critical,digitalSignature,keyEncipherment"), (NID_ext_key_usage, usage),
+                (NID_basic_constraints, "critical,CA:FALSE"), (NID_key_usage, "critical,digitalSignature,keyEncipherment"),
+                (NID_ext_key_usage, usage),
                 (NID_authority_key_identifier, "keyid"),
             ] + more)
     }
 
     private static func make(
-        subject: (commonName: String, organizations: [String]), key: PrivateKey, issuer: Certificate?, signer: PrivateKey, extensions: [(Int32, String)]
+        subject: (commonName: String, organizations: [String]), key: PrivateKey, issuer: Certificate?, signer: PrivateKey,
+        extensions: [(Int32, String)]
     ) throws(TLSError) -> Certificate {
         guard let x509 = X509_new() else { throw TLSError("make a certificate") }
         let certificate = Certificate(owned: x509)
@@ -90,13 +97,17 @@ package struct CertificateAuthority: Sendable {
         let name = X509_get_subject_name(x509)
         for (field, text) in subject.organizations.map({ ("O", $0) }) + [("CN", subject.commonName)] {
             let bytes = Array(text.utf8)
-            guard X509_NAME_add_entry_by_txt(name, field, MBSTRING_FLAG | 0, bytes, Int32(bytes.count), -1, 0) == 1 else { throw TLSError("name \(text)") }
+            guard X509_NAME_add_entry_by_txt(name, field, MBSTRING_FLAG | 0, bytes, Int32(bytes.count), -1, 0) == 1 else {
+                throw TLSError("name \(text)")
+            }
         }
         X509_set_issuer_name(x509, issuer.map { X509_get_subject_name($0.x509) } ?? name)
         var context = X509V3_CTX()
         X509V3_set_ctx(&context, issuer?.x509 ?? x509, x509, nil, nil, 0)
         for (nid, value) in extensions {
-            guard let made = X509V3_EXT_conf_nid(nil, &context, nid, value) else { throw TLSError("add the extension \(value) to a certificate") }
+            guard let made = X509V3_EXT_conf_nid(nil, &context, nid, value) else {
+                throw TLSError("add the extension \(value) to a certificate")
+            }
             X509_add_ext(x509, made, -1)
             X509_EXTENSION_free(made)
         }

@@ -42,7 +42,8 @@ package final class PrivateKey: @unchecked Sendable {
         var der = [UInt8](repeating: 0, count: 128)
         var length = der.count
         var raw = [UInt8](repeating: 0, count: 64)
-        guard EVP_DigestSignInit(context, nil, EVP_sha256(), nil, key) == 1, EVP_DigestSign(context, &der, &length, message, message.count) == 1,
+        guard EVP_DigestSignInit(context, nil, EVP_sha256(), nil, key) == 1,
+            EVP_DigestSign(context, &der, &length, message, message.count) == 1,
             minik_signature_to_raw(der, length, &raw) == 1
         else { throw TLSError("sign") }
         return raw

@@ -14,7 +14,8 @@ package final class TLSContext: @unchecked Sendable {
         isClient = false
         minik_configure_server(context)
         guard SSL_CTX_use_certificate(context, certificate.x509) == 1, SSL_CTX_use_PrivateKey(context, key.key) == 1,
-            X509_STORE_add_cert(SSL_CTX_get_cert_store(context), clientAuthority.x509) == 1, SSL_CTX_add_client_CA(context, clientAuthority.x509) == 1
+            X509_STORE_add_cert(SSL_CTX_get_cert_store(context), clientAuthority.x509) == 1,
+            SSL_CTX_add_client_CA(context, clientAuthority.x509) == 1
         else {
             let error = TLSError("load the server's certificate")
             throw error

@@ -24,7 +24,8 @@ struct DNSServer {
             var on: Int32 = 1
             setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
             var address = sockaddr_in(
-                sin_family: sa_family_t(AF_INET), sin_port: port.bigEndian, sin_addr: in_addr(s_addr: 0), sin_zero: (0, 0, 0, 0, 0, 0, 0, 0))
+                sin_family: sa_family_t(AF_INET), sin_port: port.bigEndian, sin_addr: in_addr(s_addr: 0), sin_zero: (0, 0, 0, 0, 0, 0, 0, 0)
+            )
             let bound = withUnsafePointer(to: &address) {
                 $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
             }
@@ -62,8 +63,10 @@ struct DNSServer {
             let records = DNSRecords(json)
             (zone, whole, serial, read) = (DNSZone(records), info, records.serial, 0)
         }
-        let path = (recordsPath.split(separator: "/", omittingEmptySubsequences: false).dropLast() + [Substring(DNSChange.file(serial))]).joined(separator: "/")
-        guard stat(path, &info) == 0, info.st_size > read, let bytes = Self.bytes(of: path, from: read), let end = bytes.lastIndex(of: 0x0A) else { return }
+        let path = (recordsPath.split(separator: "/", omittingEmptySubsequences: false).dropLast() + [Substring(DNSChange.file(serial))])
+            .joined(separator: "/")
+        guard stat(path, &info) == 0, info.st_size > read, let bytes = Self.bytes(of: path, from: read), let end = bytes.lastIndex(of: 0x0A)
+        else { return }
         // A line without its end is still being written.
         for line in bytes[..<end].split(separator: 0x0A) {
             if let json = try? JSON(parsing: Array(line)), let change = DNSChange(json) { zone.apply(change) }

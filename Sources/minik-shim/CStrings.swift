@@ -37,17 +37,21 @@ func withRoot<R>(_ spec: ContainerSpec, target: Int, shm: String, _ body: (Unsaf
     return withCStrings(paths) { paths in
         withCStrings(spec.devices.map(\.path)) { names in
             let binds = spec.binds.enumerated().map { index, bind in
-                sandbox_bind(source: paths[5 + 3 * index], sub_path: paths[6 + 3 * index], target: paths[7 + 3 * index], read_only: bind.readOnly ? 1 : 0)
+                sandbox_bind(
+                    source: paths[5 + 3 * index], sub_path: paths[6 + 3 * index], target: paths[7 + 3 * index],
+                    read_only: bind.readOnly ? 1 : 0)
             }
             let devices = spec.devices.enumerated().map { index, device in
                 sandbox_device(
-                    path: names[index], mode: UInt32(device.mode), major: UInt32(device.major), minor: UInt32(device.minor), uid: UInt32(device.uid),
+                    path: names[index], mode: UInt32(device.mode), major: UInt32(device.major), minor: UInt32(device.minor),
+                    uid: UInt32(device.uid),
                     gid: UInt32(device.gid))
             }
             return binds.withUnsafeBufferPointer { binds in
                 devices.withUnsafeBufferPointer { devices in
                     var root = sandbox_root(
-                        lower: paths[0], upper: paths[1], work: paths[2], merged: paths[3], binds: binds.baseAddress, bind_count: binds.count,
+                        lower: paths[0], upper: paths[1], work: paths[2], merged: paths[3], binds: binds.baseAddress,
+                        bind_count: binds.count,
                         devices: devices.baseAddress, device_count: devices.count, shm: paths[4], read_only: spec.readOnlyRoot ? 1 : 0,
                         privileged: spec.process.privileged ? 1 : 0, no_devices: spec.noDevices ? 1 : 0, target: pid_t(target))
                     return body(&root)

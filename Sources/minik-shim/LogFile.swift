@@ -1,8 +1,8 @@
 import Glibc
 import Model
 
-/// A container's log in the CRI format: `TIME STREAM F line`, or `P` for a piece of a line: one too long to wait for, or one that never ended.
-/// (kubernetes/design-proposals: "CRI: Log management for container stdout/stderr streams")
+/// A container's log in the CRI format: `TIME STREAM F line`, or `P` for a piece of a line: one too long to wait for, or one that never
+/// ended. (kubernetes/design-proposals: "CRI: Log management for container stdout/stderr streams")
 struct LogFile {
     private let fd: Int32
     private var pending: [String: [UInt8]] = [:]

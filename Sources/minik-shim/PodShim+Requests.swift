@@ -55,7 +55,9 @@ extension PodShim {
                 }
             }
         guard (spec.target.isEmpty && spec.processes == .own) || target > 0 else {
-            return say(.failed(container: spec.name, stage: "the target container \(spec.target) is not running", errno: Int(ESRCH)), to: connection)
+            return say(
+                .failed(container: spec.name, stage: "the target container \(spec.target) is not running", errno: Int(ESRCH)),
+                to: connection)
         }
         switch SupervisedContainer.start(spec, target: target) {
         case .success(let container):
@@ -67,7 +69,8 @@ extension PodShim {
     }
 
     /// Runs a process as the container's own runs, but for its program and terminal.
-    private mutating func exec(in name: String, _ argv: [String], tty: Bool, rows: Int, columns: Int, _ fds: [Int32], for exec: ExecProcess) {
+    private mutating func exec(in name: String, _ argv: [String], tty: Bool, rows: Int, columns: Int, _ fds: [Int32], for exec: ExecProcess)
+    {
         guard let container = containers[name], container.record.pid > 0, !argv.isEmpty, tty || fds.count == 3 else {
             return say(.failed(container: name, stage: "exec: the container is not running", errno: Int(ESRCH)), to: exec.connection)
         }

@@ -39,7 +39,9 @@ struct PodShim {
     mutating func run() {
         while !(isEnding && containers.values.allSatisfy { $0.record.pid == 0 }) {
             if let time = listensAgain, Timestamp.now().seconds >= time.seconds { listensAgain = nil }
-            var fds = ((listensAgain == nil ? [listener, signals] : [signals]) + connections).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            var fds = ((listensAgain == nil ? [listener, signals] : [signals]) + connections).map {
+                pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+            }
             for container in containers.values {
                 fds += container.outputs.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
                 fds += container.attachments.filter { $0.input >= 0 }.map { pollfd(fd: $0.input, events: Int16(POLLIN), revents: 0) }
@@ -56,7 +58,11 @@ struct PodShim {
     private mutating func accept() {
         let fd = sandbox_accept(listener)
         // Whoever waits at the door keeps it ready: looking again at once would be a spin.
-        if fd >= 0 { connections.append(fd) } else if fd != -EINTR, fd != -EAGAIN { listensAgain = Timestamp(seconds: Timestamp.now().seconds + 1) }
+        if fd >= 0 {
+            connections.append(fd)
+        } else if fd != -EINTR, fd != -EAGAIN {
+            listensAgain = Timestamp(seconds: Timestamp.now().seconds + 1)
+        }
     }
 
     private mutating func serve(_ fd: Int32) {

@@ -17,13 +17,15 @@ struct ClusterOptions: ParsableArguments {
             guard running.contains(where: { $0.name == cluster }) else {
                 throw UserError(
                     "there is no cluster \"\(cluster)\"",
-                    hint: running.isEmpty ? "start one: minik up labs/netpol.yaml" : "there are: \(running.map(\.name).joined(separator: ", "))")
+                    hint: running.isEmpty
+                        ? "start one: minik up labs/netpol.yaml" : "there are: \(running.map(\.name).joined(separator: ", "))")
             }
             return ClusterPaths(cluster: cluster)
         }
         guard let first = running.first else { throw UserError("no cluster is up", hint: "start one: minik up labs/netpol.yaml") }
         guard running.count == 1 else {
-            throw UserError("several clusters are up: \(running.map(\.name).joined(separator: ", "))", hint: "choose one with --cluster NAME")
+            throw UserError(
+                "several clusters are up: \(running.map(\.name).joined(separator: ", "))", hint: "choose one with --cluster NAME")
         }
         return ClusterPaths(cluster: first.name)
     }
@@ -45,7 +47,8 @@ struct ClusterOptions: ParsableArguments {
         let paths = try paths()
         guard ProcessIdentity(file: paths.daemonPID) != nil else {
             throw UserError(
-                "the daemon of cluster \"\(paths.cluster)\" does not run; its pods and Services do", hint: "bring it back: minik up -c \(paths.cluster)")
+                "the daemon of cluster \"\(paths.cluster)\" does not run; its pods and Services do",
+                hint: "bring it back: minik up -c \(paths.cluster)")
         }
         return HTTPClient(socketPath: paths.apiSocket)
     }
@@ -60,7 +63,9 @@ struct ClusterArgument: ParsableArguments {
     var cluster: String?
 
     func options() throws -> ClusterOptions {
-        if let name, let cluster, name != cluster { throw UserError("two clusters are named: \(name) and \(cluster)", hint: "leave one of them out") }
+        if let name, let cluster, name != cluster {
+            throw UserError("two clusters are named: \(name) and \(cluster)", hint: "leave one of them out")
+        }
         return try ClusterOptions.parse((name ?? cluster).map { ["--cluster", $0] } ?? [])
     }
 }

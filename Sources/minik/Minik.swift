@@ -42,6 +42,8 @@ struct Minik: AsyncParsableCommand {
                 name: "Objects",
                 subcommands: [Get.self, Describe.self, Apply.self, Delete.self, Run.self, Exec.self, Logs.self, Label.self, Scale.self]),
             CommandGroup(name: "Explanations", subcommands: [Why.self, Matrix.self]),
-            CommandGroup(name: "Machines", subcommands: [NodeCommand.self, HostCommand.self, MeasurePolicies.self, MeasureChanges.self, MeasureStore.self]),
+            CommandGroup(
+                name: "Machines",
+                subcommands: [NodeCommand.self, HostCommand.self, MeasurePolicies.self, MeasureChanges.self, MeasureStore.self]),
         ])
 }

@@ -9,7 +9,9 @@ enum EntryPoint: UInt8, CaseIterable {
     /// A pod to patch, and to decode against.
     private static let pod: JSON = [
         "apiVersion": "v1", "kind": "Pod", "metadata": ["name": "a", "namespace": "default", "labels": ["app": "web"]],
-        "spec": ["containers": [["name": "main", "image": "httpd", "ports": [["containerPort": 80, "protocol": "TCP"]]]], "tolerations": []],
+        "spec": [
+            "containers": [["name": "main", "image": "httpd", "ports": [["containerPort": 80, "protocol": "TCP"]]]], "tolerations": [],
+        ],
     ]
     private static let kind = Registry.kind(apiVersion: "v1", kind: "Pod")
     private static let router: Router? = {
@@ -41,7 +43,8 @@ enum EntryPoint: UInt8, CaseIterable {
     private static func expect(_ holds: Bool, _ words: @autoclosure () -> String) { if !holds { fatalError(words()) } }
 
     private static func expectSense(_ apply: () throws -> JSON) {
-        do { _ = try apply() } catch let error as StatusError { expect((400..<500).contains(error.code), "\(error.code) \(error)") } catch {}
+        do { _ = try apply() } catch let error as StatusError { expect((400..<500).contains(error.code), "\(error.code) \(error)") } catch {
+        }
     }
 
     /// `METHOD TARGET CONTENT-TYPE`, a line, then the body.
@@ -51,7 +54,8 @@ enum EntryPoint: UInt8, CaseIterable {
         let words = String(decoding: lines[0], as: UTF8.self).split(separator: " ", maxSplits: 2).map(String.init)
         // A watch has no end.
         guard words.count > 1, !words[1].contains("watch") else { return }
-        let request = HTTPRequest(method: words[0], target: words[1], contentType: words.count > 2 ? words[2] : "", body: lines.count > 1 ? Array(lines[1]) : [])
+        let request = HTTPRequest(
+            method: words[0], target: words[1], contentType: words.count > 2 ? words[2] : "", body: lines.count > 1 ? Array(lines[1]) : [])
         if case .json(let body, let code) = await router.respond(request), code >= 400 {
             expect(body["kind"].string == "Status" && code != 500, "\(request.method) \(request.rawPath): \(code) \(body)")
         }

@@ -31,7 +31,9 @@ struct ClientTests {
     }
 
     /// Runs one file of tests; every test of it must have run and passed.
-    private static func run(_ file: String, _ environment: String, seconds: Int = 150) throws { check(start(file, environment, seconds: seconds)) }
+    private static func run(_ file: String, _ environment: String, seconds: Int = 150) throws {
+        check(start(file, environment, seconds: seconds))
+    }
 
     private static func start(_ file: String, _ environment: String, seconds: Int) -> CommandResult {
         Shell.run("cd Tests/LargeTests/Clients && \(environment) python3 -m unittest \(file)", seconds: seconds)
@@ -58,11 +60,14 @@ struct ClientTests {
     func kubectl(_ version: String) throws {
         try Self.withCluster("kubectl", subnet: 227) { kubeconfig in
             let files = [
-                "basics", "objects", "get", "delete", "workloads", "rollouts", "controllers", "streams", "transfer", "access", "containers", "kubelet",
+                "basics", "objects", "get", "delete", "workloads", "rollouts", "controllers", "streams", "transfer", "access", "containers",
+                "kubelet",
                 // Last, for it empties nodes.
                 "nodes",
             ]
-            for file in files { try Self.run("kubectl_\(file)_test", "KUBECONFIG=\(kubeconfig) KUBECTL=\(Self.clients)/kubectl-\(version)") }
+            for file in files {
+                try Self.run("kubectl_\(file)_test", "KUBECONFIG=\(kubeconfig) KUBECTL=\(Self.clients)/kubectl-\(version)")
+            }
         }
     }
 
@@ -79,7 +84,9 @@ struct ClientTests {
         try Self.withCluster("conformance", subnet: 230) { kubeconfig in
             // Schedules go by the minute, so this one takes longest.
             try Self.withCluster("schedules", subnet: 231) { other in
-                func environment(_ kubeconfig: String) -> String { "KUBECONFIG=\(kubeconfig) KUBECTL=\(Self.clients)/kubectl-1.32 PYTHONPATH=\(Self.clients)/python" }
+                func environment(_ kubeconfig: String) -> String {
+                    "KUBECONFIG=\(kubeconfig) KUBECTL=\(Self.clients)/kubectl-1.32 PYTHONPATH=\(Self.clients)/python"
+                }
                 let files = ["pods", "volumes", "network", "apps", "cli", "node"].map { "conformance_\($0)_test" }
                 Self.run([(files, environment(kubeconfig)), (["conformance_jobs_test"], environment(other))], seconds: 420)
             }
@@ -90,7 +97,9 @@ struct ClientTests {
     func libraries() throws {
         try Self.withCluster("python", subnet: 228) { kubeconfig in
             let environment = "KUBECONFIG=\(kubeconfig) PYTHONPATH=\(Self.clients)/python"
-            for file in ["python_objects", "python_watch", "python_streams", "python_access", "kr8s", "lightkube"] { try Self.run("\(file)_test", environment) }
+            for file in ["python_objects", "python_watch", "python_streams", "python_access", "kr8s", "lightkube"] {
+                try Self.run("\(file)_test", environment)
+            }
         }
     }
 }

@@ -23,7 +23,9 @@ struct ClusterTests {
                 say three
                 """
             let result = Shell.run(script, seconds: 40)
-            for word in ["heard one", "heard two", "meanwhile new", "heard three", "Stopped"] { #expect(result.output.contains(word), "\(result)") }
+            for word in ["heard one", "heard two", "meanwhile new", "heard three", "Stopped"] {
+                #expect(result.output.contains(word), "\(result)")
+            }
             let after = try cluster.pods("app=echo")
             #expect(after.map(\.uid) == before.map(\.uid) && after.map(\.ip) == before.map(\.ip))
             #expect(after.first?.status["containerStatuses"][0]["restartCount"].int == 0)
@@ -39,12 +41,15 @@ struct ClusterTests {
     func adoption() throws {
         let file = try ClusterFiles.write(
             ClusterFiles.cluster("adopt", subnet: 214) + "\n" + ClusterFiles.echo
-                + "\n---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: all}\nspec: {podSelector: {}, ingress: [{}]}\n")
+                + "\n---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: all}\nspec: {podSelector: {}, ingress: [{}]}\n"
+        )
         try TestCluster.with(file, name: "adopt") { cluster in
             // The handle of a rule tells whether it was written anew.
             func tables() -> String { Shell.run("nsenter --net=/run/netns/adopt_worker nft -a list ruleset").output }
             func handles(_ listing: String) -> [String] {
-                listing.replacing(/counter packets \d+ bytes \d+/, with: "counter").split(separator: "\n").filter { $0.contains("# handle") }.map(String.init).sorted()
+                listing.replacing(/counter packets \d+ bytes \d+/, with: "counter").split(separator: "\n").filter {
+                    $0.contains("# handle")
+                }.map(String.init).sorted()
             }
             let before = tables()
             let damage = Shell.run(
@@ -58,7 +63,9 @@ struct ClusterTests {
             #expect(Shell.minik("up \(file)").isSuccess)
             let after = tables()
             // The rule that was put there names nothing; those of minik's own that drop say why.
-            #expect(after.contains("30700") && after.firstMatch(of: /counter packets \d+ bytes \d+ drop #/) == nil, "what was damaged is mended")
+            #expect(
+                after.contains("30700") && after.firstMatch(of: /counter packets \d+ bytes \d+ drop #/) == nil, "what was damaged is mended"
+            )
             let rewritten = Set(handles(before)).subtracting(handles(after))
             #expect((1...4).contains(rewritten.count), "only the rules of the one changed chain were written again: \(rewritten)")
         }
@@ -125,7 +132,8 @@ struct ClusterTests {
                 return result.output
             }
             #expect(inside("ls /proc/self/fd").split(separator: "\n").sorted() == ["0", "1", "2", "3"], "3 is ls reading the directory")
-            #expect(inside("ls /proc/1/fd | wc -l").trimmed == "4", "the first process has its stdio and its socket, nothing of the daemon's")
+            #expect(
+                inside("ls /proc/1/fd | wc -l").trimmed == "4", "the first process has its stdio and its socket, nothing of the daemon's")
             // CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP
             #expect(inside("grep -E ^Cap[EPB] /proc/1/status | sort -u -k2 | cut -f2").split(separator: "\n") == ["00000000a80425fb"])
             #expect(inside("echo 1 > /proc/sys/net/ipv4/ip_forward 2>/dev/null || echo refused").trimmed == "refused")
@@ -135,7 +143,9 @@ struct ClusterTests {
             let pod = try #require(try cluster.pods("app=echo").first)
             #expect(inside("hostname").trimmed == "echo")
             #expect(inside("cat /etc/hosts").contains("\(pod.ip?.description ?? "?")\techo"))
-            #expect(inside("cat /etc/resolv.conf") == "search default.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.1.0.10\noptions ndots:5\n")
+            #expect(
+                inside("cat /etc/resolv.conf")
+                    == "search default.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.1.0.10\noptions ndots:5\n")
             #expect(inside("ls /dev").split(separator: "\n").contains("shm"))
             #expect(Shell.run("stat -c %a /var/lib/minik/clusters/confined /run/minik/confined").output == "700\n700\n")
         }
@@ -169,7 +179,9 @@ struct ClusterTests {
         let file = try ClusterFiles.write(ClusterFiles.cluster("pods", subnet: 203) + "\n" + Self.pairAndWeb)
         try TestCluster.with(file, name: "pods") { cluster in
             for namespace in ["net", "ipc", "uts"] {
-                let links = ["one", "two"].map { cluster.minik("exec pair --container \($0) -- readlink /proc/self/ns/\(namespace)").output }
+                let links = ["one", "two"].map {
+                    cluster.minik("exec pair --container \($0) -- readlink /proc/self/ns/\(namespace)").output
+                }
                 #expect(links[0] == links[1] && links[0].hasPrefix("\(namespace):["))
             }
             #expect(cluster.minik("exec pair --container one -- sh -c 'echo hello >/one/file'").isSuccess)
@@ -283,7 +295,8 @@ struct ClusterTests {
         try TestCluster.with(file, name: "long") { cluster in
             let seen = cluster.minik("exec rich -- env").output
             #expect(seen.split(separator: "\n").filter { $0.hasPrefix("VARIABLE_") }.count == 3000)
-            let fetch = "curl -s -H 'Connection: close' --unix-socket /run/minik/long/api.sock http://minik/api/v1/namespaces/default/configmaps | wc -c"
+            let fetch =
+                "curl -s -H 'Connection: close' --unix-socket /run/minik/long/api.sock http://minik/api/v1/namespaces/default/configmaps | wc -c"
             let sizes = Set(Shell.run("for i in $(seq 20); do \(fetch); done", seconds: 60).output.split(separator: "\n"))
             #expect(sizes.count == 1 && Int(sizes.first ?? "0") ?? 0 > 900_000, "twenty whole answers: \(sizes)")
             for _ in 0..<5 {
@@ -300,7 +313,8 @@ struct ClusterTests {
         try TestCluster.with(first, name: "twin1") { one in
             try TestCluster.with(second, name: "twin2") { two in
                 for cluster in [one, two] {
-                    let result = cluster.minik("host exec -- bash -c 'exec 3<>/dev/tcp/192.168.205.11/30700; echo \(cluster.name) >&3; timeout 3 head -1 <&3'")
+                    let result = cluster.minik(
+                        "host exec -- bash -c 'exec 3<>/dev/tcp/192.168.205.11/30700; echo \(cluster.name) >&3; timeout 3 head -1 <&3'")
                     #expect(result.output == "\(cluster.name)\n", "\(result)")
                 }
             }

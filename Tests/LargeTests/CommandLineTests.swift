@@ -27,7 +27,9 @@ struct CommandLineTests {
         let directory = FileManager.default.temporaryDirectory.appending(path: "minik-lab-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
-        func write(_ name: String, _ text: String) throws { try text.write(to: directory.appending(path: name), atomically: true, encoding: .utf8) }
+        func write(_ name: String, _ text: String) throws {
+            try text.write(to: directory.appending(path: name), atomically: true, encoding: .utf8)
+        }
         try write("10-cluster.yaml", ClusterFiles.cluster("files", subnet: 210))
         try write("20-web.yaml", Self.web.replacing("REPLICAS", with: "1"))
         try write("notes.txt", "not: [yaml")
@@ -66,10 +68,14 @@ struct CommandLineTests {
         let yaml = cluster.minik("get pod \(pods[0]) -o yaml")
         // A stranger reads the YAML: Python's parser, not ours.
         let path = try ClusterFiles.write(yaml.output)
-        let read = Shell.run("python3 -c 'import yaml,sys; d=yaml.safe_load(open(\"\(path)\")); print(d[\"kind\"], d[\"metadata\"][\"name\"], d[\"status\"][\"phase\"])'")
+        let read = Shell.run(
+            "python3 -c 'import yaml,sys; d=yaml.safe_load(open(\"\(path)\")); print(d[\"kind\"], d[\"metadata\"][\"name\"], d[\"status\"][\"phase\"])'"
+        )
         #expect(read.output == "Pod \(pods[0]) Running\n", "\(read)")
         #expect(cluster.minik("get svc web -o wide").output.split(separator: "\n").first?.contains("SELECTOR") == true)
-        #expect(cluster.minik("get all").output.contains("deployment.apps/web") && cluster.minik("get all").output.contains("service/kubernetes"))
+        #expect(
+            cluster.minik("get all").output.contains("deployment.apps/web")
+                && cluster.minik("get all").output.contains("service/kubernetes"))
         #expect(cluster.minik("get pods -A").output.contains("kube-system"))
         #expect(cluster.minik("get nodes").output.contains("control-plane") && cluster.minik("get endpointslices").output.contains("web-"))
         #expect(cluster.minik("get pod nobody").errors.contains("Error from server (NotFound): pods \"nobody\" not found"))
@@ -93,7 +99,8 @@ struct CommandLineTests {
         let pod = try #require(try cluster.pods("app=web").first)
         let words: [(String, [String])] = [
             ("pod \(pod.name)", ["Status:           Running", "IP:               \(pod.ip?.description ?? "?")", "Container started"]),
-            ("svc web", ["Selector:", "TargetPort:", "http/TCP", "Endpoints:"]), ("deployment web", ["Replicas:", "2 desired | 2 updated | 2 total | 2 available"]),
+            ("svc web", ["Selector:", "TargetPort:", "http/TCP", "Endpoints:"]),
+            ("deployment web", ["Replicas:", "2 desired | 2 updated | 2 total | 2 available"]),
             ("node worker", ["PodCIDR:", "InternalIP"]),
         ]
         for (object, lines) in words {
@@ -118,13 +125,16 @@ struct CommandLineTests {
     }
 
     private func run(_ cluster: TestCluster) throws {
-        let piped = Shell.run("printf 'one\\ntwo\\n' | \(Shell.minik) run count --cluster words --rm -i --image=busybox --restart=Never -- sh -c 'wc -l; exit 6'")
+        let piped = Shell.run(
+            "printf 'one\\ntwo\\n' | \(Shell.minik) run count --cluster words --rm -i --image=busybox --restart=Never -- sh -c 'wc -l; exit 6'"
+        )
         let fromFile = Shell.run(
             "\(Shell.minik) exec deployment/web --cluster words -i -- wc -c < Package.swift; wc -c < Package.swift; \(Shell.minik) exec deployment/web --cluster words -i -- cat < /dev/null"
         )
         // What was said before we came is in the log, and said once; the code is the container's.
         let early = Shell.run(
-            "\(Shell.minik) run early --cluster words --rm -i --image=busybox --restart=Never -- sh -c 'echo one; sleep 1; echo two; exit 7' </dev/null")
+            "\(Shell.minik) run early --cluster words --rm -i --image=busybox --restart=Never -- sh -c 'echo one; sleep 1; echo two; exit 7' </dev/null"
+        )
         #expect(early.output.hasPrefix("one\ntwo\n") && early.status == 7, "\(early)")
         let counts = fromFile.output.split(separator: "\n")
         #expect(counts.count == 2 && counts.first == counts.last, "\(fromFile)")
@@ -206,7 +216,9 @@ struct CommandLineTests {
                 print("code", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
                 """
             let result = try Shell.python(script)
-            for word in ["size True", "tty True", "interrupt True", "resize True", "code 5"] { #expect(result.output.contains(word), "\(result)") }
+            for word in ["size True", "tty True", "interrupt True", "resize True", "code 5"] {
+                #expect(result.output.contains(word), "\(result)")
+            }
         }
     }
 
@@ -215,7 +227,8 @@ struct CommandLineTests {
         let home = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
         defer { try? FileManager.default.removeItem(atPath: home) }
         let path = "\(home)/.kube/config"
-        let other = "apiVersion: v1\nclusters:\n- cluster: {server: https://example.com}\n  name: other\ncontexts: []\ncurrent-context: other\nkind: Config\nusers: []\n"
+        let other =
+            "apiVersion: v1\nclusters:\n- cluster: {server: https://example.com}\n  name: other\ncontexts: []\ncurrent-context: other\nkind: Config\nusers: []\n"
         let file = try ClusterFiles.write(ClusterFiles.cluster("kubeconf", subnet: 230))
         let before = Shell.run("scripts/leaks").output
         defer { Shell.minik("down kubeconf") }
@@ -230,7 +243,9 @@ struct CommandLineTests {
         #expect(Shell.run("\(kubectl) get nodes -o name").output == "node/master\nnode/worker\n")
         #expect(Shell.run("\(kubectl) config get-clusters | sort").output == "NAME\nminik-kubeconf\nother\n")
         #expect(
-            Shell.run("\(Shell.minik) kubeconfig -c kubeconf > \(home)/own && KUBECONFIG=\(home)/own .build/clients/kubectl-1.32 get ns default -o name").output
+            Shell.run(
+                "\(Shell.minik) kubeconfig -c kubeconf > \(home)/own && KUBECONFIG=\(home)/own .build/clients/kubectl-1.32 get ns default -o name"
+            ).output
                 == "namespace/default\n")
         // The daemon comes back at the same place.
         Shell.run("kill -9 $(cut -d' ' -f1 /run/minik/kubeconf/daemon.pid)")

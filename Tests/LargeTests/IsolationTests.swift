@@ -30,7 +30,8 @@ struct IsolationTests {
     @Test("a default pod opens no device of the machine; a privileged one has them, and the capabilities there are")
     func devices() throws {
         try Self.with(Self.pods, subnet: 222) { cluster in
-            let tried = cluster.minik("exec plain -- sh -c 'mknod lb b 7 0; head -c 1 lb; mknod tun c 10 200; head -c 1 tun; echo x >/dev/null && echo null'")
+            let tried = cluster.minik(
+                "exec plain -- sh -c 'mknod lb b 7 0; head -c 1 lb; mknod tun c 10 200; head -c 1 tun; echo x >/dev/null && echo null'")
             for name in ["lb", "tun"] { #expect(tried.errors.contains("\(name): Operation not permitted"), "\(tried)") }
             #expect(tried.output == "null\n", "\(tried)")
             let own = cluster.minik("exec privileged -- sh -c 'ls /dev; grep CapEff /proc/self/status'")
@@ -43,7 +44,8 @@ struct IsolationTests {
     func console() throws {
         try Self.with(Self.pods, subnet: 223) { cluster in
             cluster.minik("exec plain -- sh -c 'rm -f /dev/ptmx /dev/console /dev/null; mkfifo /dev/ptmx /dev/console /dev/null'")
-            let typed = Shell.run("script -qec '\(Shell.minik) exec -it plain --cluster alone -- sh -c \"tty; echo here\"' /dev/null", seconds: 20)
+            let typed = Shell.run(
+                "script -qec '\(Shell.minik) exec -it plain --cluster alone -- sh -c \"tty; echo here\"' /dev/null", seconds: 20)
             #expect(typed.isSuccess && typed.output.contains("here"), "\(typed)")
             let gone = cluster.minik("delete pod plain", seconds: 20)
             #expect(gone.isSuccess, "\(gone)")
@@ -189,7 +191,8 @@ struct IsolationTests {
             Shell.run("touch /tmp/old-shim.end")
             let renewed = try Shell.eventually(seconds: 20) { () -> Pod? in
                 let pod = try cluster.pods("app=old").first
-                return pod?.status["containerStatuses"][0]["restartCount"].int == 1 && pod?.status["containerStatuses"][0]["ready"].bool == true ? pod : nil
+                return pod?.status["containerStatuses"][0]["restartCount"].int == 1
+                    && pod?.status["containerStatuses"][0]["ready"].bool == true ? pod : nil
             }
             #expect(renewed.phase == "Running")
             let asked = Shell.run("cat /tmp/old-shim.asked /tmp/old-shim.log").output

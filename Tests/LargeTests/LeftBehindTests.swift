@@ -12,7 +12,9 @@ struct LeftBehindTests {
         try TestCluster.with(try lab(), name: "left") { cluster in
             let uid = try #require(try cluster.pods("app=echo").first?.uid)
             // A pod that no object claims: its directories under another uid, its shim and link as they are.
-            Shell.run("kill -9 $(cut -d' ' -f1 \(run)/daemon.pid); mv \(run)/pods/\(uid) \(run)/pods/stray; mkdir -p \(state)/pods/stray; sleep 0.3")
+            Shell.run(
+                "kill -9 $(cut -d' ' -f1 \(run)/daemon.pid); mv \(run)/pods/\(uid) \(run)/pods/stray; mkdir -p \(state)/pods/stray; sleep 0.3"
+            )
             Shell.run("\(Shell.minik) node exec -c left worker -- ip link add veth0badc0de type veth peer name stray")
             Shell.run("touch /run/netns/left_default_gone")
             let up = Shell.minik("up --cluster left", seconds: 60)
@@ -23,7 +25,9 @@ struct LeftBehindTests {
         }
     }
 
-    @Test("`down` finds processes without a run directory, works without a state directory, and names what is busy", arguments: ["run", "state", "both"])
+    @Test(
+        "`down` finds processes without a run directory, works without a state directory, and names what is busy",
+        arguments: ["run", "state", "both"])
     func down(_ lost: String) throws {
         let before = Shell.run("scripts/leaks").output
         #expect(Shell.minik("up \(try lab())", seconds: 60).isSuccess)

@@ -18,19 +18,26 @@ struct PolicyKernelTests {
               - {name: node2, address: 192.168.218.12}
               - {name: node3, address: 192.168.218.13}
             """
-        return ([head] + PolicyCluster.namespaces.map { namespace($0.name, [:]) } + PolicyCluster.pods.map { pod($0, [:]) }).joined(separator: "\n---\n")
+        return ([head] + PolicyCluster.namespaces.map { namespace($0.name, [:]) } + PolicyCluster.pods.map { pod($0, [:]) }).joined(
+            separator: "\n---\n")
     }()
 
     private static func namespace(_ name: String, _ changes: [String: String?]) -> String {
         let labels = PolicyCluster.namespaces.first { $0.name == name }?.labels ?? [:]
-        return (["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(name), "labels": JSON(PolicyCluster.changed(labels, changes))]] as JSON)
+        return
+            ([
+                "apiVersion": "v1", "kind": "Namespace",
+                "metadata": ["name": .string(name), "labels": JSON(PolicyCluster.changed(labels, changes))],
+            ] as JSON)
             .text()
     }
 
     private static func pod(_ pod: PolicyCluster.Member, _ changes: [String: String?]) -> String {
         let object: JSON = [
             "apiVersion": "v1", "kind": "Pod",
-            "metadata": ["name": .string(pod.pod), "namespace": .string(pod.namespace), "labels": JSON(PolicyCluster.changed(pod.labels, changes))],
+            "metadata": [
+                "name": .string(pod.pod), "namespace": .string(pod.namespace), "labels": JSON(PolicyCluster.changed(pod.labels, changes)),
+            ],
             "spec": [
                 "nodeName": .string(pod.node), "terminationGracePeriodSeconds": 0,
                 "containers": [["name": "c", "image": "busybox", "command": ["sleep", "100000"], "ports": PolicyCluster.ports(pod.pod)]],
@@ -95,7 +102,9 @@ struct PolicyKernelTests {
                     ]
                     rule[field] = [random.pick(peers), random.pick(peers)]
                 }
-                if random.chance(60) { rule["ports"] = [["port": random.pick([80, "web", "serve-81-tcp"])], ["protocol": random.pick(["UDP", "SCTP"])]] }
+                if random.chance(60) {
+                    rule["ports"] = [["port": random.pick([80, "web", "serve-81-tcp"])], ["protocol": random.pick(["UDP", "SCTP"])]]
+                }
                 list.append(rule)
             }
             return .array(list)
@@ -104,7 +113,8 @@ struct PolicyKernelTests {
             "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
             "metadata": ["name": .string("random-\(number)"), "namespace": .string(random.pick(["x", "y", "z"]))],
             "spec": [
-                "podSelector": selector("pod", ["a", "b", "c"]), "policyTypes": random.pick([["Ingress"], ["Egress"], ["Ingress", "Egress"]]),
+                "podSelector": selector("pod", ["a", "b", "c"]),
+                "policyTypes": random.pick([["Ingress"], ["Egress"], ["Ingress", "Egress"]]),
                 "ingress": rules("from"), "egress": rules("to"),
             ],
         ]
@@ -145,10 +155,13 @@ struct PolicyKernelTests {
     /// The flows of which the kernel's answer is not the case's.
     private func mistakes(_ test: PolicyCase, _ matrix: JSON) throws -> [String] {
         let lines = Dictionary(test.expectations.map { ($0.probe.description, $0.lines) }, uniquingKeysWith: { $1 })
-        let flows = matrix["flows"].items.filter { ($0["from"].string ?? "").contains("/") && !($0["from"].string ?? "").hasPrefix("node/") }
+        let flows = matrix["flows"].items.filter {
+            ($0["from"].string ?? "").contains("/") && !($0["from"].string ?? "").hasPrefix("node/")
+        }
         try #require(flows.count == 81 * 6)
         return flows.compactMap { flow in
-            guard let probe = flow["probe"].string, let from = flow["from"].string, let to = flow["to"].string, let expected = lines[probe] else { return nil }
+            guard let probe = flow["probe"].string, let from = flow["from"].string, let to = flow["to"].string, let expected = lines[probe]
+            else { return nil }
             let should = PolicyCase.allows(expected, from, to)
             return flow["measured"].bool == should ? nil : "\(probe) \(from) -> \(to) should be \(should ? "allowed" : "denied")"
         }

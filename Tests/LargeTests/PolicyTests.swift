@@ -30,7 +30,8 @@ struct PolicyTests {
         """
 
     private func lab(_ name: String, subnet: Int, plugin: String = "flannel-netpol") -> String {
-        ClusterFiles.cluster(name, subnet: subnet, more: "  plugin: \(plugin)") + "\n" + Self.server.replacing("NAMESPACE", with: "").replacing("NAME", with: "echo")
+        ClusterFiles.cluster(name, subnet: subnet, more: "  plugin: \(plugin)") + "\n"
+            + Self.server.replacing("NAMESPACE", with: "").replacing("NAME", with: "echo")
             + "\n" + Self.client.replacing("NAME", with: "amy").replacing("LABEL", with: "friend") + "\n"
             + Self.client.replacing("NAME", with: "bob").replacing("LABEL", with: "stranger")
             + "\n---\napiVersion: v1\nkind: Service\nmetadata: {name: echo-svc}\nspec: {selector: {app: echo}, ports: [{port: 70, targetPort: 7000}]}\n"
@@ -57,7 +58,9 @@ struct PolicyTests {
                 say two; echo "after: amy $(grep -c two amy.out) bob $(grep -c two bob.out) tracked $(tracked)"
                 exec 3>&- 4>&-; kill %1 %2; wait
                 """, seconds: 30)
-            for words in ["before: amy 1 bob 1 tracked 2", "tracked now 1", "after: amy 1 bob 0 tracked 1"] { #expect(result.output.contains(words), "\(result)") }
+            for words in ["before: amy 1 bob 1 tracked 2", "tracked now 1", "after: amy 1 bob 0 tracked 1"] {
+                #expect(result.output.contains(words), "\(result)")
+            }
         }
     }
 
@@ -66,7 +69,9 @@ struct PolicyTests {
         let file = try ClusterFiles.write(lab("why", subnet: 220)), policy = try ClusterFiles.write(Self.onlyFriends)
         try TestCluster.with(file, name: "why") { cluster in
             let open = cluster.minik("why bob echo-svc")
-            #expect(open.isSuccess && open.output.contains("ingress: no policy isolates default/echo") && open.output.contains("kernel:   arrived"), "\(open)")
+            #expect(
+                open.isSuccess && open.output.contains("ingress: no policy isolates default/echo")
+                    && open.output.contains("kernel:   arrived"), "\(open)")
             #expect(cluster.minik("apply -f \(policy)").isSuccess)
             Thread.sleep(forTimeInterval: 0.1)
             let node = try #require(try cluster.pods("app=echo").first?.nodeName)
@@ -80,7 +85,8 @@ struct PolicyTests {
                 "isolated for ingress by default/only-friends", "the kernel agrees",
             ] { #expect(denied.output.contains(words), "\(words): \(denied)") }
             let allowed = try JSON(parsing: cluster.minik("why amy pod/echo:7000 -o json").output)
-            #expect(allowed["verdict"].string == "allowed" && allowed["agrees"].bool == true && allowed["paths"][0]["live"].string == "allowed")
+            #expect(
+                allowed["verdict"].string == "allowed" && allowed["agrees"].bool == true && allowed["paths"][0]["live"].string == "allowed")
             #expect(allowed["paths"][0]["policies"].items.last?["allowedBy"].string == "default/only-friends ingress[0]")
             let port = cluster.minik("why amy echo:7001/tcp")
             #expect(port.status == 1 && port.output.contains("ingress[0] allows only at TCP 7000"), "\(port)")
@@ -93,25 +99,35 @@ struct PolicyTests {
             #expect(cluster.minik("why amy nobody:80").errors.contains("there is no pod, Service or node \"nobody\""))
 
             // Somebody opens the door behind our back: the computed and the real are not the same any more.
-            let set = Shell.run("nsenter --net=/run/netns/why_\(node) nft list table ip kube-netpol | grep -o 'ingress-ports-[^ ]*' | head -1").output.trimmed
+            let set = Shell.run(
+                "nsenter --net=/run/netns/why_\(node) nft list table ip kube-netpol | grep -o 'ingress-ports-[^ ]*' | head -1"
+            ).output.trimmed
             let bob = try #require(try cluster.pods("stranger=true").first?.ip)
-            #expect(Shell.run("nsenter --net=/run/netns/why_\(node) nft 'add element ip kube-netpol \(set) { \(bob) . tcp . 7000 }'").isSuccess)
+            #expect(
+                Shell.run("nsenter --net=/run/netns/why_\(node) nft 'add element ip kube-netpol \(set) { \(bob) . tcp . 7000 }'").isSuccess)
             let shouted = cluster.minik("why bob echo:7000")
             #expect(shouted.status == 1 && shouted.output.contains("THE KERNEL DISAGREES"), "\(shouted)")
             let matrix = cluster.minik("matrix --probe --ports 7000")
-            #expect(matrix.status == 1 && matrix.output.contains("default/bob -> default/echo TCP/7000: computed denied, measured allowed"), "\(matrix)")
+            #expect(
+                matrix.status == 1 && matrix.output.contains("default/bob -> default/echo TCP/7000: computed denied, measured allowed"),
+                "\(matrix)")
             #expect(cluster.minik("matrix --probe --ports 7000 -o junit").output.contains("failures=\"1\""))
             // Strangers read the machines' forms.
             let page = try ClusterFiles.write(cluster.minik("matrix --probe --ports 7000 -o html").output)
             let cells =
                 "import html.parser, sys\nclass P(html.parser.HTMLParser):\n  n = {}\n  def handle_starttag(s, t, a):\n    if t == 'td': k = dict(a)['class']; s.n[k] = s.n.get(k, 0) + 1\np = P(); p.feed(open('\(page)').read()); print(p.n)"
             let counted = try Shell.python(cells)
-            #expect(counted.output.contains("'different': 1") && counted.output.contains("'denied'") && counted.output.contains("'allowed'"), "\(counted)")
+            #expect(
+                counted.output.contains("'different': 1") && counted.output.contains("'denied'") && counted.output.contains("'allowed'"),
+                "\(counted)")
             let suite = try ClusterFiles.write(cluster.minik("matrix --probe --ports 7000 -o junit").output)
             let parsed = try Shell.python(
-                "import xml.etree.ElementTree as e; r = e.parse('\(suite)').getroot(); print(len(r), r.get('tests'), len(r.findall('*/failure')))")
+                "import xml.etree.ElementTree as e; r = e.parse('\(suite)').getroot(); print(len(r), r.get('tests'), len(r.findall('*/failure')))"
+            )
             #expect(parsed.output == "18 18 1\n", "three pods, two nodes and the client outside, to three pods: \(parsed)")
-            #expect(Shell.run("nsenter --net=/run/netns/why_\(node) nft list tables").output.contains("minik-why") == false, "nothing of the trace stays")
+            #expect(
+                Shell.run("nsenter --net=/run/netns/why_\(node) nft list tables").output.contains("minik-why") == false,
+                "nothing of the trace stays")
         }
     }
 
@@ -121,11 +137,14 @@ struct PolicyTests {
         try TestCluster.with(file, name: "try") { cluster in
             let would = cluster.minik("matrix --ports 7000,icmp --with \(policy)")
             #expect(
-                would.output.contains("closes  default/bob -> default/echo TCP/7000") && would.output.contains("closes  default/amy -> default/echo ICMP"), "\(would)")
+                would.output.contains("closes  default/bob -> default/echo TCP/7000")
+                    && would.output.contains("closes  default/amy -> default/echo ICMP"), "\(would)")
             #expect(!would.output.contains("amy -> default/echo TCP/7000") && would.output.contains("0 flows would open"), "\(would)")
             #expect(cluster.minik("get netpol").errors.contains("No resources found"), "nothing was applied")
             let shown = cluster.minik("apply --diff-reachability -f \(policy)")
-            #expect(shown.output.contains("closes  default/bob -> default/echo TCP/7000") && cluster.minik("get netpol").errors.contains("No resources"), "\(shown)")
+            #expect(
+                shown.output.contains("closes  default/bob -> default/echo TCP/7000")
+                    && cluster.minik("get netpol").errors.contains("No resources"), "\(shown)")
             let bad = try ClusterFiles.write(Self.onlyFriends.replacing("port: 7000", with: "port: 70000"))
             #expect(cluster.minik("matrix --with \(bad)").errors.contains("spec.ingress[0].ports[0].port: Invalid value: 70000"))
         }
@@ -158,13 +177,17 @@ struct PolicyTests {
                 let result = cluster.minik("matrix --probe --ports 7000 -o json")
                 #expect(result.isSuccess, "\(result)")
                 let flows = try JSON(parsing: result.output)["flows"].items
-                return ["default/amy", "default/bob"].map { from in flows.first { $0["from"].string == from && $0["to"].string == "default/echo" }?["measured"].bool }
+                return ["default/amy", "default/bob"].map { from in
+                    flows.first { $0["from"].string == from && $0["to"].string == "default/echo" }?["measured"].bool
+                }
             }
             func apply(_ path: String) { #expect(cluster.minik("apply -f \(path)").isSuccess) }
             #expect(try reach() == [true, true])
             apply(try policy("base", "Baseline", "Deny", 5))
             #expect(try reach() == [false, false])
-            #expect(cluster.minik("why amy echo:7000").output.contains("denied by ClusterNetworkPolicy Baseline base ingress[0] (what-base-says): Deny"))
+            #expect(
+                cluster.minik("why amy echo:7000").output.contains(
+                    "denied by ClusterNetworkPolicy Baseline base ingress[0] (what-base-says): Deny"))
             apply(friends)
             #expect(try reach() == [true, false], "the namespace's own policy decides for good")
             apply(try policy("open", "Admin", "Accept", 20))
@@ -175,9 +198,10 @@ struct PolicyTests {
             apply(try policy("first", "Admin", "Pass", 1))
             #expect(try reach() == [true, false])
             #expect(
-                cluster.minik("get cnp").output.split(separator: "\n").map { $0.split(separator: " ").prefix(3).joined(separator: " ") } == [
-                    "NAME TIER PRIORITY", "base Baseline 5", "first Admin 1", "open Admin 20", "shut Admin 10",
-                ])
+                cluster.minik("get cnp").output.split(separator: "\n").map { $0.split(separator: " ").prefix(3).joined(separator: " ") }
+                    == [
+                        "NAME TIER PRIORITY", "base Baseline 5", "first Admin 1", "open Admin 20", "shut Admin 10",
+                    ])
             try denyNodes(cluster)
             #expect(try reach() == [true, false], "pods are no nodes")
             let bad = try policy("bad", "Admin", "Deny", 1001)
@@ -220,7 +244,9 @@ struct PolicyTests {
         }
     }
 
-    @Test("from the first instant: of 200 pods that connect as their first act, into and out of a locked namespace, none gets through", .timeLimit(.minutes(3)))
+    @Test(
+        "from the first instant: of 200 pods that connect as their first act, into and out of a locked namespace, none gets through",
+        .timeLimit(.minutes(3)))
     func firstInstant() throws {
         let more = """
 
@@ -238,7 +264,8 @@ struct PolicyTests {
         let file = try ClusterFiles.write(lab("churn", subnet: 224) + more + "\n" + servers)
         try TestCluster.with(file, name: "churn") { cluster in
             let open = try #require(try cluster.pods("app=echo").first?.ip)
-            let inside = try #require(Shell.json("\(Shell.minik) get pod inside -n locked --cluster churn -o json")["status"]["podIP"].string)
+            let inside = try #require(
+                Shell.json("\(Shell.minik) get pod inside -n locked --cluster churn -o json")["status"]["podIP"].string)
             func pod(_ name: String, _ namespace: String, _ target: String) -> String {
                 """
                 apiVersion: v1
@@ -252,16 +279,21 @@ struct PolicyTests {
             }
             // In waves of fifty: half go in, half come out; a few that may pass show that the others could have.
             for wave in 0..<4 {
-                var documents = (0..<25).flatMap { [pod("in-\(wave)-\($0)", "default", inside), pod("out-\(wave)-\($0)", "locked", "\(open)")] }
+                var documents = (0..<25).flatMap {
+                    [pod("in-\(wave)-\($0)", "default", inside), pod("out-\(wave)-\($0)", "locked", "\(open)")]
+                }
                 documents += (0..<2).map { pod("free-\(wave)-\($0)", "default", "\(open)") }
                 #expect(cluster.minik("apply -f \(try ClusterFiles.write(documents.joined(separator: "\n---\n")))", seconds: 60).isSuccess)
                 let ended = try Shell.eventually(seconds: 40) { () -> [Pod]? in
-                    let pods = try Shell.json("\(Shell.minik) get pods -A --cluster churn -l churn=true -o json")["items"].items.map { Pod($0) }
+                    let pods = try Shell.json("\(Shell.minik) get pods -A --cluster churn -l churn=true -o json")["items"].items.map {
+                        Pod($0)
+                    }
                     return pods.count == 52 && pods.allSatisfy(\.isFinished) ? pods : nil
                 }
                 #expect(ended.filter { $0.phase == "Succeeded" && !$0.name.hasPrefix("free") }.map(\.name).isEmpty, "these got through")
                 #expect(ended.filter { $0.phase == "Succeeded" }.count == 2, "those that may pass do")
-                #expect(cluster.minik("delete pods -l churn=true").isSuccess && cluster.minik("delete pods -l churn=true -n locked").isSuccess)
+                #expect(
+                    cluster.minik("delete pods -l churn=true").isSuccess && cluster.minik("delete pods -l churn=true -n locked").isSuccess)
             }
         }
     }

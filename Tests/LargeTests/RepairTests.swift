@@ -23,7 +23,8 @@ struct RepairTests {
             """
 
     private func hears(_ subnet: Int) -> Bool {
-        let said = Shell.run("exec 3<>/dev/tcp/192.168.\(subnet).11/30700; echo one >&3; read -r -t 3 heard <&3 && echo \"heard $heard\"", seconds: 6)
+        let said = Shell.run(
+            "exec 3<>/dev/tcp/192.168.\(subnet).11/30700; echo one >&3; read -r -t 3 heard <&3 && echo \"heard $heard\"", seconds: 6)
         return said.output == "heard one\n"
     }
 
@@ -41,9 +42,14 @@ struct RepairTests {
             #expect(try !passesPolicy(cluster))
             let events = "\(Shell.minik) get events --cluster repair -o json"
             func told(_ word: String) throws -> Bool {
-                try Shell.json(events)["items"].items.contains { $0["reason"].string == "NetworkRepaired" && $0["message"].string?.contains(word) == true }
+                try Shell.json(events)["items"].items.contains {
+                    $0["reason"].string == "NetworkRepaired" && $0["message"].string?.contains(word) == true
+                }
             }
-            for damage in ["nft flush ruleset", "sh -c 'ip link set cni0 down; ip link del flannel.1; ip route del default; sysctl -qw net.ipv4.ip_forward=0'"] {
+            for damage in [
+                "nft flush ruleset",
+                "sh -c 'ip link set cni0 down; ip link del flannel.1; ip route del default; sysctl -qw net.ipv4.ip_forward=0'",
+            ] {
                 cluster.minik("node exec worker -- \(damage)")
                 #expect(!hears(217), "the damage is one")
                 let status = cluster.minik("status")
@@ -57,7 +63,8 @@ struct RepairTests {
             #expect(up.isSuccess && up.errors.contains("repaired node worker: table ip kube-proxy was missing"), "\(up)")
             #expect(hears(217))
             cluster.minik(
-                "node exec worker -- sh -c 'nft flush ruleset; for v in $(ip -o link show type veth | grep -o \"veth[0-9a-f]*\"); do ip link set $v nomaster; done'")
+                "node exec worker -- sh -c 'nft flush ruleset; for v in $(ip -o link show type veth | grep -o \"veth[0-9a-f]*\"); do ip link set $v nomaster; done'"
+            )
             #expect(!hears(217), "the damage is one")
             _ = try Shell.eventually(seconds: 32) { hears(217) ? true : nil }
             #expect(try !passesPolicy(cluster))
@@ -76,7 +83,8 @@ struct RepairTests {
                 if round == 2 { #expect(Shell.minik("up \(file)", seconds: 60).isSuccess) }
                 _ = try Shell.eventually(seconds: 30) {
                     let pods = try cluster.pods("app")
-                    return pods.count == 2 && pods.allSatisfy { $0.isReady && $0.status["containerStatuses"][0]["restartCount"].int ?? 0 >= 1 } ? true : nil
+                    return pods.count == 2
+                        && pods.allSatisfy { $0.isReady && $0.status["containerStatuses"][0]["restartCount"].int ?? 0 >= 1 } ? true : nil
                 }
                 // Ready is one thing, and that every node's tables know it another.
                 _ = try Shell.eventually(seconds: 30) { hears(218) ? true : nil }

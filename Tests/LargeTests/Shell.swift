@@ -36,7 +36,8 @@ enum Shell {
         // Not Foundation's Process: its children inherit a signal mask under which timeout(1) never wakes up.
         let environment = ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" }
         let pid = SmallProgram.spawn(
-            ["/usr/bin/timeout", "-k", "2", "\(seconds)", "/bin/bash", "-c", "cd \(root); \(command)"], environment: environment, stdio: [-1, out, err])
+            ["/usr/bin/timeout", "-k", "2", "\(seconds)", "/bin/bash", "-c", "cd \(root); \(command)"], environment: environment,
+            stdio: [-1, out, err])
         var status: Int32 = 0
         guard pid > 0 else { return CommandResult(command: command, status: 127, output: "", errors: "cannot start bash: errno \(-pid)") }
         while waitpid(pid, &status, 0) < 0, errno == EINTR {}

@@ -30,7 +30,8 @@ struct StoreLossTests {
             // A daemon that starts keeps a copy of what it finds.
             #expect(Shell.run("\(kill); \(Shell.minik) up \(file)", seconds: 40).isSuccess)
             let damage = Shell.run(
-                "\(kill); store=/var/lib/minik/clusters/loss/store.db; sqlite3 $store 'pragma wal_checkpoint(truncate)' >/dev/null; \(loss.script)")
+                "\(kill); store=/var/lib/minik/clusters/loss/store.db; sqlite3 $store 'pragma wal_checkpoint(truncate)' >/dev/null; \(loss.script)"
+            )
             #expect(damage.isSuccess, "\(damage)")
 
             let refused = Shell.minik("up \(file)", seconds: 60)

@@ -25,7 +25,8 @@ struct TutorialTests {
             pingsToHTTPD(try cluster.pods("name=networkpolicy-demo"), cluster, from: "friend")
             everyNodePort(cluster, isOpen: false, "under the policy for labelled pods")
             for node in Self.nodes {
-                #expect(!fetch(cluster.minik("node exec \(node) -- timeout 1 wget -qO- http://\(service):8080")), "\(node) is still shut out")
+                #expect(
+                    !fetch(cluster.minik("node exec \(node) -- timeout 1 wget -qO- http://\(service):8080")), "\(node) is still shut out")
             }
 
             expectSuccess(cluster.minik("apply -f labs/netpol/policy-nodes.yaml"), "configured")
@@ -36,7 +37,8 @@ struct TutorialTests {
                     #expect(fetch(result), "\(node) by the ClusterIP: \(result)")
                 }
             }
-            #expect(cluster.minik("exec busybox -- timeout 2 wget -qO- http://httpd-svc:8080").status != 0, "a pod without the label stays out")
+            #expect(
+                cluster.minik("exec busybox -- timeout 2 wget -qO- http://httpd-svc:8080").status != 0, "a pod without the label stays out")
             // T15: no policy selects the busybox pods, so they answer one another across nodes with two hops gone.
             try pingBetweenClients(cluster)
         }
@@ -50,7 +52,9 @@ struct TutorialTests {
 
     /// T10
     private func rows(_ cluster: TestCluster) throws {
-        let lines = cluster.minik("get pod -o wide").output.split(separator: "\n").map { $0.split(separator: " ", omittingEmptySubsequences: true) }
+        let lines = cluster.minik("get pod -o wide").output.split(separator: "\n").map {
+            $0.split(separator: " ", omittingEmptySubsequences: true)
+        }
         let header = try #require(lines.first)
         #expect(header.joined(separator: " ") == "NAME READY STATUS RESTARTS AGE IP NODE NOMINATED NODE READINESS GATES")
         #expect(lines.count == 4)
@@ -104,7 +108,8 @@ struct TutorialTests {
 
     /// T13: the lines of the tutorial's own transcript.
     private func transcript(_ cluster: TestCluster, _ client: String, _ service: String) {
-        let result = cluster.minik("exec \(client) -- sh -c 'cd /tmp && rm -f index.html && timeout 5 wget httpd-svc:8080 && wc -c <index.html'")
+        let result = cluster.minik(
+            "exec \(client) -- sh -c 'cd /tmp && rm -f index.html && timeout 5 wget httpd-svc:8080 && wc -c <index.html'")
         let all = result.output + result.errors
         #expect(all.contains("Connecting to httpd-svc:8080 (\(service):8080)"), "\(result)")
         #expect(all.contains("saving to 'index.html'") && all.contains("'index.html' saved"), "\(result)")

@@ -24,8 +24,11 @@ struct ContainerRootTests {
         try Files.makeDirectory("\(container.image)/var")
         symlink("/run", "\(container.image)/var/run")
         let before = Files.list("/run")
-        container.binds = [BindMount(source: try Self.volume(container), target: "/var/run/secrets/kubernetes.io/serviceaccount", readOnly: true)]
-        let (code, text) = try container.run("cat /var/run/secrets/kubernetes.io/serviceaccount/token /run/secrets/kubernetes.io/serviceaccount/token")
+        container.binds = [
+            BindMount(source: try Self.volume(container), target: "/var/run/secrets/kubernetes.io/serviceaccount", readOnly: true)
+        ]
+        let (code, text) = try container.run(
+            "cat /var/run/secrets/kubernetes.io/serviceaccount/token /run/secrets/kubernetes.io/serviceaccount/token")
         #expect((code, text) == (0, "told\ntold\n"))
         #expect(Files.list("/run") == before)
     }
@@ -85,7 +88,9 @@ struct ContainerRootTests {
         try Files.makeDirectory(below)
         try #require(sandbox_mount_memory(below, 65536, 0) == 0)
         defer { sandbox_unmount(below) }
-        container.binds = [BindMount(source: volume, target: "/v", readOnly: true), BindMount(source: volume, target: "/w", readOnly: false)]
+        container.binds = [
+            BindMount(source: volume, target: "/v", readOnly: true), BindMount(source: volume, target: "/w", readOnly: false),
+        ]
         let (code, text) = try container.run("touch /w/below/a; touch /v/b || touch /v/below/c || ls /v/below")
         #expect(code == 0 && text.hasSuffix("\na\n") && !text.contains("\nc"), "\(text)")
         #expect(Files.list(below) == ["a"] && Files.list(volume) == ["below", "token"])
@@ -164,7 +169,8 @@ struct ContainerRootTests {
     @Test("the console is the container's terminal, and nothing of the machine's")
     func console() throws {
         let container = try TestContainer()
-        let (pid, master) = try container.start(["/bin/sh", "-c", "busybox echo hello >/dev/console; busybox stat -c %t /dev/console"], terminal: true)
+        let (pid, master) = try container.start(
+            ["/bin/sh", "-c", "busybox echo hello >/dev/console; busybox stat -c %t /dev/console"], terminal: true)
         defer { close(master) }
         #expect(TestContainer.wait(pid) == 0)
         var bytes = [UInt8](repeating: 0, count: 256)
@@ -175,7 +181,9 @@ struct ContainerRootTests {
     // MARK: Keys and capabilities
 
     /// keyctl(KEYCTL_GET_KEYRING_ID, id) as a script for perl: -3 is the session's keyring, -4 the user's.
-    private static func keyring(_ id: Int) -> String { "my $r = syscall(\(Self.keyctl), 0, \(id), 0); print $r < 0 ? qq(error ) . ($! + 0) : $r" }
+    private static func keyring(_ id: Int) -> String {
+        "my $r = syscall(\(Self.keyctl), 0, \(id), 0); print $r < 0 ? qq(error ) . ($! + 0) : $r"
+    }
     #if arch(x86_64)
         private static let keyctl = 250
     #else
@@ -189,7 +197,8 @@ struct ContainerRootTests {
         container.binds = [BindMount(source: "/usr", target: "/usr", readOnly: true)]
         container.privileged = isPrivileged
         let machine = try TestNamespace().output("perl -e '\(Self.keyring(-3))'")
-        let inside = try container.run("/usr/bin/perl -e '\(Self.keyring(-3))'"), user = try container.run("/usr/bin/perl -e '\(Self.keyring(-4))'")
+        let inside = try container.run("/usr/bin/perl -e '\(Self.keyring(-3))'"),
+            user = try container.run("/usr/bin/perl -e '\(Self.keyring(-4))'")
         #expect(inside.code == 0 && user.code == 0)
         if isPrivileged {
             #expect(Int(inside.text) ?? 0 > 0 && inside.text != machine)
@@ -203,7 +212,8 @@ struct ContainerRootTests {
         var container = try TestContainer()
         container.privileged = true
         container.capabilities = (1 << 41) - 1
-        let own = (Files.text("/proc/self/status") ?? "").split(separator: "\n").first { $0.hasPrefix("CapPrm") }?.split(separator: "\t").last
+        let own = (Files.text("/proc/self/status") ?? "").split(separator: "\n").first { $0.hasPrefix("CapPrm") }?.split(separator: "\t")
+            .last
         let (code, text) = try container.run("busybox grep -e CapEff -e CapBnd /proc/self/status")
         #expect(code == 0)
         #expect(text.split(separator: "\n").map { $0.split(separator: "\t").last } == [own, own])

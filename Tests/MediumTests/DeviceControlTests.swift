@@ -10,7 +10,9 @@ struct DeviceControlTests {
     /// Those of this machine that can be tried.
     static var controls: [Cgroups.DeviceControl] {
         let here = Cgroups.ofMachine()
-        return [here.controllers["devices"].map(Cgroups.DeviceControl.list), here.unified.map(Cgroups.DeviceControl.program)].compactMap { $0 }
+        return [here.controllers["devices"].map(Cgroups.DeviceControl.list), here.unified.map(Cgroups.DeviceControl.program)].compactMap {
+            $0
+        }
     }
 
     private static func group(_ control: Cgroups.DeviceControl) -> Cgroup {
@@ -74,15 +76,18 @@ struct DeviceControlTests {
         let names = Set(container.devices.map(\.path))
         let own = try FileManager.default.contentsOfDirectory(atPath: "/dev").filter { name in
             var info = stat()
-            return lstat("/dev/\(name)", &info) == 0 && [S_IFCHR, S_IFBLK].contains(info.st_mode & S_IFMT) && !["console", "ptmx"].contains(name)
+            return lstat("/dev/\(name)", &info) == 0 && [S_IFCHR, S_IFBLK].contains(info.st_mode & S_IFMT)
+                && !["console", "ptmx"].contains(name)
         }
         #expect(names.isSuperset(of: own) && own.count > 6)
-        let told = try TestNamespace().output("cd /dev && stat -c '%n %t %T %a' \(own.joined(separator: " "))").split(separator: "\n").map(String.init)
+        let told = try TestNamespace().output("cd /dev && stat -c '%n %t %T %a' \(own.joined(separator: " "))").split(separator: "\n").map(
+            String.init)
         func hex(_ number: Int, _ radix: Int = 16) -> String { String(number, radix: radix) }
         let ours = container.devices.map { "\($0.path) \(hex($0.major)) \(hex($0.minor)) \(hex($0.mode & 0o7777, 8))" }
         let differing = Set(told).subtracting(ours).filter { line in !DeviceNode.standard.contains { line.hasPrefix("\($0.path) ") } }
         #expect(differing == [])
-        #expect(try container.run("busybox ls /dev").text.split(separator: "\n").map(String.init).filter(Set(own).contains).count == own.count)
+        #expect(
+            try container.run("busybox ls /dev").text.split(separator: "\n").map(String.init).filter(Set(own).contains).count == own.count)
     }
 
     @Test("where nothing limits devices, none on the container's layers and volumes opens")
@@ -93,8 +98,11 @@ struct DeviceControlTests {
         try Files.makeDirectory(volume)
         // A node that opens on its own: null.
         for path in ["\(volume)/null", "\(container.image)/null"] { try #require(mknod(path, S_IFCHR | 0o666, 0x103) == 0) }
-        container.binds = [BindMount(source: volume, target: "/v", readOnly: false), BindMount(source: volume, target: "/r", readOnly: true)]
-        let (code, text) = try container.run("echo x >/dev/null && echo own; for n in /v/null /r/null /null; do (echo x >$n) || echo $n closed; done")
+        container.binds = [
+            BindMount(source: volume, target: "/v", readOnly: false), BindMount(source: volume, target: "/r", readOnly: true),
+        ]
+        let (code, text) = try container.run(
+            "echo x >/dev/null && echo own; for n in /v/null /r/null /null; do (echo x >$n) || echo $n closed; done")
         #expect(code == 0)
         for line in ["own", "/v/null closed", "/r/null closed", "/null closed"] { #expect(text.contains("\(line)\n"), "\(text)") }
     }
@@ -105,7 +113,8 @@ struct DeviceControlTests {
         let directories = try group.make(devices: nil)
         try Files.makeDirectory("\(directories[0])/below")
         let sleeper = SmallProgram.spawn(
-            ["/bin/sh", "-c", "echo 0 >\(directories[0])/below/cgroup.procs; exec sleep 0.3"], environment: ["PATH=/usr/bin:/bin"], stdio: [-1, -1, -1])
+            ["/bin/sh", "-c", "echo 0 >\(directories[0])/below/cgroup.procs; exec sleep 0.3"], environment: ["PATH=/usr/bin:/bin"],
+            stdio: [-1, -1, -1])
         for _ in 0..<100 where (Files.text("\(directories[0])/below/cgroup.procs") ?? "").isEmpty { usleep(2000) }
         #expect(group.delete() == ["\(directories[0]) is still there: processes run in it"])
         let reaped = Task.detached { TestContainer.wait(sleeper) }

@@ -1,6 +1,7 @@
 import Foundation
 
-/// Sends frames of every kind from one namespace with a raw socket, and says which came out in another: `seen NAME` or `lost NAME`, a line each.
+/// Sends frames of every kind from one namespace with a raw socket, and says which came out in another: `seen NAME` or `lost NAME`, a line
+/// each.
 enum FrameSender {
     /// The frames that pod a (02:..:0a, 10.244.1.10) sends towards pod b (02:..:0b, 10.244.1.11). Those that begin with "own" belong.
     static let script = #"""
@@ -88,12 +89,16 @@ enum FrameSender {
         """#
 
     /// The names of the frames that came through to `device` of `receiver`, and of those that did not.
-    static func run(from sender: borrowing TestNamespace, to receiver: borrowing TestNamespace, device: String) throws -> (seen: Set<String>, lost: Set<String>) {
+    static func run(from sender: borrowing TestNamespace, to receiver: borrowing TestNamespace, device: String) throws -> (
+        seen: Set<String>, lost: Set<String>
+    ) {
         let file = FileManager.default.temporaryDirectory.appending(path: "\(sender.name).py")
         try script.write(to: file, atomically: true, encoding: .utf8)
         defer { try? FileManager.default.removeItem(at: file) }
         let lines = try sender.output("python3 \(file.path) \(sender.path) \(receiver.path) \(device)").split(separator: "\n")
-        func named(_ word: String) -> Set<String> { Set(lines.filter { $0.hasPrefix("\(word) ") }.map { String($0.dropFirst(word.count + 1)) }) }
+        func named(_ word: String) -> Set<String> {
+            Set(lines.filter { $0.hasPrefix("\(word) ") }.map { String($0.dropFirst(word.count + 1)) })
+        }
         return (named("seen"), named("lost"))
     }
 }

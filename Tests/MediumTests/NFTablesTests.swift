@@ -59,7 +59,8 @@ struct NFTablesTests {
     /// A listing with the lines in order: the kernel keeps elements in whatever order its hashes fall.
     private static func ordered(_ listing: String) -> String {
         listing.split(separator: "\n").map { line in
-            line.replacing("elements = { ", with: "").trimmingPrefix { $0.isWhitespace }.split(separator: " ").filter { $0 != "}" }.joined(separator: " ")
+            line.replacing("elements = { ", with: "").trimmingPrefix { $0.isWhitespace }.split(separator: " ").filter { $0 != "}" }.joined(
+                separator: " ")
         }.map { $0.hasSuffix(",") ? String($0.dropLast()) : $0 }.sorted().joined(separator: "\n")
     }
 
@@ -88,14 +89,17 @@ struct NFTablesTests {
 
     @Test("session affinity: dynamic sets with a timeout")
     func affinity() async throws {
-        let lists = try await both([.addTable] + Ruleset.diff(Ruleset(), Self.whole(try Self.service(["10.244.1.2", "10.244.1.3"], affinity: true))))
+        let lists = try await both(
+            [.addTable] + Ruleset.diff(Ruleset(), Self.whole(try Self.service(["10.244.1.2", "10.244.1.3"], affinity: true))))
         #expect(lists.ours.contains("timeout 3h") && lists.ours.contains("update @"))
         #expect(lists.ours == lists.theirs)
     }
 
     @Test("host ports: on every address of the node, and on one")
     func hostPorts() async throws {
-        let ports: JSON = [["containerPort": 80, "hostPort": 8080], ["containerPort": 53, "hostPort": 53, "protocol": "UDP", "hostIP": "127.0.0.1"]]
+        let ports: JSON = [
+            ["containerPort": 80, "hostPort": 8080], ["containerPort": 53, "hostPort": 53, "protocol": "UDP", "hostIP": "127.0.0.1"],
+        ]
         let pod = Pod(["metadata": ["namespace": "default", "name": "web"], "spec": ["containers": [["name": "main", "ports": ports]]]])
         var rules = HostPortTable.base(Self.node)
         rules.merge(HostPortTable.compile(pod, IPv4Address("10.244.1.2") ?? .any))
@@ -114,7 +118,8 @@ struct NFTablesTests {
     @Test("a diff leaves the kernel where the whole would have put it")
     func incremental() async throws {
         let steps = [
-            try Self.service([]), try Self.service(["10.244.1.2"]), try Self.service(["10.244.1.2", "10.244.2.9"]), try Self.service(["10.244.2.9"]), Ruleset(),
+            try Self.service([]), try Self.service(["10.244.1.2"]), try Self.service(["10.244.1.2", "10.244.2.9"]),
+            try Self.service(["10.244.2.9"]), Ruleset(),
         ]
         let changed = try TestNamespace()
         let kernel = try KernelRulesets(namespace: changed.path)
@@ -136,7 +141,8 @@ struct NFTablesTests {
         let kernel = try KernelRulesets(namespace: namespace.path)
         #expect(try await kernel.read("t") == nil)
         for rules in [
-            Self.whole(try Self.service(["10.244.1.2", "10.244.1.3", "10.244.2.2"])), Self.whole(try Self.service(["10.244.1.2"], affinity: true)),
+            Self.whole(try Self.service(["10.244.1.2", "10.244.1.3", "10.244.2.2"])),
+            Self.whole(try Self.service(["10.244.1.2"], affinity: true)),
             Self.whole(try Self.service([])), try Self.policies(), FlannelMasquerade.compile(Self.node),
             HostPortTable.base(Self.node), Self.odd,
         ] {
@@ -153,12 +159,17 @@ struct NFTablesTests {
     private static var odd: Ruleset {
         var rules = Ruleset()
         rules.sets["blocks"] = NamedSet(key: [.address], isInterval: true, comment: "networks")
-        for block in ["0.0.0.0/8", "10.0.0.0/24", "10.0.1.0/25", "255.255.255.0/24"] { rules.add([.network(CIDR(block) ?? .all)], to: "blocks") }
+        for block in ["0.0.0.0/8", "10.0.0.0/24", "10.0.1.0/25", "255.255.255.0/24"] {
+            rules.add([.network(CIDR(block) ?? .all)], to: "blocks")
+        }
         rules.sets["ports"] = NamedSet(key: [.port], isInterval: true)
         for range in [1...1, 80...90, 65000...65535] as [ClosedRange<UInt16>] { rules.add([.ports(range)], to: "ports") }
         rules.chains["c"] = Chain([
-            Rule(.inSet([.sourceAddress], "blocks"), .inSet([.destinationPort], "ports"), .counter, .verdict(.accept), comment: String(repeating: "é", count: 90)),
-            Rule(.match(.inputInterface, .interface("cni0")), .match(.outputInterface, .interface("eth0"), negated: true), .verdict(.return)),
+            Rule(
+                .inSet([.sourceAddress], "blocks"), .inSet([.destinationPort], "ports"), .counter, .verdict(.accept),
+                comment: String(repeating: "é", count: 90)),
+            Rule(
+                .match(.inputInterface, .interface("cni0")), .match(.outputInterface, .interface("eth0"), negated: true), .verdict(.return)),
             Rule(.match(.destinationPort, .port(53)), .match(.transportProtocol, .transportProtocol(17)), .verdict(.drop)),
         ])
         return rules
@@ -178,7 +189,9 @@ struct NFTablesTests {
 
         let second = TableSync(table: "t", target: kernel)
         try await second.apply(rules)
-        #expect(Self.withoutAges(try namespace.output("nft -a list table ip t")) == Self.withoutAges(before), "no handle and no remembered client is new")
+        #expect(
+            Self.withoutAges(try namespace.output("nft -a list table ip t")) == Self.withoutAges(before),
+            "no handle and no remembered client is new")
 
         _ = try namespace.nft(
             """
@@ -191,10 +204,15 @@ struct NFTablesTests {
         try await third.apply(rules)
         let after = try namespace.output("nft -a list table ip t")
         #expect(!after.contains("10.1.0.99") && !after.contains("intruder") && after.contains("10.1.216.8 comment"))
-        func handles(_ listing: String, _ word: String) -> [Substring] { listing.split(separator: "\n").filter { $0.contains(word) && $0.contains("# handle") } }
+        func handles(_ listing: String, _ word: String) -> [Substring] {
+            listing.split(separator: "\n").filter { $0.contains(word) && $0.contains("# handle") }
+        }
         #expect(handles(after, "masquerade-mark") == handles(before, "masquerade-mark"))
-        #expect(handles(after, "dnat to") == handles(before, "dnat to") && !handles(after, "dnat to").isEmpty, "what was right was not touched")
-        #expect(handles(after, "ip daddr . meta l4proto") != handles(before, "ip daddr . meta l4proto"), "the chain that was changed was written again")
+        #expect(
+            handles(after, "dnat to") == handles(before, "dnat to") && !handles(after, "dnat to").isEmpty, "what was right was not touched")
+        #expect(
+            handles(after, "ip daddr . meta l4proto") != handles(before, "ip daddr . meta l4proto"),
+            "the chain that was changed was written again")
     }
 
     /// Remembered clients age while one looks.
@@ -207,7 +225,8 @@ struct NFTablesTests {
         try await kernel.apply([.addTable, .addChain("a", nil)], table: "t")
         let before = try namespace.output("nft list ruleset")
         let error = await #expect(throws: NetlinkError.self) {
-            try await kernel.apply([.addChain("b", nil), .addRule(chain: "b", Rule(.verdict(.jump("nowhere")))), .addChain("c", nil)], table: "t")
+            try await kernel.apply(
+                [.addChain("b", nil), .addRule(chain: "b", Rule(.verdict(.jump("nowhere")))), .addChain("c", nil)], table: "t")
         }
         #expect(error?.operation == "nft add rule ip t b jump nowhere")
         #expect(try namespace.output("nft list ruleset") == before)

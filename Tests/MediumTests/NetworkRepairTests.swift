@@ -23,7 +23,8 @@ struct NetworkRepairTests {
     @Test(
         "links, addresses, routes, neighbours, FDB entries and settings",
         arguments: [
-            ("ip link set eth0 down", "link eth0"), ("ip link set flannel.1 down", "link flannel.1"), ("ip link del flannel.1", "link flannel.1"),
+            ("ip link set eth0 down", "link eth0"), ("ip link set flannel.1 down", "link flannel.1"),
+            ("ip link del flannel.1", "link flannel.1"),
             ("ip link del cni0", "link cni0"), ("ip addr flush dev cni0", "address 10.244.1.1/24 on cni0"),
             ("ip addr flush dev eth0", "address 192.168.200.10/24 on eth0"), ("ip route del default", "route default"),
             ("ip route flush table main", "route 10.244.2.0/24"), ("ip neigh flush dev flannel.1 nud permanent", "neighbour 10.244.2.0"),
@@ -44,9 +45,11 @@ struct NetworkRepairTests {
         #expect(try place.repair(layout).isEmpty)
         func shape() throws -> [String] {
             try [
-                "ip -o link | sed 's/^[0-9]*: //; s/@if[0-9]*//'", "ip -o -4 addr | sed 's/^[0-9]*: //'", "ip -4 route | sed 's/ proto [a-z]*//'",
+                "ip -o link | sed 's/^[0-9]*: //; s/@if[0-9]*//'", "ip -o -4 addr | sed 's/^[0-9]*: //'",
+                "ip -4 route | sed 's/ proto [a-z]*//'",
                 "ip neigh show dev flannel.1 2>&1 || true",
-                "bridge fdb show dev flannel.1 2>&1 || true", "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/cni0/route_localnet 2>&1 || true",
+                "bridge fdb show dev flannel.1 2>&1 || true",
+                "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/cni0/route_localnet 2>&1 || true",
             ].map { Set(try node.output($0).split(separator: "\n")).sorted().joined(separator: "\n") }
         }
         // The kernel itself takes a moment to bring a link all the way up.

@@ -41,7 +41,9 @@ struct PodLinkTests {
         let links = PodLinkProxy(node: Self.node, target: try KernelRulesets(namespace: node.path, family: .bridge), report: { _ in })
         try await links.start([])
         try await links.admit(Self.pod("a", uid: "old"), Self.link("veth-old", 9))
-        for (pod, port, last) in [("a", "veth-a", UInt8(10)), ("b", "veth-b", 11)] { try await links.admit(Self.pod(pod), Self.link(port, last)) }
+        for (pod, port, last) in [("a", "veth-a", UInt8(10)), ("b", "veth-b", 11)] {
+            try await links.admit(Self.pod(pod), Self.link(port, last))
+        }
         try await links.release(Self.pod("a", uid: "old"))
         #expect(try FrameSender.run(from: a, to: b, device: "eth0").seen.count == 5)
     }
@@ -70,7 +72,9 @@ struct PodLinkTests {
         let shut = try FrameSender.run(from: a, to: b, device: "eth0")
         #expect(shut.seen == [], "a link that nobody has admitted carries nothing")
 
-        for (pod, port, last) in [("a", "veth-a", UInt8(10)), ("b", "veth-b", 11)] { try await links.admit(Self.pod(pod), Self.link(port, last)) }
+        for (pod, port, last) in [("a", "veth-a", UInt8(10)), ("b", "veth-b", 11)] {
+            try await links.admit(Self.pod(pod), Self.link(port, last))
+        }
         let guarded = try FrameSender.run(from: a, to: b, device: "eth0")
         #expect(guarded.seen == open.seen.filter { $0.hasPrefix("own") })
         #expect(guarded.seen.count == 5)
@@ -108,7 +112,9 @@ struct PodLinkTests {
         try Self.connect(node, a, b)
         let links = PodLinkProxy(node: Self.node, target: try KernelRulesets(namespace: node.path, family: .bridge), report: { _ in })
         try await links.start([])
-        for (pod, port, last) in [("a", "veth-a", UInt8(10)), ("b", "veth-b", 11)] { try await links.admit(Self.pod(pod), Self.link(port, last)) }
+        for (pod, port, last) in [("a", "veth-a", UInt8(10)), ("b", "veth-b", 11)] {
+            try await links.admit(Self.pod(pod), Self.link(port, last))
+        }
         _ = try a.output("ip address add 10.244.1.10/24 dev eth0")
         _ = try b.output("ip address add 10.244.1.11/24 dev eth0")
         // Who answers that nobody listens there was asked, and was heard.
@@ -129,7 +135,8 @@ struct PodLinkTests {
         let text = try node.output("nft -s list table bridge pod-links")
         #expect(text.contains("elements = { \"veth-a\" . 02:00:00:00:00:0a . 10.244.1.10 comment \"default/a\" }"), "\(text)")
         #expect(text.contains("iifname . ether saddr . ip saddr @links accept"), "\(text)")
-        #expect(text.contains("iifname . ether saddr . arp saddr ip @links iifname . arp saddr ether . arp saddr ip @links accept"), "\(text)")
+        #expect(
+            text.contains("iifname . ether saddr . arp saddr ip @links iifname . arp saddr ether . arp saddr ip @links accept"), "\(text)")
     }
 
     @Test("VXLAN enters the overlay from a node, and from nobody else")
@@ -142,7 +149,8 @@ struct PodLinkTests {
             """)
         _ = try peer.output("ip link set eth0 up && ip address add 192.168.200.130/24 dev eth0 && ip address add 192.168.200.7/24 dev eth0")
         func send(from address: String) throws -> Int {
-            let count = "ip -j -s link show flannel.1 | python3 -c 'import json,sys; print(json.load(sys.stdin)[0][\"stats64\"][\"rx\"][\"packets\"])'"
+            let count =
+                "ip -j -s link show flannel.1 | python3 -c 'import json,sys; print(json.load(sys.stdin)[0][\"stats64\"][\"rx\"][\"packets\"])'"
             let before = try #require(Int(try node.output(count).split(separator: "\n").last ?? ""))
             _ = try peer.output(
                 """
@@ -177,7 +185,8 @@ struct PodLinkTests {
         func arrived(_ port: Int) throws -> Bool {
             _ = try peer.output("nft reset counters")
             _ = try a.output(
-                "python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(bytes(60), (\"192.168.200.130\", \(port)))' && sleep 0.2")
+                "python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(bytes(60), (\"192.168.200.130\", \(port)))' && sleep 0.2"
+            )
             return try peer.output("nft list counters").contains("packets 1 ")
         }
         #expect(try arrived(8472), "without the table it arrives")

@@ -35,7 +35,9 @@ struct PodSandboxTests {
             let directory = "\(root.directory)/\(name)"
             Files.removeTree(directory)  // a layer that was mounted volatile is not mounted again
             for path in ["upper", "work", "merged"] { try Files.makeDirectory("\(directory)/\(path)") }
-            (spec.lower, spec.upper, spec.work, spec.merged) = (root.image, "\(directory)/upper", "\(directory)/work", "\(directory)/merged")
+            (spec.lower, spec.upper, spec.work, spec.merged) = (
+                root.image, "\(directory)/upper", "\(directory)/work", "\(directory)/merged"
+            )
             spec.process.argv = ["/bin/busybox", "sh", "-c", script]
             spec.logPath = "\(directory)/log"
             spec.devices = DeviceNode.standard
@@ -52,7 +54,9 @@ struct PodSandboxTests {
                 try connection.send(.start(container))
                 guard let message = try await connection.next(within: .seconds(20)) else { break }
                 guard case .started = try message.reply.get() else { throw SandboxContract.Broken(description: "\(message.reply)") }
-                for _ in 0..<1000 where Files.text(container.logPath)?.contains("done") != true { try await Task.sleep(for: .milliseconds(10)) }
+                for _ in 0..<1000 where Files.text(container.logPath)?.contains("done") != true {
+                    try await Task.sleep(for: .milliseconds(10))
+                }
                 said.append(Files.text(container.logPath) ?? "")
             }
             sandbox.kill()
@@ -64,7 +68,9 @@ struct PodSandboxTests {
     @Test("keeps what a worker relies on", .timeLimit(.minutes(2)))
     func contract() async throws {
         let ground = try await Ground()
-        try await SandboxContract(ground.sandboxes, request: ground.request(), container: try ground.container("main", "exec /bin/busybox sleep 1000")).check()
+        try await SandboxContract(
+            ground.sandboxes, request: ground.request(), container: try ground.container("main", "exec /bin/busybox sleep 1000")
+        ).check()
     }
 
     private static let names = "cat /proc/[0-9]*/comm; echo pid $$; echo done; exec /bin/busybox sleep 1000"

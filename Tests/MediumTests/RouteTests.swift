@@ -13,7 +13,8 @@ struct RouteTests {
         var socket = try NetlinkSocket(in: NetworkNamespace(path: node.path))
         try socket.addBridge("cni0", mtu: 1450, address: mac)
         let bridge = try socket.index(of: "cni0")
-        try socket.addVeth("veth01234567", master: bridge, mtu: 1450, peer: "eth0", peerAddress: mac, peerNamespace: NetworkNamespace(path: pod.path))
+        try socket.addVeth(
+            "veth01234567", master: bridge, mtu: 1450, peer: "eth0", peerAddress: mac, peerNamespace: NetworkNamespace(path: pod.path))
         try socket.setHairpin(try socket.index(of: "veth01234567"))
         let port = try JSON(parsing: node.output("ip -j -d link show veth01234567"))[0]
         #expect(port["master"].string == "cni0" && port["mtu"].int == 1450)
@@ -42,10 +43,13 @@ struct RouteTests {
             try socket.addRoute(network, via: network.network, dev: flannel, onlink: true)
         }
         let data = try JSON(parsing: node.output("ip -j -d link show flannel.1"))[0]["linkinfo"]["info_data"]
-        #expect(data["id"].int == 1 && data["port"].int == 8472 && data["learning"].bool == false && data["local"].string == "192.168.200.129")
+        #expect(
+            data["id"].int == 1 && data["port"].int == 8472 && data["learning"].bool == false && data["local"].string == "192.168.200.129")
         let neighbours = try JSON(parsing: node.output("ip -j neigh show dev flannel.1")).items
         #expect(neighbours.count == 1 && neighbours[0]["dst"].string == "10.244.2.0" && neighbours[0]["state"][0].string == "PERMANENT")
-        let entries = try JSON(parsing: node.output("bridge -j fdb show dev flannel.1")).items.filter { $0["dst"].string == "192.168.200.130" }
+        let entries = try JSON(parsing: node.output("bridge -j fdb show dev flannel.1")).items.filter {
+            $0["dst"].string == "192.168.200.130"
+        }
         #expect(entries.count == 1 && entries[0]["mac"].string == vtep.description && entries[0]["flags"].items.contains("self"))
         let routes = try JSON(parsing: node.output("ip -j route show 10.244.2.0/24")).items
         #expect(routes.count == 1 && routes[0]["flags"].items.contains("onlink") && routes[0]["gateway"].string == "10.244.2.0")
@@ -68,7 +72,9 @@ struct RouteTests {
     func together() throws {
         let node = try TestNamespace(), pod = try TestNamespace()
         var socket = try NetlinkSocket(in: NetworkNamespace(path: node.path))
-        for number in 0..<20 { try socket.addVeth("veth\(number)", mtu: 1450, peer: "eth\(number)", peerNamespace: NetworkNamespace(path: pod.path)) }
+        for number in 0..<20 {
+            try socket.addVeth("veth\(number)", mtu: 1450, peer: "eth\(number)", peerNamespace: NetworkNamespace(path: pod.path))
+        }
         try socket.deleteLinks((1..<20).map { "veth\($0)" } + ["missing"])
         #expect(try socket.links().filter { $0.kind == "veth" }.map(\.name) == ["veth0"])
         try socket.deleteLinks(["missing", "gone"])

@@ -9,10 +9,12 @@ import Testing
 @Suite("[Serial] UDP clients that go on sending are led where the Service leads now", .serialized)
 struct ServiceKernelTests {
     private static let node = NodeView(
-        name: "n1", address: IPv4Address("192.168.200.11") ?? .any, clusterCIDR: CIDR("10.244.0.0/16") ?? .all, serviceCIDR: CIDR("10.1.0.0/16") ?? .all,
+        name: "n1", address: IPv4Address("192.168.200.11") ?? .any, clusterCIDR: CIDR("10.244.0.0/16") ?? .all,
+        serviceCIDR: CIDR("10.1.0.0/16") ?? .all,
         podCIDR: CIDR("10.244.1.0/24") ?? .all)
 
-    /// Serves DNS from each pod's address, telling its own; asks with one source port, and prints who answers, or what error the kernel gives.
+    /// Serves DNS from each pod's address, telling its own; asks with one source port, and prints who answers, or what error the kernel
+    /// gives.
     private static let client = """
         import socket, sys, threading, time
         def serve(address):
@@ -49,7 +51,8 @@ struct ServiceKernelTests {
                     """))
     }
 
-    @Test("from endpoint to endpoint, to nobody, and away when the Service goes", arguments: [("10.1.0.20", 53), ("192.168.200.11", 30053)])
+    @Test(
+        "from endpoint to endpoint, to nobody, and away when the Service goes", arguments: [("10.1.0.20", 53), ("192.168.200.11", 30053)])
     func followsEndpoints(_ address: String, _ port: Int) async throws {
         let namespace = try TestNamespace()
         _ = try namespace.output(
@@ -58,9 +61,13 @@ struct ServiceKernelTests {
         let script = FileManager.default.temporaryDirectory.appending(path: "\(namespace.name).py")
         try Self.client.write(to: script, atomically: true, encoding: .utf8)
         defer { try? FileManager.default.removeItem(at: script) }
-        let client = FedClient(), rulesets = try KernelRulesets(namespace: namespace.path), connections = try KernelConnections(namespace: namespace.path)
-        let proxy = ServiceProxy(node: Self.node, client: client, target: rulesets, connections: connections, report: { Issue.record("\($0)") })
-        func ask() throws -> String { try namespace.output("python3 \(script.path) \(address) \(port)").trimmingCharacters(in: .whitespacesAndNewlines) }
+        let client = FedClient(), rulesets = try KernelRulesets(namespace: namespace.path),
+            connections = try KernelConnections(namespace: namespace.path)
+        let proxy = ServiceProxy(
+            node: Self.node, client: client, target: rulesets, connections: connections, report: { Issue.record("\($0)") })
+        func ask() throws -> String {
+            try namespace.output("python3 \(script.path) \(address) \(port)").trimmingCharacters(in: .whitespacesAndNewlines)
+        }
         /// Asks until the answer is the one that is due.
         func expect(_ answers: Set<String>, _ when: String) async throws {
             let deadline = ContinuousClock.now + .seconds(10)
@@ -99,7 +106,9 @@ private final class FedClient: Client {
     private let (services, service) = AsyncThrowingStream.makeStream(of: WatchEvent.self, bufferingPolicy: .bufferingOldest(100))
     private let (slices, slice) = AsyncThrowingStream.makeStream(of: WatchEvent.self, bufferingPolicy: .bufferingOldest(100))
 
-    func tell(_ resource: Resource, _ kind: WatchEvent.Kind, _ object: JSON) { (resource == .services ? service : slice).yield(WatchEvent(kind, object)) }
+    func tell(_ resource: Resource, _ kind: WatchEvent.Kind, _ object: JSON) {
+        (resource == .services ? service : slice).yield(WatchEvent(kind, object))
+    }
     func list(_ resource: Resource, namespace: String?, selector: LabelSelector?) async throws -> (items: [JSON], revision: Int) { ([], 1) }
     func watch(_ resource: Resource, namespace: String?, from revision: Int?) async throws -> AsyncThrowingStream<WatchEvent, any Error> {
         resource == .services ? services : slices

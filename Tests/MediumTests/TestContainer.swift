@@ -40,22 +40,26 @@ struct TestContainer: ~Copyable {
             Files.removeTree("\(directory)/\(layer)")
             try Files.makeDirectory("\(directory)/\(layer)")
         }
-        let paths = ["image", "upper", "work", "merged"].map { "\(directory)/\($0)" } + binds.flatMap { [$0.source, $0.subPath, $0.target] }
+        let paths =
+            ["image", "upper", "work", "merged"].map { "\(directory)/\($0)" } + binds.flatMap { [$0.source, $0.subPath, $0.target] }
         let pid: pid_t = withCStrings(paths) { paths in
             withCStrings(devices.map(\.path)) { names in
                 let mounts = binds.indices.map { index in
                     sandbox_bind(
-                        source: paths[4 + 3 * index], sub_path: paths[5 + 3 * index], target: paths[6 + 3 * index], read_only: binds[index].readOnly ? 1 : 0)
+                        source: paths[4 + 3 * index], sub_path: paths[5 + 3 * index], target: paths[6 + 3 * index],
+                        read_only: binds[index].readOnly ? 1 : 0)
                 }
                 let nodes = devices.enumerated().map { index, device in
                     sandbox_device(
-                        path: names[index], mode: UInt32(device.mode), major: UInt32(device.major), minor: UInt32(device.minor), uid: UInt32(device.uid),
+                        path: names[index], mode: UInt32(device.mode), major: UInt32(device.major), minor: UInt32(device.minor),
+                        uid: UInt32(device.uid),
                         gid: UInt32(device.gid))
                 }
                 return mounts.withUnsafeBufferPointer { mounts in
                     nodes.withUnsafeBufferPointer { nodes in
                         var root = sandbox_root(
-                            lower: paths[0], upper: paths[1], work: paths[2], merged: paths[3], binds: mounts.baseAddress, bind_count: mounts.count,
+                            lower: paths[0], upper: paths[1], work: paths[2], merged: paths[3], binds: mounts.baseAddress,
+                            bind_count: mounts.count,
                             devices: nodes.baseAddress, device_count: nodes.count, shm: nil, read_only: 0, privileged: privileged ? 1 : 0,
                             no_devices: noDevices ? 1 : 0, target: 0)
                         return withProcess(argv, terminal, output) { sandbox_start(&root, $0, &master, &failure) }
@@ -92,7 +96,8 @@ struct TestContainer: ~Copyable {
 
     private static func failed(_ failure: sandbox_failure) -> Failed {
         var copy = failure
-        return Failed(stage: withUnsafeBytes(of: &copy.stage) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }, errno: failure.error)
+        return Failed(
+            stage: withUnsafeBytes(of: &copy.stage) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }, errno: failure.error)
     }
 
     private func withProcess<R>(_ argv: [String], _ terminal: Bool, _ output: Int32, _ body: (UnsafePointer<sandbox_process>) -> R) -> R {

@@ -74,7 +74,9 @@ package struct PolicyCase: Sendable, CustomStringConvertible {
         expectations = try expect.flatMap { probes, lines in
             let parsed = try lines.map { line in
                 let words = line.split(separator: " ").map(String.init)
-                guard words.count == 4, ["allow", "deny"].contains(words[0]), words[2] == "->" else { throw Malformed(description: "\(name): \(line)") }
+                guard words.count == 4, ["allow", "deny"].contains(words[0]), words[2] == "->" else {
+                    throw Malformed(description: "\(name): \(line)")
+                }
                 return Line(isAllowed: words[0] == "allow", source: words[1], destination: words[3])
             }
             return try probes.split(separator: ",").map { text in

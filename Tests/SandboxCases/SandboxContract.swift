@@ -39,7 +39,9 @@ package struct SandboxContract: Sendable {
         try promise("what was made is found", sandboxes.find(request.uid)?.process == sandbox.process)
         let connection = try sandbox.connect()
         try connection.send(.state)
-        guard case .state(let none) = try await answer(connection), none.isEmpty else { throw Broken(description: "it begins without containers") }
+        guard case .state(let none) = try await answer(connection), none.isEmpty else {
+            throw Broken(description: "it begins without containers")
+        }
 
         var stray = container
         (stray.name, stray.target) = ("stray", "nobody")

@@ -124,7 +124,8 @@ struct APIDefaults {
     func policyTypes() async throws {
         let api = try await Fixture.api()
         let specs: [(JSON, [String])] = [
-            (["podSelector": .emptyObject], ["Ingress"]), (["podSelector": .emptyObject, "egress": [.emptyObject]], ["Ingress", "Egress"]),
+            (["podSelector": .emptyObject], ["Ingress"]),
+            (["podSelector": .emptyObject, "egress": [.emptyObject]], ["Ingress", "Egress"]),
             (["podSelector": .emptyObject, "egress": []], ["Ingress"]),
             (["podSelector": .emptyObject, "egress": [.emptyObject], "policyTypes": ["Egress"]], ["Egress"]),
         ]
@@ -141,7 +142,8 @@ struct APIDefaults {
         let namespace = try await api.get(.namespaces, ObjectKey("", "default"))
         #expect(namespace["metadata"]["labels"]["kubernetes.io/metadata.name"].string == "default")
         let secret = try await api.create(
-            .secrets, ["apiVersion": "v1", "kind": "Secret", "metadata": ["name": "s", "namespace": "default"], "stringData": ["user": "admin"]])
+            .secrets,
+            ["apiVersion": "v1", "kind": "Secret", "metadata": ["name": "s", "namespace": "default"], "stringData": ["user": "admin"]])
         #expect(secret["data"] == json(["user": "YWRtaW4="]))
         #expect(secret["stringData"].isNull)
         #expect(secret["type"].string == "Opaque")
@@ -165,7 +167,9 @@ struct APIRefusals {
         #expect(error.code == 400)
         #expect(error.reason == .badRequest)
         #expect(error.message == #"Pod in version "v1" cannot be handled as a Pod: strict decoding error: unknown field "spec.contaners""#)
-        let nested = setting(Fixture.deployment("web")) { $0["spec"]["template"]["spec"]["containers"] = [["name": "a", "image": "b", "comand": ["x"]]] }
+        let nested = setting(Fixture.deployment("web")) {
+            $0["spec"]["template"]["spec"]["containers"] = [["name": "a", "image": "b", "comand": ["x"]]]
+        }
         let deep = try await refusal { _ = try await api.create(.deployments, nested) }
         #expect(deep.message.hasSuffix(#"unknown field "spec.template.spec.containers[0].comand""#))
         #expect(try await api.list(.pods, namespace: nil, selector: nil).items.isEmpty)
@@ -186,7 +190,8 @@ struct APIRefusals {
         let error = try await refusal { _ = try await api.create(.services, Fixture.service("web", type: "NodePort", nodePort: 33000)) }
         #expect(error.code == 422)
         #expect(error.reason == .invalid)
-        let words = "spec.ports[0].nodePort: Invalid value: 33000: provided port is not in the valid range. The range of valid ports is 30000-32767"
+        let words =
+            "spec.ports[0].nodePort: Invalid value: 33000: provided port is not in the valid range. The range of valid ports is 30000-32767"
         #expect(error.message == #"Service "web" is invalid: \#(words)"#)
         #expect(error.causes.map(\.field) == ["spec.ports[0].nodePort"])
         for port in [30000, 32767] {
@@ -259,10 +264,15 @@ struct APIRefusals {
     func namespaceName() async throws {
         let api = try await Fixture.api()
         let dotted = try await refusal { _ = try await api.create(.namespaces, Fixture.namespace("a.b")) }
-        #expect(dotted.message.contains(#"metadata.name: Invalid value: "a.b": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-'"#))
+        #expect(
+            dotted.message.contains(
+                #"metadata.name: Invalid value: "a.b": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-'"#
+            ))
         let long = try await refusal { _ = try await api.create(.namespaces, Fixture.namespace(String(repeating: "a", count: 64))) }
         #expect(long.message.contains("must be no more than 63"))
-        let missing = try await refusal { _ = try await api.create(.namespaces, ["apiVersion": "v1", "kind": "Namespace", "metadata": .emptyObject]) }
+        let missing = try await refusal {
+            _ = try await api.create(.namespaces, ["apiVersion": "v1", "kind": "Namespace", "metadata": .emptyObject])
+        }
         #expect(missing.message.contains("metadata.name: Required value: name or generateName is required"))
     }
 
@@ -271,18 +281,24 @@ struct APIRefusals {
         let api = try await Fixture.api()
         let error = try await refusal { _ = try await api.create(.pods, Fixture.pod("a", labels: ["app": "not ok"])) }
         #expect(error.causes.map(\.field) == ["metadata.labels"])
-        #expect(error.message.contains(#"Invalid value: "not ok": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'"#))
+        #expect(
+            error.message.contains(
+                #"Invalid value: "not ok": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'"#))
     }
 
     @Test("a NetworkPolicy's CIDR with host bits is refused")
     func hostBits() async throws {
         let api = try await Fixture.api()
-        func policy(_ block: JSON) -> JSON { Fixture.networkPolicy(["podSelector": .emptyObject, "ingress": [["from": [["ipBlock": block]]]]]) }
+        func policy(_ block: JSON) -> JSON {
+            Fixture.networkPolicy(["podSelector": .emptyObject, "ingress": [["from": [["ipBlock": block]]]]])
+        }
         let error = try await refusal { _ = try await api.create(.networkPolicies, policy(["cidr": "10.0.0.7/8"])) }
         #expect(error.code == 422)
         #expect(error.causes.map(\.field) == ["spec.ingress[0].from[0].ipBlock.cidr"])
         #expect(error.message.contains(#"Invalid value: "10.0.0.7/8": must not have bits set beyond the prefix length"#))
-        let hole = try await refusal { _ = try await api.create(.networkPolicies, policy(["cidr": "10.0.0.0/8", "except": ["10.1.0.0/16", "11.0.0.0/16"]])) }
+        let hole = try await refusal {
+            _ = try await api.create(.networkPolicies, policy(["cidr": "10.0.0.0/8", "except": ["10.1.0.0/16", "11.0.0.0/16"]]))
+        }
         #expect(hole.causes.map(\.field) == ["spec.ingress[0].from[0].ipBlock.except[1]"])
         #expect(hole.message.contains("must be a strict subset of `cidr`"))
         _ = try await api.create(.networkPolicies, policy(["cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]]))
@@ -298,7 +314,9 @@ struct APIUpdates {
         let changed = setting(pod) { $0["spec"]["hostNetwork"] = true }
         let error = try await refusal { _ = try await api.update(.pods, changed) }
         #expect(error.code == 422)
-        #expect(error.message.hasPrefix(#"Pod "a" is invalid: spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`"#))
+        #expect(
+            error.message.hasPrefix(
+                #"Pod "a" is invalid: spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`"#))
         let command = setting(pod) { $0["spec"]["containers"] = [["name": "main", "image": "httpd:2.4", "command": ["sh"]]] }
         let commandError = try await refusal { _ = try await api.update(.pods, command) }
         #expect(commandError.causes.map(\.field) == ["spec"])
@@ -327,7 +345,8 @@ struct APIUpdates {
         #expect(error.reason == .conflict)
         #expect(
             error.message
-                == #"Operation cannot be fulfilled on configmaps "a": the object has been modified; please apply your changes to the latest version and try again"#)
+                == #"Operation cannot be fulfilled on configmaps "a": the object has been modified; please apply your changes to the latest version and try again"#
+        )
         #expect(try await api.get(.configMaps, Fixture.key("a"))["data"]["k"].string == "2")
     }
 
@@ -437,7 +456,8 @@ struct APIAllocation {
         let created = try await api.create(.services, Fixture.service("a", type: "NodePort"))
         let port = try #require(created["spec"]["ports"][0]["nodePort"].int)
         #expect((30000...32767).contains(port))
-        let updated = try await api.update(.services, setting(Fixture.service("a", type: "NodePort")) { $0["metadata"]["labels"] = ["x": "y"] })
+        let updated = try await api.update(
+            .services, setting(Fixture.service("a", type: "NodePort")) { $0["metadata"]["labels"] = ["x": "y"] })
         #expect(updated["spec"]["clusterIP"] == created["spec"]["clusterIP"])
         #expect(updated["spec"]["ports"][0]["nodePort"].int == port)
         let error = try await refusal {
@@ -455,7 +475,8 @@ struct APIAllocation {
         let api = try await Fixture.api()
         _ = try await api.create(.services, Fixture.service("a", type: "NodePort", nodePort: 30080))
         let error = try await refusal { _ = try await api.create(.services, Fixture.service("b", type: "NodePort", nodePort: 30080)) }
-        #expect(error.message == #"Service "b" is invalid: spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated"#)
+        #expect(
+            error.message == #"Service "b" is invalid: spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated"#)
         try await api.delete(.services, Fixture.key("a"))
         _ = try await api.create(.services, Fixture.service("b", type: "NodePort", nodePort: 30080))
     }
@@ -586,7 +607,8 @@ struct APIConcurrency {
         }
         #expect(try await api.get(.configMaps, Fixture.key("c"))["data"].object?.count == 51)
         let error = try await refusal {
-            _ = try await api.patch(.configMaps, Fixture.key("c"), ["metadata": ["resourceVersion": first["metadata"]["resourceVersion"]], "data": ["z": "1"]])
+            _ = try await api.patch(
+                .configMaps, Fixture.key("c"), ["metadata": ["resourceVersion": first["metadata"]["resourceVersion"]], "data": ["z": "1"]])
         }
         #expect(error.reason == .conflict)
     }
@@ -599,39 +621,77 @@ struct APIPolicyValidation {
 
     /// (spec beside the podSelector, field, message)
     static let refused: [(JSON, String, String)] = [
-        (peer(["ipBlock": ["cidr": "10.0.0.0/33"]]), "spec.ingress[0].from[0].ipBlock.cidr", "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"),
+        (
+            peer(["ipBlock": ["cidr": "10.0.0.0/33"]]), "spec.ingress[0].from[0].ipBlock.cidr",
+            "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+        ),
         (peer(["ipBlock": ["cidr": "10.0.0.0"]]), "spec.ingress[0].from[0].ipBlock.cidr", "must be a valid CIDR value"),
-        (peer(["ipBlock": ["cidr": "10.0.0.1/8"]]), "spec.ingress[0].from[0].ipBlock.cidr", "must not have bits set beyond the prefix length"),
-        (peer(["ipBlock": ["cidr": "2001:db8::1/64"]]), "spec.ingress[0].from[0].ipBlock.cidr", "must not have bits set beyond the prefix length"),
-        (peer(["ipBlock": ["cidr": "010.0.0.0/8"]]), "spec.ingress[0].from[0].ipBlock.cidr", "must not have leading 0s in IP or prefix length"),
-        (peer(["ipBlock": ["cidr": "10.0.0.0/08"]]), "spec.ingress[0].from[0].ipBlock.cidr", "must not have leading 0s in IP or prefix length"),
-        (peer(["ipBlock": ["cidr": "::ffff:10.0.0.0/104"]]), "spec.ingress[0].from[0].ipBlock.cidr", "must not have an IPv4-mapped IPv6 address"),
-        (peer(["ipBlock": ["cidr": "10.0.0.0/8", "except": ["11.0.0.0/16"]]]), "spec.ingress[0].from[0].ipBlock.except[0]", "must be a strict subset of `cidr`"),
-        (peer(["ipBlock": ["cidr": "10.0.0.0/8", "except": ["10.0.0.0/8"]]]), "spec.ingress[0].from[0].ipBlock.except[0]", "must be a strict subset of `cidr`"),
-        (peer(["ipBlock": ["cidr": "2001:db8::/32", "except": ["10.0.0.0/8"]]]), "spec.ingress[0].from[0].ipBlock.except[0]", "must be a strict subset of `cidr`"),
-        (peer(["ipBlock": ["cidr": "10.0.0.0/8"], "podSelector": .emptyObject]), "spec.ingress[0].from[0]", "may not specify both ipBlock and another peer"),
+        (
+            peer(["ipBlock": ["cidr": "10.0.0.1/8"]]), "spec.ingress[0].from[0].ipBlock.cidr",
+            "must not have bits set beyond the prefix length"
+        ),
+        (
+            peer(["ipBlock": ["cidr": "2001:db8::1/64"]]), "spec.ingress[0].from[0].ipBlock.cidr",
+            "must not have bits set beyond the prefix length"
+        ),
+        (
+            peer(["ipBlock": ["cidr": "010.0.0.0/8"]]), "spec.ingress[0].from[0].ipBlock.cidr",
+            "must not have leading 0s in IP or prefix length"
+        ),
+        (
+            peer(["ipBlock": ["cidr": "10.0.0.0/08"]]), "spec.ingress[0].from[0].ipBlock.cidr",
+            "must not have leading 0s in IP or prefix length"
+        ),
+        (
+            peer(["ipBlock": ["cidr": "::ffff:10.0.0.0/104"]]), "spec.ingress[0].from[0].ipBlock.cidr",
+            "must not have an IPv4-mapped IPv6 address"
+        ),
+        (
+            peer(["ipBlock": ["cidr": "10.0.0.0/8", "except": ["11.0.0.0/16"]]]), "spec.ingress[0].from[0].ipBlock.except[0]",
+            "must be a strict subset of `cidr`"
+        ),
+        (
+            peer(["ipBlock": ["cidr": "10.0.0.0/8", "except": ["10.0.0.0/8"]]]), "spec.ingress[0].from[0].ipBlock.except[0]",
+            "must be a strict subset of `cidr`"
+        ),
+        (
+            peer(["ipBlock": ["cidr": "2001:db8::/32", "except": ["10.0.0.0/8"]]]), "spec.ingress[0].from[0].ipBlock.except[0]",
+            "must be a strict subset of `cidr`"
+        ),
+        (
+            peer(["ipBlock": ["cidr": "10.0.0.0/8"], "podSelector": .emptyObject]), "spec.ingress[0].from[0]",
+            "may not specify both ipBlock and another peer"
+        ),
         (peer(.emptyObject), "spec.ingress[0].from[0]", "must specify a peer"),
         (["policyTypes": ["Ingress", "Ingress", "Egress"]], "spec.policyTypes", "may not specify more than two policyTypes"),
         (ports(["port": 0]), "spec.egress[0].ports[0].port", "must be between 1 and 65535, inclusive"),
         (ports(["port": 65536]), "spec.egress[0].ports[0].port", "must be between 1 and 65535, inclusive"),
-        (ports(["port": "Not_A_Port"]), "spec.egress[0].ports[0].port", "must contain only alphanumeric characters (a-z, 0-9), and hyphens (-)"),
+        (
+            ports(["port": "Not_A_Port"]), "spec.egress[0].ports[0].port",
+            "must contain only alphanumeric characters (a-z, 0-9), and hyphens (-)"
+        ),
         (ports(["port": "a-name-that-is-too-long"]), "spec.egress[0].ports[0].port", "must be no more than 15 characters"),
         (ports(["port": 80, "endPort": 79]), "spec.egress[0].ports[0].endPort", "must be greater than or equal to `port`"),
         (ports(["port": "http", "endPort": 90]), "spec.egress[0].ports[0].endPort", "may not be specified when `port` is non-numeric"),
         (ports(["endPort": 90]), "spec.egress[0].ports[0].endPort", "may not be specified when `port` is not specified"),
         (
-            peer(["podSelector": ["matchExpressions": [["key": "a", "operator": "In"]]]]), "spec.ingress[0].from[0].podSelector.matchExpressions[0].values",
+            peer(["podSelector": ["matchExpressions": [["key": "a", "operator": "In"]]]]),
+            "spec.ingress[0].from[0].podSelector.matchExpressions[0].values",
             "must be specified when `operator` is 'In' or 'NotIn'"
         ),
         (
             peer(["namespaceSelector": ["matchExpressions": [["key": "a", "operator": "Exists", "values": ["b"]]]]]),
-            "spec.ingress[0].from[0].namespaceSelector.matchExpressions[0].values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+            "spec.ingress[0].from[0].namespaceSelector.matchExpressions[0].values",
+            "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
         ),
         (
             peer(["podSelector": ["matchExpressions": [["key": "a", "operator": "Near", "values": ["b"]]]]]),
             "spec.ingress[0].from[0].podSelector.matchExpressions[0].operator", "not a valid selector operator"
         ),
-        (peer(["podSelector": ["matchLabels": ["-a": "b"]]]), "spec.ingress[0].from[0].podSelector.matchLabels", "name part must consist of alphanumeric characters"),
+        (
+            peer(["podSelector": ["matchLabels": ["-a": "b"]]]), "spec.ingress[0].from[0].podSelector.matchLabels",
+            "name part must consist of alphanumeric characters"
+        ),
     ]
 
     @Test("each with its field's path and Kubernetes' own message", arguments: refused.indices)
@@ -645,7 +705,9 @@ struct APIPolicyValidation {
 
     @Test("IPv6 blocks are accepted")
     func ipv6() async throws {
-        let spec: JSON = ["podSelector": .emptyObject, "ingress": [["from": [["ipBlock": ["cidr": "2001:db8::/32", "except": ["2001:db8:1::/48"]]]]]]]
+        let spec: JSON = [
+            "podSelector": .emptyObject, "ingress": [["from": [["ipBlock": ["cidr": "2001:db8::/32", "except": ["2001:db8:1::/48"]]]]]],
+        ]
         _ = try await Fixture.api().create(.networkPolicies, Fixture.networkPolicy(spec))
     }
 }

@@ -86,7 +86,8 @@ struct CIDRs {
 
     @Test("networks overlap when one holds the other")
     func overlaps() throws {
-        let wide = try #require(CIDR("10.244.0.0/16")), inner = try #require(CIDR("10.244.3.0/24")), other = try #require(CIDR("10.245.0.0/24"))
+        let wide = try #require(CIDR("10.244.0.0/16")), inner = try #require(CIDR("10.244.3.0/24")),
+            other = try #require(CIDR("10.245.0.0/24"))
         #expect(wide.overlaps(inner))
         #expect(inner.overlaps(wide))
         #expect(!wide.overlaps(other))
@@ -117,7 +118,9 @@ struct MACAddresses {
 
     @Test(
         "anything but six bytes is refused",
-        arguments: ["", "0a:58:0a:f4:01", "0a:58:0a:f4:01:05:06", "gg:58:0a:f4:01:05", "0a-58-0a-f4-01-05", "0a:58:0a:f4:01:", "100:58:0a:f4:01:05"])
+        arguments: [
+            "", "0a:58:0a:f4:01", "0a:58:0a:f4:01:05:06", "gg:58:0a:f4:01:05", "0a-58-0a-f4-01-05", "0a:58:0a:f4:01:", "100:58:0a:f4:01:05",
+        ])
     func refused(_ text: String) { #expect(MACAddress(text) == nil) }
 
     @Test("a sign is no hexadecimal digit")

@@ -45,7 +45,9 @@ struct BootstrapPolicyTests {
     }
 
     /// Asks as a user bound to `role` in the namespace default.
-    private func code(_ role: String, _ method: String, _ target: String, contentType: String = "application/json", _ body: JSON) async throws -> Int {
+    private func code(_ role: String, _ method: String, _ target: String, contentType: String = "application/json", _ body: JSON)
+        async throws -> Int
+    {
         let api = try await Fixture.api()
         for name in ["kube-system", "kube-public"] { _ = try await api.create(.namespaces, Fixture.namespace(name)) }
         for (resource, object) in BootstrapPolicy.objects { _ = try await api.create(resource, object) }
@@ -60,7 +62,8 @@ struct BootstrapPolicyTests {
             ])
         let router = Router(api: api, streams: NoStreams(), now: { Fixture.time })
         let request = HTTPRequest(
-            method: method, target: target, contentType: contentType, headers: [("Impersonate-User", "system:serviceaccount:default:robot")], body: body.bytes())
+            method: method, target: target, contentType: contentType,
+            headers: [("Impersonate-User", "system:serviceaccount:default:robot")], body: body.bytes())
         guard case .json(_, let code) = await router.respond(request) else { return 0 }
         return code
     }
@@ -87,7 +90,8 @@ struct BootstrapPolicyTests {
         var options = WriteOptions()
         options.fieldManager = "test"
         #expect(try await api.create(kind, pod, options).object["status"]["podIP"].isNull)
-        #expect(try await api.patch(kind, Fixture.key("a"), .merge(Self.forged), subresource: nil, options).object["status"]["podIP"].isNull)
+        #expect(
+            try await api.patch(kind, Fixture.key("a"), .merge(Self.forged), subresource: nil, options).object["status"]["podIP"].isNull)
     }
 
     @Test("who may patch but not create does not create by a server-side apply")
@@ -95,7 +99,11 @@ struct BootstrapPolicyTests {
         let api = try await Fixture.api()
         let rules: JSON = [["apiGroups": [""], "resources": ["configmaps"], "verbs": ["patch", "get"]]]
         _ = try await api.create(
-            .roles, ["apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": ["name": "p", "namespace": "default"], "rules": rules])
+            .roles,
+            [
+                "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": ["name": "p", "namespace": "default"],
+                "rules": rules,
+            ])
         _ = try await api.create(
             .roleBindings,
             [
@@ -106,7 +114,8 @@ struct BootstrapPolicyTests {
         let router = Router(api: api, streams: NoStreams(), now: { Fixture.time })
         func apply() async -> Int {
             let request = HTTPRequest(
-                method: "PATCH", target: "/api/v1/namespaces/default/configmaps/c?fieldManager=t", contentType: "application/apply-patch+yaml",
+                method: "PATCH", target: "/api/v1/namespaces/default/configmaps/c?fieldManager=t",
+                contentType: "application/apply-patch+yaml",
                 headers: [("Impersonate-User", "jane")], body: Fixture.configMap("c", ["a": "1"]).bytes())
             guard case .json(_, let code) = await router.respond(request) else { return 0 }
             return code

@@ -40,7 +40,8 @@ struct CgroupTests {
     func words() {
         #expect(
             DeviceRule.standard.map(\.description) == [
-                "b *:* m", "c *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm",
+                "b *:* m", "c *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm",
+                "c 136:* rwm",
             ])
     }
 
@@ -77,7 +78,9 @@ struct CgroupTests {
                         let access = DeviceRule.Access(rawValue: wanted)
                         let expected = rules.contains { $0.allows(kind, major, minor, access) }
                         let word = UInt64(wanted << 16 | (kind == .block ? 1 : 2))
-                        #expect(try Self.run(program, [word, UInt64(major), UInt64(minor)]) == (expected ? 1 : 0), "\(kind) \(major):\(minor) \(wanted)")
+                        #expect(
+                            try Self.run(program, [word, UInt64(major), UInt64(minor)]) == (expected ? 1 : 0),
+                            "\(kind) \(major):\(minor) \(wanted)")
                         asked += 1
                         if expected { allowed += 1 }
                     }

@@ -55,7 +55,10 @@ enum Fixture {
     }
 
     static func networkPolicy(_ spec: JSON) -> JSON {
-        ["apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": ["name": "rules", "namespace": "default"], "spec": spec]
+        [
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": ["name": "rules", "namespace": "default"],
+            "spec": spec,
+        ]
     }
 
     /// A node that is Ready.

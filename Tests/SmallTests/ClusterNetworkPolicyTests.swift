@@ -56,11 +56,14 @@ private struct TierOracle {
     /// Namespaces with a NetworkPolicy that lets TCP 80 in, to and from everybody, and nothing else.
     var guarded: Set<String>
 
-    private static func has(_ labels: [String: String], _ wanted: [String: String]) -> Bool { wanted.allSatisfy { labels[$0.key] == $0.value } }
+    private static func has(_ labels: [String: String], _ wanted: [String: String]) -> Bool {
+        wanted.allSatisfy { labels[$0.key] == $0.value }
+    }
 
     func allows(_ from: Pod, _ to: Pod, _ proto: String, _ port: Int) -> Bool {
         from.address == to.address
-            || (decides("egress", from, peer: .pod(to), receiver: to, proto, port) && decides("ingress", to, peer: .pod(from), receiver: to, proto, port))
+            || (decides("egress", from, peer: .pod(to), receiver: to, proto, port)
+                && decides("ingress", to, peer: .pod(from), receiver: to, proto, port))
     }
 
     /// Whether a pod reaches the node that it runs on: a namespace's own policies decide that it does.
@@ -76,16 +79,20 @@ private struct TierOracle {
     }
 
     /// nil: this tier says nothing, or passes.
-    private func tier(_ tier: String, _ direction: String, _ subject: Pod, _ peer: End, _ receiver: Pod?, _ proto: String, _ port: Int) -> Bool? {
+    private func tier(_ tier: String, _ direction: String, _ subject: Pod, _ peer: End, _ receiver: Pod?, _ proto: String, _ port: Int)
+        -> Bool?
+    {
         for policy in policies.filter({ $0.tier == tier }).sorted(by: { ($0.priority, $0.name) < ($1.priority, $1.name) })
         where Self.has(namespaces[subject.namespace] ?? [:], policy.subject.namespace) && Self.has(subject.labels, policy.subject.pod) {
             for rule in direction == "ingress" ? policy.ingress : policy.egress {
                 let isPeer = rule.peers.contains { wanted in
                     switch (wanted, peer) {
-                    case (.pods(let namespace, let pod), .pod(let peer)): Self.has(namespaces[peer.namespace] ?? [:], namespace) && Self.has(peer.labels, pod)
+                    case (.pods(let namespace, let pod), .pod(let peer)):
+                        Self.has(namespaces[peer.namespace] ?? [:], namespace) && Self.has(peer.labels, pod)
                     case (.nodes(let wanted), .node(_, let labels)): Self.has(labels, wanted)
                     case (.pods, .node), (.nodes, .pod): false
-                    case (.network(let first, let length), _): length == 0 || peer.address >> UInt32(32 - length) == first >> UInt32(32 - length)
+                    case (.network(let first, let length), _):
+                        length == 0 || peer.address >> UInt32(32 - length) == first >> UInt32(32 - length)
                     }
                 }
                 let isPort =
@@ -93,7 +100,8 @@ private struct TierOracle {
                     || rule.matches.contains { match in
                         switch match {
                         case .ports(let wanted, let range): wanted == proto && (range?.contains(port) ?? true)
-                        case .named(let name): receiver?.ports.contains { $0.name == name && $0.proto == proto && $0.number == port } ?? false
+                        case .named(let name):
+                            receiver?.ports.contains { $0.name == name && $0.proto == proto && $0.number == port } ?? false
                         }
                     }
                 guard isPeer && isPort else { continue }
@@ -110,7 +118,11 @@ extension TierOracle.Policy {
             "metadata": ["name": .string(name)],
             "spec": [
                 "tier": .string(tier), "priority": .int(priority),
-                "subject": ["pods": ["namespaceSelector": ["matchLabels": JSON(subject.namespace)], "podSelector": ["matchLabels": JSON(subject.pod)]]],
+                "subject": [
+                    "pods": [
+                        "namespaceSelector": ["matchLabels": JSON(subject.namespace)], "podSelector": ["matchLabels": JSON(subject.pod)],
+                    ]
+                ],
                 "ingress": .array(ingress.map { $0.json("from") }), "egress": .array(egress.map { $0.json("to") }),
             ],
         ]
@@ -139,7 +151,9 @@ extension TierOracle.Rule {
                     case .ports(let proto, nil): return JSON.emptyObject.setting(proto.lowercased(), .emptyObject)
                     case .ports(let proto, let range?):
                         let port: JSON =
-                            range.count == 1 ? ["number": .int(range.lowerBound)] : ["range": ["start": .int(range.lowerBound), "end": .int(range.upperBound)]]
+                            range.count == 1
+                            ? ["number": .int(range.lowerBound)]
+                            : ["range": ["start": .int(range.lowerBound), "end": .int(range.upperBound)]]
                         return JSON.emptyObject.setting(proto.lowercased(), ["destinationPort": port])
                     }
                 })
@@ -178,12 +192,16 @@ struct ClusterNetworkPolicyTests {
     private static func snapshot(_ oracle: TierOracle) -> ClusterSnapshot {
         var cluster = Cluster()
         cluster.nodes = [
-            .init(name: "n", isControlPlane: false, address: IPv4Address(0xC0A8_C880), podCIDR: CIDR(IPv4Address(0x0AF4_0100), 24), taints: .null, labels: [:])
+            .init(
+                name: "n", isControlPlane: false, address: IPv4Address(0xC0A8_C880), podCIDR: CIDR(IPv4Address(0x0AF4_0100), 24),
+                taints: .null, labels: [:])
         ]
         var snapshot = ClusterSnapshot(cluster: cluster)
         snapshot.namespaces = namespaces.map { Namespace(["metadata": ["name": .string($0.key), "labels": JSON($0.value)]]) }
         snapshot.pods = pods().map { pod in
-            let ports = pod.ports.map { ["name": .string($0.name), "protocol": .string($0.proto), "containerPort": .int($0.number)] as JSON }
+            let ports = pod.ports.map {
+                ["name": .string($0.name), "protocol": .string($0.proto), "containerPort": .int($0.number)] as JSON
+            }
             return Pod([
                 "metadata": ["name": .string(pod.name), "namespace": .string(pod.namespace), "labels": JSON(pod.labels)],
                 "spec": ["nodeName": "n", "containers": [["name": "c", "ports": .array(ports)]]],
@@ -216,7 +234,9 @@ struct ClusterNetworkPolicyTests {
             for to in pods().map(TierOracle.End.pod) + [node] {
                 for (proto, port) in [("TCP", 80), ("TCP", 81), ("TCP", 8080), ("UDP", 53), ("SCTP", 9), ("ICMP", 0)] {
                     let expected =
-                        if case .pod(let pod) = to { oracle.allows(from, pod, proto, port) } else { oracle.allows(from, toItsNode: to, proto, port) }
+                        if case .pod(let pod) = to { oracle.allows(from, pod, proto, port) } else {
+                            oracle.allows(from, toItsNode: to, proto, port)
+                        }
                     let source = PacketSource.pod(IPv4Address(from.address), node: "n")
                     let journeys = walk.journeys(from: source, to: IPv4Address(to.address), proto: numbers[proto] ?? 0, port: UInt16(port))
                     if expected { allowed += 1 } else { denied += 1 }
@@ -225,8 +245,12 @@ struct ClusterNetworkPolicyTests {
                     // Reading the policies anew for each packet takes its time.
                     for journey in journeys where (allowed + denied) % 5 == 0 {
                         let words = snapshot.explanations(journey, from: source)
-                        if !journey.agrees(with: words) { wrong.append("\(what): \(words.map(\.decision)), which is not what the tables do") }
-                        if words.allSatisfy(\.isAllowed) != expected { wrong.append("\(what): \(words.map(\.decision)) should be \(expected)") }
+                        if !journey.agrees(with: words) {
+                            wrong.append("\(what): \(words.map(\.decision)), which is not what the tables do")
+                        }
+                        if words.allSatisfy(\.isAllowed) != expected {
+                            wrong.append("\(what): \(words.map(\.decision)) should be \(expected)")
+                        }
                     }
                 }
             }
@@ -273,9 +297,11 @@ struct ClusterNetworkPolicyTests {
                 policies.append(
                     TierOracle.Policy(
                         name: "c\(number)", tier: random.pick(["Admin", "Baseline"]), priority: random.number(0..<3),
-                        subject: (labels("color", ["red", "blue"]), labels("app", ["web", "db"])), ingress: rules(false), egress: rules(true)))
+                        subject: (labels("color", ["red", "blue"]), labels("app", ["web", "db"])), ingress: rules(false),
+                        egress: rules(true)))
             }
-            let oracle = TierOracle(policies: policies, namespaces: Self.namespaces, guarded: random.pick([[], [], ["red"], ["red", "blue"]]))
+            let oracle = TierOracle(
+                policies: policies, namespaces: Self.namespaces, guarded: random.pick([[], [], ["red"], ["red", "blue"]]))
             let result = Self.mistakes(oracle)
             allowed += result.allowed
             denied += result.denied
@@ -303,7 +329,9 @@ struct ClusterNetworkPolicyTests {
         for peer in [TierOracle.Peer.nodes([:]), .nodes(["zone": "a"]), .network(0, 0)] {
             #expect(!open("Deny", "Admin", peer) && !open("Deny", "Baseline", peer) && !open("Deny", "Admin", peer, guarded: ["red"]))
             #expect(open("Pass", "Admin", peer, guarded: ["red"]) && open("Accept", "Admin", peer))
-            #expect(open("Deny", "Baseline", peer, guarded: ["red"]), "the namespace's own policy decides for good, and lets a pod and its node be")
+            #expect(
+                open("Deny", "Baseline", peer, guarded: ["red"]),
+                "the namespace's own policy decides for good, and lets a pod and its node be")
         }
         #expect(open("Deny", "Admin", .nodes(["zone": "b"])) && open("Deny", "Admin", .pods(namespace: [:], pod: [:])))
     }
@@ -318,13 +346,16 @@ struct ClusterNetworkPolicyTests {
         func explain(_ policies: [TierOracle.Policy], guarded: Set<String> = [], to: UInt32 = 0x0AF4_010B) -> [PolicyExplanation] {
             let snapshot = Self.snapshot(TierOracle(policies: policies, namespaces: Self.namespaces, guarded: guarded))
             let source = PacketSource.pod(IPv4Address(0x0AF4_010A), node: "n")
-            return snapshot.walk().journeys(from: source, to: IPv4Address(to), proto: 6, port: 81).flatMap { snapshot.explanations($0, from: source) }
+            return snapshot.walk().journeys(from: source, to: IPv4Address(to), proto: 6, port: 81).flatMap {
+                snapshot.explanations($0, from: source)
+            }
         }
         let denied = explain([policy("Admin", "Deny")], guarded: ["blue"])
         #expect(denied.map(\.isAllowed) == [false, false], "what the receiver's policies would have done is said, too")
         #expect(denied[0].deniedBy?.rule == "Admin deny egress[0]: Deny" && denied[1].decision == .isolated)
         let passed = explain([policy("Admin", "Pass"), policy("Baseline", "Accept")])
-        #expect(passed[0].passes.map(\.rule) == ["Admin pass egress[0]: Pass"] && passed[0].allowedBy == "Baseline accept egress[0]: Accept")
+        #expect(
+            passed[0].passes.map(\.rule) == ["Admin pass egress[0]: Pass"] && passed[0].allowedBy == "Baseline accept egress[0]: Accept")
         let exempt = explain([policy("Admin", "Pass")], guarded: ["red"], to: Self.node.address)
         #expect(exempt.map(\.decision) == [.ownNode] && exempt[0].passes.count == 1)
     }
@@ -340,7 +371,8 @@ struct ClusterNetworkPolicyTests {
         func open(_ policies: [TierOracle.Policy], guarded: Set<String>) -> [Bool] {
             let walk = Self.walk(TierOracle(policies: policies, namespaces: Self.namespaces, guarded: guarded))
             return [80, 81].map { port in
-                walk.journeys(from: .pod(IPv4Address(0x0AF4_010B), node: "n"), to: IPv4Address(0x0AF4_010A), proto: 6, port: port)[0].isDelivered
+                walk.journeys(from: .pod(IPv4Address(0x0AF4_010B), node: "n"), to: IPv4Address(0x0AF4_010A), proto: 6, port: port)[0]
+                    .isDelivered
             }
         }
         #expect(open([policy("Admin", "Deny")], guarded: ["red"]) == [false, false])

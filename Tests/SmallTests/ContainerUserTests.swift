@@ -4,12 +4,14 @@ import Testing
 
 @Suite("Who a container runs as")
 struct ContainerUserTests {
-    private static let passwd = "root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/x\n"
+    private static let passwd =
+        "root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/x\n"
     private static let group = "root:x:0:\nmail:x:8:www-data,root\nwww-data:x:33:\n"
 
     private func user(pod: JSON = .null, container: JSON = .null) -> ContainerUser {
         ContainerUser(
-            pod: Pod(["spec": ["securityContext": pod]]), container: Container(["name": "c", "securityContext": container]), passwd: Self.passwd,
+            pod: Pod(["spec": ["securityContext": pod]]), container: Container(["name": "c", "securityContext": container]),
+            passwd: Self.passwd,
             group: Self.group)
     }
 
@@ -32,13 +34,20 @@ struct ContainerUserTests {
         #expect(all.groups == [3000, 2000, 4000])
         #expect(user(container: ["runAsGroup": 3000]).groups.contains(3000))
         #expect(user(pod: ["supplementalGroups": [4000]], container: ["runAsUser": 33]).groups == [33, 4000, 8])
-        #expect(user(pod: ["supplementalGroups": [4000], "supplementalGroupsPolicy": "Strict"], container: ["runAsUser": 33]).groups == [33, 4000])
+        #expect(
+            user(pod: ["supplementalGroups": [4000], "supplementalGroupsPolicy": "Strict"], container: ["runAsUser": 33]).groups == [
+                33, 4000,
+            ])
     }
 
     @Test("the user of a pod's files is the one that all its containers run as")
     func commonUser() {
         func pod(_ shared: JSON, _ own: [JSON]) -> Int? {
-            Pod(["spec": ["securityContext": ["runAsUser": shared], "containers": .array(own.map { ["securityContext": ["runAsUser": $0]] })]]).commonUser
+            Pod([
+                "spec": [
+                    "securityContext": ["runAsUser": shared], "containers": .array(own.map { ["securityContext": ["runAsUser": $0]] }),
+                ]
+            ]).commonUser
         }
         #expect(pod(1000, [.null, .null]) == 1000)
         #expect(pod(1000, [.null, 5]) == nil)
@@ -66,7 +75,8 @@ struct ProjectedTokenTests {
 
     @Test("the next token is due after four fifths of the time asked for, after a day at the latest")
     func renewal() {
-        let short = ProjectedToken(["path": "t", "expirationSeconds": 600]), long = ProjectedToken(["path": "t", "expirationSeconds": 1_000_000])
+        let short = ProjectedToken(["path": "t", "expirationSeconds": 600]),
+            long = ProjectedToken(["path": "t", "expirationSeconds": 1_000_000])
         let bytes = Self.token(issued: 1000)
         #expect(!short.isStale(bytes, now: Timestamp(seconds: 1479)))
         #expect(short.remaining(bytes, now: Timestamp(seconds: 1000)) == 480)

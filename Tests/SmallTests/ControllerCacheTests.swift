@@ -46,7 +46,11 @@ struct ControllerCaches {
             try await eventually("it watches") { informers[.pods]?.isFollowing == true }
             for round in 1...2 {
                 client.hold(.pods, true)
-                if round == 1 { _ = try await cached.create(.pods, Fixture.pod("a")) } else { try await cached.delete(.pods, Fixture.key("a")) }
+                if round == 1 {
+                    _ = try await cached.create(.pods, Fixture.pod("a"))
+                } else {
+                    try await cached.delete(.pods, Fixture.key("a"))
+                }
                 let listed = Task { try await cached.list(Pod.self, namespace: "default").map(\.name) }
                 try await Task.sleep(for: .milliseconds(30))
                 #expect(informers.list(Pod.self).count == round - 1, "what is known is what was told")
@@ -112,7 +116,9 @@ struct ControllerCaches {
             func bound() async throws -> [Pod] { try await api.list(Pod.self).filter { $0.nodeName != nil } }
             for index in 0..<7 {
                 var pod = Fixture.pod("p\(index)")
-                if index > 4 { pod["spec"]["containers"] = [["name": "main", "image": "httpd", "resources": ["requests": ["cpu": "800m"]]]] }
+                if index > 4 {
+                    pod["spec"]["containers"] = [["name": "main", "image": "httpd", "resources": ["requests": ["cpu": "800m"]]]]
+                }
                 _ = try await api.create(.pods, pod)
             }
             try await eventually("four have a place and three are refused") {
@@ -123,7 +129,9 @@ struct ControllerCaches {
                 let victim = try #require(try await bound().first)
                 try await api.delete(.pods, victim.key, gracePeriod: 0, uid: victim.uid)
                 try await eventually("the place is taken again") { try await bound().count == min(left, 4) }
-                let cpu = Dictionary(grouping: try await bound().filter { !$0.spec["containers"][0]["resources"]["requests"].isNull }) { $0.nodeName ?? "" }
+                let cpu = Dictionary(grouping: try await bound().filter { !$0.spec["containers"][0]["resources"]["requests"].isNull }) {
+                    $0.nodeName ?? ""
+                }
                 #expect(cpu.values.allSatisfy { $0.count == 1 }, "two that want most of a node are on two")
             }
         }

@@ -4,7 +4,9 @@ import Model
 import Testing
 
 /// Runs controllers while `body` does, and ends them after it.
-private func withControllers(_ api: APIServer, _ reconcilers: [any Reconciler], kubelet: Bool = true, _ body: () async throws -> Void) async throws {
+private func withControllers(_ api: APIServer, _ reconcilers: [any Reconciler], kubelet: Bool = true, _ body: () async throws -> Void)
+    async throws
+{
     try await withThrowingTaskGroup(of: Void.self) { group in
         for reconciler in reconcilers {
             let controller = Controller(reconciler, client: api, report: { _ in })
@@ -99,7 +101,9 @@ struct DeploymentControl {
             deployment["spec"]["template"]["metadata"]["generateName"] = "mine-"
             deployment["spec"]["template"]["metadata"]["annotations"] = ["kept": "yes"]
             _ = try await api.create(.deployments, deployment)
-            try await eventually("3 pods are ready") { try await api.get(.deployments, Fixture.key("web"))["status"]["readyReplicas"].int == 3 }
+            try await eventually("3 pods are ready") {
+                try await api.get(.deployments, Fixture.key("web"))["status"]["readyReplicas"].int == 3
+            }
             let pods = try await activePods(api)
             #expect(pods.allSatisfy { $0.name.hasPrefix("web-") && $0.json["metadata"]["annotations"]["kept"] == "yes" })
         }
@@ -241,7 +245,9 @@ struct DeploymentControl {
 @Suite("Controllers: the scheduler", .timeLimit(.minutes(1)))
 struct SchedulerControl {
     private func place(_ pod: JSON, _ nodes: [JSON], among pods: [JSON] = []) -> String? {
-        guard case .success(let node) = Scheduler.place(Pod(pod), nodes: nodes.map { Node($0) }, pods: pods.map { Pod($0) }) else { return nil }
+        guard case .success(let node) = Scheduler.place(Pod(pod), nodes: nodes.map { Node($0) }, pods: pods.map { Pod($0) }) else {
+            return nil
+        }
         return node.name
     }
 
@@ -286,7 +292,9 @@ struct SchedulerControl {
     func siblings() {
         func owned(_ name: String, _ node: String?) -> JSON {
             var pod = Fixture.pod(name, node: node)
-            pod["metadata"]["ownerReferences"] = [["apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r", "uid": "r-1", "controller": true]]
+            pod["metadata"]["ownerReferences"] = [
+                ["apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r", "uid": "r-1", "controller": true]
+            ]
             return pod
         }
         let nodes = [Fixture.node("a"), Fixture.node("b")]
@@ -303,7 +311,8 @@ struct SchedulerControl {
             try await eventually("the pod is unschedulable") {
                 try await api.get(Pod.self, Fixture.key("a")).status["conditions"].condition("PodScheduled") == "False"
             }
-            let condition = try #require(try await api.get(Pod.self, Fixture.key("a")).status["conditions"].items.first { $0["type"].string == "PodScheduled" })
+            let condition = try #require(
+                try await api.get(Pod.self, Fixture.key("a")).status["conditions"].items.first { $0["type"].string == "PodScheduled" })
             #expect(condition["reason"].string == "Unschedulable")
             #expect(condition["message"].string?.hasPrefix("0/1 nodes are available: 1 node(s) had untolerated taint") == true)
             _ = try await api.create(.nodes, Fixture.node("node1"))

@@ -22,7 +22,9 @@ private func records() throws -> DNSRecords {
                 """))
 }
 
-private func ask(_ name: String, _ type: RecordType) throws -> DNSAnswer { try DNSZone(records()).resolve(DNSQuestion(name: name, type: type)) }
+private func ask(_ name: String, _ type: RecordType) throws -> DNSAnswer {
+    try DNSZone(records()).resolve(DNSQuestion(name: name, type: type))
+}
 
 private func address(_ text: String) throws -> RecordData { .a(try #require(IPv4Address(text))) }
 
@@ -48,7 +50,9 @@ struct InnerExternalNameAnswers {
 
 @Suite("DNS answers for a Service with a ClusterIP")
 struct ClusterIPAnswers {
-    @Test("A is the ClusterIP", arguments: ["web.default.svc.cluster.local", "WEB.Default.svc.CLUSTER.local", "web.default.svc.cluster.local."])
+    @Test(
+        "A is the ClusterIP",
+        arguments: ["web.default.svc.cluster.local", "WEB.Default.svc.CLUSTER.local", "web.default.svc.cluster.local."])
     func a(_ name: String) throws {
         let answer = try ask(name, .a), clusterIP = try address("10.1.216.8")
         #expect(answer.code == .noError)
@@ -151,7 +155,8 @@ struct OtherAnswers {
     @Test(
         "a name that is not there is NXDOMAIN with the zone's SOA",
         arguments: [
-            "nothing.default.svc.cluster.local", "web.other.svc.cluster.local", "web.default.cluster.local", "db-0.web.default.svc.cluster.local",
+            "nothing.default.svc.cluster.local", "web.other.svc.cluster.local", "web.default.cluster.local",
+            "db-0.web.default.svc.cluster.local",
             "a.b.c.web.default.svc.cluster.local", "x.outside.default.svc.cluster.local", "nowhere.svc.cluster.local",
         ])
     func noSuchName(_ name: String) throws {
@@ -165,7 +170,9 @@ struct OtherAnswers {
     @Test("a name outside the zone is NXDOMAIN", arguments: ["www.example.org", "local", "web.default.svc.notcluster.local", "web", ""])
     func outsideZone(_ name: String) throws { #expect(try ask(name, .a).code == .nameError) }
 
-    @Test("names that only have others below them exist", arguments: ["svc.cluster.local", "default.svc.cluster.local", "data.svc.cluster.local"])
+    @Test(
+        "names that only have others below them exist",
+        arguments: ["svc.cluster.local", "default.svc.cluster.local", "data.svc.cluster.local"])
     func emptyNonTerminals(_ name: String) throws {
         let answer = try ask(name, .a)
         #expect(answer.code == .noError)
@@ -203,7 +210,8 @@ struct CompiledRecords {
 
     private func ask(_ name: String, _ type: RecordType, _ service: String, _ slices: [EndpointSlice]) throws -> DNSAnswer {
         let records = DNSRecords.compile(
-            zone: "cluster.local", namespaces: ["default", "data", "empty"], services: [Service(try JSON(parsing: service))], slices: slices)
+            zone: "cluster.local", namespaces: ["default", "data", "empty"], services: [Service(try JSON(parsing: service))], slices: slices
+        )
         return DNSZone(records).resolve(DNSQuestion(name: name, type: type))
     }
 
@@ -384,7 +392,9 @@ struct BranchAnswers {
     @Test("the zone names its server: the Service that pods ask")
     func nameServer() throws {
         let kubeDNS = try JSON(
-            parsing: #"{"namespaces": ["kube-system"], "services": [{"name": "kube-dns", "namespace": "kube-system", "clusterIP": "10.1.0.10"}]}"#)
+            parsing:
+                #"{"namespaces": ["kube-system"], "services": [{"name": "kube-dns", "namespace": "kube-system", "clusterIP": "10.1.0.10"}]}"#
+        )
         let answer = DNSZone(DNSRecords(kubeDNS)).resolve(DNSQuestion(name: "cluster.local", type: .ns)), server = try address("10.1.0.10")
         #expect(answer.answers.map(\.data) == [.ns("kube-dns.kube-system.svc.cluster.local")])
         #expect(answer.additional.map(\.name) == ["kube-dns.kube-system.svc.cluster.local"] && answer.additional.map(\.data) == [server])
@@ -395,7 +405,8 @@ struct BranchAnswers {
         for (count, weight) in [(1, 100), (3, 33), (120, 1)] {
             let endpoints = (1...count).map { #"{"address": "10.9.0.\#($0)", "ports": [{"name": "p", "protocol": "tcp", "port": 80}]}"# }
             let text = #"{"services": [{"name": "s", "namespace": "n", "endpoints": [\#(endpoints.joined(separator: ","))]}]}"#
-            let answer = DNSZone(DNSRecords(try JSON(parsing: text))).resolve(DNSQuestion(name: "_p._tcp.s.n.svc.cluster.local", type: .srv))
+            let answer = DNSZone(DNSRecords(try JSON(parsing: text))).resolve(
+                DNSQuestion(name: "_p._tcp.s.n.svc.cluster.local", type: .srv))
             #expect(answer.answers.count == count)
             #expect(answer.answers.allSatisfy { if case .srv(weight, 80, _) = $0.data { true } else { false } })
         }
@@ -502,7 +513,10 @@ struct EncodedAnswers {
         let endpoints = (1...60).map { #"{"address": "10.244.1.\#($0)"}"# }.joined(separator: ",")
         let many = DNSZone(
             DNSRecords(
-                try JSON(parsing: #"{"zone": "cluster.local", "services": [{"name": "many", "namespace": "a", "ports": [], "endpoints": [\#(endpoints)]}]}"#)))
+                try JSON(
+                    parsing:
+                        #"{"zone": "cluster.local", "services": [{"name": "many", "namespace": "a", "ports": [], "endpoints": [\#(endpoints)]}]}"#
+                )))
         for edns in [nil, 512] as [UInt16?] {
             let parsed = try #require(DNSQuery(query("many.a.svc.cluster.local", edns: edns)))
             let short = parsed.encode(many.resolve(parsed.question), limit: 512)
@@ -580,7 +594,9 @@ struct MalformedQueries {
         for _ in 0..<4000 {
             var bytes = random.pick(seeds)
             if random.chance(20) { bytes = (0..<random.number(0..<80)).map { _ in UInt8(truncatingIfNeeded: random.next()) } }
-            for _ in 0..<random.number(0..<6) where !bytes.isEmpty { bytes[random.number(0..<bytes.count)] = UInt8(truncatingIfNeeded: random.next()) }
+            for _ in 0..<random.number(0..<6) where !bytes.isEmpty {
+                bytes[random.number(0..<bytes.count)] = UInt8(truncatingIfNeeded: random.next())
+            }
             if random.chance(20) { bytes = Array(bytes.prefix(random.number(0..<100))) }
             guard let parsed = DNSQuery(bytes) else {
                 refused += 1
@@ -600,10 +616,14 @@ struct MalformedQueries {
 struct DNSChangeTests {
     private static func record(_ key: ObjectKey, _ random: inout SplitMix64) -> DNSRecords.ServiceRecord {
         let number = random.number(0..<40)
-        var json: JSON = ["name": .string(key.name), "namespace": .string(key.namespace), "ports": [["name": "http", "protocol": "tcp", "port": 80]]]
+        var json: JSON = [
+            "name": .string(key.name), "namespace": .string(key.namespace), "ports": [["name": "http", "protocol": "tcp", "port": 80]],
+        ]
         if random.chance(60) { json["clusterIP"] = .string("10.1.0.\(number)") }
         json["endpoints"] = .array(
-            (0..<random.number(0..<3)).map { ["address": .string("10.244.1.\($0 + number % 5)"), "ports": [["name": "http", "protocol": "tcp", "port": 8080]]] })
+            (0..<random.number(0..<3)).map {
+                ["address": .string("10.244.1.\($0 + number % 5)"), "ports": [["name": "http", "protocol": "tcp", "port": 8080]]]
+            })
         if random.chance(10) { json["externalName"] = "example.org" }
         return DNSRecords.ServiceRecord(json)
     }
@@ -625,10 +645,13 @@ struct DNSChangeTests {
                 change = book.set(key, services[key])
             }
             if let change { zone.apply(try #require(DNSChange(try JSON(parsing: change.json.text())))) }
-            let whole = DNSRecords(zone: "cluster.local", namespaces: namespaces.sorted(), services: services.sorted { $0.key < $1.key }.map(\.value))
+            let whole = DNSRecords(
+                zone: "cluster.local", namespaces: namespaces.sorted(), services: services.sorted { $0.key < $1.key }.map(\.value))
             let anew = DNSZone(random.chance(50) ? whole : DNSRecords(try JSON(parsing: book.whole().json.text())))
             for namespace in ["red", "blue", "green"] {
-                for name in ["a", "b", "c"].map({ "\($0).\(namespace).svc" }) + ["\(namespace).svc", "10-1-2-3.\(namespace).pod", "_http._tcp.a.\(namespace).svc"] {
+                for name in ["a", "b", "c"].map({ "\($0).\(namespace).svc" }) + [
+                    "\(namespace).svc", "10-1-2-3.\(namespace).pod", "_http._tcp.a.\(namespace).svc",
+                ] {
                     for type in [RecordType.a, .srv] {
                         let question = DNSQuestion(name: "\(name).cluster.local", type: type)
                         #expect(zone.resolve(question) == anew.resolve(question), "seed \(seed), step \(step): \(name)")
@@ -638,7 +661,9 @@ struct DNSChangeTests {
             for address in (0..<40).map({ "\($0).0.1.10" }) + (0..<8).map({ "\($0).1.244.10" }) {
                 let question = DNSQuestion(name: "\(address).in-addr.arpa", type: .ptr)
                 let (now, then) = (zone.resolve(question), anew.resolve(question))
-                #expect(now.code == then.code && Set(now.answers.map { "\($0)" }) == Set(then.answers.map { "\($0)" }), "seed \(seed), step \(step): \(address)")
+                #expect(
+                    now.code == then.code && Set(now.answers.map { "\($0)" }) == Set(then.answers.map { "\($0)" }),
+                    "seed \(seed), step \(step): \(address)")
             }
         }
         #expect(DNSChange(["something": "newer"]) == nil, "what a newer minik says is left alone")
@@ -649,7 +674,8 @@ struct DNSChangeTests {
         var random = SplitMix64(seed: 1)
         let key = ObjectKey("red", "a"), record = Self.record(key, &random)
         var book = DNSBook(DNSRecords(zone: "cluster.local", namespaces: ["red"], services: [record]))
-        #expect(book.set(key, record) == nil && book.set(namespace: "red", isThere: true) == nil && book.set(ObjectKey("red", "b"), nil) == nil)
+        #expect(
+            book.set(key, record) == nil && book.set(namespace: "red", isThere: true) == nil && book.set(ObjectKey("red", "b"), nil) == nil)
         #expect(book.set(key, nil) == .gone(key) && book.whole().services.isEmpty && book.whole().serial == 2)
     }
 }

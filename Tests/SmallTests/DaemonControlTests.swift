@@ -41,14 +41,17 @@ private struct DaemonBench {
     }
 
     func update(image: String) async throws {
-        _ = try await api.patch(.daemonSets, key, ["spec": ["template": ["spec": ["containers": [["name": "c", "image": .string(image)]]]]]])
+        _ = try await api.patch(
+            .daemonSets, key, ["spec": ["template": ["spec": ["containers": [["name": "c", "image": .string(image)]]]]]])
         try await look()
     }
 }
 
 @Suite("Controllers: a DaemonSet and its pods")
 struct DaemonControl {
-    @Test("a pod that failed or ended is replaced, and an Event tells", arguments: [("Failed", "FailedDaemonPod"), ("Succeeded", "SucceededDaemonPod")])
+    @Test(
+        "a pod that failed or ended is replaced, and an Event tells",
+        arguments: [("Failed", "FailedDaemonPod"), ("Succeeded", "SucceededDaemonPod")])
     func ended(_ phase: String, _ reason: String) async throws {
         let bench = try await DaemonBench()
         let pod = try #require(try await bench.pods().first)
@@ -58,14 +61,17 @@ struct DaemonControl {
         let names = try await bench.pods().map(\.name)
         #expect(names.count == 2 && !names.contains(pod.name))
         let events = try await bench.api.list(.events, namespace: "default", selector: nil).items
-        #expect(events.contains { $0["reason"].string == reason && $0["message"].string?.contains("default/\(pod.name) on node node") == true })
+        #expect(
+            events.contains { $0["reason"].string == reason && $0["message"].string?.contains("default/\(pod.name) on node node") == true })
     }
 
     @Test("a node whose pods fail again and again gets them ever more slowly")
     func backoff() async throws {
         let bench = try await DaemonBench()
         func fail() async throws {
-            for pod in try await bench.pods() where pod.isActive { try await bench.api.mutateStatus(Pod.self, pod.key) { $0.status["phase"] = "Failed" } }
+            for pod in try await bench.pods() where pod.isActive {
+                try await bench.api.mutateStatus(Pod.self, pod.key) { $0.status["phase"] = "Failed" }
+            }
             for _ in 0..<3 { try await bench.look() }
         }
         try await fail()
@@ -95,7 +101,10 @@ struct DaemonControl {
         _ = try await bench.api.create(.controllerRevisions, revision)
         try await bench.look()
         #expect(try await bench.pods().count == 2)
-        #expect(try await bench.api.list(.controllerRevisions, namespace: "default", selector: nil).items.compactMap { $0["revision"].int } == [.max, .max])
+        #expect(
+            try await bench.api.list(.controllerRevisions, namespace: "default", selector: nil).items.compactMap { $0["revision"].int } == [
+                .max, .max,
+            ])
     }
 
     @Test("a roll-out replaces as many pods as may be missing, and goes on when they are ready")

@@ -60,14 +60,16 @@ final class EmulatedNode: Sendable {
         var cluster = Cluster()
         cluster.nodes = [
             Cluster.NodeSpec(
-                name: "n1", isControlPlane: false, address: IPv4Address(0xC0A8_C80B), podCIDR: CIDR(IPv4Address(0x0AF4_0100), 24), taints: .null,
+                name: "n1", isControlPlane: false, address: IPv4Address(0xC0A8_C80B), podCIDR: CIDR(IPv4Address(0x0AF4_0100), 24),
+                taints: .null,
                 labels: [:])
         ]
         return NodeAgent(
             node: cluster.nodes[0], cluster: cluster, paths: paths, client: client, network: network, sandboxes: sandboxes,
             images: ImageStore(directory: "\(root)/images"), identity: identity,
             hooks: AgentHooks(
-                admit: { [tables] in try tables.admit($0, $1) }, release: { [tables] in tables.release($0) }, report: { [reports] in reports.add($0) }),
+                admit: { [tables] in try tables.admit($0, $1) }, release: { [tables] in tables.release($0) },
+                report: { [reports] in reports.add($0) }),
             deviceControl: nil, clock: clock)
     }
 

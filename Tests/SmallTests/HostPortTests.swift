@@ -17,7 +17,9 @@ struct HostPortTests {
 
     private static func table() throws -> Ruleset {
         var whole = HostPortTable.base(try node())
-        let ports: [JSON] = [["containerPort": 80, "hostPort": 8080], ["containerPort": 53, "hostPort": 5353, "protocol": "UDP", "hostIP": "127.0.0.1"]]
+        let ports: [JSON] = [
+            ["containerPort": 80, "hostPort": 8080], ["containerPort": 53, "hostPort": 5353, "protocol": "UDP", "hostIP": "127.0.0.1"],
+        ]
         whole.merge(HostPortTable.compile(pod(ports[0], ports[1]), try #require(IPv4Address("10.244.1.2"))))
         return whole
     }
@@ -25,7 +27,8 @@ struct HostPortTests {
     @Test("the table is the one that portmap makes, looked up instead of walked")
     func golden() throws {
         let text = try Self.table().text(table: HostPortTable.name)
-        let chain = ServiceTable.chainName("hostport", "default/web/8080/tcp"), other = ServiceTable.chainName("hostport", "default/web/127.0.0.1:5353/udp")
+        let chain = ServiceTable.chainName("hostport", "default/web/8080/tcp"),
+            other = ServiceTable.chainName("hostport", "default/web/127.0.0.1:5353/udp")
         #expect(
             text == """
                 table ip cni_hostport {
@@ -82,14 +85,17 @@ struct HostPortTests {
     @Test("a pod's ports come and go with one change, and the rest of the table is not touched")
     func change() throws {
         let part = HostPortTable.compile(Self.pod(["containerPort": 80, "hostPort": 8080]), try #require(IPv4Address("10.244.1.2")))
-        let come = Ruleset.diff(Ruleset(), part, declared: HostPortTable.sets), go = Ruleset.diff(part, Ruleset(), declared: HostPortTable.sets)
+        let come = Ruleset.diff(Ruleset(), part, declared: HostPortTable.sets),
+            go = Ruleset.diff(part, Ruleset(), declared: HostPortTable.sets)
         #expect(come.count == 5 && go.count == 3, "a chain, its three rules, an element; and back")
         #expect(!come.contains(.addTable) && !go.contains(.deleteTable))
     }
 
     @Test("ports without a host's, or of no protocol there is, claim nothing")
     func nothing() {
-        #expect(Self.pod(["containerPort": 80], ["containerPort": 80, "hostPort": 0], ["containerPort": 1, "hostPort": 2, "protocol": "X"]).hostPorts.isEmpty)
+        #expect(
+            Self.pod(["containerPort": 80], ["containerPort": 80, "hostPort": 0], ["containerPort": 1, "hostPort": 2, "protocol": "X"])
+                .hostPorts.isEmpty)
         #expect(Self.pod(["containerPort": 80, "hostPort": 8080, "hostIP": "0.0.0.0"]).hostPorts.map(\.address) == [nil], "every address")
     }
 }

@@ -28,7 +28,9 @@ private struct JobBench {
     }
 
     func status() async throws -> JSON { try await api.get(.jobs, key)["status"] }
-    func pods() async throws -> [Pod] { try await api.list(Pod.self).sorted { ($0.labels[index] ?? $0.name) < ($1.labels[index] ?? $1.name) } }
+    func pods() async throws -> [Pod] {
+        try await api.list(Pod.self).sorted { ($0.labels[index] ?? $0.name) < ($1.labels[index] ?? $1.name) }
+    }
     func active() async throws -> [Pod] { try await pods().filter(\.isActive) }
     func change(_ spec: JSON) async throws { _ = try await api.patch(.jobs, key, ["spec": spec]) }
 
@@ -37,12 +39,16 @@ private struct JobBench {
         let time = clock.now.description
         try await api.mutateStatus(Pod.self, pod.key) { pod in
             pod.status["phase"] = code == 0 ? "Succeeded" : "Failed"
-            pod.status["containerStatuses"] = [["name": "c", "state": ["terminated": ["exitCode": .int(code), "finishedAt": .string(time)]]]]
+            pod.status["containerStatuses"] = [
+                ["name": "c", "state": ["terminated": ["exitCode": .int(code), "finishedAt": .string(time)]]]
+            ]
         }
         try await look()
     }
 
-    func condition(_ type: String) async throws -> JSON { try await status()["conditions"].items.first { $0["type"].string == type } ?? .null }
+    func condition(_ type: String) async throws -> JSON {
+        try await status()["conditions"].items.first { $0["type"].string == type } ?? .null
+    }
 }
 
 private let index = "batch.kubernetes.io/job-completion-index"
@@ -64,7 +70,8 @@ struct JobControl {
         #expect(try await bench.active().count == 1, "at once")
         try await bench.end(try #require(try await bench.active().first))
         let status = try await bench.status()
-        #expect(status["succeeded"].int == 2 && status["failed"].int == 2 && status["conditions"].condition("Complete") == "True", "\(status)")
+        #expect(
+            status["succeeded"].int == 2 && status["failed"].int == 2 && status["conditions"].condition("Complete") == "True", "\(status)")
         #expect(try await bench.pods().allSatisfy { !$0.json["metadata"]["finalizers"].items.contains(tracking) })
     }
 
@@ -98,7 +105,8 @@ struct JobControl {
         #expect(try await bench.active().isEmpty)
     }
 
-    @Test("the first rule of a failure policy that a pod matches counts", arguments: [(3, "Failed", 1), (4, "", 0), (5, "", 1), (6, "", 1)])
+    @Test(
+        "the first rule of a failure policy that a pod matches counts", arguments: [(3, "Failed", 1), (4, "", 0), (5, "", 1), (6, "", 1)])
     func failurePolicy(_ code: Int, _ condition: String, _ failed: Int) async throws {
         func rule(_ action: JSON, _ code: Int) -> JSON { ["action": action, "onExitCodes": ["operator": "In", "values": [.int(code)]]] }
         let rules = JSON.array([rule("FailJob", 3), rule("Ignore", 4), rule("Count", 5), rule("FailJob", 5)])
@@ -106,10 +114,13 @@ struct JobControl {
         let pod = try #require(try await bench.active().first)
         try await bench.end(pod, code: code)
         let status = try await bench.status()
-        #expect(status["failed"].int ?? 0 == failed && status["conditions"].condition("Failed") == (condition.isEmpty ? nil : "True"), "\(status)")
+        #expect(
+            status["failed"].int ?? 0 == failed && status["conditions"].condition("Failed") == (condition.isEmpty ? nil : "True"),
+            "\(status)")
         guard condition == "Failed" else { return }
         #expect(
-            try await bench.condition("Failed")["message"].string == "Container c for pod default/\(pod.name) failed with exit code 3 matching FailJob rule at index 0")
+            try await bench.condition("Failed")["message"].string
+                == "Container c for pod default/\(pod.name) failed with exit code 3 matching FailJob rule at index 0")
     }
 
     @Test("each index has its own limit, and its pods tell how often it failed")
@@ -134,7 +145,9 @@ struct JobControl {
 
     @Test("more failed indexes than may be end it, and the pods of the others")
     func failedIndexes() async throws {
-        let bench = try await JobBench(["completions": 3, "parallelism": 3, "completionMode": "Indexed", "backoffLimitPerIndex": 0, "maxFailedIndexes": 0])
+        let bench = try await JobBench([
+            "completions": 3, "parallelism": 3, "completionMode": "Indexed", "backoffLimitPerIndex": 0, "maxFailedIndexes": 0,
+        ])
         try await bench.end(try await bench.active()[1], code: 1)
         try await bench.look()
         #expect(try await bench.condition("Failed")["reason"].string == "MaxFailedIndexesExceeded")
@@ -148,7 +161,9 @@ struct JobControl {
             (["succeededIndexes": "0,2"], [2, 0]), (["succeededIndexes": "0-2", "succeededCount": 2], [1, 2]), (["succeededCount": 1], [1]),
         ] as [(JSON, [Int])])
     func successPolicy(_ rule: JSON, _ ends: [Int]) async throws {
-        let bench = try await JobBench(["completions": 4, "parallelism": 4, "completionMode": "Indexed", "successPolicy": ["rules": [["succeededIndexes": "3"], rule]]])
+        let bench = try await JobBench([
+            "completions": 4, "parallelism": 4, "completionMode": "Indexed", "successPolicy": ["rules": [["succeededIndexes": "3"], rule]],
+        ])
         let pods = try await bench.active()
         for number in ends {
             #expect(try await bench.condition("SuccessCriteriaMet").isNull)
@@ -181,22 +196,29 @@ struct JobControl {
         try await bench.look()
         try await bench.pass(1000)
         var status = try await bench.status()
-        #expect(status["active"].isNull && status["failed"].isNull && status["startTime"].isNull && status["conditions"].condition("Suspended") == "True", "\(status)")
+        #expect(
+            status["active"].isNull && status["failed"].isNull && status["startTime"].isNull
+                && status["conditions"].condition("Suspended") == "True", "\(status)")
         #expect(try await bench.pods().isEmpty)
         try await bench.change(["suspend": false])
         try await bench.look()
         status = try await bench.status()
-        #expect(status["startTime"].string == bench.clock.now.description && status["conditions"].condition("Suspended") == "False", "\(status)")
+        #expect(
+            status["startTime"].string == bench.clock.now.description && status["conditions"].condition("Suspended") == "False", "\(status)"
+        )
         #expect(try await bench.active().count == 2)
         try await bench.pass(100)
         #expect(try await bench.condition("FailureTarget")["reason"].string == "DeadlineExceeded")
     }
 
-    @Test("a pod on its way out has a successor at once or after its end, as podReplacementPolicy says", arguments: [("Failed", 0), ("TerminatingOrFailed", 1)])
+    @Test(
+        "a pod on its way out has a successor at once or after its end, as podReplacementPolicy says",
+        arguments: [("Failed", 0), ("TerminatingOrFailed", 1)])
     func replacement(_ policy: String, _ successors: Int) async throws {
         let bench = try await JobBench(["completions": 1, "podReplacementPolicy": .string(policy)])
         let pod = try #require(try await bench.active().first)
-        _ = try await bench.api.patch(.pods, pod.key, ["spec": ["nodeName": "node1"], "metadata": ["finalizers": [tracking, "example.com/held"]]])
+        _ = try await bench.api.patch(
+            .pods, pod.key, ["spec": ["nodeName": "node1"], "metadata": ["finalizers": [tracking, "example.com/held"]]])
         try await bench.api.delete(.pods, pod.key)
         try await bench.look()
         try await bench.pass(60)
@@ -229,7 +251,8 @@ struct JobControl {
         #expect(try await bench.pods().allSatisfy { $0.json["metadata"]["finalizers"].items.isEmpty })
     }
 
-    @Test("a job that another controller manages is left alone", arguments: [("example.com/other", 0), ("kubernetes.io/job-controller", 1)])
+    @Test(
+        "a job that another controller manages is left alone", arguments: [("example.com/other", 0), ("kubernetes.io/job-controller", 1)])
     func managedBy(_ name: String, _ count: Int) async throws {
         let bench = try await JobBench(["completions": 1, "managedBy": .string(name)])
         #expect(try await bench.pods().count == count)
@@ -243,24 +266,29 @@ struct JobControl {
         job["status"]["conditions"] = [["type": "Mine", "status": "True"]]
         _ = try await bench.api.updateStatus(.jobs, job)
         try await bench.end(try #require(try await bench.active().first))
-        #expect(try await bench.status()["conditions"].items.compactMap { $0["type"].string } == ["Mine", "SuccessCriteriaMet", "Complete"])
+        #expect(
+            try await bench.status()["conditions"].items.compactMap { $0["type"].string } == ["Mine", "SuccessCriteriaMet", "Complete"])
     }
 
     @Test("scheduling may change while a job is at rest, the rest of its template never")
     func templates() async throws {
         let bench = try await JobBench(["completions": 1, "suspend": true])
         let directives: [JSON] = [
-            ["spec": ["nodeSelector": ["disk": "fast"]]], ["spec": ["tolerations": [["operator": "Exists"]]]], ["metadata": ["labels": ["a": "b"]]],
+            ["spec": ["nodeSelector": ["disk": "fast"]]], ["spec": ["tolerations": [["operator": "Exists"]]]],
+            ["metadata": ["labels": ["a": "b"]]],
             ["spec": ["containers": [["name": "c", "image": "busybox", "resources": ["limits": ["cpu": "2"]]]]]],
             ["spec": ["affinity": ["nodeAffinity": ["preferredDuringSchedulingIgnoredDuringExecution": []]]]],
         ]
         for directive in directives { try await bench.change(["template": directive]) }
-        await #expect(throws: StatusError.self) { try await bench.change(["template": ["spec": ["affinity": ["podAffinity": .emptyObject]]]]) }
+        await #expect(throws: StatusError.self) {
+            try await bench.change(["template": ["spec": ["affinity": ["podAffinity": .emptyObject]]]])
+        }
         await #expect(throws: StatusError.self) { try await bench.change(["template": ["spec": ["hostname": "x"]]]) }
         try await bench.change(["suspend": false])
         try await bench.look()
         for change in [
-            ["spec": ["nodeSelector": ["disk": "slow"]]], ["metadata": ["labels": ["a": "c"]]], ["spec": ["containers": [["name": "c", "image": "busybox"]]]],
+            ["spec": ["nodeSelector": ["disk": "slow"]]], ["metadata": ["labels": ["a": "c"]]],
+            ["spec": ["containers": [["name": "c", "image": "busybox"]]]],
         ] as [JSON] {
             await #expect(throws: StatusError.self, "\(change.text())") { try await bench.change(["template": change]) }
         }

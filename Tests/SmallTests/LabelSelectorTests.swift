@@ -38,7 +38,8 @@ struct ObjectSelectors {
 
     @Test("labels and expressions must all hold")
     func conjunction() throws {
-        let selector = #"{"matchLabels":{"a":"1"},"matchExpressions":[{"key":"b","operator":"Exists"},{"key":"a","operator":"NotIn","values":["2"]}]}"#
+        let selector =
+            #"{"matchLabels":{"a":"1"},"matchExpressions":[{"key":"b","operator":"Exists"},{"key":"a","operator":"NotIn","values":["2"]}]}"#
         #expect(try selects(selector, ["a": "1", "b": ""]))
         #expect(try !selects(selector, ["a": "1"]))
         #expect(try !selects(selector, ["a": "2", "b": ""]))

@@ -5,7 +5,9 @@ import Testing
 /// Lists of ten, each of ten times the one before: a few hundred bytes that stand for ten to the power of `levels`.
 private func laughs(_ levels: Int) -> String {
     var text = "apiVersion: v1\nkind: ConfigMap\ndata:\n  l0: &l0 [\(Array(repeating: "x", count: 10).joined(separator: ","))]\n"
-    for level in 1..<levels { text += "  l\(level): &l\(level) [\(Array(repeating: "*l\(level - 1)", count: 10).joined(separator: ","))]\n" }
+    for level in 1..<levels {
+        text += "  l\(level): &l\(level) [\(Array(repeating: "*l\(level - 1)", count: 10).joined(separator: ","))]\n"
+    }
     return text
 }
 
@@ -34,7 +36,9 @@ struct YAMLLimits {
     func circle() throws { #expect(try complaint("apiVersion: v1\nkind: Thing\na: &a [*a]\n") == "unknown anchor 'a' referenced") }
 
     @Test("an anchor is of its own document")
-    func otherDocument() throws { #expect(try complaint("apiVersion: v1\nkind: A\na: &a 1\n---\napiVersion: v1\nkind: B\nb: *a\n").contains("unknown anchor")) }
+    func otherDocument() throws {
+        #expect(try complaint("apiVersion: v1\nkind: A\na: &a 1\n---\napiVersion: v1\nkind: B\nb: *a\n").contains("unknown anchor"))
+    }
 
     @Test("what stands below a long key has the line of what encloses it")
     func longKey() throws {
@@ -77,7 +81,9 @@ struct PatternLimits {
         #expect(try Pattern("(?i)^web-[[:digit:]]+\\z").matches("WEB-12"))
         #expect(try Pattern("b").matches("abc"), "a pattern may match anywhere")
         #expect(try Pattern("^\\p{Greek}+$").matches("αβγ"))
-        for text in ["(", "+", "(?=a)", "(a)\\1", "a{2000}", "[z-a]"] { #expect(throws: Pattern.Malformed.self, "\(text)") { _ = try Pattern(text) } }
+        for text in ["(", "+", "(?=a)", "(a)\\1", "a{2000}", "[z-a]"] {
+            #expect(throws: Pattern.Malformed.self, "\(text)") { _ = try Pattern(text) }
+        }
     }
 
     private static func definition(_ pattern: String) -> JSON {
@@ -90,7 +96,10 @@ struct PatternLimits {
                         "name": "v1", "served": true, "storage": true,
                         "schema": [
                             "openAPIV3Schema": [
-                                "type": "object", "properties": ["spec": ["type": "object", "properties": ["colour": ["type": "string", "pattern": .string(pattern)]]]],
+                                "type": "object",
+                                "properties": [
+                                    "spec": ["type": "object", "properties": ["colour": ["type": "string", "pattern": .string(pattern)]]]
+                                ],
                             ]
                         ],
                     ]
@@ -143,7 +152,9 @@ struct PatternLimits {
 
 @Suite("Limits: patches and objects")
 struct PatchLimits {
-    private func error(_ patch: JSON, _ document: JSON) throws -> StatusError { try #require(throws: StatusError.self) { _ = try JSONPatch.apply(patch, to: document) } }
+    private func error(_ patch: JSON, _ document: JSON) throws -> StatusError {
+        try #require(throws: StatusError.self) { _ = try JSONPatch.apply(patch, to: document) }
+    }
 
     @Test("a JSON patch has ten thousand operations at most")
     func operations() throws {
@@ -164,7 +175,9 @@ struct PatchLimits {
     func depth() throws {
         var patch: [JSON] = []
         // Each puts the whole at the bottom of itself.
-        for power in 0..<12 { patch.append(["op": "copy", "from": "/a", "path": .string("/a" + String(repeating: "/a", count: 1 << power))]) }
+        for power in 0..<12 {
+            patch.append(["op": "copy", "from": "/a", "path": .string("/a" + String(repeating: "/a", count: 1 << power))])
+        }
         #expect(try error(.array(patch), ["a": ["b": 1]]).message.contains("exceeded max depth"))
     }
 

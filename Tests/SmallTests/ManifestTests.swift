@@ -45,7 +45,8 @@ struct ManifestErrors {
 
     @Test("text that is no YAML is an error on its line, also in a later document")
     func syntax() throws {
-        let error = try complaint("apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\napiVersion: v1\nkind: [Pod\nmetadata: {name: b}\n")
+        let error = try complaint(
+            "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\napiVersion: v1\nkind: [Pod\nmetadata: {name: b}\n")
         #expect(error.file == "lab.yaml")
         #expect((6...8).contains(error.line))
     }
@@ -122,7 +123,9 @@ struct ManifestLines {
             ).first)
     }
 
-    @Test("a nested field is found", arguments: [("kind", 2), ("metadata.name", 4), ("spec", 5), ("spec.ports[0].port", 9), ("spec.ports[1].nodePort", 12)])
+    @Test(
+        "a nested field is found",
+        arguments: [("kind", 2), ("metadata.name", 4), ("spec", 5), ("spec.ports[0].port", 9), ("spec.ports[1].nodePort", 12)])
     func nested(_ field: String, _ line: Int) { #expect(manifest.line(of: field) == line) }
 
     @Test("a field that is not written stands where the nearest one around it does")
@@ -152,7 +155,9 @@ struct ManifestScalars {
         #expect(try scalar("false") == .bool(false))
     }
 
-    @Test("plain numbers are numbers", arguments: [("33000", JSON.int(33000)), ("0", JSON.int(0)), ("-7", JSON.int(-7)), ("1.5", JSON.double(1.5))])
+    @Test(
+        "plain numbers are numbers",
+        arguments: [("33000", JSON.int(33000)), ("0", JSON.int(0)), ("-7", JSON.int(-7)), ("1.5", JSON.double(1.5))])
     func numbers(_ text: String, _ value: JSON) throws { #expect(try scalar(text) == value) }
 
     @Test("what only looks like a number is text", arguments: ["007", "10.244.0.0/16", "1.2.3", "100m", "2026-11-23"])
@@ -226,7 +231,9 @@ struct ClusterManifests {
         #expect(error.message.contains("192.168.200.0/24"))
     }
 
-    @Test("an address that names no host of its subnet is refused", arguments: ["192.168.200.0", "192.168.200.255", "192.168.200.1", "192.168.200.2", "192.168.200"])
+    @Test(
+        "an address that names no host of its subnet is refused",
+        arguments: ["192.168.200.0", "192.168.200.255", "192.168.200.1", "192.168.200.2", "192.168.200"])
     func hostAddress(_ address: String) throws {
         let error = try complaint(lab("  nodes:\n  - name: a\n    address: \(address)\n"))
         #expect(error.line == 7)
@@ -235,14 +242,18 @@ struct ClusterManifests {
 
     @Test(
         "two nodes may share neither name nor address nor pods",
-        arguments: [("name: a", "name"), ("name: b\n    address: 192.168.200.10", "address"), ("name: b\n    podCIDR: 10.244.9.0/25", "podCIDR")])
+        arguments: [
+            ("name: a", "name"), ("name: b\n    address: 192.168.200.10", "address"), ("name: b\n    podCIDR: 10.244.9.0/25", "podCIDR"),
+        ])
     func twice(_ second: String, _ field: String) throws {
         let first = "  nodes:\n  - name: a\n    address: 192.168.200.10\n    podCIDR: 10.244.9.0/24\n"
         let error = try complaint(lab("\(first)  - \(second)\n"))
         #expect(error.message.hasPrefix("spec.nodes[1].\(field):"))
     }
 
-    @Test("a node port range that is none is an error", arguments: ["32767-30000", "30000", "0-10", "30000-70000", "30000-x-32767", "low-high"])
+    @Test(
+        "a node port range that is none is an error",
+        arguments: ["32767-30000", "30000", "0-10", "30000-70000", "30000-x-32767", "low-high"])
     func nodePortRange(_ range: String) throws {
         let error = try complaint(lab("  mtu: 1500\n  serviceNodePortRange: \"\(range)\"\n"))
         #expect(error.line == 6)

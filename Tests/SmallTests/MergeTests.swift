@@ -27,8 +27,10 @@ struct JSONPatchTests {
     @Test(
         "what does not apply is refused whole",
         arguments: [
-            [["op": "remove", "path": "/none"]], [["op": "replace", "path": "/a/b/7", "value": 1]], [["op": "add", "path": "/a/b/9", "value": 1]],
-            [["op": "test", "path": "/a/b/0", "value": 2]], [["op": "add", "path": "/none/deep", "value": 1]], [["op": "dance", "path": "/a"]],
+            [["op": "remove", "path": "/none"]], [["op": "replace", "path": "/a/b/7", "value": 1]],
+            [["op": "add", "path": "/a/b/9", "value": 1]],
+            [["op": "test", "path": "/a/b/0", "value": 2]], [["op": "add", "path": "/none/deep", "value": 1]],
+            [["op": "dance", "path": "/a"]],
             [["op": "add", "path": "/a"]], [["op": "add", "path": "a", "value": 1]], ["op": "add"],
         ] as [JSON])
     func refused(_ patch: JSON) { #expect(throws: StatusError.self) { try JSONPatch.apply(patch, to: Self.document) } }
@@ -36,12 +38,15 @@ struct JSONPatchTests {
 
 @Suite("strategic merge patches")
 struct StrategicMergeTests {
-    private static let live = containers([["name": "a", "image": "x:1", "env": [["name": "E", "value": "1"]]], ["name": "b", "image": "y:1"]])
+    private static let live = containers([
+        ["name": "a", "image": "x:1", "env": [["name": "E", "value": "1"]]], ["name": "b", "image": "y:1"],
+    ])
 
     @Test("elements of a list are found by their merge key")
     func mergesByKey() throws {
         let patched = try StrategicMergePatch.apply(containers([["name": "b", "image": "y:2"]]), to: Self.live, deployments)
-        #expect(patched == containers([["name": "a", "image": "x:1", "env": [["name": "E", "value": "1"]]], ["name": "b", "image": "y:2"]]))
+        #expect(
+            patched == containers([["name": "a", "image": "x:1", "env": [["name": "E", "value": "1"]]], ["name": "b", "image": "y:2"]]))
     }
 
     @Test("$patch: delete removes an element, $setElementOrder orders what is left")
@@ -49,7 +54,13 @@ struct StrategicMergeTests {
         let gone = try StrategicMergePatch.apply(containers([["name": "a", "$patch": "delete"]]), to: Self.live, deployments)
         #expect(gone == containers([["name": "b", "image": "y:1"]]))
         let order: JSON = [
-            "spec": ["template": ["spec": ["$setElementOrder/containers": [["name": "b"], ["name": "a"]], "containers": [["name": "b", "image": "y:3"]]]]]
+            "spec": [
+                "template": [
+                    "spec": [
+                        "$setElementOrder/containers": [["name": "b"], ["name": "a"]], "containers": [["name": "b", "image": "y:3"]],
+                    ]
+                ]
+            ]
         ]
         let ordered = try StrategicMergePatch.apply(order, to: Self.live, deployments)
         #expect(ordered["spec"]["template"]["spec"]["containers"].items.map { $0["name"].string } == ["b", "a"])
@@ -59,9 +70,11 @@ struct StrategicMergeTests {
     @Test("$retainKeys clears what it does not name, $patch: replace takes the whole")
     func replaces() throws {
         let live: JSON = ["spec": ["strategy": ["type": "RollingUpdate", "rollingUpdate": ["maxSurge": 1]]]]
-        let retained = try StrategicMergePatch.apply(["spec": ["strategy": ["$retainKeys": ["type"], "type": "Recreate"]]], to: live, deployments)
+        let retained = try StrategicMergePatch.apply(
+            ["spec": ["strategy": ["$retainKeys": ["type"], "type": "Recreate"]]], to: live, deployments)
         #expect(retained == ["spec": ["strategy": ["type": "Recreate"]]])
-        let replaced = try StrategicMergePatch.apply(["metadata": ["labels": ["$patch": "replace", "b": "2"]]], to: ["metadata": ["labels": ["a": "1"]]], deployments)
+        let replaced = try StrategicMergePatch.apply(
+            ["metadata": ["labels": ["$patch": "replace", "b": "2"]]], to: ["metadata": ["labels": ["a": "1"]]], deployments)
         #expect(replaced == ["metadata": ["labels": ["b": "2"]]])
     }
 
@@ -78,7 +91,9 @@ struct StrategicMergeTests {
 
 @Suite("server-side apply")
 struct ServerSideApplyTests {
-    private static func configMap(_ data: JSON) -> JSON { ["apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": "c"], "data": data] }
+    private static func configMap(_ data: JSON) -> JSON {
+        ["apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": "c"], "data": data]
+    }
 
     private static func apply(_ api: APIServer, _ manager: String, _ data: JSON, force: Bool = false) async throws -> JSON {
         var options = WriteOptions()
@@ -127,7 +142,8 @@ struct ServerSideApplyTests {
         options.fieldManager = "editor"
         let kind = try #require(Registry.kind(of: .configMaps))
         let edited = try await api.patch(kind, Fixture.key("c"), .merge(["data": ["a": "9"]]), subresource: nil, options).object
-        let owners = Dictionary(uniqueKeysWithValues: edited["metadata"]["managedFields"].items.map { ($0["manager"].string ?? "", $0["fieldsV1"]["f:data"]) })
+        let owners = Dictionary(
+            uniqueKeysWithValues: edited["metadata"]["managedFields"].items.map { ($0["manager"].string ?? "", $0["fieldsV1"]["f:data"]) })
         #expect(owners == ["one": ["f:b": .emptyObject], "editor": ["f:a": .emptyObject]])
     }
 }

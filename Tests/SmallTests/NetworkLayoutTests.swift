@@ -25,7 +25,8 @@ struct NetworkLayoutTests {
             reading,
             [
                 .sysctl("net.ipv4.ip_forward", "1"), .link(LinkItem("br", .bridge, mtu: 1450, address: mac)),
-                .link(LinkItem("port", .plug, mtu: 1450, master: "br")), .address(address, 24, dev: "br"), .route(.all, via: gateway, dev: "br"),
+                .link(LinkItem("port", .plug, mtu: 1450, master: "br")), .address(address, 24, dev: "br"),
+                .route(.all, via: gateway, dev: "br"),
                 .neighbour(gateway, mac, dev: "br"), .forwarding(mac, to: gateway, dev: "br"),
             ]
         )

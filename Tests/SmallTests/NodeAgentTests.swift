@@ -57,7 +57,9 @@ struct NodeAgents {
             #expect(runner("foreign") == nil)
             group.cancelAll()
             // Runners end with their pods; these are left to themselves.
-            for name in ["kept", "new"] { runner(name)?.changed(Pod(["metadata": ["deletionTimestamp": "x", "deletionGracePeriodSeconds": 0]])) }
+            for name in ["kept", "new"] {
+                runner(name)?.changed(Pod(["metadata": ["deletionTimestamp": "x", "deletionGracePeriodSeconds": 0]]))
+            }
         }
     }
 
@@ -66,7 +68,9 @@ struct NodeAgents {
         let pods = Reflector(.pods, client: client, clock: clock) { _ in }
         let reports = Mutex<[String]>([])
         let start = StandingClock()
-        let heartbeat = NodeHeartbeat(node: "n1", client: api, clock: clock, now: { start.now }, report: { word in reports.withLock { $0.append(word) } }) {
+        let heartbeat = NodeHeartbeat(
+            node: "n1", client: api, clock: clock, now: { start.now }, report: { word in reports.withLock { $0.append(word) } }
+        ) {
             pods.isFollowing ? nil : "it is deaf"
         }
         func renewed() async -> String? { await api.store.get(.leases, ObjectKey("kube-node-lease", "n1"))?["spec"]["renewTime"].string }

@@ -50,7 +50,9 @@ struct NodeLifecycles {
 
     private func node(_ name: String) async throws -> Node { try await api.get(Node.self, ObjectKey("", name)) }
 
-    @Test("a node without a sign of life for forty seconds is Unknown and tainted, its pods are not ready, and it is well again when it says so")
+    @Test(
+        "a node without a sign of life for forty seconds is Unknown and tainted, its pods are not ready, and it is well again when it says so"
+    )
     func silence() async throws {
         let start = clock.now
         let reconciler = NodeLifecycle(now: { Fixture.time }, elapsed: { [clock] in start.duration(to: clock.now) })
@@ -70,7 +72,9 @@ struct NodeLifecycles {
             try await pass(12)
             try await eventually("it is unreachable") { try await node("n1").taints.count == 2 }
             let silent = try await node("n1")
-            for type in ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"] { #expect(silent.status["conditions"].condition(type) == "Unknown") }
+            for type in ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"] {
+                #expect(silent.status["conditions"].condition(type) == "Unknown")
+            }
             let ready = silent.status["conditions"].items.first { $0["type"] == "Ready" }
             #expect(ready?["reason"] == "NodeStatusUnknown" && ready?["message"] == "Kubelet stopped posting node status.")
             #expect(silent.taints.map { $0["key"] } == ["node.kubernetes.io/unreachable", "node.kubernetes.io/unreachable"])
@@ -79,7 +83,9 @@ struct NodeLifecycles {
             #expect(try await node("n2").isReady)
             #expect(try await node("n2").taints.isEmpty)
             try await beat("n1", 11)
-            try await api.mutateStatus(Node.self, ObjectKey("", "n1")) { $0.status["conditions"].setCondition("Ready", true, now: Fixture.time) }
+            try await api.mutateStatus(Node.self, ObjectKey("", "n1")) {
+                $0.status["conditions"].setCondition("Ready", true, now: Fixture.time)
+            }
             try await eventually("its taints are gone") { try await node("n1").taints.isEmpty }
         }
     }

@@ -80,7 +80,9 @@ struct StoreWrites {
     @Test("what is not there cannot be updated or deleted", arguments: StoreBacking.allCases)
     func absent(_ backing: StoreBacking) async throws {
         try await withStore(backing) { store in
-            let update = try await #require(throws: StatusError.self) { _ = try await store.update(.configMaps, document("a"), expected: nil) }
+            let update = try await #require(throws: StatusError.self) {
+                _ = try await store.update(.configMaps, document("a"), expected: nil)
+            }
             let delete = try await #require(throws: StatusError.self) { _ = try await store.delete(.configMaps, ObjectKey("default", "a")) }
             #expect(update.code == 404)
             #expect(delete.code == 404)
@@ -239,7 +241,8 @@ struct StoreHistory {
     func bytes() async throws {
         let store = try ObjectStore(history: History.Limits(events: 4096, bytes: 200_000))
         _ = try await store.create(.configMaps, large("a", 0))
-        let slow = try await store.watch(.configMaps, namespace: nil, from: 1), quick = try await store.watch(.configMaps, namespace: nil, from: 1)
+        let slow = try await store.watch(.configMaps, namespace: nil, from: 1),
+            quick = try await store.watch(.configMaps, namespace: nil, from: 1)
         for value in 1...5 { _ = try await store.update(.configMaps, large("a", value), expected: nil) }
         #expect(try await take(5, from: quick).map { $0.object["value"].int } == [1, 2, 3, 4, 5])
         for value in 6...40 { _ = try await store.update(.configMaps, large("a", value), expected: nil) }
@@ -259,7 +262,9 @@ struct StoreHistory {
         while await store.idleWatchers == 0 { try await Task.sleep(for: .milliseconds(5)) }
         for value in 2...2000 { _ = try await store.update(.configMaps, document("a", value: value), expected: nil) }
         await store.forgetHistory()
-        #expect(try await take(1, from: store.watch(.configMaps, namespace: nil, from: 1)).map { $0.object["value"].int } == [2], "it has not been there long")
+        #expect(
+            try await take(1, from: store.watch(.configMaps, namespace: nil, from: 1)).map { $0.object["value"].int } == [2],
+            "it has not been there long")
         await store.forgetHistory()
         await #expect(throws: StatusError.self) { _ = try await store.watch(.configMaps, namespace: nil, from: 1000) }
         #expect(try await take(500, from: store.watch(.configMaps, namespace: nil, from: 1500)).count == 500)
@@ -274,7 +279,10 @@ struct StoreHistory {
         let waiting = Task { try await take(2, from: watch) }
         while await store.idleWatchers == 0 { try await Task.sleep(for: .milliseconds(5)) }
         for value in 1...100 {
-            _ = value == 1 ? try await store.create(.configMaps, document("a")) : try await store.update(.configMaps, document("a", value: value), expected: nil)
+            _ =
+                value == 1
+                ? try await store.create(.configMaps, document("a"))
+                : try await store.update(.configMaps, document("a", value: value), expected: nil)
         }
         _ = try await store.create(.deployments, document("d"))
         await store.markRevision()

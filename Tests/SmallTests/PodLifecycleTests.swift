@@ -12,7 +12,8 @@ private struct Life {
     var tearDowns = 0
 
     init(
-        containers: [String] = ["web"], initContainers: [String] = [], restartPolicy: String = "Always", probed: Bool = false, startup: Bool = false,
+        containers: [String] = ["web"], initContainers: [String] = [], restartPolicy: String = "Always", probed: Bool = false,
+        startup: Bool = false,
         sidecars: Set<String> = [], status: JSON = .null
     ) {
         let startupProbe: JSON = startup ? ["tcpSocket": ["port": 80]] : .null
@@ -53,13 +54,18 @@ private struct Life {
         return tell(.exited(record))
     }
 
-    static func record(_ name: String, at seconds: Int) -> ContainerRecord { ContainerRecord(name: name, pid: 100, startedAt: Timestamp(seconds: seconds)) }
+    static func record(_ name: String, at seconds: Int) -> ContainerRecord {
+        ContainerRecord(name: name, pid: 100, startedAt: Timestamp(seconds: seconds))
+    }
 
     var status: JSON {
         var reported = pod
         lifecycle.report(
             into: &reported, address: IPv4Address(0x0AF4_0102), host: IPv4Address(0xC0A8_C881),
-            image: { PodLifecycle.ImageFacts(name: Image.fullName($0.image), id: "sha256:1", user: ContainerUser(pod: pod, container: $0, passwd: "", group: "")) },
+            image: {
+                PodLifecycle.ImageFacts(
+                    name: Image.fullName($0.image), id: "sha256:1", user: ContainerUser(pod: pod, container: $0, passwd: "", group: ""))
+            },
             now: Timestamp(seconds: 1000))
         return reported.status
     }
@@ -275,9 +281,14 @@ struct PodRestarts {
         _ = life.tell(.startupDone(container: "web"))
         #expect(life.container("web")["started"].bool == true && life.container("web")["ready"].bool == true)
         let actions = life.lifecycle.handle(.unhealthy(container: "web", probe: "startup"))
-        #expect(actions.contains(.event(type: "Normal", reason: "Killing", message: "Container web failed startup probe, will be restarted", container: "web")))
+        #expect(
+            actions.contains(
+                .event(
+                    type: "Normal", reason: "Killing", message: "Container web failed startup probe, will be restarted", container: "web")))
         #expect(actions.contains(.schedule(.lastWarning(container: "web", life: 0), seconds: 30)))
-        #expect(life.tell(.timer(.lastWarning(container: "web", life: 0))) == [.stop(container: "web", force: true)], "it had its time to end by itself")
+        #expect(
+            life.tell(.timer(.lastWarning(container: "web", life: 0))) == [.stop(container: "web", force: true)],
+            "it had its time to end by itself")
         _ = life.exit("web", code: 137, signal: 9)
         _ = life.start("web", at: 2)
         #expect(life.tell(.timer(.lastWarning(container: "web", life: 0))) == [], "the next life is not the one that was warned")
@@ -287,7 +298,12 @@ struct PodRestarts {
     func adoptedReadiness() {
         for ready in [true, false] {
             let status: JSON = [
-                "containerStatuses": [["name": "web", "ready": .bool(ready), "state": ["running": ["startedAt": .string(Timestamp(seconds: 50).description)]]]]
+                "containerStatuses": [
+                    [
+                        "name": "web", "ready": .bool(ready),
+                        "state": ["running": ["startedAt": .string(Timestamp(seconds: 50).description)]],
+                    ]
+                ]
             ]
             var life = Life(probed: true, status: status)
             _ = life.tell(.sandboxReady)
@@ -303,7 +319,9 @@ struct PodRestarts {
     @Test("a probe may give a container another time to end than the pod has")
     func probeGrace() {
         var life = Life.running()
-        #expect(life.tell(.unhealthy(container: "web", probe: "liveness", grace: 1)).contains(.schedule(.lastWarning(container: "web", life: 0), seconds: 1)))
+        #expect(
+            life.tell(.unhealthy(container: "web", probe: "liveness", grace: 1)).contains(
+                .schedule(.lastWarning(container: "web", life: 0), seconds: 1)))
     }
 
     @Test("what comes after a sidecar waits for its start, not for its end; it is started again for as long as the pod lives")
@@ -318,7 +336,9 @@ struct PodRestarts {
         #expect(life.exit("setup", code: 0) == [.start(container: "web")])
         _ = life.start("web")
         #expect(life.status["phase"].string == "Running" && life.status["conditions"].condition("Ready") == "True")
-        #expect(life.exit("web", code: 0) == [.stop(container: "proxy", force: false), .schedule(.graceEnds, seconds: 30)], "a pod is not kept by its sidecars")
+        #expect(
+            life.exit("web", code: 0) == [.stop(container: "proxy", force: false), .schedule(.graceEnds, seconds: 30)],
+            "a pod is not kept by its sidecars")
         #expect(life.status["phase"].string == "Running", "something of it runs yet")
         #expect(life.exit("proxy", code: 137) == [.tearDown])
         #expect(life.status["phase"].string == "Succeeded", "how a sidecar ends does not matter")
@@ -329,7 +349,8 @@ struct PodRestarts {
         var life = Life(containers: ["web"], initContainers: ["first", "second"], sidecars: ["first", "second"])
         _ = life.tell(.sandboxReady)
         for name in ["first", "second", "web"] { _ = life.start(name) }
-        #expect(life.tell(.deletionRequested(gracePeriod: 30)) == [.stop(container: "web", force: false), .schedule(.graceEnds, seconds: 30)])
+        #expect(
+            life.tell(.deletionRequested(gracePeriod: 30)) == [.stop(container: "web", force: false), .schedule(.graceEnds, seconds: 30)])
         #expect(life.exit("web", code: 0) == [.stop(container: "second", force: false)])
         #expect(life.exit("second", code: 0) == [.stop(container: "first", force: false)])
         #expect(life.exit("first", code: 0) == [.tearDown])
@@ -360,13 +381,17 @@ struct PodRestarts {
     func resize() {
         var life = Life.running()
         let actions = life.lifecycle.handle(.resizeNeedsRestart(container: "web"))
-        #expect(actions.contains(.event(type: "Normal", reason: "Killing", message: "Container web resize requires restart", container: "web")))
+        #expect(
+            actions.contains(.event(type: "Normal", reason: "Killing", message: "Container web resize requires restart", container: "web")))
         #expect(actions.contains(.stop(container: "web", force: false)))
         #expect(life.exit("web", code: 137) == [.start(container: "web")])
         func container(_ cpu: String, _ memory: String) -> Container {
             Container([
                 "name": "web", "resources": ["requests": ["cpu": .string(cpu), "memory": .string(memory)]],
-                "resizePolicy": [["resourceName": "memory", "restartPolicy": "RestartContainer"], ["resourceName": "cpu", "restartPolicy": "NotRequired"]],
+                "resizePolicy": [
+                    ["resourceName": "memory", "restartPolicy": "RestartContainer"],
+                    ["resourceName": "cpu", "restartPolicy": "NotRequired"],
+                ],
             ])
         }
         let before = container("1", "1Mi")
@@ -378,7 +403,8 @@ struct PodRestarts {
     func configuration() {
         var life = Life()
         _ = life.tell(.sandboxReady)
-        let actions = life.tell(.startFailed(container: "web", reason: PodLifecycle.configurationError, message: "configmap \"c\" not found"))
+        let actions = life.tell(
+            .startFailed(container: "web", reason: PodLifecycle.configurationError, message: "configmap \"c\" not found"))
         #expect(actions == [.schedule(.restart(container: "web"), seconds: 10)])
         #expect(life.container("web")["state"]["waiting"]["reason"].string == "CreateContainerConfigError")
         #expect(life.tell(.configurationChanged) == [.start(container: "web")])
@@ -409,7 +435,9 @@ struct PodRestarts {
             "containerStatuses": [
                 [
                     "name": "web", "restartCount": 4, "state": ["running": .emptyObject],
-                    "lastState": ["terminated": ["exitCode": 7, "startedAt": "2026-11-23T10:00:00Z", "finishedAt": "2026-11-23T10:00:05Z"]],
+                    "lastState": [
+                        "terminated": ["exitCode": 7, "startedAt": "2026-11-23T10:00:00Z", "finishedAt": "2026-11-23T10:00:05Z"]
+                    ],
                 ]
             ]
         ])
@@ -448,7 +476,8 @@ struct PodEnding {
     func graceful() {
         var life = Life.running(["web", "side"])
         let stops = life.tell(.deletionRequested(gracePeriod: 30))
-        #expect(stops == [.stop(container: "web", force: false), .stop(container: "side", force: false), .schedule(.graceEnds, seconds: 30)])
+        #expect(
+            stops == [.stop(container: "web", force: false), .stop(container: "side", force: false), .schedule(.graceEnds, seconds: 30)])
         let one = life.exit("web", code: 0)
         #expect(one.isEmpty, "the other still runs; nothing is restarted")
         let force = life.tell(.timer(.graceEnds))
@@ -484,7 +513,8 @@ struct PodEnding {
         _ = life.exit("web", code: 0)
         #expect(life.tearDowns == 1)
         for input in [
-            PodLifecycle.Input.timer(.graceEnds), .deletionRequested(gracePeriod: 0), .sandboxLost(at: Fixture.time), .timer(.restart(container: "web")), .sandboxReady,
+            PodLifecycle.Input.timer(.graceEnds), .deletionRequested(gracePeriod: 0), .sandboxLost(at: Fixture.time),
+            .timer(.restart(container: "web")), .sandboxReady,
         ] {
             let actions = life.tell(input)
             #expect(actions.isEmpty)
@@ -527,7 +557,10 @@ struct PodEnding {
         var life = Life()
         _ = life.tell(.sandboxReady)
         _ = life.tell(.deletionRequested(gracePeriod: 30))
-        _ = life.tell(isImage ? .imageMissing(container: "web", message: "none") : .startFailed(container: "web", reason: "RunContainerError", message: "no such file"))
+        _ = life.tell(
+            isImage
+                ? .imageMissing(container: "web", message: "none")
+                : .startFailed(container: "web", reason: "RunContainerError", message: "no such file"))
         _ = life.tell(.timer(.graceEnds))
         #expect(life.tearDowns == 1)
     }
@@ -557,7 +590,8 @@ struct PodTelling {
         _ = life.start("web")
         #expect(life.status["conditions"].items.first { $0["type"].string == "Initialized" }?["reason"].isNull == true)
         _ = life.exit("web", code: 0)
-        let reasons = Dictionary(uniqueKeysWithValues: life.status["conditions"].items.map { ($0["type"].string ?? "", $0["reason"].string ?? "") })
+        let reasons = Dictionary(
+            uniqueKeysWithValues: life.status["conditions"].items.map { ($0["type"].string ?? "", $0["reason"].string ?? "") })
         #expect(reasons["Initialized"] == "PodCompleted")
         #expect(reasons["Ready"] == "PodCompleted")
     }
@@ -590,7 +624,8 @@ struct PodTelling {
     func refusedImage() {
         var life = Life()
         _ = life.tell(.sandboxReady)
-        let actions = life.lifecycle.handle(.imageRefused(container: "web", reason: "ErrImageNeverPull", event: "ErrImageNeverPull", message: "not here"))
+        let actions = life.lifecycle.handle(
+            .imageRefused(container: "web", reason: "ErrImageNeverPull", event: "ErrImageNeverPull", message: "not here"))
         #expect(
             actions == [
                 .event(type: "Warning", reason: "ErrImageNeverPull", message: "not here", container: "web"),
@@ -621,7 +656,8 @@ struct PodTelling {
 
 @Suite("a program that cannot be run")
 struct StartErrorTests {
-    private static let missing = PodLifecycle.Input.startError(container: "web", message: "exec: \"nosuch\": not found", at: Timestamp(seconds: 1000))
+    private static let missing = PodLifecycle.Input.startError(
+        container: "web", message: "exec: \"nosuch\": not found", at: Timestamp(seconds: 1000))
 
     @Test("with restartPolicy Never the pod has failed")
     func never() {
@@ -630,7 +666,9 @@ struct StartErrorTests {
         #expect(life.tell(Self.missing) == [.tearDown])
         let ended = life.status["containerStatuses"].items.first?["state"]["terminated"] ?? .null
         #expect(life.status["phase"].string == "Failed")
-        #expect(ended["reason"].string == "StartError" && ended["exitCode"].int == 128 && ended["message"].string == "exec: \"nosuch\": not found")
+        #expect(
+            ended["reason"].string == "StartError" && ended["exitCode"].int == 128
+                && ended["message"].string == "exec: \"nosuch\": not found")
         #expect(ended["startedAt"].string == "1970-01-01T00:00:00Z")
     }
 

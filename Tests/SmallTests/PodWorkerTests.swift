@@ -66,7 +66,10 @@ struct PodWorkerTests {
             let seconds = try await node.passing(until: "it runs") { try await node.isRunning("a") }
             #expect(seconds >= 1 && seconds <= 4)
             #expect(node.sandboxes.living == 1)
-            #expect(try await node.events("FailedCreatePodSandBox").contains { $0["message"].string == "Failed to create pod sandbox: the kernel refuses" })
+            #expect(
+                try await node.events("FailedCreatePodSandBox").contains {
+                    $0["message"].string == "Failed to create pod sandbox: the kernel refuses"
+                })
         }
     }
 
@@ -89,7 +92,9 @@ struct PodWorkerTests {
         node.sandboxes.refuse(1000)
         try await node.following {
             let pod = try await node.create("a")
-            try await node.passing(until: "it waits long") { try await (node.events("FailedCreatePodSandBox").first?["count"].int ?? 0) >= 5 }
+            try await node.passing(until: "it waits long") {
+                try await (node.events("FailedCreatePodSandBox").first?["count"].int ?? 0) >= 5
+            }
             try await node.api.delete(.pods, pod.key)
             let seconds = try await node.passing(until: "it is gone") { try await node.pod("a") == nil }
             #expect(seconds <= 2)
@@ -207,7 +212,10 @@ struct PodWorkerTests {
             node.client.refuse(.get(.configMaps), 2)
             _ = try await node.api.update(.configMaps, Fixture.configMap("settings", ["key": "new"]))
             try await node.passing(until: "the volume follows") { Files.text(file) == "new" }
-            #expect(try await node.events("FailedMount").map { $0["message"].string } == ["MountVolume.SetUp failed for volume \"v\" : try again later"])
+            #expect(
+                try await node.events("FailedMount").map { $0["message"].string } == [
+                    "MountVolume.SetUp failed for volume \"v\" : try again later"
+                ])
         }
     }
 
@@ -241,7 +249,8 @@ struct PodWorkerTests {
             try await eventually("it runs again") { node.sandboxes.created == 3 }
             try await eventually("it is counted") { try await node.pod("a")?.status["containerStatuses"].items.first?["restartCount"] == 1 }
             let last = try await node.pod("a")?.status["containerStatuses"].items.first?["lastState"]["terminated"]
-            #expect(last?["reason"].string == "ContainerStatusUnknown" && last?["exitCode"].int == 137 && last?["finishedAt"].isNull == false)
+            #expect(
+                last?["reason"].string == "ContainerStatusUnknown" && last?["exitCode"].int == 137 && last?["finishedAt"].isNull == false)
             try await eventually("the one that never restarts has failed") { try await node.pod("once")?.phase == "Failed" }
         }
     }
@@ -257,7 +266,9 @@ struct PodWorkerTests {
             node.sandboxes.beDeaf(false)
             let new = try await node.create("a")
             try await eventually("the successor runs") { try await node.isRunning("a") }
-            try await node.passing(until: "the old one is gone") { node.tables.released.contains(old.uid) && !Files.exists(node.paths.podState(old.uid)) }
+            try await node.passing(until: "the old one is gone") {
+                node.tables.released.contains(old.uid) && !Files.exists(node.paths.podState(old.uid))
+            }
             #expect(node.tables.admitted.keys.sorted() == [new.uid] && node.network.attached.keys.sorted() == [new.uid])
             #expect(node.sandboxes.living == 1)
             #expect(try await node.pod("a")?.uid == new.uid)

@@ -17,7 +17,8 @@ private func snapshot(_ test: PolicyCase) throws -> ClusterSnapshot {
     snapshot.pods = PolicyCluster.pods.map {
         Pod([
             "metadata": [
-                "name": .string($0.pod), "namespace": .string($0.namespace), "labels": JSON(PolicyCluster.changed($0.labels, test.podLabels[$0.name])),
+                "name": .string($0.pod), "namespace": .string($0.namespace),
+                "labels": JSON(PolicyCluster.changed($0.labels, test.podLabels[$0.name])),
             ],
             "spec": ["nodeName": .string($0.node), "containers": [["name": "c", "ports": PolicyCluster.ports($0.pod)]]],
             "status": ["phase": "Running", "podIP": .string(address($0.name).description)],
@@ -27,7 +28,9 @@ private func snapshot(_ test: PolicyCase) throws -> ClusterSnapshot {
     return snapshot
 }
 
-private func podCIDR(_ node: String) -> CIDR { CIDR(IPv4Address(0x0AF4_0000 + UInt32(PolicyCluster.nodes.firstIndex(of: node) ?? 9) << 8), 24) }
+private func podCIDR(_ node: String) -> CIDR {
+    CIDR(IPv4Address(0x0AF4_0000 + UInt32(PolicyCluster.nodes.firstIndex(of: node) ?? 9) << 8), 24)
+}
 
 private func address(_ pod: String) -> IPv4Address {
     guard let index = PolicyCluster.pods.firstIndex(where: { $0.name == pod }) else { return .any }
@@ -55,7 +58,8 @@ struct PolicyCasesTests {
                     }
                     let isDelivered = journeys.map(\.isDelivered) == [true]
                     #expect(
-                        isDelivered == PolicyCase.allows(lines, source.name, target.name), "\(probe) \(source.name) -> \(target.name): \(journeys)")
+                        isDelivered == PolicyCase.allows(lines, source.name, target.name),
+                        "\(probe) \(source.name) -> \(target.name): \(journeys)")
                 }
             }
         }

@@ -33,7 +33,9 @@ private func compiler() throws -> PolicyCompiler {
             serviceCIDR: try #require(CIDR("10.1.0.0/16")), podCIDR: CIDR("10.244.1.0/24") ?? .all))
 }
 
-private func pod(_ namespace: String, _ name: String, _ address: String, labels: [String: String] = [:], ports: String = "") throws -> PolicyPod {
+private func pod(_ namespace: String, _ name: String, _ address: String, labels: [String: String] = [:], ports: String = "") throws
+    -> PolicyPod
+{
     var json = try JSON(
         parsing: """
             {"metadata": {"namespace": "\(namespace)", "name": "\(name)"}, "status": {"phase": "Running", "podIP": "\(address)"},
@@ -43,12 +45,15 @@ private func pod(_ namespace: String, _ name: String, _ address: String, labels:
     return try #require(PolicyPod(Pod(json), node: "n1"))
 }
 
-private func snapshot(_ pods: [PolicyPod], _ policies: [(key: String, spec: String)], namespaces: [String: [String: String]] = [:]) throws -> PolicySnapshot {
+private func snapshot(_ pods: [PolicyPod], _ policies: [(key: String, spec: String)], namespaces: [String: [String: String]] = [:]) throws
+    -> PolicySnapshot
+{
     var snapshot = PolicySnapshot()
     for pod in pods { snapshot.pods[pod.key] = pod }
     for (key, spec) in policies {
         let parts = key.split(separator: "/").map(String.init)
-        let policy = NetworkPolicy(try JSON(parsing: #"{"metadata": {"namespace": "\#(parts[0])", "name": "\#(parts[1])"}, "spec": \#(spec)}"#))
+        let policy = NetworkPolicy(
+            try JSON(parsing: #"{"metadata": {"namespace": "\#(parts[0])", "name": "\#(parts[1])"}, "spec": \#(spec)}"#))
         snapshot.policies[policy.key] = policy
     }
     snapshot.namespaces = namespaces
@@ -92,7 +97,8 @@ struct TutorialPolicies {
     @Test("T11 is one set and one chain")
     func golden() throws {
         let rules = try Lab(pods(), [("default/access-httpd", narrow)]).rules
-        let chain = ServiceTable.chainName("ingress", "default/name=networkpolicy-demo"), set = ServiceTable.chainName("ingress-ports", "default/name=networkpolicy-demo")
+        let chain = ServiceTable.chainName("ingress", "default/name=networkpolicy-demo"),
+            set = ServiceTable.chainName("ingress-ports", "default/name=networkpolicy-demo")
         let expected = """
             add set ip kube-netpol \(set) { type ipv4_addr . inet_proto . inet_service; }
             add chain ip kube-netpol \(chain)
@@ -212,7 +218,8 @@ struct PolicyRules {
     @Test("policies add up")
     func union() throws {
         let lab = try lab(
-            #"{"podSelector": {}, "ingress": [{"ports": [{"port": 80}]}]}"#, #"{"podSelector": {}, "ingress": [{"ports": [{"port": 443}]}]}"#)
+            #"{"podSelector": {}, "ingress": [{"ports": [{"port": 80}]}]}"#,
+            #"{"podSelector": {}, "ingress": [{"ports": [{"port": 443}]}]}"#)
         #expect(try lab.passes(far, web, tcp, 80))
         #expect(try lab.passes(far, web, tcp, 443))
         #expect(try !lab.passes(far, web, tcp, 81))
@@ -227,7 +234,8 @@ struct PolicyRules {
         let blue = try lab(policy(#"{"namespaceSelector": {"matchLabels": {"color": "blue"}}}"#))
         #expect(try !blue.passes(peer, web))
         #expect(try blue.passes(far, web))
-        let and = try lab(policy(#"{"namespaceSelector": {"matchLabels": {"color": "blue"}}, "podSelector": {"matchLabels": {"app": "web"}}}"#))
+        let and = try lab(
+            policy(#"{"namespaceSelector": {"matchLabels": {"color": "blue"}}, "podSelector": {"matchLabels": {"app": "web"}}}"#))
         #expect(try !and.passes(far, web))
         let or = try lab(policy(#"{"namespaceSelector": {"matchLabels": {"color": "blue"}}}, {"podSelector": {}}"#))
         #expect(try or.passes(far, web))
@@ -285,7 +293,9 @@ struct PolicyRules {
         #expect(try !ingress.passes(far, web, udp, 53))
         #expect(try !ingress.passes(far, web, tcp, 53))
         #expect(try !ingress.passes(far, peer, tcp, 8080))
-        let egress = try lab(#"{"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [{"namespaceSelector": {}}], "ports": [{"port": "http"}]}]}"#)
+        let egress = try lab(
+            #"{"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [{"namespaceSelector": {}}], "ports": [{"port": "http"}]}]}"#
+        )
         #expect(try egress.passes(peer, far, tcp, 9090))
         #expect(try !egress.passes(peer, far, tcp, 8080))
         #expect(try egress.passes(peer, web, tcp, 8080))
@@ -316,14 +326,17 @@ struct PolicyRules {
 
     @Test("only this node's pods are in its table")
     func localOnly() throws {
-        let rules = try Lab([pod("red", "near", "10.244.1.1"), pod("red", "away", "10.244.2.1")], [("red/deny", #"{"podSelector": {}}"#)]).rules
+        let rules = try Lab([pod("red", "near", "10.244.1.1"), pod("red", "away", "10.244.2.1")], [("red/deny", #"{"podSelector": {}}"#)])
+            .rules
         let isolated = try #require(rules.elements["isolated-ingress"])
         #expect(Set(isolated.keys) == [[.address(IPv4Address(0x0AF4_0101))]])
     }
 
     @Test("pods that are finished, without an address or of the host's network are no pods to a policy")
     func unreachable() {
-        func entry(_ spec: JSON, _ status: JSON) -> PolicyPod? { PolicyPod(Pod(["metadata": ["name": "p"], "spec": spec, "status": status]), node: "n1") }
+        func entry(_ spec: JSON, _ status: JSON) -> PolicyPod? {
+            PolicyPod(Pod(["metadata": ["name": "p"], "spec": spec, "status": status]), node: "n1")
+        }
         #expect(entry([:], ["podIP": "10.244.1.1", "phase": "Running"]) != nil)
         #expect(entry([:], ["podIP": "10.244.1.1", "phase": "Succeeded"]) == nil)
         #expect(entry([:], ["podIP": "10.244.1.1", "phase": "Failed"]) == nil)
@@ -351,7 +364,9 @@ struct PolicySets {
             #expect(boxes.count >= 4)
             for (index, a) in boxes.enumerated() {
                 for b in boxes[(index + 1)...] {
-                    let overlap = zip(a, b).allSatisfy { !$0.last.lexicographicallyPrecedes($1.first) && !$1.last.lexicographicallyPrecedes($0.first) }
+                    let overlap = zip(a, b).allSatisfy {
+                        !$0.last.lexicographicallyPrecedes($1.first) && !$1.last.lexicographicallyPrecedes($0.first)
+                    }
                     #expect(!overlap, "\(a) and \(b)")
                 }
             }
@@ -371,7 +386,8 @@ struct PolicySets {
     @Test("pods that the same policies isolate share a chain")
     func shared() throws {
         let pods = try (1...20).map { try pod("red", "p\($0)", "10.244.1.\($0)", labels: ["app": $0 <= 10 ? "a" : "b"]) }
-        let rules = try Lab(pods, [("red/all", #"{"podSelector": {}}"#), ("red/a", #"{"podSelector": {"matchLabels": {"app": "a"}}}"#)]).rules
+        let rules = try Lab(pods, [("red/all", #"{"podSelector": {}}"#), ("red/a", #"{"podSelector": {"matchLabels": {"app": "a"}}}"#)])
+            .rules
         #expect(rules.elements["isolated-ingress"]?.count == 20)
         #expect(rules.chains.count == PolicyCompiler.base().chains.count + 2)
     }
@@ -406,7 +422,8 @@ struct PolicyAgreement {
                 // Reading the policies anew for each packet takes its time.
                 let words = (allowed + denied) % 5 == 0 ? Self.words(snapshot, from, to, number, UInt16(port)) : nil
                 if let words, words.allSatisfy(\.isAllowed) != expected {
-                    Issue.record("seed \(seed), round \(round): \(packet) \(proto) \(port) should be \(expected), and is said to be \(words)")
+                    Issue.record(
+                        "seed \(seed), round \(round): \(packet) \(proto) \(port) should be \(expected), and is said to be \(words)")
                     return
                 }
                 guard passes != expected else { continue }
@@ -466,7 +483,9 @@ struct PolicyAgreement {
     }
 
     /// What is said of a packet where this node decides.
-    private static func words(_ snapshot: ClusterSnapshot, _ from: OracleHost, _ to: OracleHost, _ proto: UInt8, _ port: UInt16) -> [PolicyExplanation] {
+    private static func words(_ snapshot: ClusterSnapshot, _ from: OracleHost, _ to: OracleHost, _ proto: UInt8, _ port: UInt16)
+        -> [PolicyExplanation]
+    {
         let packet = Packet(from: IPv4Address(from.address), to: IPv4Address(to.address), proto: proto, port: port)
         let ends: [(OracleHost, NetworkPolicy.Direction)] = [(from, .egress), (to, .ingress)]
         return ends.compactMap { host, direction in
@@ -483,7 +502,8 @@ struct PolicyAgreement {
 
     private static func policy(_ random: inout SplitMix64, _ number: Int) -> OraclePolicy {
         var policy = OraclePolicy(
-            namespace: random.pick(["red", "blue"]), name: "policy-\(number)", selector: selector(&random, ["app": ["web", "db"], "tier": ["front"]]),
+            namespace: random.pick(["red", "blue"]), name: "policy-\(number)",
+            selector: selector(&random, ["app": ["web", "db"], "tier": ["front"]]),
             types: random.pick([nil, nil, ["Ingress"], ["Egress"], ["Ingress", "Egress"]]), ingress: [], egress: [])
         for _ in 0..<random.number(0..<4) { policy.ingress.append(rule(&random)) }
         for _ in 0..<random.number(0..<3) { policy.egress.append(rule(&random)) }

@@ -7,7 +7,8 @@ import Testing
 @Suite("The policy engine: change by change it stays where compiling everything anew would be")
 struct PolicyEngineTests {
     private static let node = NodeView(
-        name: "n", address: IPv4Address(0xC0A8_C880), clusterCIDR: CIDR(IPv4Address(0x0AF4_0000), 16), serviceCIDR: CIDR(IPv4Address(0x0A01_0000), 16),
+        name: "n", address: IPv4Address(0xC0A8_C880), clusterCIDR: CIDR(IPv4Address(0x0AF4_0000), 16),
+        serviceCIDR: CIDR(IPv4Address(0x0A01_0000), 16),
         podCIDR: CIDR(IPv4Address(0x0AF4_0100), 24))
 
     @Test("any sequence of pods, labels, namespaces and policies that come, change and go", arguments: [2, 4, 6] as [UInt64])
@@ -50,7 +51,8 @@ struct PolicyEngineTests {
                 random.chance(75)
                 ? PolicyPod(
                     key: key, address: address, labels: ["app": random.pick(["web", "db"]), "tier": random.pick(["a", "b"])],
-                    ports: random.chance(50) ? [.init(proto: .tcp, name: "http"): [random.pick([80, 8080])]] : [:], isLocal: number < 7) : nil
+                    ports: random.chance(50) ? [.init(proto: .tcp, name: "http"): [random.pick([80, 8080])]] : [:], isLocal: number < 7)
+                : nil
             engine.set(key, snapshot.pods[key])
         case 5, 6, 7:
             let key = ObjectKey(random.pick(["red", "blue"]), "np\(random.number(0..<3))")
@@ -74,7 +76,8 @@ struct PolicyEngineTests {
         let pods: JSON = random.chance(50) ? .emptyObject : ["matchLabels": ["app": .string(random.pick(["web", "db"]))]]
         let around: JSON = ["matchLabels": ["color": .string(random.pick(["red", "blue"]))]]
         return random.pick([
-            ["podSelector": pods], ["namespaceSelector": around, "podSelector": pods], ["namespaceSelector": .emptyObject], ["ipBlock": ["cidr": "10.244.1.0/28"]],
+            ["podSelector": pods], ["namespaceSelector": around, "podSelector": pods], ["namespaceSelector": .emptyObject],
+            ["ipBlock": ["cidr": "10.244.1.0/28"]],
         ])
     }
 
@@ -93,7 +96,8 @@ struct PolicyEngineTests {
         return NetworkPolicy([
             "metadata": ["name": .string(key.name), "namespace": .string(key.namespace)],
             "spec": [
-                "podSelector": selector, "policyTypes": random.pick([["Ingress"], ["Egress"], ["Ingress", "Egress"]]), "ingress": rules("from"),
+                "podSelector": selector, "policyTypes": random.pick([["Ingress"], ["Egress"], ["Ingress", "Egress"]]),
+                "ingress": rules("from"),
                 "egress": rules("to"),
             ],
         ])
@@ -101,12 +105,15 @@ struct PolicyEngineTests {
 
     private static func clusterPolicy(_ key: ObjectKey, _ random: inout SplitMix64) -> ClusterNetworkPolicy {
         let everywhere: JSON = ["namespaces": .emptyObject]
-        let pods: JSON = ["pods": ["namespaceSelector": .emptyObject, "podSelector": ["matchLabels": ["app": .string(random.pick(["web", "db"]))]]]]
+        let pods: JSON = [
+            "pods": ["namespaceSelector": .emptyObject, "podSelector": ["matchLabels": ["app": .string(random.pick(["web", "db"]))]]]
+        ]
         let nodes: JSON = ["nodes": ["matchLabels": ["zone": .string(random.pick(["a", "b"]))]]]
         return ClusterNetworkPolicy([
             "metadata": ["name": .string(key.name)],
             "spec": [
-                "tier": random.pick(["Admin", "Baseline"]), "priority": .int(random.number(0..<3)), "subject": random.pick([everywhere, pods]),
+                "tier": random.pick(["Admin", "Baseline"]), "priority": .int(random.number(0..<3)),
+                "subject": random.pick([everywhere, pods]),
                 "ingress": [["action": random.pick(["Accept", "Deny", "Pass"]), "from": [random.pick([everywhere, pods])]]],
                 "egress": [["action": random.pick(["Accept", "Deny"]), "to": [random.pick([pods, nodes])]]],
             ],
@@ -117,13 +124,15 @@ struct PolicyEngineTests {
     func smallChange() async throws {
         let table = UnwillingTable()
         let keeper = TableKeeper<PolicyPart>(
-            table: PolicyCompiler.table, base: PolicyCompiler.base(), target: table, clock: ManualClock(), report: { Issue.record("\($0)") })
+            table: PolicyCompiler.table, base: PolicyCompiler.base(), target: table, clock: ManualClock(), report: { Issue.record("\($0)") }
+        )
         var engine = PolicyEngine(node: Self.node)
         engine.set(namespace: "red", [:])
         for number in 0..<10_000 {
             engine.set(
                 PolicyPod(
-                    key: ObjectKey("red", "p\(number)"), address: IPv4Address(0x0AF4_0000 + UInt32(number)), labels: ["app": number % 2 == 0 ? "web" : "db"],
+                    key: ObjectKey("red", "p\(number)"), address: IPv4Address(0x0AF4_0000 + UInt32(number)),
+                    labels: ["app": number % 2 == 0 ? "web" : "db"],
                     isLocal: number < 100))
         }
         for number in 0..<20 {
@@ -131,7 +140,8 @@ struct PolicyEngineTests {
                 NetworkPolicy([
                     "metadata": ["name": "np\(number)", "namespace": "red"],
                     "spec": [
-                        "podSelector": .emptyObject, "ingress": [["from": [["podSelector": ["matchLabels": ["app": "web"]]]], "ports": [["port": .int(80 + number)]]]],
+                        "podSelector": .emptyObject,
+                        "ingress": [["from": [["podSelector": ["matchLabels": ["app": "web"]]]], "ports": [["port": .int(80 + number)]]]],
                     ],
                 ]))
         }
@@ -150,7 +160,10 @@ struct PolicyEngineTests {
         engine.set(
             NetworkPolicy([
                 "metadata": ["name": "one-more", "namespace": "red"],
-                "spec": ["podSelector": .emptyObject, "ingress": [["from": [["ipBlock": ["cidr": "192.168.0.0/24"]]], "ports": [["port": 9000]]]]],
+                "spec": [
+                    "podSelector": .emptyObject,
+                    "ingress": [["from": [["ipBlock": ["cidr": "192.168.0.0/24"]]], "ports": [["port": 9000]]]],
+                ],
             ]))
         await keeper.set(engine.changedParts())
         try await keeper.sync()
@@ -165,7 +178,8 @@ struct PolicyEngineTests {
         for number in 0..<400 {
             engine.set(
                 PolicyPod(
-                    key: ObjectKey("red", "p\(number)"), address: IPv4Address(0x0AF4_0000 + UInt32(number)), labels: ["group": "g\(number % 20)"],
+                    key: ObjectKey("red", "p\(number)"), address: IPv4Address(0x0AF4_0000 + UInt32(number)),
+                    labels: ["group": "g\(number % 20)"],
                     isLocal: number < 100))
         }
         func policy(_ name: String, selecting pods: JSON, from group: Int, at port: Int) -> NetworkPolicy {
@@ -176,7 +190,9 @@ struct PolicyEngineTests {
             ])
         }
         for number in 0..<200 {
-            engine.set(policy("np\(number)", selecting: ["matchLabels": ["group": .string("g\(number % 20)")]], from: number / 10, at: 7000 + number))
+            engine.set(
+                policy(
+                    "np\(number)", selecting: ["matchLabels": ["group": .string("g\(number % 20)")]], from: number / 10, at: 7000 + number))
         }
         _ = engine.changedParts()
         func patched(_ change: (inout PolicyEngine) -> Void) -> (classes: Int, elements: Int, isWhole: Bool) {
@@ -185,7 +201,9 @@ struct PolicyEngineTests {
             let patches = parts.values.compactMap { if case .patch(let patch) = $0 { patch } else { nil } }
             return (patches.count, patches.reduce(0) { $0 + $1.elements.values.reduce(0) { $0 + $1.count } }, patches.count != parts.count)
         }
-        #expect(patched { $0.set(policy("wide", selecting: .emptyObject, from: 3, at: 9000)) } == (20, 400, false), "20 pods of group 3 at one port")
+        #expect(
+            patched { $0.set(policy("wide", selecting: .emptyObject, from: 3, at: 9000)) } == (20, 400, false),
+            "20 pods of group 3 at one port")
         #expect(!engine.restricts)
         #expect(patched { $0.set(policy("wide", selecting: .emptyObject, from: 3, at: 9001)) } == (20, 800, false))
         #expect(patched { $0.set(ObjectKey("red", "wide"), policy: nil) } == (20, 400, false))

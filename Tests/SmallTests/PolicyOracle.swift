@@ -34,7 +34,9 @@ struct OracleBlock {
         first = length == 0 ? 0 : (address >> UInt32(32 - length)) << UInt32(32 - length)
     }
 
-    func contains(_ address: UInt32) -> Bool { UInt64(address) >= UInt64(first) && UInt64(address) < UInt64(first) + (1 << UInt64(32 - length)) }
+    func contains(_ address: UInt32) -> Bool {
+        UInt64(address) >= UInt64(first) && UInt64(address) < UInt64(first) + (1 << UInt64(32 - length))
+    }
     var json: String { "\"\(first >> 24).\(first >> 16 & 255).\(first >> 8 & 255).\(first & 255)/\(length)\"" }
 }
 
@@ -126,9 +128,12 @@ struct PolicyOracle {
         decides("Egress", from, peer: to, to: to, proto, port) && decides("Ingress", to, peer: from, to: to, proto, port)
     }
 
-    private func decides(_ direction: String, _ subject: OracleHost, peer: OracleHost, to: OracleHost, _ proto: String, _ port: Int) -> Bool {
+    private func decides(_ direction: String, _ subject: OracleHost, peer: OracleHost, to: OracleHost, _ proto: String, _ port: Int) -> Bool
+    {
         guard subject.isLocal, !subject.name.isEmpty else { return true }
-        let isolating = policies.filter { $0.namespace == subject.namespace && $0.selector.matches(subject.labels) && $0.isolates(direction) }
+        let isolating = policies.filter {
+            $0.namespace == subject.namespace && $0.selector.matches(subject.labels) && $0.isolates(direction)
+        }
         if isolating.isEmpty { return true }
         return isolating.contains { policy in
             (direction == "Ingress" ? policy.ingress : policy.egress).contains { rule in

@@ -151,7 +151,8 @@ struct PolicyProxyTests {
         try await node.connections.add(from: "10.244.1.2", to: own, 6443, proto: .tcp)
         try await node.connections.add(from: "10.244.1.2", to: "10.244.2.9", 80, proto: .tcp)
         try await following(node) { _ in
-            _ = try await node.api.create(.networkPolicies, Fixture.networkPolicy(["podSelector": .emptyObject, "policyTypes": ["Egress"]]))
+            _ = try await node.api.create(
+                .networkPolicies, Fixture.networkPolicy(["podSelector": .emptyObject, "policyTypes": ["Egress"]]))
             try await eventually("the other pod's is gone") { await node.connections.answering == [own] }
             let spec: JSON = [
                 "tier": "Admin", "priority": 1, "subject": ["namespaces": .emptyObject],
@@ -159,7 +160,10 @@ struct PolicyProxyTests {
             ]
             _ = try await node.api.create(
                 .clusterNetworkPolicies,
-                ["apiVersion": "policy.networking.k8s.io/v1alpha2", "kind": "ClusterNetworkPolicy", "metadata": ["name": "deny"], "spec": spec])
+                [
+                    "apiVersion": "policy.networking.k8s.io/v1alpha2", "kind": "ClusterNetworkPolicy", "metadata": ["name": "deny"],
+                    "spec": spec,
+                ])
             try await eventually("the node's is gone, too") { await node.connections.answering.isEmpty }
         }
     }
@@ -170,7 +174,9 @@ struct HostPortProxyTests {
     private static func pod(_ name: String, _ port: Int, proto: String = "TCP", uid: String = "1") -> Pod {
         var pod = Fixture.pod(name, node: "n1")
         pod["metadata"]["uid"] = .string(uid)
-        pod["spec"]["containers"] = [["name": "main", "image": "httpd:2.4", "ports": [["containerPort": 80, "hostPort": .int(port), "protocol": .string(proto)]]]]
+        pod["spec"]["containers"] = [
+            ["name": "main", "image": "httpd:2.4", "ports": [["containerPort": 80, "hostPort": .int(port), "protocol": .string(proto)]]]
+        ]
         return Pod(pod)
     }
 

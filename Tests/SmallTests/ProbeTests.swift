@@ -28,10 +28,12 @@ struct ProbeTests {
 
     @Test("only so many answers in a row decide, and one of the other kind starts the count again")
     func thresholds() throws {
-        let probe = try #require(Probe(.readiness, of: Self.container(["tcpSocket": ["port": 1], "successThreshold": 2, "failureThreshold": 3])))
+        let probe = try #require(
+            Probe(.readiness, of: Self.container(["tcpSocket": ["port": 1], "successThreshold": 2, "failureThreshold": 3])))
         var tally = ProbeTally(probe)
         let answers: [(Bool, Bool?)] = [
-            (true, nil), (false, nil), (false, nil), (true, nil), (true, true), (true, true), (false, nil), (false, nil), (false, false), (false, false),
+            (true, nil), (false, nil), (false, nil), (true, nil), (true, true), (true, true), (false, nil), (false, nil), (false, false),
+            (false, false),
         ]
         for (index, (answer, decided)) in answers.enumerated() { #expect(tally.note(answer) == decided, "answer \(index)") }
     }

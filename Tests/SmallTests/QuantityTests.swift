@@ -6,7 +6,8 @@ struct QuantityTests {
     @Test(
         "a quantity prints in its canonical form",
         arguments: [
-            ("0.5", "500m"), ("1500m", "1500m"), ("1000m", "1"), ("1024Mi", "1Gi"), ("1536Mi", "1536Mi"), ("1.5Gi", "1536Mi"), ("1e3", "1e3"), ("0", "0"),
+            ("0.5", "500m"), ("1500m", "1500m"), ("1000m", "1"), ("1024Mi", "1Gi"), ("1536Mi", "1536Mi"), ("1.5Gi", "1536Mi"),
+            ("1e3", "1e3"), ("0", "0"),
             ("100M", "100M"), ("12000", "12k"), ("0.1n", "1n"), ("-1", "-1"), ("1Ei", "1Ei"),
         ])
     func canonical(_ written: String, _ printed: String) { #expect(Quantity(written)?.description == printed) }
@@ -24,7 +25,8 @@ struct QuantityTests {
         "the next time of a schedule",
         arguments: [
             ("*/5 * * * *", "2026-11-23T10:02:30Z", "2026-11-23T10:05:00Z"), ("0 0 1 1 *", "2026-11-23T10:00:00Z", "2027-01-01T00:00:00Z"),
-            ("30 4 * * 1-5", "2026-11-27T05:00:00Z", "2026-11-30T04:30:00Z"), ("0 12 13 * fri", "2026-11-23T00:00:00Z", "2026-11-27T12:00:00Z"),
+            ("30 4 * * 1-5", "2026-11-27T05:00:00Z", "2026-11-30T04:30:00Z"),
+            ("0 12 13 * fri", "2026-11-23T00:00:00Z", "2026-11-27T12:00:00Z"),
             ("@hourly", "2026-11-23T10:59:59Z", "2026-11-23T11:00:00Z"), ("0 0 29 feb *", "2026-11-23T00:00:00Z", "2028-02-29T00:00:00Z"),
             ("@every 90s", "2026-11-23T10:00:00Z", "2026-11-23T10:01:30Z"),
         ])
@@ -33,17 +35,21 @@ struct QuantityTests {
         #expect(try CronSchedule(text).next(after: from)?.description == next)
     }
 
-    @Test("a schedule that is none is refused", arguments: ["", "* * * *", "60 * * * *", "a b c d e", "*/0 * * * *", "5-1 * * * *", "@never"])
+    @Test(
+        "a schedule that is none is refused", arguments: ["", "* * * *", "60 * * * *", "a b c d e", "*/0 * * * *", "5-1 * * * *", "@never"])
     func noSchedule(_ text: String) { #expect(throws: CronSchedule.Invalid.self) { try CronSchedule(text) } }
 
     @Test(
         "a time may have an offset and parts of a second",
         arguments: [
-            ("2026-11-23T10:00:00+01:00", "2026-11-23T09:00:00Z"), ("2026-11-23T10:00:00.5Z", "2026-11-23T10:00:00Z"), ("2026-11-23t10:00:00z", "2026-11-23T10:00:00Z"),
+            ("2026-11-23T10:00:00+01:00", "2026-11-23T09:00:00Z"), ("2026-11-23T10:00:00.5Z", "2026-11-23T10:00:00Z"),
+            ("2026-11-23t10:00:00z", "2026-11-23T10:00:00Z"),
         ])
     func times(_ text: String, _ utc: String) { #expect(Timestamp(text)?.description == utc) }
 
-    @Test("what is no time is refused", arguments: ["", "2026-11-23", "2026-13-01T00:00:00Z", "2026-11-23T10:00:00", "2026-11-23T25:00:00Z", "2026-11-23T10:00:00.Z"])
+    @Test(
+        "what is no time is refused",
+        arguments: ["", "2026-11-23", "2026-13-01T00:00:00Z", "2026-11-23T10:00:00", "2026-11-23T25:00:00Z", "2026-11-23T10:00:00.Z"])
     func noTime(_ text: String) { #expect(Timestamp(text) == nil) }
 
     @Test("a simple JSON path finds what printer columns ask for")

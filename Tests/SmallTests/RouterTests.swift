@@ -26,9 +26,11 @@ private struct Site {
         _ = try await api.create(.pods, Fixture.pod("c"))
     }
 
-    func ask(_ method: String, _ target: String, accept: String = "", contentType: String = "application/json", _ body: JSON? = nil) async throws -> (
-        body: JSON, code: Int
-    ) {
+    func ask(_ method: String, _ target: String, accept: String = "", contentType: String = "application/json", _ body: JSON? = nil)
+        async throws -> (
+            body: JSON, code: Int
+        )
+    {
         let request = HTTPRequest(method: method, target: target, accept: accept, contentType: contentType, body: body?.bytes() ?? [])
         guard case .json(let json, let code) = await router.respond(request) else { throw WrongAnswer() }
         return (json, code)
@@ -41,7 +43,9 @@ private struct Site {
     }
 
     func stream(_ target: String, accept: String = "") async throws -> AsyncThrowingStream<[UInt8], any Error> {
-        guard case .stream(_, _, let source) = await router.respond(HTTPRequest(method: "GET", target: target, accept: accept)) else { throw WrongAnswer() }
+        guard case .stream(_, _, let source) = await router.respond(HTTPRequest(method: "GET", target: target, accept: accept)) else {
+            throw WrongAnswer()
+        }
         return .held(source)
     }
 
@@ -74,7 +78,8 @@ struct RouterReading {
     func namespaces() async throws {
         let site = try await Site()
         _ = try await site.api.create(.namespaces, Fixture.namespace("other"))
-        let created = try await site.ask("POST", "/api/v1/namespaces/other/pods", ["metadata": ["name": "d"], "spec": ["containers": [["name": "m", "image": "i"]]]])
+        let created = try await site.ask(
+            "POST", "/api/v1/namespaces/other/pods", ["metadata": ["name": "d"], "spec": ["containers": [["name": "m", "image": "i"]]]])
         #expect(created.code == 201)
         #expect(created.body["metadata"]["namespace"].string == "other")
         #expect(try await site.names("/api/v1/namespaces/other/pods") == ["d"])
@@ -100,7 +105,8 @@ struct RouterReading {
     @Test(
         "a label selector chooses",
         arguments: [
-            ("app=web", ["a", "b"]), ("app%3Dweb", ["a", "b"]), ("app!=web", ["c"]), ("app", ["a", "b"]), ("!app", ["c"]), ("app in (x,web)", ["a", "b"]),
+            ("app=web", ["a", "b"]), ("app%3Dweb", ["a", "b"]), ("app!=web", ["c"]), ("app", ["a", "b"]), ("!app", ["c"]),
+            ("app in (x,web)", ["a", "b"]),
             ("app=web,app!=web", [String]()),
         ])
     func labelSelector(_ selector: String, _ names: [String]) async throws {
@@ -117,7 +123,10 @@ struct RouterReading {
 
     @Test(
         "a field selector chooses",
-        arguments: [("metadata.name=b", ["b"]), ("spec.nodeName=n1", ["a"]), ("spec.nodeName=", ["b", "c"]), ("metadata.name!=b,status.phase=Pending", ["a", "c"])])
+        arguments: [
+            ("metadata.name=b", ["b"]), ("spec.nodeName=n1", ["a"]), ("spec.nodeName=", ["b", "c"]),
+            ("metadata.name!=b,status.phase=Pending", ["a", "c"]),
+        ])
     func fieldSelector(_ selector: String, _ names: [String]) async throws {
         let site = try await Site()
         #expect(try await site.names("\(pods)?fieldSelector=\(selector)") == names)
@@ -190,7 +199,8 @@ struct RouterWriting {
 
     @Test("an invalid object is a Status whose causes name the fields")
     func invalid() async throws {
-        let answer = try await Site().ask("POST", "/api/v1/namespaces/default/services", Fixture.service("web", type: "NodePort", nodePort: 33000))
+        let answer = try await Site().ask(
+            "POST", "/api/v1/namespaces/default/services", Fixture.service("web", type: "NodePort", nodePort: 33000))
         #expect(answer.code == 422)
         #expect(answer.body["reason"].string == "Invalid")
         #expect(answer.body["details"]["kind"].string == "Service")
@@ -256,7 +266,9 @@ struct RouterWatching {
     @Test("a watch for kubectl yields Tables of one row")
     func table() async throws {
         let site = try await Site()
-        let event = try #require(try await site.events(1, try await site.stream("\(pods)?watch=1", accept: "application/json;as=Table;v=v1;g=meta.k8s.io")).first)
+        let event = try #require(
+            try await site.events(1, try await site.stream("\(pods)?watch=1", accept: "application/json;as=Table;v=v1;g=meta.k8s.io")).first
+        )
         #expect(event["type"].string == "ADDED")
         #expect(event["object"]["kind"].string == "Table")
         #expect(event["object"]["rows"].items.count == 1)

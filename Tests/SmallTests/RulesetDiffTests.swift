@@ -85,7 +85,8 @@ private func sample() throws -> Ruleset {
     rules.sets["peers"] = NamedSet(key: [.address])
     rules.sets["dispatch"] = NamedSet(key: [.address, .transportProtocol, .port], isVerdictMap: true, comment: "who goes where")
     rules.chains["input"] = Chain(
-        hook: Hook(.filter, .input, Hook.filter), [Rule(.verdictMap([.destinationAddress, .transportProtocol, .destinationPort], "dispatch"))])
+        hook: Hook(.filter, .input, Hook.filter),
+        [Rule(.verdictMap([.destinationAddress, .transportProtocol, .destinationPort], "dispatch"))])
     rules.chains["web"] = Chain([
         Rule(.inSet([.sourceAddress], "peers"), .counter, .verdict(.accept), comment: "a friend"), Rule(.verdict(.drop)),
     ])
@@ -189,7 +190,9 @@ struct RulesetApplication {
         // Every command that declares something is needed by a later one.
         for missing in 0..<4 {
             let batch = changes.enumerated().filter { $0.offset != missing }.map(\.element)
-            await #expect(throws: Refused.self, "without \(changes[missing].text(table: "lab"))") { try await table.apply(batch, table: "lab") }
+            await #expect(throws: Refused.self, "without \(changes[missing].text(table: "lab"))") {
+                try await table.apply(batch, table: "lab")
+            }
             #expect(await table.rules.isEmpty)
         }
         try await table.apply(changes, table: "lab")

@@ -21,13 +21,17 @@ struct SchedulingTests {
         return pod
     }
 
-    private static func term(_ app: String, _ key: String) -> JSON { ["topologyKey": .string(key), "labelSelector": ["matchLabels": ["app": .string(app)]]] }
+    private static func term(_ app: String, _ key: String) -> JSON {
+        ["topologyKey": .string(key), "labelSelector": ["matchLabels": ["app": .string(app)]]]
+    }
 
     private static func required(_ kind: String, _ terms: JSON...) -> JSON {
         ["affinity": .object(JSONObject(uniqueKeys: [kind], values: [["requiredDuringSchedulingIgnoredDuringExecution": .array(terms)]]))]
     }
 
-    private func place(_ pod: JSON, _ nodes: [JSON] = SchedulingTests.nodes, among pods: [JSON] = [], namespaces: [String: [String: String]] = [:]) -> String {
+    private func place(
+        _ pod: JSON, _ nodes: [JSON] = SchedulingTests.nodes, among pods: [JSON] = [], namespaces: [String: [String: String]] = [:]
+    ) -> String {
         switch Scheduler.place(Pod(pod), nodes: nodes.map { Node($0) }, pods: pods.map { Pod($0) }, namespaces: namespaces) {
         case .success(let node): node.name
         case .failure(let reasons): "\(reasons)"
@@ -40,7 +44,8 @@ struct SchedulingTests {
         let here = [Self.pod("1", on: "a"), Self.pod("2", on: "b")]
         #expect(place(Self.pod("3", wish), among: here) == "c")
         #expect(
-            place(Self.pod("4", wish), among: here + [Self.pod("3", on: "c")]) == "0/3 nodes are available: 3 node(s) didn't match pod anti-affinity rules.")
+            place(Self.pod("4", wish), among: here + [Self.pod("3", on: "c")])
+                == "0/3 nodes are available: 3 node(s) didn't match pod anti-affinity rules.")
         #expect(place(Self.pod("3", app: "other", wish), among: here) == "c", "the pod's own labels do not matter")
     }
 
@@ -48,7 +53,9 @@ struct SchedulingTests {
     func symmetry() {
         let loner = Self.pod("loner", app: "db", on: "a", Self.required("podAntiAffinity", Self.term("web", Self.zone)))
         #expect(place(Self.pod("1"), among: [loner]) == "c", "both a and b are in its zone")
-        #expect(place(Self.pod("1"), [Self.node("a"), Self.node("b")], among: [loner]).contains("2 node(s) didn't satisfy existing pods anti-affinity rules"))
+        #expect(
+            place(Self.pod("1"), [Self.node("a"), Self.node("b")], among: [loner]).contains(
+                "2 node(s) didn't satisfy existing pods anti-affinity rules"))
         #expect(place(Self.pod("1", app: "other"), among: [loner]) == "b")
     }
 
@@ -60,7 +67,9 @@ struct SchedulingTests {
         #expect(place(Self.pod("1", app: "db", wish)) == "a", "it is whom it waits for")
         var unlabelled = Fixture.node("d")
         unlabelled["status"]["allocatable"] = .null
-        #expect(place(Self.pod("1", app: "db", wish), [unlabelled]).contains("didn't match pod affinity rules"), "a node without the key is in no domain")
+        #expect(
+            place(Self.pod("1", app: "db", wish), [unlabelled]).contains("didn't match pod affinity rules"),
+            "a node without the key is in no domain")
     }
 
     @Test("a term looks at the pod's own namespace unless it names others")
@@ -75,14 +84,17 @@ struct SchedulingTests {
         selected["namespaceSelector"] = ["matchLabels": ["team": "x"]]
         let wish = Self.required("podAffinity", selected)
         #expect(place(Self.pod("1", wish), among: [stranger], namespaces: ["data": ["team": "x"], "default": [:]]) == "c")
-        #expect(place(Self.pod("1", wish), among: [stranger], namespaces: ["data": ["team": "y"], "default": [:]]).contains("pod affinity"))
+        #expect(
+            place(Self.pod("1", wish), among: [stranger], namespaces: ["data": ["team": "y"], "default": [:]]).contains("pod affinity"))
     }
 
     @Test("preferences decide among the nodes that would do")
     func preferences() {
         func wish(_ kind: String, _ app: String) -> JSON {
             let terms: JSON = [["weight": 10, "podAffinityTerm": Self.term(app, Self.host)]]
-            return ["affinity": .object(JSONObject(uniqueKeys: [kind], values: [["preferredDuringSchedulingIgnoredDuringExecution": terms]]))]
+            return [
+                "affinity": .object(JSONObject(uniqueKeys: [kind], values: [["preferredDuringSchedulingIgnoredDuringExecution": terms]]))
+            ]
         }
         let here = [Self.pod("x", app: "db", on: "b"), Self.pod("y", app: "db", on: "b")]
         #expect(place(Self.pod("1", wish("podAffinity", "db")), among: here) == "b")
@@ -91,7 +103,10 @@ struct SchedulingTests {
             "affinity": [
                 "nodeAffinity": [
                     "preferredDuringSchedulingIgnoredDuringExecution": [
-                        ["weight": 1, "preference": ["matchExpressions": [["key": .string(Self.zone), "operator": "In", "values": ["y"]]]]]
+                        [
+                            "weight": 1,
+                            "preference": ["matchExpressions": [["key": .string(Self.zone), "operator": "In", "values": ["y"]]]],
+                        ]
                     ]
                 ]
             ]
@@ -105,7 +120,8 @@ struct SchedulingTests {
             [
                 "topologySpreadConstraints": [
                     [
-                        "topologyKey": .string(key), "maxSkew": .int(skew), "whenUnsatisfiable": strict ? "DoNotSchedule" : "ScheduleAnyway",
+                        "topologyKey": .string(key), "maxSkew": .int(skew),
+                        "whenUnsatisfiable": strict ? "DoNotSchedule" : "ScheduleAnyway",
                         "labelSelector": ["matchLabels": ["app": "web"]],
                     ]
                 ]
@@ -127,13 +143,20 @@ struct SchedulingTests {
     @Test("a node takes no more than it has")
     func resources() {
         func asks(_ cpu: String, _ half: String = "requests") -> JSON {
-            ["containers": [["name": "main", "image": "x", "resources": .object(JSONObject(uniqueKeys: [half], values: [["cpu": .string(cpu)]]))]]]
+            [
+                "containers": [
+                    ["name": "main", "image": "x", "resources": .object(JSONObject(uniqueKeys: [half], values: [["cpu": .string(cpu)]]))]
+                ]
+            ]
         }
         let busy = Self.pod("1", on: "a", asks("1500m"))
         #expect(place(Self.pod("2", asks("600m")), [Self.node("a")], among: [busy]) == "0/1 nodes are available: 1 Insufficient cpu.")
         #expect(place(Self.pod("2", asks("500m")), [Self.node("a")], among: [busy]) == "a")
-        #expect(place(Self.pod("2", asks("600m", "limits")), [Self.node("a")], among: [busy]).contains("Insufficient cpu"), "a limit alone is a request")
-        #expect(place(Self.pod("2"), [Self.node("a")], among: [busy, Self.pod("3", on: "a", asks("9"))]) == "a", "who asks for nothing fits")
+        #expect(
+            place(Self.pod("2", asks("600m", "limits")), [Self.node("a")], among: [busy]).contains("Insufficient cpu"),
+            "a limit alone is a request")
+        #expect(
+            place(Self.pod("2"), [Self.node("a")], among: [busy, Self.pod("3", on: "a", asks("9"))]) == "a", "who asks for nothing fits")
         #expect(place(Self.pod("2"), [Self.node("a", pods: 1)], among: [busy]) == "0/1 nodes are available: 1 Too many pods.")
     }
 
@@ -149,7 +172,9 @@ struct SchedulingTests {
         #expect((PodResources.total(spec, half)["cpu"] ?? Quantity(0)) == Quantity(expected), "1100m beside 100m, and the overhead")
     }
 
-    @Test("a port of a node is one pod's", arguments: [("10.0.0.1", "10.0.0.2", true), ("10.0.0.1", "10.0.0.1", false), ("10.0.0.1", "", false), ("", "", false)])
+    @Test(
+        "a port of a node is one pod's",
+        arguments: [("10.0.0.1", "10.0.0.2", true), ("10.0.0.1", "10.0.0.1", false), ("10.0.0.1", "", false), ("", "", false)])
     func hostPorts(_ mine: String, _ theirs: String, _ fits: Bool) {
         func wish(_ address: String, _ proto: String = "TCP") -> JSON {
             let port: JSON = ["containerPort": 80, "hostPort": 8080, "protocol": .string(proto), "hostIP": .string(address)]
@@ -157,6 +182,8 @@ struct SchedulingTests {
         }
         let placed = place(Self.pod("2", wish(mine)), [Self.node("a")], among: [Self.pod("1", on: "a", wish(theirs))])
         #expect(placed == (fits ? "a" : "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports."))
-        #expect(place(Self.pod("2", wish(mine, "UDP")), [Self.node("a")], among: [Self.pod("1", on: "a", wish(theirs))]) == "a", "UDP's ports are others")
+        #expect(
+            place(Self.pod("2", wish(mine, "UDP")), [Self.node("a")], among: [Self.pod("1", on: "a", wish(theirs))]) == "a",
+            "UDP's ports are others")
     }
 }

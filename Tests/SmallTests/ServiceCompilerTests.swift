@@ -11,7 +11,9 @@ private func compiler() throws -> ServiceCompiler {
 }
 
 /// The tutorial's httpd-svc, or one like it; `fields` go into its spec.
-private func nodePortService(_ name: String = "httpd-svc", ip: String = "10.1.216.8", nodePort: Int = 33000, fields: String = "") throws -> Service {
+private func nodePortService(_ name: String = "httpd-svc", ip: String = "10.1.216.8", nodePort: Int = 33000, fields: String = "") throws
+    -> Service
+{
     Service(
         try JSON(
             parsing: """
@@ -113,14 +115,17 @@ struct NodePortServices {
 
     @Test("the endpoints' order in the slices does not matter")
     func order() throws {
-        let apart = try ["10.244.2.10", "10.244.1.157", "10.244.1.158"].map { try slice([($0, $0 == "10.244.2.10" ? "k8s-node2" : "k8s-node1", ready)]) }
+        let apart = try ["10.244.2.10", "10.244.1.157", "10.244.1.158"].map {
+            try slice([($0, $0 == "10.244.2.10" ? "k8s-node2" : "k8s-node1", ready)])
+        }
         #expect(try compiler().compile(nodePortService(), apart) == compiler().compile(nodePortService(), [tutorialSlice()]))
     }
 
     @Test("headless and ExternalName Services have no rules")
     func noAddress() throws {
         let headless = Service(try JSON(parsing: #"{"metadata": {"name": "a"}, "spec": {"clusterIP": "None", "ports": [{"port": 80}]}}"#))
-        let external = Service(try JSON(parsing: #"{"metadata": {"name": "a"}, "spec": {"type": "ExternalName", "externalName": "example.org"}}"#))
+        let external = Service(
+            try JSON(parsing: #"{"metadata": {"name": "a"}, "spec": {"type": "ExternalName", "externalName": "example.org"}}"#))
         #expect(try compiler().compile(headless, [tutorialSlice()]).isEmpty)
         #expect(try compiler().compile(external, [tutorialSlice()]).isEmpty)
     }
@@ -134,7 +139,9 @@ struct ServingEndpoints {
 
     @Test("only ready ones while there are any")
     func readyOnly() throws {
-        let used = try chains([("10.244.1.1", "k8s-node1", ready), ("10.244.1.2", "k8s-node1", ending), ("10.244.1.3", "k8s-node1", starting)])
+        let used = try chains([
+            ("10.244.1.1", "k8s-node1", ready), ("10.244.1.2", "k8s-node1", ending), ("10.244.1.3", "k8s-node1", starting),
+        ])
         #expect(used == [endpointChain("10.244.1.1")])
     }
 
@@ -164,7 +171,10 @@ struct ServingEndpoints {
                      "endpoints": [{"addresses": ["10.244.1.9"], "conditions": {"ready": true}}]}
                     """))
         let rules = try compiler().compile(service, [endpoints]).chains.values.flatMap(\.rules).map(\.text)
-        #expect(rules.filter { $0.contains("dnat") }.sorted() == ["meta l4proto tcp dnat to 10.244.1.9:5354", "meta l4proto udp dnat to 10.244.1.9:5353"])
+        #expect(
+            rules.filter { $0.contains("dnat") }.sorted() == [
+                "meta l4proto tcp dnat to 10.244.1.9:5354", "meta l4proto udp dnat to 10.244.1.9:5353",
+            ])
     }
 }
 
@@ -192,7 +202,9 @@ struct IdleServices {
 
 @Suite("Session affinity")
 struct SessionAffinity {
-    @Test("a client that an endpoint remembers goes there again", arguments: [("", 10800), (#""sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 60}},"#, 60)])
+    @Test(
+        "a client that an endpoint remembers goes there again",
+        arguments: [("", 10800), (#""sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 60}},"#, 60)])
     func affinity(_ config: String, _ seconds: Int) throws {
         let service = try nodePortService(fields: #""sessionAffinity": "ClientIP", \#(config)"#)
         let rules = try compiler().compile(service, [tutorialSlice()])
@@ -298,7 +310,8 @@ struct TrafficPolicies {
     @Test("what conntrack finds invalid is dropped where it would come in or pass through")
     func invalid() throws {
         let tracer = Tracer(tables: [ServiceTable.name: ServiceTable.base(try compiler().node)])
-        var packet = Packet(from: try #require(IPv4Address("10.244.2.5")), to: try #require(IPv4Address("10.244.1.5")), proto: 6, port: 1025)
+        var packet = Packet(
+            from: try #require(IPv4Address("10.244.2.5")), to: try #require(IPv4Address("10.244.1.5")), proto: 6, port: 1025)
         packet.state = .invalid
         for point in [Hook.Point.input, .forward] { #expect(tracer.traverse(packet, point).map(\.outcome) == [.drop]) }
         packet.state = .established
@@ -321,7 +334,9 @@ struct ServiceChanges {
     func oneEndpoint() throws {
         var others = ServiceTable.base(try compiler().node)
         for number in 0..<40 {
-            others.merge(try compiler().compile(nodePortService("other-\(number)", ip: "10.1.7.\(number)", nodePort: 30000 + number), [tutorialSlice()]))
+            others.merge(
+                try compiler().compile(
+                    nodePortService("other-\(number)", ip: "10.1.7.\(number)", nodePort: 30000 + number), [tutorialSlice()]))
         }
         var old = others, new = others
         old.merge(try compiler().compile(nodePortService(), [tutorialSlice()]))

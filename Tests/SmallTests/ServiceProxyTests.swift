@@ -9,12 +9,15 @@ actor MemoryConnections: ConnectionTracking {
     private(set) var all: Set<TrackedConnection> = []
     private var refusals = 0
 
-    func add(from source: String, to destination: String, _ port: UInt16, proto: TransportProtocol = .udp, answeredBy endpoint: String? = nil) throws {
+    func add(
+        from source: String, to destination: String, _ port: UInt16, proto: TransportProtocol = .udp, answeredBy endpoint: String? = nil
+    ) throws {
         let from = try #require(IPv4Address(source)), to = try #require(IPv4Address(destination))
         let sent = Packet(from: from, to: to, proto: proto.number, port: port)
         var packet = sent
         if let endpoint { packet.destination = try #require(IPv4Address(endpoint)) }
-        all.insert(TrackedConnection(packet: packet, sent: sent, tuple: Array("\(source) \(destination) \(port) \(proto) \(endpoint ?? "")".utf8)))
+        all.insert(
+            TrackedConnection(packet: packet, sent: sent, tuple: Array("\(source) \(destination) \(port) \(proto) \(endpoint ?? "")".utf8)))
     }
 
     func refuse(_ count: Int) { refusals = count }
@@ -33,7 +36,8 @@ actor MemoryConnections: ConnectionTracking {
 /// A node's kube-proxy over a memory store.
 struct ProxiedNode {
     static let view = NodeView(
-        name: "n1", address: IPv4Address(0xC0A8_C80B), clusterCIDR: CIDR(IPv4Address(0x0AF4_0000), 16), serviceCIDR: CIDR(IPv4Address(0x0A01_0000), 16),
+        name: "n1", address: IPv4Address(0xC0A8_C80B), clusterCIDR: CIDR(IPv4Address(0x0AF4_0000), 16),
+        serviceCIDR: CIDR(IPv4Address(0x0A01_0000), 16),
         podCIDR: CIDR(IPv4Address(0x0AF4_0100), 24))
 
     let api: APIServer
@@ -60,7 +64,9 @@ struct ProxiedNode {
     static func slice(_ service: String, _ addresses: [String], proto: String = "UDP", port: Int = 53) -> JSON {
         [
             "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
-            "metadata": ["name": .string("\(service)-1"), "namespace": "default", "labels": ["kubernetes.io/service-name": .string(service)]],
+            "metadata": [
+                "name": .string("\(service)-1"), "namespace": "default", "labels": ["kubernetes.io/service-name": .string(service)],
+            ],
             "endpoints": .array(addresses.map { ["addresses": [.string($0)], "conditions": ["ready": true], "nodeName": "n1"] }),
             "ports": [["name": "", "port": .int(port), "protocol": .string(proto)]],
         ]
@@ -77,7 +83,8 @@ struct ProxiedNode {
     /// Runs `body` while the node's kube-proxy follows, once it is in step.
     func following(_ body: @escaping @Sendable () async throws -> Void) async throws {
         let proxy = ServiceProxy(
-            node: Self.view, client: client, target: target, connections: connections, clock: clock, report: { [reports] in reports.add($0) })
+            node: Self.view, client: client, target: target, connections: connections, clock: clock,
+            report: { [reports] in reports.add($0) })
         let (ready, isReady) = AsyncStream.makeStream(of: Void.self)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await proxy.run { isReady.finish() } }

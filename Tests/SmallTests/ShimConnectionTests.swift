@@ -69,7 +69,9 @@ struct ShimConnectionTests {
         try connection.send(.exec(container: "c", argv: ["true"], tty: false, rows: 0, columns: 0, bound: true))
         let asked = try shim.hear()
         // What version 1 asks for is there, by the same names.
-        #expect(asked["op"].string == "exec" && asked["container"].string == "c" && asked["argv"].items == ["true"] && asked["tty"].bool == false)
+        #expect(
+            asked["op"].string == "exec" && asked["container"].string == "c" && asked["argv"].items == ["true"]
+                && asked["tty"].bool == false)
         shim.say(#"{"say":"joined"}"#)
         let answer = try #require(try await connection.next(within: .seconds(20)))
         #expect(answer.version == 1)
@@ -106,8 +108,10 @@ struct StartFailureTests {
         "of a container",
         arguments: [
             ("exec: /no/such", ENOENT, "exec: \"/no/such\": stat /no/such: no such file or directory"),
-            ("exec: nosuch", ENOENT, "exec: \"nosuch\": executable file not found in $PATH"), ("exec: ", ENOENT, "exec: \"\": executable file not found in $PATH"),
-            ("exec: /etc/passwd", EACCES, "exec: \"/etc/passwd\": permission denied"), ("exec: /etc", EISDIR, "exec: \"/etc\": is a directory"),
+            ("exec: nosuch", ENOENT, "exec: \"nosuch\": executable file not found in $PATH"),
+            ("exec: ", ENOENT, "exec: \"\": executable file not found in $PATH"),
+            ("exec: /etc/passwd", EACCES, "exec: \"/etc/passwd\": permission denied"),
+            ("exec: /etc", EISDIR, "exec: \"/etc\": is a directory"),
             ("mount /proc", EPERM, "mount /proc: operation not permitted"),
         ])
     func container(_ stage: String, _ error: Int32, _ words: String) {

@@ -27,7 +27,10 @@ struct ShimProtocolTests {
 
     @Test(
         "what is missing of a process is no default: without a uid nobody becomes root",
-        arguments: ["uid", "gid", "groups", "capabilities", "noNewPrivileges", "privileged", "argv", "environment", "cgroups", "workingDirectory", "tty"])
+        arguments: [
+            "uid", "gid", "groups", "capabilities", "noNewPrivileges", "privileged", "argv", "environment", "cgroups", "workingDirectory",
+            "tty",
+        ])
     func incomplete(_ member: String) {
         var json = ShimRequest.start(Self.container).json
         json["spec"]["process"][member] = .null
@@ -36,7 +39,9 @@ struct ShimProtocolTests {
         #expect(throws: PacketError.self) { try ShimRequest(json) }
     }
 
-    @Test("what is missing of a container is no default", arguments: ["name", "binds", "devices", "noDevices", "readOnlyRoot", "process", "target", "processes"])
+    @Test(
+        "what is missing of a container is no default",
+        arguments: ["name", "binds", "devices", "noDevices", "readOnlyRoot", "process", "target", "processes"])
     func incompleteContainer(_ member: String) {
         var json = ShimRequest.start(Self.container).json
         json["spec"][member] = .null
@@ -54,7 +59,8 @@ struct ShimProtocolTests {
     func older() throws {
         let said = try JSON(
             parsing: Array(
-                #"{"say":"state","records":[{"name":"a","pid":7,"startedAt":"2026-11-28T14:00:00.000000000Z","finishedAt":null,"exitCode":null,"signal":0}]}"#.utf8))
+                #"{"say":"state","records":[{"name":"a","pid":7,"startedAt":"2026-11-28T14:00:00.000000000Z","finishedAt":null,"exitCode":null,"signal":0}]}"#
+                    .utf8))
         #expect(said.packetVersion == 1)
         guard case .state(let records) = try ShimReply(said) else { throw PacketError("another reply") }
         #expect(records.map(\.pid) == [7])
@@ -62,6 +68,8 @@ struct ShimProtocolTests {
 
     @Test("a container that has ended has an exit code")
     func ended() {
-        #expect(throws: PacketError.self) { try ContainerRecord(["name": "a", "pid": 0, "startedAt": "2026-11-28T14:00:00Z", "signal": 0]) }
+        #expect(throws: PacketError.self) {
+            try ContainerRecord(["name": "a", "pid": 0, "startedAt": "2026-11-28T14:00:00Z", "signal": 0])
+        }
     }
 }

@@ -193,7 +193,8 @@ struct ServedStreams {
     @Test("who may not ask is told so before a body is asked for, and a long one is not read")
     func authorizedFirst() async throws {
         try await Site(log: { _ in }) { site in
-            let head = "POST /api/v1/namespaces/default/configmaps HTTP/1.1\r\nHost: m\r\nImpersonate-User: nobody\r\nContent-Type: application/json\r\n"
+            let head =
+                "POST /api/v1/namespaces/default/configmaps HTTP/1.1\r\nHost: m\r\nImpersonate-User: nobody\r\nContent-Type: application/json\r\n"
             let asking = try site.connect(head + "Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n")
             let refusal = await site.read(asking, 1 << 20)
             #expect(refusal.hasPrefix("HTTP/1.1 403 "), "\(refusal.prefix(80))")
@@ -228,13 +229,16 @@ struct ServedStreams {
             for _ in 0..<100 where started.count < 2 { try await Task.sleep(for: .milliseconds(20)) }
             #expect(started.count == 2)
             let large = Fixture.configMap("large", ["a": String(repeating: "x", count: 100_000)]).text()
-            let head = "POST /api/v1/namespaces/default/configmaps HTTP/1.1\r\nHost: m\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            let head =
+                "POST /api/v1/namespaces/default/configmaps HTTP/1.1\r\nHost: m\r\nConnection: close\r\nContent-Type: application/json\r\n"
             let posting = try site.connect(head + "Content-Length: \(large.utf8.count)\r\n\r\n" + large)
             let posted = Task {
                 defer { answered.add() }
                 return await site.read(posting, 12)
             }
-            let lease: JSON = ["apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": ["name": "n1"], "spec": ["holderIdentity": "n1"]]
+            let lease: JSON = [
+                "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": ["name": "n1"], "spec": ["holderIdentity": "n1"],
+            ]
             #expect(try await site.api.create(.leases, lease).objectName == "n1")
             let asking = try site.connect("GET /api/v1/namespaces/default/pods HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n")
             #expect(await site.read(asking, 12) == "HTTP/1.1 200")
@@ -268,7 +272,9 @@ struct ContainerLogTests {
         try Files.write(Array(lines.joined().utf8), to: path)
         var heard: [[UInt8]] = []
         let log = ContainerLog(path: path)
-        for try await piece in AsyncThrowingStream.held({ try await log.read(LogOptions(tailLines: count), now: Fixture.time, to: $0) { true } }) { heard.append(piece) }
+        for try await piece in AsyncThrowingStream.held({
+            try await log.read(LogOptions(tailLines: count), now: Fixture.time, to: $0) { true }
+        }) { heard.append(piece) }
         #expect(String(decoding: heard.joined(), as: UTF8.self) == (0..<5000).suffix(count).map { "line \($0)\n" }.joined())
         #expect(heard.allSatisfy { $0.count <= 64 * 1024 }, "a piece at a time")
         #expect(

@@ -94,7 +94,9 @@ struct TableKeeperTests {
         #expect(await target.applied.count == count)
     }
 
-    @Test("parts that are set whole and parts that are patched are in the kernel as they were last said, refused or not", arguments: [1, 2, 3] as [UInt64])
+    @Test(
+        "parts that are set whole and parts that are patched are in the kernel as they were last said, refused or not",
+        arguments: [1, 2, 3] as [UInt64])
     func patches(_ seed: UInt64) async throws {
         var random = SplitMix64(seed: seed), model: [String: Ruleset] = [:]
         let keeper = keeper()

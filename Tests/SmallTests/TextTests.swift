@@ -54,7 +54,9 @@ struct ShortHashes {
         #expect(ShortHash.hex("", digits: 64) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
     }
 
-    @Test("a template hash spells FNV-1a in Kubernetes' safe alphabet", arguments: [("", "65bb57b6b5"), ("a", "7d6b446664"), ("foobar", "7658c79c64")])
+    @Test(
+        "a template hash spells FNV-1a in Kubernetes' safe alphabet",
+        arguments: [("", "65bb57b6b5"), ("a", "7d6b446664"), ("foobar", "7658c79c64")])
     func podTemplate(_ text: String, _ hash: String) { #expect(ShortHash.podTemplate(text) == hash) }
 
     @Test("a generated suffix is five characters of the safe alphabet")
@@ -70,7 +72,9 @@ struct ShortHashes {
 struct Base64Text {
     @Test(
         "RFC 4648's vectors go both ways",
-        arguments: [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="), ("foobar", "Zm9vYmFy")])
+        arguments: [
+            ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="), ("foobar", "Zm9vYmFy"),
+        ])
     func vectors(_ plain: String, _ encoded: String) {
         #expect(Base64.encode(Array(plain.utf8)) == encoded)
         #expect(Base64.decode(encoded) == Array(plain.utf8))
@@ -133,7 +137,9 @@ struct Timestamps {
         #expect(Timestamp(seconds: 2) < Timestamp(seconds: 2, nanoseconds: 1))
     }
 
-    @Test("text that is no instant in UTC is refused", arguments: ["", "Z", "yesterday", "2026-11-23", "2026-11-23T10:15:00", "2026-11-23T10:15Z"])
+    @Test(
+        "text that is no instant in UTC is refused",
+        arguments: ["", "Z", "yesterday", "2026-11-23", "2026-11-23T10:15:00", "2026-11-23T10:15Z"])
     func refused(_ text: String) { #expect(Timestamp(text) == nil) }
 
     @Test(

@@ -40,7 +40,8 @@ struct ThreeWayMergeTests {
             .deployments, last: deployment([["name": "main", "image": "httpd"]]), wanted: deployment([["name": "main", "image": "httpd"]]),
             live: [
                 "metadata": ["annotations": ["deployment.kubernetes.io/revision": "3"]],
-                "spec": ["replicas": 5, "template": ["spec": ["containers": [["name": "main", "image": "httpd"]]]]], "status": ["replicas": 5],
+                "spec": ["replicas": 5, "template": ["spec": ["containers": [["name": "main", "image": "httpd"]]]]],
+                "status": ["replicas": 5],
             ])
         #expect(merged["spec"]["replicas"].int == 5)
         #expect(merged["metadata"]["annotations"]["deployment.kubernetes.io/revision"].string == "3")
@@ -97,7 +98,8 @@ struct ThreeWayMergeTests {
             live: [
                 "spec": [
                     "ports": [
-                        ["name": "udp", "port": 53, "protocol": "UDP", "nodePort": 30001], ["name": "tcp", "port": 53, "protocol": "TCP", "nodePort": 30002],
+                        ["name": "udp", "port": 53, "protocol": "UDP", "nodePort": 30001],
+                        ["name": "tcp", "port": 53, "protocol": "TCP", "nodePort": 30002],
                     ]
                 ]
             ])
@@ -119,7 +121,9 @@ struct ThreeWayMergeTests {
         let live: JSON = [
             "spec": [
                 "replicas": 2, "revisionHistoryLimit": 10,
-                "template": ["spec": ["restartPolicy": "Always", "containers": [["name": "main", "image": "httpd", "imagePullPolicy": "Always"]]]],
+                "template": [
+                    "spec": ["restartPolicy": "Always", "containers": [["name": "main", "image": "httpd", "imagePullPolicy": "Always"]]]
+                ],
             ]
         ]
         #expect(try merge(.deployments, last: wanted, wanted: wanted, live: live) == live)

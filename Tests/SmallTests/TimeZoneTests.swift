@@ -25,7 +25,8 @@ struct TimeZoneTests {
             ("CET-1CEST,M3.5.0,M10.5.0/3", "2026-03-29T00:59:59Z", 3600), ("CET-1CEST,M3.5.0,M10.5.0/3", "2026-03-29T01:00:00Z", 7200),
             ("CET-1CEST,M3.5.0,M10.5.0/3", "2026-10-25T00:59:59Z", 7200), ("CET-1CEST,M3.5.0,M10.5.0/3", "2026-10-25T01:00:00Z", 3600),
             ("EST5EDT,M3.2.0,M11.1.0", "2026-07-01T00:00:00Z", -14400), ("EST5EDT,M3.2.0,M11.1.0", "2026-12-31T23:59:59Z", -18000),
-            ("AEST-10AEDT,M10.1.0,M4.1.0/3", "2026-01-01T00:00:00Z", 39600), ("AEST-10AEDT,M10.1.0,M4.1.0/3", "2026-07-01T00:00:00Z", 36000),
+            ("AEST-10AEDT,M10.1.0,M4.1.0/3", "2026-01-01T00:00:00Z", 39600),
+            ("AEST-10AEDT,M10.1.0,M4.1.0/3", "2026-07-01T00:00:00Z", 36000),
             ("<+0530>-5:30", "2026-07-01T00:00:00Z", 19800), ("IST-1GMT0,M10.5.0,M3.5.0/1", "2026-01-01T00:00:00Z", 0),
             ("XXX0YYY,J60,J305", "2024-03-01T02:00:00Z", 3600), ("XXX0YYY,59,304", "2024-02-29T02:00:00Z", 3600),
         ])
@@ -46,7 +47,8 @@ struct TimeZoneTests {
     func noFile(_ length: Int) { #expect(TimeZone(tzif: Array(file("XXX0").prefix(length))) == nil) }
 
     @Test(
-        "what leads out of the database or is not in it is no zone", arguments: ["", "/etc/passwd", "../passwd", "a/../../etc", "Europe//Berlin", ".hidden", "Nowhere"])
+        "what leads out of the database or is not in it is no zone",
+        arguments: ["", "/etc/passwd", "../passwd", "a/../../etc", "Europe//Berlin", ".hidden", "Nowhere"])
     func names(_ name: String) { #expect(throws: TimeZone.Unknown.self) { try TimeZone(named: name, database: "/") } }
 
     @Test("UTC needs no database; without one the error says how to get it")
@@ -59,9 +61,11 @@ struct TimeZoneTests {
     @Test(
         "a schedule follows a place's clocks: hours that they skip have no times, hours that they repeat have them twice",
         arguments: [
-            ("30 2 * * *", "2026-03-28T12:00:00Z", ["2026-03-30T00:30:00Z"]), ("30 2 * * *", "2026-10-24T12:00:00Z", ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"]),
+            ("30 2 * * *", "2026-03-28T12:00:00Z", ["2026-03-30T00:30:00Z"]),
+            ("30 2 * * *", "2026-10-24T12:00:00Z", ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"]),
             ("0 0 * * *", "2026-03-28T12:00:00Z", ["2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"]),
-            ("0 9 * * 1", "2026-10-20T00:00:00Z", ["2026-10-26T08:00:00Z"]), ("15 * 29 3 *", "2026-03-28T22:00:00Z", ["2026-03-28T23:15:00Z"]),
+            ("0 9 * * 1", "2026-10-20T00:00:00Z", ["2026-10-26T08:00:00Z"]),
+            ("15 * 29 3 *", "2026-03-28T22:00:00Z", ["2026-03-28T23:15:00Z"]),
         ])
     func schedules(_ text: String, _ after: String, _ times: [String]) throws {
         let zone = try zone("CET-1CEST,M3.5.0,M10.5.0/3"), schedule = try CronSchedule(text)
@@ -76,7 +80,8 @@ struct TimeZoneTests {
         "the last time that passed is found however long ago one looked",
         arguments: [
             ("* * * * *", "2016-01-01T00:00:30Z", "2026-11-23T10:15:00Z"), ("0 0 1 1 *", "2016-01-01T00:00:30Z", "2026-01-01T00:00:00Z"),
-            ("* * * * *", "2026-11-23T10:15:00Z", nil), ("0 0 30 2 *", "2016-01-01T00:00:00Z", nil), ("@every 1h", "2026-11-23T07:00:10Z", "2026-11-23T10:00:10Z"),
+            ("* * * * *", "2026-11-23T10:15:00Z", nil), ("0 0 30 2 *", "2016-01-01T00:00:00Z", nil),
+            ("@every 1h", "2026-11-23T07:00:10Z", "2026-11-23T10:00:10Z"),
             ("*/15 * * * *", "2026-11-23T10:14:59Z", "2026-11-23T10:15:00Z"),
         ])
     func last(_ text: String, _ since: String, _ last: String?) throws {
@@ -109,7 +114,9 @@ struct CompletionIndexTests {
     }
 
     @Test("a user's text may have no mistake", arguments: ["x", "1-", "1-2-3", "2,1", "1,1", "3-3", "5", "0-5", "-1", ",", "1, 2"])
-    func strict(_ text: String) { #expect(throws: CompletionIndexes.Invalid.self) { try CompletionIndexes(validating: text, completions: 5) } }
+    func strict(_ text: String) {
+        #expect(throws: CompletionIndexes.Invalid.self) { try CompletionIndexes(validating: text, completions: 5) }
+    }
 
     @Test("a user's text without mistakes is read")
     func valid() throws {
@@ -120,6 +127,8 @@ struct CompletionIndexTests {
     @Test("the first indexes that are missing")
     func missing() {
         let some = CompletionIndexes([0, 2, 3])
-        #expect(some.missing(2, completions: 10) == [1, 4] && some.missing(9, completions: 5) == [1, 4] && some.missing(1, completions: 0).isEmpty)
+        #expect(
+            some.missing(2, completions: 10) == [1, 4] && some.missing(9, completions: 5) == [1, 4]
+                && some.missing(1, completions: 0).isEmpty)
     }
 }

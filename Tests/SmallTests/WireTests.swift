@@ -13,7 +13,8 @@ private let pod: JSON = [
         "volumes": [["name": "v", "configMap": ["name": "c", "defaultMode": 420]]],
         "containers": [
             [
-                "name": "main", "image": "httpd", "ports": [["containerPort": 80, "protocol": "TCP"]], "resources": ["limits": ["cpu": "100m"]],
+                "name": "main", "image": "httpd", "ports": [["containerPort": 80, "protocol": "TCP"]],
+                "resources": ["limits": ["cpu": "100m"]],
                 "readinessProbe": ["httpGet": ["path": "/", "port": "http", "scheme": "HTTP"], "periodSeconds": 10],
                 "livenessProbe": ["tcpSocket": ["port": 80]],
             ]
@@ -40,7 +41,9 @@ struct ProtobufTests {
         // kubectl create namespace demo, version 1.32: magic, type, then metadata, spec and status, all of Go's empty strings included.
         let metadata: [UInt8] = [0x0A, 4] + Array("demo".utf8) + [0x12, 0, 0x1A, 0, 0x22, 0, 0x2A, 0, 0x32, 0, 0x38, 0, 0x42, 0]
         let raw: [UInt8] = [0x0A, UInt8(metadata.count)] + metadata + [0x12, 0, 0x1A, 2, 0x0A, 0]
-        let bytes = ProtobufDecoder.magic + [0x0A, 15, 0x0A, 2] + Array("v1".utf8) + [0x12, 9] + Array("Namespace".utf8) + [0x12, UInt8(raw.count)] + raw
+        let bytes =
+            ProtobufDecoder.magic + [0x0A, 15, 0x0A, 2] + Array("v1".utf8) + [0x12, 9] + Array("Namespace".utf8) + [0x12, UInt8(raw.count)]
+            + raw
         let (apiVersion, kind, body) = try ProtobufDecoder.envelope(bytes)
         #expect(apiVersion == "v1" && kind == "Namespace")
         let definition = try #require(Registry.kind(apiVersion: apiVersion, kind: kind))
@@ -103,23 +106,35 @@ struct FuzzTests {
         var random = SplitMix64(seed: 3)
         let kind = try #require(Registry.kind(apiVersion: "v1", kind: "Pod"))
         let operations: JSON = [
-            ["op": "add", "path": "/spec/containers/0/image", "value": "x"], ["op": "move", "from": "/metadata/labels", "path": "/metadata/annotations"],
+            ["op": "add", "path": "/spec/containers/0/image", "value": "x"],
+            ["op": "move", "from": "/metadata/labels", "path": "/metadata/annotations"],
         ]
-        let strategic: JSON = ["spec": ["$setElementOrder/containers": [["name": "main"]], "containers": [["name": "main", "$patch": "replace"]]]]
+        let strategic: JSON = [
+            "spec": ["$setElementOrder/containers": [["name": "main"]], "containers": [["name": "main", "$patch": "replace"]]]
+        ]
         for _ in 0..<3000 {
-            if let patch = try? JSON(parsing: Self.mutate(operations.bytes(), &random)) { Self.expectSense { try JSONPatch.apply(patch, to: pod) } }
-            if let patch = try? JSON(parsing: Self.mutate(strategic.bytes(), &random)) { Self.expectSense { try StrategicMergePatch.apply(patch, to: pod, kind.schema) } }
+            if let patch = try? JSON(parsing: Self.mutate(operations.bytes(), &random)) {
+                Self.expectSense { try JSONPatch.apply(patch, to: pod) }
+            }
+            if let patch = try? JSON(parsing: Self.mutate(strategic.bytes(), &random)) {
+                Self.expectSense { try StrategicMergePatch.apply(patch, to: pod, kind.schema) }
+            }
         }
     }
 
     private static func expectSense(_ apply: () throws -> JSON) {
-        do { _ = try apply() } catch let error as StatusError { #expect((400..<500).contains(error.code)) } catch { Issue.record("\(error)") }
+        do { _ = try apply() } catch let error as StatusError { #expect((400..<500).contains(error.code)) } catch {
+            Issue.record("\(error)")
+        }
     }
 
     @Test("a damaged SPDY stream is refused or understood")
     func spdy() throws {
         var random = SplitMix64(seed: 4)
-        let seed: [UInt8] = [0x80, 3, 0, 6, 0, 0, 0, 4, 0, 0, 0, 1] + [0, 0, 0, 1, 1, 0, 0, 3, 0x61, 0x62, 0x63] + [0x80, 3, 0, 7, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0]
+        let seed: [UInt8] =
+            [0x80, 3, 0, 6, 0, 0, 0, 4, 0, 0, 0, 1] + [0, 0, 0, 1, 1, 0, 0, 3, 0x61, 0x62, 0x63] + [
+                0x80, 3, 0, 7, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0,
+            ]
         var understood = 0
         for _ in 0..<3000 {
             var session = SPDYSession()
@@ -138,12 +153,16 @@ struct FuzzTests {
             "/openapi/v3/apis/apps/v1?hash=x", "/apis", "/api/v1/pods?fieldSelector=metadata.name%3Dx&labelSelector=a%20in%20(b)",
         ]
         let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"]
-        let types = ["application/json", "application/merge-patch+json", "application/apply-patch+yaml", "application/vnd.kubernetes.protobuf", "text/html"]
+        let types = [
+            "application/json", "application/merge-patch+json", "application/apply-patch+yaml", "application/vnd.kubernetes.protobuf",
+            "text/html",
+        ]
         for _ in 0..<2000 {
             let target = String(decoding: Self.mutate(Array((targets.randomElement(using: &random) ?? "/").utf8), &random), as: UTF8.self)
             if target.contains("watch") { continue }
             let request = HTTPRequest(
-                method: methods.randomElement(using: &random) ?? "GET", target: target, contentType: types.randomElement(using: &random) ?? "",
+                method: methods.randomElement(using: &random) ?? "GET", target: target,
+                contentType: types.randomElement(using: &random) ?? "",
                 body: Bool.random(using: &random) ? Self.mutate(pod.bytes(), &random) : [])
             if case .json(let body, let code) = await router.respond(request), code >= 400 {
                 #expect(body["kind"].string == "Status" && code != 500, "\(request.method) \(target): \(code) \(body)")

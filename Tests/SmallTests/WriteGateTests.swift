@@ -39,7 +39,8 @@ struct WriteGateTests {
                 group.addTask {
                     let body: JSON = ["apiVersion": "policy/v1", "kind": "Eviction", "metadata": ["name": "a"]]
                     let request = HTTPRequest(
-                        method: "POST", target: "/api/v1/namespaces/default/pods/a/eviction", accept: "", contentType: "application/json", body: body.bytes())
+                        method: "POST", target: "/api/v1/namespaces/default/pods/a/eviction", accept: "", contentType: "application/json",
+                        body: body.bytes())
                     guard case .json(let answer, 201) = await router.respond(request) else {
                         Issue.record("the eviction was refused")
                         return
@@ -62,7 +63,9 @@ struct WriteGateTests {
         let codes = await withTaskGroup(of: Int.self) { group in
             for number in 0..<16 {
                 group.addTask {
-                    let body: JSON = ["apiVersion": "v1", "kind": "Binding", "metadata": ["name": "a"], "target": ["kind": "Node", "name": "n\(number)"]]
+                    let body: JSON = [
+                        "apiVersion": "v1", "kind": "Binding", "metadata": ["name": "a"], "target": ["kind": "Node", "name": "n\(number)"],
+                    ]
                     let target = "/api/v1/namespaces/default/pods/a/binding"
                     let request = HTTPRequest(method: "POST", target: target, contentType: "application/json", body: body.bytes())
                     guard case .json(_, let code) = await router.respond(request) else { return 0 }
@@ -113,7 +116,8 @@ struct WriteGateTests {
         dual["spec"]["ipFamilyPolicy"] = "RequireDualStack"
         #expect(
             try await refusal { _ = try await api.create(.services, dual) }.message
-                == #"Service "a" is invalid: spec.ipFamilyPolicy: Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services"#)
+                == #"Service "a" is invalid: spec.ipFamilyPolicy: Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services"#
+        )
         var six = Fixture.service("a")
         six["spec"]["ipFamilies"] = ["IPv6"]
         #expect(
@@ -124,7 +128,8 @@ struct WriteGateTests {
         let made = try await api.create(.services, prefer)["spec"]
         #expect(made["ipFamilies"] == ["IPv4"] && made["ipFamilyPolicy"] == "PreferDualStack")
         // One that becomes a name for another lets go of its families.
-        let named = try await api.patch(.services, Fixture.key("a"), ["spec": ["type": "ExternalName", "externalName": "example.com"]])["spec"]
+        let named = try await api.patch(.services, Fixture.key("a"), ["spec": ["type": "ExternalName", "externalName": "example.com"]])[
+            "spec"]
         #expect(named["ipFamilies"].isNull && named["ipFamilyPolicy"].isNull)
     }
 

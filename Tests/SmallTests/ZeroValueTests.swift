@@ -127,8 +127,11 @@ struct ZeroValueTests {
         for field in ["namespace", "resourceVersion", "uid", "generateName", "selfLink"] { object["metadata"][field] = "" }
         let kind = try #require(Registry.kind(of: .configMaps))
         guard case .object(let type) = kind.schema else { return }
-        for (contentType, body) in [("application/json", object.bytes()), ("application/vnd.kubernetes.protobuf", ProtobufEncoder.object(object, type))] {
-            let request = HTTPRequest(method: "PUT", target: "/api/v1/namespaces/default/configmaps/c", accept: "", contentType: contentType, body: body)
+        for (contentType, body) in [
+            ("application/json", object.bytes()), ("application/vnd.kubernetes.protobuf", ProtobufEncoder.object(object, type)),
+        ] {
+            let request = HTTPRequest(
+                method: "PUT", target: "/api/v1/namespaces/default/configmaps/c", accept: "", contentType: contentType, body: body)
             guard case .json(let answer, let code) = await router.respond(request) else {
                 Issue.record("no answer in JSON")
                 return

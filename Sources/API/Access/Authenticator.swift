@@ -15,7 +15,9 @@ struct Authenticator: Sendable {
         guard let header = request.header("Authorization") else {
             // A browser's or Python's WebSocket cannot send headers: its token comes as a subprotocol.
             let prefix = "base64url.bearer.authorization.k8s.io."
-            let offered = (request.header("Sec-WebSocket-Protocol") ?? "").split(separator: ",").map(\.trimmed).first { $0.hasPrefix(prefix) }
+            let offered = (request.header("Sec-WebSocket-Protocol") ?? "").split(separator: ",").map(\.trimmed).first {
+                $0.hasPrefix(prefix)
+            }
             guard let encoded = offered?.dropFirst(prefix.count), let bytes = Base64.decodeURL(String(encoded)) else { return nil }
             return await user(token: String(decoding: bytes, as: UTF8.self))
         }
@@ -29,11 +31,16 @@ struct Authenticator: Sendable {
     /// The service account that a token stands for, as long as it and the pod it is bound to are there, and those of
     /// `audiences` that it is meant for.
     func user(token: String, audiences: [String]) async -> (user: UserInfo, audiences: [String])? {
-        guard let claims = credentials?.verify(token), claims["iss"].string == Self.issuer, (claims["exp"].int ?? 0) > now().seconds else { return nil }
+        guard let claims = credentials?.verify(token), claims["iss"].string == Self.issuer, (claims["exp"].int ?? 0) > now().seconds else {
+            return nil
+        }
         let meant = audiences.filter { claims["aud"].items.contains(.string($0)) }
         guard !meant.isEmpty else { return nil }
-        let bound = claims["kubernetes.io"], namespace = bound["namespace"].string ?? "", name = bound["serviceaccount"]["name"].string ?? ""
-        guard let account = await store.get(.serviceAccounts, ObjectKey(namespace, name)), account["metadata"]["uid"] == bound["serviceaccount"]["uid"] else {
+        let bound = claims["kubernetes.io"], namespace = bound["namespace"].string ?? "",
+            name = bound["serviceaccount"]["name"].string ?? ""
+        guard let account = await store.get(.serviceAccounts, ObjectKey(namespace, name)),
+            account["metadata"]["uid"] == bound["serviceaccount"]["uid"]
+        else {
             return nil
         }
         var user = UserInfo(
@@ -41,7 +48,9 @@ struct Authenticator: Sendable {
             groups: ["system:serviceaccounts", "system:serviceaccounts:\(namespace)", UserInfo.authenticated])
         user.uid = account["metadata"]["uid"].string ?? ""
         if let pod = bound["pod"]["name"].string {
-            guard let held = await store.get(.pods, ObjectKey(namespace, pod)), held["metadata"]["uid"] == bound["pod"]["uid"] else { return nil }
+            guard let held = await store.get(.pods, ObjectKey(namespace, pod)), held["metadata"]["uid"] == bound["pod"]["uid"] else {
+                return nil
+            }
             user.extra["authentication.kubernetes.io/pod-name"] = [pod]
             user.extra["authentication.kubernetes.io/pod-uid"] = [bound["pod"]["uid"].string ?? ""]
         }
@@ -50,7 +59,8 @@ struct Authenticator: Sendable {
 
     /// A token for a service account, valid for `seconds`, bound to a pod if one is given.
     static func token(
-        for account: JSON, boundTo pod: (name: String, uid: String)? = nil, node: String? = nil, audiences: [String], seconds: Int, now: Timestamp,
+        for account: JSON, boundTo pod: (name: String, uid: String)? = nil, node: String? = nil, audiences: [String], seconds: Int,
+        now: Timestamp,
         by credentials: any Credentials
     ) throws -> (token: String, expires: Timestamp) {
         let namespace = account["metadata"]["namespace"].string ?? "", name = account["metadata"]["name"].string ?? ""
@@ -58,7 +68,8 @@ struct Authenticator: Sendable {
         if let pod { bound["pod"] = ["name": .string(pod.name), "uid": .string(pod.uid)] }
         if let node { bound["node"] = ["name": .string(node)] }
         let claims: JSON = [
-            "aud": .array((audiences.isEmpty ? [issuer] : audiences).map(JSON.string)), "exp": .int(now.seconds + Timestamp.bounded(seconds)), "iat": .int(now.seconds),
+            "aud": .array((audiences.isEmpty ? [issuer] : audiences).map(JSON.string)),
+            "exp": .int(now.seconds + Timestamp.bounded(seconds)), "iat": .int(now.seconds),
             "iss": .string(issuer), "jti": .string(APIServer.randomUID()), "kubernetes.io": bound, "nbf": .int(now.seconds),
             "sub": .string("system:serviceaccount:\(namespace):\(name)"),
         ]
@@ -71,7 +82,8 @@ extension APIServer {
         guard let credentials else { throw StatusError(500, .internalError, "this server signs no tokens") }
         let account = try await get(.serviceAccounts, ObjectKey(pod.namespace, pod.spec["serviceAccountName"].string ?? "default"))
         return try Authenticator.token(
-            for: account, boundTo: (pod.name, pod.uid), node: pod.nodeName, audiences: audiences, seconds: seconds, now: now(), by: credentials
+            for: account, boundTo: (pod.name, pod.uid), node: pod.nodeName, audiences: audiences, seconds: seconds, now: now(),
+            by: credentials
         ).token
     }
 }

@@ -30,13 +30,18 @@ struct Authorizer: Sendable {
     func reason(_ user: UserInfo, _ request: AccessRequest) async -> String? {
         for (binding, subject) in await bindings(of: user, in: request.namespace) {
             let namespace = binding["metadata"]["namespace"].string ?? ""
-            guard await rules(of: binding["roleRef"], in: namespace).contains(where: { Self.covers($0, request) && (namespace.isEmpty || request.path == nil) }) else {
+            guard
+                await rules(of: binding["roleRef"], in: namespace).contains(where: {
+                    Self.covers($0, request) && (namespace.isEmpty || request.path == nil)
+                })
+            else {
                 continue
             }
             let name = binding["metadata"]["name"].string ?? "", role = binding["roleRef"]
             let place = namespace.isEmpty ? name : "\(name)/\(namespace)"
             let who =
-                subject["kind"].string == "ServiceAccount" ? "\(subject["name"].string ?? "")/\(subject["namespace"].string ?? namespace)" : subject["name"].string ?? ""
+                subject["kind"].string == "ServiceAccount"
+                ? "\(subject["name"].string ?? "")/\(subject["namespace"].string ?? namespace)" : subject["name"].string ?? ""
             return
                 "RBAC: allowed by \(namespace.isEmpty ? "ClusterRoleBinding" : "RoleBinding") \"\(place)\" of \(role["kind"].string ?? "") \"\(role["name"].string ?? "")\" to \(subject["kind"].string ?? "") \"\(who)\""
         }
@@ -96,7 +101,9 @@ struct Authorizer: Sendable {
         let selectors = clusterRole["aggregationRule"]["clusterRoleSelectors"].items.map { LabelSelector($0) }
         guard !selectors.isEmpty else { return clusterRole["rules"].items }
         // An aggregated role is what the roles it selects are.
-        let others = await store.list(.clusterRoles).items.filter { other in selectors.contains { $0.matches(other["metadata"]["labels"].stringMap) } }
+        let others = await store.list(.clusterRoles).items.filter { other in
+            selectors.contains { $0.matches(other["metadata"]["labels"].stringMap) }
+        }
         return clusterRole["rules"].items + others.flatMap { $0["rules"].items }
     }
 
@@ -127,7 +134,8 @@ struct Authorizer: Sendable {
         let resources = rule["resources"].items.compactMap(\.string)
         guard
             resources.contains("*") || resources.contains(request.resourceWithSubresource)
-                || (!request.subresource.isEmpty && (resources.contains("*/\(request.subresource)") || resources.contains("\(request.resource)/*")))
+                || (!request.subresource.isEmpty
+                    && (resources.contains("*/\(request.subresource)") || resources.contains("\(request.resource)/*")))
         else { return false }
         let names = rule["resourceNames"].items
         return names.isEmpty || names.contains { $0.string == request.name }
@@ -135,7 +143,9 @@ struct Authorizer: Sendable {
 
     /// 403, in Kubernetes' words.
     static func refusal(_ user: UserInfo, _ request: AccessRequest) -> StatusError {
-        if let path = request.path { return StatusError.forbidden("forbidden: User \"\(user.name)\" cannot \(request.verb) path \"\(path)\"") }
+        if let path = request.path {
+            return StatusError.forbidden("forbidden: User \"\(user.name)\" cannot \(request.verb) path \"\(path)\"")
+        }
         let qualified = request.group.isEmpty ? request.resource : "\(request.resource).\(request.group)"
         let what = request.name.isEmpty ? qualified : "\(qualified) \"\(request.name)\""
         let place = request.namespace.isEmpty ? "at the cluster scope" : "in the namespace \"\(request.namespace)\""
@@ -143,7 +153,8 @@ struct Authorizer: Sendable {
             403, .forbidden,
             "\(what) is forbidden: User \"\(user.name)\" cannot \(request.verb) resource \"\(request.resourceWithSubresource)\" in API group \"\(request.group)\" \(place)",
             details: [
-                "name": request.name.isEmpty ? .null : .string(request.name), "group": request.group.isEmpty ? .null : .string(request.group),
+                "name": request.name.isEmpty ? .null : .string(request.name),
+                "group": request.group.isEmpty ? .null : .string(request.group),
                 "kind": .string(request.resource),
             ])
     }

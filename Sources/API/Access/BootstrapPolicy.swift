@@ -44,7 +44,9 @@ package enum BootstrapPolicy {
         for word in words.dropFirst(2) {
             if word.hasPrefix("to=") { object["metadata"]["labels"]["\(group)/aggregate-to-\(word.dropFirst(3))"] = "true" }
             if word.hasPrefix("from=") {
-                object["aggregationRule"] = ["clusterRoleSelectors": [["matchLabels": ["\(group)/aggregate-to-\(word.dropFirst(5))": "true"]]]]
+                object["aggregationRule"] = [
+                    "clusterRoleSelectors": [["matchLabels": ["\(group)/aggregate-to-\(word.dropFirst(5))": "true"]]]
+                ]
             }
         }
         if [.roleBindings, .clusterRoleBindings].contains(resource) {
@@ -84,7 +86,8 @@ package enum BootstrapPolicy {
     private static func aggregate(_ objects: inout [(resource: Resource, object: JSON)]) {
         // `view` is a part of `edit`, and `edit` of `admin`.
         for name in ["view", "edit", "admin"] {
-            guard let index = objects.firstIndex(where: { $0.resource == .clusterRoles && $0.object["metadata"]["name"].string == name }) else { continue }
+            guard let index = objects.firstIndex(where: { $0.resource == .clusterRoles && $0.object["metadata"]["name"].string == name })
+            else { continue }
             let selectors = objects[index].object["aggregationRule"]["clusterRoleSelectors"].items.map { LabelSelector($0) }
             let parts = objects.filter { part in
                 part.resource == .clusterRoles && selectors.contains { $0.matches(part.object["metadata"]["labels"].stringMap) }

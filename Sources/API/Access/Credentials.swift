@@ -32,7 +32,10 @@ package struct UserInfo: Sendable, Hashable {
         [
             "username": .string(name), "uid": uid.isEmpty ? .null : .string(uid), "groups": .array(groups.map(JSON.string)),
             "extra": extra.isEmpty
-                ? .null : .object(JSONObject(uniqueKeys: extra.keys.sorted(), values: extra.keys.sorted().map { .array((extra[$0] ?? []).map(JSON.string)) })),
+                ? .null
+                : .object(
+                    JSONObject(
+                        uniqueKeys: extra.keys.sorted(), values: extra.keys.sorted().map { .array((extra[$0] ?? []).map(JSON.string)) })),
         ]
     }
 }

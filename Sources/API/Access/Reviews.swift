@@ -9,12 +9,27 @@ struct Reviews: Sendable {
 
     /// Their place in the API, and the table's type of each.
     static let kinds: [(resource: Resource, type: String)] = [
-        (Resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced: false), "authorization:SelfSubjectAccessReview"),
-        (Resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced: false), "authorization:SubjectAccessReview"),
-        (Resource("authorization.k8s.io", "v1", "localsubjectaccessreviews", "LocalSubjectAccessReview"), "authorization:LocalSubjectAccessReview"),
-        (Resource("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", namespaced: false), "authorization:SelfSubjectRulesReview"),
+        (
+            Resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced: false),
+            "authorization:SelfSubjectAccessReview"
+        ),
+        (
+            Resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced: false),
+            "authorization:SubjectAccessReview"
+        ),
+        (
+            Resource("authorization.k8s.io", "v1", "localsubjectaccessreviews", "LocalSubjectAccessReview"),
+            "authorization:LocalSubjectAccessReview"
+        ),
+        (
+            Resource("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", namespaced: false),
+            "authorization:SelfSubjectRulesReview"
+        ),
         (Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced: false), "authentication:TokenReview"),
-        (Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", namespaced: false), "authentication:SelfSubjectReview"),
+        (
+            Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", namespaced: false),
+            "authentication:SelfSubjectReview"
+        ),
     ]
 
     static func schema(_ type: String) -> Schema { KindDefinition.withTypeMeta(.object(SchemaTable.type(type))) }
@@ -32,11 +47,14 @@ struct Reviews: Sendable {
             guard spec["user"].string != nil || !spec["groups"].items.isEmpty else {
                 throw StatusError.invalid(resource, "", [.required("spec.user", "at least one of user or group must be specified")])
             }
-            review["status"] = await decide(spec, UserInfo(name: spec["user"].string ?? "", groups: spec["groups"].items.compactMap(\.string)))
+            review["status"] = await decide(
+                spec, UserInfo(name: spec["user"].string ?? "", groups: spec["groups"].items.compactMap(\.string)))
         case "SelfSubjectRulesReview": review["status"] = await rules(user, review["spec"]["namespace"].string ?? "default")
         case "TokenReview":
             let wanted = review["spec"]["audiences"].items.compactMap(\.string)
-            if let (who, audiences) = await authenticator.user(token: review["spec"]["token"].string ?? "", audiences: wanted.isEmpty ? [Authenticator.issuer] : wanted) {
+            if let (who, audiences) = await authenticator.user(
+                token: review["spec"]["token"].string ?? "", audiences: wanted.isEmpty ? [Authenticator.issuer] : wanted)
+            {
                 review["status"] = ["authenticated": true, "user": who.json, "audiences": .array(audiences.map(JSON.string))]
             } else {
                 review["status"] = ["user": .emptyObject, "error": "[invalid bearer token]"]
@@ -69,7 +87,10 @@ struct Reviews: Sendable {
         let rules = await authorizer.rules(of: user, in: namespace)
         return [
             "resourceRules": .array(rules.filter { $0["nonResourceURLs"].items.isEmpty }),
-            "nonResourceRules": .array(rules.filter { !$0["nonResourceURLs"].items.isEmpty }.map { ["verbs": $0["verbs"], "nonResourceURLs": $0["nonResourceURLs"]] }),
+            "nonResourceRules": .array(
+                rules.filter { !$0["nonResourceURLs"].items.isEmpty }.map {
+                    ["verbs": $0["verbs"], "nonResourceURLs": $0["nonResourceURLs"]]
+                }),
             "incomplete": false,
         ]
     }

@@ -28,7 +28,9 @@ struct PodAdmission {
             chosen = await store.get(.priorityClasses, ObjectKey("", wish))
             if chosen == nil { throw StatusError.forbidden("pods \"\(name)\" is forbidden: no PriorityClass with name \(wish) was found") }
         } else {
-            chosen = await store.list(.priorityClasses).items.filter { $0["globalDefault"].bool == true }.min { ($0["value"].int ?? 0) < ($1["value"].int ?? 0) }
+            chosen = await store.list(.priorityClasses).items.filter { $0["globalDefault"].bool == true }.min {
+                ($0["value"].int ?? 0) < ($1["value"].int ?? 0)
+            }
             if let chosen { pod["spec"]["priorityClassName"] = chosen["metadata"]["name"] }
         }
         let priority = chosen?["value"].int ?? 0
@@ -38,14 +40,17 @@ struct PodAdmission {
             )
         }
         pod["spec"]["priority"] = .int(priority)
-        if pod["spec"]["preemptionPolicy"].isNull { pod["spec"]["preemptionPolicy"] = chosen?["preemptionPolicy"] ?? "PreemptLowerPriority" }
+        if pod["spec"]["preemptionPolicy"].isNull {
+            pod["spec"]["preemptionPolicy"] = chosen?["preemptionPolicy"] ?? "PreemptLowerPriority"
+        }
     }
 
     /// What a RuntimeClass adds to the pods that name it. (kubernetes.io/docs/concepts/containers/runtime-class)
     private func chooseRuntime(_ pod: inout JSON, _ name: String) async throws {
         guard let wish = pod["spec"]["runtimeClassName"].string, !wish.isEmpty else {
             if !pod["spec"]["overhead"].isNull {
-                throw StatusError.forbidden("pods \"\(name)\" is forbidden: pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead")
+                throw StatusError.forbidden(
+                    "pods \"\(name)\" is forbidden: pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead")
             }
             return
         }
@@ -54,13 +59,15 @@ struct PodAdmission {
         }
         let overhead = chosen["overhead"]["podFixed"]
         if !pod["spec"]["overhead"].isNull, pod["spec"]["overhead"] != overhead {
-            throw StatusError.forbidden("pods \"\(name)\" is forbidden: pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead")
+            throw StatusError.forbidden(
+                "pods \"\(name)\" is forbidden: pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead")
         }
         pod["spec"]["overhead"] = overhead
         for (label, value) in chosen["scheduling"]["nodeSelector"].stringMap {
             if let own = pod["spec"]["nodeSelector"][label].string, own != value {
                 throw StatusError.forbidden(
-                    "pods \"\(name)\" is forbidden: conflict: runtimeClass.scheduling.nodeSelector[\(label)] = \(value); pod.spec.nodeSelector[\(label)] = \(own)")
+                    "pods \"\(name)\" is forbidden: conflict: runtimeClass.scheduling.nodeSelector[\(label)] = \(value); pod.spec.nodeSelector[\(label)] = \(own)"
+                )
             }
             pod["spec"]["nodeSelector"][label] = .string(value)
         }
@@ -74,7 +81,8 @@ struct PodAdmission {
         var tolerations = pod["spec"]["tolerations"].items
         for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
             let isTolerated = tolerations.contains {
-                ($0["key"].string == key || $0["key"].isNull && $0["operator"].string == "Exists") && [nil, "", "NoExecute"].contains($0["effect"].string)
+                ($0["key"].string == key || $0["key"].isNull && $0["operator"].string == "Exists")
+                    && [nil, "", "NoExecute"].contains($0["effect"].string)
             }
             if isTolerated { continue }
             tolerations.append(["key": .string(key), "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300])
@@ -89,7 +97,8 @@ struct PodAdmission {
         guard credentials != nil else { return }
         guard let held = await store.get(.serviceAccounts, ObjectKey(namespace, account)) else {
             throw StatusError.forbidden(
-                "pods \"\(name)\" is forbidden: error looking up service account \(namespace)/\(account): serviceaccount \"\(account)\" not found")
+                "pods \"\(name)\" is forbidden: error looking up service account \(namespace)/\(account): serviceaccount \"\(account)\" not found"
+            )
         }
         if pod["spec"]["imagePullSecrets"].isNull { pod["spec"]["imagePullSecrets"] = held["imagePullSecrets"] }
         guard pod["spec"]["automountServiceAccountToken"].bool ?? held["automountServiceAccountToken"].bool ?? true else { return }
@@ -97,10 +106,13 @@ struct PodAdmission {
         var isNeeded = false
         for list in ["initContainers", "containers"] {
             guard var containers = pod["spec"][list].array else { continue }
-            for index in containers.indices where !containers[index]["volumeMounts"].items.contains(where: { $0["mountPath"].string == Self.tokenPath }) {
+            for index in containers.indices
+            where !containers[index]["volumeMounts"].items.contains(where: { $0["mountPath"].string == Self.tokenPath }) {
                 isNeeded = true
                 containers[index]["volumeMounts"] = .array(
-                    containers[index]["volumeMounts"].items + [["name": .string(volume), "mountPath": .string(Self.tokenPath), "readOnly": true]])
+                    containers[index]["volumeMounts"].items + [
+                        ["name": .string(volume), "mountPath": .string(Self.tokenPath), "readOnly": true]
+                    ])
             }
             pod["spec"][list] = .array(containers)
         }
@@ -127,10 +139,14 @@ struct PodAdmission {
                     for (resource, value) in limit[source].stringMap {
                         // A limit that is given serves as the request as well.
                         if half == "requests", let own = containers[index]["resources"]["limits"][resource].string {
-                            if containers[index]["resources"]["requests"][resource].isNull { containers[index]["resources"]["requests"][resource] = .string(own) }
+                            if containers[index]["resources"]["requests"][resource].isNull {
+                                containers[index]["resources"]["requests"][resource] = .string(own)
+                            }
                             continue
                         }
-                        if containers[index]["resources"][half][resource].isNull { containers[index]["resources"][half][resource] = .string(value) }
+                        if containers[index]["resources"][half][resource].isNull {
+                            containers[index]["resources"][half][resource] = .string(value)
+                        }
                     }
                 }
                 for (bound, half, words) in [("max", "limits", "maximum"), ("min", "requests", "minimum")] {

@@ -21,7 +21,9 @@ struct QuotaAdmission {
                 return (used[name] ?? Quantity(0)) + value > limit
             }
             guard exceeded.isEmpty else {
-                func text(_ values: (String) -> String?) -> String { exceeded.keys.sorted().map { "\($0)=\(values($0) ?? "0")" }.joined(separator: ",") }
+                func text(_ values: (String) -> String?) -> String {
+                    exceeded.keys.sorted().map { "\($0)=\(values($0) ?? "0")" }.joined(separator: ",")
+                }
                 throw StatusError.forbidden(
                     "\(resource) \"\(object["metadata"]["name"].string ?? "")\" is forbidden: exceeded quota: \(quota["metadata"]["name"].string ?? ""), requested: \(text { wanted[$0]?.description }), used: \(text { used[$0]?.description }), limited: \(text { hard[$0] })"
                 )
@@ -31,11 +33,14 @@ struct QuotaAdmission {
 
     /// Under a quota of CPU or memory every container must say what it takes.
     private func requireRequests(_ pod: JSON, _ quota: JSON, _ hard: [String: String]) throws {
-        let names = hard.keys.filter { ["cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"].contains($0) }.sorted()
+        let names = hard.keys.filter { ["cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"].contains($0) }
+            .sorted()
         let missing = names.filter { name in
             let half = name.hasPrefix("limits.") ? "limits" : "requests"
             let resource = name.split(separator: ".").last.map(String.init) ?? name
-            return pod["spec"]["containers"].items.contains { $0["resources"][half][resource].isNull && (half == "limits" || $0["resources"]["limits"][resource].isNull) }
+            return pod["spec"]["containers"].items.contains {
+                $0["resources"][half][resource].isNull && (half == "limits" || $0["resources"]["limits"][resource].isNull)
+            }
         }
         guard missing.isEmpty else {
             let containers = pod["spec"]["containers"].items.compactMap { $0["name"].string }.joined(separator: ",")

@@ -41,7 +41,8 @@ struct ServiceAllocator {
             object["spec"]["clusterIP"] = .null
             object["spec"]["clusterIPs"] = .null
             // What only the former type had goes with it, unless the user asks for something else. (upstream: dropTypeDependentFields)
-            for field in ["ipFamilies", "ipFamilyPolicy"] where old?["spec"]["type"].string != type && object["spec"][field] == old?["spec"][field] {
+            for field in ["ipFamilies", "ipFamilyPolicy"]
+            where old?["spec"]["type"].string != type && object["spec"][field] == old?["spec"][field] {
                 object["spec"][field] = .null
             }
             returnNodePorts(&object, old: old)
@@ -53,7 +54,11 @@ struct ServiceAllocator {
         } else if old == nil, let wanted = IPv4Address(object["spec"]["clusterIP"].string ?? ""), claims.isTaken(wanted, but: own) {
             throw StatusError.invalid(
                 .services, name,
-                [.invalid("spec.clusterIPs", [.string(wanted.description)], "failed to allocate IP \(wanted): provided IP is already allocated")])
+                [
+                    .invalid(
+                        "spec.clusterIPs", [.string(wanted.description)],
+                        "failed to allocate IP \(wanted): provided IP is already allocated")
+                ])
         }
         object["spec"]["clusterIPs"] = [object["spec"]["clusterIP"]]
         try allocateNodePorts(&object, old: old, type: type, name: name)

@@ -12,13 +12,16 @@ extension Router {
         case "version" where path.count == 1: return .json(Discovery.version)
         case "openapi": return try await openAPI(request)
         case nil:
-            let paths = ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"] + Discovery(api.catalog).groupPaths
+            let paths =
+                ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
+                + Discovery(api.catalog).groupPaths
             return .json(["paths": .array(paths.sorted().map(JSON.string))])
         case "openid" where path == ["openid", "v1", "jwks"]: return .json(api.credentials?.keySet ?? ["keys": []])
         case ".well-known" where path == [".well-known", "openid-configuration"]:
             return .json([
                 "issuer": .string(Authenticator.issuer), "jwks_uri": .string("\(Authenticator.issuer)/openid/v1/jwks"),
-                "response_types_supported": ["id_token"], "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["ES256"],
+                "response_types_supported": ["id_token"], "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": ["ES256"],
             ])
         case "api" where path.count <= 2, "apis" where path.count <= 3:
             guard request.method == "GET" else { throw Router.methodNotAllowed }
@@ -30,7 +33,9 @@ extension Router {
                 let tag = "\"\(Base64.encode(SHA256.digest(bytes)))\""
                 let headers = [("ETag", tag), ("Vary", "Accept")]
                 let contentType = "application/json;g=apidiscovery.k8s.io;v=\(version);as=APIGroupDiscoveryList"
-                if request.header("If-None-Match") == tag { return .with(headers: headers, .bytes([], contentType: contentType, code: 304)) }
+                if request.header("If-None-Match") == tag {
+                    return .with(headers: headers, .bytes([], contentType: contentType, code: 304))
+                }
                 return .with(headers: headers, .bytes(bytes, contentType: contentType))
             }
             return .json(document)
@@ -42,8 +47,10 @@ extension Router {
 /// The discovery documents, made from the kinds of a catalog. (kubernetes.io/docs/concepts/overview/kubernetes-api, "Discovery API")
 struct Discovery {
     static let version: JSON = [
-        "major": "1", "minor": "36", "emulationMajor": "1", "emulationMinor": "36", "minCompatibilityMajor": "1", "minCompatibilityMinor": "35",
-        "gitVersion": "v1.36.0+minik", "gitCommit": "0000000000000000000000000000000000000000", "gitTreeState": "clean", "buildDate": "2026-01-01T00:00:00Z",
+        "major": "1", "minor": "36", "emulationMajor": "1", "emulationMinor": "36", "minCompatibilityMajor": "1",
+        "minCompatibilityMinor": "35",
+        "gitVersion": "v1.36.0+minik", "gitCommit": "0000000000000000000000000000000000000000", "gitTreeState": "clean",
+        "buildDate": "2026-01-01T00:00:00Z",
         "goVersion": "none (Swift)",
         "compiler": "swiftc", "platform": "linux/amd64",
     ]
@@ -67,12 +74,15 @@ struct Discovery {
                 subresources: $0.subresources)
         }
         entries += Reviews.kinds.map {
-            Entry(resource: $0.resource, singular: $0.resource.kind.lowercased(), shortNames: [], categories: [], verbs: ["create"], subresources: [])
+            Entry(
+                resource: $0.resource, singular: $0.resource.kind.lowercased(), shortNames: [], categories: [], verbs: ["create"],
+                subresources: [])
         }
         for (plural, kind, namespaced) in [("nodes", "NodeMetrics", false), ("pods", "PodMetrics", true)] {
             entries.append(
                 Entry(
-                    resource: Resource("metrics.k8s.io", "v1beta1", plural, kind, namespaced: namespaced), singular: "", shortNames: [], categories: [],
+                    resource: Resource("metrics.k8s.io", "v1beta1", plural, kind, namespaced: namespaced), singular: "", shortNames: [],
+                    categories: [],
                     verbs: ["get", "list"], subresources: []))
         }
         self.entries = entries
@@ -84,7 +94,9 @@ struct Discovery {
         for entry in entries where !names.contains(entry.resource.group) { names.append(entry.resource.group) }
         return names.map { name in
             var versions: [String] = []
-            for entry in entries where entry.resource.group == name && !versions.contains(entry.resource.version) { versions.append(entry.resource.version) }
+            for entry in entries where entry.resource.group == name && !versions.contains(entry.resource.version) {
+                versions.append(entry.resource.version)
+            }
             return (name, versions.sorted(by: Self.isPreferred))
         }
     }
@@ -98,11 +110,15 @@ struct Discovery {
         return rank(a) > rank(b)
     }
 
-    var groupPaths: [String] { groups.filter { !$0.name.isEmpty }.flatMap { group in ["/apis/\(group.name)"] + group.versions.map { "/apis/\(group.name)/\($0)" } } }
+    var groupPaths: [String] {
+        groups.filter { !$0.name.isEmpty }.flatMap { group in ["/apis/\(group.name)"] + group.versions.map { "/apis/\(group.name)/\($0)" } }
+    }
 
     func document(_ path: [String], _ accept: String) -> JSON? {
         let clause = accept.split(separator: ",").first { $0.contains("as=APIGroupDiscoveryList") }
-        if path.count == 1, let clause { return aggregated(isCore: path[0] == "api", version: clause.contains("v=v2;") || clause.hasSuffix("v=v2") ? "v2" : "v2beta1") }
+        if path.count == 1, let clause {
+            return aggregated(isCore: path[0] == "api", version: clause.contains("v=v2;") || clause.hasSuffix("v=v2") ? "v2" : "v2beta1")
+        }
         switch path.count {
         case 1 where path[0] == "api":
             return [
@@ -132,15 +148,19 @@ struct Discovery {
         guard !here.isEmpty else { return nil }
         let list = here.flatMap { entry -> [JSON] in
             let own: JSON = [
-                "name": .string(entry.resource.plural), "singularName": .string(entry.singular), "namespaced": .bool(entry.resource.namespaced),
-                "kind": .string(entry.resource.kind), "verbs": .array(entry.verbs.map(JSON.string)), "shortNames": Self.texts(entry.shortNames),
+                "name": .string(entry.resource.plural), "singularName": .string(entry.singular),
+                "namespaced": .bool(entry.resource.namespaced),
+                "kind": .string(entry.resource.kind), "verbs": .array(entry.verbs.map(JSON.string)),
+                "shortNames": Self.texts(entry.shortNames),
                 "categories": Self.texts(entry.categories),
             ]
             return [own]
                 + entry.subresources.map { sub in
                     [
-                        "name": .string("\(entry.resource.plural)/\(sub.name)"), "singularName": "", "namespaced": .bool(entry.resource.namespaced),
-                        "group": JSON(sub.kind?.group), "version": JSON(sub.kind?.version), "kind": .string(sub.kind?.kind ?? entry.resource.kind),
+                        "name": .string("\(entry.resource.plural)/\(sub.name)"), "singularName": "",
+                        "namespaced": .bool(entry.resource.namespaced),
+                        "group": JSON(sub.kind?.group), "version": JSON(sub.kind?.version),
+                        "kind": .string(sub.kind?.kind ?? entry.resource.kind),
                         "verbs": .array(sub.verbs.map(JSON.string)),
                     ]
                 }
@@ -159,12 +179,16 @@ struct Discovery {
                     group.versions.map { version in
                         [
                             "version": .string(version), "freshness": "Current",
-                            "resources": .array(entries.filter { $0.resource.group == group.name && $0.resource.version == version }.map(Self.aggregated)),
+                            "resources": .array(
+                                entries.filter { $0.resource.group == group.name && $0.resource.version == version }.map(Self.aggregated)),
                         ]
                     }),
             ]
         }
-        return ["kind": "APIGroupDiscoveryList", "apiVersion": .string("apidiscovery.k8s.io/\(version)"), "metadata": .emptyObject, "items": .array(items)]
+        return [
+            "kind": "APIGroupDiscoveryList", "apiVersion": .string("apidiscovery.k8s.io/\(version)"), "metadata": .emptyObject,
+            "items": .array(items),
+        ]
     }
 
     private static func aggregated(_ entry: Entry) -> JSON {
@@ -181,7 +205,8 @@ struct Discovery {
                         [
                             "subresource": .string(sub.name),
                             "responseKind": [
-                                "group": .string(sub.kind?.group ?? resource.group), "version": .string(sub.kind?.version ?? resource.version),
+                                "group": .string(sub.kind?.group ?? resource.group),
+                                "version": .string(sub.kind?.version ?? resource.version),
                                 "kind": .string(sub.kind?.kind ?? resource.kind),
                             ],
                             "verbs": .array(sub.verbs.map(JSON.string)),

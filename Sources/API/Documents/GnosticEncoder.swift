@@ -5,7 +5,9 @@ enum GnosticEncoder {
     static func document(_ json: JSON) -> [UInt8] {
         var out = text(1, json["swagger"].string ?? "2.0")
         out += message(2, text(1, json["info"]["title"].string ?? "") + text(2, json["info"]["version"].string ?? ""))
-        let schemas = (json["definitions"].object ?? JSONObject()).flatMap { name, value in message(1, text(1, name) + message(2, schema(value))) }
+        let schemas = (json["definitions"].object ?? JSONObject()).flatMap { name, value in
+            message(1, text(1, name) + message(2, schema(value)))
+        }
         let paths = (json["paths"].object ?? JSONObject()).flatMap { name, value in message(2, text(1, name) + message(2, path(value))) }
         return out + message(8, paths) + message(9, schemas)
     }
@@ -37,7 +39,9 @@ enum GnosticEncoder {
         if let properties = json["properties"].object {
             out += message(25, properties.flatMap { name, value in message(1, text(1, name) + message(2, schema(value))) })
         }
-        for (name, value) in json.object ?? JSONObject() where name.hasPrefix("x-") { out += message(31, text(1, name) + message(2, text(2, value.text()))) }
+        for (name, value) in json.object ?? JSONObject() where name.hasPrefix("x-") {
+            out += message(31, text(1, name) + message(2, text(2, value.text())))
+        }
         return out
     }
 

@@ -20,7 +20,9 @@ extension Router {
             return .json(["paths": .object(paths)])
         case "v3":
             let place = Array(request.path.dropFirst(2))
-            let (group, version) = place.count == 2 && place[0] == "api" ? ("", place[1]) : place.count == 3 && place[0] == "apis" ? (place[1], place[2]) : ("", "")
+            let (group, version) =
+                place.count == 2 && place[0] == "api"
+                ? ("", place[1]) : place.count == 3 && place[0] == "apis" ? (place[1], place[2]) : ("", "")
             guard let document = OpenAPI.v3(api.catalog, group, version) else { throw StatusError.noSuchPath }
             return .json(document)
         default: throw StatusError.noSuchPath
@@ -32,7 +34,8 @@ extension Router {
 enum OpenAPI {
     static func groupVersions(_ catalog: KindCatalog) -> [(group: String, version: String)] {
         var result: [(group: String, version: String)] = []
-        for kind in catalog.kinds where !result.contains(where: { $0.group == kind.resource.group && $0.version == kind.resource.version }) {
+        for kind in catalog.kinds where !result.contains(where: { $0.group == kind.resource.group && $0.version == kind.resource.version })
+        {
             result.append((kind.resource.group, kind.resource.version))
         }
         return result
@@ -40,7 +43,9 @@ enum OpenAPI {
 
     /// Changes with what the document says.
     static func hash(_ catalog: KindCatalog, _ group: String, _ version: String) -> String {
-        let custom = catalog.customKinds.filter { $0.resource.group == group && $0.resource.version == version }.map { $0.customSchema.text() + $0.resource.plural }
+        let custom = catalog.customKinds.filter { $0.resource.group == group && $0.resource.version == version }.map {
+            $0.customSchema.text() + $0.resource.plural
+        }
         return ShortHash.hex("1.36/\(group)/\(version)/\(custom.joined())", digits: 32)
     }
 
@@ -53,7 +58,8 @@ enum OpenAPI {
             for review in reviews { schemas.add(review.resource, SchemaTable.type(review.type)) }
         }
         return [
-            "openapi": "3.0.0", "info": ["title": "Kubernetes", "version": Discovery.version["gitVersion"]], "paths": paths(kinds, isV3: true),
+            "openapi": "3.0.0", "info": ["title": "Kubernetes", "version": Discovery.version["gitVersion"]],
+            "paths": paths(kinds, isV3: true),
             "components": ["schemas": .object(schemas.definitions)],
         ]
     }
@@ -62,7 +68,8 @@ enum OpenAPI {
         var schemas = Schemas(prefix: "#/definitions/", isV3: false)
         for kind in catalog.kinds { schemas.add(kind) }
         return [
-            "swagger": "2.0", "info": ["title": "Kubernetes", "version": Discovery.version["gitVersion"]], "paths": paths(catalog.kinds, isV3: false),
+            "swagger": "2.0", "info": ["title": "Kubernetes", "version": Discovery.version["gitVersion"]],
+            "paths": paths(catalog.kinds, isV3: false),
             "definitions": .object(schemas.definitions),
         ]
     }
@@ -71,15 +78,22 @@ enum OpenAPI {
         var paths = JSONObject()
         func parameter(_ name: String, _ place: String = "query", _ type: String = "string") -> JSON {
             isV3
-                ? ["name": .string(name), "in": .string(place), "required": place == "path" ? true : .null, "schema": ["type": .string(type), "uniqueItems": true]]
-                : ["name": .string(name), "in": .string(place), "required": place == "path" ? true : .null, "type": .string(type), "uniqueItems": true]
+                ? [
+                    "name": .string(name), "in": .string(place), "required": place == "path" ? true : .null,
+                    "schema": ["type": .string(type), "uniqueItems": true],
+                ]
+                : [
+                    "name": .string(name), "in": .string(place), "required": place == "path" ? true : .null, "type": .string(type),
+                    "uniqueItems": true,
+                ]
         }
         for kind in kinds {
             let resource = kind.resource
             let groupKind: JSON = ["group": .string(resource.group), "version": .string(resource.version), "kind": .string(resource.kind)]
             func operation(_ action: String, _ parameters: [JSON]) -> JSON {
                 [
-                    "x-kubernetes-action": .string(action), "x-kubernetes-group-version-kind": groupKind, "parameters": parameters.isEmpty ? .null : .array(parameters),
+                    "x-kubernetes-action": .string(action), "x-kubernetes-group-version-kind": groupKind,
+                    "parameters": parameters.isEmpty ? .null : .array(parameters),
                     "responses": ["200": ["description": "OK"]],
                 ]
             }
@@ -93,14 +107,17 @@ enum OpenAPI {
             ]
             home.insert(parameter("name", "path"), at: 0)
             paths["\(place)/{name}"] = [
-                "get": operation("get", []), "put": operation("put", writing), "patch": operation("patch", writing + [parameter("force", "query", "boolean")]),
-                "delete": operation("delete", [parameter("dryRun"), parameter("gracePeriodSeconds", "query", "integer"), parameter("propagationPolicy")]),
+                "get": operation("get", []), "put": operation("put", writing),
+                "patch": operation("patch", writing + [parameter("force", "query", "boolean")]),
+                "delete": operation(
+                    "delete", [parameter("dryRun"), parameter("gracePeriodSeconds", "query", "integer"), parameter("propagationPolicy")]),
                 "parameters": .array(home),
             ]
             if resource.namespaced { paths[resource.path(namespace: nil)] = ["get": operation("list", listing)] }
             for sub in kind.subresources where sub.verbs.contains("patch") && sub.name != "proxy" {
                 paths["\(place)/{name}/\(sub.name)"] = [
-                    "get": operation("get", []), "patch": operation("patch", writing), "put": operation("put", writing), "parameters": .array(home),
+                    "get": operation("get", []), "patch": operation("patch", writing), "put": operation("put", writing),
+                    "parameters": .array(home),
                 ]
             }
         }
@@ -182,7 +199,8 @@ enum OpenAPI {
 
         private mutating func shape(_ schema: Schema) -> JSON {
             switch schema {
-            case .string(let choices): return ["type": "string", "enum": choices.isEmpty ? .null : .array(choices.sorted().map(JSON.string))]
+            case .string(let choices):
+                return ["type": "string", "enum": choices.isEmpty ? .null : .array(choices.sorted().map(JSON.string))]
             case .int: return ["type": "integer", "format": "int32"]
             case .int64: return ["type": "integer", "format": "int64"]
             case .bool: return ["type": "boolean"]
@@ -190,7 +208,9 @@ enum OpenAPI {
             case .time: return ["type": "string", "format": "date-time"]
             case .bytes: return ["type": "string", "format": "byte"]
             case .intOrString:
-                return isV3 ? ["oneOf": [["type": "integer"], ["type": "string"]], "format": "int-or-string"] : ["type": "string", "format": "int-or-string"]
+                return isV3
+                    ? ["oneOf": [["type": "integer"], ["type": "string"]], "format": "int-or-string"]
+                    : ["type": "string", "format": "int-or-string"]
             case .quantity: return isV3 ? ["oneOf": [["type": "string"], ["type": "number"]]] : ["type": "string"]
             case .any: return ["type": "object", "x-kubernetes-preserve-unknown-fields": true]
             case .map(let element): return ["type": "object", "additionalProperties": shape(element)]

@@ -13,13 +13,15 @@ extension Router {
                 throw StatusError.badRequest("\(error)")
             }
             for requirement in labels?.requirements ?? [] where !Names.isQualifiedName(requirement.key) {
-                throw StatusError.badRequest("unable to parse requirement: <nil>: Invalid value: \"\(requirement.key)\": \(Names.qualifiedNameMessage)")
+                throw StatusError.badRequest(
+                    "unable to parse requirement: <nil>: Invalid value: \"\(requirement.key)\": \(Names.qualifiedNameMessage)")
             }
             let supported = ["metadata.name", "metadata.namespace"] + target.kind.selectableFields
             var fields: [(path: [String], value: String, isNegated: Bool)] = []
             for part in (request["fieldSelector"] ?? "").split(separator: ",") where !part.trimmed.isEmpty {
                 let isNegated = part.contains("!=")
-                let sides = part.replacing("!=", with: "=").replacing("==", with: "=").split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                let sides = part.replacing("!=", with: "=").replacing("==", with: "=").split(
+                    separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                 guard sides.count == 2 else { throw StatusError.badRequest("invalid selector: '\(part)'; can't understand '\(part)'") }
                 let name = sides[0].trimmed
                 guard supported.contains(name) else { throw StatusError.badRequest("field label not supported: \(name)") }
@@ -55,7 +57,9 @@ extension Router {
         }
 
         init(_ token: String) throws {
-            guard let bytes = Base64.decodeURL(token), let json = try? JSON(parsing: bytes), let revision = json["rv"].int, let after = json["start"].string else {
+            guard let bytes = Base64.decodeURL(token), let json = try? JSON(parsing: bytes), let revision = json["rv"].int,
+                let after = json["start"].string
+            else {
                 throw StatusError.badRequest("continue key is not valid: the token was not made by this server")
             }
             (self.revision, self.after) = (revision, after)
@@ -78,7 +82,8 @@ extension Router {
         let wanted = request["resourceVersion"].flatMap { Int($0) }
         if let match, !match.isEmpty, wanted == nil || (wanted == 0 && match == "Exact") {
             throw StatusError.invalid(
-                target.resource, "", [.forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided")])
+                target.resource, "",
+                [.forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided")])
         }
         if let continuation {
             revision = continuation.revision
@@ -89,7 +94,9 @@ extension Router {
         } else if let name = selection.name, target.namespace != nil || !target.resource.namespaced {
             // By name it is one look-up.
             revision = await api.store.revision
-            items = await api.store.get(target.stored, ObjectKey(target.resource.namespaced ? target.namespace ?? "" : "", name)).map { [$0] } ?? []
+            items =
+                await api.store.get(target.stored, ObjectKey(target.resource.namespaced ? target.namespace ?? "" : "", name)).map { [$0] }
+                ?? []
         } else {
             (items, revision) = await api.store.list(target.stored, namespace: target.namespace)
         }
@@ -120,14 +127,19 @@ extension Router {
         ]
         switch representation {
         case .table(let version):
-            var table = Table.of(items, target.kind, revision: String(revision), now: now(), version: version, includes: request["includeObject"])
+            var table = Table.of(
+                items, target.kind, revision: String(revision), now: now(), version: version, includes: request["includeObject"])
             table["metadata"] = metadata
             return .json(table)
         case .metadata:
-            return .json(["kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": .array(items.map(Table.partial))])
+            return .json([
+                "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
+                "items": .array(items.map(Table.partial)),
+            ])
         case .json, .yaml, .protobuf:
             let list: JSON = [
-                "kind": .string("\(target.resource.kind)List"), "apiVersion": .string(target.resource.apiVersion), "metadata": metadata, "items": .array(items),
+                "kind": .string("\(target.resource.kind)List"), "apiVersion": .string(target.resource.apiVersion), "metadata": metadata,
+                "items": .array(items),
             ]
             if case .protobuf = representation, !target.kind.isCustom, case .object(let type) = target.kind.schema {
                 return .bytes(ProtobufEncoder.list(list, of: type), contentType: Representation.protobufType)

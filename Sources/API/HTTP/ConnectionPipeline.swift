@@ -51,7 +51,9 @@ enum ConnectionPipeline {
 
         init(others: [any RemovableChannelHandler]) { self.others = others }
 
-        func channelRead(context: ChannelHandlerContext, data: NIOAny) { context.fireChannelRead(wrapInboundOut(.part(unwrapInboundIn(data)))) }
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            context.fireChannelRead(wrapInboundOut(.part(unwrapInboundIn(data))))
+        }
 
         func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
             switch unwrapOutboundIn(data) {
@@ -60,12 +62,16 @@ enum ConnectionPipeline {
             case .end: context.write(wrapOutboundOut(.end(nil)), promise: promise)
             case .becomeBytes(let head): become([BytesSide()], head, context, promise)
             case .becomeWebSocket(let head):
-                become([WebSocketFrameEncoder(), ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: largestFrame)), FrameSide()], head, context, promise)
+                become(
+                    [WebSocketFrameEncoder(), ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: largestFrame)), FrameSide()], head,
+                    context, promise)
             case .bytes, .frame: promise?.fail(ChannelError.inappropriateOperationForState)
             }
         }
 
-        private func become(_ handlers: [any ChannelHandler], _ head: HTTPResponseHead, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
+        private func become(
+            _ handlers: [any ChannelHandler], _ head: HTTPResponseHead, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?
+        ) {
             let operations = context.pipeline.syncOperations
             do {
                 try operations.addHandlers(handlers, position: .after(self))
@@ -86,10 +92,14 @@ enum ConnectionPipeline {
         typealias OutboundIn = ConnectionOutput
         typealias OutboundOut = ByteBuffer
 
-        func channelRead(context: ChannelHandlerContext, data: NIOAny) { context.fireChannelRead(wrapInboundOut(.bytes(unwrapInboundIn(data)))) }
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            context.fireChannelRead(wrapInboundOut(.bytes(unwrapInboundIn(data))))
+        }
 
         func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-            guard case .bytes(let bytes) = unwrapOutboundIn(data) else { return promise?.fail(ChannelError.inappropriateOperationForState) ?? () }
+            guard case .bytes(let bytes) = unwrapOutboundIn(data) else {
+                return promise?.fail(ChannelError.inappropriateOperationForState) ?? ()
+            }
             context.write(wrapOutboundOut(bytes), promise: promise)
         }
     }
@@ -100,10 +110,14 @@ enum ConnectionPipeline {
         typealias OutboundIn = ConnectionOutput
         typealias OutboundOut = WebSocketFrame
 
-        func channelRead(context: ChannelHandlerContext, data: NIOAny) { context.fireChannelRead(wrapInboundOut(.frame(unwrapInboundIn(data)))) }
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            context.fireChannelRead(wrapInboundOut(.frame(unwrapInboundIn(data))))
+        }
 
         func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-            guard case .frame(let frame) = unwrapOutboundIn(data) else { return promise?.fail(ChannelError.inappropriateOperationForState) ?? () }
+            guard case .frame(let frame) = unwrapOutboundIn(data) else {
+                return promise?.fail(ChannelError.inappropriateOperationForState) ?? ()
+            }
             context.write(wrapOutboundOut(frame), promise: promise)
         }
     }

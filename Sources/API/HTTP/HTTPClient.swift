@@ -17,17 +17,23 @@ package struct HTTPClient: Client {
     }
 
     /// One request and its answer, whole.
-    package func send(_ method: String, _ target: String, body: JSON? = nil, contentType: String = "application/json", accept: String = "application/json")
+    package func send(
+        _ method: String, _ target: String, body: JSON? = nil, contentType: String = "application/json", accept: String = "application/json"
+    )
         async throws -> (code: Int, body: [UInt8])
     {
         var all: [UInt8] = []
         var status = 0
-        for try await piece in try await stream(method, target, body: body, contentType: contentType, accept: accept, status: { status = $0 }) { all += piece }
+        for try await piece in try await stream(
+            method, target, body: body, contentType: contentType, accept: accept, status: { status = $0 })
+        { all += piece }
         return (status, all)
     }
 
     /// One request whose answer is handed on as it comes. Throws what the server answers instead of success.
-    package func stream(_ method: String, _ target: String, body: JSON? = nil, contentType: String = "application/json", accept: String = "application/json")
+    package func stream(
+        _ method: String, _ target: String, body: JSON? = nil, contentType: String = "application/json", accept: String = "application/json"
+    )
         async throws -> AsyncThrowingStream<[UInt8], any Error>
     {
         var code = 0
@@ -39,7 +45,9 @@ package struct HTTPClient: Client {
     }
 
     /// A JSON answer; throws a `StatusError` for anything but success.
-    package func json(_ method: String, _ target: String, body: JSON? = nil, contentType: String = "application/json", accept: String = "application/json")
+    package func json(
+        _ method: String, _ target: String, body: JSON? = nil, contentType: String = "application/json", accept: String = "application/json"
+    )
         async throws -> JSON
     {
         let (code, bytes) = try await send(method, target, body: body, contentType: contentType, accept: accept)
@@ -111,7 +119,9 @@ package struct HTTPClient: Client {
         return (items, list["metadata"]["resourceVersion"].string.flatMap { Int($0) } ?? 0)
     }
 
-    package func watch(_ resource: Resource, namespace: String?, from revision: Int?) async throws -> AsyncThrowingStream<WatchEvent, any Error> {
+    package func watch(_ resource: Resource, namespace: String?, from revision: Int?) async throws -> AsyncThrowingStream<
+        WatchEvent, any Error
+    > {
         let start = revision.map { "&resourceVersion=\($0)" } ?? ""
         return HTTPClient.events(try await stream("GET", resource.path(namespace: namespace) + "?watch=true\(start)"))
     }
@@ -156,7 +166,9 @@ package struct HTTPClient: Client {
     }
 
     package func patch(_ resource: Resource, _ key: ObjectKey, _ patch: JSON) async throws -> JSON {
-        try await json("PATCH", resource.path(namespace: key.namespace, name: key.name) + Self.strictly, body: patch, contentType: "application/merge-patch+json")
+        try await json(
+            "PATCH", resource.path(namespace: key.namespace, name: key.name) + Self.strictly, body: patch,
+            contentType: "application/merge-patch+json")
     }
 
     package func delete(_ resource: Resource, _ key: ObjectKey, gracePeriod: Int?, uid: String?) async throws {

@@ -82,7 +82,11 @@ package struct HTTPServer: Sendable {
             let peer = Peer(isLocal: tls == nil, tls: TLSPeer(), deadline: Deadline(channel, seconds: Self.patience))
             if let tls { try channel.pipeline.syncOperations.addHandler(TLSHandler(tls, peer: peer.tls)) }
             try ConnectionPipeline.install(in: channel)
-            return (try Exchange(wrappingChannelSynchronously: channel, configuration: .init(backPressureStrategy: .init(lowWatermark: 1, highWatermark: 2))), peer)
+            return (
+                try Exchange(
+                    wrappingChannelSynchronously: channel,
+                    configuration: .init(backPressureStrategy: .init(lowWatermark: 1, highWatermark: 2))), peer
+            )
         }
     }
 }

@@ -16,7 +16,8 @@ package struct HTTPRequest: Sendable {
     package let peer: UserInfo?
 
     package init(
-        method: String, target: String, accept: String = "", contentType: String = "", headers: [(name: String, value: String)] = [], body: [UInt8] = [],
+        method: String, target: String, accept: String = "", contentType: String = "", headers: [(name: String, value: String)] = [],
+        body: [UInt8] = [],
         peer: UserInfo? = .root
     ) {
         self.method = method

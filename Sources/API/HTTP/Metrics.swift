@@ -4,26 +4,34 @@ import Model
 extension Router {
     func metrics(_ request: HTTPRequest) async throws -> HTTPResponse {
         guard request.method == "GET" else { throw Router.methodNotAllowed }
-        guard let place = Target.Place(request.path), place.version == "v1beta1", let metrics, place.subresource == nil else { throw StatusError.noSuchPath }
+        guard let place = Target.Place(request.path), place.version == "v1beta1", let metrics, place.subresource == nil else {
+            throw StatusError.noSuchPath
+        }
         let time = JSON.string(now().description)
         func usage(_ value: (cpu: Int, memory: Int)) -> JSON {
             ["cpu": .string("\(value.cpu)n"), "memory": .string("\((value.memory + 1023) / 1024)Ki")]
         }
         func metadata(_ object: JSON) -> JSON {
-            ["name": object["metadata"]["name"], "namespace": object["metadata"]["namespace"], "creationTimestamp": time, "labels": object["metadata"]["labels"]]
+            [
+                "name": object["metadata"]["name"], "namespace": object["metadata"]["namespace"], "creationTimestamp": time,
+                "labels": object["metadata"]["labels"],
+            ]
         }
         let kind = place.plural == "pods" ? "PodMetrics" : "NodeMetrics"
         var items: [JSON] = []
         let resource: Resource = place.plural == "pods" ? .pods : .nodes
         guard ["pods", "nodes"].contains(place.plural) else { throw StatusError.noSuchPath }
-        let selector = try Selection(request, Target(resource.path(namespace: place.namespace).split(separator: "/").map(String.init), api.catalog).unwrapped())
+        let selector = try Selection(
+            request, Target(resource.path(namespace: place.namespace).split(separator: "/").map(String.init), api.catalog).unwrapped())
         if resource == .pods {
             let used = await metrics.pods()
             for pod in await api.store.list(.pods, namespace: place.namespace).items where selector.takes(pod) {
                 guard let containers = used[APIServer.key(pod, .pods)] else { continue }
                 items.append([
-                    "kind": .string(kind), "apiVersion": "metrics.k8s.io/v1beta1", "metadata": metadata(pod), "timestamp": time, "window": "15s",
-                    "containers": .array(containers.sorted { $0.key < $1.key }.map { ["name": .string($0.key), "usage": usage($0.value)] }),
+                    "kind": .string(kind), "apiVersion": "metrics.k8s.io/v1beta1", "metadata": metadata(pod), "timestamp": time,
+                    "window": "15s",
+                    "containers": .array(
+                        containers.sorted { $0.key < $1.key }.map { ["name": .string($0.key), "usage": usage($0.value)] }),
                 ])
             }
         } else {
@@ -31,7 +39,8 @@ extension Router {
             for node in await api.store.list(.nodes).items where selector.takes(node) {
                 guard let value = used[node["metadata"]["name"].string ?? ""] else { continue }
                 items.append([
-                    "kind": .string(kind), "apiVersion": "metrics.k8s.io/v1beta1", "metadata": metadata(node), "timestamp": time, "window": "15s",
+                    "kind": .string(kind), "apiVersion": "metrics.k8s.io/v1beta1", "metadata": metadata(node), "timestamp": time,
+                    "window": "15s",
                     "usage": usage(value),
                 ])
             }
@@ -42,7 +51,9 @@ extension Router {
             }
             return .json(one)
         }
-        return .json(["kind": .string("\(kind)List"), "apiVersion": "metrics.k8s.io/v1beta1", "metadata": .emptyObject, "items": .array(items)])
+        return .json([
+            "kind": .string("\(kind)List"), "apiVersion": "metrics.k8s.io/v1beta1", "metadata": .emptyObject, "items": .array(items),
+        ])
     }
 }
 

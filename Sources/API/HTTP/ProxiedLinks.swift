@@ -12,7 +12,8 @@ package struct ProxiedLinks {
 
     /// The attributes of HTML that hold one address (html.spec.whatwg.org, "Attributes").
     private static let attributes: Set<String> = [
-        "action", "background", "cite", "classid", "codebase", "data", "formaction", "href", "icon", "longdesc", "manifest", "poster", "profile", "src", "usemap",
+        "action", "background", "cite", "classid", "codebase", "data", "formaction", "href", "icon", "longdesc", "manifest", "poster",
+        "profile", "src", "usemap",
     ]
 
     /// An absolute path, or an address on the other server, as it is reached through the proxy; anything else as it is.
@@ -52,7 +53,8 @@ package struct ProxiedLinks {
             let value = Self.value(rest[end...])
             out += rest[..<(value ?? end)]
             rest = rest[(value ?? end)...]
-            guard let value, let quote = rest.first, quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'"), !missing.contains(quote) else { continue }
+            guard let value, let quote = rest.first, quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'"), !missing.contains(quote)
+            else { continue }
             guard let close = rest[(value + 1)...].firstIndex(of: quote) else {
                 missing.insert(quote)
                 continue
@@ -68,7 +70,8 @@ package struct ProxiedLinks {
 
     private static func isName(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"),
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            UInt8(ascii: "_"),
             UInt8(ascii: "-"), 0x80...:
             true
         default: false

@@ -24,7 +24,8 @@ struct ProxiedRequest {
 
     init(_ request: HTTPRequest, path: String, prefix: String, to host: String, isSecure: Bool) {
         (self.prefix, self.host, self.isSecure) = (prefix, host, isSecure)
-        var headers = HTTPHeaders(request.headers.filter { !Self.dropped.contains($0.name.lowercased()) && $0.name.lowercased() != "content-length" })
+        var headers = HTTPHeaders(
+            request.headers.filter { !Self.dropped.contains($0.name.lowercased()) && $0.name.lowercased() != "content-length" })
         headers.add(name: "Host", value: host)
         headers.add(name: "Connection", value: "close")
         if !request.body.isEmpty { headers.add(name: "Content-Length", value: String(request.body.count)) }
@@ -34,7 +35,8 @@ struct ProxiedRequest {
 
     func send(over descriptor: Int32) async throws -> HTTPResponse {
         let tls = isSecure ? try TLSContext.trustingAnyone() : nil
-        let exchange: Exchange = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).withConnectedSocket(descriptor) { channel in
+        let exchange: Exchange = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).withConnectedSocket(descriptor) {
+            channel in
             channel.eventLoop.makeCompletedFuture {
                 if let tls { try channel.pipeline.syncOperations.addHandler(TLSHandler(tls)) }
                 try channel.pipeline.syncOperations.addHTTPClientHandlers()
@@ -50,7 +52,9 @@ struct ProxiedRequest {
                     switch part {
                     case .head(let start):
                         try await send(
-                            .head(Int(start.status.code), start.headers.filter { !Self.dropped.contains($0.name.lowercased()) }.map { ($0.name, $0.value) }))
+                            .head(
+                                Int(start.status.code),
+                                start.headers.filter { !Self.dropped.contains($0.name.lowercased()) }.map { ($0.name, $0.value) }))
                     case .body(let buffer): try await send(.body(Array(buffer: buffer)))
                     case .end: return
                     }
@@ -59,7 +63,9 @@ struct ProxiedRequest {
         }
         for try await part in parts {
             guard case .head(let code, let headers) = part else { continue }
-            return try await relay(code, headers) { sink in for try await part in parts { if case .body(let bytes) = part { try await sink(bytes) } } }
+            return try await relay(code, headers) { sink in
+                for try await part in parts { if case .body(let bytes) = part { try await sink(bytes) } }
+            }
         }
         throw StatusError(503, .serviceUnavailable, "error trying to reach service: EOF")
     }
@@ -72,18 +78,21 @@ struct ProxiedRequest {
     }
 
     /// The answer as the client may use it: what leads to the other server's root leads there through the proxy.
-    private func relay(_ code: Int, _ headers: [(name: String, value: String)], _ source: @escaping ByteSource) async throws -> HTTPResponse {
+    private func relay(_ code: Int, _ headers: [(name: String, value: String)], _ source: @escaping ByteSource) async throws -> HTTPResponse
+    {
         let links = ProxiedLinks(prefix: prefix, host: host)
         var headers = headers.map { name, value in name.lowercased() == "location" ? (name, links.rewrite(url: value)) : (name, value) }
         func value(_ wanted: String) -> String { headers.first { $0.0.lowercased() == wanted }?.1.lowercased() ?? "" }
-        guard value("content-type").hasPrefix("text/html"), ["", "identity"].contains(value("content-encoding")), head.method != .HEAD else {
+        guard value("content-type").hasPrefix("text/html"), ["", "identity"].contains(value("content-encoding")), head.method != .HEAD
+        else {
             return .relayed(code: code, headers: headers, source)
         }
         var page: [UInt8] = []
         for try await piece in AsyncThrowingStream.held(source) {
             page += piece
             guard page.count <= Self.largestPage else {
-                throw StatusError(502, .badGateway, "the page is larger than \(Self.largestPage) bytes: minik rewrites its links as a whole")
+                throw StatusError(
+                    502, .badGateway, "the page is larger than \(Self.largestPage) bytes: minik rewrites its links as a whole")
             }
         }
         let rewritten = links.rewrite(page: page)

@@ -1,6 +1,7 @@
 import Model
 
-/// The proxy subresources: requests handed on to pods, Services and nodes. (kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services)
+/// The proxy subresources: requests handed on to pods, Services and nodes.
+/// (kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services)
 extension Router {
     func proxy(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
         // `name`, `name:port` or `scheme:name:port`
@@ -20,13 +21,16 @@ extension Router {
         switch target.resource {
         case .pods:
             let pod = Pod(try await api.get(.pods, ObjectKey(namespace, name)))
-            guard let address = pod.ip else { throw StatusError(503, .serviceUnavailable, "address not allowed: pod \(name) has no address") }
+            guard let address = pod.ip else {
+                throw StatusError(503, .serviceUnavailable, "address not allowed: pod \(name) has no address")
+            }
             let isNodes = pod.isHostNetwork && api.cluster.nodes.contains { $0.address == address }
             guard isNodes || api.cluster.podSubnet.contains(address) else {
                 throw StatusError.badRequest("address not allowed: \(address) is no pod's of this cluster")
             }
             let number =
-                Int(port) ?? pod.containers.lazy.compactMap { $0.port(named: port, protocol: "TCP") }.first ?? pod.containers.first?.ports.first?["containerPort"].int
+                Int(port) ?? pod.containers.lazy.compactMap { $0.port(named: port, protocol: "TCP") }.first ?? pod.containers.first?.ports
+                .first?["containerPort"].int
                 ?? 80
             let proxied = ProxiedRequest(request, path: path, prefix: prefix, to: "\(address):\(number)", isSecure: isSecure)
             return try await proxied.send(over: try await dialling(address, number))
@@ -48,7 +52,8 @@ extension Router {
     /// A ready endpoint of a Service, for the port of that name or number.
     private func endpoint(_ key: ObjectKey, _ port: String) async throws -> (IPv4Address, Int) {
         let service = Service(try await api.get(.services, key))
-        guard let wanted = port.isEmpty ? service.ports.first : service.ports.first(where: { $0.name == port || "\($0.port)" == port }) else {
+        guard let wanted = port.isEmpty ? service.ports.first : service.ports.first(where: { $0.name == port || "\($0.port)" == port })
+        else {
             throw StatusError(503, .serviceUnavailable, "no service port \"\(port)\" found for service \"\(key.name)\"")
         }
         var found: [(IPv4Address, Int)] = []
@@ -72,7 +77,8 @@ extension Router {
         case "/pods", "/pods/":
             let pods = try await api.list(Pod.self).filter { $0.nodeName == node }
             return .json(["kind": "PodList", "apiVersion": "v1", "metadata": .emptyObject, "items": .array(pods.map(\.json))])
-        default: throw StatusError(404, .notFound, "the server could not find the requested resource: minik's nodes answer /healthz and /pods")
+        default:
+            throw StatusError(404, .notFound, "the server could not find the requested resource: minik's nodes answer /healthz and /pods")
         }
     }
 }

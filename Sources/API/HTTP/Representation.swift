@@ -9,7 +9,8 @@ enum Representation: Sendable {
     static let protobufType = "application/vnd.kubernetes.protobuf"
 
     static let notAcceptable = StatusError(
-        406, .notAcceptable, "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf")
+        406, .notAcceptable,
+        "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf")
 
     /// The first of the accepted types that is served. Quality values are not weighed: Kubernetes' clients send none.
     init(_ accept: String) throws {

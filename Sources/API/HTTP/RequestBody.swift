@@ -26,13 +26,16 @@ struct RequestBody: Sendable {
     static let accepted = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
 
     static func unsupported(_ accepted: String) -> StatusError {
-        StatusError(415, .unsupportedMediaType, "the body of the request was in an unknown format - accepted media types include: \(accepted)")
+        StatusError(
+            415, .unsupportedMediaType, "the body of the request was in an unknown format - accepted media types include: \(accepted)")
     }
 
     private func readObject(_ schema: Schema) throws -> JSON {
         switch request.contentType {
         case Representation.protobufType:
-            guard case .object(let type) = schema, !type.name.isEmpty, !type.keepsUnknown else { throw Self.unsupported("application/json, application/yaml") }
+            guard case .object(let type) = schema, !type.name.isEmpty, !type.keepsUnknown else {
+                throw Self.unsupported("application/json, application/yaml")
+            }
             do {
                 let (apiVersion, kind, raw) = try ProtobufDecoder.envelope(request.body)
                 var object: JSON = ["apiVersion": .string(apiVersion), "kind": .string(kind)]
@@ -54,7 +57,9 @@ struct RequestBody: Sendable {
         guard let text = String(validating: request.body, as: UTF8.self) else { throw StatusError.badRequest("the body is not UTF-8 text") }
         do {
             let documents = try Manifest.read(text, file: "body", keepsLines: false)
-            guard documents.count == 1, let document = documents.first else { throw StatusError.badRequest("the body must hold one document") }
+            guard documents.count == 1, let document = documents.first else {
+                throw StatusError.badRequest("the body must hold one document")
+            }
             return document.json
         } catch let error as ManifestError { throw StatusError.badRequest("error decoding YAML: \(error)") }
     }
@@ -65,7 +70,9 @@ struct RequestBody: Sendable {
         do { json = try JSON(parsing: request.body, duplicates: &duplicates) } catch {
             throw StatusError.badRequest("the object provided is unrecognized (must be of type JSON): \(error)")
         }
-        guard json.object != nil else { throw StatusError.badRequest("the object provided is unrecognized: json: cannot unmarshal \(json.typeName) into Go value") }
+        guard json.object != nil else {
+            throw StatusError.badRequest("the object provided is unrecognized: json: cannot unmarshal \(json.typeName) into Go value")
+        }
         if !duplicates.isEmpty, request["fieldValidation"] == "Strict" {
             throw StatusError.badRequest("strict decoding error: \(duplicates.map { "duplicate field \"\($0)\"" }.joined(separator: ", "))")
         }

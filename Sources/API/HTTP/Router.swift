@@ -156,9 +156,12 @@ package struct Router: Sendable {
         let names = (pod.containers + pod.initContainers).map(\.name) + ephemeral
         guard let name, !name.isEmpty else {
             if pod.containers.count == 1 { return pod.containers[0].name }
-            let initial = pod.initContainers.isEmpty ? "" : " or one of the init containers: [\(pod.initContainers.map(\.name).joined(separator: " "))]"
+            let initial =
+                pod.initContainers.isEmpty
+                ? "" : " or one of the init containers: [\(pod.initContainers.map(\.name).joined(separator: " "))]"
             throw StatusError.badRequest(
-                "a container name must be specified for pod \(pod.name), choose one of: [\(pod.containers.map(\.name).joined(separator: " "))]\(initial)")
+                "a container name must be specified for pod \(pod.name), choose one of: [\(pod.containers.map(\.name).joined(separator: " "))]\(initial)"
+            )
         }
         guard names.contains(name) else { throw StatusError.badRequest("container \(name) is not valid for pod \(pod.name)") }
         return name

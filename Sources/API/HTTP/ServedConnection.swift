@@ -40,7 +40,8 @@ struct ServedConnection {
     private func take(_ head: HTTPRequestHead, _ inputs: inout Inputs, _ writer: HTTPServer.Writer) async throws -> Bool {
         let isWaiting = head.headers["Expect"].contains { $0.lowercased() == "100-continue" }
         func answer(_ response: HTTPResponse, keepAlive: Bool) async throws -> Bool {
-            let answer = ServedAnswer(head: head, keepAlive: keepAlive && head.isKeepAlive, writer: writer, threads: router.threads, deadline: peer.deadline)
+            let answer = ServedAnswer(
+                head: head, keepAlive: keepAlive && head.isKeepAlive, writer: writer, threads: router.threads, deadline: peer.deadline)
             try await answer.send(response)
             return answer.keepAlive
         }
@@ -74,7 +75,8 @@ struct ServedConnection {
     }
 
     private func request(_ head: HTTPRequestHead, body: [UInt8]) -> HTTPRequest {
-        HTTPRequest(method: head.method.rawValue, target: head.uri, headers: head.headers.map { ($0.name, $0.value) }, body: body, peer: peer.user)
+        HTTPRequest(
+            method: head.method.rawValue, target: head.uri, headers: head.headers.map { ($0.name, $0.value) }, body: body, peer: peer.user)
     }
 
     private func read(_ body: inout [UInt8], _ head: HTTPRequestHead, _ user: UserInfo, _ inputs: inout Inputs) async throws {
@@ -106,7 +108,9 @@ struct ServedConnection {
     private static let timeout: [ConnectionOutput] = {
         let body = StatusError(504, .timeout, "Timeout: request did not complete within the allotted timeout").status.bytes()
         let headers: HTTPHeaders = ["Content-Type": "application/json", "Content-Length": String(body.count), "Connection": "close"]
-        return [.head(HTTPResponseHead(version: .http1_1, status: .gatewayTimeout, headers: headers)), .body(ByteBuffer(bytes: body)), .end]
+        return [
+            .head(HTTPResponseHead(version: .http1_1, status: .gatewayTimeout, headers: headers)), .body(ByteBuffer(bytes: body)), .end,
+        ]
     }()
 }
 

@@ -21,9 +21,12 @@ extension HTTPClient {
                     let upgrader = NIOTypedWebSocketClientUpgrader<Upgraded>(maxFrameSize: 1 << 20) { channel, _ in
                         channel.eventLoop.makeCompletedFuture { .webSocket(try NIOAsyncChannel(wrappingChannelSynchronously: channel)) }
                     }
-                    let headers: HTTPHeaders = ["Host": "minik", "Content-Length": "0", "Sec-WebSocket-Protocol": StreamChannel.subprotocol]
+                    let headers: HTTPHeaders = [
+                        "Host": "minik", "Content-Length": "0", "Sec-WebSocket-Protocol": StreamChannel.subprotocol,
+                    ]
                     let configuration = NIOTypedHTTPClientUpgradeConfiguration(
-                        upgradeRequestHead: HTTPRequestHead(version: .http1_1, method: .GET, uri: target, headers: headers), upgraders: [upgrader],
+                        upgradeRequestHead: HTTPRequestHead(version: .http1_1, method: .GET, uri: target, headers: headers),
+                        upgraders: [upgrader],
                         notUpgradingCompletionHandler: { $0.eventLoop.makeSucceededFuture(.refused) })
                     var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: configuration)
                     // A short process' whole output may come in one packet with the switch of protocols.
@@ -40,7 +43,8 @@ extension HTTPClient {
                     for try await message in input {
                         // RFC 6455: a client masks what it sends.
                         try await writer.write(
-                            WebSocketFrame(fin: true, opcode: .binary, maskKey: .random(), data: ByteBuffer(bytes: StreamChannel.encode(message))))
+                            WebSocketFrame(
+                                fin: true, opcode: .binary, maskKey: .random(), data: ByteBuffer(bytes: StreamChannel.encode(message))))
                     }
                     try await Task.sleep(for: .seconds(1 << 30))  // an end of input does not end the output
                 }
@@ -48,10 +52,13 @@ extension HTTPClient {
                     for try await frame in frames {
                         if frame.opcode == .connectionClose {
                             // The server may close on its sight, before this write is known to have gone.
-                            try? await writer.write(WebSocketFrame(fin: true, opcode: .connectionClose, maskKey: .random(), data: frame.unmaskedData))
+                            try? await writer.write(
+                                WebSocketFrame(fin: true, opcode: .connectionClose, maskKey: .random(), data: frame.unmaskedData))
                             return
                         }
-                        if frame.opcode == .binary, let message = StreamChannel.decodeOutput(Array(buffer: frame.unmaskedData)) { try await output(message) }
+                        if frame.opcode == .binary, let message = StreamChannel.decodeOutput(Array(buffer: frame.unmaskedData)) {
+                            try await output(message)
+                        }
                     }
                 }
                 try await group.next()

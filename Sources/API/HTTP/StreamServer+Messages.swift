@@ -2,7 +2,8 @@ import Model
 import NIOCore
 import NIOWebSocket
 
-/// Logs and watches as the messages of a WebSocket, for clients that are web pages. (k8s.io/apimachinery/pkg/util/httpstream/wsstream, Reader)
+/// Logs and watches as the messages of a WebSocket, for clients that are web pages. (k8s.io/apimachinery/pkg/util/httpstream/wsstream,
+/// Reader)
 extension StreamServer {
     /// How a piece of an answer becomes a message.
     struct MessageEncoding: Sendable {
@@ -13,7 +14,9 @@ extension StreamServer {
         init(_ subprotocol: String) { self.subprotocol = subprotocol }
 
         func frame(_ bytes: [UInt8]) -> WebSocketFrame {
-            if subprotocol == Self.base64 { return WebSocketFrame(fin: true, opcode: .text, data: ByteBuffer(string: Base64.encode(bytes))) }
+            if subprotocol == Self.base64 {
+                return WebSocketFrame(fin: true, opcode: .text, data: ByteBuffer(string: Base64.encode(bytes)))
+            }
             return WebSocketFrame(fin: true, opcode: .binary, data: ByteBuffer(bytes: bytes))
         }
     }

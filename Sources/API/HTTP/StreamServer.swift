@@ -40,19 +40,23 @@ struct StreamServer: Sendable {
     }
 
     func negotiate(_ request: HTTPRequest, _ user: UserInfo) async -> Negotiation {
-        guard let subresource = Self.subresource(request), ["exec", "attach", "portforward"].contains(subresource) else { return await negotiateMessages(request, user) }
+        guard let subresource = Self.subresource(request), ["exec", "attach", "portforward"].contains(subresource) else {
+            return await negotiateMessages(request, user)
+        }
         let wanted = Self.list(request, "Upgrade").map { $0.lowercased() }
         guard !wanted.isEmpty else { return .none }
         do { _ = try await router.wish(request) } catch { return .refused(.failure(error)) }
         if wanted.contains("websocket"), let key = request.header("Sec-WebSocket-Key") {
             let spoken =
                 subresource == "portforward"
-                ? [SPDYPortForward.tunnelSubprotocol, "v4.channel.k8s.io", "v5.channel.k8s.io", SPDYPortForward.subprotocol] : StreamChannel.Dialect.subprotocols
+                ? [SPDYPortForward.tunnelSubprotocol, "v4.channel.k8s.io", "v5.channel.k8s.io", SPDYPortForward.subprotocol]
+                : StreamChannel.Dialect.subprotocols
             let offered = Self.list(request, "Sec-WebSocket-Protocol")
             // A client that offers nothing speaks the oldest.
             if offered.isEmpty { return .accepted(.webSocket(subprotocol: "", key: key)) }
             if let chosen = offered.first(where: { spoken.contains($0) }) { return .accepted(.webSocket(subprotocol: chosen, key: key)) }
-            let words = "unable to negotiate a subprotocol: the client offers [\(offered.joined(separator: " "))], the server speaks [\(spoken.joined(separator: " "))]"
+            let words =
+                "unable to negotiate a subprotocol: the client offers [\(offered.joined(separator: " "))], the server speaks [\(spoken.joined(separator: " "))]"
             return .refused(.json(StatusError(403, .forbidden, words).status, code: 403))
         }
         if wanted.contains("spdy/3.1") {
@@ -73,8 +77,10 @@ struct StreamServer: Sendable {
     func serve(_ stream: Stream, _ request: HTTPRequest, _ inputs: inout Inputs, _ writer: Writer) async throws {
         switch stream {
         case .spdy(let version):
-            try await writer.write(.becomeBytes(Self.switching(["Upgrade": "SPDY/3.1", "Connection": "Upgrade", "X-Stream-Protocol-Version": version])))
-            try await run(&inputs, take: { if case .bytes(let buffer) = $0 { .message(Array(buffer: buffer)) } else { .none } }) { incoming in
+            try await writer.write(
+                .becomeBytes(Self.switching(["Upgrade": "SPDY/3.1", "Connection": "Upgrade", "X-Stream-Protocol-Version": version])))
+            try await run(&inputs, take: { if case .bytes(let buffer) = $0 { .message(Array(buffer: buffer)) } else { .none } }) {
+                incoming in
                 try await spdy(request, StreamTransport(incoming: incoming) { try await writer.write(.bytes(ByteBuffer(bytes: $0))) })
             }
         case .messages(let subprotocol, let key, let source):
@@ -94,7 +100,9 @@ struct StreamServer: Sendable {
         return switching(headers)
     }
 
-    private static func switching(_ headers: HTTPHeaders) -> HTTPResponseHead { HTTPResponseHead(version: .http1_1, status: .switchingProtocols, headers: headers) }
+    private static func switching(_ headers: HTTPHeaders) -> HTTPResponseHead {
+        HTTPResponseHead(version: .http1_1, status: .switchingProtocols, headers: headers)
+    }
 
     private func webSocket(_ subprotocol: String, _ request: HTTPRequest, _ inputs: inout Inputs, _ writer: Writer) async throws {
         var partial = ByteBuffer()
@@ -115,7 +123,9 @@ struct StreamServer: Sendable {
         }
         let dialect = StreamChannel.Dialect(subprotocol)
         let opcode: WebSocketOpcode = dialect.isBase64 ? .text : .binary
-        let send: @Sendable ([UInt8]) async throws -> Void = { try await writer.write(.frame(WebSocketFrame(fin: true, opcode: opcode, data: ByteBuffer(bytes: $0)))) }
+        let send: @Sendable ([UInt8]) async throws -> Void = {
+            try await writer.write(.frame(WebSocketFrame(fin: true, opcode: opcode, data: ByteBuffer(bytes: $0))))
+        }
         let isPortForward = Self.subresource(request) == "portforward"
         try await run(&inputs, take: take, reply: { try await writer.write(.frame($0)) }) { incoming in
             let transport = StreamTransport(incoming: incoming, send: send)
@@ -123,7 +133,9 @@ struct StreamServer: Sendable {
                 try await spdy(request, transport)
             } else if isPortForward {
                 let (pod, _) = try await router.wish(request)
-                let ports = request.query.filter { $0.name == "ports" || $0.name == "port" }.flatMap { $0.value.split(separator: ",").compactMap { Int($0) } }
+                let ports = request.query.filter { $0.name == "ports" || $0.name == "port" }.flatMap {
+                    $0.value.split(separator: ",").compactMap { Int($0) }
+                }
                 try await ChannelPortForward(pod: pod, ports: ports, streams: router.streams, transport: transport).run()
             } else {
                 try await process(request, transport, dialect)

@@ -8,8 +8,10 @@ extension Router {
         switch (name, request.method) {
         case ("status", "GET"), ("ephemeralcontainers", "GET"), ("resize", "GET"):
             return try render(target.present(try await api.get(target.stored, target.key)), target, request)
-        case ("status", "PUT"), ("ephemeralcontainers", "PUT"), ("resize", "PUT"), ("finalize", "PUT"): return try await update(target, request, user, subresource: name)
-        case ("status", "PATCH"), ("ephemeralcontainers", "PATCH"), ("resize", "PATCH"): return try await patch(target, request, user, subresource: name)
+        case ("status", "PUT"), ("ephemeralcontainers", "PUT"), ("resize", "PUT"), ("finalize", "PUT"):
+            return try await update(target, request, user, subresource: name)
+        case ("status", "PATCH"), ("ephemeralcontainers", "PATCH"), ("resize", "PATCH"):
+            return try await patch(target, request, user, subresource: name)
         case ("scale", _): return try await scale(target, request)
         case ("log", "GET"): return try await log(target, request)
         case ("binding", "POST"): return try await bind(target, request)
@@ -40,10 +42,12 @@ extension Router {
         return [
             "kind": "Scale", "apiVersion": "autoscaling/v1",
             "metadata": [
-                "name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"],
+                "name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"],
+                "resourceVersion": metadata["resourceVersion"],
                 "creationTimestamp": metadata["creationTimestamp"],
             ],
-            "spec": ["replicas": spec.isNull ? .null : spec], "status": ["replicas": status.isNull ? 0 : status, "selector": JSON(selector)],
+            "spec": ["replicas": spec.isNull ? .null : spec],
+            "status": ["replicas": status.isNull ? 0 : status, "selector": JSON(selector)],
         ]
     }
 
@@ -66,7 +70,8 @@ extension Router {
         let replicas = wanted["spec"]["replicas"].int ?? 0
         guard replicas >= 0 else {
             throw StatusError.invalid(
-                Resource("autoscaling", "v1", "scales", "Scale"), target.key.name, [.invalid("spec.replicas", .int(replicas), "must be greater than or equal to 0")])
+                Resource("autoscaling", "v1", "scales", "Scale"), target.key.name,
+                [.invalid("spec.replicas", .int(replicas), "must be greater than or equal to 0")])
         }
         let version = wanted["metadata"]["resourceVersion"]
         if !version.isNull, version != scale["metadata"]["resourceVersion"] { throw StatusError.conflict(target.resource, target.key.name) }
@@ -99,13 +104,16 @@ extension Router {
     private func bind(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
         let binding = try await RequestBody(request, threads).object(KindDefinition.withTypeMeta(.object(SchemaTable.type("core:Binding"))))
         let node = binding["target"]["name"].string ?? ""
-        guard !node.isEmpty else { throw StatusError.invalid(Resource("", "v1", "", "Binding"), target.key.name, [.required("target.name")]) }
+        guard !node.isEmpty else {
+            throw StatusError.invalid(Resource("", "v1", "", "Binding"), target.key.name, [.required("target.name")])
+        }
         try await api.bind(target.key, to: node)
         return .json(["kind": "Status", "apiVersion": "v1", "metadata": .emptyObject, "status": "Success", "code": 201], code: 201)
     }
 
     private func evict(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
-        let eviction = try await RequestBody(request, threads).object(KindDefinition.withTypeMeta(.object(SchemaTable.type("policy:Eviction"))))
+        let eviction = try await RequestBody(request, threads).object(
+            KindDefinition.withTypeMeta(.object(SchemaTable.type("policy:Eviction"))))
         var options = DeleteOptions()
         let wish = eviction["deleteOptions"]
         options.gracePeriod = wish["gracePeriodSeconds"].int
@@ -118,7 +126,8 @@ extension Router {
     private func token(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
         guard let credentials = api.credentials else { throw StatusError(500, .internalError, "this server signs no tokens") }
         let account = try await api.get(.serviceAccounts, target.key)
-        var wish = try await RequestBody(request, threads).object(KindDefinition.withTypeMeta(.object(SchemaTable.type("authentication:TokenRequest"))))
+        var wish = try await RequestBody(request, threads).object(
+            KindDefinition.withTypeMeta(.object(SchemaTable.type("authentication:TokenRequest"))))
         let seconds = wish["spec"]["expirationSeconds"].int ?? 3600
         guard seconds >= 600 else {
             throw StatusError.invalid(
@@ -137,10 +146,14 @@ extension Router {
             pod = (name, held["metadata"]["uid"].string ?? "")
         }
         let audiences = wish["spec"]["audiences"].items.compactMap(\.string)
-        let (token, expires) = try Authenticator.token(for: account, boundTo: pod, audiences: audiences, seconds: seconds, now: now(), by: credentials)
+        let (token, expires) = try Authenticator.token(
+            for: account, boundTo: pod, audiences: audiences, seconds: seconds, now: now(), by: credentials)
         wish["kind"] = "TokenRequest"
         wish["apiVersion"] = "authentication.k8s.io/v1"
-        wish["metadata"] = ["name": account["metadata"]["name"], "namespace": account["metadata"]["namespace"], "creationTimestamp": .string(now().description)]
+        wish["metadata"] = [
+            "name": account["metadata"]["name"], "namespace": account["metadata"]["namespace"],
+            "creationTimestamp": .string(now().description),
+        ]
         wish["spec"]["audiences"] = .array((audiences.isEmpty ? [Authenticator.issuer] : audiences).map(JSON.string))
         wish["spec"]["expirationSeconds"] = .int(seconds)
         wish["status"] = ["token": .string(token), "expirationTimestamp": .string(expires.description)]

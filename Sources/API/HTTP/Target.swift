@@ -18,7 +18,9 @@ struct Target: Sendable {
 
     /// Reads `/api/v1/namespaces/default/pods/web/log`; nil for what is no resource of `catalog`.
     init?(_ path: [String], _ catalog: KindCatalog) {
-        guard let place = Place(path), let kind = catalog.kind(group: place.group, version: place.version, plural: place.plural) else { return nil }
+        guard let place = Place(path), let kind = catalog.kind(group: place.group, version: place.version, plural: place.plural) else {
+            return nil
+        }
         if kind.resource.namespaced, place.namespace == nil, place.name != nil { return nil }
         self.kind = kind
         namespace = place.namespace
@@ -49,7 +51,9 @@ struct Target: Sendable {
             }
             guard let version = parts.popFirst() else { return nil }
             self.version = version
-            if parts.first == "namespaces", parts.count > 2, !["status", "finalize"].contains(parts[parts.startIndex + 2]) || parts.count > 3 {
+            if parts.first == "namespaces", parts.count > 2,
+                !["status", "finalize"].contains(parts[parts.startIndex + 2]) || parts.count > 3
+            {
                 namespace = parts.dropFirst().first
                 parts = parts.dropFirst(2)
             }

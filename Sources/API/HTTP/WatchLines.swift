@@ -34,7 +34,9 @@ final class WatchLines: Sendable {
             state.lines[key] = line
             state.order.append(key)
             state.size += line.count
-            while state.size > Self.room, state.order.count > 1 { state.size -= state.lines.removeValue(forKey: state.order.removeFirst())?.count ?? 0 }
+            while state.size > Self.room, state.order.count > 1 {
+                state.size -= state.lines.removeValue(forKey: state.order.removeFirst())?.count ?? 0
+            }
             return line
         }
     }

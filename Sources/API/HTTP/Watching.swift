@@ -39,7 +39,9 @@ private struct Watch {
         selection = try Router.Selection(request, target)
         let version = request["resourceVersion"] ?? ""
         guard version.isEmpty || Int(version) != nil else {
-            throw StatusError.invalid(target.resource, "", [.invalid("resourceVersion", .string(version), "strconv.ParseUint: parsing \"\(version)\": invalid syntax")])
+            throw StatusError.invalid(
+                target.resource, "",
+                [.invalid("resourceVersion", .string(version), "strconv.ParseUint: parsing \"\(version)\": invalid syntax")])
         }
         let sends = request["sendInitialEvents"]
         if sends != nil, request["resourceVersionMatch"] != "NotOlderThan" {
@@ -81,7 +83,9 @@ private struct Watch {
         func encoded() -> [UInt8] { (["type": .string(type.rawValue), "object": object] as JSON).bytes() + [0x0A] }
         guard case .json = representation, type != .bookmark else { return encoded() }
         return lines.line(
-            WatchLines.Key(resource: target.resource, type: type, uid: object["metadata"]["uid"].string, version: object["metadata"]["resourceVersion"].string), encoded)
+            WatchLines.Key(
+                resource: target.resource, type: type, uid: object["metadata"]["uid"].string,
+                version: object["metadata"]["resourceVersion"].string), encoded)
     }
 
     /// The event as this client sees it; nil when it is none of its.
@@ -106,7 +110,8 @@ private struct Watch {
         switch representation {
         case .table(let version):
             Table.of(
-                isBookmark ? [] : [object], target.kind, revision: object["metadata"]["resourceVersion"].string ?? "", now: now(), version: version,
+                isBookmark ? [] : [object], target.kind, revision: object["metadata"]["resourceVersion"].string ?? "", now: now(),
+                version: version,
                 includes: includes, metadata: isBookmark ? object["metadata"] : nil)
         case .metadata: Table.partial(object)
         default: object

@@ -7,7 +7,8 @@ extension Router {
         var options = WriteOptions()
         options.isDryRun = try Router.isDryRun(request["dryRun"].map { [$0] } ?? [])
         let agent = (request.header("User-Agent") ?? "").split(separator: "/").first.map(String.init) ?? ""
-        options.fieldManager = request["fieldManager"].flatMap { $0.isEmpty ? nil : $0 } ?? (agent.isEmpty ? "unknown" : String(agent.prefix(128)))
+        options.fieldManager =
+            request["fieldManager"].flatMap { $0.isEmpty ? nil : $0 } ?? (agent.isEmpty ? "unknown" : String(agent.prefix(128)))
         if let text = request["fieldValidation"], !text.isEmpty {
             guard let validation = WriteOptions.FieldValidation(rawValue: text) else {
                 throw StatusError.invalid(
@@ -25,7 +26,8 @@ extension Router {
     private static func isDryRun(_ values: [String]) throws -> Bool {
         for value in values where value != "All" {
             throw StatusError.invalid(
-                Resource("meta.k8s.io", "v1", "", "CreateOptions"), "", [.notSupported("dryRun", .array(values.map(JSON.string)), "\"All\"")])
+                Resource("meta.k8s.io", "v1", "", "CreateOptions"), "",
+                [.notSupported("dryRun", .array(values.map(JSON.string)), "\"All\"")])
         }
         return !values.isEmpty
     }
@@ -35,7 +37,9 @@ extension Router {
     }
 
     /// The kind under which a write is stored.
-    func storedKind(_ target: Target) throws -> KindDefinition { target.kind.storage == nil ? target.kind : try api.definition(target.stored) }
+    func storedKind(_ target: Target) throws -> KindDefinition {
+        target.kind.storage == nil ? target.kind : try api.definition(target.stored)
+    }
 
     func create(_ target: Target, _ request: HTTPRequest, _ user: UserInfo) async throws -> HTTPResponse {
         guard target.kind.verbs.contains("create") else { throw Router.methodNotAllowed }
@@ -70,11 +74,13 @@ extension Router {
         var object = try await RequestBody(request, threads).object(schema)
         guard object["metadata"]["name"].string == target.name else {
             throw StatusError.badRequest(
-                "the name of the object (\(object["metadata"]["name"].string ?? "")) does not match the name on the URL (\(target.name ?? ""))")
+                "the name of the object (\(object["metadata"]["name"].string ?? "")) does not match the name on the URL (\(target.name ?? ""))"
+            )
         }
         if let namespace = target.namespace {
             if let own = object["metadata"]["namespace"].string, !own.isEmpty, own != namespace {
-                throw StatusError.badRequest("the namespace of the object (\(own)) does not match the namespace on the request (\(namespace))")
+                throw StatusError.badRequest(
+                    "the namespace of the object (\(own)) does not match the namespace on the request (\(namespace))")
             }
             object["metadata"]["namespace"] = .string(namespace)
         }
@@ -92,7 +98,8 @@ extension Router {
                 target.resource, target.key.name, [.invalid("metadata.resourceVersion", 0, "must be specified for an update")])
         }
         try await mayGrant(target, request, user) { _ in object }
-        return try finish(try await api.update(try storedKind(target), object, subresource: subresource, try options(request)), target, request)
+        return try finish(
+            try await api.update(try storedKind(target), object, subresource: subresource, try options(request)), target, request)
     }
 
     func patch(_ target: Target, _ request: HTTPRequest, _ user: UserInfo, subresource: String? = nil) async throws -> HTTPResponse {
@@ -138,7 +145,9 @@ extension Router {
 
     /// Nobody gives away what they do not have themselves. (kubernetes.io/docs/reference/access-authn-authz/rbac,
     /// "Privilege escalation prevention and bootstrapping")
-    private func mayGrant(_ target: Target, _ request: HTTPRequest, _ user: UserInfo, _ outcome: (WriteOptions) async throws -> JSON) async throws {
+    private func mayGrant(_ target: Target, _ request: HTTPRequest, _ user: UserInfo, _ outcome: (WriteOptions) async throws -> JSON)
+        async throws
+    {
         guard target.resource.group == "rbac.authorization.k8s.io", !user.groups.contains(UserInfo.masters) else { return }
         var dry = try options(request)
         dry.isDryRun = true
@@ -156,8 +165,12 @@ extension Router {
         guard !missing.isEmpty else { return }
         let name = object["metadata"]["name"].string ?? ""
         let list = missing.map { rule in
-            let parts = [("APIGroups", "apiGroups"), ("Resources", "resources"), ("NonResourceURLs", "nonResourceURLs"), ("Verbs", "verbs")]
-            return "{" + parts.compactMap { title, field in rule[field].items.isEmpty ? nil : "\(title):\(rule[field].text())" }.joined(separator: ", ") + "}"
+            let parts = [
+                ("APIGroups", "apiGroups"), ("Resources", "resources"), ("NonResourceURLs", "nonResourceURLs"), ("Verbs", "verbs"),
+            ]
+            return "{"
+                + parts.compactMap { title, field in rule[field].items.isEmpty ? nil : "\(title):\(rule[field].text())" }.joined(
+                    separator: ", ") + "}"
         }
         throw StatusError.forbidden(
             "\(target.resource) \"\(name)\" is forbidden: user \"\(user.name)\" (groups=\(JSON.array(user.groups.map(JSON.string)).text())) is attempting to grant RBAC permissions not currently held:\n\(list.joined(separator: "\n"))"
@@ -173,12 +186,15 @@ extension Router {
         case "application/apply-patch+yaml": return .apply(try await body.yaml())
         default:
             let strategic = isCustom ? "" : ", application/strategic-merge-patch+json"
-            throw RequestBody.unsupported("application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml\(strategic)")
+            throw RequestBody.unsupported(
+                "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml\(strategic)")
         }
     }
 
     private func deletion(_ request: HTTPRequest) async throws -> DeleteOptions {
-        let body = request.body.isEmpty ? JSON.null : try await RequestBody(request, threads).object(.object(SchemaTable.type("meta:DeleteOptions")))
+        let body =
+            request.body.isEmpty
+            ? JSON.null : try await RequestBody(request, threads).object(.object(SchemaTable.type("meta:DeleteOptions")))
         var options = DeleteOptions()
         options.gracePeriod = body["gracePeriodSeconds"].int ?? request["gracePeriodSeconds"].flatMap { Int($0) }
         if let grace = options.gracePeriod, grace < 0 { options.gracePeriod = 1 }
@@ -214,12 +230,17 @@ extension Router {
     }
 
     func deleteCollection(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
-        guard target.kind.verbs.contains("deletecollection"), target.namespace != nil || !target.resource.namespaced else { throw Router.methodNotAllowed }
+        guard target.kind.verbs.contains("deletecollection"), target.namespace != nil || !target.resource.namespaced else {
+            throw Router.methodNotAllowed
+        }
         let options = try await deletion(request)
         let (items, revision, _, _) = try await select(target, request)
         var deleted: [JSON] = []
         for item in items {
-            do { deleted.append(target.present(try await api.delete(try storedKind(target), APIServer.key(item, target.stored), options).object)) } catch let error
+            do {
+                deleted.append(
+                    target.present(try await api.delete(try storedKind(target), APIServer.key(item, target.stored), options).object))
+            } catch let error
                 as StatusError
             { if error.reason != .notFound { throw error } }
         }

@@ -40,7 +40,9 @@ extension Cluster {
         let spec = json["spec"]
         func cidr(_ field: String, _ standard: CIDR, _ lengths: ClosedRange<Int>) throws -> CIDR {
             guard let text = spec[field].string else { return standard }
-            guard let value = CIDR(text) else { throw fail("spec.\(field)", "\"\(text)\" is no IPv4 CIDR without host bits, such as \(standard)") }
+            guard let value = CIDR(text) else {
+                throw fail("spec.\(field)", "\"\(text)\" is no IPv4 CIDR without host bits, such as \(standard)")
+            }
             guard lengths.contains(value.prefixLength) else {
                 throw fail("spec.\(field)", "\(value): the prefix length must be between \(lengths.lowerBound) and \(lengths.upperBound)")
             }
@@ -48,7 +50,9 @@ extension Cluster {
         }
         name = json["metadata"]["name"].string ?? name
         guard Names.isLabel(name), name.count <= 32 else {
-            throw fail("metadata.name", "\"\(name)\" must be at most 32 lower case letters, digits and '-', and start and end with a letter or digit")
+            throw fail(
+                "metadata.name",
+                "\"\(name)\" must be at most 32 lower case letters, digits and '-', and start and end with a letter or digit")
         }
         nodeSubnet = try cidr("nodeSubnet", nodeSubnet, 16...28)
         podSubnet = try cidr("podSubnet", podSubnet, 8...22)
@@ -101,13 +105,17 @@ extension Cluster {
                 throw fail("\(path).address", "\(address) is not a host of nodeSubnet \(cluster.nodeSubnet)")
             }
             guard address != cluster.hostAddress, address != cluster.gatewayAddress else {
-                throw fail("\(path).address", "\(address) is the outside host's (\(cluster.hostAddress)) or the gateway's (\(cluster.gatewayAddress))")
+                throw fail(
+                    "\(path).address",
+                    "\(address) is the outside host's (\(cluster.hostAddress)) or the gateway's (\(cluster.gatewayAddress))")
             }
             guard !nodes.contains(where: { $0.address == address }) else { throw fail("\(path).address", "\(address) is there twice") }
 
             let pods = item["podCIDR"].string ?? cluster.podSubnet.subnet(index, length: 24)?.description ?? ""
             guard let podCIDR = CIDR(pods) else { throw fail("\(path).podCIDR", "\"\(pods)\" is no IPv4 CIDR without host bits") }
-            guard cluster.podSubnet.contains(podCIDR.network), podCIDR.prefixLength >= cluster.podSubnet.prefixLength, podCIDR.prefixLength <= 28 else {
+            guard cluster.podSubnet.contains(podCIDR.network), podCIDR.prefixLength >= cluster.podSubnet.prefixLength,
+                podCIDR.prefixLength <= 28
+            else {
                 throw fail("\(path).podCIDR", "\(podCIDR) is no network of up to /28 inside podSubnet \(cluster.podSubnet)")
             }
             if let other = nodes.first(where: { $0.podCIDR.overlaps(podCIDR) }) {
@@ -115,7 +123,9 @@ extension Cluster {
             }
             let taints = item["taints"].isNull && isControlPlane ? controlPlaneTaint : item["taints"]
             nodes.append(
-                NodeSpec(name: name, isControlPlane: isControlPlane, address: address, podCIDR: podCIDR, taints: taints, labels: item["labels"].stringMap))
+                NodeSpec(
+                    name: name, isControlPlane: isControlPlane, address: address, podCIDR: podCIDR, taints: taints,
+                    labels: item["labels"].stringMap))
         }
         return nodes
     }

@@ -39,7 +39,9 @@ package struct ManifestError: Error, CustomStringConvertible {
 
 extension Manifest {
     /// Every document of a YAML (or JSON) text. Empty documents are passed over; a `v1 List` is taken apart.
-    package static func read(_ text: String, file: String) throws(ManifestError) -> [Manifest] { try read(text, file: file, keepsLines: true) }
+    package static func read(_ text: String, file: String) throws(ManifestError) -> [Manifest] {
+        try read(text, file: file, keepsLines: true)
+    }
 
     /// Without the lines of fields, which nobody asks for: what a client sent is no file.
     static func read(_ text: String, file: String, keepsLines: Bool) throws(ManifestError) -> [Manifest] {

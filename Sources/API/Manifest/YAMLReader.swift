@@ -28,7 +28,9 @@ struct YAMLReader {
     static func documents(_ text: String, file: String, keepsLines: Bool) throws(ManifestError) -> [Document] {
         let bytes = Array(text.utf8)
         // libyaml compares each directive with all before it.
-        let directives = bytes.indices.lazy.filter { bytes[$0] == UInt8(ascii: "%") && ($0 == 0 || bytes[$0 - 1] == 0x0A || bytes[$0 - 1] == 0x0D) }
+        let directives = bytes.indices.lazy.filter {
+            bytes[$0] == UInt8(ascii: "%") && ($0 == 0 || bytes[$0 - 1] == 0x0A || bytes[$0 - 1] == 0x0D)
+        }
         guard directives.prefix(mostDirectives + 1).count <= mostDirectives else {
             throw ManifestError(file: file, line: 1, message: "too many directives: at most \(mostDirectives) are read")
         }
@@ -102,7 +104,9 @@ struct YAMLReader {
         while true {
             var event = try next()
             if case .mappingEnd = event.kind { return .object(JSONObject(uniqueKeys: keys, values: values)) }
-            if case .alias(let name) = event.kind, case .string(let text)? = anchors[name]?.value { event.kind = .scalar(text, isPlain: false) }
+            if case .alias(let name) = event.kind, case .string(let text)? = anchors[name]?.value {
+                event.kind = .scalar(text, isPlain: false)
+            }
             guard case .scalar(let key, _) = event.kind else { throw fail(event.line, "a key must be a plain word") }
             if let anchor = event.anchor { anchors[anchor] = (.string(key), 1) }
             decoded += 1
@@ -151,7 +155,9 @@ struct YAMLReader {
         }
         if let value = Int(text), text.first != "+", !(text.count > 1 && text.first == "0") { return .int(value) }
         let isNumeric = text.first.map { $0.isNumber || $0 == "-" || $0 == "." } ?? false
-        if isNumeric, text.contains(where: { $0 == "." || $0 == "e" || $0 == "E" }), let value = Double(text), value.isFinite { return .double(value) }
+        if isNumeric, text.contains(where: { $0 == "." || $0 == "e" || $0 == "E" }), let value = Double(text), value.isFinite {
+            return .double(value)
+        }
         return .string(text)
     }
 }

@@ -55,7 +55,8 @@ package enum YAMLText {
             let pad = String(repeating: " ", count: indent)
             let chomp = text.hasSuffix("\n\n") ? "+" : text.hasSuffix("\n") ? "" : "-"
             let body = text.hasSuffix("\n") ? String(text.dropLast()) : text
-            return "|\(chomp)\n" + body.split(separator: "\n", omittingEmptySubsequences: false).map { $0.isEmpty ? "" : pad + $0 }.joined(separator: "\n")
+            return "|\(chomp)\n"
+                + body.split(separator: "\n", omittingEmptySubsequences: false).map { $0.isEmpty ? "" : pad + $0 }.joined(separator: "\n")
         }
         return isPlain(text) ? text : json.text()
     }
@@ -68,12 +69,16 @@ package enum YAMLText {
         {
             return false
         }
-        if text.contains(": ") || text.contains(" #") || last == ":" || text.contains(where: { $0.isNewline || $0 == "\t" || ($0.asciiValue ?? 32) < 32 }) {
+        if text.contains(": ") || text.contains(" #") || last == ":"
+            || text.contains(where: { $0.isNewline || $0 == "\t" || ($0.asciiValue ?? 32) < 32 })
+        {
             return false
         }
         let words: Set = ["true", "false", "yes", "no", "on", "off", "null", "~", "y", "n"]
         if words.contains(text.lowercased()) || Double(text) != nil || text.hasPrefix("0x") || text.hasPrefix("0o") { return false }
         // What older parsers take for a date or a sexagesimal number.
-        return !(first.isNumber && text.allSatisfy { $0.isNumber || "-:.TZ_".contains($0) } && (text.contains(":") || text.filter { $0 == "-" }.count == 2))
+        return
+            !(first.isNumber && text.allSatisfy { $0.isNumber || "-:.TZ_".contains($0) }
+            && (text.contains(":") || text.filter { $0 == "-" }.count == 2))
     }
 }

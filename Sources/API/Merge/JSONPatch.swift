@@ -8,7 +8,9 @@ package enum JSONPatch {
     private static let deepest = 512, mostWork = 1 << 25
 
     package static func apply(_ patch: JSON, to document: JSON) throws -> JSON {
-        guard let operations = patch.array else { throw StatusError.badRequest("json: cannot unmarshal \(patch.typeName) into Go value of type jsonpatch.Patch") }
+        guard let operations = patch.array else {
+            throw StatusError.badRequest("json: cannot unmarshal \(patch.typeName) into Go value of type jsonpatch.Patch")
+        }
         guard operations.count <= mostOperations else {
             throw StatusError(
                 413, .requestEntityTooLarge, "The allowed maximum operations in a JSON patch is \(mostOperations), got \(operations.count)")
@@ -24,13 +26,18 @@ package enum JSONPatch {
                 let size = value.size
                 if name == "copy" { copied += size } else { work += size / 16 }
                 guard copied <= largestCopies else {
-                    throw failed(operation, "Unable to complete the copy, the accumulated size increase of copy is \(copied), exceeding the limit \(largestCopies)")
+                    throw failed(
+                        operation,
+                        "Unable to complete the copy, the accumulated size increase of copy is \(copied), exceeding the limit \(largestCopies)"
+                    )
                 }
                 try check(path, value, operation)
             } else {
                 try check(path, operation["value"], operation)
             }
-            guard work <= mostWork else { throw StatusError(413, .requestEntityTooLarge, "the operations of the patch pass by too many values of the object") }
+            guard work <= mostWork else {
+                throw StatusError(413, .requestEntityTooLarge, "the operations of the patch pass by too many values of the object")
+            }
             return try step(document, operation)
         }
     }
@@ -56,17 +63,24 @@ package enum JSONPatch {
         let name = operation["op"].string ?? ""
         let target = try tokens(operation["path"].string ?? "", of: operation)
         switch name {
-        case "add": return try change(document, target[...], operation) { parent, token in try insert(try value(of: operation), into: &parent, at: token, operation) }
+        case "add":
+            return try change(document, target[...], operation) { parent, token in
+                try insert(try value(of: operation), into: &parent, at: token, operation)
+            }
         case "replace":
             return try change(document, target[...], operation) { parent, token in
                 guard exists(parent, token) else { throw failed(operation, "missing value") }
                 try set(try value(of: operation), in: &parent, at: token, operation)
             }
-        case "remove": return try change(document, target[...], operation) { parent, token in try remove(from: &parent, at: token, operation) }
+        case "remove":
+            return try change(document, target[...], operation) { parent, token in try remove(from: &parent, at: token, operation) }
         case "move", "copy":
             let source = try tokens(operation["from"].string ?? "", of: operation)
             let moved = try find(document, source, operation)
-            let rest = name == "copy" ? document : try change(document, source[...], operation) { parent, token in try remove(from: &parent, at: token, operation) }
+            let rest =
+                name == "copy"
+                ? document
+                : try change(document, source[...], operation) { parent, token in try remove(from: &parent, at: token, operation) }
             return try change(rest, target[...], operation) { parent, token in try insert(moved, into: &parent, at: token, operation) }
         case "test":
             guard try find(document, target, operation) == operation["value"] else {
@@ -85,7 +99,9 @@ package enum JSONPatch {
     }
 
     private static func value(of operation: JSON) throws -> JSON {
-        guard operation.object?["value"] != nil else { throw StatusError.badRequest("\(operation["op"].string ?? "") operation without a value") }
+        guard operation.object?["value"] != nil else {
+            throw StatusError.badRequest("\(operation["op"].string ?? "") operation without a value")
+        }
         return operation["value"]
     }
 
@@ -113,7 +129,9 @@ package enum JSONPatch {
     }
 
     /// Rebuilds the document with the parent of `path` changed.
-    private static func change(_ document: JSON, _ path: ArraySlice<String>, _ operation: JSON, _ edit: (inout JSON, String) throws -> Void) throws -> JSON {
+    private static func change(_ document: JSON, _ path: ArraySlice<String>, _ operation: JSON, _ edit: (inout JSON, String) throws -> Void)
+        throws -> JSON
+    {
         guard let first = path.first else {
             // The whole document: an object around it lends it a name.
             var holder: JSON = .object(JSONObject(uniqueKeys: [""], values: [document]))

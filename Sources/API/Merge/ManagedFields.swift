@@ -47,7 +47,8 @@ struct ManagedFields {
         copy["apiVersion"] = .null
         copy["kind"] = .null
         for field in [
-            "name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields",
+            "name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp",
+            "deletionGracePeriodSeconds", "managedFields",
             "selfLink", "generateName",
         ] { copy["metadata"][field] = .null }
         if copy["metadata"].object?.isEmpty == true { copy["metadata"] = .null }
@@ -120,7 +121,8 @@ struct ManagedFields {
         }
         let message =
             causes.count == 1
-            ? "Apply failed with 1 conflict: \(groups[0])" : "Apply failed with \(causes.count) conflicts: \(groups.joined(separator: "\n"))"
+            ? "Apply failed with 1 conflict: \(groups[0])"
+            : "Apply failed with \(causes.count) conflicts: \(groups.joined(separator: "\n"))"
         return StatusError(409, .conflict, message, causes: causes)
     }
 

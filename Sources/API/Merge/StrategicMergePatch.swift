@@ -6,7 +6,9 @@ package enum StrategicMergePatch {
     private static let order = "$setElementOrder/", removal = "$deleteFromPrimitiveList/", directive = "$patch", retain = "$retainKeys"
 
     package static func apply(_ patch: JSON, to document: JSON, _ schema: Schema) throws -> JSON {
-        guard patch.object != nil else { throw StatusError.badRequest("cannot unmarshal \(patch.typeName) into Go value of type map[string]interface {}") }
+        guard patch.object != nil else {
+            throw StatusError.badRequest("cannot unmarshal \(patch.typeName) into Go value of type map[string]interface {}")
+        }
         return try merge(document, patch, schema)
     }
 
@@ -34,7 +36,8 @@ package enum StrategicMergePatch {
             } else if case .list(let element, let type) = field, let items = value.array {
                 result[key] = .array(
                     try mergeList(
-                        result[key]?.items ?? [], items, element, type, order: given[order + key]?.array, removed: given[removal + key]?.items ?? []))
+                        result[key]?.items ?? [], items, element, type, order: given[order + key]?.array,
+                        removed: given[removal + key]?.items ?? []))
             } else if value.object != nil {
                 result[key] = try merge(result[key] ?? .null, value, field)
             } else {
@@ -45,10 +48,13 @@ package enum StrategicMergePatch {
         for (key, value) in changes where key.hasPrefix("$") {
             for prefix in [order, removal] where key.hasPrefix(prefix) {
                 let name = String(key.dropFirst(prefix.count))
-                guard given[name] == nil, case .list(let element, let type)? = schema.member(name), live[name].array != nil else { continue }
+                guard given[name] == nil, case .list(let element, let type)? = schema.member(name), live[name].array != nil else {
+                    continue
+                }
                 result[name] = .array(
                     try mergeList(
-                        result[name]?.items ?? [], [], element, type, order: prefix == order ? value.array : nil, removed: prefix == removal ? value.items : []))
+                        result[name]?.items ?? [], [], element, type, order: prefix == order ? value.array : nil,
+                        removed: prefix == removal ? value.items : []))
             }
         }
         return .object(result.object)
@@ -73,7 +79,9 @@ package enum StrategicMergePatch {
             guard !item[key].isNull else { throw StatusError.badRequest("map: map[] does not contain declared merge key: \(key)") }
             // Ports with one number and two protocols are two ports.
             let alike = places[item[key]] ?? []
-            guard alike.count <= mostAlike else { throw StatusError.badRequest("more than \(mostAlike) elements of a list have the \(key) \(item[key].text())") }
+            guard alike.count <= mostAlike else {
+                throw StatusError.badRequest("more than \(mostAlike) elements of a list have the \(key) \(item[key].text())")
+            }
             let place = alike.first { place in result[place].map { isSame($0, item, type, key) } ?? false }
             if item[directive].string == "delete" {
                 if let place { result[place] = nil }
@@ -104,7 +112,11 @@ package enum StrategicMergePatch {
         var others = items.filter { rank($0) == nil }[...]
         var result: [JSON] = []
         while let other = others.first, let next = named.first {
-            if let a = place(other), let b = place(next), a < b { result.append(others.removeFirst()) } else { result.append(named.removeFirst()) }
+            if let a = place(other), let b = place(next), a < b {
+                result.append(others.removeFirst())
+            } else {
+                result.append(named.removeFirst())
+            }
         }
         return result + named + others
     }

@@ -108,7 +108,8 @@ package struct KindDefinition: Sendable {
         validate: @escaping Validation = { _, _, _ in [] }
     ) {
         self.init(
-            resource, singular, shortNames, schema: .object(SchemaTable.type(type)), subresources, hasGeneration: hasGeneration, columns: columns,
+            resource, singular, shortNames, schema: .object(SchemaTable.type(type)), subresources, hasGeneration: hasGeneration,
+            columns: columns,
             prepare: prepare, validate: validate)
     }
 
@@ -134,7 +135,8 @@ package struct KindDefinition: Sendable {
         guard case .object(let type) = schema else { return schema }
         let fields = type.fields.filter { !["apiVersion", "kind"].contains($0.name) }
         return .object(
-            ObjectSchema(name: type.name, fields: [.init("apiVersion", .string), .init("kind", .string)] + fields, keepsUnknown: type.keepsUnknown))
+            ObjectSchema(
+                name: type.name, fields: [.init("apiVersion", .string), .init("kind", .string)] + fields, keepsUnknown: type.keepsUnknown))
     }
 
     static let metadata = Schema.object(SchemaTable.type("meta:ObjectMeta"))

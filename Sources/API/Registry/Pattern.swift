@@ -14,7 +14,9 @@ package final class Pattern: Sendable {
         let compiled = text.withUTF8 { bytes in
             bytes.withMemoryRebound(to: CChar.self) { cre2_compile($0.baseAddress, $0.count, &why, why.count) }
         }
-        guard let compiled else { throw Malformed(description: String(decoding: why.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)) }
+        guard let compiled else {
+            throw Malformed(description: String(decoding: why.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
+        }
         self.compiled = compiled
     }
 

@@ -12,7 +12,8 @@ package enum Registry {
             .role, .roleBinding, .clusterRole, .clusterRoleBinding, .customResourceDefinition,
         ] + KindDefinition.clusterNetworkPolicies
 
-    private static let byKind = Dictionary(kinds.map { ("\($0.resource.apiVersion)/\($0.resource.kind)", $0) }, uniquingKeysWith: { a, _ in a })
+    private static let byKind = Dictionary(
+        kinds.map { ("\($0.resource.apiVersion)/\($0.resource.kind)", $0) }, uniquingKeysWith: { a, _ in a })
     private static let byPath = Dictionary(
         kinds.map { ("\($0.resource.group)/\($0.resource.version)/\($0.resource.plural)", $0) }, uniquingKeysWith: { a, _ in a })
 
@@ -31,8 +32,11 @@ package enum Registry {
         let name = text.lowercased()
         let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
         return kinds.first { kind in
-            guard [kind.resource.plural, kind.singular].contains(parts.first ?? name) || kind.shortNames.contains(name) else { return false }
-            return parts.count < 2 || kind.resource.group.hasPrefix(parts[1]) || "\(kind.resource.version).\(kind.resource.group)" == parts[1]
+            guard [kind.resource.plural, kind.singular].contains(parts.first ?? name) || kind.shortNames.contains(name) else {
+                return false
+            }
+            return parts.count < 2 || kind.resource.group.hasPrefix(parts[1])
+                || "\(kind.resource.version).\(kind.resource.group)" == parts[1]
         }
     }
 }

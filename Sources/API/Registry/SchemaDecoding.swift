@@ -55,7 +55,8 @@ extension Schema {
             if let number = value.int, Int32(exactly: number) != nil { return .int(number) }
         case (.int64, _):
             if let number = value.int { return .int(number) }
-        case (.bool, .bool), (.number, .int), (.number, .double), (.intOrString, .int), (.intOrString, .string), (.bytes, .string): return value
+        case (.bool, .bool), (.number, .int), (.number, .double), (.intOrString, .int), (.intOrString, .string), (.bytes, .string):
+            return value
         case (.intOrString, .double):
             if let number = value.int { return .int(number) }
         case (.time(let micro), .string(let text)):

@@ -20,7 +20,8 @@ package enum SchemaTable {
         "events": ([eventsTypes], "io.k8s.api.events.v1."), "policy": ([policyTypes], "io.k8s.api.policy.v1."),
         "coordination": ([coordinationTypes], "io.k8s.api.coordination.v1."), "rbac": ([rbacTypes], "io.k8s.api.rbac.v1."),
         "authorization": ([authorizationTypes], "io.k8s.api.authorization.v1."),
-        "authentication": ([authenticationTypes], "io.k8s.api.authentication.v1."), "autoscaling": ([autoscalingTypes], "io.k8s.api.autoscaling.v1."),
+        "authentication": ([authenticationTypes], "io.k8s.api.authentication.v1."),
+        "autoscaling": ([autoscalingTypes], "io.k8s.api.autoscaling.v1."),
         "node": ([nodeTypes], "io.k8s.api.node.v1."), "scheduling": ([schedulingTypes], "io.k8s.api.scheduling.v1."),
         "crd": ([crdTypes], "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1."),
     ]
@@ -108,7 +109,8 @@ package enum SchemaTable {
             }
         }
         let isPointer = words[2].contains("?")
-        var field = Schema.Field(String(words[0]), schema(words[2].filter { $0 != "?" }[...], group, list, &state), required: required, default: defaultValue)
+        var field = Schema.Field(
+            String(words[0]), schema(words[2].filter { $0 != "?" }[...], group, list, &state), required: required, default: defaultValue)
         field.number = number
         field.isAtomic = atomic
         field.retainsKeys = retainKeys

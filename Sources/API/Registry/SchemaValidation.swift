@@ -15,11 +15,16 @@ package struct SchemaValidation {
     private init(patterns: [String: Pattern], mostWork: Int) { (self.patterns, self.mostWork) = (patterns, mostWork) }
 
     /// What `object` breaks of `schema`, whose `patterns` are compiled. A second's work at most.
-    package static func causes(_ object: JSON, _ schema: JSON, patterns: [String: Pattern], mostWork: Int = 1 << 28) -> [StatusError.Cause] {
+    package static func causes(_ object: JSON, _ schema: JSON, patterns: [String: Pattern], mostWork: Int = 1 << 28) -> [StatusError.Cause]
+    {
         var validation = SchemaValidation(patterns: patterns, mostWork: mostWork)
         let causes = validation.validate(object, schema, "")
         guard validation.work <= mostWork else {
-            return [.invalid("", .string(""), "validating the object against its schema is too much work: make the object smaller, or the schema simpler")]
+            return [
+                .invalid(
+                    "", .string(""),
+                    "validating the object against its schema is too much work: make the object smaller, or the schema simpler")
+            ]
         }
         return Array(causes.prefix(mostCauses))
     }
@@ -44,12 +49,16 @@ package struct SchemaValidation {
         return causes + junctors(value, schema, path)
     }
 
-    private static func failed(_ path: String, _ value: JSON, _ detail: String) -> StatusError.Cause { .invalid(path, value, "\(path) in body \(detail)") }
+    private static func failed(_ path: String, _ value: JSON, _ detail: String) -> StatusError.Cause {
+        .invalid(path, value, "\(path) in body \(detail)")
+    }
 
     private mutating func string(_ text: String, _ schema: JSON, _ path: String) -> [StatusError.Cause] {
         var causes: [StatusError.Cause] = []
         let length = text.unicodeScalars.count
-        if let least = schema["minLength"].int, length < least { causes.append(Self.failed(path, .string(text), "should be at least \(least) chars long")) }
+        if let least = schema["minLength"].int, length < least {
+            causes.append(Self.failed(path, .string(text), "should be at least \(least) chars long"))
+        }
         if let most = schema["maxLength"].int, length > most { causes.append(.tooLong(path, most)) }
         if let pattern = schema["pattern"].string, !pattern.isEmpty, !matches(pattern, text) {
             causes.append(Self.failed(path, .string(text), "should match '\(pattern)'"))
@@ -69,7 +78,8 @@ package struct SchemaValidation {
         func bound(_ name: String) -> Double? { Double(schema[name].text()) }
         let excludes = (least: schema["exclusiveMinimum"].bool == true, most: schema["exclusiveMaximum"].bool == true)
         if let least = bound("minimum"), excludes.least ? number <= least : number < least {
-            causes.append(Self.failed(path, value, "should be greater than \(excludes.least ? "" : "or equal to ")\(schema["minimum"].text())"))
+            causes.append(
+                Self.failed(path, value, "should be greater than \(excludes.least ? "" : "or equal to ")\(schema["minimum"].text())"))
         }
         if let most = bound("maximum"), excludes.most ? number >= most : number > most {
             causes.append(Self.failed(path, value, "should be less than \(excludes.most ? "" : "or equal to ")\(schema["maximum"].text())"))
@@ -88,7 +98,9 @@ package struct SchemaValidation {
         var seen: Set<[JSON]> = []
         for (index, item) in items.enumerated() where causes.count < Self.mostCauses && !isSpent {
             causes += validate(item, schema["items"], "\(path)[\(index)]")
-            if isUnique, !seen.insert(keys.isEmpty ? [item] : keys.map { item[$0] }).inserted { causes.append(.duplicate("\(path)[\(index)]", item)) }
+            if isUnique, !seen.insert(keys.isEmpty ? [item] : keys.map { item[$0] }).inserted {
+                causes.append(.duplicate("\(path)[\(index)]", item))
+            }
         }
         return causes
     }
@@ -119,7 +131,9 @@ package struct SchemaValidation {
         let any = schema["anyOf"].items
         if !any.isEmpty, !any.contains(where: { validate(value, $0, path).isEmpty }) { fail("must validate at least one schema (anyOf)") }
         let one = schema["oneOf"].items
-        if !one.isEmpty, one.filter({ validate(value, $0, path).isEmpty }).count != 1 { fail("must validate one and only one schema (oneOf)") }
+        if !one.isEmpty, one.filter({ validate(value, $0, path).isEmpty }).count != 1 {
+            fail("must validate one and only one schema (oneOf)")
+        }
         if !schema["not"].isNull, validate(value, schema["not"], path).isEmpty { fail("must not validate the schema (not)") }
         return causes
     }

@@ -1,7 +1,7 @@
 import Model
 
-/// The schemas of CustomResourceDefinitions. (kubernetes.io/docs/tasks/extend-kubernetes/custom-resources, "Specifying a structural schema")
-/// Validation rules in CEL (x-kubernetes-validations) are stored and not evaluated.
+/// The schemas of CustomResourceDefinitions. (kubernetes.io/docs/tasks/extend-kubernetes/custom-resources, "Specifying a structural
+/// schema") Validation rules in CEL (x-kubernetes-validations) are stored and not evaluated.
 package enum StructuralSchema {
     /// A custom kind's shape: known fields, defaults, list types. What is unknown is pruned, or refused when reading strictly.
     static func schema(_ root: JSON, _ resource: Resource) -> Schema {
@@ -37,7 +37,9 @@ package enum StructuralSchema {
             return .list(shape(schema["items"]), type)
         case "object":
             if schema["x-kubernetes-embedded-resource"].bool == true { return .any }
-            if !schema["additionalProperties"].isNull, schema["additionalProperties"].bool != false { return .map(shape(schema["additionalProperties"])) }
+            if !schema["additionalProperties"].isNull, schema["additionalProperties"].bool != false {
+                return .map(shape(schema["additionalProperties"]))
+            }
             let keepsAll = schema["x-kubernetes-preserve-unknown-fields"].bool == true
             if keepsAll, schema["properties"].isNull { return .any }
             return .object(ObjectSchema(name: "", fields: fields(schema), keepsUnknown: keepsAll))
@@ -52,9 +54,12 @@ package enum StructuralSchema {
         let free = schema["x-kubernetes-preserve-unknown-fields"].bool == true || schema["x-kubernetes-int-or-string"].bool == true
         if schema["type"].isNull, !free { causes.append(.required("\(path).type", "must not be empty for specified object fields")) }
         if let type = schema["type"].string, !["array", "boolean", "integer", "number", "object", "string"].contains(type) {
-            causes.append(.notSupported("\(path).type", .string(type), "\"array\", \"boolean\", \"integer\", \"number\", \"object\", \"string\""))
+            causes.append(
+                .notSupported("\(path).type", .string(type), "\"array\", \"boolean\", \"integer\", \"number\", \"object\", \"string\""))
         }
-        for (name, property) in schema["properties"].object ?? JSONObject() { causes += complaints(property, "\(path).properties[\(name)]") }
+        for (name, property) in schema["properties"].object ?? JSONObject() {
+            causes += complaints(property, "\(path).properties[\(name)]")
+        }
         causes += complaints(schema["items"], "\(path).items")
         causes += complaints(schema["additionalProperties"], "\(path).additionalProperties")
         return causes + patternComplaints(schema, path)
@@ -71,7 +76,9 @@ package enum StructuralSchema {
             }
         }
         for junctor in junctors {
-            for (index, part) in schema[junctor].items.enumerated() { causes += nestedPatternComplaints(part, "\(path).\(junctor)[\(index)]") }
+            for (index, part) in schema[junctor].items.enumerated() {
+                causes += nestedPatternComplaints(part, "\(path).\(junctor)[\(index)]")
+            }
         }
         return causes + nestedPatternComplaints(schema["not"], "\(path).not")
     }
@@ -80,7 +87,9 @@ package enum StructuralSchema {
     private static func nestedPatternComplaints(_ schema: JSON, _ path: String) -> [StatusError.Cause] {
         guard schema.object != nil else { return [] }
         var causes = patternComplaints(schema, path)
-        for (name, property) in schema["properties"].object ?? JSONObject() { causes += nestedPatternComplaints(property, "\(path).properties[\(name)]") }
+        for (name, property) in schema["properties"].object ?? JSONObject() {
+            causes += nestedPatternComplaints(property, "\(path).properties[\(name)]")
+        }
         for name in ["items", "additionalProperties"] { causes += nestedPatternComplaints(schema[name], "\(path).\(name)") }
         return causes
     }

@@ -4,14 +4,17 @@ import Model
 package enum Table {
     /// `includes` is what each row carries of its object: `Object`, `None`, or by default its metadata.
     package static func of(
-        _ items: [JSON], _ kind: KindDefinition, revision: String, now: Timestamp, version: String = "v1", includes: String? = nil, metadata: JSON? = nil
+        _ items: [JSON], _ kind: KindDefinition, revision: String, now: Timestamp, version: String = "v1", includes: String? = nil,
+        metadata: JSON? = nil
     ) -> JSON {
         [
-            "kind": "Table", "apiVersion": .string("meta.k8s.io/\(version)"), "metadata": metadata ?? ["resourceVersion": .string(revision)],
+            "kind": "Table", "apiVersion": .string("meta.k8s.io/\(version)"),
+            "metadata": metadata ?? ["resourceVersion": .string(revision)],
             "columnDefinitions": .array(
                 kind.columns.map {
                     [
-                        "name": .string($0.name), "type": .string($0.type == "date" ? "string" : $0.type), "format": .string($0.name == "Name" ? "name" : ""),
+                        "name": .string($0.name), "type": .string($0.type == "date" ? "string" : $0.type),
+                        "format": .string($0.name == "Name" ? "name" : ""),
                         "priority": .int($0.isWide ? 1 : 0), "description": "",
                     ]
                 }),

@@ -14,7 +14,9 @@ package protocol PodStreams: Sendable {
 
 extension PodStreams {
     package func dial(_ pod: Pod, port: Int) async throws -> Int32 { throw StatusError(501, .notImplemented, "no network to dial in") }
-    package func dial(_ address: IPv4Address, port: Int) async throws -> Int32 { throw StatusError(501, .notImplemented, "no network to dial in") }
+    package func dial(_ address: IPv4Address, port: Int) async throws -> Int32 {
+        throw StatusError(501, .notImplemented, "no network to dial in")
+    }
 }
 
 /// What pods and nodes use.

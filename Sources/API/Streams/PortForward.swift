@@ -107,7 +107,8 @@ struct ChannelPortForward {
                         let connection = try await Connection(taking: try await streams.dial(pod, port: port))
                         try await connection.relay(input) { try await transport.send([UInt8(index * 2)] + $0) }
                     } catch let failure {
-                        try? await transport.send([UInt8(index * 2 + 1)] + Array("error forwarding port \(port) to pod \(pod.uid), uid : \(failure)".utf8))
+                        try? await transport.send(
+                            [UInt8(index * 2 + 1)] + Array("error forwarding port \(port) to pod \(pod.uid), uid : \(failure)".utf8))
                     }
                 }
             }

@@ -13,7 +13,8 @@ package enum StreamChannel {
         case .exit(0): return [error] + (["metadata": .emptyObject, "status": "Success"] as JSON).bytes()
         case .exit(let code):
             let status: JSON = [
-                "metadata": .emptyObject, "status": "Failure", "message": .string("command terminated with non-zero exit code: exit status \(code)"),
+                "metadata": .emptyObject, "status": "Failure",
+                "message": .string("command terminated with non-zero exit code: exit status \(code)"),
                 "reason": "NonZeroExitCode", "details": ["causes": [["reason": "ExitCode", "message": .string(String(code))]]],
             ]
             return [error] + status.bytes()
@@ -89,7 +90,9 @@ extension StreamChannel {
 
         package func decode(_ frame: [UInt8]) -> StreamInput? {
             guard isBase64 else { return decodeInput(frame) }
-            guard let digit = frame.first, digit >= UInt8(ascii: "0"), let bytes = Base64.decode(String(decoding: frame.dropFirst(), as: UTF8.self)) else { return nil }
+            guard let digit = frame.first, digit >= UInt8(ascii: "0"),
+                let bytes = Base64.decode(String(decoding: frame.dropFirst(), as: UTF8.self))
+            else { return nil }
             return decodeInput([digit - UInt8(ascii: "0")] + bytes)
         }
     }
@@ -98,7 +101,9 @@ extension StreamChannel {
 extension Router {
     /// What an exec or attach asks for; throws what is wrong with it.
     func wish(_ request: HTTPRequest) async throws -> (pod: Pod, wish: StreamRequest) {
-        guard let target = Target(request.path, api.catalog), target.resource == .pods, let subresource = target.subresource else { throw StatusError.noSuchPath }
+        guard let target = Target(request.path, api.catalog), target.resource == .pods, let subresource = target.subresource else {
+            throw StatusError.noSuchPath
+        }
         let command = request.query.filter { $0.name == "command" }.map(\.value)
         if subresource == "exec", command.isEmpty {
             throw StatusError.badRequest("you must specify at least one command for the container")
@@ -111,7 +116,9 @@ extension Router {
         let container = subresource == "portforward" ? "" : try Router.container(request["container"], of: pod)
         return (
             pod,
-            StreamRequest(container: container, command: subresource == "exec" ? command : [], stdin: request.isTrue("stdin"), tty: request.isTrue("tty"))
+            StreamRequest(
+                container: container, command: subresource == "exec" ? command : [], stdin: request.isTrue("stdin"),
+                tty: request.isTrue("tty"))
         )
     }
 
@@ -119,6 +126,8 @@ extension Router {
     func connect(_ request: HTTPRequest, input: StreamInputs, output: @escaping StreamOutputs) async throws {
         let (pod, wish): (Pod, StreamRequest)
         do { (pod, wish) = try await self.wish(request) } catch { return try await output(.failure("\(error)")) }
-        do { try await streams.connect(pod, wish, input: input, output: output) } catch let error as StatusError { try await output(.failure("\(error)")) }
+        do { try await streams.connect(pod, wish, input: input, output: output) } catch let error as StatusError {
+            try await output(.failure("\(error)"))
+        }
     }
 }

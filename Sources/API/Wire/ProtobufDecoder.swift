@@ -11,7 +11,9 @@ package enum ProtobufDecoder {
 
     /// The envelope: which kind it holds, and the object's bytes.
     package static func envelope(_ bytes: [UInt8]) throws(Malformed) -> (apiVersion: String, kind: String, raw: ArraySlice<UInt8>) {
-        guard bytes.starts(with: magic) else { throw Malformed(description: "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]") }
+        guard bytes.starts(with: magic) else {
+            throw Malformed(description: "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
+        }
         var reader = Reader(bytes: bytes[4...])
         var apiVersion = "", kind = "", raw: ArraySlice<UInt8> = []
         while let field = try reader.next() {
@@ -39,7 +41,8 @@ package enum ProtobufDecoder {
     }
 
     private static func decode(
-        _ bytes: ArraySlice<UInt8>, _ type: ObjectSchema, wrapper: Int?, _ depth: Int, into object: inout JSONMembers, _ maps: inout [String: JSONMembers]
+        _ bytes: ArraySlice<UInt8>, _ type: ObjectSchema, wrapper: Int?, _ depth: Int, into object: inout JSONMembers,
+        _ maps: inout [String: JSONMembers]
     ) throws(Malformed) {
         var reader = Reader(bytes: bytes)
         while let part = try reader.next() {
@@ -55,7 +58,9 @@ package enum ProtobufDecoder {
                 var items = object.take(field.name)?.items ?? []
                 if part.wire == 2, element.isVarint {
                     var packed = Reader(bytes: part.bytes)
-                    while !packed.bytes.isEmpty { items.append(try value(Part(number: 0, wire: 0, varint: try packed.varint(), bytes: []), element, depth)) }
+                    while !packed.bytes.isEmpty {
+                        items.append(try value(Part(number: 0, wire: 0, varint: try packed.varint(), bytes: []), element, depth))
+                    }
                 } else {
                     items.append(try value(part, element, depth))
                 }
@@ -87,7 +92,11 @@ package enum ProtobufDecoder {
             var reader = Reader(bytes: part.bytes)
             var seconds = 0, nanos = 0
             while let side = try reader.next() {
-                if side.number == 1 { seconds = Int(Int64(bitPattern: side.varint)) } else if side.number == 2 { nanos = Int(Int32(truncatingIfNeeded: side.varint)) }
+                if side.number == 1 {
+                    seconds = Int(Int64(bitPattern: side.varint))
+                } else if side.number == 2 {
+                    nanos = Int(Int32(truncatingIfNeeded: side.varint))
+                }
             }
             // An empty message is no time.
             guard seconds != 0 || nanos != 0, abs(seconds) < 1 << 40, (0..<1_000_000_000).contains(nanos) else { return .null }

@@ -54,14 +54,20 @@ package enum ProtobufEncoder {
         case .map(let element):
             return (json.object ?? JSONObject()).flatMap { key, value -> [UInt8] in
                 let side: [UInt8]
-                if case .list(let inner, _) = element { side = bytes(2, value.items.flatMap { field(1, $0, inner) }) } else { side = field(2, value, element) }
+                if case .list(let inner, _) = element {
+                    side = bytes(2, value.items.flatMap { field(1, $0, inner) })
+                } else {
+                    side = field(2, value, element)
+                }
                 return bytes(number, text(1, key) + side)
             }
         }
     }
 
     private static func text(_ number: Int, _ value: String) -> [UInt8] { bytes(number, Array(value.utf8)) }
-    private static func bytes(_ number: Int, _ content: [UInt8]) -> [UInt8] { varint(UInt64(number) << 3 | 2) + varint(UInt64(content.count)) + content }
+    private static func bytes(_ number: Int, _ content: [UInt8]) -> [UInt8] {
+        varint(UInt64(number) << 3 | 2) + varint(UInt64(content.count)) + content
+    }
     private static func varint(_ value: UInt64) -> [UInt8] {
         var out: [UInt8] = []
         var rest = value

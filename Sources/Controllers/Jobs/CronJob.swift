@@ -24,12 +24,14 @@ struct CronJob: Object {
         let missed: Int
     }
 
-    /// The last time of the schedule that has passed and has had no job yet. What lies beyond `startingDeadlineSeconds` is over, and nobody is told.
-    /// (k8s.io/kubernetes/pkg/controller/cronjob, mostRecentScheduleTime)
+    /// The last time of the schedule that has passed and has had no job yet. What lies beyond `startingDeadlineSeconds` is over, and nobody
+    /// is told. (k8s.io/kubernetes/pkg/controller/cronjob, mostRecentScheduleTime)
     func due(_ now: Timestamp) throws(Unusable) -> Due? {
         let (schedule, zone) = try timetable()
         var start = lastScheduleTime ?? creationTimestamp ?? now
-        if let deadline = spec["startingDeadlineSeconds"].int { start = max(start, Timestamp(seconds: now.seconds - deadline, nanoseconds: now.nanoseconds)) }
+        if let deadline = spec["startingDeadlineSeconds"].int {
+            start = max(start, Timestamp(seconds: now.seconds - deadline, nanoseconds: now.nanoseconds))
+        }
         guard let last = schedule.last(after: start, through: now, in: zone) else { return nil }
         var missed = 1
         if let first = schedule.next(after: start, in: zone), let second = schedule.next(after: first, in: zone), second <= last {
@@ -46,7 +48,9 @@ struct CronJob: Object {
     private func timetable() throws(Unusable) -> (CronSchedule, TimeZone) {
         var zone = TimeZone.utc
         if let name = spec["timeZone"].string {
-            do { zone = try TimeZone(named: name) } catch { throw Unusable(reason: "UnknownTimeZone", message: "invalid timeZone: \"\(name)\": \(error)") }
+            do { zone = try TimeZone(named: name) } catch {
+                throw Unusable(reason: "UnknownTimeZone", message: "invalid timeZone: \"\(name)\": \(error)")
+            }
         }
         let text = spec["schedule"].string ?? ""
         do { return (try CronSchedule(text), zone) } catch {

@@ -26,7 +26,9 @@ package struct CronJobReconciler: Reconciler {
         _ = try await client.updateStatus(.cronJobs, changed)
     }
 
-    private func startIfDue(_ cron: CronJob, _ jobs: [Job], _ status: inout CronJobStatus, _ owner: OwnedPods, _ client: any Client) async throws {
+    private func startIfDue(_ cron: CronJob, _ jobs: [Job], _ status: inout CronJobStatus, _ owner: OwnedPods, _ client: any Client)
+        async throws
+    {
         guard !cron.isSuspended else { return }
         let time = now(), due: Timestamp
         do {
@@ -41,7 +43,8 @@ package struct CronJobReconciler: Reconciler {
             return
         }
         if cron.concurrencyPolicy == "Forbid", !status.active.isEmpty {
-            await owner.tell("JobAlreadyActive", "Not starting job because prior execution is running and concurrency policy is Forbid", client)
+            await owner.tell(
+                "JobAlreadyActive", "Not starting job because prior execution is running and concurrency policy is Forbid", client)
             return
         }
         if cron.concurrencyPolicy == "Replace" {
@@ -73,18 +76,23 @@ package struct CronJobReconciler: Reconciler {
 
     private func delete(_ job: Job, _ owner: OwnedPods, _ client: any Client) async throws {
         guard !job.isBeingDeleted else { return }
-        do { try await client.delete(.jobs, job.key, gracePeriod: nil, uid: job.uid) } catch let error as StatusError where error.reason == .notFound { return }
+        do { try await client.delete(.jobs, job.key, gracePeriod: nil, uid: job.uid) } catch let error as StatusError
+            where error.reason == .notFound
+        { return }
         await owner.tell("SuccessfulDelete", "Deleted job \(job.name)", client)
     }
 
     private static func oldest(_ jobs: [Job], keep: Int?) -> ArraySlice<Job> {
         guard let keep else { return [] }
-        return jobs.sorted { ($0.startTime ?? Timestamp(seconds: .max), $0.name) < ($1.startTime ?? Timestamp(seconds: .max), $1.name) }.dropLast(keep)
+        return jobs.sorted { ($0.startTime ?? Timestamp(seconds: .max), $0.name) < ($1.startTime ?? Timestamp(seconds: .max), $1.name) }
+            .dropLast(keep)
     }
 
     package func nextVisit(_ key: ObjectKey, _ client: any Client) async throws -> Duration? {
         // A schedule that nobody can read has no next time.
-        guard let cron = try await client.find(CronJob.self, key), !cron.isSuspended, let next = try? cron.next(after: now()) else { return nil }
+        guard let cron = try await client.find(CronJob.self, key), !cron.isSuspended, let next = try? cron.next(after: now()) else {
+            return nil
+        }
         let time = now()
         return .milliseconds(max(100, (next.seconds - time.seconds) * 1000 - time.nanoseconds / 1_000_000 + 10))
     }

@@ -29,7 +29,8 @@ struct CronJobStatus {
     mutating func add(_ job: Job) {
         guard !isActive(job) else { return }
         active.append([
-            "kind": "Job", "apiVersion": "batch/v1", "name": .string(job.name), "namespace": .string(job.namespace), "uid": .string(job.uid),
+            "kind": "Job", "apiVersion": "batch/v1", "name": .string(job.name), "namespace": .string(job.namespace),
+            "uid": .string(job.uid),
             "resourceVersion": .string(job.resourceVersion),
         ])
     }
@@ -40,7 +41,11 @@ struct CronJobStatus {
         for job in jobs {
             if isActive(job), job.isFinished {
                 forget(job.uid)
-                events.append(("Normal", "SawCompletedJob", "Saw completed job: \(job.name), condition: \(job.has("Complete") ? "Complete" : "Failed")"))
+                events.append(
+                    (
+                        "Normal", "SawCompletedJob",
+                        "Saw completed job: \(job.name), condition: \(job.has("Complete") ? "Complete" : "Failed")"
+                    ))
             } else if !isActive(job), !job.isFinished {
                 events.append(("Warning", "UnexpectedJob", "Saw a job that the controller did not create or forgot: \(job.name)"))
             }

@@ -76,7 +76,8 @@ extension Pod {
     /// (k8s.io/kubernetes/pkg/controller/job, getFinishedTime)
     var finishTime: Timestamp {
         let sidecars = Set(initContainers.filter { $0.json["restartPolicy"].string == "Always" }.map(\.name))
-        let statuses = status["containerStatuses"].items + status["initContainerStatuses"].items.filter { sidecars.contains($0["name"].string ?? "") }
+        let statuses =
+            status["containerStatuses"].items + status["initContainerStatuses"].items.filter { sidecars.contains($0["name"].string ?? "") }
         let ends = statuses.map { $0["state"]["terminated"]["finishedAt"].string.flatMap(Timestamp.init) }
         if let last = ends.compactMap({ $0 }).max(), ends.allSatisfy({ $0 != nil }) { return last }
         let ready = status["conditions"].items.first { $0["type"].string == "Ready" && $0["status"].string == "False" }

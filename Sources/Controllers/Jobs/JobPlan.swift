@@ -19,7 +19,8 @@ struct JobPlan {
         var announcement: String { isFailure ? "FailureTarget" : "SuccessCriteriaMet" }
     }
 
-    /// So many pods are made at once; those that come then lead to the next look. (k8s.io/kubernetes/pkg/controller/job, MaxPodCreateDeletePerSync)
+    /// So many pods are made at once; those that come then lead to the next look. (k8s.io/kubernetes/pkg/controller/job,
+    /// MaxPodCreateDeletePerSync)
     static let mostCreations = 500
 
     private let job: Job
@@ -142,8 +143,10 @@ struct JobPlan {
     /// Where containers start again in their pods, that counts.
     private func hasRestartedTooOften() -> Bool {
         guard job.spec["template"]["spec"]["restartPolicy"].string == "OnFailure" else { return false }
-        let restarts = pods.filter { !$0.isFinished }.flatMap { $0.status["initContainerStatuses"].items + $0.status["containerStatuses"].items }
-            .reduce(0) { $0 + ($1["restartCount"].int ?? 0) }
+        let restarts = pods.filter { !$0.isFinished }.flatMap {
+            $0.status["initContainerStatuses"].items + $0.status["containerStatuses"].items
+        }
+        .reduce(0) { $0 + ($1["restartCount"].int ?? 0) }
         return restarts > 0 && restarts >= job.backoffLimit
     }
 
@@ -170,7 +173,8 @@ struct JobPlan {
 
     private mutating func adjust() {
         // Without completions the first success tells that there is no more to do.
-        let wanted = job.completions.map { min(max(0, $0 - succeeded), job.parallelism) } ?? (succeeded > 0 ? active.count : job.parallelism)
+        let wanted =
+            job.completions.map { min(max(0, $0 - succeeded), job.parallelism) } ?? (succeeded > 0 ? active.count : job.parallelism)
         delete(excess(max(0, active.count - wanted)))
         guard deletions.isEmpty else { return }
         let terminating = job.replacesFailedOnly ? pods.filter(\.isTerminating) : []

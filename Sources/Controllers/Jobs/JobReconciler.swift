@@ -54,7 +54,8 @@ package struct JobReconciler: Reconciler {
             written = try await write(status, written, client)
             await backoffs.forget(job.uid)
             await owner.tell(
-                ending.isFailure ? ending.reason : "Completed", ending.isFailure ? ending.message : "Job completed", type: ending.isFailure ? "Warning" : "Normal", client
+                ending.isFailure ? ending.reason : "Completed", ending.isFailure ? ending.message : "Job completed",
+                type: ending.isFailure ? "Warning" : "Normal", client
             )
         } else {
             _ = try await write(status, written, client)
@@ -70,7 +71,8 @@ package struct JobReconciler: Reconciler {
 
     private func create(_ creation: JobPlan.Creation, _ job: Job, _ owner: OwnedPods, _ client: any Client) async throws {
         var template = job.spec["template"]
-        template["metadata"]["finalizers"] = .array(template["metadata"]["finalizers"].items.filter { $0.string != Job.finalizer } + [.string(Job.finalizer)])
+        template["metadata"]["finalizers"] = .array(
+            template["metadata"]["finalizers"].items.filter { $0.string != Job.finalizer } + [.string(Job.finalizer)])
         try await owner.create(template, client) { pod in
             guard let index = creation.index else { return }
             // A generated name has room for 58 characters before its random end.
@@ -95,7 +97,8 @@ package struct JobReconciler: Reconciler {
         guard !container["env"].items.contains(where: { $0["name"].string == name }) else { return container }
         var container = container
         let variable: JSON = [
-            "name": .string(name), "valueFrom": ["fieldRef": ["apiVersion": "v1", "fieldPath": .string("metadata.labels['\(Job.indexAnnotation)']")]],
+            "name": .string(name),
+            "valueFrom": ["fieldRef": ["apiVersion": "v1", "fieldPath": .string("metadata.labels['\(Job.indexAnnotation)']")]],
         ]
         container["env"] = .array(container["env"].items + [variable])
         return container
@@ -106,7 +109,9 @@ package struct JobReconciler: Reconciler {
     private func release(_ pods: [Pod], _ client: any Client) async throws {
         for pod in pods where pod.isTracked {
             let rest = pod.json["metadata"]["finalizers"].items.filter { $0.string != Job.finalizer }
-            do { _ = try await client.patch(.pods, pod.key, ["metadata": ["finalizers": .array(rest)]]) } catch let error as StatusError where error.reason == .notFound {
+            do { _ = try await client.patch(.pods, pod.key, ["metadata": ["finalizers": .array(rest)]]) } catch let error as StatusError
+                where error.reason == .notFound
+            {
             }
         }
     }

@@ -59,7 +59,8 @@ struct JobStatus {
     /// The end that was announced.
     var ending: JobPlan.Ending? {
         for (announcement, type) in [("SuccessCriteriaMet", "Complete"), ("FailureTarget", "Failed")] {
-            guard let found = json["conditions"].items.first(where: { $0["type"].string == announcement && $0["status"].string == "True" }) else { continue }
+            guard let found = json["conditions"].items.first(where: { $0["type"].string == announcement && $0["status"].string == "True" })
+            else { continue }
             return JobPlan.Ending(type: type, reason: found["reason"].string ?? "", message: found["message"].string ?? "")
         }
         return nil
@@ -77,7 +78,9 @@ struct JobStatus {
     mutating func suspend(_ isSuspended: Bool, _ now: Timestamp) -> Bool {
         let known = json["conditions"].condition("Suspended")
         guard isSuspended ? known != "True" : known == "True" else { return false }
-        set("Suspended", isSuspended ? "JobSuspended" : "JobResumed", isSuspended ? "Job suspended" : "Job resumed", isTrue: isSuspended, now)
+        set(
+            "Suspended", isSuspended ? "JobSuspended" : "JobResumed", isSuspended ? "Job suspended" : "Job resumed", isTrue: isSuspended,
+            now)
         startTime = isSuspended ? nil : now
         return true
     }

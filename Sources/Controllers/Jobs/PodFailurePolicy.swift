@@ -38,7 +38,9 @@ struct PodFailurePolicy {
             return code(rule["onExitCodes"], pod).map { "Container \($0.container) for pod \(pod.key) failed with exit code \($0.code)" }
         }
         let condition = pod.status["conditions"].items.first { condition in
-            rule["onPodConditions"].items.contains { $0["type"] == condition["type"] && $0["status"].string ?? "True" == condition["status"].string }
+            rule["onPodConditions"].items.contains {
+                $0["type"] == condition["type"] && $0["status"].string ?? "True" == condition["status"].string
+            }
         }
         return condition.map { "Pod \(pod.key) has condition \($0["type"].string ?? "")" }
     }

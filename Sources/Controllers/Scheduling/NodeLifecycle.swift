@@ -1,7 +1,7 @@
 import Model
 
-/// Takes a node whose agent gives no sign of life for what it is: its conditions become Unknown, its pods not ready, and taints keep new pods
-/// away and drive those out that do not bear them. (k8s.io/kubernetes/pkg/controller/nodelifecycle)
+/// Takes a node whose agent gives no sign of life for what it is: its conditions become Unknown, its pods not ready, and taints keep new
+/// pods away and drive those out that do not bear them. (k8s.io/kubernetes/pkg/controller/nodelifecycle)
 package struct NodeLifecycle: Reconciler {
     /// Without a sign of life for so long a node is unreachable.
     package static let grace = Duration.seconds(40)
@@ -68,7 +68,8 @@ package struct NodeLifecycle: Reconciler {
                 guard current.uid == pod.uid else { return }
                 current.status["conditions"].setCondition("Ready", false, observedGeneration: current.generation, now: time)
             }
-            await client.recordEvent(about: pod, type: "Warning", reason: "NodeNotReady", message: "Node is not ready", component: "node-controller")
+            await client.recordEvent(
+                about: pod, type: "Warning", reason: "NodeNotReady", message: "Node is not ready", component: "node-controller")
         }
         guard wasReady else { return }
         await client.recordEvent(

@@ -1,7 +1,7 @@
 import Model
 
-/// What a pod, and those that have a node already, say of whom they want near. (kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node,
-/// "Inter-pod affinity and anti-affinity")
+/// What a pod, and those that have a node already, say of whom they want near.
+/// (kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node, "Inter-pod affinity and anti-affinity")
 struct PodAffinity {
     /// One term of an affinity: whose labels, in which namespaces, and what counts as near.
     private struct Term {
@@ -79,7 +79,9 @@ struct PodAffinity {
     /// Why the pod does not go to a node, in the scheduler's words.
     func obstacle(_ node: Node) -> String? {
         for (term, domains) in zip(near, nearDomains) {
-            guard let own = node.labels[term.topologyKey], isFirst || domains.contains(own) else { return "node(s) didn't match pod affinity rules" }
+            guard let own = node.labels[term.topologyKey], isFirst || domains.contains(own) else {
+                return "node(s) didn't match pod affinity rules"
+            }
         }
         for (term, domains) in zip(far, farDomains) {
             if let own = node.labels[term.topologyKey], domains.contains(own) { return "node(s) didn't match pod anti-affinity rules" }

@@ -38,10 +38,13 @@ package struct PodGarbageCollector: Reconciler {
                 guard current.uid == pod.uid, !current.isFinished else { return }
                 current.status["phase"] = "Failed"
                 current.status["conditions"].setCondition(
-                    "DisruptionTarget", true, reason: "DeletionByPodGC", message: "PodGC: node no longer exists", observedGeneration: current.generation,
+                    "DisruptionTarget", true, reason: "DeletionByPodGC", message: "PodGC: node no longer exists",
+                    observedGeneration: current.generation,
                     now: time)
             }
-            do { try await client.delete(.pods, pod.key, gracePeriod: 0, uid: pod.uid) } catch let error as StatusError where error.reason == .notFound {}
+            do { try await client.delete(.pods, pod.key, gracePeriod: 0, uid: pod.uid) } catch let error as StatusError
+                where error.reason == .notFound
+            {}
         }
     }
 

@@ -43,7 +43,9 @@ package struct Scheduler: Reconciler {
         if nodes.isEmpty { return }
         if let claim = Self.claim(of: pod) {
             return try await refuse(
-                pod, "0/\(nodes.count) nodes are available: persistentvolumeclaim \"\(claim)\" not found. (minik makes no volumes from claims yet.)", client)
+                pod,
+                "0/\(nodes.count) nodes are available: persistentvolumeclaim \"\(claim)\" not found. (minik makes no volumes from claims yet.)",
+                client)
         }
         let known = placed.now
         let spreads = !pod.spec["affinity"].isNull || !pod.spec["topologySpreadConstraints"].items.isEmpty || !known.repelling.isEmpty
@@ -116,7 +118,8 @@ package struct Scheduler: Reconciler {
         let fitting = nodes.filter { node in
             let here = loads[node.name] ?? NodeLoad()
             let reason =
-                obstacle(pod, node) ?? (here.portsConflict(pod) ? "node(s) didn't have free ports for the requested pod ports" : nil) ?? resources.obstacle(node, here)
+                obstacle(pod, node) ?? (here.portsConflict(pod) ? "node(s) didn't have free ports for the requested pod ports" : nil)
+                ?? resources.obstacle(node, here)
                 ?? spread.obstacle(node) ?? affinity.obstacle(node)
             guard let reason else { return true }
             reasons[reason, default: 0] += 1
@@ -127,7 +130,8 @@ package struct Scheduler: Reconciler {
             let here = loads[node.name] ?? NodeLoad()
             let discouraged = node.taints.filter { $0["effect"].string == "PreferNoSchedule" && !isTolerated($0, by: pod) }
             return [
-                discouraged.count, -preference(pod, node) - affinity.preference(node), spread.unevenness(node), here.siblings(of: pod.controllerOwner?.uid), here.count,
+                discouraged.count, -preference(pod, node) - affinity.preference(node), spread.unevenness(node),
+                here.siblings(of: pod.controllerOwner?.uid), here.count,
             ]
         }
         let ranked = fitting.map { (node: $0, load: load($0)) }
@@ -173,7 +177,8 @@ package struct Scheduler: Reconciler {
     private static func selects(_ term: JSON, _ node: Node) -> Bool {
         let fields = LabelSelector(["matchExpressions": term["matchFields"]])
         guard !term["matchExpressions"].items.isEmpty || !fields.requirements.isEmpty else { return false }
-        return LabelSelector(["matchExpressions": term["matchExpressions"]]).matches(node.labels) && fields.matches(["metadata.name": node.name])
+        return LabelSelector(["matchExpressions": term["matchExpressions"]]).matches(node.labels)
+            && fields.matches(["metadata.name": node.name])
     }
 
     private static func isTolerated(_ taint: JSON, by pod: Pod) -> Bool { pod.spec["tolerations"].items.contains { tolerates($0, taint) } }

@@ -24,8 +24,11 @@ package struct TaintEviction: Reconciler {
         for pod in try await client.list(Pod.self) where pod.nodeName == node.name && !pod.isBeingDeleted && !pod.isFinished {
             guard let seconds = Self.patience(pod, taints, now()), seconds <= 0 else { continue }
             await client.recordEvent(
-                about: pod, reason: "TaintManagerEviction", message: "Marking for deletion Pod \(pod.key)", component: "taint-eviction-controller")
-            do { try await client.delete(.pods, pod.key, gracePeriod: nil, uid: pod.uid) } catch let error as StatusError where error.reason == .notFound {}
+                about: pod, reason: "TaintManagerEviction", message: "Marking for deletion Pod \(pod.key)",
+                component: "taint-eviction-controller")
+            do { try await client.delete(.pods, pod.key, gracePeriod: nil, uid: pod.uid) } catch let error as StatusError
+                where error.reason == .notFound
+            {}
         }
     }
 
@@ -46,7 +49,9 @@ package struct TaintEviction: Reconciler {
         guard let node = try await client.find(Node.self, key) else { return nil }
         let taints = node.taints.filter { $0["effect"].string == "NoExecute" }
         guard !taints.isEmpty else { return nil }
-        let waits = try await client.list(Pod.self).filter { $0.nodeName == node.name && $0.isActive }.compactMap { Self.patience($0, taints, now()) }
+        let waits = try await client.list(Pod.self).filter { $0.nodeName == node.name && $0.isActive }.compactMap {
+            Self.patience($0, taints, now())
+        }
         return waits.min().map { .seconds(max(1, $0)) }
     }
 }

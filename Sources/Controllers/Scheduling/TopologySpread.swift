@@ -34,11 +34,13 @@ struct TopologySpread {
             }
             var counts = Dictionary(eligible.compactMap { $0.labels[key].map { ($0, 0) } }, uniquingKeysWith: { $1 })
             let isNobody = json["labelSelector"].isNull
-            for other in pods where !isNobody && other.namespace == pod.namespace && !other.isBeingDeleted && selector.matches(other.labels) {
+            for other in pods where !isNobody && other.namespace == pod.namespace && !other.isBeingDeleted && selector.matches(other.labels)
+            {
                 if let domain = other.nodeName.flatMap({ byName[$0]?.labels[key] }) { counts[domain, default: 0] += 1 }
             }
             return Constraint(
-                topologyKey: key, maxSkew: json["maxSkew"].int ?? 1, isStrict: json["whenUnsatisfiable"].string != "ScheduleAnyway", counts: counts,
+                topologyKey: key, maxSkew: json["maxSkew"].int ?? 1, isStrict: json["whenUnsatisfiable"].string != "ScheduleAnyway",
+                counts: counts,
                 countsItself: !isNobody && selector.matches(pod.labels), minDomains: json["minDomains"].int ?? 1)
         }
     }
@@ -56,6 +58,8 @@ struct TopologySpread {
 
     /// How uneven it would become, of the constraints that are wishes.
     func unevenness(_ node: Node) -> Int {
-        constraints.filter { !$0.isStrict }.reduce(0) { sum, constraint in sum + (node.labels[constraint.topologyKey].map(constraint.skew) ?? 100) }
+        constraints.filter { !$0.isStrict }.reduce(0) { sum, constraint in
+            sum + (node.labels[constraint.topologyKey].map(constraint.skew) ?? 100)
+        }
     }
 }

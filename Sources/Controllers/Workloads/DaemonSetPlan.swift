@@ -113,7 +113,9 @@ struct DaemonSetPlan {
 
     private func isNew(_ pod: Pod) -> Bool { pod.labels[ControllerHistory.hashLabel] == hash }
 
-    private func current(_ place: Place, _ test: (Pod) -> Bool) -> Pod? { Self.oldestFirst(place.pods.filter(\.isActive)).first(where: test) }
+    private func current(_ place: Place, _ test: (Pod) -> Bool) -> Pod? {
+        Self.oldestFirst(place.pods.filter(\.isActive)).first(where: test)
+    }
 
     private static func oldestFirst(_ pods: [Pod]) -> [Pod] {
         pods.sorted { ($0.creationTimestamp ?? Timestamp(seconds: 0), $0.name) < ($1.creationTimestamp ?? Timestamp(seconds: 0), $1.name) }

@@ -12,7 +12,11 @@ package struct DaemonSetReconciler: Reconciler {
             .own(.daemonSets), .claimed(.pods, by: .daemonSets),
             Source(.nodes) { change, informers in
                 // A node's sign of life changes nothing.
-                if let old = change.old, let new = change.new, old["spec"] == new["spec"], old["metadata"]["labels"] == new["metadata"]["labels"] { return [] }
+                if let old = change.old, let new = change.new, old["spec"] == new["spec"],
+                    old["metadata"]["labels"] == new["metadata"]["labels"]
+                {
+                    return []
+                }
                 return informers[.daemonSets]?.list().map(\.metadata.key) ?? []
             },
         ]
@@ -23,7 +27,8 @@ package struct DaemonSetReconciler: Reconciler {
     /// What every daemon tolerates: it runs where others may not.
     private static let tolerations: [JSON] =
         [
-            ("not-ready", "NoExecute"), ("unreachable", "NoExecute"), ("disk-pressure", "NoSchedule"), ("memory-pressure", "NoSchedule"), ("pid-pressure", "NoSchedule"),
+            ("not-ready", "NoExecute"), ("unreachable", "NoExecute"), ("disk-pressure", "NoSchedule"), ("memory-pressure", "NoSchedule"),
+            ("pid-pressure", "NoSchedule"),
             ("unschedulable", "NoSchedule"),
         ]
         .map { ["key": .string("node.kubernetes.io/\($0.0)"), "operator": "Exists", "effect": .string($0.1)] }
@@ -98,7 +103,9 @@ package struct DaemonSetReconciler: Reconciler {
         return spec
     }
 
-    private func writeStatus(_ set: JSON, _ key: ObjectKey, _ hash: String, _ fitting: [Node], _ nodes: [Node], _ least: Int, _ client: any Client) async throws {
+    private func writeStatus(
+        _ set: JSON, _ key: ObjectKey, _ hash: String, _ fitting: [Node], _ nodes: [Node], _ least: Int, _ client: any Client
+    ) async throws {
         let pods = try await client.list(Pod.self, namespace: key.namespace, controller: set.metadata.uid).filter(\.isActive)
         let names = Set(fitting.map(\.name)), time = now()
         let placed = pods.filter { names.contains(Self.node(of: $0)) }
@@ -107,11 +114,13 @@ package struct DaemonSetReconciler: Reconciler {
         let available = nodeCount(placed.filter { $0.isAvailable(after: least, now: time) })
         var current = set
         current["status"] = [
-            "currentNumberScheduled": .int(nodeCount(placed)), "numberMisscheduled": .int(nodeCount(pods.filter { !names.contains(Self.node(of: $0)) })),
+            "currentNumberScheduled": .int(nodeCount(placed)),
+            "numberMisscheduled": .int(nodeCount(pods.filter { !names.contains(Self.node(of: $0)) })),
             "desiredNumberScheduled": .int(fitting.count), "numberReady": .int(nodeCount(placed.filter(\.isReady))),
             "observedGeneration": set["metadata"]["generation"],
             "updatedNumberScheduled": optional(nodeCount(placed.filter { $0.labels[ControllerHistory.hashLabel] == hash })),
-            "numberAvailable": optional(available), "numberUnavailable": optional(fitting.count - available), "conditions": set["status"]["conditions"],
+            "numberAvailable": optional(available), "numberUnavailable": optional(fitting.count - available),
+            "conditions": set["status"]["conditions"],
             "collisionCount": set["status"]["collisionCount"],
         ]
         guard current["status"] != set["status"] else { return }

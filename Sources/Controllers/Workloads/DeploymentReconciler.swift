@@ -56,7 +56,9 @@ package struct DeploymentReconciler: Reconciler {
                 mine.append(set)
             } else if set.controllerOwner == nil, deployment.selector.matches(set.labels), !set.isBeingDeleted {
                 // One that was orphaned comes home.
-                mine.append(ReplicaSet(try await client.patch(.replicaSets, set.key, ["metadata": ["ownerReferences": [deployment.ownerReference]]])))
+                mine.append(
+                    ReplicaSet(
+                        try await client.patch(.replicaSets, set.key, ["metadata": ["ownerReferences": [deployment.ownerReference]]])))
             }
         }
         return mine
@@ -75,7 +77,9 @@ package struct DeploymentReconciler: Reconciler {
     /// What a ReplicaSet shows of its Deployment.
     private func annotations(_ deployment: Deployment, revision: Int) -> JSON {
         var all = deployment.annotations
-        for hidden in ["kubectl.kubernetes.io/last-applied-configuration", Self.revisionAnnotation, "deprecated.deployment.rollback.to"] { all[hidden] = nil }
+        for hidden in ["kubectl.kubernetes.io/last-applied-configuration", Self.revisionAnnotation, "deprecated.deployment.rollback.to"] {
+            all[hidden] = nil
+        }
         all[Self.revisionAnnotation] = "\(revision)"
         all[Self.desiredAnnotation] = "\(deployment.replicas)"
         all[Self.maximumAnnotation] = "\(deployment.replicas + surge(deployment))"
@@ -83,18 +87,23 @@ package struct DeploymentReconciler: Reconciler {
     }
 
     /// The set of the present template is the newest revision: after a roll-back it gets a new number.
-    private func bringForward(_ set: ReplicaSet, _ sets: [ReplicaSet], _ deployment: Deployment, _ client: any Client) async throws -> ReplicaSet {
+    private func bringForward(_ set: ReplicaSet, _ sets: [ReplicaSet], _ deployment: Deployment, _ client: any Client) async throws
+        -> ReplicaSet
+    {
         let latest = sets.filter { $0.uid != set.uid }.map(Self.revision).max() ?? 0
         let revision = Self.revision(set) > latest ? Self.revision(set) : latest + 1
         var wanted = annotations(deployment, revision: revision)
         // Its size is noted where the size is changed.
-        for name in [Self.desiredAnnotation, Self.maximumAnnotation] { wanted[name] = set.annotations[name].map(JSON.string) ?? wanted[name] }
+        for name in [Self.desiredAnnotation, Self.maximumAnnotation] {
+            wanted[name] = set.annotations[name].map(JSON.string) ?? wanted[name]
+        }
         var result = set
         if set.annotations.merging(wanted.stringMap, uniquingKeysWith: { _, new in new }) != set.annotations {
             result = ReplicaSet(try await client.patch(.replicaSets, set.key, ["metadata": ["annotations": wanted]]))
         }
         if deployment.annotations[Self.revisionAnnotation] != "\(revision)" {
-            _ = try await client.patch(.deployments, deployment.key, ["metadata": ["annotations": [Self.revisionAnnotation: .string("\(revision)")]]])
+            _ = try await client.patch(
+                .deployments, deployment.key, ["metadata": ["annotations": [Self.revisionAnnotation: .string("\(revision)")]]])
         }
         return result
     }
@@ -109,17 +118,23 @@ package struct DeploymentReconciler: Reconciler {
         let isRecreate = deployment.spec["strategy"]["type"].string == "Recreate"
         let total = sets.reduce(0) { $0 + $1.replicas }
         // What there is room for now; the rest as old pods go.
-        let start = total == 0 ? deployment.replicas : isRecreate ? 0 : max(0, min(deployment.replicas, deployment.replicas + surge(deployment) - total))
+        let start =
+            total == 0
+            ? deployment.replicas : isRecreate ? 0 : max(0, min(deployment.replicas, deployment.replicas + surge(deployment) - total))
         let object: JSON = [
             "apiVersion": "apps/v1", "kind": "ReplicaSet",
             "metadata": [
-                "name": .string("\(deployment.name)-\(hash)"), "namespace": .string(deployment.namespace), "labels": template["metadata"]["labels"],
+                "name": .string("\(deployment.name)-\(hash)"), "namespace": .string(deployment.namespace),
+                "labels": template["metadata"]["labels"],
                 "annotations": annotations(deployment, revision: revision), "ownerReferences": [deployment.ownerReference],
             ],
-            "spec": ["replicas": .int(start), "minReadySeconds": deployment.spec["minReadySeconds"], "selector": selector, "template": template],
+            "spec": [
+                "replicas": .int(start), "minReadySeconds": deployment.spec["minReadySeconds"], "selector": selector, "template": template,
+            ],
         ]
         let set = ReplicaSet(try await client.create(.replicaSets, object))
-        _ = try await client.patch(.deployments, deployment.key, ["metadata": ["annotations": [Self.revisionAnnotation: .string("\(revision)")]]])
+        _ = try await client.patch(
+            .deployments, deployment.key, ["metadata": ["annotations": [Self.revisionAnnotation: .string("\(revision)")]]])
         if start > 0 { await tell(deployment, set, from: 0, to: start, client) }
         return set
     }
@@ -138,7 +153,9 @@ package struct DeploymentReconciler: Reconciler {
     /// Shares a changed number of replicas out among the sets that have some; true when there was anything to change.
     private func resize(_ deployment: Deployment, _ current: ReplicaSet?, _ sets: [ReplicaSet], _ client: any Client) async throws -> Bool {
         let active = sets.filter { $0.replicas > 0 }
-        guard active.contains(where: { $0.annotations[Self.desiredAnnotation].map { $0 != "\(deployment.replicas)" } ?? false }) else { return false }
+        guard active.contains(where: { $0.annotations[Self.desiredAnnotation].map { $0 != "\(deployment.replicas)" } ?? false }) else {
+            return false
+        }
         if active.count <= 1 {
             if let only = active.first { try await scale(only, to: deployment.replicas, deployment, client) }
             return true
@@ -167,7 +184,9 @@ package struct DeploymentReconciler: Reconciler {
         if deployment.spec["strategy"]["type"].string == "Recreate" {
             for set in old { try await scale(set, to: 0, deployment, client) }
             let pods = try await client.list(Pod.self, namespace: deployment.namespace, selector: deployment.selector)
-            let remaining = pods.filter { pod in !pod.isFinished && sets.contains { $0.uid != current.uid && $0.uid == pod.controllerOwner?.uid } }
+            let remaining = pods.filter { pod in
+                !pod.isFinished && sets.contains { $0.uid != current.uid && $0.uid == pod.controllerOwner?.uid }
+            }
             if old.isEmpty, remaining.isEmpty { try await scale(current, to: deployment.replicas, deployment, client) }
             return
         }
@@ -199,9 +218,12 @@ package struct DeploymentReconciler: Reconciler {
         for set in byAge { try await scale(set, to: sizes[set.uid] ?? 0, deployment, client) }
     }
 
-    private func scale(_ set: ReplicaSet, to replicas: Int, _ deployment: Deployment, _ client: any Client, notes: Bool = false) async throws {
+    private func scale(_ set: ReplicaSet, to replicas: Int, _ deployment: Deployment, _ client: any Client, notes: Bool = false)
+        async throws
+    {
         let sizes: JSON = [
-            Self.desiredAnnotation: .string("\(deployment.replicas)"), Self.maximumAnnotation: .string("\(deployment.replicas + surge(deployment))"),
+            Self.desiredAnnotation: .string("\(deployment.replicas)"),
+            Self.maximumAnnotation: .string("\(deployment.replicas + surge(deployment))"),
         ]
         let isNoted = set.annotations[Self.desiredAnnotation] == "\(deployment.replicas)"
         guard set.replicas != replicas || !isNoted else { return }
@@ -211,7 +233,8 @@ package struct DeploymentReconciler: Reconciler {
 
     private func tell(_ deployment: Deployment, _ set: ReplicaSet, from: Int, to: Int, _ client: any Client) async {
         await client.recordEvent(
-            about: deployment, reason: "ScalingReplicaSet", message: "Scaled \(to > from ? "up" : "down") replica set \(set.name) from \(from) to \(to)",
+            about: deployment, reason: "ScalingReplicaSet",
+            message: "Scaled \(to > from ? "up" : "down") replica set \(set.name) from \(from) to \(to)",
             component: "deployment-controller")
     }
 
@@ -244,22 +267,28 @@ package struct DeploymentReconciler: Reconciler {
                 "unavailableReplicas": count(max(0, max(replicas, deployment.replicas) - available)), "conditions": conditions,
                 "collisionCount": before["collisionCount"],
             ]
-            let failure = sets.lazy.compactMap { set in set.status["conditions"].items.first { $0["type"].string == "ReplicaFailure" } }.first
+            let failure = sets.lazy.compactMap { set in set.status["conditions"].items.first { $0["type"].string == "ReplicaFailure" } }
+                .first
             object.status["conditions"] = .array(conditions.items.filter { $0["type"].string != "ReplicaFailure" })
             if let failure {
-                object.status["conditions"].setCondition("ReplicaFailure", true, reason: failure["reason"].string, message: failure["message"].string, now: time)
+                object.status["conditions"].setCondition(
+                    "ReplicaFailure", true, reason: failure["reason"].string, message: failure["message"].string, now: time)
             }
             Self.progress(deployment, current, before: before, isComplete: isComplete, time, &object.status)
         }
     }
 
     /// The Progressing condition: on its way, through, or stuck past its deadline.
-    private static func progress(_ deployment: Deployment, _ current: ReplicaSet?, before: JSON, isComplete: Bool, _ time: Timestamp, _ status: inout JSON) {
+    private static func progress(
+        _ deployment: Deployment, _ current: ReplicaSet?, before: JSON, isComplete: Bool, _ time: Timestamp, _ status: inout JSON
+    ) {
         let old = before["conditions"].items.first { $0["type"].string == "Progressing" }
         let name = current?.name ?? ""
         func set(_ value: Bool, _ reason: String, _ message: String) {
             status["conditions"].setCondition("Progressing", value, reason: reason, message: message, now: time)
-            guard var conditions = status["conditions"].array, let index = conditions.firstIndex(where: { $0["type"].string == "Progressing" }) else { return }
+            guard var conditions = status["conditions"].array,
+                let index = conditions.firstIndex(where: { $0["type"].string == "Progressing" })
+            else { return }
             // What moves the roll-out on renews its deadline.
             let counts = ["replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "observedGeneration"]
             let moved = old == nil || old?["reason"].string != reason || counts.contains { before[$0] != status[$0] }
@@ -275,7 +304,8 @@ package struct DeploymentReconciler: Reconciler {
             return set(false, "ProgressDeadlineExceeded", "ReplicaSet \"\(name)\" has timed out progressing.")
         }
         if let limit = deployment.spec["progressDeadlineSeconds"].int, let since = old?["lastUpdateTime"].string.flatMap(Timestamp.init),
-            since.seconds + limit <= time.seconds, ["ReplicaSetUpdated", "NewReplicaSetCreated", "FoundNewReplicaSet"].contains(old?["reason"].string),
+            since.seconds + limit <= time.seconds,
+            ["ReplicaSetUpdated", "NewReplicaSetCreated", "FoundNewReplicaSet"].contains(old?["reason"].string),
             before["observedGeneration"] == status["observedGeneration"]
         {
             return set(false, "ProgressDeadlineExceeded", "ReplicaSet \"\(name)\" has timed out progressing.")
@@ -286,7 +316,8 @@ package struct DeploymentReconciler: Reconciler {
     package func nextVisit(_ key: ObjectKey, _ client: any Client) async throws -> Duration? {
         guard let deployment = try await client.find(Deployment.self, key) else { return nil }
         let condition = deployment.status["conditions"].items.first { $0["type"].string == "Progressing" }
-        guard condition?["reason"].string == "ReplicaSetUpdated", let limit = deployment.spec["progressDeadlineSeconds"].int, limit < 1 << 30,
+        guard condition?["reason"].string == "ReplicaSetUpdated", let limit = deployment.spec["progressDeadlineSeconds"].int,
+            limit < 1 << 30,
             let since = condition?["lastUpdateTime"].string.flatMap(Timestamp.init)
         else { return nil }
         return .seconds(max(1, since.seconds + limit - now().seconds))

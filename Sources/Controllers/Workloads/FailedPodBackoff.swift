@@ -1,7 +1,7 @@
 import Model
 
-/// How long a DaemonSet leaves a failed pod where it is before it tries again on the node: one second, two, ... a quarter of an hour at most.
-/// A node that refuses each pod would otherwise get them without end. (k8s.io/client-go/util/flowcontrol, Backoff)
+/// How long a DaemonSet leaves a failed pod where it is before it tries again on the node: one second, two, ... a quarter of an hour at
+/// most. A node that refuses each pod would otherwise get them without end. (k8s.io/client-go/util/flowcontrol, Backoff)
 actor FailedPodBackoff {
     private struct Key: Hashable {
         let set: String

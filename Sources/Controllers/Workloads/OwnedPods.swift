@@ -36,9 +36,13 @@ struct OwnedPods {
             }
             if isOurs {
                 mine.append(pod)
-            } else if pod.controllerOwner == nil, pod.isActive || finalizer != nil && !pod.isBeingDeleted, metadata["deletionTimestamp"].isNull {
+            } else if pod.controllerOwner == nil, pod.isActive || finalizer != nil && !pod.isBeingDeleted,
+                metadata["deletionTimestamp"].isNull
+            {
                 let references = pod.json["metadata"]["ownerReferences"].items + [reference]
-                if let taken = try await change(pod, references, finalizer.map { finalizers + [.string($0)] }, client) { mine.append(taken) }
+                if let taken = try await change(pod, references, finalizer.map { finalizers + [.string($0)] }, client) {
+                    mine.append(taken)
+                }
             }
         }
         return mine
@@ -48,7 +52,9 @@ struct OwnedPods {
     private func change(_ pod: Pod, _ references: [JSON], _ finalizers: [JSON]?, _ client: any Client) async throws -> Pod? {
         var metadata: JSON = ["uid": .string(pod.uid), "ownerReferences": .array(references)]
         if let finalizers { metadata["finalizers"] = .array(finalizers) }
-        do { return Pod(try await client.patch(.pods, pod.key, ["metadata": metadata])) } catch let error as StatusError where error.reason == .notFound { return nil }
+        do { return Pod(try await client.patch(.pods, pod.key, ["metadata": metadata])) } catch let error as StatusError
+            where error.reason == .notFound
+        { return nil }
     }
 
     /// Makes a pod of `template`; `name` nil: one that the server chooses. What goes wrong is told as an event, too.
@@ -70,7 +76,9 @@ struct OwnedPods {
     }
 
     func delete(_ pod: Pod, _ client: any Client) async throws {
-        do { try await client.delete(.pods, pod.key, gracePeriod: nil, uid: pod.uid) } catch let error as StatusError where error.reason == .notFound { return }
+        do { try await client.delete(.pods, pod.key, gracePeriod: nil, uid: pod.uid) } catch let error as StatusError
+            where error.reason == .notFound
+        { return }
         await tell("SuccessfulDelete", "Deleted pod: \(pod.name)", client)
     }
 

@@ -11,7 +11,8 @@ package struct ReplicaSetReconciler: Reconciler {
         self.now = now
     }
 
-    /// So many pods are made at once; those that come then lead to the next look. (k8s.io/kubernetes/pkg/controller/replicaset, BurstReplicas)
+    /// So many pods are made at once; those that come then lead to the next look. (k8s.io/kubernetes/pkg/controller/replicaset,
+    /// BurstReplicas)
     private static let mostCreations = 500
 
     private static func selector(_ object: JSON, _ resource: Resource) -> LabelSelector {
@@ -32,7 +33,8 @@ package struct ReplicaSetReconciler: Reconciler {
 
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
         guard let set = try await client.find(resource, key), !set.metadata.isBeingDeleted else { return }
-        let pods = OwnedPods(owner: set, resource: resource, component: resource == .replicaSets ? "replicaset-controller" : "replication-controller")
+        let pods = OwnedPods(
+            owner: set, resource: resource, component: resource == .replicaSets ? "replicaset-controller" : "replication-controller")
         let mine = try await pods.claim(Self.selector(set, resource), client)
         let wanted = set["spec"]["replicas"].int ?? 1
         // A finished pod is replaced; its record goes.
@@ -70,8 +72,10 @@ package struct ReplicaSetReconciler: Reconciler {
         }
         var current = set
         current["status"] = [
-            "replicas": .int(pods.count), "fullyLabeledReplicas": count(labelled.count), "readyReplicas": count(pods.filter(\.isReady).count),
-            "availableReplicas": count(pods.filter { $0.isAvailable(after: least, now: time) }.count), "observedGeneration": set["metadata"]["generation"],
+            "replicas": .int(pods.count), "fullyLabeledReplicas": count(labelled.count),
+            "readyReplicas": count(pods.filter(\.isReady).count),
+            "availableReplicas": count(pods.filter { $0.isAvailable(after: least, now: time) }.count),
+            "observedGeneration": set["metadata"]["generation"],
             "conditions": conditions.isEmpty ? .null : .array(conditions),
         ]
         guard current["status"] != set["status"] else { return }

@@ -110,10 +110,12 @@ package struct StatefulSetReconciler: Reconciler {
         let now = isComplete ? update : current
         var object = set
         object["status"] = [
-            "observedGeneration": set["metadata"]["generation"], "replicas": .int(pods.count), "readyReplicas": optional(living.filter(\.isReady).count),
+            "observedGeneration": set["metadata"]["generation"], "replicas": .int(pods.count),
+            "readyReplicas": optional(living.filter(\.isReady).count),
             "currentReplicas": optional(of(now)), "updatedReplicas": optional(of(update)), "currentRevision": .string(Self.name(now)),
             "updateRevision": .string(Self.name(update)), "collisionCount": 0,
-            "availableReplicas": .int(living.filter { $0.isAvailable(after: least, now: time) }.count), "conditions": set["status"]["conditions"],
+            "availableReplicas": .int(living.filter { $0.isAvailable(after: least, now: time) }.count),
+            "conditions": set["status"]["conditions"],
         ]
         guard object["status"] != set["status"] else { return }
         object["metadata"]["resourceVersion"] = .null

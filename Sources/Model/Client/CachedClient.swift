@@ -27,16 +27,22 @@ package final class CachedClient: Client {
     package func get(_ resource: Resource, _ key: ObjectKey) async throws -> JSON { try await live.get(resource, key) }
 
     package func list(_ resource: Resource, namespace: String?, selector: LabelSelector?) async throws -> (items: [JSON], revision: Int) {
-        guard let reflector = try await current(resource) else { return try await live.list(resource, namespace: namespace, selector: selector) }
+        guard let reflector = try await current(resource) else {
+            return try await live.list(resource, namespace: namespace, selector: selector)
+        }
         return (reflector.list(namespace: namespace, selector: selector), reflector.revision)
     }
 
     package func list(_ resource: Resource, namespace: String, controller uid: String) async throws -> [JSON] {
-        guard let reflector = try await current(resource) else { return try await live.list(resource, namespace: namespace, controller: uid) }
+        guard let reflector = try await current(resource) else {
+            return try await live.list(resource, namespace: namespace, controller: uid)
+        }
         return reflector.list(.controller, ObjectIndex.controlled(namespace, by: uid))
     }
 
-    package func watch(_ resource: Resource, namespace: String?, from revision: Int?) async throws -> AsyncThrowingStream<WatchEvent, any Error> {
+    package func watch(_ resource: Resource, namespace: String?, from revision: Int?) async throws -> AsyncThrowingStream<
+        WatchEvent, any Error
+    > {
         try await live.watch(resource, namespace: namespace, from: revision)
     }
 
@@ -45,7 +51,8 @@ package final class CachedClient: Client {
         guard let reflector = informers[resource] else { return nil }
         let (written, deleted) = writes.withLock { ($0.revisions[resource] ?? 0, $0.deleted[resource] ?? [:]) }
         try await reflector.wait { objects, revision in
-            revision >= written && deleted.allSatisfy { key, uid in objects[key].map { $0.metadata.uid != uid || $0.metadata.isBeingDeleted } ?? true }
+            revision >= written
+                && deleted.allSatisfy { key, uid in objects[key].map { $0.metadata.uid != uid || $0.metadata.isBeingDeleted } ?? true }
         }
         if !deleted.isEmpty {
             writes.withLock { writes in
@@ -57,8 +64,12 @@ package final class CachedClient: Client {
 
     // MARK: Writing
 
-    package func create(_ resource: Resource, _ object: JSON) async throws -> JSON { try await noting(resource) { try await live.create(resource, object) } }
-    package func update(_ resource: Resource, _ object: JSON) async throws -> JSON { try await noting(resource) { try await live.update(resource, object) } }
+    package func create(_ resource: Resource, _ object: JSON) async throws -> JSON {
+        try await noting(resource) { try await live.create(resource, object) }
+    }
+    package func update(_ resource: Resource, _ object: JSON) async throws -> JSON {
+        try await noting(resource) { try await live.update(resource, object) }
+    }
 
     package func updateStatus(_ resource: Resource, _ object: JSON) async throws -> JSON {
         try await noting(resource) { try await live.updateStatus(resource, object) }
@@ -79,7 +90,9 @@ package final class CachedClient: Client {
             guard let uid = uid ?? informers[resource]?.get(key)?.metadata.uid else { return }
             writes.withLock { $0.deleted[resource, default: [:]][key] = uid }
         }
-        do { try await live.delete(resource, key, gracePeriod: gracePeriod, uid: uid) } catch let error as StatusError where error.reason == .notFound {
+        do { try await live.delete(resource, key, gracePeriod: gracePeriod, uid: uid) } catch let error as StatusError
+            where error.reason == .notFound
+        {
             // It is gone, whatever is known here.
             note()
             throw error

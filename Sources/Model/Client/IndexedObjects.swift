@@ -18,7 +18,9 @@ package struct ObjectIndex: Sendable, Hashable {
         return object.metadata.labels.map { label(namespace, $0.key, $0.value) }
     }
     /// By namespace and the uid of the owner that manages the object, empty when nobody does.
-    package static let controller = ObjectIndex("controller") { [controlled($0.metadata.namespace, by: $0.metadata.controller?["uid"].string ?? "")] }
+    package static let controller = ObjectIndex("controller") {
+        [controlled($0.metadata.namespace, by: $0.metadata.controller?["uid"].string ?? "")]
+    }
     /// Pods by their node, empty before they have one.
     package static let node = ObjectIndex("node") { [$0["spec"]["nodeName"].string ?? ""] }
 
@@ -74,5 +76,7 @@ package struct IndexedObjects: Sendable {
         return under(.namespace, namespace)
     }
 
-    private func objects(_ keys: Set<ObjectKey>) -> [(key: ObjectKey, value: JSON)] { keys.compactMap { key in all[key].map { (key, $0) } } }
+    private func objects(_ keys: Set<ObjectKey>) -> [(key: ObjectKey, value: JSON)] {
+        keys.compactMap { key in all[key].map { (key, $0) } }
+    }
 }

@@ -24,7 +24,9 @@ package final class Informers: Sendable {
             var indexes: [ObjectIndex] = [.namespace, .controller]
             if resource == .pods { indexes += [.labels, .node] }
             if resource == .endpointSlices { indexes.append(.labels) }
-            var entry = followed[resource] ?? Followed(reflector: Reflector(resource, client: client, indexes: indexes, clock: clock, report: report))
+            var entry =
+                followed[resource]
+                ?? Followed(reflector: Reflector(resource, client: client, indexes: indexes, clock: clock, report: report))
             if let handler { entry.handlers.append(handler) }
             followed[resource] = entry
         }

@@ -13,7 +13,9 @@ extension StatusError {
     }
     package static func badRequest(_ message: String) -> StatusError { StatusError(400, .badRequest, message) }
     package static let expired = StatusError(410, .expired, "The resourceVersion for the provided watch is too old.")
-    package static func expired(_ asked: Int, _ oldest: Int) -> StatusError { StatusError(410, .expired, "too old resource version: \(asked) (\(oldest))") }
+    package static func expired(_ asked: Int, _ oldest: Int) -> StatusError {
+        StatusError(410, .expired, "too old resource version: \(asked) (\(oldest))")
+    }
     package static let expiredContinue = StatusError(
         410, .expired,
         "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results inconsistent with the previous portion of the results"
@@ -34,6 +36,9 @@ extension StatusError {
         let kind = resource.group.isEmpty ? resource.kind : "\(resource.kind).\(resource.group)"
         return StatusError(
             422, .invalid, "\(kind) \"\(name)\" is invalid: \(list)", causes: causes,
-            details: ["name": .string(name), "group": resource.group.isEmpty ? JSON.null : .string(resource.group), "kind": .string(resource.kind)])
+            details: [
+                "name": .string(name), "group": resource.group.isEmpty ? JSON.null : .string(resource.group),
+                "kind": .string(resource.kind),
+            ])
     }
 }

@@ -172,7 +172,9 @@ private struct JSONParser {
         guard let first = digits.first, first.isNumber, !(first == "0" && digits.dropFirst().first?.isNumber == true)
         else { throw fail("invalid number") }
         if isInteger, let value = Int(text) { return .int(value) }
-        guard let value = Double(text), value.isFinite, text.last != ".", !text.contains(".e"), !text.contains(".E") else { throw fail("invalid number") }
+        guard let value = Double(text), value.isFinite, text.last != ".", !text.contains(".e"), !text.contains(".E") else {
+            throw fail("invalid number")
+        }
         return .double(value)
     }
 

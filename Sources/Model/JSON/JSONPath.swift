@@ -18,7 +18,9 @@ package struct JSONPath: Sendable {
                     steps.append(.all)
                 } else if inner.hasPrefix("?("), let equals = inner.firstRange(of: "==") {
                     let path = inner[..<equals.lowerBound].dropFirst(2).trimmed.split(separator: ".").map(String.init).filter { $0 != "@" }
-                    steps.append(.filter(path: path, value: String(inner[equals.upperBound...].dropLast().trimmed.filter { $0 != "\"" && $0 != "'" })))
+                    steps.append(
+                        .filter(
+                            path: path, value: String(inner[equals.upperBound...].dropLast().trimmed.filter { $0 != "\"" && $0 != "'" })))
                 } else {
                     steps.append(.member(inner.filter { $0 != "'" && $0 != "\"" }))
                 }

@@ -9,7 +9,9 @@ package struct MACAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     package init?(_ text: String) {
-        let fields = text.split(separator: ":", omittingEmptySubsequences: false).map { $0.count <= 2 && $0.allSatisfy(\.isHexDigit) ? UInt8($0, radix: 16) : nil }
+        let fields = text.split(separator: ":", omittingEmptySubsequences: false).map {
+            $0.count <= 2 && $0.allSatisfy(\.isHexDigit) ? UInt8($0, radix: 16) : nil
+        }
         guard fields.count == 6, fields.allSatisfy({ $0 != nil }) else { return nil }
         bytes = fields.compactMap(\.self)
     }

@@ -42,7 +42,8 @@ package struct ClusterNetworkPolicy: Object {
         spec[direction.rawValue].items.map { rule in
             Rule(
                 name: rule["name"].string ?? "", action: Action(rawValue: rule["action"].string ?? "") ?? .deny,
-                peers: rule[direction == .ingress ? "from" : "to"].items.map(Self.peer), ports: rule["protocols"].array.map { $0.map(Self.ports) })
+                peers: rule[direction == .ingress ? "from" : "to"].items.map(Self.peer),
+                ports: rule["protocols"].array.map { $0.map(Self.ports) })
         }
     }
 
@@ -73,7 +74,8 @@ package struct ClusterNetworkPolicy: Object {
             if match.isNull { continue }
             let port = match["destinationPort"]
             if let number = port["number"].int.flatMap({ UInt16(exactly: $0) }) { return .transport(proto, number...number) }
-            let first = port["range"]["start"].int.flatMap { UInt16(exactly: $0) }, last = port["range"]["end"].int.flatMap { UInt16(exactly: $0) }
+            let first = port["range"]["start"].int.flatMap { UInt16(exactly: $0) },
+                last = port["range"]["end"].int.flatMap { UInt16(exactly: $0) }
             if let first, let last, first <= last { return .transport(proto, first...last) }
             return .transport(proto, nil)
         }

@@ -14,7 +14,9 @@ package struct CompletionIndexes: Hashable, Sendable, CustomStringConvertible {
         intervals = RangeSet(
             text.split(separator: ",").compactMap { part in
                 let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
-                guard let first = ends.first ?? nil, let last = ends.last ?? nil, 0 <= first, first <= last, first < completions else { return nil }
+                guard let first = ends.first ?? nil, let last = ends.last ?? nil, 0 <= first, first <= last, first < completions else {
+                    return nil
+                }
                 return first..<min(last, completions - 1) + 1
             })
     }
@@ -27,11 +29,16 @@ package struct CompletionIndexes: Hashable, Sendable, CustomStringConvertible {
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             let ends = part.split(separator: "-", omittingEmptySubsequences: false)
             guard ends.count <= 2 else {
-                throw Invalid(description: "the fragment \"\(part)\" violates the requirement that an index interval can have at most two parts separated by '-'")
+                throw Invalid(
+                    description:
+                        "the fragment \"\(part)\" violates the requirement that an index interval can have at most two parts separated by '-'"
+                )
             }
             var numbers: [Int] = []
             for end in ends {
-                guard let number = Int(end), number >= 0 else { throw Invalid(description: "cannot convert string to integer for index: \"\(end)\"") }
+                guard let number = Int(end), number >= 0 else {
+                    throw Invalid(description: "cannot convert string to integer for index: \"\(end)\"")
+                }
                 guard number < completions else { throw Invalid(description: "too large index: \"\(end)\"") }
                 numbers.append(number)
             }

@@ -6,13 +6,15 @@ extension Client {
         fieldPath: String? = nil
     ) async {
         await recordEvent(
-            about: object.json, Swift.type(of: object).resource, type: type, reason: reason, message: message, component: component, node: node,
+            about: object.json, Swift.type(of: object).resource, type: type, reason: reason, message: message, component: component,
+            node: node,
             fieldPath: fieldPath)
     }
 
     /// The same about an object of kind `resource`.
     package func recordEvent(
-        about json: JSON, _ resource: Resource, type: String = "Normal", reason: String, message: String, component: String, node: String? = nil,
+        about json: JSON, _ resource: Resource, type: String = "Normal", reason: String, message: String, component: String,
+        node: String? = nil,
         fieldPath: String? = nil
     ) async {
         let object = AnyObjectView(json)

@@ -1,6 +1,8 @@
 /// One requirement on labels: `key op values`.
 package struct LabelRequirement: Hashable, Sendable, CustomStringConvertible {
-    package enum Operator: String, Hashable, Sendable { case `in` = "In", notIn = "NotIn", exists = "Exists", doesNotExist = "DoesNotExist" }
+    package enum Operator: String, Hashable, Sendable {
+        case `in` = "In", notIn = "NotIn", exists = "Exists", doesNotExist = "DoesNotExist"
+    }
     package let key: String
     package let op: Operator
     package let values: [String]

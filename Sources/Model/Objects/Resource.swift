@@ -62,7 +62,8 @@ extension Resource {
     package static let roles = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
     package static let roleBindings = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
     package static let clusterRoles = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", namespaced: false)
-    package static let clusterRoleBindings = Resource("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced: false)
+    package static let clusterRoleBindings = Resource(
+        "rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced: false)
     package static let customResourceDefinitions = Resource(
         "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced: false)
     package static let endpointSlices = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")

@@ -29,7 +29,9 @@ package enum ResourceUsage {
 
     /// Whether a quota's scopes take in an object: scopes speak of pods alone.
     package static func matches(_ quota: JSON, _ object: JSON, _ resource: Resource) -> Bool {
-        let scopes = quota["spec"]["scopes"].items.map { ["scopeName": $0, "operator": "Exists"] } + quota["spec"]["scopeSelector"]["matchExpressions"].items
+        let scopes =
+            quota["spec"]["scopes"].items.map { ["scopeName": $0, "operator": "Exists"] }
+            + quota["spec"]["scopeSelector"]["matchExpressions"].items
         guard !scopes.isEmpty else { return true }
         guard resource == .pods else { return false }
         let hasDeadline = !object["spec"]["activeDeadlineSeconds"].isNull
@@ -73,15 +75,19 @@ package enum ResourceUsage {
     package static func counted(_ hard: [String: String], among known: [Resource]) -> [Resource] {
         known.filter { resource in
             hard.keys.contains { name in
-                name == "count/\(resource)" || (resource.group.isEmpty && (name == resource.plural || name.hasPrefix("\(resource.plural).")))
+                name == "count/\(resource)"
+                    || (resource.group.isEmpty && (name == resource.plural || name.hasPrefix("\(resource.plural).")))
                     || (resource == .pods && !name.contains("/")
-                        && (name.hasPrefix("requests.") || name.hasPrefix("limits.") || ["cpu", "memory", "ephemeral-storage"].contains(name)))
+                        && (name.hasPrefix("requests.") || name.hasPrefix("limits.")
+                            || ["cpu", "memory", "ephemeral-storage"].contains(name)))
             }
         }
     }
 
     /// What a namespace's objects take of a quota; `list` gives those of a kind.
-    package static func used(by quota: JSON, among known: [Resource], list: (Resource) async throws -> [JSON]) async rethrows -> [String: Quantity] {
+    package static func used(by quota: JSON, among known: [Resource], list: (Resource) async throws -> [JSON]) async rethrows -> [String:
+        Quantity]
+    {
         let hard = quota["spec"]["hard"].stringMap
         var total: [String: Quantity] = [:]
         for resource in counted(hard, among: known) {

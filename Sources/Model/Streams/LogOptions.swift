@@ -9,7 +9,8 @@ package struct LogOptions: Sendable {
     package var limitBytes: Int?
 
     package init(
-        follow: Bool = false, previous: Bool = false, timestamps: Bool = false, tailLines: Int? = nil, sinceSeconds: Int? = nil, sinceTime: Timestamp? = nil,
+        follow: Bool = false, previous: Bool = false, timestamps: Bool = false, tailLines: Int? = nil, sinceSeconds: Int? = nil,
+        sinceTime: Timestamp? = nil,
         limitBytes: Int? = nil
     ) {
         self.sinceTime = sinceTime
@@ -22,5 +23,7 @@ package struct LogOptions: Sendable {
     }
 
     /// From when on lines are wanted.
-    package func since(_ now: Timestamp) -> Timestamp? { sinceTime ?? sinceSeconds.map { Timestamp(seconds: now.seconds - $0, nanoseconds: now.nanoseconds) } }
+    package func since(_ now: Timestamp) -> Timestamp? {
+        sinceTime ?? sinceSeconds.map { Timestamp(seconds: now.seconds - $0, nanoseconds: now.nanoseconds) }
+    }
 }

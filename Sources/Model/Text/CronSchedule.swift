@@ -24,7 +24,9 @@ package struct CronSchedule: Sendable, Hashable {
         let written = Self.nicknames[text] ?? text
         if written.hasPrefix("@every ") {
             let length = String(written.dropFirst(7))
-            guard let duration = GoDuration(length) else { throw Invalid(description: "failed to parse duration \(text): time: invalid duration \"\(length)\"") }
+            guard let duration = GoDuration(length) else {
+                throw Invalid(description: "failed to parse duration \(text): time: invalid duration \"\(length)\"")
+            }
             // Less than a second is a second.
             interval = max(1, duration.seconds)
             (minutes, hours, days, months, weekdays, anyDay, anyWeekday) = ([], [], [], [], [], true, true)
@@ -32,7 +34,9 @@ package struct CronSchedule: Sendable, Hashable {
         }
         if written.hasPrefix("@") { throw Invalid(description: "unrecognized descriptor: \(text)") }
         let fields = written.split(whereSeparator: \.isWhitespace).map(String.init)
-        guard fields.count == 5 else { throw Invalid(description: "expected exactly 5 fields, found \(fields.count): [\(fields.joined(separator: " "))]") }
+        guard fields.count == 5 else {
+            throw Invalid(description: "expected exactly 5 fields, found \(fields.count): [\(fields.joined(separator: " "))]")
+        }
         minutes = try Self.values(fields[0], 0...59, [])
         hours = try Self.values(fields[1], 0...23, [])
         days = try Self.values(fields[2], 1...31, [])
@@ -55,7 +59,9 @@ package struct CronSchedule: Sendable, Hashable {
         var result: Set<Int> = []
         func number(_ text: Substring) throws(Invalid) -> Int {
             if let index = names.firstIndex(of: text.lowercased()) { return index + (names.count == 12 ? 1 : 0) }
-            guard let value = Int(text) else { throw Invalid(description: "failed to parse int from \(text): strconv.Atoi: parsing \"\(text)\": invalid syntax") }
+            guard let value = Int(text) else {
+                throw Invalid(description: "failed to parse int from \(text): strconv.Atoi: parsing \"\(text)\": invalid syntax")
+            }
             return value
         }
         for part in field.split(separator: ",") {
@@ -70,16 +76,20 @@ package struct CronSchedule: Sendable, Hashable {
                 low = try number(first)
                 high = ends.count == 2 ? try number(ends[1]) : sides.count == 2 ? range.upperBound : low
             }
-            guard low >= range.lowerBound else { throw Invalid(description: "beginning of range (\(low)) below minimum (\(range.lowerBound)): \(part)") }
-            guard high <= range.upperBound else { throw Invalid(description: "end of range (\(high)) above maximum (\(range.upperBound)): \(part)") }
+            guard low >= range.lowerBound else {
+                throw Invalid(description: "beginning of range (\(low)) below minimum (\(range.lowerBound)): \(part)")
+            }
+            guard high <= range.upperBound else {
+                throw Invalid(description: "end of range (\(high)) above maximum (\(range.upperBound)): \(part)")
+            }
             guard low <= high else { throw Invalid(description: "beginning of range (\(low)) beyond end of range (\(high)): \(part)") }
             result.formUnion(stride(from: low, through: high, by: step))
         }
         return result
     }
 
-    /// The first moment after `time` that the schedule names, by the clocks of `zone`; nil when there is none in the next five years. An hour
-    /// that the clocks leave out has no moments, one that they show twice has them twice, as github.com/robfig/cron has it.
+    /// The first moment after `time` that the schedule names, by the clocks of `zone`; nil when there is none in the next five years. An
+    /// hour that the clocks leave out has no moments, one that they show twice has them twice, as github.com/robfig/cron has it.
     package func next(after time: Timestamp, in zone: TimeZone = .utc) -> Timestamp? {
         if let interval { return Timestamp(seconds: time.seconds + interval) }
         var seconds = (time.seconds / 60 + 1) * 60
@@ -87,7 +97,9 @@ package struct CronSchedule: Sendable, Hashable {
         while seconds < limit {
             let offset = zone.offset(at: seconds), local = seconds + offset
             let date = Timestamp.calendar(seconds: local)
-            let dayFits = anyDay || anyWeekday ? days.contains(date.day) && weekdays.contains(date.weekday) : days.contains(date.day) || weekdays.contains(date.weekday)
+            let dayFits =
+                anyDay || anyWeekday
+                ? days.contains(date.day) && weekdays.contains(date.weekday) : days.contains(date.day) || weekdays.contains(date.weekday)
             if !months.contains(date.month) || !dayFits {
                 let midnight = seconds + 86400 - (date.hour * 60 + date.minute) * 60
                 // Where the clocks change meanwhile, midnight is elsewhere: go by the hour.

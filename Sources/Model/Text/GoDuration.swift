@@ -7,7 +7,8 @@ package struct GoDuration: Hashable, Sendable {
     package var seconds: Int { nanoseconds / 1_000_000_000 }
 
     private static let units = [
-        "ns": 1, "us": 1_000, "\u{B5}s": 1_000, "\u{3BC}s": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000,
+        "ns": 1, "us": 1_000, "\u{B5}s": 1_000, "\u{3BC}s": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000,
+        "h": 3_600_000_000_000,
     ]
 
     package init?(_ text: String) {

@@ -34,10 +34,12 @@ package struct TimeZone: Sendable, Hashable {
             return
         }
         guard access(database, R_OK) == 0 else {
-            throw Unknown(description: "unknown time zone \(name): there is no time zone database in \(database); install the package tzdata")
+            throw Unknown(
+                description: "unknown time zone \(name): there is no time zone database in \(database); install the package tzdata")
         }
         // A name is a path below the database: nothing may lead out of it.
-        let isPath = !name.isEmpty && name.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { !$0.isEmpty && !$0.hasPrefix(".") }
+        let isPath =
+            !name.isEmpty && name.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { !$0.isEmpty && !$0.hasPrefix(".") }
         guard isPath, let bytes = Self.contents("\(database)/\(name)"), let zone = TimeZone(tzif: bytes) else {
             throw Unknown(description: "unknown time zone \(name)")
         }

@@ -12,8 +12,8 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
         self.nanoseconds = nanoseconds
     }
 
-    /// What is waited for, or added to a time, of a number of seconds that anybody may have written: beyond a century none makes a difference,
-    /// and neither clocks nor sums take the largest numbers there are.
+    /// What is waited for, or added to a time, of a number of seconds that anybody may have written: beyond a century none makes a
+    /// difference, and neither clocks nor sums take the largest numbers there are.
     package static func bounded(_ seconds: Int) -> Int { min(max(seconds, -century), century) }
     private static let century = 100 * 366 * 86400
 
@@ -29,10 +29,13 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
         let bytes = Array(text.utf8)
         func number(_ range: Range<Int>) -> Int? {
             guard range.upperBound <= bytes.count else { return nil }
-            return bytes[range].reduce(0 as Int?) { value, byte in value.flatMap { (0x30...0x39).contains(byte) ? $0 * 10 + Int(byte - 0x30) : nil } }
+            return bytes[range].reduce(0 as Int?) { value, byte in
+                value.flatMap { (0x30...0x39).contains(byte) ? $0 * 10 + Int(byte - 0x30) : nil }
+            }
         }
         guard bytes.count >= 20, bytes[4] == 0x2D, bytes[7] == 0x2D, bytes[10] | 0x20 == 0x74, bytes[13] == 0x3A, bytes[16] == 0x3A,
-            let year = number(0..<4), let month = number(5..<7), let day = number(8..<10), let hour = number(11..<13), let minute = number(14..<16),
+            let year = number(0..<4), let month = number(5..<7), let day = number(8..<10), let hour = number(11..<13),
+            let minute = number(14..<16),
             let second = number(17..<19), (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second <= 60
         else { return nil }
         var place = 19
@@ -46,7 +49,8 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
         switch bytes[place] {
         case UInt8(ascii: "Z"), UInt8(ascii: "z"): guard bytes.count == place + 1 else { return nil }
         case UInt8(ascii: "+"), UInt8(ascii: "-"):
-            guard bytes.count == place + 6, bytes[place + 3] == 0x3A, let hours = number(place + 1..<place + 3), let minutes = number(place + 4..<place + 6)
+            guard bytes.count == place + 6, bytes[place + 3] == 0x3A, let hours = number(place + 1..<place + 3),
+                let minutes = number(place + 4..<place + 6)
             else { return nil }
             offset = (hours * 60 + minutes) * 60 * (bytes[place] == 0x2D ? -1 : 1)
         default: return nil

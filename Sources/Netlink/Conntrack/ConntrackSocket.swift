@@ -31,7 +31,9 @@ package struct ConntrackSocket: ~Copyable {
         let message = Self.message(IPCTNL_MSG_CT_DELETE, NLM_F_ACK)
         message.put(UInt32(CTA_TUPLE_ORIG.rawValue) | UInt32(NLA_F_NESTED), connection.tuple)
         let packet = connection.packet
-        do { try socket.execute(message, "conntrack -D -s \(packet.source) -r \(packet.destination) -p \(packet.proto)") } catch  where error.isNotFound {}
+        do { try socket.execute(message, "conntrack -D -s \(packet.source) -r \(packet.destination) -p \(packet.proto)") } catch
+            where error.isNotFound
+        {}
     }
 }
 
@@ -89,7 +91,9 @@ extension TrackedConnection {
             forEachAttribute(UnsafeMutableRawPointer(mutating: start), bytes.count, body)
         }
 
-        private func address(_ bytes: UnsafeRawBufferPointer) -> IPv4Address { IPv4Address(bytes.prefix(4).reduce(0) { $0 << 8 | UInt32($1) }) }
+        private func address(_ bytes: UnsafeRawBufferPointer) -> IPv4Address {
+            IPv4Address(bytes.prefix(4).reduce(0) { $0 << 8 | UInt32($1) })
+        }
         private func port(_ bytes: UnsafeRawBufferPointer) -> UInt16 { bytes.prefix(2).reduce(0) { $0 << 8 | UInt16($1) } }
     }
 }

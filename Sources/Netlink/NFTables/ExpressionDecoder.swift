@@ -60,7 +60,9 @@ struct ExpressionDecoder {
             return append(Verdict(code: code, chain: expression.text(NFTNL_EXPR_IMM_CHAIN)).map(Statement.verdict))
         case "nat": return translate(expression)
         case "dynset":
-            guard case .field(let field)? = loads.popLast()?.source, let set = expression.text(NFTNL_EXPR_DYNSET_SET_NAME) else { return false }
+            guard case .field(let field)? = loads.popLast()?.source, let set = expression.text(NFTNL_EXPR_DYNSET_SET_NAME) else {
+                return false
+            }
             return append(.remember(field, set))
         case "reject": return append(.reject)
         case "counter": return append(.counter)
@@ -142,7 +144,9 @@ struct ExpressionDecoder {
             defer { immediates = [] }
             return append(immediates == [[1]] ? .trace : nil)
         }
-        guard let load = loads.popLast(), case .mark = load.source, expression.u32(NFTNL_EXPR_META_KEY) == NFT_META_MARK.rawValue else { return false }
+        guard let load = loads.popLast(), case .mark = load.source, expression.u32(NFTNL_EXPR_META_KEY) == NFT_META_MARK.rawValue else {
+            return false
+        }
         let mask = Self.hostNumber(load.mask), bits = Self.hostNumber(load.flip)
         if mask == ~0 { return append(.flipMark(bits)) }
         return append(mask == ~bits ? .setMark(bits) : nil)

@@ -24,7 +24,8 @@ package struct NFTablesSocket: ~Copyable {
         let texts = batch.changesBySequence, family = family
         try batch.bytes.withUnsafeBufferPointer { (bytes: UnsafeBufferPointer<UInt8>) throws(NetlinkError) -> Void in
             try socket.send(batch: UnsafeRawBufferPointer(bytes), until: last) { sequence in
-                texts[sequence].map { "nft \(changes[$0].text(family: family, table: table))" } ?? "nft: change table \(family.rawValue) \(table)"
+                texts[sequence].map { "nft \(changes[$0].text(family: family, table: table))" }
+                    ?? "nft: change table \(family.rawValue) \(table)"
             }
         }
     }

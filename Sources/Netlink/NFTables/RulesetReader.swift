@@ -80,7 +80,9 @@ struct RulesetReader {
         try socket.run(message, { "nft list sets \(family.rawValue) \(table)" }) { header in
             guard let set = nftnl_set_alloc() else { return }
             defer { nftnl_set_free(set) }
-            guard nftnl_set_nlmsg_parse(header, set) == 0, let name = Self.text(nftnl_set_get_str(set, UInt16(NFTNL_SET_NAME))) else { return }
+            guard nftnl_set_nlmsg_parse(header, set) == 0, let name = Self.text(nftnl_set_get_str(set, UInt16(NFTNL_SET_NAME))) else {
+                return
+            }
             let isAnonymous = nftnl_set_get_u32(set, UInt16(NFTNL_SET_FLAGS)) & NFT_SET_ANONYMOUS.rawValue != 0
             found.append((name, isAnonymous ? nil : NamedSet(set)))
         }
@@ -125,7 +127,8 @@ struct RulesetReader {
         try socket.run(message, { "nft list table \(family.rawValue) \(table)" }) { header in
             guard let rule = nftnl_rule_alloc() else { return }
             defer { nftnl_rule_free(rule) }
-            guard nftnl_rule_nlmsg_parse(header, rule) == 0, let chain = Self.text(nftnl_rule_get_str(rule, UInt16(NFTNL_RULE_CHAIN))) else { return }
+            guard nftnl_rule_nlmsg_parse(header, rule) == 0, let chain = Self.text(nftnl_rule_get_str(rule, UInt16(NFTNL_RULE_CHAIN)))
+            else { return }
             var length: UInt32 = 0
             let data = nftnl_rule_get_data(rule, UInt16(NFTNL_RULE_USERDATA), &length)
             let comment = comment(in: data, length, type: NFTNL_UDATA_RULE_COMMENT.rawValue)
@@ -151,7 +154,8 @@ private struct SetElement {
     init(_ element: OpaquePointer) {
         func bytes(_ attribute: Int) -> [UInt8]? {
             var length: UInt32 = 0
-            guard nftnl_set_elem_is_set(element, UInt16(attribute)), let start = nftnl_set_elem_get(element, UInt16(attribute), &length) else { return nil }
+            guard nftnl_set_elem_is_set(element, UInt16(attribute)), let start = nftnl_set_elem_get(element, UInt16(attribute), &length)
+            else { return nil }
             return Array(UnsafeRawBufferPointer(start: start, count: Int(length)))
         }
         key = bytes(NFTNL_SET_ELEM_KEY) ?? []

@@ -23,7 +23,8 @@ package struct TraceSocket: ~Copyable {
     private let descriptor: Int32
 
     package init(in namespace: borrowing NetworkNamespace) throws(NetlinkError) {
-        let fd = sandbox_socket(namespace.descriptor, AF_NETLINK, Int32(SOCK_RAW.rawValue) | Int32(SOCK_NONBLOCK.rawValue), NETLINK_NETFILTER)
+        let fd = sandbox_socket(
+            namespace.descriptor, AF_NETLINK, Int32(SOCK_RAW.rawValue) | Int32(SOCK_NONBLOCK.rawValue), NETLINK_NETFILTER)
         guard fd >= 0 else { throw NetlinkError("open a netlink socket", errno: -fd) }
         var group = Int32(NFNLGRP_NFTRACE.rawValue), size: Int32 = 4 << 20
         setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, socklen_t(MemoryLayout<Int32>.size))
@@ -53,7 +54,9 @@ package struct TraceSocket: ~Copyable {
             var remaining = Int32(count)
             var header = UnsafePointer(buffer.assumingMemoryBound(to: nlmsghdr.self))
             while mnl_nlmsg_ok(header, remaining) {
-                if Int32(header.pointee.nlmsg_type) == Int32(NFNL_SUBSYS_NFTABLES) << 8 | Int32(NFT_MSG_TRACE.rawValue), let event = TraceEvent(header) {
+                if Int32(header.pointee.nlmsg_type) == Int32(NFNL_SUBSYS_NFTABLES) << 8 | Int32(NFT_MSG_TRACE.rawValue),
+                    let event = TraceEvent(header)
+                {
                     events.append(event)
                 }
                 guard let next = mnl_nlmsg_next(header, &remaining) else { break }
@@ -78,7 +81,8 @@ extension TraceEvent {
             nftnl_trace_is_set(trace, UInt16(NFTNL_TRACE_RULE_HANDLE)) ? nftnl_trace_get_u64(trace, UInt16(NFTNL_TRACE_RULE_HANDLE)) : nil
         let isPolicy = nftnl_trace_get_u32(trace, UInt16(NFTNL_TRACE_TYPE)) == NFT_TRACETYPE_POLICY.rawValue
         let code = Int32(bitPattern: nftnl_trace_get_u32(trace, UInt16(isPolicy ? NFTNL_TRACE_POLICY : NFTNL_TRACE_VERDICT)))
-        let target = nftnl_trace_is_set(trace, UInt16(NFTNL_TRACE_JUMP_TARGET)) ? nftnl_trace_get_str(trace, UInt16(NFTNL_TRACE_JUMP_TARGET)) : nil
+        let target =
+            nftnl_trace_is_set(trace, UInt16(NFTNL_TRACE_JUMP_TARGET)) ? nftnl_trace_get_str(trace, UInt16(NFTNL_TRACE_JUMP_TARGET)) : nil
         switch code {
         case NF_ACCEPT: verdict = "accept"
         case NF_DROP: verdict = "drop"

@@ -42,7 +42,8 @@ extension NetlinkSocket {
             let size = MemoryLayout<ifaddrmsg>.size
             forEachAttribute(payload + size, Int(header.pointee.nlmsg_len) - MemoryLayout<nlmsghdr>.size - size) { type, value in
                 guard type == UInt32(IFA_LOCAL) else { return }
-                found.append((IPv4Address(UInt32(bigEndian: value.loadUnaligned(as: UInt32.self))), Int(info.ifa_prefixlen), Int32(info.ifa_index)))
+                found.append(
+                    (IPv4Address(UInt32(bigEndian: value.loadUnaligned(as: UInt32.self))), Int(info.ifa_prefixlen), Int32(info.ifa_index)))
             }
         }
         return found

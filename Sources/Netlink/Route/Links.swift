@@ -102,7 +102,8 @@ extension NetlinkSocket {
     }
 
     /// `ip link set dev INDEX up mtu MTU address MAC master MASTER`, of which only what is given changes.
-    package mutating func configure(_ index: Int32, mtu: Int? = nil, address: MACAddress? = nil, master: Int32? = nil) throws(NetlinkError) {
+    package mutating func configure(_ index: Int32, mtu: Int? = nil, address: MACAddress? = nil, master: Int32? = nil) throws(NetlinkError)
+    {
         let message = NetlinkMessage(RTM_NEWLINK, NLM_F_ACK, Self.info(index, up: true))
         if let mtu { message.put(IFLA_MTU, u32: UInt32(mtu)) }
         if let address { message.put(IFLA_ADDRESS, address.bytes) }

@@ -45,7 +45,9 @@ extension NetlinkSocket {
             var address: IPv4Address?, mac: MACAddress?
             let size = MemoryLayout<ndmsg>.size
             forEachAttribute(payload + size, Int(header.pointee.nlmsg_len) - MemoryLayout<nlmsghdr>.size - size) { type, value in
-                if type == UInt32(NDA_DST), value.count == 4 { address = IPv4Address(UInt32(bigEndian: value.loadUnaligned(as: UInt32.self))) }
+                if type == UInt32(NDA_DST), value.count == 4 {
+                    address = IPv4Address(UInt32(bigEndian: value.loadUnaligned(as: UInt32.self)))
+                }
                 if type == UInt32(NDA_LLADDR) { mac = MACAddress(Array(value)) }
             }
             if let address, let mac { found.append((address, mac, info.ndm_ifindex)) }

@@ -73,7 +73,9 @@ package actor HostPortProxy {
         let stale = try await connections.connections().filter { connection in
             let sent = connection.sent
             return sent.proto == TransportProtocol.udp.number
-                && ports.contains { $0.port == sent.destinationPort && ($0.address.map { $0 == sent.destination } ?? node.isOwn(sent.destination)) }
+                && ports.contains {
+                    $0.port == sent.destinationPort && ($0.address.map { $0 == sent.destination } ?? node.isOwn(sent.destination))
+                }
         }
         try await connections.forget(stale)
     }

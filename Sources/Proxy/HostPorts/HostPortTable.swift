@@ -4,8 +4,8 @@ import Rules
 /// The table that leads a node's ports to the pods that claim them, as the CNI plugin portmap names it.
 /// (containernetworking/plugins plugins/meta/portmap: table `cni_hostport`)
 ///
-/// A packet to any of the node's own addresses is looked up by protocol and port, one to an address that a pod named by that as well. Who asks
-/// from the loopback, and a pod that asks itself, gets the bridge's address, or the answer would not find its way back.
+/// A packet to any of the node's own addresses is looked up by protocol and port, one to an address that a pod named by that as well. Who
+/// asks from the loopback, and a pod that asks itself, gets the bridge's address, or the answer would not find its way back.
 package enum HostPortTable {
     package static let name = "cni_hostport"
     private static let mark: UInt32 = 0x2000
@@ -48,8 +48,12 @@ package enum HostPortTable {
             let chain = ServiceTable.chainName("hostport", "\(pod.key)/\(claim)")
             let comment = "\(pod.key) \(claim)"
             rules.chains[chain] = Chain([
-                Rule(.match(.sourceAddress, .address(address)), .verdict(.jump("mark-for-masquerade")), comment: "hairpin: the pod reaches itself"),
-                Rule(.match(.sourceAddress, .network(loopback)), .verdict(.jump("mark-for-masquerade")), comment: "the node asks from its loopback"),
+                Rule(
+                    .match(.sourceAddress, .address(address)), .verdict(.jump("mark-for-masquerade")),
+                    comment: "hairpin: the pod reaches itself"),
+                Rule(
+                    .match(.sourceAddress, .network(loopback)), .verdict(.jump("mark-for-masquerade")),
+                    comment: "the node asks from its loopback"),
                 Rule(.destinationNAT(port.proto, address, port.containerPort), comment: comment),
             ])
             let data = ElementData(verdict: .goto(chain), comment: comment)

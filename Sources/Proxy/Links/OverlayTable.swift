@@ -3,8 +3,8 @@ import Rules
 
 /// Who may put frames into the overlay: the nodes, and nobody else. Table `ip overlay-peers`.
 ///
-/// A VXLAN device takes whatever comes to its port, and what comes out of it is a packet from anyone. So a node takes VXLAN from nodes' addresses
-/// only, and carries none for its pods, whose packets would leave with the node's own address.
+/// A VXLAN device takes whatever comes to its port, and what comes out of it is a packet from anyone. So a node takes VXLAN from nodes'
+/// addresses only, and carries none for its pods, whose packets would leave with the node's own address.
 package enum OverlayTable {
     package static let name = "overlay-peers"
     private static let port: UInt16 = 8472, nodes = "nodes"
@@ -27,7 +27,9 @@ package enum OverlayTable {
             // After destinations were translated: no Service leads here either.
             "input": Chain(hook: Hook(.filter, .input, Hook.filter), [Rule(isVXLAN + [next])]),
             "forward": Chain(hook: Hook(.filter, .forward, Hook.filter), [Rule([.inSet([.destinationAddress], nodes)] + isVXLAN + [next])]),
-            "vxlan": Chain([Rule(.inSet([.sourceAddress], nodes), .verdict(.return)), Rule(.counter, .verdict(.drop), comment: "not from a node")]),
+            "vxlan": Chain([
+                Rule(.inSet([.sourceAddress], nodes), .verdict(.return)), Rule(.counter, .verdict(.drop), comment: "not from a node"),
+            ]),
         ]
         return rules
     }

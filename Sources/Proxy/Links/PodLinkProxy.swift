@@ -8,11 +8,13 @@ package struct PodLinkProxy: Sendable {
     package let keeper: TableKeeper<String>
 
     package init(
-        node: NodeView, target: any RulesetTarget, clock: any Clock<Duration> = ContinuousClock(), report: @escaping @Sendable (String) -> Void
+        node: NodeView, target: any RulesetTarget, clock: any Clock<Duration> = ContinuousClock(),
+        report: @escaping @Sendable (String) -> Void
     ) {
         self.node = node
         keeper = TableKeeper(
-            table: PodLinkTable.name, base: PodLinkTable.base(), target: target, clock: clock, report: { report("node \(node.name): \($0)") })
+            table: PodLinkTable.name, base: PodLinkTable.base(), target: target, clock: clock,
+            report: { report("node \(node.name): \($0)") })
     }
 
     /// Takes in the pods that an earlier daemon left. When this returns, nothing but what belongs crosses the node's bridge.

@@ -3,9 +3,10 @@ import Rules
 
 /// What may cross the links of a node's pods: table `bridge pod-links`.
 ///
-/// Policies go by addresses, so an address must be its pod's. From a pod come IPv4 packets with the pod's own addresses, and ARP that claims
-/// nothing else; to a pod go IPv4 packets for it, and ARP. One set holds all the links, so that a frame costs one look-up at each end whatever the
-/// number of pods; what is in it by no rule is dropped: tagged frames, IPv6, broadcasts of IPv4, frames without an EtherType.
+/// Policies go by addresses, so an address must be its pod's. From a pod come IPv4 packets with the pod's own addresses, and ARP that
+/// claims nothing else; to a pod go IPv4 packets for it, and ARP. One set holds all the links, so that a frame costs one look-up at each
+/// end whatever the number of pods; what is in it by no rule is dropped: tagged frames, IPv6, broadcasts of IPv4, frames without an
+/// EtherType.
 package enum PodLinkTable {
     package static let name = "pod-links"
     private static let links = "links"
@@ -43,7 +44,8 @@ package enum PodLinkTable {
     package static func compile(_ link: PodLink, of pod: ObjectKey) -> Ruleset {
         var rules = Ruleset()
         rules.add(
-            [.interface(link.name), .hardwareAddress(link.hardwareAddress), .address(link.address)], ElementData(comment: pod.description), to: links)
+            [.interface(link.name), .hardwareAddress(link.hardwareAddress), .address(link.address)], ElementData(comment: pod.description),
+            to: links)
         return rules
     }
 }

@@ -5,9 +5,11 @@ import Rules
 enum AddressSweep {
     typealias Span = AllowedTraffic.Span
 
-    /// Sweeps the addresses from below: at each the boxes that begin come in and those that have ended go. `slab` says what the boxes that cover
-    /// one address, in their order, amount to there. Neighbours with the same slab are one.
-    static func elements<Box, Data: Equatable>(_ boxes: [Box], _ addresses: (Box) -> ClosedRange<IPv4Address>, slab: ([Box]) -> [Span: Data]) -> [[Value]: Data] {
+    /// Sweeps the addresses from below: at each the boxes that begin come in and those that have ended go. `slab` says what the boxes that
+    /// cover one address, in their order, amount to there. Neighbours with the same slab are one.
+    static func elements<Box, Data: Equatable>(
+        _ boxes: [Box], _ addresses: (Box) -> ClosedRange<IPv4Address>, slab: ([Box]) -> [Span: Data]
+    ) -> [[Value]: Data] {
         let edges = boxes.map(addresses)
         let starts = edges.indices.sorted { edges[$0].lowerBound < edges[$1].lowerBound }
         let ends = edges.indices.sorted { edges[$0].upperBound < edges[$1].upperBound }

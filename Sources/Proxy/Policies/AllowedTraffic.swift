@@ -4,8 +4,8 @@ import Rules
 /// The union of what the rules of one class allow, kept up rule by rule and pod by pod: what goes in costs what it changes, however much is
 /// there already.
 ///
-/// Rules offer spans of protocols and ports to selectors; a selector's offers are claims at the addresses of the pods that it chooses. Where
-/// several rules allow the same, the first by name is told as the origin.
+/// Rules offer spans of protocols and ports to selectors; a selector's offers are claims at the addresses of the pods that it chooses.
+/// Where several rules allow the same, the first by name is told as the origin.
 struct AllowedTraffic: Sendable {
     /// A protocol number and a span of ports; other protocols have no ports, so theirs is the whole.
     struct Span: Hashable, Sendable {
@@ -168,7 +168,9 @@ struct AllowedTraffic: Sendable {
         }
     }
 
-    private static func span(_ proto: TransportProtocol, _ number: UInt16) -> Span { Span(protocols: proto.number...proto.number, ports: number...number) }
+    private static func span(_ proto: TransportProtocol, _ number: UInt16) -> Span {
+        Span(protocols: proto.number...proto.number, ports: number...number)
+    }
 
     private static func spans(_ port: NetworkPolicy.Port, _ names: [PolicyPod.NamedPort: Set<UInt16>]) -> [Span] {
         let proto = port.proto.number...port.proto.number
@@ -299,5 +301,7 @@ struct RuleOrigins: Sendable {
 
 extension NetworkPolicy.Port {
     /// Its name with its protocol, if it has one.
-    fileprivate var named: PolicyPod.NamedPort? { if case .named(let name) = port { PolicyPod.NamedPort(proto: proto, name: name) } else { nil } }
+    fileprivate var named: PolicyPod.NamedPort? {
+        if case .named(let name) = port { PolicyPod.NamedPort(proto: proto, name: name) } else { nil }
+    }
 }

@@ -1,7 +1,7 @@
 import Model
 
-/// Pods by their own labels and their namespace's, as a policy's peer names them; or by their address, where a peer is a block of addresses and
-/// a port has a name that only pods can resolve.
+/// Pods by their own labels and their namespace's, as a policy's peer names them; or by their address, where a peer is a block of addresses
+/// and a port has a name that only pods can resolve.
 struct PeerSelector: Hashable, Sendable {
     let pods: LabelSelector
     /// nil: the pods of `home` alone.

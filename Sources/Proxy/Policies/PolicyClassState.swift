@@ -35,7 +35,8 @@ struct PolicyClassState: Sendable {
             let used = AllowedTraffic.selectors(rule, home: namespace, direction)
             if isAdded { for selector in used { peers.follow(selector) } }
             traffic.change(
-                rule, isAdded: isAdded, origin: "\(policy.policy.key) \(direction.rawValue)[\(index)]", namespace: namespace, isolation.namedPorts, direction,
+                rule, isAdded: isAdded, origin: "\(policy.policy.key) \(direction.rawValue)[\(index)]", namespace: namespace,
+                isolation.namedPorts, direction,
                 peers)
             for selector in used { count(selector, isAdded ? 1 : -1) }
             all += used
@@ -71,7 +72,9 @@ struct PolicyClassState: Sendable {
     // MARK: What comes out
 
     /// What becomes of the class' part of the table; nil: nothing.
-    mutating func part(admin: [ClusterNetworkPolicy], baseline: [ClusterNetworkPolicy], _ peers: PeerIndex, _ nodes: [String: PolicyNode]) -> PartChange? {
+    mutating func part(admin: [ClusterNetworkPolicy], baseline: [ClusterNetworkPolicy], _ peers: PeerIndex, _ nodes: [String: PolicyNode])
+        -> PartChange?
+    {
         let isUnlimited = traffic.everything != nil
         if isWhole || isUnlimited != wasUnlimited {
             (isWhole, wasUnlimited) = (false, isUnlimited)
@@ -81,7 +84,9 @@ struct PolicyClassState: Sendable {
         return patch.isEmpty ? nil : .patch(patch)
     }
 
-    private mutating func whole(_ admin: [ClusterNetworkPolicy], _ baseline: [ClusterNetworkPolicy], _ peers: PeerIndex, _ nodes: [String: PolicyNode]) -> Ruleset {
+    private mutating func whole(
+        _ admin: [ClusterNetworkPolicy], _ baseline: [ClusterNetworkPolicy], _ peers: PeerIndex, _ nodes: [String: PolicyNode]
+    ) -> Ruleset {
         var rules = Ruleset()
         toldTiers = PolicyCompiler.tier("admin", admin, isolation, chain, peers, nodes, to: &rules)
         if isolation.policies.isEmpty { toldTiers += PolicyCompiler.tier("baseline", baseline, isolation, chain, peers, nodes, to: &rules) }

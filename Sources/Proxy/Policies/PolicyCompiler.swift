@@ -98,21 +98,27 @@ package struct PolicyCompiler: Sendable {
     package static func base() -> Ruleset {
         var rules = Ruleset()
         let key: [FieldType] = [.address]
-        rules.sets["isolated-ingress"] = NamedSet(key: key, isVerdictMap: true, comment: "pods of this node that a policy isolates for ingress")
-        rules.sets["isolated-egress"] = NamedSet(key: key, isVerdictMap: true, comment: "pods of this node that a policy isolates for egress")
+        rules.sets["isolated-ingress"] = NamedSet(
+            key: key, isVerdictMap: true, comment: "pods of this node that a policy isolates for ingress")
+        rules.sets["isolated-egress"] = NamedSet(
+            key: key, isVerdictMap: true, comment: "pods of this node that a policy isolates for egress")
         let known = Rule(.connectionState([.established, .related]), .verdict(.accept), comment: "replies and what goes on")
         let ingress = Rule(.verdictMap([.destinationAddress], "isolated-ingress"))
         // A pod that reaches itself through a Service comes this way: no policy may keep it from itself.
         rules.sets["itself"] = NamedSet(key: [.address, .address], comment: "isolated pods of this node, to and from themselves")
-        let itself = Rule(.inSet([.sourceAddress, .destinationAddress], "itself"), .verdict(.accept), comment: "a pod always reaches itself")
+        let itself = Rule(
+            .inSet([.sourceAddress, .destinationAddress], "itself"), .verdict(.accept), comment: "a pod always reaches itself")
         rules.chains["forward"] = Chain(
             hook: Hook(.filter, .forward, Hook.filter),
             [known, itself, Rule(.verdict(.jump("egress"))), ingress])
         // A node always reaches its own pods directly, as probes must; what it sends to a Service is the policy's business.
-        rules.chains["output"] = Chain(hook: Hook(.filter, .output, Hook.filter), [known, Rule(.destinationWasTranslated, .verdict(.jump("ingress")))])
+        rules.chains["output"] = Chain(
+            hook: Hook(.filter, .output, Hook.filter), [known, Rule(.destinationWasTranslated, .verdict(.jump("ingress")))])
         // NetworkPolicies leave a pod and its own node to each other; the cluster's own policies do not.
-        rules.sets["isolated-from-node"] = NamedSet(key: key, isVerdictMap: true, comment: "pods of this node whose way to it ClusterNetworkPolicies judge")
-        rules.chains["input"] = Chain(hook: Hook(.filter, .input, Hook.filter), [known, Rule(.verdictMap([.sourceAddress], "isolated-from-node"))])
+        rules.sets["isolated-from-node"] = NamedSet(
+            key: key, isVerdictMap: true, comment: "pods of this node whose way to it ClusterNetworkPolicies judge")
+        rules.chains["input"] = Chain(
+            hook: Hook(.filter, .input, Hook.filter), [known, Rule(.verdictMap([.sourceAddress], "isolated-from-node"))])
         rules.chains["ingress"] = Chain([ingress])
         rules.chains["egress"] = Chain([Rule(.verdictMap([.sourceAddress], "isolated-egress"))])
         return rules
@@ -145,7 +151,8 @@ package struct PolicyCompiler: Sendable {
 
     /// One look-up for all the rules of a tier: accepted, dropped, or on to the next.
     static func tier(
-        _ tier: String, _ policies: [ClusterNetworkPolicy], _ isolation: PolicyClass, _ chain: String, _ peers: PeerIndex, _ nodes: [String: PolicyNode],
+        _ tier: String, _ policies: [ClusterNetworkPolicy], _ isolation: PolicyClass, _ chain: String, _ peers: PeerIndex,
+        _ nodes: [String: PolicyNode],
         to rules: inout Ruleset
     ) -> [Rule] {
         var traffic = TieredTraffic()
@@ -172,7 +179,8 @@ struct PolicyClass: Hashable, Sendable {
     private var fingerprint: Int
 
     init(
-        direction: NetworkPolicy.Direction, policies: [ObjectKey], admin: [ObjectKey], baseline: [ObjectKey], namedPorts: [PolicyPod.NamedPort: Set<UInt16>]
+        direction: NetworkPolicy.Direction, policies: [ObjectKey], admin: [ObjectKey], baseline: [ObjectKey],
+        namedPorts: [PolicyPod.NamedPort: Set<UInt16>]
     ) {
         self.direction = direction
         self.policies = policies
@@ -207,7 +215,9 @@ struct PolicyClass: Hashable, Sendable {
 
     /// What the class is named by: the first of its pods' labels, and the ports that set it apart from pods with other ones.
     func name(_ label: String) -> String {
-        let ports = namedPorts.map { "\($0.key.proto.rawValue)/\($0.key.name)=\($0.value.sorted().map(String.init).joined(separator: "+"))" }.sorted().joined(
+        let ports = namedPorts.map {
+            "\($0.key.proto.rawValue)/\($0.key.name)=\($0.value.sorted().map(String.init).joined(separator: "+"))"
+        }.sorted().joined(
             separator: ",")
         return label + (ports.isEmpty ? "" : "{\(ports)}")
     }

@@ -36,8 +36,8 @@ package struct PolicyEngine: Sendable {
     private var dirtyClasses: Set<ClassID> = []
     /// The classes that a selector's choice goes into.
     private var users: [PeerSelector: Set<ClassID>] = [:]
-    /// Something went in since the last `changedParts` that may deny what was allowed: a policy that isolates or says something else, or another
-    /// label. A pod that comes or goes does not, nor does a policy that allows more to pods that are isolated.
+    /// Something went in since the last `changedParts` that may deny what was allowed: a policy that isolates or says something else, or
+    /// another label. A pod that comes or goes does not, nor does a policy that allows more to pods that are isolated.
     package private(set) var restricts = false
 
     private struct LocalState {
@@ -192,8 +192,8 @@ package struct PolicyEngine: Sendable {
         peers.forget(selector)
     }
 
-    /// A policy that is new: a class whose pods it chooses all, and that policies isolate already, has one policy more and allows more. Other pods
-    /// are looked at again.
+    /// A policy that is new: a class whose pods it chooses all, and that policies isolate already, has one policy more and allows more.
+    /// Other pods are looked at again.
     private mutating func join(_ key: ObjectKey, _ policy: ReadPolicy, _ chosen: Set<ObjectKey>, _ direction: NetworkPolicy.Direction) {
         var joining: [ClassID: [ObjectKey]] = [:]
         for pod in chosen {
@@ -202,7 +202,8 @@ package struct PolicyEngine: Sendable {
         }
         for (id, pods) in joining {
             guard let isolation = classes[id]?.isolation, let members = classes[id]?.members.count else { continue }
-            let isNamed = policy.usesNamedPorts && direction == .ingress && !usesNamedPorts(isolation), more = isolation.with(key, isAdded: true)
+            let isNamed = policy.usesNamedPorts && direction == .ingress && !usesNamedPorts(isolation),
+                more = isolation.with(key, isAdded: true)
             guard !isolation.policies.isEmpty, !isNamed, pods.count == members, ids[more] == nil else {
                 look(at: pods)
                 continue
@@ -242,7 +243,9 @@ package struct PolicyEngine: Sendable {
 
     private func usesNamedPorts(_ isolation: PolicyClass) -> Bool {
         isolation.policies.contains { policies[$0.namespace]?[$0]?.usesNamedPorts ?? false }
-            || (isolation.admin + isolation.baseline).contains { clusterPolicies[$0]?.rules(isolation.direction).contains { $0.usesNamedPorts } ?? false }
+            || (isolation.admin + isolation.baseline).contains {
+                clusterPolicies[$0]?.rules(isolation.direction).contains { $0.usesNamedPorts } ?? false
+            }
     }
 
     // MARK: What comes out
@@ -269,8 +272,12 @@ package struct PolicyEngine: Sendable {
         // Who goes leaves its chain to whoever has its pods now.
         var renamed: [(id: ClassID, chain: String)] = []
         for id in touched {
-            guard let isolation = classes[id]?.isolation, let members = classes[id]?.members, let before = classes[id]?.chain else { continue }
-            let chain = members.compactMap { locals[$0]?.label }.min().map { ServiceTable.chainName(isolation.direction.rawValue, isolation.name($0)) }
+            guard let isolation = classes[id]?.isolation, let members = classes[id]?.members, let before = classes[id]?.chain else {
+                continue
+            }
+            let chain = members.compactMap { locals[$0]?.label }.min().map {
+                ServiceTable.chainName(isolation.direction.rawValue, isolation.name($0))
+            }
             if chain == before { continue }
             if !before.isEmpty { parts[.isolation(before)] = .whole(Ruleset()) }
             if let chain { renamed.append((id, chain)) } else { remove(id) }
@@ -371,9 +378,13 @@ package struct PolicyEngine: Sendable {
     }
 
     /// The cluster's policies of one tier that choose `pod` and have rules in a direction, first in precedence first.
-    private func clusterPolicies(_ tier: ClusterNetworkPolicy.Tier, _ direction: NetworkPolicy.Direction, of pod: PolicyPod) -> [ClusterNetworkPolicy] {
+    private func clusterPolicies(_ tier: ClusterNetworkPolicy.Tier, _ direction: NetworkPolicy.Direction, of pod: PolicyPod)
+        -> [ClusterNetworkPolicy]
+    {
         if clusterPolicies.isEmpty { return [] }
-        return clusterPolicies.values.filter { $0.tier == tier && !$0.rules(direction).isEmpty && peers.matches(PeerSelector($0.subject), pod) }
-            .sorted(by: ClusterNetworkPolicy.precedes)
+        return clusterPolicies.values.filter {
+            $0.tier == tier && !$0.rules(direction).isEmpty && peers.matches(PeerSelector($0.subject), pod)
+        }
+        .sorted(by: ClusterNetworkPolicy.precedes)
     }
 }

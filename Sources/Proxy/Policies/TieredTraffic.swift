@@ -17,7 +17,8 @@ struct TieredTraffic {
 
     /// Adds the rules of the next policy in order of precedence.
     mutating func add(
-        _ policy: ClusterNetworkPolicy, _ direction: NetworkPolicy.Direction, _ namedPorts: [PolicyPod.NamedPort: Set<UInt16>], _ index: PeerIndex,
+        _ policy: ClusterNetworkPolicy, _ direction: NetworkPolicy.Direction, _ namedPorts: [PolicyPod.NamedPort: Set<UInt16>],
+        _ index: PeerIndex,
         _ nodes: [String: PolicyNode]
     ) {
         for (number, rule) in policy.rules(direction).enumerated() {
@@ -67,7 +68,10 @@ struct TieredTraffic {
             var last: (ports: ClosedRange<Int>, data: ElementData)?
             func flush() {
                 guard let (ports, data) = last else { return }
-                result[Span(protocols: UInt8(protocols.lowerBound)...UInt8(protocols.upperBound), ports: UInt16(ports.lowerBound)...UInt16(ports.upperBound))] = data
+                result[
+                    Span(
+                        protocols: UInt8(protocols.lowerBound)...UInt8(protocols.upperBound),
+                        ports: UInt16(ports.lowerBound)...UInt16(ports.upperBound))] = data
                 last = nil
             }
             for (ports, first) in pieces(here, 65535, { Int($0.span.ports.lowerBound)...Int($0.span.ports.upperBound) }) {
@@ -96,6 +100,8 @@ struct TieredTraffic {
     /// The pieces that the boxes' edges cut 0...last into, each with the boxes that cover it.
     private static func pieces(_ boxes: [Box], _ last: Int, _ edge: (Box) -> ClosedRange<Int>) -> [(ClosedRange<Int>, [Box])] {
         let cuts = Set(boxes.flatMap { [edge($0).lowerBound, edge($0).upperBound + 1] }).sorted()
-        return zip(cuts, cuts.dropFirst()).map { start, end in (start...end - 1, boxes.filter { edge($0).contains(start) }) }.filter { !$0.1.isEmpty }
+        return zip(cuts, cuts.dropFirst()).map { start, end in (start...end - 1, boxes.filter { edge($0).contains(start) }) }.filter {
+            !$0.1.isEmpty
+        }
     }
 }

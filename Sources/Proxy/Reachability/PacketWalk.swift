@@ -77,7 +77,10 @@ package struct PacketWalk: Sendable {
             let packet = Packet(from: address, to: destination, proto: proto, port: port)
             let journey = Journey(end: .delivered(destination), packet: packet)
             // Only the nodes' own addresses are reachable on the LAN; pod networks are routed through their nodes.
-            guard let node = nodes.first(where: { $0.view.address == destination }) ?? nodes.first(where: { $0.view.podCIDR.contains(destination) }) else {
+            guard
+                let node = nodes.first(where: { $0.view.address == destination })
+                    ?? nodes.first(where: { $0.view.podCIDR.contains(destination) })
+            else {
                 return [arrived(journey)]
             }
             return enter(node, journey, visited: 0)
@@ -115,7 +118,10 @@ package struct PacketWalk: Sendable {
             guard journey.isDelivered else { return [journey] }
             let destination = journey.packet.destination
             if node.view.podCIDR.contains(destination) || visited >= Self.mostNodes { return [arrived(journey)] }
-            guard let next = nodes.first(where: { $0.view.name != node.view.name && ($0.view.address == destination || $0.view.podCIDR.contains(destination)) })
+            guard
+                let next = nodes.first(where: {
+                    $0.view.name != node.view.name && ($0.view.address == destination || $0.view.podCIDR.contains(destination))
+                })
             else { return [arrived(journey)] }
             var crossing = journey
             // Marks and the memory of a translation stay with the node that made them.

@@ -1,8 +1,8 @@
 import Model
 import Rules
 
-/// Why the policies on one pod, in one direction, let a packet through or not: read from the policies themselves, rule by rule, so that it says
-/// what was missing. The tables say the same; `Journey.agrees` holds the two against each other.
+/// Why the policies on one pod, in one direction, let a packet through or not: read from the policies themselves, rule by rule, so that it
+/// says what was missing. The tables say the same; `Journey.agrees` holds the two against each other.
 package struct PolicyExplanation: Sendable, Hashable {
     package struct RuleFinding: Sendable, Hashable {
         /// `ingress[0]`

@@ -2,7 +2,8 @@ import Model
 import Rules
 
 extension ClusterSnapshot {
-    /// The decisions of policies on one way: of those that the sending pod has, and of those that the receiving one has, were the packet to come so far.
+    /// The decisions of policies on one way: of those that the sending pod has, and of those that the receiving one has, were the packet to
+    /// come so far.
     package func explanations(_ journey: Journey, from source: PacketSource) -> [PolicyExplanation] {
         guard isEnforced else { return [] }
         var result: [PolicyExplanation] = []
@@ -10,7 +11,8 @@ extension ClusterSnapshot {
         if case .pod(let address, _) = source, let pod = pod(at: address), let hop = deciding.first {
             result.append(explain(hop.trace.packet, of: pod, .egress, isOwnNode: hop.point == .input))
         }
-        guard let pod = pod(at: journey.packet.destination), let hop = deciding.last, hop.point != .input, hop.trace.packet.source != pod.ip else { return result }
+        guard let pod = pod(at: journey.packet.destination), let hop = deciding.last, hop.point != .input, hop.trace.packet.source != pod.ip
+        else { return result }
         // What a node sends to a Service is judged, although it is the pod's own.
         let isOwnNode = hop.point == .output && !hop.trace.packet.isDestinationTranslated
         return result + [explain(hop.trace.packet, of: pod, .ingress, isOwnNode: isOwnNode)]
@@ -19,11 +21,16 @@ extension ClusterSnapshot {
     private func pod(at address: IPv4Address) -> Pod? { pods.first { !$0.isHostNetwork && !$0.isFinished && $0.ip == address } }
 
     /// Explains the decision on `packet` of the policies that choose `pod`. `packet` as it stands where they decide.
-    package func explain(_ packet: Packet, of pod: Pod, _ direction: NetworkPolicy.Direction, isOwnNode: Bool = false) -> PolicyExplanation {
+    package func explain(_ packet: Packet, of pod: Pod, _ direction: NetworkPolicy.Direction, isOwnNode: Bool = false) -> PolicyExplanation
+    {
         let address = direction == .ingress ? packet.source : packet.destination
         let peer = self.pod(at: address)
-        let reading = PolicyReading(snapshot: self, packet: packet, address: address, peer: peer, receiver: direction == .ingress ? pod : peer, direction: direction)
-        let isolating = policies.filter { $0.namespace == pod.namespace && $0.directions.contains(direction) && $0.podSelector.matches(pod.labels) }
+        let reading = PolicyReading(
+            snapshot: self, packet: packet, address: address, peer: peer, receiver: direction == .ingress ? pod : peer, direction: direction
+        )
+        let isolating = policies.filter {
+            $0.namespace == pod.namespace && $0.directions.contains(direction) && $0.podSelector.matches(pod.labels)
+        }
         // No rule for what comes to a pod can name a node.
         let isJudged = !isOwnNode || direction == .egress
         return PolicyExplanation(
@@ -46,17 +53,23 @@ private struct PolicyReading {
     func policy(_ policy: NetworkPolicy) -> PolicyExplanation.PolicyFinding {
         let rules = policy.rules(direction).enumerated().map { index, rule in
             PolicyExplanation.RuleFinding(
-                name: "\(direction.rawValue)[\(index)]", isPeerMatched: rule.peers?.contains { matches($0, home: policy.namespace) } ?? true,
-                isPortMatched: rule.ports?.contains(where: matches) ?? true, peers: PolicyWords.peers(rule.peers), ports: PolicyWords.ports(rule.ports))
+                name: "\(direction.rawValue)[\(index)]",
+                isPeerMatched: rule.peers?.contains { matches($0, home: policy.namespace) } ?? true,
+                isPortMatched: rule.ports?.contains(where: matches) ?? true, peers: PolicyWords.peers(rule.peers),
+                ports: PolicyWords.ports(rule.ports))
         }
         return PolicyExplanation.PolicyFinding(policy: policy.key, rules: rules)
     }
 
     /// The first rule of a tier that the packet matches.
     func tier(_ tier: ClusterNetworkPolicy.Tier, of pod: Pod) -> PolicyExplanation.TierFinding? {
-        for policy in snapshot.clusterPolicies.filter({ $0.tier == tier && isChosen(pod, $0.subject) }).sorted(by: ClusterNetworkPolicy.precedes) {
-            for (index, rule) in policy.rules(direction).enumerated() where rule.peers.contains(where: matches) && rule.ports?.contains(where: matches) ?? true {
-                return PolicyExplanation.TierFinding(policy: policy.name, rule: policy.origin(of: rule, index, direction), action: rule.action)
+        for policy in snapshot.clusterPolicies.filter({ $0.tier == tier && isChosen(pod, $0.subject) }).sorted(
+            by: ClusterNetworkPolicy.precedes)
+        {
+            for (index, rule) in policy.rules(direction).enumerated()
+            where rule.peers.contains(where: matches) && rule.ports?.contains(where: matches) ?? true {
+                return PolicyExplanation.TierFinding(
+                    policy: policy.name, rule: policy.origin(of: rule, index, direction), action: rule.action)
             }
         }
         return nil
@@ -114,11 +127,14 @@ private enum PolicyWords {
         peers.map { $0.isEmpty ? "nobody" : $0.map(words).joined(separator: "; ") } ?? "everyone"
     }
 
-    static func ports(_ ports: [NetworkPolicy.Port]?) -> String { ports.map { $0.map(words).joined(separator: ", ") } ?? "every port and protocol" }
+    static func ports(_ ports: [NetworkPolicy.Port]?) -> String {
+        ports.map { $0.map(words).joined(separator: ", ") } ?? "every port and protocol"
+    }
 
     private static func words(_ peer: NetworkPolicy.Peer) -> String {
         switch peer {
-        case .ipBlock(let cidr, let except): return "addresses of \(cidr)\(except.isEmpty ? "" : " but \(except.map(\.description).joined(separator: ", "))")"
+        case .ipBlock(let cidr, let except):
+            return "addresses of \(cidr)\(except.isEmpty ? "" : " but \(except.map(\.description).joined(separator: ", "))")"
         case .pods(let pods, let namespaces):
             let whose = pods.requirements.isEmpty ? "pods" : "pods with \(words(pods))"
             guard let namespaces else { return "\(whose) of the same namespace" }
@@ -131,7 +147,9 @@ private enum PolicyWords {
     private static func words(_ port: NetworkPolicy.Port) -> String {
         switch port.port {
         case .all: "every \(port.proto.rawValue) port"
-        case .range(let range): range.count == 1 ? "\(port.proto.rawValue) \(range.lowerBound)" : "\(port.proto.rawValue) \(range.lowerBound)-\(range.upperBound)"
+        case .range(let range):
+            range.count == 1
+                ? "\(port.proto.rawValue) \(range.lowerBound)" : "\(port.proto.rawValue) \(range.lowerBound)-\(range.upperBound)"
         case .named(let name): "\(port.proto.rawValue) \"\(name)\""
         }
     }

@@ -28,7 +28,9 @@ package struct ReachMatrix: Sendable {
                 self.init(proto: TransportProtocol.tcp.number, port: port)
             } else if parts.count == 1, parts[0].uppercased() == "ICMP" {
                 self.init(proto: 1, port: 0)
-            } else if parts.count == 2, let proto = TransportProtocol(rawValue: parts[0].uppercased()), let port = UInt16(parts[1]), port > 0 {
+            } else if parts.count == 2, let proto = TransportProtocol(rawValue: parts[0].uppercased()), let port = UInt16(parts[1]),
+                port > 0
+            {
                 self.init(proto: proto.number, port: port)
             } else {
                 return nil
@@ -62,7 +64,8 @@ package struct ReachMatrix: Sendable {
     /// Computes the matrix of the pods that `isWanted`, and of the nodes as sources, from the tables that the nodes should hold.
     package init(_ snapshot: ClusterSnapshot, probes: [Probe], isWanted: (Pod) -> Bool) {
         self.probes = probes
-        let pods = snapshot.pods.filter { !$0.isFinished && !$0.isBeingDeleted && !$0.isHostNetwork && $0.ip != nil && isWanted($0) }.sorted { $0.key < $1.key }
+        let pods = snapshot.pods.filter { !$0.isFinished && !$0.isBeingDeleted && !$0.isHostNetwork && $0.ip != nil && isWanted($0) }.sorted
+        { $0.key < $1.key }
         targets = pods.compactMap { pod in
             guard let address = pod.ip, let node = pod.nodeName else { return nil }
             return Party(name: "\(pod.key)", source: .pod(address, node: node), pod: pod.key, address: address)
@@ -80,7 +83,9 @@ package struct ReachMatrix: Sendable {
                     let isAllowed = journey?.isDelivered ?? false
                     let stop = journey?.stop
                     cells.append(
-                        Cell(from: from, to: to, probe: probe, isAllowed: isAllowed, reason: isAllowed ? nil : stop?.comment ?? stop?.element ?? "no way there"))
+                        Cell(
+                            from: from, to: to, probe: probe, isAllowed: isAllowed,
+                            reason: isAllowed ? nil : stop?.comment ?? stop?.element ?? "no way there"))
                 }
             }
         }
@@ -110,7 +115,8 @@ extension Pod {
     /// The ports that the pod's containers declare.
     package var declaredProbes: [ReachMatrix.Probe] {
         containers.flatMap(\.ports).compactMap { port in
-            guard let proto = TransportProtocol(rawValue: port["protocol"].string ?? "TCP"), let number = port["containerPort"].int.flatMap({ UInt16(exactly: $0) })
+            guard let proto = TransportProtocol(rawValue: port["protocol"].string ?? "TCP"),
+                let number = port["containerPort"].int.flatMap({ UInt16(exactly: $0) })
             else { return nil }
             return ReachMatrix.Probe(proto: proto.number, port: number)
         }

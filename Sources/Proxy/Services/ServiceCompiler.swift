@@ -36,10 +36,12 @@ package struct ServiceCompiler: Sendable {
             .verdict(.jump(ServiceTable.markForMasquerade)), comment: "\(plan.comment): from outside the pod network")
         // Pods and the node itself go to all endpoints at a NodePort, whatever the policies say.
         if nodePortKey != nil || !service.internalTrafficIsLocal {
-            rules.chains[plan.clusterChain] = balance(plan, endpoints, first: service.internalTrafficIsLocal ? [] : [fromOutsideNetwork], into: &rules)
+            rules.chains[plan.clusterChain] = balance(
+                plan, endpoints, first: service.internalTrafficIsLocal ? [] : [fromOutsideNetwork], into: &rules)
         }
         if !plan.local.isEmpty, service.internalTrafficIsLocal || (service.externalTrafficIsLocal && nodePortKey != nil) {
-            rules.chains[plan.localChain] = balance(plan, plan.local, first: service.internalTrafficIsLocal ? [fromOutsideNetwork] : [], into: &rules)
+            rules.chains[plan.localChain] = balance(
+                plan, plan.local, first: service.internalTrafficIsLocal ? [fromOutsideNetwork] : [], into: &rules)
         }
         guard let nodePortKey else { return }
         rules.add(nodePortKey, ElementData(verdict: .goto(plan.externalChain), comment: plan.comment), to: ServiceTable.serviceNodePorts)
@@ -65,12 +67,14 @@ package struct ServiceCompiler: Sendable {
         Chain([Rule(.verdict(.jump(ServiceTable.markForMasquerade)), comment: plan.comment), Rule(.verdict(.goto(plan.clusterChain)))])
     }
 
-    /// The client's address is kept and only this node's endpoints are used. Pods and the node itself are subject to neither: it is for them as
-    /// if they had gone out to a load balancer and come back in. (kubernetes pkg/proxy/nftables/proxier.go)
+    /// The client's address is kept and only this node's endpoints are used. Pods and the node itself are subject to neither: it is for
+    /// them as if they had gone out to a load balancer and come back in. (kubernetes pkg/proxy/nftables/proxier.go)
     private func externalLocal(_ plan: PortPlan) -> Chain {
         let isNode = Statement.inSet([.sourceAddress], ServiceTable.nodePortIPs)
         var rules = [
-            Rule(.match(.sourceAddress, .network(node.clusterCIDR)), .verdict(.goto(plan.clusterChain)), comment: "short-circuit pod traffic"),
+            Rule(
+                .match(.sourceAddress, .network(node.clusterCIDR)), .verdict(.goto(plan.clusterChain)), comment: "short-circuit pod traffic"
+            ),
             Rule(isNode, .verdict(.jump(ServiceTable.markForMasquerade)), comment: "masquerade local traffic"),
             Rule(isNode, .verdict(.goto(plan.clusterChain)), comment: "short-circuit local traffic"),
         ]

@@ -30,8 +30,8 @@ extension ServiceCompiler {
         return (ready.isEmpty ? serving : ready).sorted()
     }
 
-    /// The addresses that UDP packets to each way into a Service may be led to: all that serve, whatever the traffic policies say, for a change
-    /// of those leaves flows alone. (kubernetes pkg/proxy/conntrack/cleanup.go)
+    /// The addresses that UDP packets to each way into a Service may be led to: all that serve, whatever the traffic policies say, for a
+    /// change of those leaves flows alone. (kubernetes pkg/proxy/conntrack/cleanup.go)
     func udpFrontends(_ service: Service, _ slices: [EndpointSlice]) -> [UDPFrontend: Set<IPv4Address>] {
         guard let clusterIP = service.clusterIP, service.type != "ExternalName" else { return [:] }
         var frontends: [UDPFrontend: Set<IPv4Address>] = [:]

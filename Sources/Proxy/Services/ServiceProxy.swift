@@ -33,7 +33,8 @@ package actor ServiceProxy {
         let synced = KeySignal()
         self.synced = synced
         keeper = TableKeeper(
-            table: ServiceTable.name, base: ServiceTable.base(node), target: target, clock: clock, report: self.report, synced: { synced.add($0) })
+            table: ServiceTable.name, base: ServiceTable.base(node), target: target, clock: clock, report: self.report,
+            synced: { synced.add($0) })
     }
 
     /// Follows until cancelled; `ready` is called when the table is in step for the first time.

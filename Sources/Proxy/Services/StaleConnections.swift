@@ -7,8 +7,8 @@ struct UDPFrontend: Hashable, Sendable {
     let port: UInt16
 }
 
-/// Which UDP connections the kernel leads where no rule leads any more. A client that goes on sending keeps its connection's entry alive, and
-/// with it an endpoint that is gone, or the memory of a time before the Service was there.
+/// Which UDP connections the kernel leads where no rule leads any more. A client that goes on sending keeps its connection's entry alive,
+/// and with it an endpoint that is gone, or the memory of a time before the Service was there.
 struct StaleConnections {
     /// Where packets to each frontend may go; nowhere, for frontends that are gone.
     let frontends: [UDPFrontend: Set<IPv4Address>]

@@ -32,7 +32,9 @@ package struct TableDifference: Sendable, Hashable, CustomStringConvertible {
             count == 0 ? [] : ["\(count) element\(count == 1 ? " was" : "s were") \(state)"]
         }
         let hooksDiffer = wanted.chains.filter { name, chain in found.chains[name].map { $0.hook != chain.hook } ?? false }.map(\.key)
-        let rulesDiffer = wanted.chains.filter { name, chain in found.chains[name].map { $0.hook == chain.hook && $0.rules != chain.rules } ?? false }
+        let rulesDiffer = wanted.chains.filter { name, chain in
+            found.chains[name].map { $0.hook == chain.hook && $0.rules != chain.rules } ?? false
+        }
         let typesDiffer = wanted.sets.filter { name, set in found.sets[name].map { !$0.hasType(of: set) } ?? false }.map(\.key)
         var missing = 0, strange = 0
         for (set, members) in wanted.elements { missing += members.count { found.elements[set]?[$0.key] != $0.value } }

@@ -4,9 +4,9 @@ import Rules
 /// Keeps one nftables table of one node in step with its parts, and is the only one who writes to it.
 ///
 /// Feeders say what each part of the table should hold (`set`); the keeper compares only the parts that changed, sends what differs in one
-/// transaction, and sends it again by the clock when the kernel refused. What the kernel holds is known from what was sent. Before the first
-/// transaction, after one that failed, and whenever `repair` is called, the table is read back and corrected, so that what is right already is
-/// not touched.
+/// transaction, and sends it again by the clock when the kernel refused. What the kernel holds is known from what was sent. Before the
+/// first transaction, after one that failed, and whenever `repair` is called, the table is read back and corrected, so that what is right
+/// already is not touched.
 package actor TableKeeper<Part: Hashable & Sendable> {
     package nonisolated let table: String
     /// What stands in the table besides its parts.
@@ -98,8 +98,8 @@ package actor TableKeeper<Part: Hashable & Sendable> {
 
     // MARK: Following
 
-    /// Brings what is set into the kernel until cancelled, again after a wait when the kernel refused. `ready` is called when the table is in
-    /// step for the first time.
+    /// Brings what is set into the kernel until cancelled, again after a wait when the kernel refused. `ready` is called when the table is
+    /// in step for the first time.
     package func run(ready: @Sendable () -> Void = {}) async throws {
         let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         self.wake = wake

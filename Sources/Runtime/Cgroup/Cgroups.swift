@@ -13,7 +13,9 @@ package struct Cgroups: Sendable, Hashable {
         var controllers: [String: String] = [:], unified: String?
         for line in mounts.split(separator: "\n") {
             let fields = line.split(separator: " ").map(String.init)
-            guard fields.count > 3, case let options = fields[3].split(separator: ",").map(String.init), !options.contains("ro") else { continue }
+            guard fields.count > 3, case let options = fields[3].split(separator: ",").map(String.init), !options.contains("ro") else {
+                continue
+            }
             if fields[2] == "cgroup2" { unified = unified ?? fields[1] }
             if fields[2] == "cgroup" { for option in options where controllers[option] == nil { controllers[option] = fields[1] } }
         }

@@ -10,14 +10,18 @@ package enum DeviceProgram {
 
         /// struct bpf_insn, as it lies in memory.
         package var encoded: UInt64 {
-            UInt64(code) | UInt64(target | source << 4) << 8 | UInt64(UInt16(bitPattern: offset)) << 16 | UInt64(UInt32(bitPattern: value)) << 32
+            UInt64(code) | UInt64(target | source << 4) << 8 | UInt64(UInt16(bitPattern: offset)) << 16 | UInt64(UInt32(bitPattern: value))
+                << 32
         }
     }
 
-    package static let load: UInt8 = 0x61, copy: UInt8 = 0xBF, set: UInt8 = 0xB7, and: UInt8 = 0x57, shift: UInt8 = 0x77, jumpUnless: UInt8 = 0x55
+    package static let load: UInt8 = 0x61, copy: UInt8 = 0xBF, set: UInt8 = 0xB7, and: UInt8 = 0x57, shift: UInt8 = 0x77,
+        jumpUnless: UInt8 = 0x55
     package static let exit: UInt8 = 0x95
 
-    private static func instruction(_ code: UInt8, _ target: UInt8 = 0, _ source: UInt8 = 0, offset: Int16 = 0, _ value: Int = 0) -> Instruction {
+    private static func instruction(_ code: UInt8, _ target: UInt8 = 0, _ source: UInt8 = 0, offset: Int16 = 0, _ value: Int = 0)
+        -> Instruction
+    {
         Instruction(code: code, target: target, source: source, offset: offset, value: Int32(truncatingIfNeeded: value))
     }
 

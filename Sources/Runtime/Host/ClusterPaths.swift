@@ -24,7 +24,8 @@ package struct ClusterPaths: Sendable, Hashable {
     package var daemonPID: String { "\(run)/daemon.pid" }
     /// What a cluster's secrets will miss on this machine; nil when nothing.
     package static var shortcoming: String? {
-        Files.isInMemory("/run") ? nil : "/run is not in memory here: the secrets that pods mount lie on this machine's disk while they run; mount a tmpfs there"
+        Files.isInMemory("/run")
+            ? nil : "/run is not in memory here: the secrets that pods mount lie on this machine's disk while they run; mount a tmpfs there"
     }
     package var lock: String { "\(run)/lock" }
     package var clusterFile: String { "\(state)/cluster.json" }
@@ -60,5 +61,7 @@ package struct ClusterPaths: Sendable, Hashable {
     /// Everything under /run/netns that is this cluster's.
     package var netnsPrefix: String { "\(cluster)_" }
     /// The host's one link: its end of the node LAN. The kernel's names end at 15 bytes, a cluster's may be longer.
-    package var hostLink: String { cluster.utf8.count <= 12 ? "mk-\(cluster)" : "mk-\(cluster.prefix(4))\(ShortHash.hex(cluster, digits: 8))" }
+    package var hostLink: String {
+        cluster.utf8.count <= 12 ? "mk-\(cluster)" : "mk-\(cluster.prefix(4))\(ShortHash.hex(cluster, digits: 8))"
+    }
 }

@@ -33,7 +33,9 @@ package enum SmallProgram {
             var buffer = [UInt8](repeating: 0, count: 512)
             let n = read(report[0], &buffer, buffer.count)
             let words = String(decoding: buffer.prefix(max(0, n)), as: UTF8.self).split(separator: " ", maxSplits: 1).map(String.init)
-            if words.first == "ok", words.count == 2, let reported = Int(words[1]), let identity = ProcessIdentity(pid: reported) { return identity }
+            if words.first == "ok", words.count == 2, let reported = Int(words[1]), let identity = ProcessIdentity(pid: reported) {
+                return identity
+            }
             if words.first == "ok" { throw ShimStartError(step: "it ended at once", errno: ECHILD) }
             throw ShimStartError(step: words.count > 1 ? words[1] : "it said nothing", errno: words.first.flatMap { Int32($0) } ?? EPIPE)
         }

@@ -15,7 +15,9 @@ package enum Systemd {
     /// A line of the daemon's log. Under systemd it goes to the journal with fields to filter by, else to stderr.
     package static func log(_ message: String, priority: Int32 = LOG_INFO, cluster: String) {
         if getenv("JOURNAL_STREAM") != nil {
-            var fields = ["MESSAGE=\(message)", "PRIORITY=\(priority)", "SYSLOG_IDENTIFIER=minik", "MINIK_CLUSTER=\(cluster)"].map { Array($0.utf8) }
+            var fields = ["MESSAGE=\(message)", "PRIORITY=\(priority)", "SYSLOG_IDENTIFIER=minik", "MINIK_CLUSTER=\(cluster)"].map {
+                Array($0.utf8)
+            }
             var vectors: [iovec] = []
             for index in fields.indices {
                 fields[index].withUnsafeMutableBytes { bytes in

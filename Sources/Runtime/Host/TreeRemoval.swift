@@ -28,7 +28,9 @@ private struct TreeRemoval {
 
         deinit { close(descriptor) }
 
-        func directory(_ name: String) -> Directory? { Directory(openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) }
+        func directory(_ name: String) -> Directory? {
+            Directory(openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
+        }
 
         /// Removes all but directories that hold something: their names.
         func clear() -> [String] {
@@ -37,8 +39,12 @@ private struct TreeRemoval {
             rewinddir(stream)
             var kept: [String] = []
             while let entry = readdir(stream) {
-                let name = withUnsafePointer(to: &entry.pointee.d_name) { $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) } }
-                if name == "." || name == ".." || unlinkat(descriptor, name, 0) == 0 || unlinkat(descriptor, name, AT_REMOVEDIR) == 0 { continue }
+                let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                }
+                if name == "." || name == ".." || unlinkat(descriptor, name, 0) == 0 || unlinkat(descriptor, name, AT_REMOVEDIR) == 0 {
+                    continue
+                }
                 if errno == ENOTEMPTY || errno == EEXIST { kept.append(name) }
             }
             return kept

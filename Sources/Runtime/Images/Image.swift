@@ -30,7 +30,9 @@ package struct Image: Sendable, Hashable {
     package static func isReference(_ text: String) -> Bool {
         let part = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
         let host = "(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::[0-9]+)?/)?"
-        guard let pattern = try? Regex("^\(host)\(part)(?:/\(part))*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[A-Za-z0-9]+:[0-9a-f]{32,})?$") else {
+        guard
+            let pattern = try? Regex("^\(host)\(part)(?:/\(part))*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[A-Za-z0-9]+:[0-9a-f]{32,})?$")
+        else {
             return false
         }
         return text.utf8.count <= 4096 && text.wholeMatch(of: pattern) != nil

@@ -35,7 +35,9 @@ package struct ImageStore: Sendable {
 
     /// Assembles what is missing or older than what it is made of. An image appears whole or not at all.
     package func assemble(progress: (String) -> Void) throws {
-        for (name, build) in [("busybox", BusyboxImage.build), ("httpd", HTTPDImage.build), (Image.dns, DNSImage.build)] as [(String, (String) throws -> Void)] {
+        for (name, build) in [("busybox", BusyboxImage.build), ("httpd", HTTPDImage.build), (Image.dns, DNSImage.build)]
+            as [(String, (String) throws -> Void)]
+        {
             let root = "\(directory)/\(name)"
             let stamp = try Self.stamp(name)
             if Files.text("\(root).stamp") == stamp, Files.isDirectory(root) { continue }

@@ -34,7 +34,9 @@ enum Recipe {
     static func libraries(_ programs: [String]) throws -> Set<String> {
         var found: Set<String> = []
         for line in try output("ldd \(programs.joined(separator: " ")) 2>/dev/null") {
-            for word in line.split(whereSeparator: \.isWhitespace) where word.hasPrefix("/") && !word.hasSuffix(":") { found.insert(String(word)) }
+            for word in line.split(whereSeparator: \.isWhitespace) where word.hasPrefix("/") && !word.hasSuffix(":") {
+                found.insert(String(word))
+            }
         }
         return found
     }
@@ -101,7 +103,8 @@ enum HTTPDImage {
     static let program = "/usr/sbin/apache2"
     static let prefix = "/usr/local/apache2"
     private static let modules = [
-        "mpm_event", "authz_core", "authz_host", "dir", "mime", "alias", "autoindex", "status", "env", "headers", "setenvif", "cgid", "reqtimeout",
+        "mpm_event", "authz_core", "authz_host", "dir", "mime", "alias", "autoindex", "status", "env", "headers", "setenvif", "cgid",
+        "reqtimeout",
     ]
 
     static func build(_ root: String) throws {

@@ -21,10 +21,14 @@ package struct Leftovers {
         for stray in strays where !stray.identity.awaitEnd(milliseconds: 5000) { problems.append("\(stray.description), does not end") }
         for uid in Self.unclaimed(Files.list(paths.podRuns), claimed) { Files.removeTree(paths.podRun(uid)) }
         for uid in Self.unclaimed(Files.list("\(paths.state)/pods"), claimed) { Files.removeTree(paths.podState(uid)) }
-        for name in Self.unclaimedNames(Files.list(ClusterPaths.netns), pods, paths) { NetworkNamespace.delete(path: "\(ClusterPaths.netns)/\(name)") }
+        for name in Self.unclaimedNames(Files.list(ClusterPaths.netns), pods, paths) {
+            NetworkNamespace.delete(path: "\(ClusterPaths.netns)/\(name)")
+        }
         for node in cluster.nodes {
             for nodeGroup in Cgroup.everywhere(.cluster(cluster.name).node(node.name)) {
-                for uid in Self.unclaimed(nodeGroup.children, claimed) { problems += nodeGroup.below { $0.pod(uid) }.delete(milliseconds: 1000) }
+                for uid in Self.unclaimed(nodeGroup.children, claimed) {
+                    problems += nodeGroup.below { $0.pod(uid) }.delete(milliseconds: 1000)
+                }
             }
             do { try removeLinks(of: node, pods) } catch { problems.append("node \(node.name): \(error)") }
         }
@@ -33,12 +37,14 @@ package struct Leftovers {
 
     private static func unclaimed(_ uids: [String], _ claimed: Set<String>) -> [String] { uids.filter { !claimed.contains($0) } }
 
-    /// Names of pods' network namespaces, CLUSTER_NAMESPACE_NAME, whose pod is no more. The LAN's have an empty namespace, nodes' have none.
+    /// Names of pods' network namespaces, CLUSTER_NAMESPACE_NAME, whose pod is no more. The LAN's have an empty namespace, nodes' have
+    /// none.
     package static func unclaimedNames(_ names: [String], _ pods: [Pod], _ paths: ClusterPaths) -> [String] {
         let claimed = Set(pods.map { paths.podNetns($0.key) })
         return names.filter { name in
             let parts = name.split(separator: "_", omittingEmptySubsequences: false)
-            return parts.count == 3 && name.hasPrefix(paths.netnsPrefix) && !parts[1].isEmpty && !claimed.contains("\(ClusterPaths.netns)/\(name)")
+            return parts.count == 3 && name.hasPrefix(paths.netnsPrefix) && !parts[1].isEmpty
+                && !claimed.contains("\(ClusterPaths.netns)/\(name)")
         }
     }
 

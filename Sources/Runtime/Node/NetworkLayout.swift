@@ -8,14 +8,18 @@ package enum NetworkLayout {
         let eth0 = "eth0", flannel = NodeNetwork.vxlan, bridge = NodeNetwork.bridge, mtu = NodeNetwork.podMTU(cluster)
         let vxlan = LinkItem.Kind.vxlan(vni: cluster.vni, underlay: eth0, local: node.address, port: NodeNetwork.vxlanPort)
         var items: [NetworkItem] = [
-            .sysctl("net.ipv4.ip_forward", "1"), .sysctl("net.ipv4.conf.all.rp_filter", "0"), .sysctl("net.ipv4.conf.default.rp_filter", "0"),
+            .sysctl("net.ipv4.ip_forward", "1"), .sysctl("net.ipv4.conf.all.rp_filter", "0"),
+            .sysctl("net.ipv4.conf.default.rp_filter", "0"),
             .sysctl("net.bridge.bridge-nf-call-iptables", "1"),
             // A connection that was cut off must not be taken up again in its midst.
             .sysctl("net.netfilter.nf_conntrack_tcp_loose", "0"),
-            .link(LinkItem(eth0, .plug, mtu: cluster.mtu, address: eth0Address(node, cluster))), .sysctl("net.ipv4.conf.eth0.rp_filter", "0"),
-            .address(node.address, cluster.nodeSubnet.prefixLength, dev: eth0), .connected(cluster.nodeSubnet, from: node.address, dev: eth0),
+            .link(LinkItem(eth0, .plug, mtu: cluster.mtu, address: eth0Address(node, cluster))),
+            .sysctl("net.ipv4.conf.eth0.rp_filter", "0"),
+            .address(node.address, cluster.nodeSubnet.prefixLength, dev: eth0),
+            .connected(cluster.nodeSubnet, from: node.address, dev: eth0),
             .route(.all, via: cluster.gatewayAddress, dev: eth0),
-            .link(LinkItem(flannel, vxlan, mtu: mtu, address: NodeNetwork.vtep(node, cluster))), .address(node.podCIDR.network, 32, dev: flannel),
+            .link(LinkItem(flannel, vxlan, mtu: mtu, address: NodeNetwork.vtep(node, cluster))),
+            .address(node.podCIDR.network, 32, dev: flannel),
         ]
         // Flannel's order for a peer: neighbour, FDB, route.
         for peer in cluster.nodes where peer.name != node.name {
@@ -41,8 +45,10 @@ package enum NetworkLayout {
     package static func pod(_ pod: Pod, address: IPv4Address, on node: Cluster.NodeSpec, _ cluster: Cluster) -> [NetworkItem] {
         let gateway = node.podCIDR[1]
         return [
-            .link(LinkItem("eth0", .plug, mtu: NodeNetwork.podMTU(cluster), address: MACAddress(derivedFrom: "\(cluster.name)/\(pod.uid)"))),
-            .address(address, node.podCIDR.prefixLength, dev: "eth0"), .connected(node.podCIDR, from: address, dev: "eth0"), .route(.all, via: gateway, dev: "eth0"),
+            .link(
+                LinkItem("eth0", .plug, mtu: NodeNetwork.podMTU(cluster), address: MACAddress(derivedFrom: "\(cluster.name)/\(pod.uid)"))),
+            .address(address, node.podCIDR.prefixLength, dev: "eth0"), .connected(node.podCIDR, from: address, dev: "eth0"),
+            .route(.all, via: gateway, dev: "eth0"),
             .route(cluster.podSubnet, via: gateway, dev: "eth0"),
         ]
     }

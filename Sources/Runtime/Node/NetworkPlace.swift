@@ -38,8 +38,8 @@ package struct NetworkPlace: ~Copyable {
         return reading
     }
 
-    /// Makes what is missing of `layout`, whose items stand in the order in which they can be made; what was found missing. What goes with a
-    /// link that has to be made again comes again, too.
+    /// Makes what is missing of `layout`, whose items stand in the order in which they can be made; what was found missing. What goes with
+    /// a link that has to be made again comes again, too.
     package mutating func repair(_ layout: [NetworkItem]) throws(NetlinkError) -> [NetworkItem] {
         var found: [NetworkItem] = []
         for _ in 0..<Self.rounds {
@@ -79,7 +79,8 @@ package struct NetworkPlace: ~Copyable {
         let master = try wanted.master.map { name throws(NetlinkError) in try socket.index(of: name) }
         if let link {
             return try socket.configure(
-                link.index, mtu: link.mtu == wanted.mtu || wanted.kind == .bridge ? nil : wanted.mtu, address: link.address == wanted.address ? nil : wanted.address,
+                link.index, mtu: link.mtu == wanted.mtu || wanted.kind == .bridge ? nil : wanted.mtu,
+                address: link.address == wanted.address ? nil : wanted.address,
                 master: link.master == master ? nil : master)
         }
         let address = wanted.address ?? MACAddress(derivedFrom: wanted.name)
@@ -87,7 +88,8 @@ package struct NetworkPlace: ~Copyable {
         case .bridge: try socket.addBridge(wanted.name, mtu: wanted.mtu, address: address)
         case .vxlan(let vni, let underlay, let local, let port):
             try socket.addVXLAN(
-                wanted.name, vni: vni, underlay: try socket.index(of: underlay), local: local, port: port, mtu: wanted.mtu, address: address)
+                wanted.name, vni: vni, underlay: try socket.index(of: underlay), local: local, port: port, mtu: wanted.mtu, address: address
+            )
         case .plug: throw NetlinkError("ip link show dev \(wanted.name)", errno: ENODEV)
         }
     }

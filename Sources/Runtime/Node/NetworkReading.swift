@@ -55,7 +55,8 @@ package struct NetworkReading: Sendable, Hashable {
             guard let link = links[wanted.name], link.kind == wanted.kernelKind, link.isUp else { return false }
             // A bridge takes the smallest MTU of its ports, and Ethernet's when it has none.
             guard wanted.kind == .bridge || link.mtu == wanted.mtu else { return false }
-            return (wanted.address == nil || link.address == wanted.address) && (wanted.master == nil || link.master == wanted.master.map(index))
+            return (wanted.address == nil || link.address == wanted.address)
+                && (wanted.master == nil || link.master == wanted.master.map(index))
         case .address(let address, let length, let device): return addresses.contains(Address(address, length, index(device)))
         case .route(let destination, let gateway, let device, _): return routes.contains(Route(destination, via: gateway, index(device)))
         case .connected(let destination, _, let device): return routes.contains(Route(destination, via: nil, index(device)))

@@ -37,7 +37,8 @@ package actor NodeAgent {
     private lazy var workers = PodWorkers(node: spec.name) { [self] in PodWorker(node: self, pod: $0) }
 
     package init(
-        node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, client: any Client, network: any PodNetwork, sandboxes: any PodSandboxes,
+        node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, client: any Client, network: any PodNetwork,
+        sandboxes: any PodSandboxes,
         images: ImageStore, identity: ProcessIdentity, hooks: AgentHooks,
         deviceControl: Cgroups.DeviceControl? = Cgroups.ofMachine().deviceControl(), clock: any Clock<Duration> = ContinuousClock(),
         now: @escaping @Sendable () -> Timestamp = { .now() }

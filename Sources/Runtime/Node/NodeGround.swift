@@ -12,7 +12,9 @@ package actor NodeGround: NodePart {
     private var moved: [@Sendable () async throws -> Void] = []
 
     /// Makes what is missing. Also told is what was missing, of a node that was there before.
-    package static func start(_ spec: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, lan: NodeLAN) async throws -> (NodeGround, found: [String]) {
+    package static func start(_ spec: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, lan: NodeLAN) async throws -> (
+        NodeGround, found: [String]
+    ) {
         let sandbox = NodeSandbox(node: spec, cluster: cluster, paths: paths)
         let wasRunning = sandbox.running != nil
         let identity = try await sandbox.start()

@@ -1,7 +1,7 @@
 import Model
 
-/// A node's sign of life: its Lease, and now and then the time in its conditions. A node that ails is silent, so that it is taken for what it
-/// is. (kubernetes.io/docs/concepts/architecture/nodes, "Node heartbeats")
+/// A node's sign of life: its Lease, and now and then the time in its conditions. A node that ails is silent, so that it is taken for what
+/// it is. (kubernetes.io/docs/concepts/architecture/nodes, "Node heartbeats")
 package struct NodeHeartbeat: Sendable {
     private let node: String
     private let client: any Client
@@ -16,7 +16,8 @@ package struct NodeHeartbeat: Sendable {
 
     /// `ailment` says why the node should be taken for dead, if it should.
     package init(
-        node: String, client: any Client, clock: any Clock<Duration> = ContinuousClock(), now: @escaping @Sendable () -> Timestamp = Timestamp.now,
+        node: String, client: any Client, clock: any Clock<Duration> = ContinuousClock(),
+        now: @escaping @Sendable () -> Timestamp = Timestamp.now,
         report: @escaping @Sendable (String) -> Void, ailment: @escaping @Sendable () async -> String?
     ) {
         self.node = node

@@ -81,7 +81,8 @@ package actor NodeKeeper {
         report("node \(name): repaired: \(found.joined(separator: "; "))")
         guard let node = try? await client.find(Node.self, ObjectKey("", name)) else { return }
         await client.recordEvent(
-            about: node, type: "Warning", reason: "NetworkRepaired", message: "Found missing and made again: \(Self.summary(found))", component: "minik",
+            about: node, type: "Warning", reason: "NetworkRepaired", message: "Found missing and made again: \(Self.summary(found))",
+            component: "minik",
             node: name)
     }
 

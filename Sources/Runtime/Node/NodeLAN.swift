@@ -35,7 +35,9 @@ package struct NodeLAN: Sendable {
     }
 
     private func connectHost(_ lan: inout NetworkPlace) throws -> [NetworkItem] {
-        if Files.exists(paths.outsideNetns) { return try connect(&lan, .init(path: paths.outsideNetns), .init(path: paths.outsideNetns), link: "eth0") }
+        if Files.exists(paths.outsideNetns) {
+            return try connect(&lan, .init(path: paths.outsideNetns), .init(path: paths.outsideNetns), link: "eth0")
+        }
         var host = try NetlinkSocket(in: NetworkNamespace.current())
         // Where the host already has a route into the LAN's range, a route of ours would cut it off: the outside client is a
         // namespace of its own then.
@@ -73,12 +75,15 @@ package struct NodeLAN: Sendable {
         let name = "lan\(ShortHash.hex(node.name, digits: 8))"
         var inside = try NetlinkSocket(in: NetworkNamespace(path: paths.nodeNetns(node.name)))
         let port = NetworkLayout.lanPort(name, cluster)
-        if try lan.socket.link(name) != nil, try inside.link("eth0") != nil { return try lan.repair([port]).map { "\($0) of the nodes' LAN" } }
+        if try lan.socket.link(name) != nil, try inside.link("eth0") != nil {
+            return try lan.repair([port]).map { "\($0) of the nodes' LAN" }
+        }
         // The other end of what is left may stand in a namespace whose init is gone.
         try lan.socket.deleteLink(name)
         try inside.deleteLink("eth0")
         try lan.socket.addVeth(
-            name, master: try lan.socket.index(of: Self.bridge), mtu: cluster.mtu, peer: "eth0", peerAddress: NetworkLayout.eth0Address(node, cluster),
+            name, master: try lan.socket.index(of: Self.bridge), mtu: cluster.mtu, peer: "eth0",
+            peerAddress: NetworkLayout.eth0Address(node, cluster),
             peerNamespace: NetworkNamespace(path: paths.nodeNetns(node.name)))
         return ["link eth0"]
     }

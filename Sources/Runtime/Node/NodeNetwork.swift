@@ -63,15 +63,17 @@ package actor NodeNetwork {
     package static func vethName(_ pod: Pod) -> String { "veth\(ShortHash.hex(pod.uid, digits: 8))" }
 
     /// The MAC of a pod's eth0: derived, so that a link that is made again is known by the same.
-    private static func hardwareAddress(_ pod: Pod, _ cluster: Cluster) -> MACAddress { MACAddress(derivedFrom: "\(cluster.name)/\(pod.uid)") }
+    private static func hardwareAddress(_ pod: Pod, _ cluster: Cluster) -> MACAddress {
+        MACAddress(derivedFrom: "\(cluster.name)/\(pod.uid)")
+    }
 
     /// What a pod's frames are known by, before and after its link is there.
     package static func link(of pod: Pod, _ address: IPv4Address, _ cluster: Cluster) -> PodLink {
         PodLink(name: vethName(pod), hardwareAddress: hardwareAddress(pod, cluster), address: address)
     }
 
-    /// Connects a pod, whose namespace is that of `process`: a name under /run/netns, a veth from cni0 to eth0 in its namespace, its address
-    /// and its two routes.
+    /// Connects a pod, whose namespace is that of `process`: a name under /run/netns, a veth from cni0 to eth0 in its namespace, its
+    /// address and its two routes.
     package func attach(_ pod: Pod, address: IPv4Address, process: Int) throws {
         let plugged = PluggedPod(pod: pod, address: address, process: process)
         try names.take(paths.podNetns(pod.key), for: pod.uid, process: process)

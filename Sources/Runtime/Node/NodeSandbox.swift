@@ -24,7 +24,9 @@ package struct NodeSandbox: Sendable {
             return running
         }
         let state = paths.nodeState(node.name)
-        for directory in ["etc/cni/net.d", "work", "run/flannel", "log/pods", "log/containers"] { try Files.makeDirectory("\(state)/\(directory)") }
+        for directory in ["etc/cni/net.d", "work", "run/flannel", "log/pods", "log/containers"] {
+            try Files.makeDirectory("\(state)/\(directory)")
+        }
         try Files.makeDirectory("\(paths.run)/nodes", mode: 0o700)
         try writeFiles(state)
         let identity = try await SmallProgram.startShim(["node", node.name, state])
@@ -34,7 +36,9 @@ package struct NodeSandbox: Sendable {
     }
 
     /// Whether the name under /run/netns is bound to the node's namespace.
-    package func hasName(_ identity: ProcessIdentity) -> Bool { NetworkNamespace.isBound(path: paths.nodeNetns(node.name), pid: identity.pid) }
+    package func hasName(_ identity: ProcessIdentity) -> Bool {
+        NetworkNamespace.isBound(path: paths.nodeNetns(node.name), pid: identity.pid)
+    }
 
     private func nameNetwork(of identity: ProcessIdentity) throws {
         NetworkNamespace.delete(path: paths.nodeNetns(node.name))
@@ -107,7 +111,8 @@ package struct NodeSandbox: Sendable {
             .first { $0.hasPrefix("PRETTY_NAME=") }?.dropFirst("PRETTY_NAME=".count).replacing("\"", with: "") ?? "Linux"
         let capacity: JSON = [
             "cpu": .string(String(sysconf(Int32(_SC_NPROCESSORS_ONLN)))),
-            "memory": .string("\(sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) / 1024)Ki"), "pods": .string("\(node.podCIDR.size - 3)"),
+            "memory": .string("\(sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) / 1024)Ki"),
+            "pods": .string("\(node.podCIDR.size - 3)"),
             "ephemeral-storage": .string("\(Self.diskKilobytes)Ki"), "hugepages-2Mi": "0",
         ]
         let conditions = Self.wellConditions(after: .null, now: now)
@@ -129,7 +134,8 @@ package struct NodeSandbox: Sendable {
             "status": [
                 "capacity": capacity, "allocatable": capacity, "conditions": conditions,
                 "addresses": [
-                    ["type": "InternalIP", "address": .string(node.address.description)], ["type": "Hostname", "address": .string(node.name)],
+                    ["type": "InternalIP", "address": .string(node.address.description)],
+                    ["type": "Hostname", "address": .string(node.name)],
                 ],
                 "nodeInfo": [
                     "architecture": .string(architecture), "kernelVersion": .string(text(system.release)), "operatingSystem": "linux",

@@ -36,7 +36,9 @@ package struct ContainerLog: Sendable {
             offset += bytes.count
             partial += bytes
             let end = partial.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
-            let lines = partial[..<end].split(separator: 0x0A).compactMap { Line($0) }.filter { line in since.map { line.time >= $0 } ?? true }
+            let lines = partial[..<end].split(separator: 0x0A).compactMap { Line($0) }.filter { line in
+                since.map { line.time >= $0 } ?? true
+            }
             let text = lines.flatMap { $0.text(timestamps: options.timestamps) }
             partial.removeFirst(end)
             if partial.count > Self.longestLine { partial = [] }
@@ -77,7 +79,9 @@ package struct ContainerLog: Sendable {
         let fd = open(path, O_RDONLY | O_CLOEXEC)
         guard fd >= 0 else { return [] }
         defer { close(fd) }
-        return [UInt8](unsafeUninitializedCapacity: Self.piece) { room, count in count = max(0, pread(fd, room.baseAddress, room.count, offset)) }
+        return [UInt8](unsafeUninitializedCapacity: Self.piece) { room, count in
+            count = max(0, pread(fd, room.baseAddress, room.count, offset))
+        }
     }
 
     /// A line of the file.

@@ -92,7 +92,8 @@ struct ContainerPlan {
         let context = pod.spec["securityContext"]
         guard let group = context["runAsGroup"].int, context["runAsUser"].isNull else { return }
         throw ConfigurationError(
-            description: "rpc error: code = Unknown desc = failed to generate sandbox container spec options: failed to generate user string: "
+            description:
+                "rpc error: code = Unknown desc = failed to generate sandbox container spec options: failed to generate user string: "
                 + "user group \"\(group)\" is specified without user")
     }
 
@@ -104,7 +105,8 @@ struct ContainerPlan {
             let place = "(pod: \"\(pod.name)_\(pod.namespace)(\(pod.uid))\", container: \(container.name))"
             throw ConfigurationError(
                 description: setting("runAsUser").isNull
-                    ? "container has runAsNonRoot and image will run as root \(place)" : "container's runAsUser breaks non-root policy \(place)")
+                    ? "container has runAsNonRoot and image will run as root \(place)"
+                    : "container's runAsUser breaks non-root policy \(place)")
         }
         spec.process.privileged = own["privileged"].bool ?? false
         spec.readOnlyRoot = own["readOnlyRootFilesystem"].bool ?? false
@@ -158,7 +160,9 @@ struct ContainerPlan {
             let isSecret = !source["secretRef"].isNull
             let reference = isSecret ? source["secretRef"] : source["configMapRef"]
             let data = try await client.configData(of: pod, reference, isSecret: isSecret, textOnly: true)
-            for (key, value) in data.sorted(by: { $0.key < $1.key }) { set((source["prefix"].string ?? "") + key, String(decoding: value, as: UTF8.self)) }
+            for (key, value) in data.sorted(by: { $0.key < $1.key }) {
+                set((source["prefix"].string ?? "") + key, String(decoding: value, as: UTF8.self))
+            }
         }
         for item in container.json["env"].items {
             let name = item["name"].string ?? ""
@@ -176,10 +180,13 @@ struct ContainerPlan {
         if !source["resourceFieldRef"].isNull { return fields.resource(source["resourceFieldRef"], of: container) }
         for (name, isSecret) in [("configMapKeyRef", false), ("secretKeyRef", true)] where !source[name].isNull {
             let reference = source[name], key = reference["key"].string ?? ""
-            if let bytes = try await client.configData(of: pod, reference, isSecret: isSecret, textOnly: true)[key] { return String(decoding: bytes, as: UTF8.self) }
+            if let bytes = try await client.configData(of: pod, reference, isSecret: isSecret, textOnly: true)[key] {
+                return String(decoding: bytes, as: UTF8.self)
+            }
             if reference["optional"].bool == true { return nil }
             throw ConfigurationError(
-                description: "couldn't find key \(key) in \(isSecret ? "Secret" : "ConfigMap") \(pod.namespace)/\(reference["name"].string ?? "")")
+                description:
+                    "couldn't find key \(key) in \(isSecret ? "Secret" : "ConfigMap") \(pod.namespace)/\(reference["name"].string ?? "")")
         }
         return nil
     }
@@ -191,7 +198,9 @@ struct ContainerPlan {
         // The API's own Service is told to every pod, the others to those that did not decline.
         let isWanted = pod.spec["enableServiceLinks"].bool ?? true
         var services = isWanted ? try await client.list(Service.self, namespace: pod.namespace) : []
-        if !isWanted || pod.namespace != "default", let api = try await client.find(Service.self, ObjectKey("default", "kubernetes")) { services.append(api) }
+        if !isWanted || pod.namespace != "default", let api = try await client.find(Service.self, ObjectKey("default", "kubernetes")) {
+            services.append(api)
+        }
         for service in services {
             guard let ip = service.clusterIP, let first = service.ports.first else { continue }
             let prefix = service.name.uppercased().replacing("-", with: "_")
@@ -203,7 +212,8 @@ struct ContainerPlan {
             for port in service.ports {
                 let base = "\(prefix)_PORT_\(port.port)_\(port.proto.rawValue)", proto = port.proto.rawValue.lowercased()
                 links += [
-                    (base, "\(proto)://\(ip):\(port.port)"), ("\(base)_PROTO", proto), ("\(base)_PORT", "\(port.port)"), ("\(base)_ADDR", ip.description),
+                    (base, "\(proto)://\(ip):\(port.port)"), ("\(base)_PROTO", proto), ("\(base)_PORT", "\(port.port)"),
+                    ("\(base)_ADDR", ip.description),
                 ]
             }
         }
@@ -236,7 +246,9 @@ struct ContainerPlan {
         var rest = text[...]
         while let open = rest.firstRange(of: "$("), let end = rest[open.upperBound...].firstIndex(of: ")") {
             let name = rest[open.upperBound..<end]
-            guard variables.contains(where: { $0.name == name }) else { throw ConfigurationError(description: "missing value for \"\(name)\"") }
+            guard variables.contains(where: { $0.name == name }) else {
+                throw ConfigurationError(description: "missing value for \"\(name)\"")
+            }
             rest = rest[rest.index(after: end)...]
         }
         return expand(text, variables.map { ($0.name, $0.value) })
@@ -253,13 +265,17 @@ struct ContainerPlan {
             let (source, readOnly) = volumes.place(of: volume)
             let sub = try mount["subPathExpr"].string.map { try Self.expandStrictly($0, environment) } ?? mount["subPath"].string ?? ""
             if !sub.isEmpty {
-                guard !sub.hasPrefix("/") else { throw ConfigurationError(description: "error SubPath `\(sub)` must not be an absolute path") }
+                guard !sub.hasPrefix("/") else {
+                    throw ConfigurationError(description: "error SubPath `\(sub)` must not be an absolute path")
+                }
                 guard !sub.split(separator: "/").contains("..") else {
                     throw ConfigurationError(description: "unable to provision SubPath `\(sub)`: must not contain '..'")
                 }
             }
             binds.append(
-                BindMount(source: source, subPath: sub, target: mount["mountPath"].string ?? "", readOnly: readOnly || mount["readOnly"].bool == true))
+                BindMount(
+                    source: source, subPath: sub, target: mount["mountPath"].string ?? "",
+                    readOnly: readOnly || mount["readOnly"].bool == true))
         }
         return binds
     }

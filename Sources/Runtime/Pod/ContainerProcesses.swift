@@ -10,7 +10,8 @@ package enum ContainerProcesses {
             guard case .success(.state(let records)) = message.reply else { continue }
             // The shim counts processes as its node does; its children on this machine say what each is called there.
             let numbers = onHost(childrenOf: ProcessIdentity(file: "\(paths.podRun(uid))/shim.pid")?.pid ?? 0)
-            return Dictionary(records.compactMap { record in numbers[record.pid].map { (record.name, $0) } }, uniquingKeysWith: { first, _ in first })
+            return Dictionary(
+                records.compactMap { record in numbers[record.pid].map { (record.name, $0) } }, uniquingKeysWith: { first, _ in first })
         }
         return [:]
     }

@@ -18,7 +18,9 @@ package struct ContainerUser: Sendable, Hashable {
         let primary = setting("runAsGroup") ?? entry.flatMap { Int($0[3]) } ?? 0
         var groups = [primary] + [shared["fsGroup"].int].compactMap { $0 } + shared["supplementalGroups"].items.compactMap(\.int)
         if let name = entry?[0], shared["supplementalGroupsPolicy"].string != "Strict" {
-            groups += Self.rows(group).filter { $0.count >= 4 && $0[3].split(separator: ",").contains { $0 == name } }.compactMap { Int($0[2]) }
+            groups += Self.rows(group).filter { $0.count >= 4 && $0[3].split(separator: ",").contains { $0 == name } }.compactMap {
+                Int($0[2])
+            }
         }
         var seen: Set<Int> = []
         uid = user

@@ -23,7 +23,8 @@ package struct NodeAdmission {
     /// (kubernetes.io/docs/tasks/administer-cluster/sysctl-cluster, "Safe and Unsafe Sysctls")
     private static let safeSysctls: Set<String> = [
         "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.tcp_syncookies", "net.ipv4.ping_group_range",
-        "net.ipv4.ip_unprivileged_port_start", "net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_fin_timeout",
+        "net.ipv4.ip_unprivileged_port_start", "net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_keepalive_time",
+        "net.ipv4.tcp_fin_timeout",
         "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem",
     ]
 
@@ -32,23 +33,31 @@ package struct NodeAdmission {
             return Refusal(reason: "PodOSNotSupported", message: "Failed to admit pod as the OS field doesn't match node OS")
         }
         if let os = pod.spec["nodeSelector"]["kubernetes.io/os"].string, os != "linux" {
-            return Refusal(reason: "PodOSSelectorNodeLabelDoesNotMatch", message: "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label")
+            return Refusal(
+                reason: "PodOSSelectorNodeLabelDoesNotMatch",
+                message: "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label")
         }
         guard LabelSelector(matching: pod.spec["nodeSelector"].stringMap).matches(labels) else {
-            return Refusal(reason: "NodeAffinity", message: "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector")
+            return Refusal(
+                reason: "NodeAffinity", message: "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector")
         }
         if others.contains(where: pod.hostPortsConflict) {
-            return Refusal(reason: "NodePorts", message: "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports")
+            return Refusal(
+                reason: "NodePorts", message: "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports")
         }
         for sysctl in pod.sysctls {
             guard case .sysctl(let name, _) = sysctl else { continue }
             if pod.isHostNetwork, name.hasPrefix("net.") {
                 return Refusal(reason: "SysctlForbidden", message: "forbidden sysctl: \"\(name)\" not allowed with host net enabled")
             }
-            if pod.spec["hostIPC"].bool == true, name.hasPrefix("kernel.shm") || name.hasPrefix("kernel.msg") || name == "kernel.sem" || name.hasPrefix("fs.mqueue.") {
+            if pod.spec["hostIPC"].bool == true,
+                name.hasPrefix("kernel.shm") || name.hasPrefix("kernel.msg") || name == "kernel.sem" || name.hasPrefix("fs.mqueue.")
+            {
                 return Refusal(reason: "SysctlForbidden", message: "forbidden sysctl: \"\(name)\" not allowed with host ipc enabled")
             }
-            guard Self.safeSysctls.contains(name) else { return Refusal(reason: "SysctlForbidden", message: "forbidden sysctl: \"\(name)\" not allowlisted") }
+            guard Self.safeSysctls.contains(name) else {
+                return Refusal(reason: "SysctlForbidden", message: "forbidden sysctl: \"\(name)\" not allowlisted")
+            }
         }
         return nil
     }
@@ -69,7 +78,10 @@ extension Pod {
     /// What containerd sets in a pod's own network before the pod's own words: any user may listen on any port and send pings.
     package var standardSysctls: [SandboxSetting] {
         if isHostNetwork { return [] }
-        return [.sysctl(name: "net.ipv4.ip_unprivileged_port_start", value: "0"), .sysctl(name: "net.ipv4.ping_group_range", value: "0 2147483647")]
+        return [
+            .sysctl(name: "net.ipv4.ip_unprivileged_port_start", value: "0"),
+            .sysctl(name: "net.ipv4.ping_group_range", value: "0 2147483647"),
+        ]
     }
 
     /// The sysctls of the pod's namespaces; names with slashes are written with dots.

@@ -44,7 +44,9 @@ struct PodFiles {
         let aliases = pod.spec["hostAliases"].items
         if !aliases.isEmpty {
             hosts += "\n# Entries added by HostAliases.\n"
-            for alias in aliases { hosts += "\(alias["ip"].string ?? "")\t\(alias["hostnames"].items.compactMap(\.string).joined(separator: "\t"))\n" }
+            for alias in aliases {
+                hosts += "\(alias["ip"].string ?? "")\t\(alias["hostnames"].items.compactMap(\.string).joined(separator: "\t"))\n"
+            }
         }
         try Files.write(hosts, to: "\(state)/hosts")
         try Files.write(resolver(), to: "\(state)/resolv.conf")

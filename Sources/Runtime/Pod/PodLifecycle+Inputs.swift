@@ -75,7 +75,8 @@ extension PodLifecycle {
             $0.isRestart = false
         }
         return (isEnding ? [.stop(container: record.name, force: hasGraceEnded)] : [])
-            + (isAdopting ? [] : [.event(type: "Normal", reason: "Started", message: "Container started", container: record.name)]) + advance()
+            + (isAdopting ? [] : [.event(type: "Normal", reason: "Started", message: "Container started", container: record.name)])
+            + advance()
     }
 
     private mutating func startFailed(_ name: String, _ reason: String, _ message: String) -> [Action] {
@@ -85,7 +86,8 @@ extension PodLifecycle {
         }
         if isEnding { return goOnEnding() }
         let event = Action.event(type: "Warning", reason: "Failed", message: "Error: \(message)", container: name)
-        return [event] + (reason == Self.configurationError ? [.schedule(.restart(container: name), seconds: Self.configurationPause)] : retry(name))
+        return [event]
+            + (reason == Self.configurationError ? [.schedule(.restart(container: name), seconds: Self.configurationPause)] : retry(name))
     }
 
     private mutating func startError(_ name: String, _ message: String, _ time: Timestamp) -> [Action] {
@@ -124,7 +126,8 @@ extension PodLifecycle {
         guard entry(container.name) == nil else { return [] }
         entries.append(
             Entry(
-                name: container.name, image: container.image, isInit: false, isEphemeral: true, hasReadinessProbe: false, hasStartupProbe: false,
+                name: container.name, image: container.image, isInit: false, isEphemeral: true, hasReadinessProbe: false,
+                hasStartupProbe: false,
                 state: .waiting(reason: "ContainerCreating", message: nil)))
         return hasSandbox && !isEnding ? start(container.name) : []
     }
@@ -231,6 +234,9 @@ extension PodLifecycle {
         }
         let end = finishIfDone(initFailed: initFailed)
         if !end.isEmpty { return end }
-        return [.event(type: "Normal", reason: "SandboxChanged", message: "Pod sandbox changed, it will be killed and re-created.", container: nil)]
+        return [
+            .event(
+                type: "Normal", reason: "SandboxChanged", message: "Pod sandbox changed, it will be killed and re-created.", container: nil)
+        ]
     }
 }

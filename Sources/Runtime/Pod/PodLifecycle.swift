@@ -146,7 +146,8 @@ package struct PodLifecycle: Sendable {
         uid = pod.uid
         gracePeriod = pod.spec["terminationGracePeriodSeconds"].int ?? 30
         func entry(_ container: Container, isInit: Bool, isEphemeral: Bool = false) -> Entry {
-            let statuses = pod.status[isInit ? "initContainerStatuses" : isEphemeral ? "ephemeralContainerStatuses" : "containerStatuses"].items
+            let statuses = pod.status[isInit ? "initContainerStatuses" : isEphemeral ? "ephemeralContainerStatuses" : "containerStatuses"]
+                .items
             let old = statuses.first { $0["name"].string == container.name } ?? .null
             var entry = Entry(
                 name: container.name, image: container.image, isInit: isInit, hasReadinessProbe: !container.json["readinessProbe"].isNull,
@@ -156,16 +157,22 @@ package struct PodLifecycle: Sendable {
             entry.isSidecar = isInit && container.json["restartPolicy"].string == "Always"
             entry.restartCount = old["restartCount"].int ?? 0
             entry.last = ContainerRecord(status: old["lastState"]["terminated"], name: container.name)
-            if let began = old["state"]["running"]["startedAt"].string.flatMap(Timestamp.init) { entry.readyBefore = (began, old["ready"].bool ?? false) }
+            if let began = old["state"]["running"]["startedAt"].string.flatMap(Timestamp.init) {
+                entry.readyBefore = (began, old["ready"].bool ?? false)
+            }
             if let ended = ContainerRecord(status: old["state"]["terminated"], name: container.name) { entry.state = .terminated(ended) }
             // A life that ended is counted when the next begins.
-            entry.isRestart = entry.last != nil && ["CrashLoopBackOff", "ContainerCreating", "PodInitializing"].contains(old["state"]["waiting"]["reason"].string)
+            entry.isRestart =
+                entry.last != nil
+                && ["CrashLoopBackOff", "ContainerCreating", "PodInitializing"].contains(old["state"]["waiting"]["reason"].string)
             return entry
         }
         entries =
             pod.initContainers.map { entry($0, isInit: true) } + pod.containers.map { entry($0, isInit: false) }
             + pod.ephemeralContainers.map { entry($0, isInit: false, isEphemeral: true) }
-        if let reason = pod.status["reason"].string, pod.isFinished { failure = Failure(reason: reason, message: pod.status["message"].string ?? "") }
+        if let reason = pod.status["reason"].string, pod.isFinished {
+            failure = Failure(reason: reason, message: pod.status["message"].string ?? "")
+        }
     }
 
     /// Whether a container begins anew after a life that ended well, or `failed`.
@@ -181,7 +188,8 @@ package struct PodLifecycle: Sendable {
         guard case .running = entry.state else { return [] }
         return [
             .event(type: "Normal", reason: "Killing", message: "Container \(entry.name) \(why)", container: entry.name),
-            .stop(container: entry.name, force: false), .schedule(.lastWarning(container: entry.name, life: entry.restartCount), seconds: grace ?? gracePeriod),
+            .stop(container: entry.name, force: false),
+            .schedule(.lastWarning(container: entry.name, life: entry.restartCount), seconds: grace ?? gracePeriod),
         ]
     }
 

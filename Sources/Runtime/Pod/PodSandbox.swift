@@ -13,7 +13,8 @@ package struct SandboxRequest: Sendable {
     package let nodeSharedMemory: String
 
     package init(
-        uid: String, hostname: String, nodeProcess: Int, isHostNetwork: Bool = false, settings: [SandboxSetting] = [], nodeSharedMemory: String = ""
+        uid: String, hostname: String, nodeProcess: Int, isHostNetwork: Bool = false, settings: [SandboxSetting] = [],
+        nodeSharedMemory: String = ""
     ) {
         self.nodeSharedMemory = nodeSharedMemory
         self.uid = uid

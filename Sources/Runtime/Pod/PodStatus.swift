@@ -31,7 +31,8 @@ extension PodLifecycle {
 
     /// The init containers are through; sidecars that have ended with the pod are, too.
     private var isInitialized: Bool {
-        hasInitialized || entries.allSatisfy { !$0.isInit || $0.isPassed } || entries.contains { !$0.isInit && !$0.isEphemeral && $0.hasRun }
+        hasInitialized || entries.allSatisfy { !$0.isInit || $0.isPassed }
+            || entries.contains { !$0.isInit && !$0.isEphemeral && $0.hasRun }
     }
 
     /// Fills in what the kubelet reports of a pod.
@@ -66,7 +67,8 @@ extension PodLifecycle {
         let conditions = conditions(of: pod, status["conditions"], now)
         // What others say of the pod stands first, then the kubelet's own in its order.
         let others = conditions.items.filter { !Self.conditionOrder.contains($0["type"].string ?? "") }
-        status["conditions"] = .array(others + Self.conditionOrder.compactMap { type in conditions.items.first { $0["type"].string == type } })
+        status["conditions"] = .array(
+            others + Self.conditionOrder.compactMap { type in conditions.items.first { $0["type"].string == type } })
         pod.status = status
     }
 
@@ -81,7 +83,9 @@ extension PodLifecycle {
         if incomplete.isEmpty {
             set("Initialized", true, phase == "Succeeded" ? "PodCompleted" : nil)
         } else {
-            set("Initialized", false, "ContainersNotInitialized", "containers with incomplete status: [\(incomplete.joined(separator: " "))]")
+            set(
+                "Initialized", false, "ContainersNotInitialized",
+                "containers with incomplete status: [\(incomplete.joined(separator: " "))]")
         }
         let unready = entries.filter { (!$0.isInit || $0.isSidecar) && !$0.isEphemeral && !$0.isReady }.map(\.name)
         let isDone = phase == "Succeeded" || phase == "Failed"
@@ -144,7 +148,8 @@ extension PodLifecycle.Entry {
         // Nothing holds a container to its resources, so what is asked for is what it has.
         let resources = container.json["resources"]
         return [
-            "name": .string(name), "state": stateJSON, "lastState": last.map { ["terminated": $0.status(uid: uid, life: lastLife)] } ?? .emptyObject,
+            "name": .string(name), "state": stateJSON,
+            "lastState": last.map { ["terminated": $0.status(uid: uid, life: lastLife)] } ?? .emptyObject,
             "ready": .bool(isReady || (isInit && isComplete)), "restartCount": .int(restartCount), "image": .string(made?.name ?? image),
             "imageID": .string(made?.id ?? ""), "containerID": life.map { .string(ContainerRecord.id(uid, name, $0)) } ?? .null,
             "started": .bool(isRunning && hasStarted), "allocatedResources": isRunning ? resources["requests"] : .null,

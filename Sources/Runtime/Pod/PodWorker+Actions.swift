@@ -32,7 +32,8 @@ extension PodWorker {
         guard let container = pod.allContainers.first(where: { $0.name == name }) else { return }
         func event(_ reason: String, _ message: String) async {
             await node.client.recordEvent(
-                about: pod, reason: reason, message: message, component: "kubelet", node: node.spec.name, fieldPath: pod.fieldPath(ofContainer: name))
+                about: pod, reason: reason, message: message, component: "kubelet", node: node.spec.name,
+                fieldPath: pod.fieldPath(ofContainer: name))
         }
         guard shimVersion >= (pod.processes == .own ? ShimVersion.confining : ShimVersion.sharing) else { return await leaveOldShim() }
         do {
@@ -61,15 +62,19 @@ extension PodWorker {
 
     /// What a container that has ended left as its last words.
     func withMessage(_ input: PodLifecycle.Input) -> PodLifecycle.Input {
-        guard case .exited(var record) = input, let container = pod.allContainers.first(where: { $0.name == record.name }) else { return input }
+        guard case .exited(var record) = input, let container = pod.allContainers.first(where: { $0.name == record.name }) else {
+            return input
+        }
         let attempt = lifecycle.attempt(record.name)
-        record.message = TerminationMessage(pod: pod, container: container, attempt: attempt, node: node.spec.name, paths: paths).read(failed: record.exitCode != 0)
+        record.message = TerminationMessage(pod: pod, container: container, attempt: attempt, node: node.spec.name, paths: paths).read(
+            failed: record.exitCode != 0)
         return .exited(record)
     }
 
     /// Writes what is known of the pod to the API; later, if it cannot be written now.
     func report(_ group: inout DiscardingTaskGroup) async {
-        let lifecycle = lifecycle, address = address ?? lastAddress, host = node.spec.address, images = node.images, pod = pod, now = node.now()
+        let lifecycle = lifecycle, address = address ?? lastAddress, host = node.spec.address, images = node.images, pod = pod,
+            now = node.now()
         do {
             try await node.client.mutateStatus(Pod.self, pod.key) { [uid = pod.uid] current in
                 guard current.uid == uid else { return }

@@ -23,11 +23,13 @@ extension PodWorker {
             await node.client.recordEvent(
                 about: pod, type: "Warning", reason: "Unhealthy", message: "\(kind.title) probe failed: \(words)", component: "kubelet",
                 node: node.spec.name, fieldPath: pod.fieldPath(ofContainer: record.name))
-        case .decided(.readiness, let isReady): if lifecycle.isReady(record.name) != isReady { inbox.post(.input(.probed(container: record.name, ready: isReady))) }
+        case .decided(.readiness, let isReady):
+            if lifecycle.isReady(record.name) != isReady { inbox.post(.input(.probed(container: record.name, ready: isReady))) }
         case .decided(.startup, true): inbox.post(.input(.startupDone(container: record.name)))
         case .decided(.liveness, true): break
         case .decided(let kind, false):
-            inbox.post(.input(.unhealthy(container: record.name, probe: kind.rawValue, grace: probe(kind, of: record)?.terminationGracePeriod)))
+            inbox.post(
+                .input(.unhealthy(container: record.name, probe: kind.rawValue, grace: probe(kind, of: record)?.terminationGracePeriod)))
         }
         return true
     }
@@ -57,7 +59,9 @@ extension PodWorker {
 
     /// Runs a container's postStart hook; one whose hook fails is ended.
     func afterStart(_ record: ContainerRecord, _ group: inout DiscardingTaskGroup) {
-        guard let container = pod.allContainers.first(where: { $0.name == record.name }), let address, !container.json["lifecycle"]["postStart"].isNull else { return }
+        guard let container = pod.allContainers.first(where: { $0.name == record.name }), let address,
+            !container.json["lifecycle"]["postStart"].isNull
+        else { return }
         let hook = container.json["lifecycle"]["postStart"]
         let prober = Prober(pod: pod, container: container, address: address, node: node.spec.name, paths: paths)
         let connection = connection
@@ -71,14 +75,16 @@ extension PodWorker {
 
     private func tell(_ type: String, _ reason: String, _ message: String, _ container: String) async {
         await node.client.recordEvent(
-            about: pod, type: type, reason: reason, message: message, component: "kubelet", node: node.spec.name, fieldPath: pod.fieldPath(ofContainer: container))
+            about: pod, type: type, reason: reason, message: message, component: "kubelet", node: node.spec.name,
+            fieldPath: pod.fieldPath(ofContainer: container))
     }
 }
 
 extension Pod {
     /// Which container an event is about.
     func fieldPath(ofContainer name: String) -> String? {
-        for list in ["initContainers", "containers", "ephemeralContainers"] where spec[list].items.contains(where: { $0["name"].string == name }) {
+        for list in ["initContainers", "containers", "ephemeralContainers"]
+        where spec[list].items.contains(where: { $0["name"].string == name }) {
             return "spec.\(list){\(name)}"
         }
         return nil

@@ -124,7 +124,9 @@ extension PodWorker {
         }
         if isAsked, await hasEnded(sandbox) { return }
         sandbox.kill()
-        if await !hasEnded(sandbox) { node.hooks.report("node \(node.spec.name): pod \(pod.key): its sandbox, process \(sandbox.process), does not end") }
+        if await !hasEnded(sandbox) {
+            node.hooks.report("node \(node.spec.name): pod \(pod.key): its sandbox, process \(sandbox.process), does not end")
+        }
     }
 
     private func hasEnded(_ sandbox: any PodSandbox) async -> Bool {

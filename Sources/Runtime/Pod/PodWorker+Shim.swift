@@ -20,7 +20,8 @@ extension PodWorker {
                 switch message.reply {
                 case .success(.failed("", let stage, _)): report("pod \(key): its shim (version \(version)) could not \(stage)")
                 case .success(let reply): for input in reply.inputs(now: now()) { await inbox.send(.input(input)) }
-                case .failure(let error): report("pod \(key): its shim (version \(version)) says what is not understood, and is left alone: \(error)")
+                case .failure(let error):
+                    report("pod \(key): its shim (version \(version)) says what is not understood, and is left alone: \(error)")
                 }
             }
             inbox.post(.connectionEnded(connection))
@@ -55,7 +56,8 @@ extension PodWorker {
     func leaveOldShim() async {
         await node.client.recordEvent(
             about: pod, type: "Normal", reason: "SandboxOutdated",
-            message: "Pod sandbox was made by an older minik (version \(shimVersion) of the shim protocol, not \(ShimVersion.current)), which would start "
+            message:
+                "Pod sandbox was made by an older minik (version \(shimVersion) of the shim protocol, not \(ShimVersion.current)), which would start "
                 + "containers with access to the machine's devices", component: "kubelet", node: node.spec.name)
         connection?.disconnect()
     }

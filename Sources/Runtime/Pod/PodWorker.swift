@@ -22,8 +22,8 @@ actor PodWorker: PodRunner {
     var reportPause = PodWorker.firstPause
     let inbox = PodInbox()
 
-    /// Seconds until what failed is tried again, the first time and at most. What fails at the API or in the kernel may work a moment later;
-    /// volumes wait as the kubelet's do. (pkg/volume/util: exponential back-off up to 2m2s)
+    /// Seconds until what failed is tried again, the first time and at most. What fails at the API or in the kernel may work a moment
+    /// later; volumes wait as the kubelet's do. (pkg/volume/util: exponential back-off up to 2m2s)
     static let firstPause = 1, longestPause = 30
     private static let firstVolumePause = 2, longestVolumePause = 122
 
@@ -142,7 +142,8 @@ actor PodWorker: PodRunner {
     var isStillWanted: Bool {
         let newest = inbox.newest ?? pod
         if newest.isBeingDeleted { return false }
-        guard let seconds = newest.spec["activeDeadlineSeconds"].int, let began = pod.status["startTime"].string.flatMap(Timestamp.init) else { return true }
+        guard let seconds = newest.spec["activeDeadlineSeconds"].int, let began = pod.status["startTime"].string.flatMap(Timestamp.init)
+        else { return true }
         return node.now().seconds < began.seconds + seconds
     }
 

@@ -29,7 +29,9 @@ package struct ProcessStream: Sendable {
         do { try ask(&ends) } catch { return try await output(.failure("\(error)")) }
         let first: ShimConnection.Message
         do {
-            guard let answer = try await connection.next(within: Self.patience) else { return try await output(.failure("the pod's sandbox is gone")) }
+            guard let answer = try await connection.next(within: Self.patience) else {
+                return try await output(.failure("the pod's sandbox is gone"))
+            }
             first = answer
         } catch let error as ShimSilent { return try await output(.failure("\(error)")) }
         switch first.reply {

@@ -81,7 +81,9 @@ package final class ShimConnection: @unchecked Sendable {
         let file = sandbox_memory_file()
         guard file >= 0 else { throw FileError("make", "a file for a long request", errno: -file) }
         defer { close(file) }
-        guard write(file, bytes, bytes.count) == bytes.count, lseek(file, 0, SEEK_SET) == 0 else { throw FileError("write", "a long request", errno: errno) }
+        guard write(file, bytes, bytes.count) == bytes.count, lseek(file, 0, SEEK_SET) == 0 else {
+            throw FileError("write", "a long request", errno: errno)
+        }
         try send(.enclosed, descriptors: [file])
     }
 }

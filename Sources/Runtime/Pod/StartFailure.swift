@@ -27,7 +27,8 @@ package struct StartFailure: Sendable, Hashable {
         let reason = String(cString: strerror(Int32(errno))).lowercased()
         guard let program else { return "\(stage): \(reason)" }
         guard errno == Int(ENOENT) || errno == Int(ENOTDIR) else { return "exec: \"\(program)\": \(reason)" }
-        return program.contains("/") ? "exec: \"\(program)\": stat \(program): \(reason)" : "exec: \"\(program)\": executable file not found in $PATH"
+        return program.contains("/")
+            ? "exec: \"\(program)\": stat \(program): \(reason)" : "exec: \"\(program)\": executable file not found in $PATH"
     }
 
     /// Of a container's own process.
@@ -40,7 +41,8 @@ package struct StartFailure: Sendable, Hashable {
     /// Of a process that `exec` asked for. `id` is its name, which no one else has.
     package func ofExec(id: String) -> String {
         if errno == Int(ESRCH) { return "failed to exec in container: \(stage)" }
-        return "failed to exec in container: failed to start exec \"\(id)\": OCI runtime exec failed: exec failed: unable to start container process: \(words)"
+        return
+            "failed to exec in container: failed to start exec \"\(id)\": OCI runtime exec failed: exec failed: unable to start container process: \(words)"
     }
 }
 
@@ -52,7 +54,9 @@ extension ShimReply {
         case .exited(let record): return [.exited(record)]
         case .failed(let container, let stage, let errno):
             let failure = StartFailure(stage: stage, errno: errno)
-            if failure.isConfiguration { return [.startFailed(container: container, reason: PodLifecycle.configurationError, message: failure.ofContainer)] }
+            if failure.isConfiguration {
+                return [.startFailed(container: container, reason: PodLifecycle.configurationError, message: failure.ofContainer)]
+            }
             return [.startError(container: container, message: failure.ofContainer, at: now)]
         case .state(let records): return records.map { $0.pid > 0 ? .started($0) : .exited($0) } + [.sandboxReady]
         case .joined, .ended: return []

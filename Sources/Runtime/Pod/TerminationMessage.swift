@@ -1,6 +1,7 @@
 import Model
 
-/// What a container leaves to be shown as the reason of its end. (kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure)
+/// What a container leaves to be shown as the reason of its end.
+/// (kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure)
 struct TerminationMessage {
     let pod: Pod
     let container: Container

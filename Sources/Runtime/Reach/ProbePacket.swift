@@ -64,7 +64,9 @@ package struct ProbePacket: Sendable, Hashable {
     package static func token(in packet: [UInt8]) -> UInt32? {
         guard packet.count >= 28, packet[0] >> 4 == 4 else { return nil }
         let body = Array(packet.dropFirst(Int(packet[0] & 15) * 4))
-        func number(at offset: Int) -> UInt32? { body.count >= offset + 4 ? body[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) } : nil }
+        func number(at offset: Int) -> UInt32? {
+            body.count >= offset + 4 ? body[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) } : nil
+        }
         switch packet[9] {
         case icmp: return body.count >= 8 && body[0] == 8 ? number(at: 4) : nil
         case tcp: return body.count >= 20 && body[13] & 0x3F == 0x02 ? number(at: 4) : nil
@@ -77,7 +79,9 @@ package struct ProbePacket: Sendable, Hashable {
     private func pseudoHeader(_ length: Int) -> [UInt8] { source.bytes + destination.bytes + [0, proto] + Self.big(UInt16(length)) }
 
     private static func big(_ value: UInt16) -> [UInt8] { [UInt8(value >> 8), UInt8(value & 255)] }
-    private static func big(_ value: UInt32) -> [UInt8] { [UInt8(value >> 24), UInt8(value >> 16 & 255), UInt8(value >> 8 & 255), UInt8(value & 255)] }
+    private static func big(_ value: UInt32) -> [UInt8] {
+        [UInt8(value >> 24), UInt8(value >> 16 & 255), UInt8(value >> 8 & 255), UInt8(value & 255)]
+    }
 
     /// RFC 1071
     private static func checksum(_ bytes: [UInt8]) -> UInt16 {

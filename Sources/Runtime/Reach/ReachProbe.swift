@@ -101,7 +101,9 @@ package struct ReachProbe: Sendable {
             // struct sockaddr_ll (packet(7)), which Swift's Glibc does not have: its packet type stands at byte 10.
             var from = [UInt8](repeating: 0, count: 20)
             var length = socklen_t(from.count)
-            let n = from.withUnsafeMutableBytes { recvfrom(fd, &buffer, buffer.count, 0, $0.baseAddress?.assumingMemoryBound(to: sockaddr.self), &length) }
+            let n = from.withUnsafeMutableBytes {
+                recvfrom(fd, &buffer, buffer.count, 0, $0.baseAddress?.assumingMemoryBound(to: sockaddr.self), &length)
+            }
             guard n > 0 else { return }
             if from[10] == outgoing { continue }
             if let token = ProbePacket.token(in: Array(buffer[..<n])) { found(token) }

@@ -27,7 +27,9 @@ struct Down: AsyncParsableCommand {
             let progress = Progress()
             let problems = await Teardown(paths: paths).run()
             unlink(lockPath)
-            guard problems.isEmpty else { throw UserError("cluster \"\(paths.cluster)\" is not down; left is:\n  " + problems.joined(separator: "\n  ")) }
+            guard problems.isEmpty else {
+                throw UserError("cluster \"\(paths.cluster)\" is not down; left is:\n  " + problems.joined(separator: "\n  "))
+            }
             progress.finish("cluster \"\(paths.cluster)\" is down")
         }
     }
@@ -36,7 +38,9 @@ struct Down: AsyncParsableCommand {
 extension Down {
     /// A cluster that is named needs no directory to be known by: whatever is left of it counts.
     private func chosenPaths() throws -> ClusterPaths {
-        if let name = chosen.name ?? chosen.cluster, !Teardown.left(ClusterPaths(cluster: name)).isEmpty { return ClusterPaths(cluster: name) }
+        if let name = chosen.name ?? chosen.cluster, !Teardown.left(ClusterPaths(cluster: name)).isEmpty {
+            return ClusterPaths(cluster: name)
+        }
         return try chosen.options().paths()
     }
 }

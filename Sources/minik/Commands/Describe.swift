@@ -19,7 +19,9 @@ struct Describe: AsyncParsableCommand {
                 objects = [try await client.get(item.kind.resource, ObjectKey(namespace, name))]
             } else {
                 let chosen = try selector.map { try LabelSelector(parsing: $0) }
-                objects = try await client.list(item.kind.resource, namespace: item.kind.resource.namespaced ? namespace : nil, selector: chosen).items
+                objects = try await client.list(
+                    item.kind.resource, namespace: item.kind.resource.namespaced ? namespace : nil, selector: chosen
+                ).items
             }
             for object in objects {
                 if !isFirst { print("\n") }

@@ -21,7 +21,8 @@ struct Get: AsyncParsableCommand {
         let client = try options.client()
         let wanted = try ResourceArguments(resources)
         if let output, !["wide", "yaml", "json", "name"].contains(output) {
-            throw UserError("error: unable to match a printer suitable for the output format \"\(output)\", allowed formats are: json,name,wide,yaml")
+            throw UserError(
+                "error: unable to match a printer suitable for the output format \"\(output)\", allowed formats are: json,name,wide,yaml")
         }
         if let output, output == "yaml" || output == "json" { return try await printDocuments(client, wanted, output) }
         var isFirst = true, isAnything = false
@@ -98,7 +99,8 @@ struct Get: AsyncParsableCommand {
             let answer = try await client.json("GET", path(item))
             if item.name == nil { items += answer["items"].items } else { items.append(answer) }
         }
-        let document: JSON = isSingle ? items[0] : ["apiVersion": "v1", "items": .array(items), "kind": "List", "metadata": ["resourceVersion": ""]]
+        let document: JSON =
+            isSingle ? items[0] : ["apiVersion": "v1", "items": .array(items), "kind": "List", "metadata": ["resourceVersion": ""]]
         if format == "json" { print(document.text(indented: true)) } else { print(YAMLText.of(document), terminator: "") }
     }
 }

@@ -10,7 +10,8 @@ struct NodeCommand: AsyncParsableCommand {
 
 struct NodeExec: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "exec", abstract: "Run a command on a node, as a login there would.", discussion: "minik node exec k8s-node1 -- ip route")
+        commandName: "exec", abstract: "Run a command on a node, as a login there would.",
+        discussion: "minik node exec k8s-node1 -- ip route")
     @OptionGroup var options: ClusterOptions
     @Argument(help: "The node.") var node: String
     @Argument(parsing: .postTerminator, help: "The command, after --; a shell without.") var command: [String] = []
@@ -42,7 +43,9 @@ struct HostExec: AsyncParsableCommand {
 
     func run() async throws {
         let paths = try options.paths()
-        guard !command.isEmpty else { throw UserError("a command is needed", hint: "minik host exec -- wget -qO- http://192.168.200.129:33000") }
+        guard !command.isEmpty else {
+            throw UserError("a command is needed", hint: "minik host exec -- wget -qO- http://192.168.200.129:33000")
+        }
         if Files.exists(paths.outsideNetns) {
             let fd = open(paths.outsideNetns, O_RDONLY | O_CLOEXEC)
             let entered = fd >= 0 ? sandbox_enter_network(fd) : -errno

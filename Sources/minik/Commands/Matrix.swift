@@ -17,12 +17,14 @@ struct Matrix: AsyncParsableCommand {
     @Flag(name: [.customShort("A"), .long], help: "The pods of all namespaces, kube-system's too.") var allNamespaces = false
     @Option(help: "What to probe, such as 80,udp/53,sctp/9,icmp. Without: the ports that the pods declare, and ICMP.") var ports: String?
     @Flag(help: "Send real packets as well.") var probe = false
-    @Option(help: "Policies that are not applied yet (a file or directory): show which flows they would open and close.") var with: [String] = []
+    @Option(help: "Policies that are not applied yet (a file or directory): show which flows they would open and close.") var with:
+        [String] = []
     @Option(name: .shortAndLong, help: "text, json, junit or html.") var output = "text"
 
     func run() async throws {
         guard let format = MatrixReport.Format(rawValue: output) else {
-            throw UserError("error: unable to match a printer suitable for the output format \"\(output)\", allowed formats are: text,json,junit,html")
+            throw UserError(
+                "error: unable to match a printer suitable for the output format \"\(output)\", allowed formats are: text,json,junit,html")
         }
         let wished = try ports.map(Self.probes)
         let client = try options.client(), paths = try options.paths()

@@ -64,23 +64,29 @@ struct MeasureChanges: AsyncParsableCommand {
             _ = try await api.updateStatus(.pods, pod)
         }
         return [
-            "nodes": .int(nodes), "pods": .int(pods), "policies": .int(policies), "services": .int(services), "firstPolicies": first, "policy": policy,
+            "nodes": .int(nodes), "pods": .int(pods), "policies": .int(policies), "services": .int(services), "firstPolicies": first,
+            "policy": policy,
             "widePolicy": wide, "firstServices": many, "service": service, "label": label, "readiness": probe,
         ]
     }
 
     /// All at once: the seconds and the processor's seconds until the last is in the tables.
-    private func post(_ count: Int, to resource: Resource, _ api: APIServer, _ targets: [Encoding], _ document: (Int) -> JSON) async throws -> JSON {
+    private func post(_ count: Int, to resource: Resource, _ api: APIServer, _ targets: [Encoding], _ document: (Int) -> JSON) async throws
+        -> JSON
+    {
         try await each(1, api, targets) { _ in
             for number in 0..<count { _ = try await api.create(resource, document(number)) }
         }
     }
 
-    private func each(_ count: Int, to resource: Resource, _ api: APIServer, _ targets: [Encoding], _ document: (Int) -> JSON) async throws -> JSON {
+    private func each(_ count: Int, to resource: Resource, _ api: APIServer, _ targets: [Encoding], _ document: (Int) -> JSON) async throws
+        -> JSON
+    {
         try await each(count, api, targets) { _ = try await api.create(resource, document($0)) }
     }
 
-    /// One after the other, each when the one before is in the tables: the processor's milliseconds, and the bytes that went to the kernels.
+    /// One after the other, each when the one before is in the tables: the processor's milliseconds, and the bytes that went to the
+    /// kernels.
     private func each(_ count: Int, _ api: APIServer, _ targets: [Encoding], _ change: (Int) async throws -> Void) async throws -> JSON {
         var took: [Double] = [], bytes = 0
         for number in 0..<count {
@@ -129,7 +135,9 @@ struct MeasureChanges: AsyncParsableCommand {
 
     private static func pod(_ number: Int, node: String) -> JSON {
         [
-            "metadata": ["name": .string("pod\(number)"), "namespace": "default", "labels": ["group": .string("g\(number % 50)"), "app": "bench"]],
+            "metadata": [
+                "name": .string("pod\(number)"), "namespace": "default", "labels": ["group": .string("g\(number % 50)"), "app": "bench"],
+            ],
             "spec": ["nodeName": .string(node), "containers": [["name": "main", "image": "busybox"]]],
         ]
     }
@@ -137,7 +145,10 @@ struct MeasureChanges: AsyncParsableCommand {
     private static func rules(_ number: Int) -> JSON {
         .array(
             (0..<10).map { rule in
-                ["from": [["podSelector": ["matchLabels": ["group": .string("g\((number + rule) % 50)")]]]], "ports": [["port": .int(7000 + rule)]]]
+                [
+                    "from": [["podSelector": ["matchLabels": ["group": .string("g\((number + rule) % 50)")]]]],
+                    "ports": [["port": .int(7000 + rule)]],
+                ]
             })
     }
 
@@ -154,7 +165,12 @@ struct MeasureChanges: AsyncParsableCommand {
             "metadata": ["name": .string("wide\(number)"), "namespace": "default"],
             "spec": [
                 "podSelector": .emptyObject,
-                "ingress": [["from": [["podSelector": ["matchLabels": ["group": .string("g\(number % 50)")]]]], "ports": [["port": .int(9000 + number % 50)]]]],
+                "ingress": [
+                    [
+                        "from": [["podSelector": ["matchLabels": ["group": .string("g\(number % 50)")]]]],
+                        "ports": [["port": .int(9000 + number % 50)]],
+                    ]
+                ],
             ],
         ]
     }

@@ -15,8 +15,11 @@ struct MeasurePolicies: AsyncParsableCommand {
 
     func run() async throws {
         let namespaces = 20
-        var engine = PolicyEngine(node: NodeView(name: "n0", address: IPv4Address(0xC0A8_C801), clusterCIDR: .all, serviceCIDR: .all, podCIDR: .all))
-        for namespace in 0..<namespaces { engine.set(Namespace(["metadata": ["name": "ns\(namespace)", "labels": ["ns": "ns\(namespace)"]]])) }
+        var engine = PolicyEngine(
+            node: NodeView(name: "n0", address: IPv4Address(0xC0A8_C801), clusterCIDR: .all, serviceCIDR: .all, podCIDR: .all))
+        for namespace in 0..<namespaces {
+            engine.set(Namespace(["metadata": ["name": "ns\(namespace)", "labels": ["ns": "ns\(namespace)"]]]))
+        }
         for number in 0..<pods { engine.set(Self.pod(number, local: local, group: number / namespaces % 50)) }
         for number in 0..<policies { engine.set(Self.policy(number, namespaces: namespaces, rules: rules)) }
         let clock = ContinuousClock()
@@ -38,10 +41,15 @@ struct MeasurePolicies: AsyncParsableCommand {
         let (more, third) = try await changes()
         func row(_ changes: [Change], _ time: Duration) -> JSON {
             let milliseconds = Double(time.components.seconds) * 1000 + Double(time.components.attoseconds) / 1e15
-            return ["changes": .int(changes.count), "bytes": .int(NFTablesSocket.encodedSize(changes)), "milliseconds": .double(milliseconds)]
+            return [
+                "changes": .int(changes.count), "bytes": .int(NFTablesSocket.encodedSize(changes)), "milliseconds": .double(milliseconds),
+            ]
         }
         print(
-            (["pods": .int(pods), "policies": .int(policies), "rules": .int(rules), "first": row(whole, first), "label": row(one, second), "policy": row(more, third)]
+            ([
+                "pods": .int(pods), "policies": .int(policies), "rules": .int(rules), "first": row(whole, first), "label": row(one, second),
+                "policy": row(more, third),
+            ]
                 as JSON).text())
     }
 
@@ -64,7 +72,8 @@ struct MeasurePolicies: AsyncParsableCommand {
 
     private static func pod(_ number: Int, local: Int, group: Int) -> PolicyPod {
         PolicyPod(
-            key: ObjectKey("ns\(number % 20)", "pod\(number)"), address: IPv4Address(0x0AF4_0000 + UInt32(number)), labels: ["group": "g\(group)"],
+            key: ObjectKey("ns\(number % 20)", "pod\(number)"), address: IPv4Address(0x0AF4_0000 + UInt32(number)),
+            labels: ["group": "g\(group)"],
             isLocal: number < local)
     }
 }

@@ -23,7 +23,8 @@ struct MeasureStore: AsyncParsableCommand {
         let time = try await ContinuousClock().measure {
             for number in 0..<objects {
                 _ = try await api.create(
-                    .configMaps, ["apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": "c\(number)"], "data": ["number": .string("\(number)")]])
+                    .configMaps,
+                    ["apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": "c\(number)"], "data": ["number": .string("\(number)")]])
             }
         }
         let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) / 1e18

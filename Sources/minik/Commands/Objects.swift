@@ -148,7 +148,9 @@ struct Scale: AsyncParsableCommand {
 
     func run() async throws {
         let client = try options.client()
-        guard replicas >= 0 else { throw UserError("error: The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0") }
+        guard replicas >= 0 else {
+            throw UserError("error: The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0")
+        }
         for item in try ResourceArguments(resources).items {
             guard [.deployments, .replicaSets].contains(item.kind.resource), let name = item.name else {
                 throw UserError("error: cannot scale a \(item.kind.singular)", hint: "minik scale deployment NAME --replicas=3")

@@ -57,7 +57,8 @@ struct Run: AsyncParsableCommand {
         }
         let list = JSON.array(arguments.map(JSON.string))
         return [
-            "apiVersion": "v1", "kind": "Pod", "metadata": ["name": .string(name), "namespace": .string(scope.namespace), "labels": JSON(labelMap)],
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": ["name": .string(name), "namespace": .string(scope.namespace), "labels": JSON(labelMap)],
             "spec": [
                 "containers": [
                     [
@@ -74,14 +75,20 @@ struct Run: AsyncParsableCommand {
 
     /// Waits until the pod runs, joins it, and tells the code its process ended with.
     private func attach(_ client: HTTPClient, _ key: ObjectKey) async throws -> Int32 {
-        for try await event in try await client.watch(.pods, namespace: key.namespace, from: nil) where event.object["metadata"]["name"].string == key.name {
+        for try await event in try await client.watch(.pods, namespace: key.namespace, from: nil)
+        where event.object["metadata"]["name"].string == key.name {
             let pod = Pod(event.object)
             if event.kind == .deleted { throw UserError("error: pod \(name) was deleted") }
-            if let waiting = pod.status["containerStatuses"][0]["state"]["waiting"]["reason"].string, waiting.contains("Image") || waiting.contains("Error") {
+            if let waiting = pod.status["containerStatuses"][0]["state"]["waiting"]["reason"].string,
+                waiting.contains("Image") || waiting.contains("Error")
+            {
                 throw UserError(
-                    "error: pod \(name) cannot start: \(waiting): \(pod.status["containerStatuses"][0]["state"]["waiting"]["message"].string ?? "")")
+                    "error: pod \(name) cannot start: \(waiting): \(pod.status["containerStatuses"][0]["state"]["waiting"]["message"].string ?? "")"
+                )
             }
-            if pod.isFinished || pod.status["containerStatuses"][0]["restartCount"].int ?? 0 > 0 { return try await printEnded(client, pod) }
+            if pod.isFinished || pod.status["containerStatuses"][0]["restartCount"].int ?? 0 > 0 {
+                return try await printEnded(client, pod)
+            }
             if pod.phase == "Running" { break }
         }
         if tty, isatty(STDIN_FILENO) != 0, !quiet {
@@ -98,7 +105,8 @@ struct Run: AsyncParsableCommand {
 
     /// The code that the container's first life ended with; an attachment that ends tells none.
     private func exitCode(_ client: HTTPClient, _ key: ObjectKey) async throws -> Int32 {
-        for try await event in try await client.watch(.pods, namespace: key.namespace, from: nil) where event.object["metadata"]["name"].string == key.name {
+        for try await event in try await client.watch(.pods, namespace: key.namespace, from: nil)
+        where event.object["metadata"]["name"].string == key.name {
             if event.kind == .deleted { throw UserError("error: pod \(name) was deleted") }
             if let code = Self.exitCode(of: Pod(event.object)) { return code }
         }
@@ -107,7 +115,9 @@ struct Run: AsyncParsableCommand {
 
     private static func exitCode(of pod: Pod) -> Int32? {
         let status = pod.status["containerStatuses"][0]
-        return (status["state"]["terminated"]["exitCode"].int ?? status["lastState"]["terminated"]["exitCode"].int).map { Int32(truncatingIfNeeded: $0) }
+        return (status["state"]["terminated"]["exitCode"].int ?? status["lastState"]["terminated"]["exitCode"].int).map {
+            Int32(truncatingIfNeeded: $0)
+        }
     }
 
     private func printLog(_ client: HTTPClient, _ key: ObjectKey) async throws {
@@ -122,14 +132,17 @@ struct Run: AsyncParsableCommand {
     }
 
     private func remove(_ client: HTTPClient, _ key: ObjectKey) async throws {
-        do { try await client.delete(.pods, key, gracePeriod: nil, uid: nil) } catch let error as StatusError where error.reason == .notFound { return }
+        do { try await client.delete(.pods, key, gracePeriod: nil, uid: nil) } catch let error as StatusError
+            where error.reason == .notFound
+        { return }
         if !quiet { print("pod \"\(name)\" deleted") }
         try await Delete.awaitGone(client, .pods, key)
     }
 }
 
 struct Exec: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Execute a command in a container.", discussion: "minik exec -it busybox -- sh")
+    static let configuration = CommandConfiguration(
+        abstract: "Execute a command in a container.", discussion: "minik exec -it busybox -- sh")
     @OptionGroup var options: ClusterOptions
     @OptionGroup var scope: NamespaceOptions
     @Argument(help: "A pod, or deployment/NAME for one of its pods.") var pod: String
@@ -139,7 +152,9 @@ struct Exec: AsyncParsableCommand {
     @Argument(parsing: .postTerminator, help: "The command, after --.") var command: [String] = []
 
     func run() async throws {
-        guard !command.isEmpty else { throw UserError("error: you must specify at least one command for the container", hint: "minik exec \(pod) -- COMMAND") }
+        guard !command.isEmpty else {
+            throw UserError("error: you must specify at least one command for the container", hint: "minik exec \(pod) -- COMMAND")
+        }
         let client = try options.client()
         let key = try await PodName(pod, namespace: scope.namespace, client).resolve()
         _ = try await client.get(.pods, key)

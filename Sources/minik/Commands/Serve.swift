@@ -32,7 +32,9 @@ struct Serve: AsyncParsableCommand {
         let signals = Signals.catching([SIGTERM, SIGINT])
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await Daemon(cluster: spec, paths: paths).run { Systemd.notify("READY=1\nSTATUS=cluster \(spec.name) is up") } }
+                group.addTask {
+                    try await Daemon(cluster: spec, paths: paths).run { Systemd.notify("READY=1\nSTATUS=cluster \(spec.name) is up") }
+                }
                 group.addTask { for await _ in signals { leave(paths) } }
                 // The first failure counts; waitForAll would wait for those that never end.
                 while try await group.next() != nil {}
@@ -55,7 +57,9 @@ struct Serve: AsyncParsableCommand {
         var wish = rlimit(rlim_cur: max(limit.rlim_max, Self.openFiles), rlim_max: max(limit.rlim_max, Self.openFiles))
         if setrlimit(files, &wish) == 0 { return }
         wish = rlimit(rlim_cur: limit.rlim_max, rlim_max: limit.rlim_max)
-        if setrlimit(files, &wish) != 0 { Systemd.log("raise the limit of open files: \(String(cString: strerror(errno)))", cluster: cluster) }
+        if setrlimit(files, &wish) != 0 {
+            Systemd.log("raise the limit of open files: \(String(cString: strerror(errno)))", cluster: cluster)
+        }
     }
 
     private static let openFiles: rlim_t = 1 << 20

@@ -14,13 +14,17 @@ struct Bootstrap {
             try await api.furnish(name)
         }
         for (name, value, words) in [
-            ("system-cluster-critical", 2_000_000_000, "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."),
+            (
+                "system-cluster-critical", 2_000_000_000,
+                "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."
+            ),
             ("system-node-critical", 2_000_001_000, "Used for system critical pods that must not be moved from their current node."),
         ] {
             try await ensure(
                 .priorityClasses,
                 [
-                    "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": ["name": .string(name)], "value": .int(value),
+                    "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": ["name": .string(name)],
+                    "value": .int(value),
                     "description": .string(words),
                 ])
         }
@@ -40,7 +44,9 @@ struct Bootstrap {
         guard var held = await api.store.get(resource, key) else { return try await ensure(resource, object) }
         let mark = held["metadata"]["annotations"][BootstrapPolicy.autoupdate].string
         if mark == "false" { return }
-        for field in ["labels", "annotations"] { for (name, value) in metadata[field].stringMap { held["metadata"][field][name] = .string(value) } }
+        for field in ["labels", "annotations"] {
+            for (name, value) in metadata[field].stringMap { held["metadata"][field][name] = .string(value) }
+        }
         if !object["aggregationRule"].isNull { held["aggregationRule"] = object["aggregationRule"] }
         for field in ["rules", "subjects"] where !object[field].isNull {
             // Without the mark it is of a minik whose roles were wider than Kubernetes'; with it, what an administrator added stays.
@@ -52,12 +58,14 @@ struct Bootstrap {
 
     /// Where the `kubernetes` Service leads: nobody's selector finds the API.
     private func endpoints() async throws {
-        let address = JSON.string(cluster.controlPlane.address.description), port: JSON = ["name": "https", "port": .int(Cluster.apiPort), "protocol": "TCP"]
+        let address = JSON.string(cluster.controlPlane.address.description),
+            port: JSON = ["name": "https", "port": .int(Cluster.apiPort), "protocol": "TCP"]
         try await ensure(
             .endpointSlices,
             [
                 "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
-                "metadata": ["name": "kubernetes", "namespace": "default", "labels": ["kubernetes.io/service-name": "kubernetes"]], "addressType": "IPv4",
+                "metadata": ["name": "kubernetes", "namespace": "default", "labels": ["kubernetes.io/service-name": "kubernetes"]],
+                "addressType": "IPv4",
                 "endpoints": [["addresses": [address], "conditions": ["ready": true]]], "ports": [port],
             ])
         try await ensure(
@@ -86,7 +94,9 @@ struct Bootstrap {
             .services,
             [
                 "apiVersion": "v1", "kind": "Service",
-                "metadata": ["name": "kubernetes", "namespace": "default", "labels": ["component": "apiserver", "provider": "kubernetes"]],
+                "metadata": [
+                    "name": "kubernetes", "namespace": "default", "labels": ["component": "apiserver", "provider": "kubernetes"],
+                ],
                 "spec": [
                     "clusterIP": .string(cluster.kubernetesServiceIP.description),
                     "ports": [["name": "https", "protocol": "TCP", "port": 443, "targetPort": 6443]],
@@ -122,7 +132,9 @@ struct Bootstrap {
                     "template": [
                         "metadata": ["labels": labels],
                         "spec": [
-                            "tolerations": [["key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"]],
+                            "tolerations": [
+                                ["key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"]
+                            ],
                             "dnsPolicy": "Default",
                             "containers": [
                                 [

@@ -18,7 +18,8 @@ struct ClusterPKI: Credentials {
         try Files.makeDirectory(directory, mode: 0o700)
         func load(_ name: String) -> String? { Files.text("\(directory)/\(name)") }
         func keep(_ text: String, _ name: String) throws { try Files.write(text, to: "\(directory)/\(name)", mode: 0o600) }
-        if let certificate = load("ca.crt"), let key = load("ca.key"), let serverCertificate = load("apiserver.crt"), let serverKey = load("apiserver.key"),
+        if let certificate = load("ca.crt"), let key = load("ca.key"), let serverCertificate = load("apiserver.crt"),
+            let serverKey = load("apiserver.key"),
             let tokens = load("sa.key"), load("admin.crt") != nil
         {
             authority = CertificateAuthority(certificate: try Certificate(pem: certificate), key: try PrivateKey(pem: key))
@@ -29,10 +30,13 @@ struct ClusterPKI: Credentials {
             let serverKey = try PrivateKey(), admin = try PrivateKey()
             let home = cluster.controlPlane
             let names = [
-                "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.\(cluster.dnsDomain)", "localhost", home.name,
+                "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.\(cluster.dnsDomain)", "localhost",
+                home.name,
             ]
             let addresses = ["127.0.0.1", cluster.kubernetesServiceIP.description, home.address.description]
-            server = (try authority.issueServer(commonName: "kube-apiserver", names: names, addresses: addresses, key: serverKey), serverKey)
+            server = (
+                try authority.issueServer(commonName: "kube-apiserver", names: names, addresses: addresses, key: serverKey), serverKey
+            )
             signer = try PrivateKey()
             try keep(authority.key.pem, "ca.key")
             try keep(server.certificate.pem, "apiserver.crt")
@@ -61,7 +65,8 @@ struct ClusterPKI: Credentials {
 
     func verify(_ token: String) -> JSON? {
         let parts = token.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 3, let header = Base64.decodeURL(String(parts[0])).flatMap({ try? JSON(parsing: $0) }), header["alg"].string == "ES256",
+        guard parts.count == 3, let header = Base64.decodeURL(String(parts[0])).flatMap({ try? JSON(parsing: $0) }),
+            header["alg"].string == "ES256",
             let signature = Base64.decodeURL(String(parts[2])), signer.verifies(signature, of: Array("\(parts[0]).\(parts[1])".utf8)),
             let claims = Base64.decodeURL(String(parts[1]))
         else { return nil }

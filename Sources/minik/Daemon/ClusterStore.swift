@@ -47,7 +47,8 @@ struct ClusterStore {
     func restore() throws -> Int {
         guard ProcessIdentity(file: paths.daemonPID) == nil else {
             throw UserError(
-                "the daemon of cluster \"\(paths.cluster)\" runs and its store is whole", hint: "leave --restore out; it is for a store that the daemon refuses")
+                "the daemon of cluster \"\(paths.cluster)\" runs and its store is whole",
+                hint: "leave --restore out; it is for a store that the daemon refuses")
         }
         guard let revision = try copy.revision() else {
             throw UserError("there is no copy \(copy.path) to restore", hint: "start anew: minik down \(paths.cluster), then minik up FILE")
@@ -62,7 +63,8 @@ struct ClusterStore {
             guard let revision = try copy.revision() else {
                 return "there is no copy of it yet: minik down \(paths.cluster), then minik up FILE, starts anew"
             }
-            return "its last good copy, \(copy.path), holds revision \(revision): minik up --cluster \(paths.cluster) --restore puts it in place"
+            return
+                "its last good copy, \(copy.path), holds revision \(revision): minik up --cluster \(paths.cluster) --restore puts it in place"
         } catch { return "its copy is of no use either (\(error)): minik down \(paths.cluster), then minik up FILE, starts anew" }
     }
 

@@ -5,8 +5,8 @@ import Synchronization
 
 /// Keeps the DNS server's records in step with namespaces, Services and EndpointSlices. The server reads files; it asks nobody.
 ///
-/// `records.json` is the whole; what has changed since is appended to a file beside it, so that a change of one name costs what that name costs,
-/// however many there are. Now and then the whole is written anew, for servers that know nothing of changes, and the changes go.
+/// `records.json` is the whole; what has changed since is appended to a file beside it, so that a change of one name costs what that name
+/// costs, however many there are. Now and then the whole is written anew, for servers that know nothing of changes, and the changes go.
 struct DNSFeed {
     private let zone: String
     private let directory: String
@@ -129,7 +129,9 @@ struct DNSFeed {
         // A daemon that knew no serials may have left some.
         Files.removeTree("\(directory)/\(DNSChange.file(records.serial))")
         try Files.write(records.json.bytes(), to: path)
-        for name in Files.list(directory) where name.hasPrefix("changes-") && name != DNSChange.file(records.serial) { Files.removeTree("\(directory)/\(name)") }
+        for name in Files.list(directory) where name.hasPrefix("changes-") && name != DNSChange.file(records.serial) {
+            Files.removeTree("\(directory)/\(name)")
+        }
         return book
     }
 

@@ -62,7 +62,8 @@ struct Daemon {
 
     /// The API on its three ways in: the daemon's own socket, this machine's loopback, and the control plane's node.
     private func serve(
-        _ api: APIServer, _ store: ObjectStore, _ pki: ClusterPKI, _ nodes: [StartedNode], _ parts: Countdown, _ report: @escaping @Sendable (String) -> Void,
+        _ api: APIServer, _ store: ObjectStore, _ pki: ClusterPKI, _ nodes: [StartedNode], _ parts: Countdown,
+        _ report: @escaping @Sendable (String) -> Void,
         _ group: inout ThrowingTaskGroup<Void, any Error>
     ) throws {
         let home = cluster.controlPlane
@@ -86,7 +87,8 @@ struct Daemon {
             }
             do { try await server.run(on: .tcp(host: "127.0.0.1", port: kept ?? 0, tls), ready: keep) } catch {
                 guard kept != nil, !Task.isCancelled else { throw error }
-                report("127.0.0.1:\(kept ?? 0) is taken (\(error)); the API moves to another port: run minik up again to renew the kubeconfig")
+                report(
+                    "127.0.0.1:\(kept ?? 0) is taken (\(error)); the API moves to another port: run minik up again to renew the kubeconfig")
                 try await server.run(on: .tcp(host: "127.0.0.1", port: 0, tls), ready: keep)
             }
         }
@@ -112,7 +114,9 @@ struct Daemon {
     }
 
     /// The API on the control plane's node, again whenever that has got another network namespace.
-    private func serve(_ server: HTTPServer, inside ground: NodeGround, _ tls: TLSContext, ready: @escaping @Sendable () -> Void) async throws {
+    private func serve(_ server: HTTPServer, inside ground: NodeGround, _ tls: TLSContext, ready: @escaping @Sendable () -> Void)
+        async throws
+    {
         let home = cluster.controlPlane, namespace = paths.nodeNetns(home.name)
         let (moves, moved) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         await ground.whenMoved { moved.yield() }
@@ -133,8 +137,10 @@ struct Daemon {
             NamespaceReconciler(
                 watched: namespaced, contents: { api.catalog.kinds.filter { $0.resource.namespaced && $0.storage == nil }.map(\.resource) },
                 furnish: { try await api.furnish($0) }),
-            DeploymentReconciler(), ReplicaSetReconciler(), ReplicaSetReconciler(.replicationControllers), DaemonSetReconciler(), StatefulSetReconciler(),
-            JobReconciler(), CronJobReconciler(), EndpointsReconciler(), Scheduler(), NodeLifecycle(), PodGarbageCollector(), TaintEviction(), DisruptionReconciler(),
+            DeploymentReconciler(), ReplicaSetReconciler(), ReplicaSetReconciler(.replicationControllers), DaemonSetReconciler(),
+            StatefulSetReconciler(),
+            JobReconciler(), CronJobReconciler(), EndpointsReconciler(), Scheduler(), NodeLifecycle(), PodGarbageCollector(),
+            TaintEviction(), DisruptionReconciler(),
             QuotaReconciler(counted: namespaced), CustomResourceCleanup(),
         ]
     }
@@ -149,7 +155,8 @@ struct Daemon {
     }
 
     /// Starts every node's sandbox at once, then its network.
-    private func startNodes(_ lan: NodeLAN, _ api: APIServer, _ report: @escaping @Sendable (String) -> Void) async throws -> [StartedNode] {
+    private func startNodes(_ lan: NodeLAN, _ api: APIServer, _ report: @escaping @Sendable (String) -> Void) async throws -> [StartedNode]
+    {
         try await withThrowingTaskGroup(of: StartedNode.self) { group in
             for spec in cluster.nodes {
                 group.addTask { [cluster, paths] in
@@ -187,7 +194,8 @@ struct Daemon {
         let view = NodeView(node.spec, of: cluster)
         try await runOverlay(node, view, report, &group)
         let links = PodLinkProxy(node: view, target: node.frames, report: report)
-        try await links.start(try await api.list(Pod.self).compactMap { pod in pod.ip.map { (pod, NodeNetwork.link(of: pod, $0, cluster)) } })
+        try await links.start(
+            try await api.list(Pod.self).compactMap { pod in pod.ip.map { (pod, NodeNetwork.link(of: pod, $0, cluster)) } })
         group.addTask { try await links.run() }
         await node.keeper.add(TablePart(links.keeper))
         let hooks = try await runProxies(node, view, api, links, parts, report, &group)
@@ -207,7 +215,8 @@ struct Daemon {
 
     /// The two tables of the overlay, which no object of the API changes.
     private func runOverlay(
-        _ node: StartedNode, _ view: NodeView, _ report: @escaping @Sendable (String) -> Void, _ group: inout ThrowingTaskGroup<Void, any Error>
+        _ node: StartedNode, _ view: NodeView, _ report: @escaping @Sendable (String) -> Void,
+        _ group: inout ThrowingTaskGroup<Void, any Error>
     ) async throws {
         let masquerade = FlannelMasquerade.keeper(view, target: node.rulesets, report: report)
         try await masquerade.sync()

@@ -49,7 +49,9 @@ struct ProcessMetrics: MetricsSource {
     }
 
     /// What a process and all below it use.
-    private static func sum(_ root: Int, _ before: [Int: Process], _ after: [Int: Process], _ children: [Int: [Int]]) -> (cpu: Int, memory: Int) {
+    private static func sum(_ root: Int, _ before: [Int: Process], _ after: [Int: Process], _ children: [Int: [Int]]) -> (
+        cpu: Int, memory: Int
+    ) {
         var all = [root], ticks = 0, memory = 0, next = 0
         while next < all.count {
             let pid = all[next]
@@ -74,7 +76,9 @@ struct ProcessMetrics: MetricsSource {
             guard let pid = Int(name), let text = Files.text("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { continue }
             let fields = text[text.index(after: end)...].split(separator: " ")
             // state ppid ... utime (12th after the name) stime (13th) ... rss (22nd), as proc(5) counts them
-            guard fields.count > 21, let parent = Int(fields[1]), let user = Int(fields[11]), let system = Int(fields[12]), let pages = Int(fields[21]) else { continue }
+            guard fields.count > 21, let parent = Int(fields[1]), let user = Int(fields[11]), let system = Int(fields[12]),
+                let pages = Int(fields[21])
+            else { continue }
             result[pid] = Process(parent: parent, ticks: user + system, memory: pages * page)
         }
         return result

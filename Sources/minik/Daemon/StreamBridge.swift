@@ -13,7 +13,9 @@ struct StreamBridge: PodStreams {
         let status = statuses.first { $0["name"].string == container } ?? .null
         let restarts = status["restartCount"].int ?? 0
         guard let node = pod.nodeName else { throw StatusError.badRequest("pod \(pod.name) does not have a host assigned") }
-        func log(_ attempt: Int) -> ContainerLog { ContainerLog(pod: pod, node: node, container: container, attempt: attempt, paths: paths) }
+        func log(_ attempt: Int) -> ContainerLog {
+            ContainerLog(pod: pod, node: node, container: container, attempt: attempt, paths: paths)
+        }
         var attempt = restarts
         if options.previous {
             guard restarts > 0 else {

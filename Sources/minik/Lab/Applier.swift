@@ -20,7 +20,8 @@ struct Applier {
         }
         var wanted = manifest.json
         if kind.resource.namespaced, wanted["metadata"]["namespace"].isNull { wanted["metadata"]["namespace"] = .string(defaultNamespace) }
-        let key = ObjectKey(kind.resource.namespaced ? wanted["metadata"]["namespace"].string ?? "" : "", wanted["metadata"]["name"].string ?? "")
+        let key = ObjectKey(
+            kind.resource.namespaced ? wanted["metadata"]["namespace"].string ?? "" : "", wanted["metadata"]["name"].string ?? "")
         do {
             return (try await apply(wanted, key, kind), kind, key)
         } catch let error as StatusError {
@@ -36,7 +37,9 @@ struct Applier {
         let lastApplied = wanted.text() + "\n"
         var annotated = wanted
         // An annotation has its limit; what is longer is applied without a memory of the last time.
-        if lastApplied.utf8.count < Self.longestAnnotation { annotated["metadata"]["annotations"][ThreeWayMerge.lastApplied] = .string(lastApplied) }
+        if lastApplied.utf8.count < Self.longestAnnotation {
+            annotated["metadata"]["annotations"][ThreeWayMerge.lastApplied] = .string(lastApplied)
+        }
         for _ in 0..<5 {
             guard let live = try await find(kind.resource, key) else {
                 _ = try await client.create(kind.resource, annotated)

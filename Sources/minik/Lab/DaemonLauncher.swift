@@ -26,7 +26,8 @@ struct DaemonLauncher {
         defer { close(log) }
         let program = SmallProgram.path("minik")
         let pid = SmallProgram.spawn(
-            [program, "serve", paths.cluster], environment: ["NOTIFY_SOCKET=\(socketPath)", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"], stdio: [-1, log, log])
+            [program, "serve", paths.cluster], environment: ["NOTIFY_SOCKET=\(socketPath)", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
+            stdio: [-1, log, log])
         guard pid > 0 else { throw FileError("start", program, errno: -pid) }
         try await SmallProgram.blocking { try Self.awaitReady(notify, pid: pid, log: paths.daemonLog, timeout: timeout) }
     }

@@ -33,7 +33,9 @@ struct FlowQuestion {
         address = target.address
         guard let probe = wish ?? (target.probes.count == 1 ? target.probes.first : nil) else {
             let choices = target.probes.map { "\(parts[0]):\($0.port)" }.joined(separator: ", ")
-            throw UserError("error: which port of \(target.name)?", hint: target.probes.isEmpty ? "such as \(parts[0]):80 or \(parts[0]):icmp" : "one of \(choices)")
+            throw UserError(
+                "error: which port of \(target.name)?",
+                hint: target.probes.isEmpty ? "such as \(parts[0]):80 or \(parts[0]):icmp" : "one of \(choices)")
         }
         self.probe = probe
     }
@@ -55,25 +57,35 @@ struct FlowQuestion {
         }
 
         func source(_ text: String) throws -> (PacketSource, String) {
-            if ["host", "outside"].contains(text) { return (.outside(snapshot.cluster.hostAddress), "the outside client (\(snapshot.cluster.hostAddress))") }
+            if ["host", "outside"].contains(text) {
+                return (.outside(snapshot.cluster.hostAddress), "the outside client (\(snapshot.cluster.hostAddress))")
+            }
             if let address = IPv4Address(text) {
                 if let pod = snapshot.pods.first(where: { $0.ip == address && !$0.isHostNetwork }) { return try source(pod) }
-                if let node = snapshot.cluster.nodes.first(where: { $0.address == address }) { return (.node(node.name), "node \(node.name)") }
+                if let node = snapshot.cluster.nodes.first(where: { $0.address == address }) {
+                    return (.node(node.name), "node \(node.name)")
+                }
                 return (.outside(address), "\(address), outside")
             }
             if let pod = pod(text) { return try source(pod) }
             if let node = node(text) { return (.node(node.name), "node \(node.name)") }
-            throw UserError("error: there is no pod or node \"\(text)\"", hint: "name a pod (NAMESPACE/NAME outside -n \(namespace)), node/NAME, host, or an IP address")
+            throw UserError(
+                "error: there is no pod or node \"\(text)\"",
+                hint: "name a pod (NAMESPACE/NAME outside -n \(namespace)), node/NAME, host, or an IP address")
         }
 
         private func source(_ pod: Pod) throws -> (PacketSource, String) {
-            guard let node = pod.nodeName, let address = pod.ip else { throw UserError("error: pod \(pod.key) has no address yet", hint: "see: minik get pods") }
+            guard let node = pod.nodeName, let address = pod.ip else {
+                throw UserError("error: pod \(pod.key) has no address yet", hint: "see: minik get pods")
+            }
             return (pod.isHostNetwork ? .node(node) : .pod(address, node: node), "\(pod.key) (\(address), \(node))")
         }
 
         func target(_ text: String) throws -> (name: String, address: IPv4Address, probes: [ReachMatrix.Probe]) {
             if let address = IPv4Address(text) {
-                if let service = snapshot.services.first(where: { $0.clusterIP == address }) { return (describe(service), address, probes(service)) }
+                if let service = snapshot.services.first(where: { $0.clusterIP == address }) {
+                    return (describe(service), address, probes(service))
+                }
                 if let pod = snapshot.pods.first(where: { $0.ip == address && !$0.isHostNetwork }) { return try target(pod) }
                 let node = snapshot.cluster.nodes.first { $0.address == address }
                 return (node.map { "node \($0.name) (\(address))" } ?? "\(address)", address, [])
@@ -85,13 +97,16 @@ struct FlowQuestion {
             let pod = isService ? nil : pod(text)
             if let service = snapshot.services.first(where: { $0.key == key }), !text.hasPrefix("pod/") {
                 if pod != nil { throw UserError("error: \"\(text)\" is a pod and a Service", hint: "say pod/\(text) or svc/\(text)") }
-                guard let address = service.clusterIP else { throw UserError("error: Service \(key) has no address of its own", hint: "ask for one of its pods") }
+                guard let address = service.clusterIP else {
+                    throw UserError("error: Service \(key) has no address of its own", hint: "ask for one of its pods")
+                }
                 return (describe(service), address, probes(service))
             }
             if let pod { return try target(pod) }
             if let node = node(text) { return ("node \(node.name) (\(node.address))", node.address, []) }
             throw UserError(
-                "error: there is no pod, Service or node \"\(text)\"", hint: "name a pod or svc/NAME (NAMESPACE/NAME outside -n \(namespace)), or an IP address")
+                "error: there is no pod, Service or node \"\(text)\"",
+                hint: "name a pod or svc/NAME (NAMESPACE/NAME outside -n \(namespace)), or an IP address")
         }
 
         private func target(_ pod: Pod) throws -> (name: String, address: IPv4Address, probes: [ReachMatrix.Probe]) {

@@ -13,17 +13,24 @@ struct Kubeconfig {
     /// A kubeconfig of this cluster alone.
     func document() throws -> JSON {
         guard let port = Files.text(paths.apiPort).flatMap({ Int($0.trimmed) }) else {
-            throw UserError("the API of cluster \"\(paths.cluster)\" has no port yet", hint: "bring its daemon up: minik up -c \(paths.cluster)")
+            throw UserError(
+                "the API of cluster \"\(paths.cluster)\" has no port yet", hint: "bring its daemon up: minik up -c \(paths.cluster)")
         }
         func encoded(_ file: String) throws -> JSON { .string(Base64.encode(try Files.read("\(paths.pki)/\(file)"))) }
         let label = JSON.string(name)
         return [
             "apiVersion": "v1", "kind": "Config", "preferences": .emptyObject, "current-context": label,
             "clusters": [
-                ["name": label, "cluster": ["server": .string("https://127.0.0.1:\(port)"), "certificate-authority-data": try encoded("ca.crt")]]
+                [
+                    "name": label,
+                    "cluster": ["server": .string("https://127.0.0.1:\(port)"), "certificate-authority-data": try encoded("ca.crt")],
+                ]
             ],
             "users": [
-                ["name": label, "user": ["client-certificate-data": try encoded("admin.crt"), "client-key-data": try encoded("admin.key")]]
+                [
+                    "name": label,
+                    "user": ["client-certificate-data": try encoded("admin.crt"), "client-key-data": try encoded("admin.key")],
+                ]
             ],
             "contexts": [["name": label, "context": ["cluster": label, "user": label]]],
         ]
@@ -35,7 +42,9 @@ struct Kubeconfig {
         try file.edit { old in
             let own = try document()
             var merged: JSON = old.isNull ? ["apiVersion": "v1", "kind": "Config", "preferences": .emptyObject] : old
-            for list in ["clusters", "users", "contexts"] { merged[list] = .array(merged[list].items.filter { $0["name"].string != name } + own[list].items) }
+            for list in ["clusters", "users", "contexts"] {
+                merged[list] = .array(merged[list].items.filter { $0["name"].string != name } + own[list].items)
+            }
             merged["current-context"] = own["current-context"]
             return merged
         }
@@ -46,7 +55,8 @@ struct Kubeconfig {
         let file = UserFile.kubeconfig()
         guard Files.exists(file.path) else { return }
         try file.edit { old in
-            guard ["clusters", "users", "contexts"].contains(where: { list in old[list].items.contains { $0["name"].string == name } }) else { return nil }
+            guard ["clusters", "users", "contexts"].contains(where: { list in old[list].items.contains { $0["name"].string == name } })
+            else { return nil }
             var rest = old
             for list in ["clusters", "users", "contexts"] { rest[list] = .array(old[list].items.filter { $0["name"].string != name }) }
             if old["current-context"].string == name { rest["current-context"] = .null }
@@ -65,7 +75,9 @@ private struct UserFile {
         let caller = getenv("SUDO_UID").flatMap { uid_t(String(cString: $0)) } ?? getuid()
         let entry = getpwuid(caller)
         let owner = (caller, entry?.pointee.pw_gid ?? gid_t(caller))
-        if let named = getenv("KUBECONFIG").map({ String(cString: $0) })?.split(separator: ":").first { return UserFile(path: String(named), owner: owner) }
+        if let named = getenv("KUBECONFIG").map({ String(cString: $0) })?.split(separator: ":").first {
+            return UserFile(path: String(named), owner: owner)
+        }
         let isSudo = getenv("SUDO_UID") != nil
         let home = isSudo ? entry.map { String(cString: $0.pointee.pw_dir) } : getenv("HOME").map { String(cString: $0) }
         return UserFile(path: "\(home ?? entry.map { String(cString: $0.pointee.pw_dir) } ?? "/root")/.kube/config", owner: owner)
@@ -105,7 +117,8 @@ private struct UserFile {
         }
         guard let new = try change(old) else { return }
         let isBare =
-            ["clusters", "users", "contexts"].allSatisfy { new[$0].items.isEmpty } && new["current-context"].isNull && (new["preferences"].object?.isEmpty ?? true)
+            ["clusters", "users", "contexts"].allSatisfy { new[$0].items.isEmpty } && new["current-context"].isNull
+            && (new["preferences"].object?.isEmpty ?? true)
         if isBare {
             unlink(path)
             return

@@ -109,7 +109,8 @@ struct LiveTrace {
         let namespace = namespace(question.source)
         let isEveryExpected = journeys.allSatisfy(\.isDelivered)
         let arrivals = try await ReachProbe(listeners: listeners(journeys)).run(
-            packets.map { ReachProbe.Sending(namespace: namespace, packet: $0) }, expected: isEveryExpected ? Set(packets.map(\.token)) : [])
+            packets.map { ReachProbe.Sending(namespace: namespace, packet: $0) }, expected: isEveryExpected ? Set(packets.map(\.token)) : []
+        )
         var finding = Finding(sent: count)
         for names in arrivals.values { finding.arrivedAt.formUnion(names) }
         for (node, ears) in nodes { finding.stops.formUnion(try await stops(node, ears)) }
@@ -127,7 +128,9 @@ struct LiveTrace {
 
     private func listeners(_ journeys: [Journey]) -> [(name: String, namespace: String)] {
         Set(journeys.map(\.packet.destination)).compactMap { address in
-            if let pod = snapshot.pods.first(where: { $0.ip == address && !$0.isHostNetwork && !$0.isFinished }) { return ("\(address)", paths.podNetns(pod.key)) }
+            if let pod = snapshot.pods.first(where: { $0.ip == address && !$0.isHostNetwork && !$0.isFinished }) {
+                return ("\(address)", paths.podNetns(pod.key))
+            }
             return snapshot.cluster.nodes.first { $0.address == address }.map { ("\(address)", paths.nodeNetns($0.name)) }
         }
     }

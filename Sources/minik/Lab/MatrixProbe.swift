@@ -17,7 +17,8 @@ struct MatrixProbe {
             let source = matrix.sources[cell.from], target = matrix.targets[cell.to]
             let token = base &+ UInt32(index)
             let packet = ProbePacket(
-                from: matrix.walk.sourceAddress(of: source.source, to: target.address), to: target.address, proto: cell.probe.proto, port: cell.probe.port, token: token)
+                from: matrix.walk.sourceAddress(of: source.source, to: target.address), to: target.address, proto: cell.probe.proto,
+                port: cell.probe.port, token: token)
             // The client outside has no route to pods: it hands the packet to the pod's node, as a route there would.
             var via: IPv4Address?
             if case .outside = source.source { via = snapshot.cluster.nodes.first { $0.podCIDR.contains(target.address) }?.address }

@@ -30,7 +30,9 @@ enum Preflight {
         let namespace = try NetworkNamespace(path: path)
         var socket = try NetlinkSocket(in: namespace)
         let mac = MACAddress(derivedFrom: "preflight")
-        do { try socket.addBridge("br", mtu: 1500, address: mac) } catch { throw Missing(feature: "bridges", module: "bridge", detail: "\(error)") }
+        do { try socket.addBridge("br", mtu: 1500, address: mac) } catch {
+            throw Missing(feature: "bridges", module: "bridge", detail: "\(error)")
+        }
         do { try socket.addVeth("v", mtu: 1500, peer: "p", peerNamespace: namespace) } catch {
             throw Missing(feature: "veth pairs", module: "veth", detail: "\(error)")
         }

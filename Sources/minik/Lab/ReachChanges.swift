@@ -15,7 +15,9 @@ struct ReachChanges {
         var next = snapshot
         for manifest in manifests {
             guard manifest.kind == NetworkPolicy.resource.kind, manifest.apiVersion == NetworkPolicy.resource.apiVersion else {
-                throw UserError("error: \(manifest.file):\(manifest.line): a \(manifest.kind) is no NetworkPolicy", hint: "only policies can be tried out")
+                throw UserError(
+                    "error: \(manifest.file):\(manifest.line): a \(manifest.kind) is no NetworkPolicy",
+                    hint: "only policies can be tried out")
             }
             var json = manifest.json
             if json["metadata"]["namespace"].isNull { json["metadata"]["namespace"] = "default" }

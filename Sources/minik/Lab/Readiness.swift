@@ -11,7 +11,8 @@ struct Readiness {
     }
 
     /// `progress` hears what is still waited for, whenever that changes.
-    func wait(for objects: [(KindDefinition, ObjectKey)], timeout: Duration, progress: @escaping @Sendable ([String]) -> Void) async throws {
+    func wait(for objects: [(KindDefinition, ObjectKey)], timeout: Duration, progress: @escaping @Sendable ([String]) -> Void) async throws
+    {
         let wanted = objects.filter { [.deployments, .replicaSets, .pods].contains($0.0.resource) }.map { ($0.0.resource, $0.1) }
         guard !wanted.isEmpty else { return }
         let state = Pending(wanted.map { "\($0.0.plural)/\($0.1.name)" })

@@ -29,7 +29,11 @@ struct Teardown {
         for tree in [paths.run, paths.state] {
             let mounts = Self.mounts(below: tree)
             // What somebody has mounted there is not ours to remove.
-            if mounts.isEmpty { Files.removeTree(tree) } else { problems += mounts.map { "\(tree) is busy: \($0) is mounted (umount \($0))" } }
+            if mounts.isEmpty {
+                Files.removeTree(tree)
+            } else {
+                problems += mounts.map { "\(tree) is busy: \($0) is mounted (umount \($0))" }
+            }
         }
         rmdir(ClusterPaths.runRoot)
         rmdir(ClusterPaths.clusters)

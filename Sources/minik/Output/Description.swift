@@ -49,7 +49,8 @@ struct Description {
         lines += pod.status["podIPs"].items.map { "  " + field("IP", $0["ip"].string ?? "", width: 6) }
         if let owner = pod.controllerOwner { lines.append(field("Controlled By", "\(owner.kind)/\(owner.name)", width: 16)) }
         for (title, containers, statuses) in [
-            ("Init Containers", pod.initContainers, pod.status["initContainerStatuses"]), ("Containers", pod.containers, pod.status["containerStatuses"]),
+            ("Init Containers", pod.initContainers, pod.status["initContainerStatuses"]),
+            ("Containers", pod.containers, pod.status["containerStatuses"]),
         ] where !containers.isEmpty {
             lines.append("\(title):")
             for container in containers {
@@ -59,7 +60,8 @@ struct Description {
         lines.append("Conditions:")
         lines +=
             TextTable(
-                header: ["  Type", "Status"], rows: pod.status["conditions"].items.map { ["  \($0["type"].string ?? "")", $0["status"].string ?? ""] }
+                header: ["  Type", "Status"],
+                rows: pod.status["conditions"].items.map { ["  \($0["type"].string ?? "")", $0["status"].string ?? ""] }
             ).lines
         return lines + [
             field("QoS Class", pod.status["qosClass"].string ?? "BestEffort", width: 29),
@@ -75,20 +77,27 @@ struct Description {
             inner(
                 "Port",
                 container.ports.isEmpty
-                    ? "<none>" : container.ports.map { "\($0["containerPort"].int ?? 0)/\($0["protocol"].string ?? "TCP")" }.joined(separator: ", ")),
+                    ? "<none>"
+                    : container.ports.map { "\($0["containerPort"].int ?? 0)/\($0["protocol"].string ?? "TCP")" }.joined(separator: ", ")),
         ]
         if !container.command.isEmpty { lines += ["    Command:"] + container.command.map { "      \($0)" } }
         if !container.args.isEmpty { lines += ["    Args:"] + container.args.map { "      \($0)" } }
         lines += state("State", status["state"])
         if !(status["lastState"].object?.isEmpty ?? true) { lines += state("Last State", status["lastState"]) }
-        lines += [inner("Ready", status["ready"].bool == true ? "True" : "False"), inner("Restart Count", "\(status["restartCount"].int ?? 0)")]
+        lines += [
+            inner("Ready", status["ready"].bool == true ? "True" : "False"), inner("Restart Count", "\(status["restartCount"].int ?? 0)"),
+        ]
         return lines
     }
 
     private func state(_ name: String, _ state: JSON) -> [String] {
-        guard let (kind, detail) = state.object.flatMap({ $0.first { _ in true } }) else { return ["    " + field(name, "Waiting", width: 16)] }
+        guard let (kind, detail) = state.object.flatMap({ $0.first { _ in true } }) else {
+            return ["    " + field(name, "Waiting", width: 16)]
+        }
         var lines = ["    " + field(name, kind.prefix(1).uppercased() + kind.dropFirst(), width: 16)]
-        for (label, key) in [("Reason", "reason"), ("Message", "message"), ("Exit Code", "exitCode"), ("Started", "startedAt"), ("Finished", "finishedAt")]
+        for (label, key) in [
+            ("Reason", "reason"), ("Message", "message"), ("Exit Code", "exitCode"), ("Started", "startedAt"), ("Finished", "finishedAt"),
+        ]
         where !detail[key].isNull {
             lines.append("      " + field(label, detail[key].string ?? detail[key].text(), width: 14))
         }
@@ -96,14 +105,18 @@ struct Description {
     }
 
     private func service(_ service: Service) async throws -> [String] {
-        var lines = map("Labels", service.json["metadata"]["labels"], width: 26) + map("Annotations", service.json["metadata"]["annotations"], width: 26)
+        var lines =
+            map("Labels", service.json["metadata"]["labels"], width: 26)
+            + map("Annotations", service.json["metadata"]["annotations"], width: 26)
         func line(_ name: String, _ value: String) -> String { field(name, value, width: 26) }
         let selector = service.spec["selector"].stringMap.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
         lines += [
-            line("Selector", selector.isEmpty ? "<none>" : selector), line("Type", service.type), line("IP", service.spec["clusterIP"].string ?? ""),
+            line("Selector", selector.isEmpty ? "<none>" : selector), line("Type", service.type),
+            line("IP", service.spec["clusterIP"].string ?? ""),
         ]
         let slices = try await client.list(
-            EndpointSlice.self, namespace: service.namespace, selector: LabelSelector(matching: [EndpointSlice.serviceNameLabel: service.name]))
+            EndpointSlice.self, namespace: service.namespace,
+            selector: LabelSelector(matching: [EndpointSlice.serviceNameLabel: service.name]))
         for port in service.ports {
             let name = port.name.isEmpty ? "<unset>" : port.name
             lines += [
@@ -127,7 +140,9 @@ struct Description {
 
     private func policy(_ policy: NetworkPolicy) -> [String] {
         var lines = [field("Created on", policy.creationTimestamp?.description ?? "", width: 14)]
-        lines += map("Labels", policy.json["metadata"]["labels"], width: 14) + map("Annotations", policy.json["metadata"]["annotations"], width: 14)
+        lines +=
+            map("Labels", policy.json["metadata"]["labels"], width: 14)
+            + map("Annotations", policy.json["metadata"]["annotations"], width: 14)
         lines.append("Spec:")
         func labels(_ json: JSON) -> String {
             let parts = LabelSelector(json).requirements.map {
@@ -136,8 +151,12 @@ struct Description {
             return parts.isEmpty ? "<none>" : parts.joined(separator: ",")
         }
         let selector = labels(policy.spec["podSelector"])
-        lines.append("  PodSelector:     \(selector == "<none>" ? "<none> (Allowing the specific traffic to all pods in this namespace)" : selector)")
-        for (direction, title, peerField, peerTitle) in [(NetworkPolicy.Direction.ingress, "ingress", "from", "From"), (.egress, "egress", "to", "To")] {
+        lines.append(
+            "  PodSelector:     \(selector == "<none>" ? "<none> (Allowing the specific traffic to all pods in this namespace)" : selector)"
+        )
+        for (direction, title, peerField, peerTitle) in [
+            (NetworkPolicy.Direction.ingress, "ingress", "from", "From"), (.egress, "egress", "to", "To"),
+        ] {
             guard policy.directions.contains(direction) else {
                 lines.append("  Not affecting \(title) traffic")
                 continue
@@ -155,7 +174,9 @@ struct Description {
                     )
                 }
                 let peers = rule[peerField].items
-                if peers.isEmpty { lines.append("    \(peerTitle): <any> (traffic not restricted by \(direction == .ingress ? "source" : "destination"))") }
+                if peers.isEmpty {
+                    lines.append("    \(peerTitle): <any> (traffic not restricted by \(direction == .ingress ? "source" : "destination"))")
+                }
                 for peer in peers {
                     lines.append("    \(peerTitle):")
                     if let cidr = peer["ipBlock"]["cidr"].string {
@@ -179,7 +200,9 @@ struct Description {
         func count(_ name: String) -> Int { status[name].int ?? 0 }
         let selector = deployment.selector.requirements.map { "\($0.key)=\($0.values.joined(separator: ","))" }.joined(separator: ",")
         var lines = [line("CreationTimestamp", deployment.creationTimestamp?.description ?? "")]
-        lines += map("Labels", deployment.json["metadata"]["labels"], width: 24) + map("Annotations", deployment.json["metadata"]["annotations"], width: 24)
+        lines +=
+            map("Labels", deployment.json["metadata"]["labels"], width: 24)
+            + map("Annotations", deployment.json["metadata"]["annotations"], width: 24)
         lines += [
             line("Selector", selector),
             line(
@@ -191,18 +214,25 @@ struct Description {
         lines +=
             TextTable(
                 header: ["  Type", "Status", "Reason"],
-                rows: status["conditions"].items.map { ["  \($0["type"].string ?? "")", $0["status"].string ?? "", $0["reason"].string ?? ""] }
+                rows: status["conditions"].items.map {
+                    ["  \($0["type"].string ?? "")", $0["status"].string ?? "", $0["reason"].string ?? ""]
+                }
             ).lines
         let sets = try await client.list(ReplicaSet.self, namespace: deployment.namespace, selector: deployment.selector)
             .filter { $0.controllerOwner?.uid == deployment.uid && $0.replicas > 0 }
         return lines + [
-            line("ReplicaSets", sets.map { "\($0.name) (\($0.status["replicas"].int ?? 0)/\($0.replicas) replicas created)" }.joined(separator: ", "))
+            line(
+                "ReplicaSets",
+                sets.map { "\($0.name) (\($0.status["replicas"].int ?? 0)/\($0.replicas) replicas created)" }.joined(separator: ", "))
         ]
     }
 
     private func node(_ node: Node) async throws -> [String] {
-        var lines = map("Labels", node.json["metadata"]["labels"], width: 20) + map("Annotations", node.json["metadata"]["annotations"], width: 20)
-        let taints = node.taints.map { "\($0["key"].string ?? "")\($0["value"].string.map { "=\($0)" } ?? ""):\($0["effect"].string ?? "")" }
+        var lines =
+            map("Labels", node.json["metadata"]["labels"], width: 20) + map("Annotations", node.json["metadata"]["annotations"], width: 20)
+        let taints = node.taints.map {
+            "\($0["key"].string ?? "")\($0["value"].string.map { "=\($0)" } ?? ""):\($0["effect"].string ?? "")"
+        }
         lines += [
             field("Taints", taints.isEmpty ? "<none>" : taints.joined(separator: ", "), width: 20),
             field("Unschedulable", "\(node.isUnschedulable)", width: 20), "Addresses:",
@@ -218,10 +248,14 @@ struct Description {
     private func events(_ metadata: JSON) async throws -> [String] {
         let all = try await client.list(.events, namespace: metadata["namespace"].string ?? "default", selector: nil).items
         let mine = all.filter { $0["involvedObject"]["uid"] == metadata["uid"] }
-            .sorted { (Int($0["metadata"]["resourceVersion"].string ?? "") ?? 0) < (Int($1["metadata"]["resourceVersion"].string ?? "") ?? 0) }
+            .sorted {
+                (Int($0["metadata"]["resourceVersion"].string ?? "") ?? 0) < (Int($1["metadata"]["resourceVersion"].string ?? "") ?? 0)
+            }
         guard !mine.isEmpty else { return ["Events:  <none>"] }
         let rows = mine.map { event -> [String] in
-            let age = event["lastTimestamp"].string.flatMap(Timestamp.init).map { humanDuration(seconds: now.seconds - $0.seconds) } ?? "<unknown>"
+            let age =
+                event["lastTimestamp"].string.flatMap(Timestamp.init).map { humanDuration(seconds: now.seconds - $0.seconds) }
+                ?? "<unknown>"
             let count = event["count"].int ?? 1
             return [
                 "  \(event["type"].string ?? "")", event["reason"].string ?? "", count > 1 ? "\(age) (x\(count))" : age,

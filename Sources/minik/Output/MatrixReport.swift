@@ -36,23 +36,31 @@ struct MatrixReport {
             lines.append("\(Self.pad(probe.description, width + 3))\(numbers)")
             for (row, cells) in cells(of: probe).enumerated() {
                 let number = matrix.sources[row].pod == nil ? "" : "\(row + 1)"
-                lines.append("\(Self.pad(number, 3))\(Self.pad(matrix.sources[row].name, width))\(cells.map { Self.pad(Self.mark($0), 3) }.joined())".trimmedEnd)
+                lines.append(
+                    "\(Self.pad(number, 3))\(Self.pad(matrix.sources[row].name, width))\(cells.map { Self.pad(Self.mark($0), 3) }.joined())"
+                        .trimmedEnd)
             }
             lines.append("")
         }
         let measured = matrix.cells.contains { $0.measured != nil }
         lines.append("rows reach columns: . allowed, X denied\(measured ? ", !. and !X measured, against what was computed" : "")")
         let denied = matrix.cells.filter { !$0.isAllowed }.count
-        lines.append("\(matrix.cells.count) flows, \(matrix.cells.count - denied) allowed, \(denied) denied\(measured ? ", measured with real packets" : "")")
+        lines.append(
+            "\(matrix.cells.count) flows, \(matrix.cells.count - denied) allowed, \(denied) denied\(measured ? ", measured with real packets" : "")"
+        )
         let different = matrix.cells.filter(\.differs)
         if !different.isEmpty {
             lines.append("DIFFERENT: \(different.count) flows are not what was computed:")
-            lines += different.map { "  \(flow($0)): computed \($0.isAllowed ? "allowed" : "denied"), measured \($0.measured == true ? "allowed" : "denied")" }
+            lines += different.map {
+                "  \(flow($0)): computed \($0.isAllowed ? "allowed" : "denied"), measured \($0.measured == true ? "allowed" : "denied")"
+            }
         }
         return lines.joined(separator: "\n") + "\n"
     }
 
-    private func flow(_ cell: ReachMatrix.Cell) -> String { "\(matrix.sources[cell.from].name) -> \(matrix.targets[cell.to].name) \(cell.probe)" }
+    private func flow(_ cell: ReachMatrix.Cell) -> String {
+        "\(matrix.sources[cell.from].name) -> \(matrix.targets[cell.to].name) \(cell.probe)"
+    }
 
     private static func pad(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(0, width - text.count)) }
 
@@ -64,7 +72,8 @@ struct MatrixReport {
             "flows": .array(
                 matrix.cells.map { cell in
                     [
-                        "from": .string(matrix.sources[cell.from].name), "to": .string(matrix.targets[cell.to].name), "probe": .string(cell.probe.description),
+                        "from": .string(matrix.sources[cell.from].name), "to": .string(matrix.targets[cell.to].name),
+                        "probe": .string(cell.probe.description),
                         "allowed": .bool(cell.isAllowed), "measured": cell.measured.map(JSON.bool) ?? .null, "reason": JSON(cell.reason),
                     ]
                 }),
@@ -74,9 +83,11 @@ struct MatrixReport {
     /// One test case a flow: it fails where the measured differs from the computed.
     private var junit: String {
         let cases = matrix.cells.map { cell -> String in
-            let open = "  <testcase classname=\"\(cell.probe)\" name=\"\(Self.escape("\(matrix.sources[cell.from].name) to \(matrix.targets[cell.to].name)"))\""
+            let open =
+                "  <testcase classname=\"\(cell.probe)\" name=\"\(Self.escape("\(matrix.sources[cell.from].name) to \(matrix.targets[cell.to].name)"))\""
             guard cell.differs else { return open + "/>" }
-            return open + "><failure message=\"computed \(cell.isAllowed ? "allowed" : "denied"), measured \(cell.measured == true ? "allowed" : "denied")\"/></testcase>"
+            return open
+                + "><failure message=\"computed \(cell.isAllowed ? "allowed" : "denied"), measured \(cell.measured == true ? "allowed" : "denied")\"/></testcase>"
         }
         return """
             <?xml version="1.0" encoding="UTF-8"?>
@@ -93,7 +104,8 @@ struct MatrixReport {
             let rows = cells(of: probe).enumerated().map { row, cells in
                 let data = cells.map { cell in
                     let kind = cell.differs ? "different" : cell.isAllowed ? "allowed" : "denied"
-                    return "<td class=\"\(kind)\" title=\"\(Self.escape(flow(cell) + (cell.reason.map { ": \($0)" } ?? "")))\">\(Self.mark(cell))</td>"
+                    return
+                        "<td class=\"\(kind)\" title=\"\(Self.escape(flow(cell) + (cell.reason.map { ": \($0)" } ?? "")))\">\(Self.mark(cell))</td>"
                 }
                 return "<tr><th>\(Self.escape(matrix.sources[row].name))</th>\(data.joined())</tr>"
             }

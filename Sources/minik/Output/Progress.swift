@@ -41,7 +41,8 @@ final class Progress: Sendable {
 
     private static func seconds(_ value: Double) -> String {
         let milliseconds = Int((value * 1000).rounded())
-        return milliseconds < 1000 ? "\(milliseconds) ms" : "\(milliseconds / 1000).\(String(milliseconds % 1000 + 1000).dropFirst().prefix(2)) s"
+        return milliseconds < 1000
+            ? "\(milliseconds) ms" : "\(milliseconds / 1000).\(String(milliseconds % 1000 + 1000).dropFirst().prefix(2)) s"
     }
 
     private func write(_ text: String) {

@@ -28,7 +28,9 @@ struct WhyReport {
         return isKnown && journeys.count == 1 ? "denied" : nil
     }
 
-    private func endpoint(_ journey: Journey) -> Pod? { snapshot.pods.first { $0.ip == journey.packet.destination && !$0.isHostNetwork && !$0.isFinished } }
+    private func endpoint(_ journey: Journey) -> Pod? {
+        snapshot.pods.first { $0.ip == journey.packet.destination && !$0.isHostNetwork && !$0.isFinished }
+    }
 
     /// The decisions of policies on one way, in the order in which they are made.
     private func explanations(_ journey: Journey) -> [PolicyExplanation] { snapshot.explanations(journey, from: question.source) }
@@ -42,7 +44,9 @@ struct WhyReport {
         var lines = ["\(verdict)  \(question.sourceName) -> \(question.targetName) \(question.probe)"]
         for journey in journeys { lines += describe(journey) }
         if journeys.isEmpty { lines.append("  no way there is known") }
-        if !isConsistent { lines.append("  THE COMPILED RULES DISAGREE with what is said of the policies: this is a defect of minik, please report it") }
+        if !isConsistent {
+            lines.append("  THE COMPILED RULES DISAGREE with what is said of the policies: this is a defect of minik, please report it")
+        }
         if let finding {
             let count = "\(finding.sent) packet\(finding.sent == 1 ? "" : "s")"
             lines.append(agrees ? "  the kernel agrees: \(count) sent" : "  THE KERNEL DISAGREES with what was computed: \(count) sent")
@@ -62,7 +66,9 @@ struct WhyReport {
         lines += explanations(journey).flatMap(describe)
         if let stop = journey.stop, let hop = journey.hops.last {
             let words = stop.element ?? stop.comment ?? stop.text
-            lines.append("    computed: \(journey.end == .rejected ? "rejected" : "dropped") on \(hop.node), \(hop.point.rawValue), \(stop.table)/\(stop.chain)")
+            lines.append(
+                "    computed: \(journey.end == .rejected ? "rejected" : "dropped") on \(hop.node), \(hop.point.rawValue), \(stop.table)/\(stop.chain)"
+            )
             lines.append("              \(words)")
         } else {
             let way = journey.hops.reduce(into: [String]()) { if $0.last != $1.node { $0.append($1.node) } }
@@ -84,10 +90,13 @@ struct WhyReport {
         let direction = explanation.direction.rawValue
         var lines = explanation.passes.map { "    \(direction): passed on by ClusterNetworkPolicy \($0.rule)" }
         switch explanation.decision {
-        case .open: lines.append("    \(direction): no policy \(lines.isEmpty ? "isolates \(explanation.pod)" : "after that isolates \(explanation.pod)")")
+        case .open:
+            lines.append(
+                "    \(direction): no policy \(lines.isEmpty ? "isolates \(explanation.pod)" : "after that isolates \(explanation.pod)")")
         case .ownNode: lines.append("    \(direction): NetworkPolicies isolate \(explanation.pod), but no pod from its own node")
         case .allowed(let rule): lines.append("    \(direction): allowed by \(rule)")
-        case .tier(let finding): lines.append("    \(direction): \(finding.action == .deny ? "denied" : "allowed") by ClusterNetworkPolicy \(finding.rule)")
+        case .tier(let finding):
+            lines.append("    \(direction): \(finding.action == .deny ? "denied" : "allowed") by ClusterNetworkPolicy \(finding.rule)")
         case .isolated: lines += isolation(explanation)
         }
         return lines
@@ -96,7 +105,9 @@ struct WhyReport {
     /// What each rule would have wanted.
     private func isolation(_ explanation: PolicyExplanation) -> [String] {
         let direction = explanation.direction.rawValue
-        var lines = ["    \(direction): \(explanation.pod) is isolated by \(explanation.policies.map { "\($0.policy)" }.joined(separator: ", "))"]
+        var lines = [
+            "    \(direction): \(explanation.pod) is isolated by \(explanation.policies.map { "\($0.policy)" }.joined(separator: ", "))"
+        ]
         for policy in explanation.policies {
             if policy.rules.isEmpty { lines.append("      \(policy.policy) has no \(direction) rule: it allows nothing") }
             for rule in policy.rules {
@@ -114,7 +125,8 @@ struct WhyReport {
     var json: JSON {
         [
             "apiVersion": "minik.dev/v1", "kind": "FlowVerdict", "from": .string(question.sourceName), "to": .string(question.targetName),
-            "probe": .string(question.probe.description), "verdict": .string(isAllowed ? "allowed" : "denied"), "enforced": .bool(snapshot.isEnforced),
+            "probe": .string(question.probe.description), "verdict": .string(isAllowed ? "allowed" : "denied"),
+            "enforced": .bool(snapshot.isEnforced),
             "agrees": finding == nil ? .null : .bool(agrees), "paths": .array(journeys.map(json)),
         ]
     }
@@ -141,11 +153,13 @@ struct WhyReport {
             "policies": .array(
                 explanations(journey).map { explanation in
                     [
-                        "pod": .string("\(explanation.pod)"), "direction": .string(explanation.direction.rawValue), "allowed": .bool(explanation.isAllowed),
+                        "pod": .string("\(explanation.pod)"), "direction": .string(explanation.direction.rawValue),
+                        "allowed": .bool(explanation.isAllowed),
                         "allowedBy": JSON(explanation.allowedBy), "deniedBy": JSON(explanation.deniedBy?.rule),
                         "passedBy": .array(explanation.passes.map { .string($0.rule) }), "ownNode": .bool(explanation.isOwnNode),
                         "isolatedBy": .array(
-                            explanation.policies.map { .string("\($0.policy)") } + (explanation.deniedBy.map { [.string("ClusterNetworkPolicy/\($0.policy)")] } ?? [])),
+                            explanation.policies.map { .string("\($0.policy)") }
+                                + (explanation.deniedBy.map { [.string("ClusterNetworkPolicy/\($0.policy)")] } ?? [])),
                     ]
                 }),
         ]

@@ -52,10 +52,16 @@ extension KindDefinition {
             var causes: [StatusError.Cause] = []
             if rule["verbs"].items.isEmpty { causes.append(.required("rules[\(index)].verbs", "verbs must contain at least one value")) }
             if rule["nonResourceURLs"].items.isEmpty {
-                if rule["apiGroups"].items.isEmpty { causes.append(.required("rules[\(index)].apiGroups", "resource rules must supply at least one api group")) }
-                if rule["resources"].items.isEmpty { causes.append(.required("rules[\(index)].resources", "resource rules must supply at least one resource")) }
+                if rule["apiGroups"].items.isEmpty {
+                    causes.append(.required("rules[\(index)].apiGroups", "resource rules must supply at least one api group"))
+                }
+                if rule["resources"].items.isEmpty {
+                    causes.append(.required("rules[\(index)].resources", "resource rules must supply at least one resource"))
+                }
             } else if object["kind"].string == "Role" {
-                causes.append(.invalid("rules[\(index)].nonResourceURLs", rule["nonResourceURLs"], "namespaced rules cannot apply to non-resource URLs"))
+                causes.append(
+                    .invalid(
+                        "rules[\(index)].nonResourceURLs", rule["nonResourceURLs"], "namespaced rules cannot apply to non-resource URLs"))
             }
             return causes
         }

@@ -30,10 +30,13 @@ extension KindDefinition {
         prepare: { object in
             PodRules.prepare(&object["spec"]["template"]["spec"])
             if object["spec"]["completions"].isNull, object["spec"]["parallelism"].isNull { object["spec"]["completions"] = 1 }
-            for (field, value) in [("parallelism", 1), ("completionMode", "NonIndexed"), ("suspend", false), ("manualSelector", false)] as [(String, JSON)]
+            for (field, value) in [("parallelism", 1), ("completionMode", "NonIndexed"), ("suspend", false), ("manualSelector", false)]
+                as [(String, JSON)]
             where object["spec"][field].isNull { object["spec"][field] = value }
             // Where each index has its own limit, that of the whole comes from maxFailedIndexes.
-            if object["spec"]["backoffLimit"].isNull { object["spec"]["backoffLimit"] = object["spec"]["backoffLimitPerIndex"].isNull ? 6 : .int(Int(Int32.max)) }
+            if object["spec"]["backoffLimit"].isNull {
+                object["spec"]["backoffLimit"] = object["spec"]["backoffLimitPerIndex"].isNull ? 6 : .int(Int(Int32.max))
+            }
             if object["spec"]["podReplacementPolicy"].isNull {
                 object["spec"]["podReplacementPolicy"] = object["spec"]["podFailurePolicy"].isNull ? "TerminatingOrFailed" : "Failed"
             }
@@ -58,14 +61,17 @@ extension KindDefinition {
             Column("Suspend") { object, _ in object["spec"]["suspend"].bool == true ? "True" : "False" },
             Column("Active") { object, _ in "\(object["status"]["active"].items.count)" },
             Column("Last Schedule") { object, now in
-                object["status"]["lastScheduleTime"].string.flatMap(Timestamp.init).map { humanDuration(seconds: now.seconds - $0.seconds) } ?? "<none>"
+                object["status"]["lastScheduleTime"].string.flatMap(Timestamp.init).map { humanDuration(seconds: now.seconds - $0.seconds) }
+                    ?? "<none>"
             },
             .age,
             Column("Containers", wide: true) { object, _ in
-                object["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"].items.compactMap { $0["name"].string }.joined(separator: ",")
+                object["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"].items.compactMap { $0["name"].string }.joined(
+                    separator: ",")
             },
             Column("Images", wide: true) { object, _ in
-                object["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"].items.compactMap { $0["image"].string }.joined(separator: ",")
+                object["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"].items.compactMap { $0["image"].string }.joined(
+                    separator: ",")
             },
             Column("Selector", wide: true) { object, _ in selectorText(object["spec"]["jobTemplate"]["spec"]["selector"]) },
         ],
@@ -84,7 +90,9 @@ extension KindDefinition {
         guard let uid = job["metadata"]["uid"].string else { return }
         for prefix in ["batch.kubernetes.io/", ""] {
             for (key, value) in [("controller-uid", .string(uid)), ("job-name", job["metadata"]["name"])] as [(String, JSON)]
-            where job["spec"]["template"]["metadata"]["labels"][prefix + key].isNull { job["spec"]["template"]["metadata"]["labels"][prefix + key] = value }
+            where job["spec"]["template"]["metadata"]["labels"][prefix + key].isNull {
+                job["spec"]["template"]["metadata"]["labels"][prefix + key] = value
+            }
         }
         let key = "batch.kubernetes.io/controller-uid"
         if job["spec"]["selector"]["matchLabels"][key].isNull { job["spec"]["selector"]["matchLabels"][key] = .string(uid) }

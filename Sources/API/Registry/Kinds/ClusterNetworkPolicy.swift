@@ -30,7 +30,9 @@ private enum ClusterNetworkPolicyRules {
         for (index, peer) in peers.enumerated() {
             let here = "\(path).\(peerField)[\(index)]"
             causes += selectors(peer, here)
-            if !peer["domainNames"].isNull { causes.append(.forbidden("\(here).domainNames", "minik does not follow domain names; use networks")) }
+            if !peer["domainNames"].isNull {
+                causes.append(.forbidden("\(here).domainNames", "minik does not follow domain names; use networks"))
+            }
             for (number, network) in peer["networks"].items.enumerated() {
                 do throws(CIDRText.Complaint) { _ = try CIDRText(network.string ?? "") } catch {
                     causes.append(.invalid("\(here).networks[\(number)]", "string", "Invalid CIDR format provided"))
@@ -41,13 +43,17 @@ private enum ClusterNetworkPolicyRules {
         if hasPlaces, protocols.contains(where: { !$0["destinationNamedPort"].isNull }) {
             causes.append(
                 .invalid(
-                    path, "object", "networks/nodes/domainNames peer cannot be set with namedPorts since there are no namedPorts for networks/nodes/domainNames"))
+                    path, "object",
+                    "networks/nodes/domainNames peer cannot be set with namedPorts since there are no namedPorts for networks/nodes/domainNames"
+                ))
         }
         for (index, match) in protocols.enumerated() {
             for name in ["tcp", "udp", "sctp"] {
                 let range = match[name]["destinationPort"]["range"]
                 guard let start = range["start"].int, let end = range["end"].int, start >= end else { continue }
-                causes.append(.invalid("\(path).protocols[\(index)].\(name).destinationPort.range", "object", "Start port must be less than End port"))
+                causes.append(
+                    .invalid("\(path).protocols[\(index)].\(name).destinationPort.range", "object", "Start port must be less than End port")
+                )
             }
         }
         return causes

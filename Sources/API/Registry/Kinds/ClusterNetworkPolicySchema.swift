@@ -18,7 +18,8 @@ enum ClusterNetworkPolicySchema {
         [
             "name": .string(name), "served": true, "storage": .bool(isStorage), "subresources": ["status": .emptyObject],
             "additionalPrinterColumns": [
-                ["name": "Tier", "type": "string", "jsonPath": ".spec.tier"], ["name": "Priority", "type": "string", "jsonPath": ".spec.priority"],
+                ["name": "Tier", "type": "string", "jsonPath": ".spec.tier"],
+                ["name": "Priority", "type": "string", "jsonPath": ".spec.priority"],
                 ["name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"],
             ],
             "schema": ["openAPIV3Schema": root],
@@ -43,7 +44,8 @@ enum ClusterNetworkPolicySchema {
 
     private static func number(_ text: String, _ bounds: ClosedRange<Int>) -> JSON {
         [
-            "type": "integer", "format": "int32", "description": .string(text), "minimum": .int(bounds.lowerBound), "maximum": .int(bounds.upperBound),
+            "type": "integer", "format": "int32", "description": .string(text), "minimum": .int(bounds.lowerBound),
+            "maximum": .int(bounds.upperBound),
         ]
     }
 
@@ -71,13 +73,18 @@ enum ClusterNetworkPolicySchema {
     private static let spec = object(
         "What the policy is about, and its rules.",
         [
-            "tier": string("Admin: before the namespaces' own policies; Baseline: after them, for pods that none of them isolates.", oneOf: ["Admin", "Baseline"]),
+            "tier": string(
+                "Admin: before the namespaces' own policies; Baseline: after them, for pods that none of them isolates.",
+                oneOf: ["Admin", "Baseline"]),
             "priority": number("Within its tier lower ones come first.", 0...1000),
             "subject": object(
-                "The pods that the policy is about. Exactly one field must be set.", ["namespaces": selector("All pods of namespaces."), "pods": pods],
+                "The pods that the policy is about. Exactly one field must be set.",
+                ["namespaces": selector("All pods of namespaces."), "pods": pods],
                 members: 1...1),
-            "ingress": list("Rules for what comes to the pods. The first that matches decides.", rule("from", ingressPeer, "sources"), 0...most),
-            "egress": list("Rules for what the pods send. The first that matches decides.", rule("to", egressPeer, "destinations"), 0...most),
+            "ingress": list(
+                "Rules for what comes to the pods. The first that matches decides.", rule("from", ingressPeer, "sources"), 0...most),
+            "egress": list(
+                "Rules for what the pods send. The first that matches decides.", rule("to", egressPeer, "destinations"), 0...most),
         ], required: ["priority", "subject", "tier"])
 
     private static func rule(_ peers: String, _ peer: JSON, _ noun: String) -> JSON {
@@ -100,13 +107,15 @@ enum ClusterNetworkPolicySchema {
         peers["nodes"] = selector("Nodes, by their labels; pods of the host's network are their node.")
         peers["networks"] = list("Networks in CIDR notation.", string("10.0.0.0/8, fd00::/8", longest: 43), 1...most, type: "set")
         let name = #"^(\*\.)?([a-zA-Z0-9]([-a-zA-Z0-9_]*[a-zA-Z0-9])?\.)+[a-zA-Z0-9]([-a-zA-Z0-9_]*[a-zA-Z0-9])?\.?$"#
-        peers["domainNames"] = list("Not followed by minik, and refused.", string("kubernetes.io, *.kubernetes.io", pattern: name), 1...most, type: "set")
+        peers["domainNames"] = list(
+            "Not followed by minik, and refused.", string("kubernetes.io, *.kubernetes.io", pattern: name), 1...most, type: "set")
         return object("Exactly one field must be set.", peers, members: 1...1)
     }()
 
     private static let pods = object(
         "Pods by their namespace's labels and their own.",
-        ["namespaceSelector": selector("Without it, every namespace."), "podSelector": selector("Empty: every pod.")], required: ["podSelector"])
+        ["namespaceSelector": selector("Without it, every namespace."), "podSelector": selector("Empty: every pod.")],
+        required: ["podSelector"])
 
     private static let protocols = object(
         "Exactly one field must be set.",
@@ -124,7 +133,8 @@ enum ClusterNetworkPolicySchema {
         [
             "number": number("One port.", 1...65535),
             "range": object(
-                "From one port to another.", ["start": number("The first.", 1...65535), "end": number("The last.", 1...65535)], required: ["end", "start"]),
+                "From one port to another.", ["start": number("The first.", 1...65535), "end": number("The last.", 1...65535)],
+                required: ["end", "start"]),
         ], members: 1...1)
 
     private static func selector(_ text: String) -> JSON {
@@ -136,7 +146,10 @@ enum ClusterNetworkPolicySchema {
                     "type": "array", "x-kubernetes-list-type": "atomic",
                     "items": object(
                         "key operator values",
-                        ["key": string, "operator": string, "values": ["type": "array", "items": string, "x-kubernetes-list-type": "atomic"]],
+                        [
+                            "key": string, "operator": string,
+                            "values": ["type": "array", "items": string, "x-kubernetes-list-type": "atomic"],
+                        ],
                         required: ["key", "operator"]),
                 ],
             ])
@@ -159,6 +172,7 @@ enum ClusterNetworkPolicySchema {
         [
             "type": string("What it is about.", longest: 316), "status": string("Whether it holds.", oneOf: ["True", "False", "Unknown"]),
             "reason": string("Why, in a word.", longest: 1024), "message": string("Why, in a sentence.", longest: 32768),
-            "lastTransitionTime": ["type": "string", "format": "date-time"], "observedGeneration": ["type": "integer", "format": "int64", "minimum": 0],
+            "lastTransitionTime": ["type": "string", "format": "date-time"],
+            "observedGeneration": ["type": "integer", "format": "int64", "minimum": 0],
         ], required: ["lastTransitionTime", "message", "reason", "status", "type"])
 }

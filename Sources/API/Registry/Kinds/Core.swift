@@ -52,7 +52,8 @@ extension KindDefinition {
                 let isValid =
                     key.utf8.count <= 253 && ![".", ".."].contains(key)
                     && key.utf8.allSatisfy { byte in
-                        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || [0x2D, 0x2E, 0x5F].contains(byte)
+                        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                            || [0x2D, 0x2E, 0x5F].contains(byte)
                     }
                 if !isValid || key.isEmpty {
                     causes.append(
@@ -66,7 +67,9 @@ extension KindDefinition {
         if size > 1 << 20 { causes.append(.tooLong("data", 1 << 20)) }
         guard let old, old["immutable"].bool == true else { return causes }
         if object["immutable"].bool != true { causes.append(.forbidden("immutable", "field is immutable when `immutable` is set")) }
-        for member in members where old[member] != object[member] { causes.append(.forbidden(member, "field is immutable when `immutable` is set")) }
+        for member in members where old[member] != object[member] {
+            causes.append(.forbidden(member, "field is immutable when `immutable` is set"))
+        }
         return causes
     }
 
@@ -76,7 +79,8 @@ extension KindDefinition {
         columns: [.name, Column("Secrets") { object, _ in "\(object["secrets"].items.count)" }, .age])
 
     static let node = KindDefinition(
-        .nodes, "node", ["no"], type: "core:Node", [.status, Subresource("proxy", Subresource.proxyVerbs, kind: ("", "v1", "NodeProxyOptions"))],
+        .nodes, "node", ["no"], type: "core:Node",
+        [.status, Subresource("proxy", Subresource.proxyVerbs, kind: ("", "v1", "NodeProxyOptions"))],
         columns: [
             .name,
             Column("Status") { object, _ in
@@ -86,7 +90,9 @@ extension KindDefinition {
             },
             Column("Roles") { object, _ in
                 let prefix = "node-role.kubernetes.io/"
-                let roles = object["metadata"]["labels"].stringMap.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+                let roles = object["metadata"]["labels"].stringMap.keys.filter { $0.hasPrefix(prefix) }.map {
+                    String($0.dropFirst(prefix.count))
+                }
                 return roles.isEmpty ? "<none>" : roles.sorted().joined(separator: ",")
             },
             .age,

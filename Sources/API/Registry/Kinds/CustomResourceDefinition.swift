@@ -2,7 +2,8 @@ import Model
 
 extension KindDefinition {
     static let customResourceDefinition = KindDefinition(
-        .customResourceDefinitions, "customresourcedefinition", ["crd", "crds"], type: "crd:CustomResourceDefinition", [.status], hasGeneration: true,
+        .customResourceDefinitions, "customresourcedefinition", ["crd", "crds"], type: "crd:CustomResourceDefinition", [.status],
+        hasGeneration: true,
         prepare: { object in
             let kind = object["spec"]["names"]["kind"].string ?? ""
             if object["spec"]["names"]["singular"].isNull { object["spec"]["names"]["singular"] = .string(kind.lowercased()) }
@@ -42,7 +43,9 @@ extension KindDefinition {
     ).with {
         $0.warn = { definition in
             KindCatalog.isBuiltIn(definition)
-                ? ["\(definition["metadata"]["name"].string ?? ""): minik has this kind built in; the definition is kept and changes nothing"] : []
+                ? [
+                    "\(definition["metadata"]["name"].string ?? ""): minik has this kind built in; the definition is kept and changes nothing"
+                ] : []
         }
     }
 
@@ -60,7 +63,8 @@ extension KindDefinition {
             if !sub["status"].isNull { subresources.append(.status) }
             if !sub["scale"].isNull { subresources.append(.scale) }
             let extra = version["additionalPrinterColumns"].items.map { column in
-                Column(column["name"].string ?? "", wide: (column["priority"].int ?? 0) > 0, type: column["type"].string ?? "string") { object, now in
+                Column(column["name"].string ?? "", wide: (column["priority"].int ?? 0) > 0, type: column["type"].string ?? "string") {
+                    object, now in
                     let found = JSONPath(column["jsonPath"].string ?? "").first(in: object)
                     if column["type"].string == "date" {
                         return found.string.flatMap(Timestamp.init).map { humanDuration(seconds: now.seconds - $0.seconds) } ?? ""
@@ -83,7 +87,9 @@ extension KindDefinition {
                     sub["scale"]["specReplicasPath"].string ?? "", sub["scale"]["statusReplicasPath"].string ?? "",
                     sub["scale"]["labelSelectorPath"].string
                 )
-            custom.selectableFields = version["selectableFields"].items.compactMap { $0["jsonPath"].string.map { String($0.drop { $0 == "." }) } }
+            custom.selectableFields = version["selectableFields"].items.compactMap {
+                $0["jsonPath"].string.map { String($0.drop { $0 == "." }) }
+            }
             if version["deprecated"].bool == true {
                 let words = version["deprecationWarning"].string ?? "\(resource.apiVersion) \(kind) is deprecated"
                 custom.warn = { _ in [words] }

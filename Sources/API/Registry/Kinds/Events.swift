@@ -2,10 +2,13 @@ import Model
 
 extension KindDefinition {
     private static func lastSeen(_ object: JSON) -> Timestamp? {
-        (object["series"]["lastObservedTime"].string ?? object["lastTimestamp"].string ?? object["eventTime"].string).flatMap(Timestamp.init)
+        (object["series"]["lastObservedTime"].string ?? object["lastTimestamp"].string ?? object["eventTime"].string).flatMap(
+            Timestamp.init)
     }
 
-    private static func ago(_ time: Timestamp?, _ now: Timestamp) -> String { time.map { humanDuration(seconds: now.seconds - $0.seconds) } ?? "<unknown>" }
+    private static func ago(_ time: Timestamp?, _ now: Timestamp) -> String {
+        time.map { humanDuration(seconds: now.seconds - $0.seconds) } ?? "<unknown>"
+    }
 
     private static let eventColumns: [Column] = [
         Column("Last Seen") { object, now in ago(lastSeen(object), now) },
@@ -20,7 +23,9 @@ extension KindDefinition {
             return parts.compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: ", ")
         },
         Column("Message") { object, _ in object["message"].string?.trimmed ?? "" },
-        Column("First Seen", wide: true) { object, now in ago((object["firstTimestamp"].string ?? object["eventTime"].string).flatMap(Timestamp.init), now) },
+        Column("First Seen", wide: true) { object, now in
+            ago((object["firstTimestamp"].string ?? object["eventTime"].string).flatMap(Timestamp.init), now)
+        },
         Column("Count", wide: true) { object, _ in "\(object["series"]["count"].int ?? object["count"].int ?? 1)" },
         Column("Name", wide: true) { object, _ in object["metadata"]["name"].string ?? "" },
     ]
@@ -34,8 +39,11 @@ extension KindDefinition {
 
     /// The same events by their newer names; stored once, as core/v1 has them.
     static let groupEvent = KindDefinition(.groupEvents, "event", ["ev"], type: "events:Event", columns: eventColumns).with {
-        $0.selectableFields = ["regarding.kind", "regarding.namespace", "regarding.name", "regarding.uid", "reason", "reportingController", "type"]
-        $0.storage = StorageForm(resource: .events, store: { rename($0, eventNames) }, present: { rename($0, eventNames.map { ($0.1, $0.0) }) })
+        $0.selectableFields = [
+            "regarding.kind", "regarding.namespace", "regarding.name", "regarding.uid", "reason", "reportingController", "type",
+        ]
+        $0.storage = StorageForm(
+            resource: .events, store: { rename($0, eventNames) }, present: { rename($0, eventNames.map { ($0.1, $0.0) }) })
     }
 
     private static let eventNames = [

@@ -11,7 +11,8 @@ extension KindDefinition {
                 return hosts.isEmpty ? "*" : summary(hosts)
             },
             Column("Address") { object, _ in
-                object["status"]["loadBalancer"]["ingress"].items.compactMap { $0["ip"].string ?? $0["hostname"].string }.joined(separator: ",")
+                object["status"]["loadBalancer"]["ingress"].items.compactMap { $0["ip"].string ?? $0["hostname"].string }.joined(
+                    separator: ",")
             },
             Column("Ports") { object, _ in object["spec"]["tls"].items.isEmpty ? "80" : "80, 443" }, .age,
         ],
@@ -28,7 +29,9 @@ extension KindDefinition {
                     if path["pathType"].string != "ImplementationSpecific", path["path"].string?.hasPrefix("/") != true {
                         causes.append(.invalid("\(field).path", path["path"], "must be an absolute path"))
                     }
-                    if path["backend"]["service"].isNull, path["backend"]["resource"].isNull { causes.append(.required("\(field).backend")) }
+                    if path["backend"]["service"].isNull, path["backend"]["resource"].isNull {
+                        causes.append(.required("\(field).backend"))
+                    }
                 }
             }
             return causes

@@ -19,7 +19,9 @@ extension KindDefinition {
             // What is not said follows from what is: a default from the maximum, a default request from the default or the minimum.
             guard var limits = object["spec"]["limits"].array else { return }
             for index in limits.indices where limits[index]["type"].string == "Container" {
-                for (name, value) in limits[index]["max"].stringMap where limits[index]["default"][name].isNull { limits[index]["default"][name] = .string(value) }
+                for (name, value) in limits[index]["max"].stringMap where limits[index]["default"][name].isNull {
+                    limits[index]["default"][name] = .string(value)
+                }
                 for source in ["default", "min"] {
                     for (name, value) in limits[index][source].stringMap where limits[index]["defaultRequest"][name].isNull {
                         limits[index]["defaultRequest"][name] = .string(value)
@@ -43,12 +45,15 @@ extension KindDefinition {
             }
             for field in ["minAvailable", "maxUnavailable"] {
                 let value = object["spec"][field]
-                if let number = value.int, number < 0 { causes.append(.invalid("spec.\(field)", value, "must be greater than or equal to 0")) }
+                if let number = value.int, number < 0 {
+                    causes.append(.invalid("spec.\(field)", value, "must be greater than or equal to 0"))
+                }
                 if let text = value.string, !text.hasSuffix("%") || Int(text.dropLast()) == nil {
                     causes.append(
                         .invalid(
                             "spec.\(field)", value,
-                            "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"))
+                            "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
+                        ))
                 }
             }
             return causes + SelectorRules.validate(object["spec"]["selector"], "spec.selector")

@@ -16,7 +16,9 @@ enum PodRules {
         }
     }
 
-    private static func changeContainers(of spec: inout JSON, _ lists: [String] = ["initContainers", "containers"], _ change: (inout JSON) -> Void) {
+    private static func changeContainers(
+        of spec: inout JSON, _ lists: [String] = ["initContainers", "containers"], _ change: (inout JSON) -> Void
+    ) {
         for list in lists {
             guard var containers = spec[list].array else { continue }
             for index in containers.indices { change(&containers[index]) }
@@ -46,11 +48,14 @@ enum PodRules {
     /// The quality of service that a pod's requests and limits make. (kubernetes.io/docs/concepts/workloads/pods/pod-qos)
     static func setQoS(_ pod: inout JSON) {
         let containers = pod["spec"]["containers"].items + pod["spec"]["initContainers"].items
-        let hasAny = containers.contains { !($0["resources"]["limits"].object?.isEmpty ?? true) || !($0["resources"]["requests"].object?.isEmpty ?? true) }
+        let hasAny = containers.contains {
+            !($0["resources"]["limits"].object?.isEmpty ?? true) || !($0["resources"]["requests"].object?.isEmpty ?? true)
+        }
         let isGuaranteed = containers.allSatisfy { container in
             ["cpu", "memory"].allSatisfy { name in
                 let limit = container["resources"]["limits"][name]
-                return !limit.isNull && (container["resources"]["requests"][name].isNull || container["resources"]["requests"][name] == limit)
+                return !limit.isNull
+                    && (container["resources"]["requests"][name].isNull || container["resources"]["requests"][name] == limit)
             }
         }
         pod["status"]["qosClass"] = !hasAny ? "BestEffort" : isGuaranteed ? "Guaranteed" : "Burstable"
@@ -64,7 +69,8 @@ enum PodRules {
     /// The statuses that count for a pod's readiness and restarts.
     static func lastingStatuses(_ pod: JSON) -> [JSON] {
         let sidecars = sidecars(pod)
-        return pod["status"]["initContainerStatuses"].items.filter { sidecars.contains($0["name"].string ?? "") } + pod["status"]["containerStatuses"].items
+        return pod["status"]["initContainerStatuses"].items.filter { sidecars.contains($0["name"].string ?? "") }
+            + pod["status"]["containerStatuses"].items
     }
 
     /// The STATUS column: k8s.io/kubernetes/pkg/printers/internalversion, printPod.
@@ -94,7 +100,8 @@ enum PodRules {
                     reason = why
                 } else if !terminated.isNull {
                     let signal = terminated["signal"].int ?? 0
-                    reason = terminated["reason"].string ?? (signal != 0 ? "Signal:\(signal)" : "ExitCode:\(terminated["exitCode"].int ?? 0)")
+                    reason =
+                        terminated["reason"].string ?? (signal != 0 ? "Signal:\(signal)" : "ExitCode:\(terminated["exitCode"].int ?? 0)")
                 } else if status["ready"].bool == true {
                     hasRunning = true
                 }
@@ -112,18 +119,23 @@ extension KindDefinition {
     /// A deadline may be set and brought forward.
     private static func deadlineComplaints(_ new: JSON, _ old: JSON) -> [StatusError.Cause] {
         guard let before = old.int else { return [] }
-        guard let now = new.int else { return [.invalid("spec.activeDeadlineSeconds", .null, "must not update from a positive integer to nil value")] }
+        guard let now = new.int else {
+            return [.invalid("spec.activeDeadlineSeconds", .null, "must not update from a positive integer to nil value")]
+        }
         return now <= before ? [] : [.invalid("spec.activeDeadlineSeconds", .int(now), "must be less than or equal to previous value")]
     }
 
     static let pod = KindDefinition(
         .pods, "pod", ["po"], type: "core:Pod",
         [
-            .status, Subresource("attach", ["create", "get"], kind: ("", "v1", "PodAttachOptions")), Subresource("binding", ["create"], kind: ("", "v1", "Binding")),
-            Subresource("ephemeralcontainers", ["get", "patch", "update"]), Subresource("eviction", ["create"], kind: ("policy", "v1", "Eviction")),
+            .status, Subresource("attach", ["create", "get"], kind: ("", "v1", "PodAttachOptions")),
+            Subresource("binding", ["create"], kind: ("", "v1", "Binding")),
+            Subresource("ephemeralcontainers", ["get", "patch", "update"]),
+            Subresource("eviction", ["create"], kind: ("policy", "v1", "Eviction")),
             Subresource("exec", ["create", "get"], kind: ("", "v1", "PodExecOptions")), Subresource("log", ["get"]),
             Subresource("portforward", ["create", "get"], kind: ("", "v1", "PodPortForwardOptions")),
-            Subresource("proxy", Subresource.proxyVerbs, kind: ("", "v1", "PodProxyOptions")), Subresource("resize", ["get", "patch", "update"]),
+            Subresource("proxy", Subresource.proxyVerbs, kind: ("", "v1", "PodProxyOptions")),
+            Subresource("resize", ["get", "patch", "update"]),
         ], hasGeneration: true,
         columns: [
             .name,
@@ -146,7 +158,8 @@ extension KindDefinition {
             Column("Nominated Node", wide: true) { object, _ in object["status"]["nominatedNodeName"].string ?? "<none>" },
             Column("Readiness Gates", wide: true) { object, _ in
                 let gates = object["spec"]["readinessGates"].items.compactMap { $0["conditionType"].string }
-                return gates.isEmpty ? "<none>" : "\(gates.filter { object["status"]["conditions"].condition($0) == "True" }.count)/\(gates.count)"
+                return gates.isEmpty
+                    ? "<none>" : "\(gates.filter { object["status"]["conditions"].condition($0) == "True" }.count)/\(gates.count)"
             },
         ],
         prepare: { object in
@@ -171,7 +184,9 @@ extension KindDefinition {
                                     })
                             } ?? .null
                     }
-                    for field in ["tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds", "ephemeralContainers", "schedulingGates"] {
+                    for field in [
+                        "tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds", "ephemeralContainers", "schedulingGates",
+                    ] {
                         spec[field] = .null
                     }
                     // A pod without a node is given one; after that it stays.
@@ -193,7 +208,8 @@ extension KindDefinition {
         $0.categories = ["all"]
         $0.warn = { UnappliedFields.warnings($0["spec"], "spec") }
         $0.selectableFields = [
-            "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork", "status.phase", "status.podIP",
+            "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork", "status.phase",
+            "status.podIP",
             "status.podIPs", "status.nominatedNodeName",
         ]
     }

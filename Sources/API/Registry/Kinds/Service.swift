@@ -2,7 +2,8 @@ import Model
 
 extension KindDefinition {
     static let service = KindDefinition(
-        .services, "service", ["svc"], type: "core:Service", [.status, Subresource("proxy", Subresource.proxyVerbs, kind: ("", "v1", "ServiceProxyOptions"))],
+        .services, "service", ["svc"], type: "core:Service",
+        [.status, Subresource("proxy", Subresource.proxyVerbs, kind: ("", "v1", "ServiceProxyOptions"))],
         columns: [
             .name, Column("Type") { object, _ in object["spec"]["type"].string ?? "ClusterIP" },
             Column("Cluster-IP") { object, _ in object["spec"]["clusterIP"].string ?? "<none>" },
@@ -45,13 +46,17 @@ extension KindDefinition {
         validate: { object, old, context in
             var causes: [StatusError.Cause] = []
             let spec = object["spec"], type = spec["type"].string ?? "ClusterIP"
-            if spec["ports"].items.isEmpty, type != "ExternalName", spec["clusterIP"].string != "None" { causes.append(.required("spec.ports")) }
+            if spec["ports"].items.isEmpty, type != "ExternalName", spec["clusterIP"].string != "None" {
+                causes.append(.required("spec.ports"))
+            }
             causes += familyCauses(spec, type)
             let names = spec["ports"].items.map { $0["name"].string ?? "" }
             for (index, port) in spec["ports"].items.enumerated() {
                 let path = "spec.ports[\(index)]"
                 if names.count > 1, names[index].isEmpty { causes.append(.required("\(path).name")) }
-                if !names[index].isEmpty, names[..<index].contains(names[index]) { causes.append(.duplicate("\(path).name", .string(names[index]))) }
+                if !names[index].isEmpty, names[..<index].contains(names[index]) {
+                    causes.append(.duplicate("\(path).name", .string(names[index])))
+                }
                 for field in ["port", "targetPort"] {
                     if let value = port[field].int, !(1...65535).contains(value) {
                         causes.append(.invalid("\(path).\(field)", .int(value), "must be between 1 and 65535, inclusive"))
@@ -78,7 +83,8 @@ extension KindDefinition {
                             ))
                     }
                 } else {
-                    causes.append(.invalid("spec.clusterIPs[0]", .string(ip), "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"))
+                    causes.append(
+                        .invalid("spec.clusterIPs[0]", .string(ip), "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"))
                 }
                 if let was = old?["spec"]["clusterIP"].string, was != ip, old?["spec"]["type"].string != "ExternalName" {
                     causes.append(.invalid("spec.clusterIPs[0]", .string(ip), "may not change once set"))
@@ -90,14 +96,17 @@ extension KindDefinition {
         $0.categories = ["all"]
         $0.selectableFields = ["spec.clusterIP", "spec.type"]
         $0.warn = { object in
-            object["spec"]["externalIPs"].items.isEmpty ? [] : ["spec.externalIPs is accepted and does nothing: minik's nodes take no other addresses in"]
+            object["spec"]["externalIPs"].items.isEmpty
+                ? [] : ["spec.externalIPs is accepted and does nothing: minik's nodes take no other addresses in"]
         }
     }
 
     /// What a Service asks of a cluster that has IPv4 alone. (k8s.io/kubernetes/pkg/registry/core/service/storage/alloc.go)
     private static func familyCauses(_ spec: JSON, _ type: String) -> [StatusError.Cause] {
         if type == "ExternalName" {
-            return ["ipFamilies", "ipFamilyPolicy"].filter { !spec[$0].isNull }.map { .forbidden("spec.\($0)", "may not be set for ExternalName services") }
+            return ["ipFamilies", "ipFamilyPolicy"].filter { !spec[$0].isNull }.map {
+                .forbidden("spec.\($0)", "may not be set for ExternalName services")
+            }
         }
         var causes: [StatusError.Cause] = []
         if spec["ipFamilyPolicy"].string == "RequireDualStack" {

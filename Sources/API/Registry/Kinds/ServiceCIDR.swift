@@ -14,9 +14,11 @@ extension KindDefinition {
                 let text = cidr.string ?? ""
                 guard let parsed = CIDR(text) else {
                     // IPv6 is stored and gives no addresses.
-                    return text.contains(":") ? nil : .invalid("spec.cidrs[\(index)]", cidr, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")
+                    return text.contains(":")
+                        ? nil : .invalid("spec.cidrs[\(index)]", cidr, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")
                 }
-                return parsed.description == text ? nil : .invalid("spec.cidrs[\(index)]", cidr, "must be in canonical form (\"\(parsed)\")")
+                return parsed.description == text
+                    ? nil : .invalid("spec.cidrs[\(index)]", cidr, "must be in canonical form (\"\(parsed)\")")
             }
         })
 
@@ -28,7 +30,8 @@ extension KindDefinition {
                 let parent = object["spec"]["parentRef"]
                 let group = parent["group"].string ?? ""
                 let resource = group.isEmpty ? parent["resource"].string ?? "" : "\(parent["resource"].string ?? "").\(group)"
-                return [resource, parent["namespace"].string ?? "", parent["name"].string ?? ""].filter { !$0.isEmpty }.joined(separator: "/")
+                return [resource, parent["namespace"].string ?? "", parent["name"].string ?? ""].filter { !$0.isEmpty }.joined(
+                    separator: "/")
             }, .age,
         ],
         prepare: { object in

@@ -14,7 +14,9 @@ extension KindDefinition {
             } else if LabelSelector(selector).requirements.isEmpty {
                 causes.append(.invalid("spec.selector", selector, "empty selector is invalid for \(name)"))
             } else if !LabelSelector(selector).matches(template["metadata"]["labels"].stringMap) {
-                causes.append(.invalid("spec.template.metadata.labels", template["metadata"]["labels"], "`selector` does not match template `labels`"))
+                causes.append(
+                    .invalid("spec.template.metadata.labels", template["metadata"]["labels"], "`selector` does not match template `labels`")
+                )
             }
             causes += SelectorRules.validate(selector, "spec.selector")
             if selectorIsFixed, let old, LabelSelector(old["spec"]["selector"]) != LabelSelector(selector) {
@@ -26,14 +28,18 @@ extension KindDefinition {
                 }
             }
             if let policy = template["spec"]["restartPolicy"].string, !restartPolicies.contains(policy) {
-                causes.append(.notSupported("spec.template.spec.restartPolicy", .string(policy), restartPolicies.map { "\"\($0)\"" }.joined(separator: ", ")))
+                causes.append(
+                    .notSupported(
+                        "spec.template.spec.restartPolicy", .string(policy), restartPolicies.map { "\"\($0)\"" }.joined(separator: ", ")))
             }
             causes += Names.labels(template["metadata"]["labels"], "spec.template.labels")
             return causes
         }
     }
 
-    static let warnTemplate: @Sendable (JSON) -> [String] = { UnappliedFields.warnings($0["spec"]["template"]["spec"], "spec.template.spec") }
+    static let warnTemplate: @Sendable (JSON) -> [String] = {
+        UnappliedFields.warnings($0["spec"]["template"]["spec"], "spec.template.spec")
+    }
     private static let prepareTemplate: @Sendable (inout JSON) -> Void = { PodRules.prepare(&$0["spec"]["template"]["spec"]) }
     static func count(_ name: String, _ path: String...) -> Column {
         Column(name, type: "integer") { object, _ in "\(path.reduce(object) { $0[$1] }.int ?? 0)" }
@@ -43,7 +49,8 @@ extension KindDefinition {
         .daemonSets, "daemonset", ["ds"], type: "apps:DaemonSet", [.status], hasGeneration: true,
         columns: [
             .name, count("Desired", "status", "desiredNumberScheduled"), count("Current", "status", "currentNumberScheduled"),
-            count("Ready", "status", "numberReady"), count("Up-to-date", "status", "updatedNumberScheduled"), count("Available", "status", "numberAvailable"),
+            count("Ready", "status", "numberReady"), count("Up-to-date", "status", "updatedNumberScheduled"),
+            count("Available", "status", "numberAvailable"),
             Column("Node Selector") { object, _ in labelText(object["spec"]["template"]["spec"]["nodeSelector"]) }, .age,
             containersColumn, imagesColumn, selectorColumn,
         ],
@@ -53,7 +60,9 @@ extension KindDefinition {
             if object["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"].isNull {
                 object["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"] = 1
             }
-            if object["spec"]["updateStrategy"]["rollingUpdate"]["maxSurge"].isNull { object["spec"]["updateStrategy"]["rollingUpdate"]["maxSurge"] = 0 }
+            if object["spec"]["updateStrategy"]["rollingUpdate"]["maxSurge"].isNull {
+                object["spec"]["updateStrategy"]["rollingUpdate"]["maxSurge"] = 0
+            }
         },
         validate: validateWorkload("daemonset")
     ).with {
@@ -64,12 +73,15 @@ extension KindDefinition {
     static let statefulSet = KindDefinition(
         .statefulSets, "statefulset", ["sts"], type: "apps:StatefulSet", [.status, .scale], hasGeneration: true,
         columns: [
-            .name, Column("Ready") { object, _ in "\(object["status"]["readyReplicas"].int ?? 0)/\(object["spec"]["replicas"].int ?? 0)" }, .age,
+            .name, Column("Ready") { object, _ in "\(object["status"]["readyReplicas"].int ?? 0)/\(object["spec"]["replicas"].int ?? 0)" },
+            .age,
             containersColumn, imagesColumn,
         ],
         prepare: { object in
             prepareTemplate(&object)
-            if object["spec"]["updateStrategy"]["type"].string == "RollingUpdate", object["spec"]["updateStrategy"]["rollingUpdate"]["partition"].isNull {
+            if object["spec"]["updateStrategy"]["type"].string == "RollingUpdate",
+                object["spec"]["updateStrategy"]["rollingUpdate"]["partition"].isNull
+            {
                 object["spec"]["updateStrategy"]["rollingUpdate"]["partition"] = 0
             }
         },
@@ -78,7 +90,8 @@ extension KindDefinition {
             if let old {
                 var then = old["spec"], now = object["spec"]
                 for field in [
-                    "replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
+                    "replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "persistentVolumeClaimRetentionPolicy",
+                    "minReadySeconds",
                 ] {
                     then[field] = .null
                     now[field] = .null
@@ -99,9 +112,11 @@ extension KindDefinition {
     }
 
     static let replicationController = KindDefinition(
-        .replicationControllers, "replicationcontroller", ["rc"], type: "core:ReplicationController", [.status, .scale], hasGeneration: true,
+        .replicationControllers, "replicationcontroller", ["rc"], type: "core:ReplicationController", [.status, .scale],
+        hasGeneration: true,
         columns: [
-            .name, count("Desired", "spec", "replicas"), count("Current", "status", "replicas"), count("Ready", "status", "readyReplicas"), .age,
+            .name, count("Desired", "spec", "replicas"), count("Current", "status", "replicas"), count("Ready", "status", "readyReplicas"),
+            .age,
             containersColumn, imagesColumn, Column("Selector", wide: true) { object, _ in labelText(object["spec"]["selector"]) },
         ],
         prepare: { object in
@@ -128,8 +143,13 @@ extension KindDefinition {
     static let podTemplate = KindDefinition(
         .podTemplates, "podtemplate", type: "core:PodTemplate", hasGeneration: true,
         columns: [
-            .name, Column("Containers") { object, _ in object["template"]["spec"]["containers"].items.compactMap { $0["name"].string }.joined(separator: ",") },
-            Column("Images") { object, _ in object["template"]["spec"]["containers"].items.compactMap { $0["image"].string }.joined(separator: ",") },
+            .name,
+            Column("Containers") { object, _ in
+                object["template"]["spec"]["containers"].items.compactMap { $0["name"].string }.joined(separator: ",")
+            },
+            Column("Images") { object, _ in
+                object["template"]["spec"]["containers"].items.compactMap { $0["image"].string }.joined(separator: ",")
+            },
             Column("Pod Labels") { object, _ in labelText(object["template"]["metadata"]["labels"]) },
         ],
         prepare: { PodRules.prepare(&$0["template"]["spec"]) })

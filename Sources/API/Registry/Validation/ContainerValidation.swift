@@ -27,7 +27,9 @@ struct ContainerValidation {
         for (number, port) in container["ports"].items.enumerated() {
             let here = "\(path).ports[\(number)]"
             let value = port["containerPort"].int ?? 0
-            if !(1...65535).contains(value) { causes.append(.invalid("\(here).containerPort", .int(value), "must be between 1 and 65535, inclusive")) }
+            if !(1...65535).contains(value) {
+                causes.append(.invalid("\(here).containerPort", .int(value), "must be between 1 and 65535, inclusive"))
+            }
             if let host = port["hostPort"].int, host != 0 {
                 if !(1...65535).contains(host) {
                     causes.append(.invalid("\(here).hostPort", .int(host), "must be between 1 and 65535, inclusive"))
@@ -42,7 +44,8 @@ struct ContainerValidation {
     }
 
     private static let fieldPaths = [
-        "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP",
+        "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP",
+        "status.hostIPs", "status.podIP",
         "status.podIPs",
     ]
 
@@ -52,7 +55,10 @@ struct ContainerValidation {
             if name.isEmpty {
                 causes.append(.required("\(here).name"))
             } else if name.contains("=") || !name.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) {
-                causes.append(.invalid("\(here).name", .string(name), "a valid environment variable name must consist only of printable ASCII characters other than '='"))
+                causes.append(
+                    .invalid(
+                        "\(here).name", .string(name),
+                        "a valid environment variable name must consist only of printable ASCII characters other than '='"))
             }
             let source = item["valueFrom"]
             guard !source.isNull else { continue }
@@ -60,13 +66,19 @@ struct ContainerValidation {
                 causes.append(.invalid("\(here).valueFrom", "", "may not be specified when `value` is not empty"))
             }
             if source.object?.isEmpty ?? true {
-                causes.append(.invalid("\(here).valueFrom", "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"))
+                causes.append(
+                    .invalid(
+                        "\(here).valueFrom", "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`")
+                )
             }
-            if source.object?.count ?? 0 > 1 { causes.append(.invalid("\(here).valueFrom", "", "may not have more than one field specified at a time")) }
+            if source.object?.count ?? 0 > 1 {
+                causes.append(.invalid("\(here).valueFrom", "", "may not have more than one field specified at a time"))
+            }
             if let field = source["fieldRef"]["fieldPath"].string, !Self.fieldPaths.contains(field),
                 field.wholeMatch(of: /metadata\.(labels|annotations)\['.+'\]/) == nil
             {
-                let list = (Self.fieldPaths + ["metadata.annotations['<KEY>']", "metadata.labels['<KEY>']"]).sorted().map { "\"\($0)\"" }.joined(separator: ", ")
+                let list = (Self.fieldPaths + ["metadata.annotations['<KEY>']", "metadata.labels['<KEY>']"]).sorted().map { "\"\($0)\"" }
+                    .joined(separator: ", ")
                 causes.append(.notSupported("\(here).valueFrom.fieldRef.fieldPath", .string(field), list))
             }
         }
@@ -77,7 +89,8 @@ struct ContainerValidation {
         for (number, mount) in container["volumeMounts"].items.enumerated() {
             let here = "\(path).volumeMounts[\(number)]"
             if !volumes.contains(mount["name"].string ?? "") {
-                causes.append(StatusError.Cause(reason: "FieldValueNotFound", message: "Not found: \(mount["name"].text())", field: "\(here).name"))
+                causes.append(
+                    StatusError.Cause(reason: "FieldValueNotFound", message: "Not found: \(mount["name"].text())", field: "\(here).name"))
             }
             let target = mount["mountPath"].string ?? ""
             if target.isEmpty {
@@ -88,7 +101,9 @@ struct ContainerValidation {
             for field in ["subPath", "subPathExpr"] {
                 guard let sub = mount[field].string, !sub.isEmpty else { continue }
                 if sub.hasPrefix("/") { causes.append(.invalid("\(here).\(field)", .string(sub), "must be a relative path")) }
-                if sub.split(separator: "/").contains("..") { causes.append(.invalid("\(here).\(field)", .string(sub), "must not contain '..'")) }
+                if sub.split(separator: "/").contains("..") {
+                    causes.append(.invalid("\(here).\(field)", .string(sub), "must not contain '..'"))
+                }
             }
             if !(mount["subPath"].string ?? "").isEmpty, let expression = mount["subPathExpr"].string, !expression.isEmpty {
                 causes.append(.invalid("\(here).subPathExpr", .string(expression), "subPathExpr and subPath are mutually exclusive"))
@@ -103,19 +118,26 @@ struct ContainerValidation {
             if handlers.isEmpty { causes.append(.required(here, "must specify a handler type")) }
             if handlers.count > 1 { causes.append(.forbidden("\(here).\(handlers[1])", "may not specify more than 1 handler type")) }
             for number in ["initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"] {
-                if let value = probe[number].int, value < 0 { causes.append(.invalid("\(here).\(number)", .int(value), "must be greater than or equal to 0")) }
+                if let value = probe[number].int, value < 0 {
+                    causes.append(.invalid("\(here).\(number)", .int(value), "must be greater than or equal to 0"))
+                }
             }
             if field != "readinessProbe", let value = probe["successThreshold"].int, value > 1 {
                 causes.append(.invalid("\(here).successThreshold", .int(value), "must be 1"))
             }
             if field == "readinessProbe", !probe["terminationGracePeriodSeconds"].isNull {
-                causes.append(.invalid("\(here).terminationGracePeriodSeconds", probe["terminationGracePeriodSeconds"], "must not be set for readinessProbes"))
+                causes.append(
+                    .invalid(
+                        "\(here).terminationGracePeriodSeconds", probe["terminationGracePeriodSeconds"],
+                        "must not be set for readinessProbes"))
             }
         }
         for hook in ["postStart", "preStop"] where !container["lifecycle"][hook].isNull {
             let handlers = ["exec", "httpGet", "tcpSocket", "sleep"].filter { !container["lifecycle"][hook][$0].isNull }
             if handlers.isEmpty { causes.append(.required("\(path).lifecycle.\(hook)", "must specify a handler type")) }
-            if handlers.count > 1 { causes.append(.forbidden("\(path).lifecycle.\(hook).\(handlers[1])", "may not specify more than 1 handler type")) }
+            if handlers.count > 1 {
+                causes.append(.forbidden("\(path).lifecycle.\(hook).\(handlers[1])", "may not specify more than 1 handler type"))
+            }
         }
     }
 
@@ -127,7 +149,8 @@ struct ContainerValidation {
                 guard let value = Quantity(text) else { continue }
                 if value.nano < 0 { causes.append(.invalid(here, .string(text), "must be greater than or equal to 0")) }
                 if half == "requests", let limit = resources["limits"][name].string.flatMap({ Quantity($0) }), value > limit {
-                    causes.append(.invalid("\(path).resources.requests", .string(text), "must be less than or equal to \(name) limit of \(limit)"))
+                    causes.append(
+                        .invalid("\(path).resources.requests", .string(text), "must be less than or equal to \(name) limit of \(limit)"))
                 }
             }
         }

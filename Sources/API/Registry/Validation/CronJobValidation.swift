@@ -7,7 +7,9 @@ enum CronJobValidation {
         var causes: [StatusError.Cause] = []
         if let schedule = spec["schedule"].string { causes += self.schedule(schedule) }
         for field in ["startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
-            if let value = spec[field].int, value < 0 { causes.append(.invalid("spec.\(field)", .int(value), "must be greater than or equal to 0")) }
+            if let value = spec[field].int, value < 0 {
+                causes.append(.invalid("spec.\(field)", .int(value), "must be greater than or equal to 0"))
+            }
         }
         if let zone = spec["timeZone"].string, old?["spec"]["timeZone"].string != zone { causes += timeZone(zone) }
         causes += JobValidation.validate(template, "spec.jobTemplate.spec")
@@ -26,7 +28,9 @@ enum CronJobValidation {
 
     private static func schedule(_ text: String) -> [StatusError.Cause] {
         if text.isEmpty { return [.required("spec.schedule")] }
-        if text.contains("TZ") { return [.invalid("spec.schedule", .string(text), "cannot use TZ or CRON_TZ in schedule, use timeZone field instead")] }
+        if text.contains("TZ") {
+            return [.invalid("spec.schedule", .string(text), "cannot use TZ or CRON_TZ in schedule, use timeZone field instead")]
+        }
         do { _ = try CronSchedule(text) } catch { return [.invalid("spec.schedule", .string(text), "\(error)")] }
         return []
     }
@@ -34,7 +38,9 @@ enum CronJobValidation {
     private static func timeZone(_ name: String) -> [StatusError.Cause] {
         func refuse(_ why: String) -> [StatusError.Cause] { [.invalid("spec.timeZone", .string(name), why)] }
         if name.isEmpty { return refuse("timeZone must be nil or non-empty string") }
-        if name.lowercased() == "local" { return refuse("timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones") }
+        if name.lowercased() == "local" {
+            return refuse("timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones")
+        }
         do { _ = try TimeZone(named: name) } catch { return refuse("\(error)") }
         return []
     }

@@ -20,8 +20,12 @@ enum JobPolicyValidation {
             let codes = rule["onExitCodes"], conditions = rule["onPodConditions"].items
             if !codes.isNull { causes += exitCodes(codes, "\(here).onExitCodes", containers) }
             causes += podConditions(conditions, "\(here).onPodConditions")
-            if !codes.isNull, !conditions.isEmpty { causes.append(whole(here, "specifying both OnExitCodes and OnPodConditions is not supported")) }
-            if codes.isNull, conditions.isEmpty { causes.append(whole(here, "specifying one of OnExitCodes and OnPodConditions is required")) }
+            if !codes.isNull, !conditions.isEmpty {
+                causes.append(whole(here, "specifying both OnExitCodes and OnPodConditions is not supported"))
+            }
+            if codes.isNull, conditions.isEmpty {
+                causes.append(whole(here, "specifying one of OnExitCodes and OnPodConditions is required"))
+            }
         }
         return causes
     }
@@ -34,7 +38,8 @@ enum JobPolicyValidation {
     private static func exitCodes(_ requirement: JSON, _ path: String, _ containers: [String]) -> [StatusError.Cause] {
         var causes: [StatusError.Cause] = []
         if let name = requirement["containerName"].string, !containers.contains(name) {
-            causes.append(.invalid("\(path).containerName", .string(name), "must be one of the container or initContainer names in the pod template"))
+            causes.append(
+                .invalid("\(path).containerName", .string(name), "must be one of the container or initContainer names in the pod template"))
         }
         let values = requirement["values"].items.compactMap(\.int)
         if values.isEmpty {
@@ -73,9 +78,13 @@ enum JobPolicyValidation {
     static func successPolicy(_ spec: JSON, _ path: String) -> [StatusError.Cause] {
         let rules = spec["successPolicy"]["rules"].items
         var causes: [StatusError.Cause] = []
-        if rules.isEmpty { causes.append(.required("\(path).rules", "at least one rules must be specified when the successPolicy is specified")) }
+        if rules.isEmpty {
+            causes.append(.required("\(path).rules", "at least one rules must be specified when the successPolicy is specified"))
+        }
         if rules.count > mostRules { causes.append(.tooMany("\(path).rules", rules.count, mostRules)) }
-        for (index, rule) in rules.enumerated() { causes += successRule(rule, "\(path).rules[\(index)]", completions: spec["completions"].int ?? 0) }
+        for (index, rule) in rules.enumerated() {
+            causes += successRule(rule, "\(path).rules[\(index)]", completions: spec["completions"].int ?? 0)
+        }
         return causes
     }
 

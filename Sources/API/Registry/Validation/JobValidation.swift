@@ -24,9 +24,12 @@ struct JobValidation {
 
     private mutating func run() {
         for field in [
-            "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished", "backoffLimitPerIndex", "maxFailedIndexes",
+            "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished", "backoffLimitPerIndex",
+            "maxFailedIndexes",
         ] {
-            if let value = spec[field].int, value < 0 { causes.append(.invalid("\(path).\(field)", .int(value), "must be greater than or equal to 0")) }
+            if let value = spec[field].int, value < 0 {
+                causes.append(.invalid("\(path).\(field)", .int(value), "must be greater than or equal to 0"))
+            }
         }
         if !spec["maxFailedIndexes"].isNull, spec["backoffLimitPerIndex"].isNull {
             causes.append(.required("\(path).backoffLimitPerIndex", "when maxFailedIndexes is specified"))
@@ -58,7 +61,9 @@ struct JobValidation {
         } else {
             if !Names.isSubdomain(String(parts[0])) { causes.append(.invalid(field, .string(String(parts[0])), Names.subdomainMessage)) }
             if parts[1].wholeMatch(of: /[A-Za-z0-9\/\-._~%!$&'()*+,;=:]+/) == nil {
-                causes.append(.invalid(field, .string(String(parts[1])), "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')"))
+                causes.append(
+                    .invalid(
+                        field, .string(String(parts[1])), "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')"))
             }
         }
         if name.utf8.count > Self.longestManager { causes.append(.tooLong(field, Self.longestManager)) }
@@ -71,11 +76,15 @@ struct JobValidation {
             limit("parallelism", parallelism, Self.mostIndexes, " when completion mode is Indexed")
         }
         guard let completions else { return }
-        if let most, most > completions { causes.append(.invalid("\(path).maxFailedIndexes", .int(most), "must be less than or equal to completions")) }
+        if let most, most > completions {
+            causes.append(.invalid("\(path).maxFailedIndexes", .int(most), "must be less than or equal to completions"))
+        }
         if let most, most > Self.mostIndexes { limit("maxFailedIndexes", most, Self.mostIndexes, "") }
         guard completions > Self.manyCompletions, !spec["backoffLimitPerIndex"].isNull else { return }
         let why = " when completions are above \(Self.manyCompletions) and used with backoff limit per index"
-        if most == nil { causes.append(.required("\(path).maxFailedIndexes", "must be specified when completions is above \(Self.manyCompletions)")) }
+        if most == nil {
+            causes.append(.required("\(path).maxFailedIndexes", "must be specified when completions is above \(Self.manyCompletions)"))
+        }
         if parallelism > Self.mostIndexesOfMany { limit("parallelism", parallelism, Self.mostIndexesOfMany, why) }
         if let most, most > Self.mostIndexesOfMany { limit("maxFailedIndexes", most, Self.mostIndexesOfMany, why) }
     }
@@ -112,11 +121,15 @@ struct JobValidation {
         var causes = SelectorRules.validate(selector, "spec.selector")
         if job["spec"]["manualSelector"].bool != true {
             let (uid, name) = (job["metadata"]["uid"].string ?? "", job["metadata"]["name"].string ?? "")
-            let expected = ["controller-uid": uid, "job-name": name, "batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name]
+            let expected = [
+                "controller-uid": uid, "job-name": name, "batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name,
+            ]
             for (key, value) in expected.sorted(by: { $0.key < $1.key }) where labels[key].string != value {
                 causes.append(.invalid("spec.template.metadata.labels", labels, "must include '\(key)=\(value)'"))
             }
-            if !LabelSelector(selector).matches(expected) { causes.append(.invalid("spec.selector", selector, "`selector` not auto-generated")) }
+            if !LabelSelector(selector).matches(expected) {
+                causes.append(.invalid("spec.selector", selector, "`selector` not auto-generated"))
+            }
         }
         if !LabelSelector(selector).matches(labels.stringMap) {
             causes.append(.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"))
@@ -128,13 +141,15 @@ struct JobValidation {
     static func hostname(_ job: JSON) -> [StatusError.Cause] {
         guard job["spec"]["completionMode"].string == "Indexed", let count = job["spec"]["completions"].int, count > 0 else { return [] }
         let longest = "\(job["metadata"]["name"].string ?? "")-\(count - 1)"
-        return Names.isLabel(longest) ? [] : [.invalid("metadata.name", job["metadata"]["name"], "will not able to create pod with invalid DNS label: \(longest)")]
+        return Names.isLabel(longest)
+            ? [] : [.invalid("metadata.name", job["metadata"]["name"], "will not able to create pod with invalid DNS label: \(longest)")]
     }
 
     static func update(_ job: JSON, _ old: JSON) -> [StatusError.Cause] {
         let (now, then) = (job["spec"], old["spec"])
         var causes: [StatusError.Cause] = []
-        for field in ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"] where then[field] != now[field] {
+        for field in ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"]
+        where then[field] != now[field] {
             causes.append(.invalid("spec.\(field)", now[field], "field is immutable"))
         }
         if then["completions"] != now["completions"] {

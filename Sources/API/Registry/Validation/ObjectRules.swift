@@ -20,7 +20,9 @@ enum ObjectRules {
         if size > 256 * 1024 { causes.append(.tooLong("metadata.annotations", 256 * 1024)) }
         for (index, finalizer) in metadata["finalizers"].items.enumerated() {
             let text = finalizer.string ?? ""
-            if !Names.isQualifiedName(text) { causes.append(.invalid("metadata.finalizers[\(index)]", finalizer, Names.qualifiedNameMessage)) }
+            if !Names.isQualifiedName(text) {
+                causes.append(.invalid("metadata.finalizers[\(index)]", finalizer, Names.qualifiedNameMessage))
+            }
         }
         let managers = metadata["ownerReferences"].items.filter { $0["controller"].bool == true }
         if managers.count > 1 {

@@ -10,11 +10,14 @@ enum PodResize {
         var result = old, rest = wanted["spec"]
         var causes: [StatusError.Cause] = []
         for list in ["initContainers", "containers"] {
-            guard let before = old["spec"][list].array, var containers = rest[list].array, before.count == containers.count else { continue }
+            guard let before = old["spec"][list].array, var containers = rest[list].array, before.count == containers.count else {
+                continue
+            }
             var changed = before
             for index in before.indices {
                 let new = containers[index], path = "spec.\(list)[\(index)].resources"
-                for half in ["limits", "requests"] where mutable.contains(where: { !before[index]["resources"][half][$0].isNull && new["resources"][half][$0].isNull }) {
+                for half in ["limits", "requests"]
+                where mutable.contains(where: { !before[index]["resources"][half][$0].isNull && new["resources"][half][$0].isNull }) {
                     causes.append(.forbidden("\(path).\(half)", "resource \(half) cannot be removed"))
                 }
                 changed[index]["resources"] = new["resources"]
@@ -29,8 +32,12 @@ enum PodResize {
         var classified = result
         PodRules.setQoS(&classified)
         let quality = classified["status"]["qosClass"]
-        if quality != old["status"]["qosClass"] { causes.append(.invalid("spec", quality, "Pod QOS Class may not change as a result of resizing")) }
-        if ["Succeeded", "Failed"].contains(old["status"]["phase"].string) { causes.append(.forbidden("spec", "cannot resize a pod that has ended")) }
+        if quality != old["status"]["qosClass"] {
+            causes.append(.invalid("spec", quality, "Pod QOS Class may not change as a result of resizing"))
+        }
+        if ["Succeeded", "Failed"].contains(old["status"]["phase"].string) {
+            causes.append(.forbidden("spec", "cannot resize a pod that has ended"))
+        }
         guard causes.isEmpty else { throw StatusError.invalid(.pods, old["metadata"]["name"].string ?? "", causes) }
         return result
     }

@@ -54,9 +54,13 @@ struct PodValidation {
             if !names.insert(name).inserted { causes.append(.duplicate("\(here).name", .string(name))) }
             let kinds = (volume.object?.keys ?? []).filter { $0 != "name" }
             if kinds.isEmpty { causes.append(.required(here, "must specify a volume type")) }
-            if kinds.count > 1 { causes.append(.forbidden("\(here).\(kinds.sorted().last ?? "")", "may not specify more than 1 volume type")) }
+            if kinds.count > 1 {
+                causes.append(.forbidden("\(here).\(kinds.sorted().last ?? "")", "may not specify more than 1 volume type"))
+            }
             for kind in ["configMap", "secret"] {
-                for (number, item) in volume[kind]["items"].items.enumerated() { checkItem(item["path"], "\(here).\(kind).items[\(number)].path") }
+                for (number, item) in volume[kind]["items"].items.enumerated() {
+                    checkItem(item["path"], "\(here).\(kind).items[\(number)].path")
+                }
             }
             if let host = volume["hostPath"]["path"].string, host.split(separator: "/").contains("..") {
                 causes.append(.invalid("\(here).hostPath.path", .string(host), "must not contain '..'"))
@@ -106,16 +110,21 @@ struct PodValidation {
 
     private mutating func checkNames() {
         for field in ["hostname", "subdomain"] {
-            if let name = spec[field].string, !name.isEmpty, !Names.isLabel(name) { causes.append(.invalid("\(path).\(field)", .string(name), Names.labelMessage)) }
+            if let name = spec[field].string, !name.isEmpty, !Names.isLabel(name) {
+                causes.append(.invalid("\(path).\(field)", .string(name), Names.labelMessage))
+            }
         }
         if spec["dnsPolicy"].string == "None", spec["dnsConfig"]["nameservers"].items.isEmpty {
             causes.append(.required("\(path).dnsConfig.nameservers", "must provide at least one DNS nameserver when `dnsPolicy` is None"))
         }
         for (index, server) in spec["dnsConfig"]["nameservers"].items.enumerated() where !Self.isAddress(server) {
-            causes.append(.invalid("\(path).dnsConfig.nameservers[\(index)]", server, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"))
+            causes.append(
+                .invalid("\(path).dnsConfig.nameservers[\(index)]", server, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")
+            )
         }
         for (index, alias) in spec["hostAliases"].items.enumerated() where !Self.isAddress(alias["ip"]) {
-            causes.append(.invalid("\(path).hostAliases[\(index)].ip", alias["ip"], "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"))
+            causes.append(
+                .invalid("\(path).hostAliases[\(index)].ip", alias["ip"], "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"))
         }
     }
 
@@ -132,7 +141,9 @@ struct PodValidation {
             } else if name.utf8.count > 253 || name.wholeMatch(of: pattern) == nil {
                 causes.append(
                     .invalid(
-                        field, .string(name), "must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$"))
+                        field, .string(name),
+                        "must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$"
+                    ))
             }
             if !names.insert(name.replacing("/", with: ".")).inserted { causes.append(.duplicate(field, .string(name))) }
         }
@@ -148,10 +159,14 @@ struct PodValidation {
             let here = "\(path)[\(index)]"
             var causes: [StatusError.Cause] = []
             let key = toleration["key"].string ?? "", effect = toleration["effect"].string ?? ""
-            if !key.isEmpty, !Names.isQualifiedName(key) { causes.append(.invalid("\(here).key", .string(key), Names.qualifiedNameMessage)) }
+            if !key.isEmpty, !Names.isQualifiedName(key) {
+                causes.append(.invalid("\(here).key", .string(key), Names.qualifiedNameMessage))
+            }
             if key.isEmpty, toleration["operator"].string != "Exists" {
                 causes.append(
-                    .invalid("\(here).operator", toleration["operator"], "operator must be Exists when `key` is empty, which means \"match all values and all keys\""))
+                    .invalid(
+                        "\(here).operator", toleration["operator"],
+                        "operator must be Exists when `key` is empty, which means \"match all values and all keys\""))
             }
             if toleration["operator"].string == "Exists", !(toleration["value"].string ?? "").isEmpty {
                 causes.append(.invalid("\(here).operator", toleration, "value must be empty when `operator` is 'Exists'"))

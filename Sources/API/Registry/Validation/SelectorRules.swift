@@ -14,7 +14,9 @@ enum SelectorRules {
         case "In", "NotIn":
             if values.isEmpty { causes.append(.required("\(path).values", "must be specified when `operator` is 'In' or 'NotIn'")) }
         case "Exists", "DoesNotExist":
-            if !values.isEmpty { causes.append(.forbidden("\(path).values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")) }
+            if !values.isEmpty {
+                causes.append(.forbidden("\(path).values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
+            }
         default: causes.append(.invalid("\(path).operator", expression["operator"], "not a valid selector operator"))
         }
         let key = expression["key"].string ?? ""

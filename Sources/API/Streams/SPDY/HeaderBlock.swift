@@ -67,7 +67,9 @@ struct HeaderCompression: ~Copyable {
                 }
                 out += buffer[..<produced]
                 if result == Z_NEED_DICT {
-                    if inflateSetDictionary(stream, dictionary, UInt32(dictionary.count)) != Z_OK { failure = Broken(description: "headers of another dictionary") }
+                    if inflateSetDictionary(stream, dictionary, UInt32(dictionary.count)) != Z_OK {
+                        failure = Broken(description: "headers of another dictionary")
+                    }
                 } else if result != Z_OK, result != Z_BUF_ERROR {
                     failure = Broken(description: "headers that do not decompress")
                 } else if out.count > Self.largest {

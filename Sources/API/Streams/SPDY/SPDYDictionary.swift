@@ -2,7 +2,8 @@
 enum SPDYDictionary {
     /// Header names and values, each with its length before it.
     private static let words = [
-        "options", "head", "post", "put", "delete", "trace", "accept", "accept-charset", "accept-encoding", "accept-language", "accept-ranges",
+        "options", "head", "post", "put", "delete", "trace", "accept", "accept-charset", "accept-encoding", "accept-language",
+        "accept-ranges",
         "age", "allow", "authorization", "cache-control", "connection", "content-base", "content-encoding", "content-language",
         "content-length", "content-location", "content-md5", "content-range", "content-type", "date", "etag", "expect", "expires", "from",
         "host", "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "last-modified", "location",
@@ -19,5 +20,6 @@ enum SPDYDictionary {
         """
 
     static let bytes: [UInt8] =
-        words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word.utf8.count >> (8 * (3 - $0))) } + Array(word.utf8) } + Array(text.utf8)
+        words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word.utf8.count >> (8 * (3 - $0))) } + Array(word.utf8) }
+        + Array(text.utf8)
 }

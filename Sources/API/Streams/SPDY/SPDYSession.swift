@@ -68,13 +68,19 @@ package struct SPDYSession: ~Copyable {
 
     // MARK: Frames
 
-    private static func bytes(_ value: Int, _ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * (count - 1 - $0))) } }
-    private static func control(_ type: Int, flags: Int = 0, _ body: [UInt8]) -> [UInt8] { [0x80, 3] + bytes(type, 2) + [UInt8(flags)] + bytes(body.count, 3) + body }
+    private static func bytes(_ value: Int, _ count: Int) -> [UInt8] {
+        (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * (count - 1 - $0))) }
+    }
+    private static func control(_ type: Int, flags: Int = 0, _ body: [UInt8]) -> [UInt8] {
+        [0x80, 3] + bytes(type, 2) + [UInt8(flags)] + bytes(body.count, 3) + body
+    }
 
     /// Accepts a stream.
     mutating func reply(_ stream: Int) -> [UInt8] { Self.control(2, Self.bytes(stream, 4) + compression.encode([])) }
 
-    static func data(_ stream: Int, _ content: [UInt8], isLast: Bool = false) -> [UInt8] { bytes(stream, 4) + [isLast ? 1 : 0] + bytes(content.count, 3) + content }
+    static func data(_ stream: Int, _ content: [UInt8], isLast: Bool = false) -> [UInt8] {
+        bytes(stream, 4) + [isLast ? 1 : 0] + bytes(content.count, 3) + content
+    }
     static func pong(_ id: [UInt8]) -> [UInt8] { control(6, id) }
     static func reset(_ stream: Int, status: Int) -> [UInt8] { control(3, bytes(stream, 4) + bytes(status, 4)) }
     static func goAway(last stream: Int) -> [UInt8] { control(7, bytes(stream, 4) + bytes(0, 4)) }

@@ -23,7 +23,8 @@ package struct GRPCHealthCheck: Sendable {
     /// The connection's preface and the whole request, in one piece.
     package static func request(service: String, authority: String) -> [UInt8] {
         let headers: [(String, String)] = [
-            (":method", "POST"), (":scheme", "http"), (":path", "/grpc.health.v1.Health/Check"), (":authority", authority), ("content-type", "application/grpc"),
+            (":method", "POST"), (":scheme", "http"), (":path", "/grpc.health.v1.Health/Check"), (":authority", authority),
+            ("content-type", "application/grpc"),
             ("user-agent", "kube-probe/1.36"), ("te", "trailers"),
         ]
         // Literal fields that are not indexed, without compression: any decoder takes them.
@@ -60,7 +61,8 @@ package struct GRPCHealthCheck: Sendable {
         return nil
     }
 
-    private static let noAnswer = Verdict.unhealthy("this server does not implement the grpc health protocol (grpc.health.v1.Health) for the service asked after")
+    private static let noAnswer = Verdict.unhealthy(
+        "this server does not implement the grpc health protocol (grpc.health.v1.Health) for the service asked after")
 
     /// A HealthCheckResponse behind its five-byte prefix: field 1, the status.
     private func judge() -> Verdict? {
@@ -70,14 +72,17 @@ package struct GRPCHealthCheck: Sendable {
         let body = message[5..<(5 + length)]
         let status = body.count >= 2 && body[body.startIndex] == 0x08 ? Int(body[body.startIndex + 1]) : 0
         if status == 1 { return .serving }
-        return .unhealthy("service unhealthy (responded with \"\(Self.statuses.indices.contains(status) ? Self.statuses[status] : "\(status)")\")")
+        return .unhealthy(
+            "service unhealthy (responded with \"\(Self.statuses.indices.contains(status) ? Self.statuses[status] : "\(status)")\")")
     }
 
     private static func frame(_ type: UInt8, _ flags: UInt8, stream: Int, _ payload: [UInt8]) -> [UInt8] {
         bigEndian(payload.count, 3) + [type, flags] + bigEndian(stream, 4) + payload
     }
 
-    private static func bigEndian(_ number: Int, _ width: Int) -> [UInt8] { (0..<width).reversed().map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } }
+    private static func bigEndian(_ number: Int, _ width: Int) -> [UInt8] {
+        (0..<width).reversed().map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
+    }
 
     /// A header's name or value (RFC 7541, 5.2), never longer than a gRPC service's name may be.
     private static func string(_ text: String) -> [UInt8] {

@@ -19,10 +19,13 @@ package struct Probe: Sendable, Hashable {
         package init(_ spec: JSON) {
             let http = spec["httpGet"], tcp = spec["tcpSocket"]
             if !http.isNull {
-                let headers = http["httpHeaders"].items.compactMap { header in header["name"].string.map { ($0, header["value"].string ?? "") } }
+                let headers = http["httpHeaders"].items.compactMap { header in
+                    header["name"].string.map { ($0, header["value"].string ?? "") }
+                }
                 let path = http["path"].string ?? "/"
                 self = .httpGet(
-                    scheme: http["scheme"].string ?? "HTTP", host: http["host"].string, port: http["port"], path: path.hasPrefix("/") ? path : "/\(path)",
+                    scheme: http["scheme"].string ?? "HTTP", host: http["host"].string, port: http["port"],
+                    path: path.hasPrefix("/") ? path : "/\(path)",
                     headers: Dictionary(headers, uniquingKeysWith: { $1 }))
             } else if !tcp.isNull {
                 self = .tcpSocket(host: tcp["host"].string, port: tcp["port"])

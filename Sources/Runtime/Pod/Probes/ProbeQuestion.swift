@@ -23,15 +23,20 @@ enum ProbeQuestion {
             if n == 0 { return "Get \"\(url)\": EOF" }
             answer += buffer[..<n]
         }
-        let words = String(decoding: answer.prefix { $0 != UInt8(ascii: "\r") && $0 != UInt8(ascii: "\n") }, as: UTF8.self).split(separator: " ")
-        guard words.count >= 2, words[0].hasPrefix("HTTP/"), let code = Int(words[1]) else { return "Get \"\(url)\": malformed HTTP response" }
+        let words = String(decoding: answer.prefix { $0 != UInt8(ascii: "\r") && $0 != UInt8(ascii: "\n") }, as: UTF8.self).split(
+            separator: " ")
+        guard words.count >= 2, words[0].hasPrefix("HTTP/"), let code = Int(words[1]) else {
+            return "Get \"\(url)\": malformed HTTP response"
+        }
         return (200..<400).contains(code) ? nil : "HTTP probe failed with statuscode: \(code)"
     }
 
     /// Asks a gRPC server after its health.
     static func health(_ fd: Int32, service: String, authority: String, seconds: Int) -> String? {
         let request = GRPCHealthCheck.request(service: service, authority: authority)
-        guard send(fd, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else { return "error: health rpc probe failed: write: broken pipe" }
+        guard send(fd, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
+            return "error: health rpc probe failed: write: broken pipe"
+        }
         var check = GRPCHealthCheck()
         var buffer = [UInt8](repeating: 0, count: 4096)
         var hasAcknowledged = false

@@ -70,7 +70,9 @@ struct Prober: Sendable {
         switch action {
         case .grpc(let port, let service):
             guard let (target, number) = target(nil, port) else { return "cannot find port \(port.text())" }
-            return await connecting(target, number, seconds, "timeout: failed to connect service \"\(target):\(number)\" within \(seconds)s: ") {
+            return await connecting(
+                target, number, seconds, "timeout: failed to connect service \"\(target):\(number)\" within \(seconds)s: "
+            ) {
                 ProbeQuestion.health($0, service: service, authority: "\(target):\(number)", seconds: seconds)
             }
         case .exec(let command): return await execute(command, seconds: seconds)
@@ -140,7 +142,9 @@ struct Prober: Sendable {
         let namespace = paths.nodeNetns(node)
         let work: @Sendable () throws -> String? = {
             let fd: Int32
-            do { fd = try NodeSocket.connected(to: target, port: Int(port), namespace: namespace, seconds: seconds) } catch let error as FileError {
+            do { fd = try NodeSocket.connected(to: target, port: Int(port), namespace: namespace, seconds: seconds) } catch let error
+                as FileError
+            {
                 let words = error.errno == ETIMEDOUT ? "i/o timeout" : "connect: \(String(cString: strerror(error.errno)).lowercased())"
                 return "\(prefix)dial tcp \(target):\(port): \(words)"
             }

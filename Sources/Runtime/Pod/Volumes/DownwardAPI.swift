@@ -59,6 +59,7 @@ struct DownwardAPI {
         }
         let path = item["fieldRef"]["fieldPath"].string ?? ""
         let map = path == "metadata.labels" ? pod.labels : path == "metadata.annotations" ? annotations : nil
-        return map.map { $0.sorted { $0.key < $1.key }.map { "\($0.key)=\(JSON.string($0.value).text())" }.joined(separator: "\n") } ?? field(path) ?? ""
+        return map.map { $0.sorted { $0.key < $1.key }.map { "\($0.key)=\(JSON.string($0.value).text())" }.joined(separator: "\n") }
+            ?? field(path) ?? ""
     }
 }

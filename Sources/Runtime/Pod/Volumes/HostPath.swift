@@ -24,7 +24,8 @@ struct HostPath {
         }
         var info = stat()
         guard stat(path, &info) == 0 else {
-            throw ContainerPlan.ConfigurationError(description: "hostPath type check failed: \(path) \(Self.words[type] ?? "does not exist")")
+            throw ContainerPlan.ConfigurationError(
+                description: "hostPath type check failed: \(path) \(Self.words[type] ?? "does not exist")")
         }
         let kind = info.st_mode & S_IFMT
         let expected: mode_t? =
@@ -37,12 +38,14 @@ struct HostPath {
             default: nil
             }
         guard expected == nil || expected == kind else {
-            throw ContainerPlan.ConfigurationError(description: "hostPath type check failed: \(path) \(Self.words[type] ?? "is of another type")")
+            throw ContainerPlan.ConfigurationError(
+                description: "hostPath type check failed: \(path) \(Self.words[type] ?? "is of another type")")
         }
     }
 
     private static let words = [
-        "Directory": "is not a directory", "DirectoryOrCreate": "is not a directory", "File": "is not a file", "FileOrCreate": "is not a file",
+        "Directory": "is not a directory", "DirectoryOrCreate": "is not a directory", "File": "is not a file",
+        "FileOrCreate": "is not a file",
         "Socket": "is not a socket file", "CharDevice": "is not a character device", "BlockDevice": "is not a block device",
     ]
 }

@@ -102,7 +102,8 @@ struct PodVolumes {
                     content.files[item["path"].string ?? key] = .init(bytes: bytes, mode: item["mode"].int ?? mode)
                 } else if source[name]["optional"].bool != true {
                     throw ContainerPlan.ConfigurationError(
-                        description: "\(isSecret ? "references non-existent secret key" : "configmap references non-existent config key"): \(key)")
+                        description:
+                            "\(isSecret ? "references non-existent secret key" : "configmap references non-existent config key"): \(key)")
                 }
             }
         }
@@ -126,7 +127,8 @@ struct PodVolumes {
         all.flatMap { volume in
             volume["projected"]["sources"].items.filter { !$0["serviceAccountToken"].isNull }.map { source in
                 let token = ProjectedToken(source["serviceAccountToken"])
-                return VolumeFiles.current(token.path, in: directory(volume)).map { token.remaining($0, now: now) } ?? ProjectedToken.shortestPause
+                return VolumeFiles.current(token.path, in: directory(volume)).map { token.remaining($0, now: now) }
+                    ?? ProjectedToken.shortestPause
             }
         }.min()
     }

@@ -1,8 +1,8 @@
 import Glibc
 import Model
 
-/// The files of a volume that the cluster writes. Readers see all of a change or nothing of it: every file is a link through `..data`, which
-/// is a link to the directory of one state of things, and a change is a new directory and one rename. That is how the kubelet lays
+/// The files of a volume that the cluster writes. Readers see all of a change or nothing of it: every file is a link through `..data`,
+/// which is a link to the directory of one state of things, and a change is a new directory and one rename. That is how the kubelet lays
 /// such volumes out, and programs watch for it. (kubernetes.io/docs/concepts/configuration/configmap, "Mounted ConfigMaps are updated")
 struct VolumeFiles: Equatable {
     struct File: Equatable {
@@ -53,7 +53,9 @@ struct VolumeFiles: Equatable {
             }
         }
         for stale in Files.list(directory) where !stale.hasPrefix("..") && !shown.contains(stale) { unlink("\(directory)/\(stale)") }
-        if length > 0 { Files.removeTree("\(directory)/\(String(decoding: old.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self))") }
+        if length > 0 {
+            Files.removeTree("\(directory)/\(String(decoding: old.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self))")
+        }
     }
 
     /// The name of one state of a volume: its time, and what makes it the only one.
@@ -76,7 +78,8 @@ struct VolumeFiles: Equatable {
         guard Set(found) == Set(files.keys) else { return false }
         return files.allSatisfy { path, file in
             var info = stat()
-            return stat("\(data)/\(path)", &info) == 0 && Int(info.st_uid) == file.owner && Int(info.st_mode & 0o777) == allowed(file.mode, isDirectory: false) & 0o777
+            return stat("\(data)/\(path)", &info) == 0 && Int(info.st_uid) == file.owner
+                && Int(info.st_mode & 0o777) == allowed(file.mode, isDirectory: false) & 0o777
                 && (try? Files.read("\(data)/\(path)")) == file.bytes
         }
     }
