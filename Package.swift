@@ -65,6 +65,8 @@ let package = Package(
             ]),
         .target(name: "Controllers", dependencies: ["Model", "Store"]),
 
+        .target(name: "Lab", dependencies: ["Model", "Rules", "Proxy", "Netlink", "Runtime", "Store", "API", "CSandbox"]),
+
         // Programs.
         .executableTarget(
             name: "minik-shim", dependencies: ["Model", "ShimProtocol", "CSandbox"], linkerSettings: small),
@@ -72,7 +74,7 @@ let package = Package(
         .executableTarget(
             name: "minik",
             dependencies: [
-                "Model", "Rules", "Proxy", "Netlink", "Runtime", "Store", "API", "Controllers", "DNS", "TLS", "CSandbox",
+                "Model", "Rules", "Proxy", "Netlink", "Runtime", "Store", "API", "Controllers", "DNS", "TLS", "Lab", "CSandbox",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             linkerSettings: standalone),
@@ -85,8 +87,8 @@ let package = Package(
         .testTarget(
             name: "SmallTests",
             dependencies: [
-                "Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Runtime", "ShimProtocol", "CSandbox", "PolicyCases",
-                "SandboxCases",
+                "Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Runtime", "ShimProtocol", "Lab", "CSandbox",
+                "PolicyCases", "SandboxCases",
             ], exclude: ["Data"]),
         .testTarget(
             name: "MediumTests",

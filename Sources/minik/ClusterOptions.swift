@@ -1,6 +1,7 @@
 import API
 import ArgumentParser
 import Glibc
+import Lab
 import Model
 import Runtime
 
@@ -12,26 +13,17 @@ struct ClusterOptions: ParsableArguments {
     /// The paths of the chosen cluster: the named one, or the only one there is.
     func paths() throws -> ClusterPaths {
         try requireRoot()
-        let running = RunningCluster.all()
-        if let cluster {
-            guard running.contains(where: { $0.name == cluster }) else {
-                throw UserError(
-                    "there is no cluster \"\(cluster)\"",
-                    hint: running.isEmpty
-                        ? "start one: minik up labs/netpol.yaml" : "there are: \(running.map(\.name).joined(separator: ", "))")
-            }
-            return ClusterPaths(cluster: cluster)
-        }
-        guard let first = running.first else { throw UserError("no cluster is up", hint: "start one: minik up labs/netpol.yaml") }
-        guard running.count == 1 else {
-            throw UserError(
-                "several clusters are up: \(running.map(\.name).joined(separator: ", "))", hint: "choose one with --cluster NAME")
-        }
-        return ClusterPaths(cluster: first.name)
+        return ClusterPaths(cluster: try RunningCluster.chosen(cluster, of: RunningCluster.all().map(\.name)))
     }
 
     /// The chosen cluster as it was brought up.
-    func clusterDocument() throws -> Cluster { try Cluster(stored: JSON(parsing: Files.read(paths().clusterFile))) }
+    func clusterDocument() throws -> Cluster {
+        let paths = try paths()
+        guard let cluster = try paths.storedCluster() else {
+            throw UserError("\(paths.clusterFile) is gone", hint: "what is left of the cluster goes with: minik down \(paths.cluster)")
+        }
+        return cluster
+    }
 
     /// Policies that nobody enforces are worse than none: says so, loudly, where that is the cluster's case.
     func warnIfNotEnforced() throws {
@@ -74,28 +66,6 @@ struct ClusterArgument: ParsableArguments {
 struct NamespaceOptions: ParsableArguments {
     @Option(name: .shortAndLong, help: "The namespace of the objects.")
     var namespace: String = "default"
-}
-
-/// A cluster that left its mark on this machine, whether its daemon runs or not.
-struct RunningCluster {
-    let name: String
-    var paths: ClusterPaths { ClusterPaths(cluster: name) }
-    var daemon: ProcessIdentity? { ProcessIdentity(file: paths.daemonPID) }
-
-    static func all() -> [RunningCluster] { Files.list(ClusterPaths.clusters).map(RunningCluster.init) }
-}
-
-/// Something the user can mend: what is wrong, and how.
-struct UserError: Error, CustomStringConvertible {
-    let message: String
-    let hint: String?
-
-    init(_ message: String, hint: String? = nil) {
-        self.message = message
-        self.hint = hint
-    }
-
-    var description: String { hint.map { "\(message)\n  \($0)" } ?? message }
 }
 
 func requireRoot() throws {

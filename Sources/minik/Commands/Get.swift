@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import Lab
 import Model
 
 struct Get: AsyncParsableCommand {
@@ -15,8 +16,6 @@ struct Get: AsyncParsableCommand {
     @Flag(help: "Print no header.") var noHeaders = false
     @Flag(help: "Show all labels as the last column.") var showLabels = false
 
-    private static let tableAccept = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
-
     func run() async throws {
         let client = try options.client()
         let wanted = try ResourceArguments(resources)
@@ -25,78 +24,55 @@ struct Get: AsyncParsableCommand {
                 "error: unable to match a printer suitable for the output format \"\(output)\", allowed formats are: json,name,wide,yaml")
         }
         if let output, output == "yaml" || output == "json" { return try await printDocuments(client, wanted, output) }
-        var isFirst = true, isAnything = false
+        var printed = 0, isAnything = false
         for item in wanted.items {
-            let table = try await client.json("GET", path(item), accept: Self.tableAccept)
-            let rows = table["rows"].items
-            if item.name == nil, rows.isEmpty, wanted.items.count > 1 { continue }
-            isAnything = isAnything || !rows.isEmpty
-            if item.kind.resource == NetworkPolicy.resource, !rows.isEmpty { try options.warnIfNotEnforced() }
+            let table = try await client.json("GET", query.path(item), accept: ObjectQuery.tableAccept)
+            guard !table["rows"].items.isEmpty else { continue }
+            isAnything = true
+            if item.kind.resource == NetworkPolicy.resource { try options.warnIfNotEnforced() }
             if output == "name" {
-                for row in rows { print("\(item.kind.printedName)/\(row["object"]["metadata"]["name"].string ?? "")") }
+                for name in ObjectTable(table, item.kind).names { print(name) }
                 continue
             }
-            if rows.isEmpty { continue }
-            if !isFirst { print() }
-            isFirst = false
-            show(table, item.kind, prefix: wanted.isMixed, header: !noHeaders)
-            if watch { try await follow(client, item, from: table["metadata"]["resourceVersion"].string ?? "0", wanted.isMixed) }
+            if printed > 0 { print() }
+            printed += 1
+            ObjectTable(table, item.kind).text(view(wanted)).print()
+            if watch { try await follow(client, item, from: table["metadata"]["resourceVersion"].string ?? "0", wanted) }
         }
-        if !isAnything {
-            if watch, let item = wanted.items.first { try await follow(client, item, from: "0", wanted.isMixed) }
-            printError(
-                allNamespaces || !(wanted.items.first?.kind.resource.namespaced ?? true)
-                    ? "No resources found" : "No resources found in \(scope.namespace) namespace.")
-        }
+        if isAnything { return }
+        if watch, let item = wanted.items.first { try await follow(client, item, from: "0", wanted) }
+        let isAcross = allNamespaces || !(wanted.items.first?.kind.resource.namespaced ?? true)
+        printError(isAcross ? "No resources found" : "No resources found in \(scope.namespace) namespace.")
     }
 
-    private func path(_ item: ResourceArguments.Item) -> String {
-        let namespace = allNamespaces && item.name == nil ? nil : scope.namespace
-        var query: [String] = []
-        if item.name == nil {
-            if let selector { query.append("labelSelector=\(URL.encode(selector))") }
-            if let fieldSelector { query.append("fieldSelector=\(URL.encode(fieldSelector))") }
-        }
-        return item.kind.resource.path(namespace: namespace, name: item.name) + (query.isEmpty ? "" : "?" + query.joined(separator: "&"))
+    private var query: ObjectQuery {
+        ObjectQuery(namespace: scope.namespace, allNamespaces: allNamespaces, selector: selector, fieldSelector: fieldSelector)
     }
 
-    private func show(_ table: JSON, _ kind: KindDefinition, prefix: Bool, header: Bool) {
-        let isWide = output == "wide"
-        let columns = table["columnDefinitions"].items.enumerated().filter { isWide || $0.element["priority"].int == 0 }
-        let showsNamespace = allNamespaces && kind.resource.namespaced
-        var head = columns.map { ($0.element["name"].string ?? "").uppercased() }
-        if showsNamespace { head.insert("NAMESPACE", at: 0) }
-        if showLabels { head.append("LABELS") }
-        let rows = table["rows"].items.map { row -> [String] in
-            let metadata = row["object"]["metadata"]
-            var cells = columns.map { Self.text(row["cells"][$0.offset]) }
-            if prefix, !cells.isEmpty, kind.columns.first?.name == "Name" { cells[0] = "\(kind.printedName)/\(cells[0])" }
-            if showsNamespace { cells.insert(metadata["namespace"].string ?? "", at: 0) }
-            if showLabels {
-                let labels = metadata["labels"].stringMap.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
-                cells.append(labels.isEmpty ? "<none>" : labels.joined(separator: ","))
-            }
-            return cells
-        }
-        TextTable(header: header ? head : [], rows: rows).print()
+    private func view(_ wanted: ResourceArguments) -> ObjectTable.View {
+        var view = ObjectTable.View()
+        view.isWide = output == "wide"
+        view.showsNamespaces = allNamespaces
+        view.showsLabels = showLabels
+        view.showsHeader = !noHeaders
+        view.showsKinds = wanted.isMixed
+        return view
     }
 
-    private static func text(_ cell: JSON) -> String { cell.isNull ? "" : cell.string ?? cell.text() }
-
-    private func follow(_ client: HTTPClient, _ item: ResourceArguments.Item, from revision: String, _ isMixed: Bool) async throws {
-        var target = item.kind.resource.path(namespace: allNamespaces ? nil : scope.namespace) + "?watch=true&resourceVersion=\(revision)"
-        if let selector { target += "&labelSelector=\(URL.encode(selector))" }
-        if let name = item.name { target += "&fieldSelector=\(URL.encode("metadata.name=\(name)"))" }
-        for try await event in HTTPClient.events(try await client.stream("GET", target, accept: Self.tableAccept)) {
-            show(event.object, item.kind, prefix: isMixed, header: false)
-        }
+    private func follow(_ client: HTTPClient, _ item: ResourceArguments.Item, from revision: String, _ wanted: ResourceArguments)
+        async throws
+    {
+        var view = view(wanted)
+        view.showsHeader = false
+        let pieces = try await client.stream("GET", query.watchPath(item, from: revision), accept: ObjectQuery.tableAccept)
+        for try await event in HTTPClient.events(pieces) { ObjectTable(event.object, item.kind).text(view).print() }
     }
 
     private func printDocuments(_ client: HTTPClient, _ wanted: ResourceArguments, _ format: String) async throws {
         var items: [JSON] = []
         let isSingle = wanted.items.count == 1 && wanted.items[0].name != nil
         for item in wanted.items {
-            let answer = try await client.json("GET", path(item))
+            let answer = try await client.json("GET", query.path(item))
             if item.name == nil { items += answer["items"].items } else { items.append(answer) }
         }
         let document: JSON =

@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import Lab
 
 struct KubeconfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CSandbox
 import Glibc
+import Lab
 import Model
 import Runtime
 

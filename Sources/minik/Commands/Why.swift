@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import Lab
 import Model
 import Proxy
 import Runtime

@@ -3,6 +3,7 @@ import CSandbox
 import Controllers
 import DNS
 import Glibc
+import Lab
 import Model
 import Netlink
 import Proxy

@@ -1,6 +1,7 @@
 import API
 @preconcurrency import Dispatch  // its sources may be used from any thread, which their type does not say
 import Glibc
+import Lab
 import Model
 import Synchronization
 

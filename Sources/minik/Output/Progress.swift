@@ -1,8 +1,9 @@
 import Glibc
+import Lab
 import Synchronization
 
 /// Tells how long each stage of a command takes: a line that changes in place on a terminal, plain lines elsewhere.
-final class Progress: Sendable {
+final class Progress: ProgressReport {
     private let isTerminal = isatty(STDERR_FILENO) != 0
     private let begun = Progress.clock()
     private let stage = Mutex((name: "", begun: 0.0))
@@ -29,6 +30,8 @@ final class Progress: Sendable {
         write(isTerminal ? "\u{1B}[2K\r\(line)" : line)
         stage.withLock { $0.name = "" }
     }
+
+    func note(_ text: String) { printError(text) }
 
     /// Ends an unfinished stage's line, before an error is printed.
     func abandon() {

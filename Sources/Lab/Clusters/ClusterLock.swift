@@ -1,0 +1,45 @@
+import Glibc
+import Runtime
+
+/// The right to make or remove a cluster: one `minik up` or `down` a cluster at a time. Given back when it goes, also by a process that
+/// is killed. (flock(2))
+package struct ClusterLock: ~Copyable {
+    private let descriptor: Int32
+    private let path: String
+
+    package init(_ paths: ClusterPaths) throws {
+        try self.init(path: "\(ClusterPaths.stateRoot)/\(paths.cluster).lock", cluster: paths.cluster)
+    }
+
+    package init(path: String, cluster: String) throws {
+        self.path = path
+        while true {
+            let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+            guard descriptor >= 0 else { throw FileError("open", path, errno: errno) }
+            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+                let reason = errno
+                close(descriptor)
+                guard reason == EWOULDBLOCK else { throw FileError("lock", path, errno: reason) }
+                throw UserError("another `minik up` or `down` of cluster \"\(cluster)\" is at work", hint: "wait for it to end")
+            }
+            // Whoever had it may have removed the file between our two calls: a lock on a file without a name excludes nobody.
+            if Self.isNamed(descriptor, path) {
+                self.descriptor = descriptor
+                return
+            }
+            close(descriptor)
+        }
+    }
+
+    private static func isNamed(_ descriptor: Int32, _ path: String) -> Bool {
+        var held = stat(), named = stat()
+        return fstat(descriptor, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino && held.st_dev == named.st_dev
+    }
+
+    package consuming func release() {}
+
+    /// Gives it back for good: the cluster is gone, and its file goes as well.
+    package consuming func remove() { unlink(path) }
+
+    deinit { close(descriptor) }
+}

@@ -1,0 +1,145 @@
+import API
+import Glibc
+import Model
+import Runtime
+
+/// `minik up`: makes a cluster, or brings one to what its files now say. A cluster that does not come to be leaves nothing behind.
+package struct ClusterStart {
+    /// What the user asked for.
+    package struct Wish {
+        /// The files' Cluster document, or the tutorial's cluster.
+        package var cluster: Cluster
+        /// A file has a Cluster document: its shape is what the cluster must have.
+        package let hasDocument: Bool
+        package let objects: [Manifest]
+        /// How long to wait for what was applied; nil: not at all.
+        package let patience: Duration?
+        package let restoresStore: Bool
+        package let writesKubeconfig: Bool
+
+        /// `files`: paths, - for standard input. `name`: the cluster's, if no file says it.
+        package init(
+            files: [String], name: String?, patience: Duration?, restoresStore: Bool = false, writesKubeconfig: Bool = true
+        ) throws {
+            (cluster, hasDocument, objects) = try LabFiles.split(try LabFiles.read(files))
+            self.patience = patience
+            self.restoresStore = restoresStore
+            self.writesKubeconfig = writesKubeconfig
+            guard let name else { return }
+            guard !hasDocument || cluster.name == name else {
+                throw UserError("--cluster \(name) and the file's Cluster \"\(cluster.name)\" disagree", hint: "leave one of them out")
+            }
+            cluster.name = name
+        }
+    }
+
+    private let wish: Wish
+    private let paths: ClusterPaths
+    private let progress: any ProgressReport
+
+    package init(_ wish: Wish, _ progress: any ProgressReport) {
+        self.wish = wish
+        paths = ClusterPaths(cluster: wish.cluster.name)
+        self.progress = progress
+    }
+
+    /// Returns whether the cluster was made now, rather than brought up to date.
+    package func run() async throws -> Bool {
+        try Files.makeDirectory(ClusterPaths.stateRoot, mode: 0o700)
+        try Files.makeDirectory(paths.run, mode: 0o700)
+        let lock = try ClusterLock(paths)
+        let isNew = try await start()
+        lock.release()
+        return isNew
+    }
+
+    private func start() async throws -> Bool {
+        let cluster: Cluster, stored = try paths.storedCluster()
+        if let stored { cluster = try shape(stored) } else { cluster = wish.cluster }
+        let isNew = stored == nil
+        if wish.restoresStore { try restore(isNew: isNew) }
+        let rollBack = RollBack(paths, progress)
+        if isNew { rollBack.arm() }
+        do {
+            if isNew { try await make(cluster) }
+            try await startDaemon(isNew ? "\(cluster.nodes.count) nodes and the control plane" : "the daemon takes over")
+            if !isNew {
+                for line in try await NodeRepair(client: client).found() { progress.note("repaired node \(line)") }
+            }
+            if wish.writesKubeconfig { try Kubeconfig(paths: paths).write() }
+            try await awaitReady(try await apply())
+        } catch {
+            // The roll-back that Ctrl-C began ends the process; what fails under it is no news.
+            if rollBack.hasFired { try? await Task.sleep(for: .seconds(60)) }
+            // One that was there, or whose pods are late, stays to be looked at.
+            if isNew, !(error is Readiness.TimedOut) {
+                for problem in await rollBack.run() { progress.note("while rolling back: \(problem)") }
+            }
+            throw error
+        }
+        rollBack.disarm()
+        return isNew
+    }
+
+    private var client: HTTPClient { HTTPClient(socketPath: paths.apiSocket) }
+
+    /// The shape that a running cluster keeps. Naming it and nothing else brings its daemon back as it was.
+    private func shape(_ stored: Cluster) throws -> Cluster {
+        guard !wish.hasDocument || stored == wish.cluster else {
+            throw UserError(
+                "cluster \"\(stored.name)\" is up with another shape: nodes, subnets and plugin of a running cluster do not change",
+                hint: "take it down first (minik down \(stored.name)), or give this one another name")
+        }
+        return stored
+    }
+
+    private func restore(isNew: Bool) throws {
+        guard !isNew else { throw UserError("there is no cluster \"\(paths.cluster)\" to restore", hint: "leave --restore out to make it") }
+        let revision = try ClusterStore(paths: paths).restore()
+        progress.note("the store is that of revision \(revision) again; what was there is kept as \(paths.store).damaged")
+    }
+
+    private func make(_ cluster: Cluster) async throws {
+        progress.begin("kernel and images")
+        try Teardown.shareNetns()
+        try await Preflight.check(paths: paths)
+        try ImageStore().assemble { progress.detail("assembling \($0)") }
+        progress.end()
+        for shortcoming in [BusyboxImage.shortcoming, Cgroups.shortcoming, ClusterPaths.shortcoming] {
+            if let shortcoming { progress.note("minik: warning: \(shortcoming)") }
+        }
+        try Files.makeDirectory(paths.state, mode: 0o700)
+        try ClusterStore(paths: paths).create()
+        try Files.write(cluster.json.text(indented: true) + "\n", to: paths.clusterFile, mode: 0o600)
+    }
+
+    private func startDaemon(_ stage: String) async throws {
+        guard ProcessIdentity(file: paths.daemonPID) == nil else { return }
+        progress.begin(stage)
+        try await DaemonLauncher(paths: paths).start()
+        progress.end()
+    }
+
+    /// Returns what there is to wait for: what was applied, and the cluster's names.
+    private func apply() async throws -> [(KindDefinition, ObjectKey)] {
+        var applied: [(KindDefinition, ObjectKey)] = []
+        if let deployments = Registry.kind(of: .deployments) { applied.append((deployments, ObjectKey("kube-system", "coredns"))) }
+        guard !wish.objects.isEmpty else { return applied }
+        progress.begin("\(wish.objects.count) object\(wish.objects.count == 1 ? "" : "s")")
+        for object in wish.objects {
+            let result = try await Applier(client: client, defaultNamespace: "default").apply(object)
+            applied.append((result.kind, result.key))
+        }
+        progress.end()
+        return applied
+    }
+
+    private func awaitReady(_ applied: [(KindDefinition, ObjectKey)]) async throws {
+        guard let patience = wish.patience else { return }
+        progress.begin("everything ready")
+        try await Readiness(client: client).wait(for: applied, timeout: patience) { waiting in
+            if let first = waiting.first { progress.detail("\(first)\(waiting.count > 1 ? " and \(waiting.count - 1) more" : "")") }
+        }
+        progress.end()
+    }
+}

@@ -1,0 +1,63 @@
+import CSandbox
+import Glibc
+import Runtime
+
+/// Starts `minik serve` as a process of its own and waits for its READY=1, the word that systemd would wait for.
+package struct DaemonLauncher {
+    let paths: ClusterPaths
+
+    package init(paths: ClusterPaths) { self.paths = paths }
+
+    package struct NotReady: Error, CustomStringConvertible {
+        let cause: String
+        let log: String
+        package var description: String { "the daemon did not come up: \(cause)\n  its log: \(log)" }
+    }
+
+    package func start(timeout: Double = 60) async throws {
+        let socketPath = "\(paths.run)/notify.sock"
+        unlink(socketPath)
+        let notify = sandbox_unix_socket(socketPath, Int32(SOCK_DGRAM.rawValue), 1)
+        guard notify >= 0 else { throw FileError("listen on", socketPath, errno: -notify) }
+        defer {
+            close(notify)
+            unlink(socketPath)
+        }
+        let log = open(paths.daemonLog, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        guard log >= 0 else { throw FileError("open", paths.daemonLog, errno: errno) }
+        defer { close(log) }
+        let program = SmallProgram.path("minik")
+        let pid = SmallProgram.spawn(
+            [program, "serve", paths.cluster], environment: ["NOTIFY_SOCKET=\(socketPath)", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
+            stdio: [-1, log, log])
+        guard pid > 0 else { throw FileError("start", program, errno: -pid) }
+        try await SmallProgram.blocking { try Self.awaitReady(notify, pid: pid, log: paths.daemonLog, timeout: timeout) }
+    }
+
+    private static func awaitReady(_ notify: Int32, pid: pid_t, log: String, timeout: Double) throws {
+        let pidfd = sandbox_pidfd_open(pid)
+        defer { close(pidfd) }
+        var status = "no word from it"
+        let deadline = now() + timeout
+        while now() < deadline {
+            var fds = [pollfd(fd: notify, events: Int16(POLLIN), revents: 0), pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)]
+            _ = poll(&fds, 2, 200)
+            if fds[0].revents != 0 {
+                var buffer = [UInt8](repeating: 0, count: 4096)
+                let n = recv(notify, &buffer, buffer.count, 0)
+                let lines = String(decoding: buffer.prefix(max(0, n)), as: UTF8.self).split(separator: "\n")
+                if lines.contains("READY=1") { return }
+                if let text = lines.first(where: { $0.hasPrefix("STATUS=") }) { status = String(text.dropFirst(7)) }
+                continue
+            }
+            if fds[1].revents != 0 { throw NotReady(cause: status, log: log) }
+        }
+        throw NotReady(cause: "it took longer than \(Int(timeout)) s; last word: \(status)", log: log)
+    }
+
+    private static func now() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+}

@@ -1,0 +1,67 @@
+import API
+import Model
+import Runtime
+
+/// A cluster's entry in a kubeconfig file. (kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig)
+package struct Kubeconfig {
+    let paths: ClusterPaths
+
+    package init(paths: ClusterPaths) { self.paths = paths }
+
+    /// What cluster, user and context are called: `minik-lab`.
+    package var name: String { "minik-\(paths.cluster)" }
+
+    /// A kubeconfig of this cluster alone.
+    package func document() throws -> JSON {
+        guard let port = Files.text(paths.apiPort).flatMap({ Int($0.trimmed) }) else {
+            throw UserError(
+                "the API of cluster \"\(paths.cluster)\" has no port yet", hint: "bring its daemon up: minik up -c \(paths.cluster)")
+        }
+        func encoded(_ file: String) throws -> JSON { .string(Base64.encode(try Files.read("\(paths.pki)/\(file)"))) }
+        let label = JSON.string(name)
+        return [
+            "apiVersion": "v1", "kind": "Config", "preferences": .emptyObject, "current-context": label,
+            "clusters": [
+                [
+                    "name": label,
+                    "cluster": ["server": .string("https://127.0.0.1:\(port)"), "certificate-authority-data": try encoded("ca.crt")],
+                ]
+            ],
+            "users": [
+                [
+                    "name": label,
+                    "user": ["client-certificate-data": try encoded("admin.crt"), "client-key-data": try encoded("admin.key")],
+                ]
+            ],
+            "contexts": [["name": label, "context": ["cluster": label, "user": label]]],
+        ]
+    }
+
+    /// Puts this cluster into the user's kubeconfig and makes it the current context, as kind does.
+    package func write() throws {
+        let file = UserFile.kubeconfig()
+        try file.edit { old in
+            let own = try document()
+            var merged: JSON = old.isNull ? ["apiVersion": "v1", "kind": "Config", "preferences": .emptyObject] : old
+            for list in ["clusters", "users", "contexts"] {
+                merged[list] = .array(merged[list].items.filter { $0["name"].string != name } + own[list].items)
+            }
+            merged["current-context"] = own["current-context"]
+            return merged
+        }
+    }
+
+    /// Takes this cluster out of the user's kubeconfig; nothing there is no error.
+    package func remove() throws {
+        let file = UserFile.kubeconfig()
+        guard Files.exists(file.path) else { return }
+        try file.edit { old in
+            guard ["clusters", "users", "contexts"].contains(where: { list in old[list].items.contains { $0["name"].string == name } })
+            else { return nil }
+            var rest = old
+            for list in ["clusters", "users", "contexts"] { rest[list] = .array(old[list].items.filter { $0["name"].string != name }) }
+            if old["current-context"].string == name { rest["current-context"] = .null }
+            return rest
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import CSandbox
+import Glibc
+import Model
+import Netlink
+import Rules
+import Runtime
+
+/// Finds out whether this kernel can do what a cluster needs, by doing it in a namespace of its own.
+package enum Preflight {
+    package struct Missing: Error, CustomStringConvertible {
+        let feature: String
+        let module: String
+        let detail: String
+        package var description: String { "this kernel lacks \(feature) (\(detail))\n  load it: modprobe \(module)" }
+    }
+
+    package static func check(paths: ClusterPaths) async throws {
+        let path = "\(ClusterPaths.netns)/\(paths.cluster)__preflight"
+        NetworkNamespace.delete(path: path)
+        try NetworkNamespace.create(path: path)
+        defer { NetworkNamespace.delete(path: path) }
+        try probeLinks(path)
+        try await probeRules(path)
+        guard (Files.text("/proc/filesystems") ?? "").contains("overlay") else {
+            throw Missing(feature: "overlay file systems", module: "overlay", detail: "not in /proc/filesystems")
+        }
+    }
+
+    private static func probeLinks(_ path: String) throws {
+        let namespace = try NetworkNamespace(path: path)
+        var socket = try NetlinkSocket(in: namespace)
+        let mac = MACAddress(derivedFrom: "preflight")
+        do { try socket.addBridge("br", mtu: 1500, address: mac) } catch {
+            throw Missing(feature: "bridges", module: "bridge", detail: "\(error)")
+        }
+        do { try socket.addVeth("v", mtu: 1500, peer: "p", peerNamespace: namespace) } catch {
+            throw Missing(feature: "veth pairs", module: "veth", detail: "\(error)")
+        }
+        do {
+            let index = try socket.index(of: "v")
+            try socket.addVXLAN("vx", vni: 1, underlay: index, local: IPv4Address(0x7F00_0001), port: 8472, mtu: 1450, address: mac)
+        } catch { throw Missing(feature: "VXLAN", module: "vxlan", detail: "\(error)") }
+        do { try namespace.set(sysctl: "net.bridge.bridge-nf-call-iptables", "1") } catch {
+            throw Missing(feature: "br_netfilter", module: "br_netfilter", detail: "\(error)")
+        }
+    }
+
+    private static func probeRules(_ path: String) async throws {
+        var rules = Ruleset()
+        rules.sets["s"] = NamedSet(key: [.address, .transportProtocol, .port], isInterval: true)
+        rules.chains["t"] = Chain([Rule(.verdict(.drop))])
+        rules.chains["c"] = Chain(
+            hook: Hook(.nat, .postrouting, Hook.sourceNAT),
+            [Rule(.connectionState(.new), .markUnset(1), .sourceNAT(IPv4Address(0x0A00_0001))), Rule(.randomGoto(["t", "t"]))])
+        do {
+            let kernel = try KernelRulesets(namespace: path)
+            try await kernel.apply([.addTable] + Ruleset.diff(Ruleset(), rules), table: "preflight")
+        } catch { throw Missing(feature: "nf_tables with NAT", module: "nf_tables nft_chain_nat nft_numgen nft_ct", detail: "\(error)") }
+    }
+}

@@ -1,0 +1,33 @@
+import Model
+import Runtime
+
+/// A cluster that left its mark on this machine, whether its daemon runs or not.
+package struct RunningCluster {
+    package let name: String
+    package var paths: ClusterPaths { ClusterPaths(cluster: name) }
+    package var daemon: ProcessIdentity? { ProcessIdentity(file: paths.daemonPID) }
+
+    package static func all() -> [RunningCluster] { Files.list(ClusterPaths.clusters).map(RunningCluster.init) }
+
+    /// The one that is named, or the only one of `running`.
+    package static func chosen(_ name: String?, of running: [String]) throws -> String {
+        let start = "start one: minik up labs/netpol.yaml", names = running.joined(separator: ", ")
+        if let name {
+            if running.contains(name) { return name }
+            throw UserError("there is no cluster \"\(name)\"", hint: running.isEmpty ? start : "there are: \(names)")
+        }
+        guard let only = running.first else { throw UserError("no cluster is up", hint: start) }
+        guard running.count == 1 else {
+            throw UserError("several clusters are up: \(names)", hint: "choose one with --cluster NAME")
+        }
+        return only
+    }
+}
+
+extension ClusterPaths {
+    /// The cluster's document, as `minik up` stored it; nil when there is no such cluster.
+    package func storedCluster() throws -> Cluster? {
+        guard Files.exists(clusterFile) else { return nil }
+        return try Cluster(stored: JSON(parsing: try Files.read(clusterFile)))
+    }
+}

@@ -1,0 +1,75 @@
+import API
+import Model
+
+/// `kubectl apply` of documents: create what is not there, change what is, by the three-way merge.
+package struct Applier {
+    let client: any Client
+    let defaultNamespace: String
+
+    package init(client: any Client, defaultNamespace: String) {
+        self.client = client
+        self.defaultNamespace = defaultNamespace
+    }
+
+    /// All of an object's annotations together may have 256 KiB; others need some of it.
+    private static let longestAnnotation = 250 * 1024
+
+    package enum Outcome: String { case created, configured, unchanged }
+
+    /// Applies one document; a refusal names its file, line and field.
+    package func apply(_ manifest: Manifest) async throws -> (outcome: Outcome, kind: KindDefinition, key: ObjectKey) {
+        guard let kind = Registry.kind(apiVersion: manifest.apiVersion, kind: manifest.kind) else {
+            throw ManifestError(
+                file: manifest.file, line: manifest.line(of: "kind"),
+                message: "no matches for kind \"\(manifest.kind)\" in version \"\(manifest.apiVersion)\"")
+        }
+        var wanted = manifest.json
+        if kind.resource.namespaced, wanted["metadata"]["namespace"].isNull { wanted["metadata"]["namespace"] = .string(defaultNamespace) }
+        let key = ObjectKey(
+            kind.resource.namespaced ? wanted["metadata"]["namespace"].string ?? "" : "", wanted["metadata"]["name"].string ?? "")
+        do {
+            return (try await apply(wanted, key, kind), kind, key)
+        } catch let error as StatusError {
+            guard !error.causes.isEmpty else {
+                throw ManifestError(file: manifest.file, line: manifest.line, message: error.message)
+            }
+            let lines = error.causes.map { "\(manifest.file):\(manifest.line(of: $0.field)): \($0.field): \($0.message)" }
+            throw UserError(([error.message] + lines).joined(separator: "\n"))
+        }
+    }
+
+    private func apply(_ wanted: JSON, _ key: ObjectKey, _ kind: KindDefinition) async throws -> Outcome {
+        let lastApplied = wanted.text() + "\n"
+        var annotated = wanted
+        // An annotation has its limit; what is longer is applied without a memory of the last time.
+        if lastApplied.utf8.count < Self.longestAnnotation {
+            annotated["metadata"]["annotations"][ThreeWayMerge.lastApplied] = .string(lastApplied)
+        }
+        for _ in 0..<5 {
+            guard let live = try await client.find(kind.resource, key) else {
+                do { _ = try await client.create(kind.resource, annotated) } catch let error as StatusError
+                    where error.reason == .alreadyExists
+                { continue }
+                return .created
+            }
+            let last = try Self.lastApplied(live, kind, key)
+            var merged = ThreeWayMerge.merge(last: last, wanted: annotated, live: live, kind.schema)
+            merged["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+            do {
+                let stored = try await client.update(kind.resource, merged)
+                return stored["metadata"]["resourceVersion"] == live["metadata"]["resourceVersion"] ? .unchanged : .configured
+            } catch let error as StatusError where error.reason == .conflict { continue }
+        }
+        throw StatusError.conflict(kind.resource, key.name)
+    }
+
+    /// What the last apply of an object wanted; null when there was none.
+    private static func lastApplied(_ live: JSON, _ kind: KindDefinition, _ key: ObjectKey) throws -> JSON {
+        guard let text = live["metadata"]["annotations"][ThreeWayMerge.lastApplied].string else { return .null }
+        do { return try JSON(parsing: text.trimmed) } catch {
+            throw UserError(
+                "\(kind.printedName)/\(key.name): the annotation \(ThreeWayMerge.lastApplied) is no JSON: \(error)",
+                hint: "take it off: kubectl annotate \(kind.singular) \(key.name) \(ThreeWayMerge.lastApplied)-")
+        }
+    }
+}

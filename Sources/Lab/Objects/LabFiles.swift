@@ -1,0 +1,50 @@
+import API
+import Model
+import Runtime
+
+/// The documents of the files, directories and standard input that a user names.
+package enum LabFiles {
+    package static func read(_ paths: [String]) throws -> [Manifest] {
+        var manifests: [Manifest] = []
+        for path in paths {
+            if path == "-" {
+                var text = ""
+                while let line = readLine(strippingNewline: false) { text += line }
+                manifests += try Manifest.read(text, file: "standard input")
+            } else if Files.isDirectory(path) {
+                let names = Files.list(path).filter { name in [".yaml", ".yml", ".json"].contains { name.hasSuffix($0) } }
+                guard !names.isEmpty else { throw UserError("\(path) holds no .yaml, .yml or .json file") }
+                for name in names { manifests += try readFile("\(path)/\(name)") }
+            } else {
+                manifests += try readFile(path)
+            }
+        }
+        return manifests
+    }
+
+    private static func readFile(_ path: String) throws -> [Manifest] {
+        guard Files.exists(path) else { throw UserError("the path \"\(path)\" does not exist") }
+        let bytes = try Files.read(path)
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw UserError("\(path) is not UTF-8 text") }
+        return try Manifest.read(text, file: path)
+    }
+
+    /// The Cluster document among `manifests`, and the rest. Without one the cluster is the tutorial's.
+    package static func split(_ manifests: [Manifest]) throws -> (cluster: Cluster, hasDocument: Bool, objects: [Manifest]) {
+        let documents = manifests.filter { $0.kind == "Cluster" }
+        if documents.count > 1 {
+            let places = documents.map { "\($0.file):\($0.line)" }.joined(separator: " and ")
+            throw UserError("two Cluster documents: \(places)", hint: "one `up` starts one cluster: keep one of them")
+        }
+        let objects = manifests.filter { $0.kind != "Cluster" }
+        for object in objects where Registry.kind(apiVersion: object.apiVersion, kind: object.kind) == nil {
+            throw ManifestError(
+                file: object.file, line: object.line(of: "kind"),
+                message:
+                    "no matches for kind \"\(object.kind)\" in version \"\(object.apiVersion)\"; there are: \(Registry.kinds.map(\.resource.kind).joined(separator: ", "))"
+            )
+        }
+        if let document = documents.first { return (try Cluster(document), true, objects) }
+        return (try Cluster(Manifest.read("apiVersion: \(Cluster.apiVersion)\nkind: Cluster\n", file: "defaults")[0]), false, objects)
+    }
+}

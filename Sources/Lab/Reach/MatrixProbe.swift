@@ -1,0 +1,46 @@
+import Model
+import Proxy
+import Runtime
+
+/// Measures a matrix: one real packet a cell, and eyes at every pod.
+package struct MatrixProbe {
+    let paths: ClusterPaths
+    let snapshot: ClusterSnapshot
+
+    package init(paths: ClusterPaths, snapshot: ClusterSnapshot) {
+        self.paths = paths
+        self.snapshot = snapshot
+    }
+
+    package func measure(_ matrix: ReachMatrix) async throws -> ReachMatrix {
+        var measured = matrix
+        let listeners = matrix.targets.compactMap { target in target.pod.map { (name: target.name, namespace: paths.podNetns($0)) } }
+        let prober = ReachProbe(listeners: listeners)
+        let base = UInt32.random(in: 1...0x7FFF) << 16
+        var sendings: [ReachProbe.Sending] = [], expected: Set<UInt32> = []
+        for (index, cell) in matrix.cells.enumerated() {
+            let source = matrix.sources[cell.from], target = matrix.targets[cell.to]
+            let token = base &+ UInt32(index)
+            let packet = ProbePacket(
+                from: matrix.walk.sourceAddress(of: source.source, to: target.address), to: target.address, proto: cell.probe.proto,
+                port: cell.probe.port, token: token)
+            // The client outside has no route to pods: it hands the packet to the pod's node, as a route there would.
+            var via: IPv4Address?
+            if case .outside = source.source { via = snapshot.cluster.nodes.first { $0.podCIDR.contains(target.address) }?.address }
+            sendings.append(ReachProbe.Sending(namespace: namespace(source), packet: packet, via: via))
+            if cell.isAllowed { expected.insert(token) }
+        }
+        let arrivals = try await prober.run(sendings, expected: expected)
+        for index in measured.cells.indices {
+            let arrived = arrivals[base &+ UInt32(index)] ?? []
+            measured.cells[index].measured = arrived.contains(matrix.targets[measured.cells[index].to].name)
+        }
+        return measured
+    }
+
+    private func namespace(_ party: ReachMatrix.Party) -> String {
+        if let pod = party.pod { return paths.podNetns(pod) }
+        if case .node(let name) = party.source { return paths.nodeNetns(name) }
+        return paths.outside
+    }
+}

@@ -1,0 +1,12 @@
+/// Something the user can mend: what is wrong, and how.
+package struct UserError: Error, CustomStringConvertible {
+    package let message: String
+    package let hint: String?
+
+    package init(_ message: String, hint: String? = nil) {
+        self.message = message
+        self.hint = hint
+    }
+
+    package var description: String { hint.map { "\(message)\n  \($0)" } ?? message }
+}

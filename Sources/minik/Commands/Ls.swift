@@ -1,0 +1,22 @@
+import ArgumentParser
+import Lab
+import Runtime
+
+struct Ls: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "List the clusters of this machine.")
+
+    func run() async throws {
+        try requireRoot()
+        let rows = RunningCluster.all().map { cluster -> [String] in
+            // A file that cannot be read is no reason to hide that the cluster is there.
+            let spec = try? cluster.paths.storedCluster()
+            return [
+                cluster.name, cluster.daemon == nil ? "Stopped" : "Running", "\(spec?.nodes.count ?? 0)",
+                "\(Files.list(cluster.paths.podRuns).count)", spec?.podSubnet.description ?? "", spec?.serviceSubnet.description ?? "",
+                spec?.plugin.rawValue ?? "",
+            ]
+        }
+        guard !rows.isEmpty else { return print("no cluster is up") }
+        TextTable(header: ["NAME", "DAEMON", "NODES", "PODS", "POD-SUBNET", "SERVICE-SUBNET", "PLUGIN"], rows: rows).print()
+    }
+}

@@ -1,0 +1,68 @@
+import API
+import Glibc
+import Lab
+import Model
+
+/// `minik run -i`: waits until the pod runs, joins it, and tells the code that its process ended with.
+struct PodSession {
+    let client: HTTPClient
+    let pod: ObjectKey
+    let stdin: Bool
+    let tty: Bool
+    let isQuiet: Bool
+
+    /// The exit code of the container's first life.
+    func run() async throws -> Int32 {
+        if let ended = try await awaitRunning() { return try await printEnded(ended) }
+        if tty, isatty(STDIN_FILENO) != 0, !isQuiet { printError("If you don't see a command prompt, try pressing enter.") }
+        // Whoever attaches hears what is said from then on; what was said before is in the log.
+        if !tty { try await printLog() }
+        let conversation = Conversation(client: client, pod: pod, command: [], container: nil, stdin: stdin, tty: tty)
+        do { _ = try await conversation.run() } catch let error as UserError where error.message.contains("not running") {
+            return try await printEnded(try await client.get(Pod.self, pod))
+        }
+        return try await exitCode()
+    }
+
+    /// nil: it runs. Else the pod, whose process was quicker than we.
+    private func awaitRunning() async throws -> Pod? {
+        for try await event in try await client.watch(.pods, namespace: pod.namespace, from: nil)
+        where event.object["metadata"]["name"].string == pod.name {
+            if event.kind == .deleted { throw UserError("error: pod \(pod.name) was deleted") }
+            let now = Pod(event.object), status = now.status["containerStatuses"][0], waiting = status["state"]["waiting"]
+            if let reason = waiting["reason"].string, reason.contains("Image") || reason.contains("Error") {
+                throw UserError("error: pod \(pod.name) cannot start: \(reason): \(waiting["message"].string ?? "")")
+            }
+            if now.isFinished || status["restartCount"].int ?? 0 > 0 { return now }
+            if now.phase == "Running" { return nil }
+        }
+        throw UserError("error: the API ended the watch of pod \(pod.name)")
+    }
+
+    /// An attachment that ends tells no code; the container's status does.
+    private func exitCode() async throws -> Int32 {
+        for try await event in try await client.watch(.pods, namespace: pod.namespace, from: nil)
+        where event.object["metadata"]["name"].string == pod.name {
+            if event.kind == .deleted { throw UserError("error: pod \(pod.name) was deleted") }
+            if let code = Self.exitCode(of: Pod(event.object)) { return code }
+        }
+        throw UserError("error: the API ended the watch of pod \(pod.name)")
+    }
+
+    private static func exitCode(of pod: Pod) -> Int32? {
+        let status = pod.status["containerStatuses"][0]
+        return (status["state"]["terminated"]["exitCode"].int ?? status["lastState"]["terminated"]["exitCode"].int).map {
+            Int32(truncatingIfNeeded: $0)
+        }
+    }
+
+    private func printLog() async throws {
+        let path = Resource.pods.path(namespace: pod.namespace, name: pod.name, subresource: "log")
+        for try await piece in try await client.stream("GET", path) { Output.write(piece) }
+    }
+
+    private func printEnded(_ ended: Pod) async throws -> Int32 {
+        try await printLog()
+        return Self.exitCode(of: ended) ?? 0
+    }
+}

@@ -1,0 +1,64 @@
+import Glibc
+import Lab
+import Model
+import Runtime
+import Testing
+
+@Suite("Lab: which cluster is meant, and who may change it")
+struct LabClusterTests {
+    @Test("the named cluster, or the only one")
+    func chosen() throws {
+        #expect(try RunningCluster.chosen(nil, of: ["lab"]) == "lab")
+        #expect(try RunningCluster.chosen("b", of: ["a", "b"]) == "b")
+    }
+
+    @Test(
+        "what is wrong with a choice, and what would be right",
+        arguments: [
+            (nil, [], "no cluster is up", "start one: minik up labs/netpol.yaml"),
+            ("x", [], "there is no cluster \"x\"", "start one: minik up labs/netpol.yaml"),
+            ("x", ["a", "b"], "there is no cluster \"x\"", "there are: a, b"),
+            (nil, ["a", "b"], "several clusters are up: a, b", "choose one with --cluster NAME"),
+        ] as [(String?, [String], String, String)])
+    func refused(_ name: String?, _ running: [String], _ message: String, _ hint: String) throws {
+        let error = try #require(throws: UserError.self) { try RunningCluster.chosen(name, of: running) }
+        #expect(error.message == message && error.hint == hint)
+    }
+
+    @Test("one `up` or `down` of a cluster at a time; another's lock is another's")
+    func lock() throws {
+        try withDirectory { directory in
+            let lock = try ClusterLock(path: "\(directory)/a.lock", cluster: "a")
+            let error = try #require(throws: UserError.self) { _ = try ClusterLock(path: "\(directory)/a.lock", cluster: "a") }
+            #expect(error.description.contains("another `minik up` or `down` of cluster \"a\" is at work"))
+            let other = try ClusterLock(path: "\(directory)/b.lock", cluster: "b")
+            other.release()
+            lock.release()
+            try ClusterLock(path: "\(directory)/a.lock", cluster: "a").release()
+        }
+    }
+
+    @Test("a lock of a cluster that is gone leaves no file, and the next is one on a file that has a name")
+    func removed() throws {
+        try withDirectory { directory in
+            try ClusterLock(path: "\(directory)/a.lock", cluster: "a").remove()
+            #expect(Files.list(directory).isEmpty)
+            let next = try ClusterLock(path: "\(directory)/a.lock", cluster: "a")
+            #expect(throws: UserError.self) { _ = try ClusterLock(path: "\(directory)/a.lock", cluster: "a") }
+            next.release()
+        }
+    }
+
+    @Test("a lock that cannot be had for another reason says which")
+    func unwritable() throws {
+        let error = try #require(throws: FileError.self) { _ = try ClusterLock(path: "/no/such/directory/a.lock", cluster: "a") }
+        #expect("\(error)".contains("/no/such/directory/a.lock"))
+    }
+
+    private func withDirectory(_ body: (String) throws -> Void) throws {
+        var template = Array("/tmp/minik-lab-XXXXXX".utf8CString)
+        let directory = try #require(mkdtemp(&template).map { String(cString: $0) })
+        defer { Files.removeTree(directory) }
+        try body(directory)
+    }
+}
