@@ -5,111 +5,90 @@ extension APIServer {
     // MARK: Update
 
     package func update(_ kind: KindDefinition, _ object: JSON, subresource: String?, _ options: WriteOptions) async throws -> Written {
+        let strategy = try Self.strategy(kind, subresource)
         var written = Written(object: .null)
-        let decoded = try Self.decode(object, kind, options, &written.warnings)
-        return try await retrying(decoded["metadata"]["resourceVersion"].isNull) {
+        var decoded = try Self.decode(object, kind, options, &written.warnings, ignoring: strategy.isIgnored)
+        // 0 is no version: whichever there is.
+        if decoded["metadata"]["resourceVersion"].string == "0" { decoded["metadata"]["resourceVersion"] = .null }
+        let isUnconditional = decoded["metadata"]["resourceVersion"].isNull
+        return try await retrying(isUnconditional) {
             let key = Self.key(decoded, kind.resource)
-            guard let old = await store.get(kind.resource, key) else { throw StatusError.notFound(kind.resource, key.name) }
+            guard let old = await store.get(kind.resource, key) else {
+                guard kind.allowsCreateOnUpdate, subresource == nil else { throw StatusError.notFound(kind.resource, key.name) }
+                if let refusal = options.creationRefusal { throw refusal }
+                return try await create(kind, object, options)
+            }
+            if isUnconditional, !kind.allowsUnconditionalUpdate, options.fieldManager != nil {
+                throw StatusError.invalid(
+                    kind.resource, key.name, [.invalid("metadata.resourceVersion", 0, "must be specified for an update")])
+            }
             return try await replace(kind, decoded, old: old, subresource: subresource, options, written, managed: nil)
         }
     }
 
-    /// The one way by which an object that is there becomes another. `managed` is what a server-side apply made of the fields' owners.
-    private func replace(
+    nonisolated static func strategy(_ kind: KindDefinition, _ subresource: String?) throws -> WriteStrategy {
+        guard let strategy = kind.strategy(subresource) else { throw StatusError.noSuchPath }
+        return strategy
+    }
+
+    /// The one way by which an object that is there becomes another: prepared as the strategy of its path says, admitted,
+    /// validated, tracked, stored. `managed` is what a server-side apply made of the fields' owners.
+    func replace(
         _ kind: KindDefinition, _ wanted: JSON, old: JSON, subresource: String?, _ options: WriteOptions, _ soFar: Written, managed: JSON?
     ) async throws -> Written {
-        let resource = kind.resource
-        let key = Self.key(old, resource)
+        let resource = kind.resource, strategy = try Self.strategy(kind, subresource)
         var written = soFar
-        var object = wanted
-        if let uid = object["metadata"]["uid"].string, uid != old["metadata"]["uid"].string {
-            throw StatusError(
-                409, .conflict,
-                "Operation cannot be fulfilled on \(resource) \"\(key.name)\": Precondition failed: UID in precondition: \(uid), UID in object meta: \(old["metadata"]["uid"].string ?? "")"
-            )
-        }
-        let expected = object["metadata"]["resourceVersion"].string ?? old["metadata"]["resourceVersion"].string
-        if expected != old["metadata"]["resourceVersion"].string { throw StatusError.conflict(resource, key.name) }
-        for field in [
-            "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "namespace", "generateName",
-            "selfLink",
-            "resourceVersion",
-        ] { object["metadata"][field] = old["metadata"][field] }
-        object["metadata"]["managedFields"] = old["metadata"]["managedFields"]
-        switch subresource {
-        case "status":
-            let status = object["status"]
-            let metadata = object["metadata"]
-            object = old
-            object["status"] = status
-            // Whoever reports on an object may mark it, too; labels of workloads are their owners'.
-            if !kind.isCustom {
-                object["metadata"]["annotations"] = metadata["annotations"]
-                if resource.group != "apps" { object["metadata"]["labels"] = metadata["labels"] }
-            }
-        case "ephemeralcontainers":
-            let added = object["spec"]["ephemeralContainers"]
-            object = old
-            object["spec"]["ephemeralContainers"] = added
-            PodRules.prepare(&object["spec"])
-        case "resize": object = try PodResize.apply(object, to: old)
-        case "finalize":
-            let finalizers = object["spec"]["finalizers"]
-            object = old
-            object["spec"]["finalizers"] = finalizers
-        default:
-            if kind.hasStatus { object["status"] = old["status"] }
-            if resource == .pods, object["spec"]["ephemeralContainers"] != old["spec"]["ephemeralContainers"] {
-                throw StatusError.invalid(
-                    resource, key.name,
-                    [.forbidden("spec.ephemeralContainers", "cannot be changed by an update; use the ephemeralcontainers subresource")])
-            }
-        }
-        if subresource == nil { kind.prepare(&object) }
-        if subresource == nil, options.fieldManager != nil, object["metadata"]["finalizers"] != old["metadata"]["finalizers"],
-            !old["metadata"]["deletionTimestamp"].isNull
-        {
-            let had = Set(old["metadata"]["finalizers"].items)
-            if object["metadata"]["finalizers"].items.contains(where: { !had.contains($0) }) {
-                throw StatusError.invalid(
-                    resource, key.name,
-                    [
-                        .forbidden(
-                            "metadata.finalizers", "no new finalizers can be added if the object is being deleted, found new finalizers")
-                    ])
-            }
-        }
-        written.object = try await admitting(kind) {
-            if subresource == nil { try await admit(&object, old: old, kind) }
-            // What a pod's other updates may not touch a resize may, and has looked at.
-            var base = old
-            if subresource == "resize" { base["spec"] = object["spec"] }
-            if subresource != "status" { try Self.validate(object, old: base, kind, context) }
-            if kind.isCustom, subresource == "status" { try Self.validate(object, old: old, kind, context) }
+        let expected = try Self.expectedVersion(of: wanted, old: old, resource)
+        let immutable = ObjectRules.validateUpdate(wanted, old: old)
+        var object = try strategy.prepareForUpdate(Self.keepingIdentity(of: old, in: wanted), old, kind)
+        let write: () async throws -> JSON = { [self] in
+            if strategy.isAdmitted { try await admit(&object, old: old, kind) }
+            let finalizers = options.fieldManager == nil ? [] : ObjectRules.validateFinalizers(object, old: old)
+            let causes = ObjectRules.validate(object, kind) + strategy.validateUpdate(object, old, kind, context(options))
+            try Self.refuse(immutable + finalizers + causes, object, kind)
             if let managed {
                 object["metadata"]["managedFields"] = managed
             } else {
                 track(&object, old: old, kind, subresource: subresource, options)
             }
-            if kind.hasGeneration, subresource != "status", Self.intent(object) != Self.intent(old) {
+            if kind.hasGeneration, kind.intent(object) != kind.intent(old) {
                 object["metadata"]["generation"] = .int((old["metadata"]["generation"].int ?? 1) + 1)
             }
-            if options.isDryRun { return Self.ordered(object, kind) }
-            let result = self.stored(try await store.update(resource, Self.ordered(object, kind), expected: expected), resource)
-            if resource == .customResourceDefinitions, subresource == nil { try await establish(result) }
+            let ordered = Self.ordered(object, kind)
+            if options.isDryRun { return ordered }
+            let result = try await store.update(resource, ordered, expected: expected)
+            if strategy.isAdmitted { kind.hooks.stored(result, self) }
             return result
         }
+        written.object = strategy.isAdmitted ? try await admitting(kind, write) : try await write()
         if options.isDryRun { return written }
+        if subresource == nil { try await kind.hooks.afterUpdate(written.object, self) }
         return try await finishDeletion(written, kind)
     }
 
-    /// What an object asks for: everything but metadata and status. A pod's node is the scheduler's to say.
-    private static func intent(_ object: JSON) -> JSON {
-        var copy = object
-        if object["kind"].string == "Pod" { copy["spec"]["nodeName"] = .null }
-        copy["metadata"] = .null
-        copy["status"] = .null
-        return copy
+    /// The version that the write is of; throws when it is of another object or an earlier version.
+    private static func expectedVersion(of wanted: JSON, old: JSON, _ resource: Resource) throws -> String? {
+        let name = old["metadata"]["name"].string ?? "", held = old["metadata"]["uid"].string ?? ""
+        if let uid = wanted["metadata"]["uid"].string, uid != held {
+            throw StatusError(
+                409, .conflict,
+                "Operation cannot be fulfilled on \(resource) \"\(name)\": Precondition failed: UID in precondition: \(uid), UID in object meta: \(held)"
+            )
+        }
+        let version = old["metadata"]["resourceVersion"].string
+        if let expected = wanted["metadata"]["resourceVersion"].string, expected != version { throw StatusError.conflict(resource, name) }
+        return version
+    }
+
+    /// `wanted`, with what of the metadata no update changes as it is in `old`.
+    private static func keepingIdentity(of old: JSON, in wanted: JSON) -> JSON {
+        var object = wanted
+        for field in [
+            "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "namespace", "generateName",
+            "selfLink",
+            "resourceVersion", "managedFields",
+        ] { object["metadata"][field] = old["metadata"][field] }
+        return object
     }
 
     // MARK: Patch
@@ -118,6 +97,7 @@ extension APIServer {
         -> Written
     {
         if case .apply(let config) = patch { return try await apply(kind, key, config, subresource: subresource, options) }
+        let strategy = try Self.strategy(kind, subresource)
         var version: String?
         switch patch {
         case .merge(let body), .strategic(let body): version = body["metadata"]["resourceVersion"].string
@@ -136,11 +116,15 @@ extension APIServer {
                 throw StatusError.badRequest(
                     "the name of the object (\(patched["metadata"]["name"].string ?? "")) does not match the name on the URL (\(key.name))")
             }
+            if let namespace = patched["metadata"]["namespace"].string, kind.resource.namespaced, namespace != key.namespace {
+                throw StatusError.badRequest(
+                    "the namespace of the object (\(namespace)) does not match the namespace on the request (\(key.namespace))")
+            }
             if version == nil, patched["metadata"]["resourceVersion"].isNull {
                 patched["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
             }
             var written = Written(object: .null)
-            let decoded = try Self.decode(patched, kind, options, &written.warnings)
+            let decoded = try Self.decode(patched, kind, options, &written.warnings, ignoring: strategy.isIgnored)
             return try await replace(kind, decoded, old: old, subresource: subresource, options, written, managed: nil)
         }
     }
@@ -183,11 +167,11 @@ extension APIServer {
             let merged = try managed.apply(applied, entry, live: old, kind.schema, kind.resource, force: options.force)
             var quiet = options
             quiet.fieldValidation = .ignore
-            var written = Written(object: .null, warnings: warnings)
             var unused: [String] = []
-            let decoded = try Self.decode(merged, kind, quiet, &unused)
-            written = try await replace(kind, decoded, old: old, subresource: subresource, options, written, managed: managed.json)
-            return written
+            let decoded = try Self.decode(merged, kind, quiet, &unused, ignoring: try Self.strategy(kind, subresource).isIgnored)
+            return try await replace(
+                kind, decoded, old: old, subresource: subresource, options, Written(object: .null, warnings: warnings),
+                managed: managed.json)
         }
     }
 }

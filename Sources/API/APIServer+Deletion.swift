@@ -3,7 +3,6 @@ import Store
 
 extension APIServer {
     static let orphanFinalizer = "orphan", foregroundFinalizer = "foregroundDeletion"
-    private static let lastingNamespaces: Set<String> = ["default", "kube-system", "kube-public", "kube-node-lease"]
 
     /// Marks for deletion, or deletes when nobody has to wind anything up.
     package func delete(_ kind: KindDefinition, _ key: ObjectKey, _ options: DeleteOptions) async throws -> Written {
@@ -25,39 +24,19 @@ extension APIServer {
         if let wanted = options.resourceVersion, wanted != version {
             throw Self.failedPrecondition(resource, key, "ResourceVersion", wanted, version ?? "")
         }
-        if resource == .namespaces {
-            guard !Self.lastingNamespaces.contains(key.name) else {
-                throw StatusError.forbidden("namespaces \"\(key.name)\" is forbidden: this namespace may not be deleted")
-            }
-            // The namespace controller empties it, then removes it for good with a grace period of zero.
-            if options.gracePeriod != 0 || object["metadata"]["deletionTimestamp"].isNull {
-                guard object["metadata"]["deletionTimestamp"].isNull else { return Written(object: object) }
-                object["metadata"]["deletionTimestamp"] = .string(now().description)
-                object["status"]["phase"] = "Terminating"
-                if options.isDryRun { return Written(object: object) }
-                return Written(object: try await store.update(resource, object, expected: version))
-            }
+        guard !kind.deletion.lasting.contains(key.name) else {
+            throw StatusError.forbidden("\(resource) \"\(key.name)\" is forbidden: this \(kind.singular) may not be deleted")
         }
-        let isPod = resource == .pods
-        let grace = options.gracePeriod ?? (isPod ? object["spec"]["terminationGracePeriodSeconds"].int ?? 30 : 0)
-        let mustWindUp =
-            isPod && !object["spec"]["nodeName"].isNull && grace > 0 && !["Succeeded", "Failed"].contains(object["status"]["phase"].string)
-        var finalizers = object["metadata"]["finalizers"].items
-        let wanted: JSON? =
-            switch options.propagation {
-            case .orphan: .string(Self.orphanFinalizer)
-            case .foreground: .string(Self.foregroundFinalizer)
-            case .background: nil
-            }
-        if let wanted, object["metadata"]["deletionTimestamp"].isNull, !finalizers.contains(wanted) { finalizers.append(wanted) }
-        // Its objects go with a definition, unless their kind stays without it.
-        if resource == .customResourceDefinitions, object["metadata"]["deletionTimestamp"].isNull,
-            !finalizers.contains(Self.customFinalizer),
-            !KindCatalog.isBuiltIn(object)
-        {
-            finalizers.append(Self.customFinalizer)
+        if kind.deletion.isEmptiedFirst, options.gracePeriod != 0 || object["metadata"]["deletionTimestamp"].isNull {
+            guard object["metadata"]["deletionTimestamp"].isNull else { return Written(object: object) }
+            object["metadata"]["deletionTimestamp"] = .string(now().description)
+            object["status"]["phase"] = "Terminating"
+            if options.isDryRun { return Written(object: object) }
+            return Written(object: try await store.update(resource, object, expected: version))
         }
-        guard mustWindUp || !finalizers.isEmpty else {
+        let grace = kind.deletion.gracePeriod(object, options.gracePeriod)
+        let finalizers = Self.finalizers(of: object, kind, options)
+        guard grace > 0 || !finalizers.isEmpty else {
             if options.isDryRun { return Written(object: object, isGone: true) }
             return Written(object: try await take(key, version, kind), isGone: true)
         }
@@ -70,6 +49,22 @@ extension APIServer {
             if !options.isDryRun { object = try await store.update(resource, object, expected: version) }
         }
         return Written(object: object)
+    }
+
+    /// Whom an object waits for once it has been told to go: whoever asked before, and at its first deletion whom that names.
+    private static func finalizers(of object: JSON, _ kind: KindDefinition, _ options: DeleteOptions) -> [JSON] {
+        var finalizers = object["metadata"]["finalizers"].items
+        guard object["metadata"]["deletionTimestamp"].isNull else { return finalizers }
+        let dependents: JSON? =
+            switch options.propagation {
+            case .orphan: .string(orphanFinalizer)
+            case .foreground: .string(foregroundFinalizer)
+            case .background: nil
+            }
+        for finalizer in [dependents, kind.deletion.finalizer(object)].compactMap(\.self) where !finalizers.contains(finalizer) {
+            finalizers.append(finalizer)
+        }
+        return finalizers
     }
 
     private static func failedPrecondition(_ resource: Resource, _ key: ObjectKey, _ what: String, _ wanted: String, _ found: String)
@@ -86,7 +81,7 @@ extension APIServer {
     private func take(_ key: ObjectKey, _ version: String?, _ kind: KindDefinition) async throws -> JSON {
         try await admitting(kind) {
             let last = try await store.delete(kind.resource, key, expected: version)
-            removed(key, kind.resource)
+            kind.hooks.removed(key, self)
             return last
         }
     }
@@ -94,14 +89,11 @@ extension APIServer {
     /// An object that waited for its last finalizer goes when that is gone.
     func finishDeletion(_ written: Written, _ kind: KindDefinition) async throws -> Written {
         let object = written.object, resource = kind.resource
-        let isRunning =
-            resource == .pods && !object["spec"]["nodeName"].isNull && (object["metadata"]["deletionGracePeriodSeconds"].int ?? 0) > 0
-        guard resource != .namespaces, !isRunning, !object["metadata"]["deletionTimestamp"].isNull,
+        let isRunning = (object["metadata"]["deletionGracePeriodSeconds"].int ?? 0) > 0
+        guard !kind.deletion.isEmptiedFirst, !isRunning, !object["metadata"]["deletionTimestamp"].isNull,
             object["metadata"]["finalizers"].items.isEmpty
-        else {
-            return written
-        }
-        let key = Self.key(object, resource)
+        else { return written }
+        let key = ObjectKey(of: object)
         do {
             let last = try await take(key, object["metadata"]["resourceVersion"].string, kind)
             return Written(object: last, warnings: written.warnings, isGone: true)
@@ -118,18 +110,15 @@ extension APIServer {
 
     // MARK: Custom kinds
 
-    static let customFinalizer: JSON = "customresourcecleanup.apiextensions.k8s.io"
-
     /// Serves a CustomResourceDefinition's kinds, and says so in its status.
     func establish(_ definition: JSON) async throws {
         catalog.set(definition)
+        let kind = try self.definition(.customResourceDefinitions)
         try await retrying(true) {
-            guard let current = await store.get(.customResourceDefinitions, Self.key(definition, .customResourceDefinitions)) else {
-                return
-            }
+            guard let current = await store.get(.customResourceDefinitions, ObjectKey(of: definition)) else { return }
             let established = Self.established(current, now: now())
             if established == current { return }
-            _ = try await store.update(.customResourceDefinitions, established, expected: current["metadata"]["resourceVersion"].string)
+            _ = try await update(kind, established, subresource: "status", WriteOptions())
         }
     }
 

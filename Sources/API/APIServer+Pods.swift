@@ -2,43 +2,49 @@ import Model
 import Store
 
 extension APIServer {
-    /// Gives a pod its node.
-    func bind(_ key: ObjectKey, to node: String) async throws {
-        try await retrying(true) {
-            var pod = try await get(.pods, key)
-            if let already = pod["spec"]["nodeName"].string {
-                throw StatusError(
-                    409, .conflict,
-                    "Operation cannot be fulfilled on pods/binding \"\(key.name)\": pod \(key.name) is already assigned to node \"\(already)\""
-                )
-            }
-            pod["spec"]["nodeName"] = .string(node)
+    /// Gives a pod the node that a Binding names, and its labels and annotations.
+    func bind(_ key: ObjectKey, _ binding: JSON, _ options: WriteOptions) async throws {
+        let kind = try definition(.pods), metadata = binding["metadata"]
+        try await retrying(metadata["resourceVersion"].isNull) {
+            let old = try await get(.pods, key)
+            var pod = old
+            for field in ["uid", "resourceVersion"] where !metadata[field].isNull { pod["metadata"][field] = metadata[field] }
+            pod["spec"]["nodeName"] = binding["target"]["name"]
             pod["status"]["conditions"].setCondition(
                 "PodScheduled", true, observedGeneration: pod["metadata"]["generation"].int, now: now())
-            _ = try await store.update(.pods, pod, expected: pod["metadata"]["resourceVersion"].string)
+            for field in ["annotations", "labels"] where !metadata[field].isNull {
+                pod["metadata"][field] = pod["metadata"][field].merging(metadata[field])
+            }
+            _ = try await replace(kind, pod, old: old, subresource: "binding", options, Written(object: .null), managed: nil)
         }
     }
 
     /// Deletes a pod if its PodDisruptionBudget can spare it. (kubernetes.io/docs/concepts/scheduling-eviction/api-eviction)
     func evict(_ key: ObjectKey, _ options: DeleteOptions) async throws {
+        let kind = try definition(.pods)
         let pod = try await retrying(true) { try await spendDisruption(key, options) }
         if options.isDryRun { return }
         var options = options
         // The pod that the budget spared, and no other of its name.
         if options.uid == nil { options.uid = pod["metadata"]["uid"].string }
-        try await retrying(true) {
-            guard var marked = await store.get(.pods, key), marked["metadata"]["uid"] == pod["metadata"]["uid"] else { return }
-            marked["status"]["conditions"].setCondition(
+        let marked = try await retrying(options.resourceVersion == nil) { () -> JSON? in
+            guard var current = await store.get(.pods, key), current["metadata"]["uid"] == pod["metadata"]["uid"] else { return nil }
+            if let version = options.resourceVersion { current["metadata"]["resourceVersion"] = .string(version) }
+            current["status"]["conditions"].setCondition(
                 "DisruptionTarget", true, reason: "EvictionByEvictionAPI", message: "Eviction API: evicting",
-                observedGeneration: marked["metadata"]["generation"].int, now: now())
-            _ = try await store.update(.pods, marked, expected: marked["metadata"]["resourceVersion"].string)
+                observedGeneration: current["metadata"]["generation"].int, now: now())
+            return try await update(kind, current, subresource: "status", WriteOptions()).object
         }
-        _ = try await delete(try definition(.pods), key, options)
+        if options.resourceVersion != nil, let marked { options.resourceVersion = marked["metadata"]["resourceVersion"].string }
+        _ = try await delete(kind, key, options)
     }
 
     /// The pod, which its PodDisruptionBudget can spare; noted there at once, since the next eviction must not spend the same disruption.
     private func spendDisruption(_ key: ObjectKey, _ options: DeleteOptions) async throws -> JSON {
         let pod = try await get(.pods, key)
+        if let wanted = options.resourceVersion, wanted != pod["metadata"]["resourceVersion"].string {
+            throw StatusError.conflict(.pods, key.name)
+        }
         let isDone = ["Succeeded", "Failed"].contains(pod["status"]["phase"].string) || !pod["metadata"]["deletionTimestamp"].isNull
         let budgets = await store.list(.podDisruptionBudgets, namespace: key.namespace).items.filter {
             !$0["spec"]["selector"].isNull && LabelSelector($0["spec"]["selector"]).matches(pod["metadata"]["labels"].stringMap)
@@ -72,7 +78,7 @@ extension APIServer {
                     var spent = budget
                     spent["status"]["disruptionsAllowed"] = .int((status["disruptionsAllowed"].int ?? 1) - 1)
                     spent["status"]["disruptedPods"][key.name] = .string(now().description)
-                    _ = try await store.update(.podDisruptionBudgets, spent, expected: budget["metadata"]["resourceVersion"].string)
+                    _ = try await update(try definition(.podDisruptionBudgets), spent, subresource: "status", WriteOptions())
                 }
             }
         }

@@ -31,8 +31,8 @@ package actor APIServer: Client {
         for definition in await store.list(.customResourceDefinitions).items { catalog.set(definition) }
     }
 
-    nonisolated var context: ValidationContext {
-        ValidationContext(nodePortRange: cluster.nodePortRange, serviceCIDR: cluster.serviceSubnet)
+    nonisolated func context(_ options: WriteOptions) -> ValidationContext {
+        ValidationContext(nodePortRange: cluster.nodePortRange, serviceCIDR: cluster.serviceSubnet, isOwnPart: options.fieldManager == nil)
     }
 
     // MARK: Reading
@@ -67,11 +67,11 @@ package actor APIServer: Client {
     }
 
     package func updateStatus(_ resource: Resource, _ object: JSON) async throws -> JSON {
-        let key = Self.key(object, resource)
-        guard var current = await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
-        let expected = object["metadata"]["resourceVersion"].string ?? current["metadata"]["resourceVersion"].string
-        current["status"] = object["status"]
-        return try await store.update(resource, current, expected: expected)
+        let kind = try definition(resource), key = Self.key(object, resource)
+        guard var wanted = await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
+        wanted["status"] = object["status"]
+        if !object["metadata"]["resourceVersion"].isNull { wanted["metadata"]["resourceVersion"] = object["metadata"]["resourceVersion"] }
+        return try await update(kind, wanted, subresource: "status", WriteOptions()).object
     }
 
     package func patch(_ resource: Resource, _ key: ObjectKey, _ patch: JSON) async throws -> JSON {
@@ -94,7 +94,9 @@ package actor APIServer: Client {
     func create(_ kind: KindDefinition, _ object: JSON, _ options: WriteOptions, managed: JSON?) async throws -> Written {
         let resource = kind.resource
         var written = Written(object: .null, wasCreated: true)
-        var object = try Self.decode(object, kind, options, &written.warnings)
+        var object = try Self.decode(object, kind, options, &written.warnings) {
+            !kind.keepsStatusOnCreate && WriteStrategy.object.isIgnored($0)
+        }
         if object["metadata"]["name"].isNull, let prefix = object["metadata"]["generateName"].string {
             object["metadata"]["name"] = .string(prefix + ShortHash.nameSuffix())
         }
@@ -106,12 +108,12 @@ package actor APIServer: Client {
         object["metadata"]["uid"] = .string(newUID())
         object["metadata"]["creationTimestamp"] = .string(now().description)
         if kind.hasGeneration { object["metadata"]["generation"] = 1 }
-        if kind.hasStatus, resource != .nodes, options.fieldManager != nil { object["status"] = kind.schema.defaultOfMember("status") }
+        if kind.hasStatus, !kind.keepsStatusOnCreate { object["status"] = kind.schema.defaultOfMember("status") }
         kind.prepare(&object)
         written.warnings += kind.warn(object)
         written.object = try await admitting(kind) {
             try await admit(&object, old: nil, kind)
-            try Self.validate(object, old: nil, kind, context)
+            try Self.validate(object, kind, context(options))
             if let managed {
                 object["metadata"]["managedFields"] = managed
             } else {
@@ -119,13 +121,14 @@ package actor APIServer: Client {
             }
             let ordered = Self.ordered(object, kind)
             if options.isDryRun {
-                guard await store.get(resource, Self.key(ordered, resource)) == nil else { throw StatusError.alreadyExists(resource, name) }
+                guard await store.get(resource, ObjectKey(of: ordered)) == nil else { throw StatusError.alreadyExists(resource, name) }
                 return ordered
             }
-            let result = stored(try await store.create(resource, ordered), resource)
-            try await created(result, resource)
+            let result = try await store.create(resource, ordered)
+            kind.hooks.stored(result, self)
             return result
         }
+        if !options.isDryRun { try await kind.hooks.afterCreate(written.object, self) }
         return written
     }
 
@@ -138,7 +141,7 @@ package actor APIServer: Client {
         let namespace = object["metadata"]["namespace"].string ?? "default"
         object["metadata"]["namespace"] = .string(namespace)
         guard let home = await store.get(.namespaces, ObjectKey("", namespace)) else { throw StatusError.notFound(.namespaces, namespace) }
-        guard home["status"]["phase"].string == "Terminating", kind.resource != .events else { return }
+        guard home["status"]["phase"].string == "Terminating", !kind.outlivesNamespace else { return }
         throw StatusError(
             403, .forbidden,
             "\(kind.resource) \"\(name)\" is forbidden: unable to create new content in namespace \(namespace) because it is being terminated",
@@ -146,15 +149,6 @@ package actor APIServer: Client {
                 StatusError.Cause(
                     reason: "NamespaceTerminating", message: "namespace \(namespace) is being terminated", field: "metadata.namespace")
             ])
-    }
-
-    /// What follows at once from an object's being there.
-    private func created(_ object: JSON, _ resource: Resource) async throws {
-        switch resource {
-        case .namespaces: try await furnish(object["metadata"]["name"].string ?? "")
-        case .customResourceDefinitions: try await establish(object)
-        default: break
-        }
     }
 
     /// What every namespace holds from its first moment.
@@ -196,7 +190,7 @@ package actor APIServer: Client {
 
     /// Runs the part of a write that must not interleave with another of its kind.
     func admitting<R>(_ kind: KindDefinition, _ write: () async throws -> R) async throws -> R {
-        if kind.resource == .services { return try await allocation.withTurn(write) }
+        if kind.hooks.admitsInTurn { return try await allocation.withTurn(write) }
         // A quota's share is given out one at a time; without quotas nobody waits.
         if kind.resource.namespaced, hasQuotas { return try await allocation.withTurn(write) }
         return try await write()
@@ -205,6 +199,7 @@ package actor APIServer: Client {
     /// Whether there has been a ResourceQuota since this server began.
     private var hasQuotas = false
     package func noteQuotas() async { hasQuotas = await !store.list(.resourceQuotas).items.isEmpty }
+    func noteQuota() { hasQuotas = true }
 
     /// Again, when what was read has been changed before it was written: for writes that did not ask for a certain version.
     func retrying<R>(_ isUnconditional: Bool, _ write: () async throws -> R) async throws -> R {
@@ -229,13 +224,15 @@ package actor APIServer: Client {
         var warnings: [String] = []
         var decoded = try decode(object, kind, WriteOptions(), &warnings)
         kind.prepare(&decoded)
-        try validate(decoded, old: nil, kind, ValidationContext(nodePortRange: cluster.nodePortRange, serviceCIDR: cluster.serviceSubnet))
+        try validate(decoded, kind, ValidationContext(nodePortRange: cluster.nodePortRange, serviceCIDR: cluster.serviceSubnet))
         return decoded
     }
 
-    /// Reads an object of a kind. Fields that the kind does not have are an error, a warning or nothing, as was asked.
+    /// Reads an object of a kind; of `isIgnored` fields the values do not count. Fields that the kind does not have are an error, a warning
+    /// or nothing, as was asked.
     nonisolated static func decode(
-        _ object: JSON, _ kind: KindDefinition, _ options: WriteOptions, _ warnings: inout [String], fillsDefaults: Bool = true
+        _ object: JSON, _ kind: KindDefinition, _ options: WriteOptions, _ warnings: inout [String], fillsDefaults: Bool = true,
+        ignoring isIgnored: (String) -> Bool = { _ in false }
     ) throws -> JSON {
         let resource = kind.resource
         if let given = object["kind"].string, given != resource.kind {
@@ -264,28 +261,24 @@ package actor APIServer: Client {
             case .ignore: break
             }
         }
-        guard findings.causes.isEmpty || !fillsDefaults else {
-            throw StatusError.invalid(resource, object["metadata"]["name"].string ?? "", findings.causes)
-        }
+        let causes = findings.causes.filter { !isIgnored($0.field) }
+        guard causes.isEmpty || !fillsDefaults else { throw StatusError.invalid(resource, object["metadata"]["name"].string ?? "", causes) }
         return decoded
     }
 
-    nonisolated static func validate(_ object: JSON, old: JSON?, _ kind: KindDefinition, _ context: ValidationContext) throws {
-        let causes = ObjectRules.validate(object, kind) + kind.validate(object, old, context)
+    /// Of a new object.
+    nonisolated static func validate(_ object: JSON, _ kind: KindDefinition, _ context: ValidationContext) throws {
+        try refuse(ObjectRules.validate(object, kind) + kind.validate(object, nil, context), object, kind)
+    }
+
+    nonisolated static func refuse(_ causes: [StatusError.Cause], _ object: JSON, _ kind: KindDefinition) throws {
         guard causes.isEmpty else { throw StatusError.invalid(kind.resource, object["metadata"]["name"].string ?? "", causes) }
     }
 
     func admit(_ object: inout JSON, old: JSON?, _ kind: KindDefinition) async throws {
-        switch kind.resource {
-        case .services:
-            try ServiceAllocator(cluster: cluster, claims: await loadedClaims(), own: Self.key(object, .services)).allocate(
-                &object, old: old)
-        case .pods where old == nil: try await PodAdmission(store: store, credentials: credentials).admit(&object)
-        default: break
-        }
-        if old == nil, hasQuotas, kind.resource.namespaced {
-            try await QuotaAdmission(store: store, resources: catalog.kinds.map(\.resource)).admit(object, kind.resource)
-        }
+        try await kind.hooks.admit(&object, old, self)
+        guard hasQuotas, kind.resource.namespaced else { return }
+        try await QuotaAdmission(store: store, resources: catalog.kinds.map(\.resource)).admit(object, old: old, kind.resource)
     }
 
     /// Notes in managedFields what a client's write changed.
@@ -300,7 +293,7 @@ package actor APIServer: Client {
         object["metadata"]["managedFields"] = managed.json
     }
 
-    private func loadedClaims() async -> ServiceClaims {
+    func loadedClaims() async -> ServiceClaims {
         if let claims { return claims }
         var loaded = ServiceClaims()
         for item in await store.list(.services).items { loaded.set(Self.key(item, .services), Service(item)) }
@@ -308,18 +301,8 @@ package actor APIServer: Client {
         return loaded
     }
 
-    /// Keeps what this server remembers in step with what has been stored.
-    func stored(_ object: JSON, _ resource: Resource) -> JSON {
-        if resource == .services { claims?.set(Self.key(object, resource), Service(object)) }
-        if resource == .resourceQuotas { hasQuotas = true }
-        return object
-    }
-
-    /// Forgets an object that is gone.
-    func removed(_ key: ObjectKey, _ resource: Resource) {
-        if resource == .services { claims?.set(key, nil) }
-        if resource == .customResourceDefinitions { catalog.remove(key.name) }
-    }
+    /// Notes what a Service holds; nil: it is gone.
+    func claim(_ key: ObjectKey, _ service: Service?) { claims?.set(key, service) }
 
     static func key(_ object: JSON, _ resource: Resource) -> ObjectKey {
         ObjectKey(resource.namespaced ? object["metadata"]["namespace"].string ?? "default" : "", object["metadata"]["name"].string ?? "")

@@ -11,7 +11,7 @@ package struct WriteOptions: Sendable {
     package var fieldValidation = FieldValidation.strict
     /// Server-side apply takes over what others own.
     package var force = false
-    /// Why a server-side apply may not create its object; nil: it may.
+    /// Why a server-side apply or an update may not create its object; nil: it may.
     package var creationRefusal: StatusError?
 
     package init() {}

@@ -43,7 +43,9 @@ private struct CronJobBench {
 
     func end(_ job: JSON, _ type: String) async throws {
         var job = job
-        job["status"]["conditions"] = [["type": .string(type), "status": "True"]]
+        let announcement: JSON = type == "Complete" ? "SuccessCriteriaMet" : "FailureTarget"
+        job["status"]["startTime"] = .string(now.description)
+        job["status"]["conditions"] = [["type": announcement, "status": "True"], ["type": .string(type), "status": "True"]]
         if type == "Complete" { job["status"]["completionTime"] = .string(now.description) }
         _ = try await api.updateStatus(.jobs, job)
     }

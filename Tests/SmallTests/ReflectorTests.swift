@@ -200,12 +200,12 @@ struct StatusChanges {
         _ = try await api.create(.nodes, Fixture.node("n1"))
         client.loseWrites(true)
         let error = await #expect(throws: StatusError.self) {
-            try await client.mutateStatus(Node.self, ObjectKey("", "n1")) { $0.status["phase"] = "new" }
+            try await client.mutateStatus(Node.self, ObjectKey("", "n1")) { $0.status["phase"] = "Running" }
         }
         #expect(error?.reason == .conflict)
         client.loseWrites(false)
-        try await client.mutateStatus(Node.self, ObjectKey("", "n1")) { $0.status["phase"] = "new" }
-        #expect(try await api.get(.nodes, ObjectKey("", "n1"))["status"]["phase"] == "new")
-        try await client.mutateStatus(Node.self, ObjectKey("", "nobody")) { $0.status["phase"] = "new" }
+        try await client.mutateStatus(Node.self, ObjectKey("", "n1")) { $0.status["phase"] = "Running" }
+        #expect(try await api.get(.nodes, ObjectKey("", "n1"))["status"]["phase"] == "Running")
+        try await client.mutateStatus(Node.self, ObjectKey("", "nobody")) { $0.status["phase"] = "Running" }
     }
 }

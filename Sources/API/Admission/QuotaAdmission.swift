@@ -7,13 +7,22 @@ struct QuotaAdmission {
     /// The kinds there are.
     let resources: [Resource]
 
-    func admit(_ object: JSON, _ resource: Resource) async throws {
+    /// `old` is what the object was; what it took already is its own.
+    func admit(_ object: JSON, old: JSON?, _ resource: Resource) async throws {
         let namespace = object["metadata"]["namespace"].string ?? ""
         for quota in await store.list(.resourceQuotas, namespace: namespace).items {
             guard ResourceUsage.matches(quota, object, resource) else { continue }
             let hard = quota["spec"]["hard"].stringMap
-            let wanted = ResourceUsage.of(object, resource).filter { hard[$0.key] != nil }
-            if resource == .pods { try requireRequests(object, quota, hard) }
+            var wanted = ResourceUsage.of(object, resource).filter { hard[$0.key] != nil }
+            if let old, ResourceUsage.matches(quota, old, resource) {
+                // Of a change, what it takes more.
+                let held = ResourceUsage.of(old, resource)
+                wanted = wanted.reduce(into: [:]) { more, amount in
+                    let before = held[amount.key] ?? Quantity(0)
+                    if amount.value > before { more[amount.key] = amount.value - before }
+                }
+            }
+            if resource == .pods, old == nil { try requireRequests(object, quota, hard) }
             guard !wanted.isEmpty else { continue }
             let used = try await ResourceUsage.used(by: quota, among: resources) { await store.list($0, namespace: namespace).items }
             let exceeded = wanted.filter { name, value in

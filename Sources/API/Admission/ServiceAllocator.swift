@@ -40,18 +40,13 @@ struct ServiceAllocator {
         if type == "ExternalName" {
             object["spec"]["clusterIP"] = .null
             object["spec"]["clusterIPs"] = .null
-            // What only the former type had goes with it, unless the user asks for something else. (upstream: dropTypeDependentFields)
-            for field in ["ipFamilies", "ipFamilyPolicy"]
-            where old?["spec"]["type"].string != type && object["spec"][field] == old?["spec"][field] {
-                object["spec"][field] = .null
-            }
             returnNodePorts(&object, old: old)
             return
         }
         if object["spec"]["clusterIP"].string ?? "" == "" {
             object["spec"]["clusterIP"] = old?["spec"]["clusterIP"] ?? .null
             if object["spec"]["clusterIP"].isNull { object["spec"]["clusterIP"] = .string(try freeAddress(name).description) }
-        } else if old == nil, let wanted = IPv4Address(object["spec"]["clusterIP"].string ?? ""), claims.isTaken(wanted, but: own) {
+        } else if let wanted = IPv4Address(object["spec"]["clusterIP"].string ?? ""), claims.isTaken(wanted, but: own) {
             throw StatusError.invalid(
                 .services, name,
                 [

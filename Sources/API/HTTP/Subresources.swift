@@ -103,21 +103,30 @@ extension Router {
 
     private func bind(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
         let binding = try await RequestBody(request, threads).object(KindDefinition.withTypeMeta(.object(SchemaTable.type("core:Binding"))))
-        let node = binding["target"]["name"].string ?? ""
-        guard !node.isEmpty else {
-            throw StatusError.invalid(Resource("", "v1", "", "Binding"), target.key.name, [.required("target.name")])
+        if binding["metadata"]["name"].string != target.key.name {
+            throw StatusError.badRequest("name in URL does not match name in Binding object")
         }
-        try await api.bind(target.key, to: node)
+        var causes: [StatusError.Cause] = []
+        if let kind = binding["target"]["kind"].string, !kind.isEmpty, kind != "Node" {
+            causes.append(.notSupported("target.kind", .string(kind), "\"Node\", \"<empty>\""))
+        }
+        if binding["target"]["name"].string ?? "" == "" { causes.append(.required("target.name")) }
+        guard causes.isEmpty else { throw StatusError.invalid(Resource("", "v1", "", "Binding"), target.key.name, causes) }
+        try await api.bind(target.key, binding, try options(request))
         return .json(["kind": "Status", "apiVersion": "v1", "metadata": .emptyObject, "status": "Success", "code": 201], code: 201)
     }
 
     private func evict(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
         let eviction = try await RequestBody(request, threads).object(
             KindDefinition.withTypeMeta(.object(SchemaTable.type("policy:Eviction"))))
+        if eviction["metadata"]["name"].string != target.key.name {
+            throw StatusError.badRequest("name in URL does not match name in Eviction object")
+        }
         var options = DeleteOptions()
         let wish = eviction["deleteOptions"]
         options.gracePeriod = wish["gracePeriodSeconds"].int
         options.uid = wish["preconditions"]["uid"].string
+        options.resourceVersion = wish["preconditions"]["resourceVersion"].string
         options.isDryRun = wish["dryRun"].items.contains("All") || request["dryRun"] == "All"
         try await api.evict(target.key, options)
         return .json(["kind": "Status", "apiVersion": "v1", "metadata": .emptyObject, "status": "Success", "code": 201], code: 201)

@@ -60,9 +60,7 @@ extension Router {
         if let form = target.kind.storage {
             // Read strictly as what it came as, then stored as what it is.
             var unused: [String] = []
-            object = form.store(try APIServer.decode(object, target.kind, options, &unused))
-            object["apiVersion"] = .string(form.resource.apiVersion)
-            object["kind"] = .string(form.resource.kind)
+            object = form.stored(try APIServer.decode(object, target.kind, options, &unused))
             options.fieldValidation = .ignore
         }
         try await mayGrant(target, request, user) { _ in object }
@@ -90,16 +88,14 @@ extension Router {
     func update(_ target: Target, _ request: HTTPRequest, _ user: UserInfo, subresource: String? = nil) async throws -> HTTPResponse {
         var object = try await named(request, target, target.kind.schema)
         if let form = target.kind.storage {
-            object = form.store(object)
-            object["apiVersion"] = .string(form.resource.apiVersion)
-        }
-        if target.kind.isCustom, object["metadata"]["resourceVersion"].isNull {
-            throw StatusError.invalid(
-                target.resource, target.key.name, [.invalid("metadata.resourceVersion", 0, "must be specified for an update")])
+            object = form.stored(object)
         }
         try await mayGrant(target, request, user) { _ in object }
-        return try finish(
-            try await api.update(try storedKind(target), object, subresource: subresource, try options(request)), target, request)
+        var options = try options(request)
+        let kind = try storedKind(target)
+        if kind.allowsCreateOnUpdate { options.creationRefusal = await creationRefusal(target, user) }
+        let written = try await api.update(kind, object, subresource: subresource, options)
+        return try finish(written, target, request, code: written.wasCreated ? 201 : 200)
     }
 
     func patch(_ target: Target, _ request: HTTPRequest, _ user: UserInfo, subresource: String? = nil) async throws -> HTTPResponse {
@@ -135,7 +131,7 @@ extension Router {
         }
     }
 
-    /// Why `user` may not create what an apply patch names; nil: they may.
+    /// Why `user` may not create what an apply patch or an update names; nil: they may.
     private func creationRefusal(_ target: Target, _ user: UserInfo) async -> StatusError? {
         var access = AccessRequest(verb: "create")
         (access.group, access.resource) = (target.resource.group, target.resource.plural)
@@ -217,9 +213,9 @@ extension Router {
 
     func delete(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
         var options = try await deletion(request)
-        if target.resource == .namespaces { options.gracePeriod = nil }
+        if target.kind.deletion.isEmptiedFirst { options.gracePeriod = nil }
         let written = try await api.delete(try storedKind(target), target.key, options)
-        if !written.isGone || [.pods, .services].contains(target.resource) { return try finish(written, target, request) }
+        if !written.isGone || target.kind.deletion.answersWithObject { return try finish(written, target, request) }
         return .json([
             "kind": "Status", "apiVersion": "v1", "metadata": .emptyObject, "status": "Success",
             "details": [

@@ -40,6 +40,8 @@ package struct Column: Sendable {
 package struct ValidationContext: Sendable {
     package let nodePortRange: ClosedRange<Int>
     package let serviceCIDR: CIDR
+    /// The writer is a part of the cluster: its scheduler gives a pod its node by an update.
+    package var isOwnPart = false
 }
 
 /// A part of an object with a path of its own.
@@ -48,16 +50,20 @@ package struct Subresource: Sendable {
     package let verbs: [String]
     /// What is sent and answered, when that is not the object itself.
     package var kind: (group: String, version: String, kind: String)?
+    /// How a write through it changes the object; nil: nothing is written through it.
+    var strategy: WriteStrategy?
 
-    package init(_ name: String, _ verbs: [String], kind: (String, String, String)? = nil) {
+    package init(_ name: String, _ verbs: [String], kind: (String, String, String)? = nil, strategy: WriteStrategy? = nil) {
         self.name = name
         self.verbs = verbs
         self.kind = kind.map { ($0.0, $0.1, $0.2) }
+        self.strategy = strategy
     }
 
     static let proxyVerbs = ["create", "delete", "get", "patch", "update"]
-    static let status = Subresource("status", ["get", "patch", "update"])
-    static let scale = Subresource("scale", ["get", "patch", "update"], kind: ("autoscaling", "v1", "Scale"))
+    static let status = status(.status)
+    static func status(_ strategy: WriteStrategy) -> Subresource { Subresource("status", ["get", "patch", "update"], strategy: strategy) }
+    static let scale = Subresource("scale", ["get", "patch", "update"], kind: ("autoscaling", "v1", "Scale"), strategy: .object)
 }
 
 /// How objects of one kind are kept as objects of another: the same thing under two names.
@@ -65,6 +71,14 @@ package struct StorageForm: Sendable {
     package let resource: Resource
     package let store: @Sendable (JSON) -> JSON
     package let present: @Sendable (JSON) -> JSON
+
+    /// The object as it is stored, under the name that it has there.
+    func stored(_ object: JSON) -> JSON {
+        var stored = store(object)
+        stored["apiVersion"] = .string(resource.apiVersion)
+        stored["kind"] = .string(resource.kind)
+        return stored
+    }
 }
 
 /// All the facts of one kind.
@@ -88,6 +102,28 @@ package struct KindDefinition: Sendable {
     package var prepare: @Sendable (inout JSON) -> Void
     /// Kubernetes' own complaints, in its words; `old` on an update.
     package var validate: Validation
+    /// The same about a status that is reported.
+    var validateStatus: Validation = { _, _, _ in [] }
+    /// Takes back what an update may not say.
+    var prepareForUpdate: @Sendable (_ object: inout JSON, _ old: JSON) -> Void = { _, _ in }
+    /// What the server does around the store for such objects.
+    var hooks = StoreHooks()
+    var deletion = DeletionStrategy()
+    var nameRule = NameRule.subdomain
+    /// A new object brings its status along: a node tells of itself.
+    var keepsStatusOnCreate = false
+    /// It may be created where nothing else may any more, in a namespace that is being deleted.
+    var outlivesNamespace = false
+    /// An update of what is not there creates it.
+    package var allowsCreateOnUpdate = false
+    /// An update need not say which version it is of.
+    var allowsUnconditionalUpdate = true
+    /// What an object asks for; a change of it is a new generation.
+    var intent: @Sendable (JSON) -> JSON = { object in
+        var intent = object
+        for member in ["metadata", "status"] { intent[member] = .null }
+        return intent
+    }
     /// What a user should know of an object just written, as a warning.
     package var warn: @Sendable (JSON) -> [String] = { _ in [] }
     /// Set when objects are stored as those of another resource.
@@ -99,7 +135,15 @@ package struct KindDefinition: Sendable {
 
     package typealias Validation = @Sendable (_ object: JSON, _ old: JSON?, _ context: ValidationContext) -> [StatusError.Cause]
     package static let allVerbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+    /// Of Kubernetes' own API, where nothing is added by a CustomResourceDefinition.
+    var isBuiltIn: Bool { !isCustom && !["apiextensions.k8s.io", "policy.networking.k8s.io"].contains(resource.group) }
     package var hasStatus: Bool { subresources.contains { $0.name == "status" } }
+
+    /// How a write through a subresource, or of the object itself (nil), changes an object; nil: it cannot.
+    func strategy(_ subresource: String?) -> WriteStrategy? {
+        guard let subresource else { return .object }
+        return subresources.first { $0.name == subresource }?.strategy
+    }
 
     /// A kind whose shape is the table's type `type`.
     package init(

@@ -50,6 +50,11 @@ package struct ObjectKey: Hashable, Sendable, Comparable, CustomStringConvertibl
         self.name = name
     }
 
+    /// Where an object says that it is; one that names no namespace is in none.
+    package init(of object: JSON) {
+        self.init(object["metadata"]["namespace"].string ?? "", object["metadata"]["name"].string ?? "")
+    }
+
     package var description: String { namespace.isEmpty ? name : "\(namespace)/\(name)" }
     package static func < (a: ObjectKey, b: ObjectKey) -> Bool { (a.namespace, a.name) < (b.namespace, b.name) }
 }

@@ -67,12 +67,19 @@ extension KindDefinition {
         }
     }
 
-    static let role = KindDefinition(.roles, "role", type: "rbac:Role", validate: validateRules)
-    static let clusterRole = KindDefinition(.clusterRoles, "clusterrole", type: "rbac:ClusterRole", validate: validateRules)
+    private static func asAccess(_ kind: inout KindDefinition) {
+        kind.nameRule = .pathSegment
+        kind.allowsCreateOnUpdate = true
+    }
+
+    static let role = KindDefinition(.roles, "role", type: "rbac:Role", validate: validateRules).with(asAccess)
+    static let clusterRole = KindDefinition(.clusterRoles, "clusterrole", type: "rbac:ClusterRole", validate: validateRules).with(asAccess)
     static let roleBinding = KindDefinition(
         .roleBindings, "rolebinding", type: "rbac:RoleBinding", columns: bindingColumns, prepare: prepareBinding,
-        validate: validateBinding(["Role", "ClusterRole"]))
+        validate: validateBinding(["Role", "ClusterRole"])
+    ).with(asAccess)
     static let clusterRoleBinding = KindDefinition(
         .clusterRoleBindings, "clusterrolebinding", type: "rbac:ClusterRoleBinding", columns: bindingColumns, prepare: prepareBinding,
-        validate: validateBinding(["ClusterRole"]))
+        validate: validateBinding(["ClusterRole"])
+    ).with(asAccess)
 }

@@ -12,7 +12,7 @@ extension KindDefinition {
     }
 
     static let deployment = KindDefinition(
-        .deployments, "deployment", ["deploy"], type: "apps:Deployment", [.status, .scale], hasGeneration: true,
+        .deployments, "deployment", ["deploy"], type: "apps:Deployment", [.status(.deploymentStatus), .scale], hasGeneration: true,
         columns: [
             .name,
             Column("Ready") { object, _ in "\(object["status"]["readyReplicas"].int ?? 0)/\(object["spec"]["replicas"].int ?? 0)" },
@@ -31,6 +31,9 @@ extension KindDefinition {
     ).with {
         $0.categories = ["all"]
         $0.warn = warnTemplate
+        $0.validateStatus = StatusValidation.counts(
+            ["replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas", "terminatingReplicas"],
+            parts: ["updatedReplicas", "readyReplicas", "availableReplicas"], ready: "readyReplicas")
     }
 
     static let replicaSet = KindDefinition(
@@ -47,6 +50,7 @@ extension KindDefinition {
         $0.categories = ["all"]
         $0.warn = warnTemplate
         $0.selectableFields = ["status.replicas"]
+        $0.validateStatus = replicaStatus
     }
 }
 

@@ -51,6 +51,7 @@ extension KindDefinition {
     ).with {
         $0.categories = ["all"]
         $0.warn = warnTemplate
+        $0.validateStatus = JobStatusValidation.validate
     }
 
     static let cronJob = KindDefinition(

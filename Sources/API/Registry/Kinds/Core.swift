@@ -2,13 +2,21 @@ import Model
 
 extension KindDefinition {
     static let namespace = KindDefinition(
-        .namespaces, "namespace", ["ns"], type: "core:Namespace", [.status, Subresource("finalize", ["update"])],
+        .namespaces, "namespace", ["ns"], type: "core:Namespace", [.status, Subresource("finalize", ["update"], strategy: .finalize)],
         columns: [.name, Column("Status") { object, _ in object["status"]["phase"].string ?? "" }, .age],
         prepare: {
             $0["metadata"]["labels"]["kubernetes.io/metadata.name"] = $0["metadata"]["name"]
             if $0["spec"]["finalizers"].isNull { $0["spec"]["finalizers"] = ["kubernetes"] }
+        },
+        validate: { object, _, _ in
+            object["spec"]["finalizers"].items.flatMap { ObjectRules.finalizerCauses($0, "spec.finalizers", areStandard: true) }
         }
     ).with {
+        $0.hooks = namespaceHooks
+        $0.deletion = .namespace
+        $0.nameRule = .label
+        $0.prepareForUpdate = { object, old in object["spec"]["finalizers"] = old["spec"]["finalizers"] }
+        $0.validateStatus = StatusValidation.namespace
         $0.selectableFields = ["status.phase"]
         $0.warn = { UnappliedFields.warnings(namespace: $0) }
     }
@@ -106,6 +114,11 @@ extension KindDefinition {
             Column("Container-Runtime", wide: true) { object, _ in
                 object["status"]["nodeInfo"]["containerRuntimeVersion"].string ?? "<unknown>"
             },
-        ]
-    ).with { $0.selectableFields = ["spec.unschedulable"] }
+        ],
+        validate: NodeValidation.validate
+    ).with {
+        $0.selectableFields = ["spec.unschedulable"]
+        $0.keepsStatusOnCreate = true
+        $0.validateStatus = StatusValidation.node
+    }
 }

@@ -47,6 +47,9 @@ extension KindDefinition {
                     "\(definition["metadata"]["name"].string ?? ""): minik has this kind built in; the definition is kept and changes nothing"
                 ] : []
         }
+        $0.hooks = definitionHooks
+        // Its objects go with a definition, unless their kind stays without it.
+        $0.deletion.finalizer = { KindCatalog.isBuiltIn($0) ? nil : "customresourcecleanup.apiextensions.k8s.io" }
     }
 
     /// The kinds that a CustomResourceDefinition adds: one for each version that is served.
@@ -60,7 +63,7 @@ extension KindDefinition {
             let schema = version["schema"]["openAPIV3Schema"], patterns = StructuralSchema.patterns(schema)
             let sub = version["subresources"]
             var subresources: [Subresource] = []
-            if !sub["status"].isNull { subresources.append(.status) }
+            if !sub["status"].isNull { subresources.append(.status(.customStatus)) }
             if !sub["scale"].isNull { subresources.append(.scale) }
             let extra = version["additionalPrinterColumns"].items.map { column in
                 Column(column["name"].string ?? "", wide: (column["priority"].int ?? 0) > 0, type: column["type"].string ?? "string") {
@@ -79,6 +82,7 @@ extension KindDefinition {
                 validate: { object, _, _ in SchemaValidation.causes(object, schema, patterns: patterns) })
             custom.categories = names["categories"].items.compactMap(\.string)
             custom.isCustom = true
+            custom.allowsUnconditionalUpdate = false
             custom.customSchema = schema
             custom.scalePaths =
                 sub["scale"].isNull

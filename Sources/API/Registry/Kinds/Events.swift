@@ -31,6 +31,8 @@ extension KindDefinition {
     ]
 
     static let event = KindDefinition(.events, "event", ["ev"], type: "core:Event", columns: eventColumns).with {
+        $0.outlivesNamespace = true
+        $0.allowsCreateOnUpdate = true
         $0.selectableFields = [
             "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid", "involvedObject.apiVersion",
             "involvedObject.resourceVersion", "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type",
@@ -39,6 +41,7 @@ extension KindDefinition {
 
     /// The same events by their newer names; stored once, as core/v1 has them.
     static let groupEvent = KindDefinition(.groupEvents, "event", ["ev"], type: "events:Event", columns: eventColumns).with {
+        $0.allowsCreateOnUpdate = true
         $0.selectableFields = [
             "regarding.kind", "regarding.namespace", "regarding.name", "regarding.uid", "reason", "reportingController", "type",
         ]

@@ -37,6 +37,7 @@ extension KindDefinition {
             return causes
         }
     ).with {
+        $0.validateStatus = StatusValidation.ingress
         $0.warn = { object in
             object["metadata"]["resourceVersion"].isNull ? ["minik stores Ingresses and runs no controller that would serve them"] : []
         }

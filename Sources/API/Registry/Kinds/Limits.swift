@@ -11,7 +11,11 @@ extension KindDefinition {
         columns: [
             .name, Column("Request") { object, _ in usage({ !$0.hasPrefix("limits") }, object) },
             Column("Limit") { object, _ in usage({ $0.hasPrefix("limits") }, object) }, .age,
-        ])
+        ]
+    ).with {
+        $0.hooks = quotaHooks
+        $0.validateStatus = StatusValidation.resourceQuota
+    }
 
     static let limitRange = KindDefinition(
         .limitRanges, "limitrange", ["limits"], type: "core:LimitRange",
@@ -29,7 +33,8 @@ extension KindDefinition {
                 }
             }
             object["spec"]["limits"] = .array(limits)
-        })
+        }
+    ).with { $0.allowsCreateOnUpdate = true }
 
     static let podDisruptionBudget = KindDefinition(
         .podDisruptionBudgets, "poddisruptionbudget", ["pdb"], type: "policy:PodDisruptionBudget", [.status], hasGeneration: true,
@@ -57,11 +62,18 @@ extension KindDefinition {
                 }
             }
             return causes + SelectorRules.validate(object["spec"]["selector"], "spec.selector")
-        })
+        }
+    ).with {
+        $0.validateStatus = StatusValidation.counts(["disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"])
+    }
 
     private static func amount(_ value: JSON) -> String { value.string ?? value.int.map(String.init) ?? "N/A" }
 
     static let lease = KindDefinition(
         .leases, "lease", type: "coordination:Lease",
-        columns: [.name, Column("Holder") { object, _ in object["spec"]["holderIdentity"].string ?? "" }, .age])
+        columns: [.name, Column("Holder") { object, _ in object["spec"]["holderIdentity"].string ?? "" }, .age]
+    ).with {
+        $0.allowsCreateOnUpdate = true
+        $0.allowsUnconditionalUpdate = false
+    }
 }

@@ -116,26 +116,17 @@ enum PodRules {
 }
 
 extension KindDefinition {
-    /// A deadline may be set and brought forward.
-    private static func deadlineComplaints(_ new: JSON, _ old: JSON) -> [StatusError.Cause] {
-        guard let before = old.int else { return [] }
-        guard let now = new.int else {
-            return [.invalid("spec.activeDeadlineSeconds", .null, "must not update from a positive integer to nil value")]
-        }
-        return now <= before ? [] : [.invalid("spec.activeDeadlineSeconds", .int(now), "must be less than or equal to previous value")]
-    }
-
     static let pod = KindDefinition(
         .pods, "pod", ["po"], type: "core:Pod",
         [
-            .status, Subresource("attach", ["create", "get"], kind: ("", "v1", "PodAttachOptions")),
-            Subresource("binding", ["create"], kind: ("", "v1", "Binding")),
-            Subresource("ephemeralcontainers", ["get", "patch", "update"]),
+            .status(.podStatus), Subresource("attach", ["create", "get"], kind: ("", "v1", "PodAttachOptions")),
+            Subresource("binding", ["create"], kind: ("", "v1", "Binding"), strategy: .binding),
+            Subresource("ephemeralcontainers", ["get", "patch", "update"], strategy: .ephemeralContainers),
             Subresource("eviction", ["create"], kind: ("policy", "v1", "Eviction")),
             Subresource("exec", ["create", "get"], kind: ("", "v1", "PodExecOptions")), Subresource("log", ["get"]),
             Subresource("portforward", ["create", "get"], kind: ("", "v1", "PodPortForwardOptions")),
             Subresource("proxy", Subresource.proxyVerbs, kind: ("", "v1", "PodProxyOptions")),
-            Subresource("resize", ["get", "patch", "update"]),
+            Subresource("resize", ["get", "patch", "update"], strategy: .resize),
         ], hasGeneration: true,
         columns: [
             .name,
@@ -169,43 +160,25 @@ extension KindDefinition {
             if object["spec"]["serviceAccountName"].isNull { object["spec"]["serviceAccountName"] = "default" }
             if object["status"]["qosClass"].isNull { PodRules.setQoS(&object) }
         },
-        validate: { object, old, _ in
-            var causes = PodValidation.validate(object["spec"], "spec")
-            if let old {
-                // Kubernetes lets an update touch images, tolerations and a few more; the rest of a pod's spec is what it was.
-                func frozen(_ spec: JSON) -> JSON {
-                    var spec = spec
-                    for list in ["containers", "initContainers"] {
-                        spec[list] =
-                            spec[list].array.map {
-                                .array(
-                                    $0.map {
-                                        var c = $0; c["image"] = .null; return c
-                                    })
-                            } ?? .null
-                    }
-                    for field in [
-                        "tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds", "ephemeralContainers", "schedulingGates",
-                    ] {
-                        spec[field] = .null
-                    }
-                    // A pod without a node is given one; after that it stays.
-                    if old["spec"]["nodeName"].isNull { spec["nodeName"] = .null }
-                    return spec
-                }
-                causes += deadlineComplaints(object["spec"]["activeDeadlineSeconds"], old["spec"]["activeDeadlineSeconds"])
-                if frozen(object["spec"]) != frozen(old["spec"]) {
-                    causes.append(
-                        .forbidden(
-                            "spec",
-                            "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
-                        ))
-                }
+        validate: { object, old, context in
+            let causes = PodValidation.validate(object["spec"], "spec")
+            guard let old else {
+                if object["spec"]["ephemeralContainers"].items.isEmpty { return causes }
+                return causes + [.forbidden("spec.ephemeralContainers", "cannot be set on create")]
             }
-            return causes
+            return causes + PodUpdateValidation.validate(object, old: old, placesPods: context.isOwnPart)
         }
     ).with {
         $0.categories = ["all"]
+        $0.hooks = podHooks
+        $0.deletion = .pod
+        $0.validateStatus = PodStatusValidation.validate
+        // Its node is the scheduler's to say.
+        $0.intent = { pod in
+            var intent: JSON = ["spec": pod["spec"]]
+            intent["spec"]["nodeName"] = .null
+            return intent
+        }
         $0.warn = { UnappliedFields.warnings($0["spec"], "spec") }
         $0.selectableFields = [
             "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork", "status.phase",

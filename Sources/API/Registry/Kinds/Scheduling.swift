@@ -9,7 +9,11 @@ extension KindDefinition {
             let handler = object["handler"].string ?? ""
             if let old, old["handler"] != object["handler"] { return [.invalid("handler", object["handler"], "field is immutable")] }
             return Names.isLabel(handler) ? [] : [.invalid("handler", .string(handler), Names.labelMessage)]
-        })
+        }
+    ).with {
+        $0.allowsCreateOnUpdate = true
+        $0.allowsUnconditionalUpdate = false
+    }
 
     static let priorityClass = KindDefinition(
         .priorityClasses, "priorityclass", ["pc"], type: "scheduling:PriorityClass",

@@ -46,6 +46,9 @@ extension KindDefinition {
         validate: { object, old, context in
             var causes: [StatusError.Cause] = []
             let spec = object["spec"], type = spec["type"].string ?? "ClusterIP"
+            if spec["clusterIP"].string == "None", ["NodePort", "LoadBalancer"].contains(type) {
+                causes.append(.invalid("spec.clusterIPs[0]", "None", "may not be set to 'None' for \(type) services"))
+            }
             if spec["ports"].items.isEmpty, type != "ExternalName", spec["clusterIP"].string != "None" {
                 causes.append(.required("spec.ports"))
             }
@@ -95,9 +98,31 @@ extension KindDefinition {
     ).with {
         $0.categories = ["all"]
         $0.selectableFields = ["spec.clusterIP", "spec.type"]
+        $0.hooks = serviceHooks
+        $0.deletion.answersWithObject = true
+        $0.nameRule = .dns1035
+        $0.allowsCreateOnUpdate = true
+        $0.prepareForUpdate = dropTypeDependentFields
+        $0.validateStatus = StatusValidation.service
         $0.warn = { object in
             object["spec"]["externalIPs"].items.isEmpty
                 ? [] : ["spec.externalIPs is accepted and does nothing: minik's nodes take no other addresses in"]
+        }
+    }
+
+    /// What only the former type had goes with it, unless the user asks for something else. (upstream: dropTypeDependentFields)
+    private static let dropTypeDependentFields: @Sendable (inout JSON, JSON) -> Void = { object, old in
+        let then = old["spec"]["type"].string, now = object["spec"]["type"].string
+        if then == now { return }
+        func drop(_ field: String, unless types: [String?]) {
+            guard !types.contains(now), object["spec"][field] == old["spec"][field] else { return }
+            object["spec"][field] = .null
+        }
+        drop("externalTrafficPolicy", unless: ["NodePort", "LoadBalancer"])
+        drop("allocateLoadBalancerNodePorts", unless: ["LoadBalancer"])
+        drop("loadBalancerClass", unless: ["LoadBalancer"])
+        for field in ["internalTrafficPolicy", "ipFamilies", "ipFamilyPolicy"] {
+            drop(field, unless: ["ClusterIP", "NodePort", "LoadBalancer", nil])
         }
     }
 
@@ -133,7 +158,8 @@ extension KindDefinition {
                 }
                 return summary(all)
             }, .age,
-        ])
+        ]
+    ).with { $0.allowsCreateOnUpdate = true }
 
     static let endpointSlice = KindDefinition(
         .endpointSlices, "endpointslice", [], type: "discovery:EndpointSlice",

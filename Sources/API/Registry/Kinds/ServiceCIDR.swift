@@ -50,5 +50,6 @@ extension KindDefinition {
             for field in ["resource", "name"] where parent[field].string ?? "" == "" { causes.append(.required("spec.parentRef.\(field)")) }
             if let old, old["spec"]["parentRef"] != parent { causes.append(.invalid("spec.parentRef", parent, "field is immutable")) }
             return causes
-        })
+        }
+    ).with { $0.nameRule = .free }
 }

@@ -68,6 +68,11 @@ extension KindDefinition {
     ).with {
         $0.categories = ["all"]
         $0.warn = warnTemplate
+        $0.validateStatus = StatusValidation.counts([
+            "currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady", "updatedNumberScheduled",
+            "numberAvailable",
+            "numberUnavailable",
+        ])
     }
 
     static let statefulSet = KindDefinition(
@@ -109,6 +114,9 @@ extension KindDefinition {
     ).with {
         $0.categories = ["all"]
         $0.warn = warnTemplate
+        $0.validateStatus = StatusValidation.counts(
+            ["replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas", "collisionCount"],
+            parts: ["readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"], ready: "status.readyReplicas")
     }
 
     static let replicationController = KindDefinition(
@@ -138,7 +146,12 @@ extension KindDefinition {
     ).with {
         $0.categories = ["all"]
         $0.warn = warnTemplate
+        $0.validateStatus = replicaStatus
     }
+
+    static let replicaStatus = StatusValidation.counts(
+        ["replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas"],
+        parts: ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"], ready: "readyReplicas")
 
     static let podTemplate = KindDefinition(
         .podTemplates, "podtemplate", type: "core:PodTemplate", hasGeneration: true,

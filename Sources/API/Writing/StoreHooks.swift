@@ -1,0 +1,47 @@
+import Model
+
+/// What the server does around the store for objects of a kind. (upstream: BeginCreate, AfterCreate, AfterUpdate and AfterDelete
+/// of genericregistry.Store)
+package struct StoreHooks: Sendable {
+    package typealias Hook = @Sendable (_ object: JSON, _ server: isolated APIServer) async throws -> Void
+
+    /// Completes an object from what else there is, or refuses it; `old` on an update.
+    var admit: @Sendable (_ object: inout JSON, _ old: JSON?, _ server: isolated APIServer) async throws -> Void = { _, _, _ in }
+    /// Whoever is admitted must see what the one before was given.
+    var admitsInTurn = false
+    /// Notes what has been stored, in the turn of its admission.
+    var stored: @Sendable (_ object: JSON, _ server: isolated APIServer) -> Void = { _, _ in }
+    /// Notes that an object is gone, in the turn of its deletion.
+    var removed: @Sendable (_ key: ObjectKey, _ server: isolated APIServer) -> Void = { _, _ in }
+    /// What follows at once from an object's being there.
+    var afterCreate: Hook = { _, _ in }
+    /// What follows at once from a change of the object itself.
+    var afterUpdate: Hook = { _, _ in }
+}
+
+extension KindDefinition {
+    static let serviceHooks = StoreHooks(
+        admit: { object, old, server in
+            let allocator = ServiceAllocator(cluster: server.cluster, claims: await server.loadedClaims(), own: ObjectKey(of: object))
+            try allocator.allocate(&object, old: old)
+        },
+        admitsInTurn: true,
+        stored: { object, server in server.claim(ObjectKey(of: object), Service(object)) },
+        removed: { key, server in server.claim(key, nil) })
+
+    static let podHooks = StoreHooks(admit: { object, old, server in
+        guard old == nil else { return }
+        try await PodAdmission(store: server.store, credentials: server.credentials).admit(&object)
+    })
+
+    static let quotaHooks = StoreHooks(stored: { _, server in server.noteQuota() })
+
+    static let namespaceHooks = StoreHooks(afterCreate: { object, server in
+        try await server.furnish(object["metadata"]["name"].string ?? "")
+    })
+
+    static let definitionHooks = StoreHooks(
+        removed: { key, server in server.catalog.remove(key.name) },
+        afterCreate: { object, server in try await server.establish(object) },
+        afterUpdate: { object, server in try await server.establish(object) })
+}

@@ -1,0 +1,100 @@
+import API
+import Model
+
+/// For every kind an object that the API takes, as small as can be.
+enum KindSamples {
+    private static let template: JSON = ["metadata": ["labels": ["app": "a"]], "spec": pod]
+    private static let pod: JSON = ["containers": [["name": "c", "image": "i"]]]
+    private static let selector: JSON = ["matchLabels": ["app": "a"]]
+    private static let workload: JSON = ["spec": ["selector": selector, "template": template]]
+    private static let job: JSON = ["spec": ["containers": [["name": "c", "image": "i"]], "restartPolicy": "Never"]]
+
+    private static let bodies: [String: JSON] = [
+        "pods": ["spec": pod],
+        "services": ["spec": ["ports": [["port": 80]]]],
+        "events": ["involvedObject": ["kind": "Pod", "name": "a", "namespace": "default"]],
+        "events.events.k8s.io": [
+            "regarding": ["kind": "Pod", "name": "a", "namespace": "default"], "eventTime": "2026-11-23T10:00:00.000001Z", "action": "a",
+            "reason": "r",
+            "reportingController": "example.com/c", "reportingInstance": "i", "type": "Normal",
+        ],
+        "resourcequotas": ["spec": ["hard": ["count/widgets.example.com": "1"]]],
+        "limitranges": ["spec": ["limits": [["type": "Container", "max": ["cpu": "9"]]]]],
+        "replicationcontrollers": ["spec": ["selector": ["app": "a"], "template": template]],
+        "podtemplates": ["template": template],
+        "deployments.apps": workload, "replicasets.apps": workload, "daemonsets.apps": workload,
+        "statefulsets.apps": ["spec": ["serviceName": "a", "selector": selector, "template": template]],
+        "controllerrevisions.apps": ["revision": 1, "data": ["a": 1]],
+        "jobs.batch": ["spec": ["template": job]],
+        "cronjobs.batch": ["spec": ["schedule": "* * * * *", "jobTemplate": ["spec": ["template": job]]]],
+        "endpointslices.discovery.k8s.io": ["addressType": "IPv4", "endpoints": [["addresses": ["10.0.0.9"]]]],
+        "networkpolicies.networking.k8s.io": ["spec": ["podSelector": [:]]],
+        "ingresses.networking.k8s.io": ["spec": ["defaultBackend": ["service": ["name": "a", "port": ["number": 80]]]]],
+        "ingressclasses.networking.k8s.io": ["spec": ["controller": "example.com/c"]],
+        "poddisruptionbudgets.policy": ["spec": ["selector": selector, "minAvailable": 1]],
+        "leases.coordination.k8s.io": ["spec": ["holderIdentity": "a", "leaseDurationSeconds": 9]],
+        "runtimeclasses.node.k8s.io": ["handler": "runc"],
+        "priorityclasses.scheduling.k8s.io": ["value": 5],
+        "servicecidrs.networking.k8s.io": ["spec": ["cidrs": ["10.99.0.0/16"]]],
+        "ipaddresses.networking.k8s.io": ["spec": ["parentRef": ["resource": "services", "name": "a", "namespace": "default"]]],
+        "rolebindings.rbac.authorization.k8s.io": ["roleRef": ["apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "a"]],
+        "clusterrolebindings.rbac.authorization.k8s.io": [
+            "roleRef": ["apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "a"]
+        ],
+        "customresourcedefinitions.apiextensions.k8s.io": ["spec": definition("widgets")["spec"]],
+        "clusternetworkpolicies.policy.networking.k8s.io": [
+            "spec": ["tier": "Admin", "priority": 1, "subject": ["namespaces": [:]]]
+        ],
+        "gadgets.example.com": ["spec": ["size": 1]],
+    ]
+
+    /// A definition of a kind with a status and a scale.
+    static func definition(_ plural: String) -> JSON {
+        let kind = plural.prefix(1).uppercased() + plural.dropFirst().dropLast()
+        let schema: JSON = [
+            "type": "object",
+            "properties": [
+                "spec": [
+                    "type": "object",
+                    "properties": ["size": ["type": "integer", "minimum": 0], "replicas": ["type": "integer", "minimum": 0]],
+                ],
+                "status": ["type": "object", "properties": ["replicas": ["type": "integer", "minimum": 0]]],
+            ],
+        ]
+        return [
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": ["name": .string("\(plural).example.com")],
+            "spec": [
+                "group": "example.com", "scope": "Namespaced", "names": ["plural": .string(plural), "kind": .string(kind)],
+                "versions": [
+                    [
+                        "name": "v1", "served": true, "storage": true, "schema": ["openAPIV3Schema": schema],
+                        "subresources": [
+                            "status": [:], "scale": ["specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"],
+                        ],
+                    ]
+                ],
+            ],
+        ]
+    }
+
+    static func object(_ kind: KindDefinition, _ name: String) -> JSON {
+        let resource = kind.resource
+        var object: JSON = [
+            "apiVersion": .string(resource.apiVersion), "kind": .string(resource.kind), "metadata": ["name": .string(name)],
+        ]
+        for (member, value) in bodies[resource.description]?.object ?? JSONObject() { object[member] = value }
+        if resource.namespaced { object["metadata"]["namespace"] = "default" }
+        return object
+    }
+
+    /// A name that the kind takes.
+    static func name(_ kind: KindDefinition, _ number: Int) -> String {
+        switch kind.resource {
+        case _ where kind.storage != nil: "b\(number)"  // it is kept among those of another name
+        case .ipAddresses: "10.99.0.\(number)"
+        case .customResourceDefinitions: "widgets.example.com"
+        default: "a\(number)"
+        }
+    }
+}
