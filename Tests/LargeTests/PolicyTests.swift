@@ -98,37 +98,45 @@ struct PolicyTests {
             #expect(cluster.minik("why host \(try cluster.pods("friend=true").first?.ip?.description ?? "")").errors.contains("which port"))
             #expect(cluster.minik("why amy nobody:80").errors.contains("there is no pod, Service or node \"nobody\""))
 
-            // Somebody opens the door behind our back: the computed and the real are not the same any more.
-            let set = Shell.run(
-                "nsenter --net=/run/netns/why_\(node) nft list table ip kube-netpol | grep -o 'ingress-ports-[^ ]*' | head -1"
-            ).output.trimmed
-            let bob = try #require(try cluster.pods("stranger=true").first?.ip)
-            #expect(
-                Shell.run("nsenter --net=/run/netns/why_\(node) nft 'add element ip kube-netpol \(set) { \(bob) . tcp . 7000 }'").isSuccess)
-            let shouted = cluster.minik("why bob echo:7000")
-            #expect(shouted.status == 1 && shouted.output.contains("THE KERNEL DISAGREES"), "\(shouted)")
-            let matrix = cluster.minik("matrix --probe --ports 7000")
-            #expect(
-                matrix.status == 1 && matrix.output.contains("default/bob -> default/echo TCP/7000: computed denied, measured allowed"),
-                "\(matrix)")
-            #expect(cluster.minik("matrix --probe --ports 7000 -o junit").output.contains("failures=\"1\""))
-            // Strangers read the machines' forms.
-            let page = try ClusterFiles.write(cluster.minik("matrix --probe --ports 7000 -o html").output)
-            let cells =
-                "import html.parser, sys\nclass P(html.parser.HTMLParser):\n  n = {}\n  def handle_starttag(s, t, a):\n    if t == 'td': k = dict(a)['class']; s.n[k] = s.n.get(k, 0) + 1\np = P(); p.feed(open('\(page)').read()); print(p.n)"
-            let counted = try Shell.python(cells)
-            #expect(
-                counted.output.contains("'different': 1") && counted.output.contains("'denied'") && counted.output.contains("'allowed'"),
-                "\(counted)")
-            let suite = try ClusterFiles.write(cluster.minik("matrix --probe --ports 7000 -o junit").output)
-            let parsed = try Shell.python(
-                "import xml.etree.ElementTree as e; r = e.parse('\(suite)').getroot(); print(len(r), r.get('tests'), len(r.findall('*/failure')))"
-            )
-            #expect(parsed.output == "18 18 1\n", "three pods, two nodes and the client outside, to three pods: \(parsed)")
-            #expect(
-                Shell.run("nsenter --net=/run/netns/why_\(node) nft list tables").output.contains("minik-why") == false,
-                "nothing of the trace stays")
+            try openBehindOurBack(cluster, node)
         }
+    }
+
+    /// Somebody opens the door behind our back: the computed and the real are not the same any more.
+    private func openBehindOurBack(_ cluster: TestCluster, _ node: String) throws {
+        let set = Shell.run(
+            "nsenter --net=/run/netns/why_\(node) nft list table ip kube-netpol | grep -o 'ingress-ports-[^ ]*' | head -1"
+        ).output.trimmed
+        let bob = try #require(try cluster.pods("stranger=true").first?.ip)
+        #expect(
+            Shell.run("nsenter --net=/run/netns/why_\(node) nft 'add element ip kube-netpol \(set) { \(bob) . tcp . 7000 }'").isSuccess)
+        let shouted = cluster.minik("why bob echo:7000")
+        #expect(shouted.status == 1 && shouted.output.contains("THE KERNEL DISAGREES"), "\(shouted)")
+        let matrix = cluster.minik("matrix --probe --ports 7000")
+        #expect(
+            matrix.status == 1 && matrix.output.contains("default/bob -> default/echo TCP/7000: computed denied, measured allowed"),
+            "\(matrix)")
+        #expect(cluster.minik("matrix --probe --ports 7000 -o junit").output.contains("failures=\"1\""))
+        try readMatrix(cluster)
+        #expect(
+            Shell.run("nsenter --net=/run/netns/why_\(node) nft list tables").output.contains("minik-why") == false,
+            "nothing of the trace stays")
+    }
+
+    /// Strangers read the machines' forms.
+    private func readMatrix(_ cluster: TestCluster) throws {
+        let page = try ClusterFiles.write(cluster.minik("matrix --probe --ports 7000 -o html").output)
+        let cells =
+            "import html.parser, sys\nclass P(html.parser.HTMLParser):\n  n = {}\n  def handle_starttag(s, t, a):\n    if t == 'td': k = dict(a)['class']; s.n[k] = s.n.get(k, 0) + 1\np = P(); p.feed(open('\(page)').read()); print(p.n)"
+        let counted = try Shell.python(cells)
+        #expect(
+            counted.output.contains("'different': 1") && counted.output.contains("'denied'") && counted.output.contains("'allowed'"),
+            "\(counted)")
+        let suite = try ClusterFiles.write(cluster.minik("matrix --probe --ports 7000 -o junit").output)
+        let parsed = try Shell.python(
+            "import xml.etree.ElementTree as e; r = e.parse('\(suite)').getroot(); print(len(r), r.get('tests'), len(r.findall('*/failure')))"
+        )
+        #expect(parsed.output == "18 18 1\n", "three pods, two nodes and the client outside, to three pods: \(parsed)")
     }
 
     @Test("a change is tried out before it is made")

@@ -55,66 +55,73 @@ extension KindDefinition {
     /// The kinds that a CustomResourceDefinition adds: one for each version that is served.
     static func custom(_ definition: JSON) -> [KindDefinition] {
         let spec = definition["spec"], names = spec["names"]
-        let group = spec["group"].string ?? "", plural = names["plural"].string ?? "", kind = names["kind"].string ?? ""
         let storage = spec["versions"].items.first { $0["storage"].bool == true }?["name"].string ?? ""
+        func resource(_ version: String) -> Resource {
+            Resource(
+                spec["group"].string ?? "", version, names["plural"].string ?? "", names["kind"].string ?? "",
+                namespaced: spec["scope"].string == "Namespaced")
+        }
         return spec["versions"].items.filter { $0["served"].bool == true }.map { version in
             let name = version["name"].string ?? ""
-            let resource = Resource(group, name, plural, kind, namespaced: spec["scope"].string == "Namespaced")
-            let schema = version["schema"]["openAPIV3Schema"], patterns = StructuralSchema.patterns(schema)
-            let sub = version["subresources"]
-            var subresources: [Subresource] = []
-            if !sub["status"].isNull { subresources.append(.status(.customStatus)) }
-            if !sub["scale"].isNull { subresources.append(.scale) }
-            let extra = version["additionalPrinterColumns"].items.map { column in
-                Column(column["name"].string ?? "", wide: (column["priority"].int ?? 0) > 0, type: column["type"].string ?? "string") {
-                    object, now in
-                    let found = JSONPath(column["jsonPath"].string ?? "").first(in: object)
-                    if column["type"].string == "date" {
-                        return found.string.flatMap(Timestamp.init).map { humanDuration(seconds: now.seconds - $0.seconds) } ?? ""
-                    }
-                    return found.isNull ? "" : found.string ?? found.text()
-                }
-            }
-            var custom = KindDefinition(
-                resource, names["singular"].string ?? kind.lowercased(), names["shortNames"].items.compactMap(\.string),
-                schema: StructuralSchema.schema(schema, resource), subresources, hasGeneration: true,
-                columns: [.name] + (extra.isEmpty ? [.age] : extra),
-                validate: { object, _, _ in SchemaValidation.causes(object, schema, patterns: patterns) })
-            custom.categories = names["categories"].items.compactMap(\.string)
-            custom.isCustom = true
-            custom.allowsUnconditionalUpdate = false
-            custom.customSchema = schema
-            custom.scalePaths =
-                sub["scale"].isNull
-                ? nil
-                : (
-                    sub["scale"]["specReplicasPath"].string ?? "", sub["scale"]["statusReplicasPath"].string ?? "",
-                    sub["scale"]["labelSelectorPath"].string
+            var kind = custom(version, resource(name), names)
+            if name != storage { kind.storage = .renamed(from: resource(name), to: resource(storage)) }
+            return kind
+        }
+    }
+
+    private static func custom(_ version: JSON, _ resource: Resource, _ names: JSON) -> KindDefinition {
+        let schema = version["schema"]["openAPIV3Schema"], patterns = StructuralSchema.patterns(schema)
+        let status = version["subresources"]["status"], scale = version["subresources"]["scale"]
+        let extra = version["additionalPrinterColumns"].items.map(column)
+        return KindDefinition(
+            resource, names["singular"].string ?? resource.kind.lowercased(), names["shortNames"].items.compactMap(\.string),
+            schema: StructuralSchema.schema(schema, resource),
+            (status.isNull ? [] : [.status(.customStatus)]) + (scale.isNull ? [] : [.scale]),
+            hasGeneration: true, columns: [.name] + (extra.isEmpty ? [.age] : extra),
+            validate: { object, _, _ in SchemaValidation.causes(object, schema, patterns: patterns) }
+        ).with { kind in
+            kind.categories = names["categories"].items.compactMap(\.string)
+            kind.isCustom = true
+            kind.allowsUnconditionalUpdate = false
+            kind.customSchema = schema
+            if !scale.isNull {
+                kind.scalePaths = (
+                    scale["specReplicasPath"].string ?? "", scale["statusReplicasPath"].string ?? "", scale["labelSelectorPath"].string
                 )
-            custom.selectableFields = version["selectableFields"].items.compactMap {
+            }
+            kind.selectableFields = version["selectableFields"].items.compactMap {
                 $0["jsonPath"].string.map { String($0.drop { $0 == "." }) }
             }
             if version["deprecated"].bool == true {
-                let words = version["deprecationWarning"].string ?? "\(resource.apiVersion) \(kind) is deprecated"
-                custom.warn = { _ in [words] }
+                let words = version["deprecationWarning"].string ?? "\(resource.apiVersion) \(resource.kind) is deprecated"
+                kind.warn = { _ in [words] }
             }
-            if name != storage {
-                let stored = Resource(group, storage, plural, kind, namespaced: resource.namespaced)
-                let (here, there) = (resource.apiVersion, stored.apiVersion)
-                custom.storage = StorageForm(
-                    resource: stored,
-                    store: {
-                        var object = $0
-                        object["apiVersion"] = .string(there)
-                        return object
-                    },
-                    present: {
-                        var object = $0
-                        object["apiVersion"] = .string(here)
-                        return object
-                    })
-            }
-            return custom
         }
+    }
+
+    /// A column of a table as a definition describes it.
+    private static func column(_ column: JSON) -> Column {
+        let path = column["jsonPath"].string ?? "", type = column["type"].string ?? "string"
+        return Column(column["name"].string ?? "", wide: (column["priority"].int ?? 0) > 0, type: type) { object, now in
+            let found = JSONPath(path).first(in: object)
+            if type == "date" {
+                return found.string.flatMap(Timestamp.init).map { humanDuration(seconds: now.seconds - $0.seconds) } ?? ""
+            }
+            return found.isNull ? "" : found.string ?? found.text()
+        }
+    }
+}
+
+extension StorageForm {
+    /// Versions of a custom kind differ in nothing but their name. (conversion strategy None)
+    static func renamed(from served: Resource, to stored: Resource) -> StorageForm {
+        func named(_ resource: Resource) -> @Sendable (JSON) -> JSON {
+            { object in
+                var object = object
+                object["apiVersion"] = .string(resource.apiVersion)
+                return object
+            }
+        }
+        return StorageForm(resource: stored, store: named(stored), present: named(served))
     }
 }
