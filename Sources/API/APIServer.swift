@@ -9,6 +9,7 @@ package actor APIServer: Client {
     package nonisolated let credentials: (any Credentials)?
     nonisolated let now: @Sendable () -> Timestamp
     private let newUID: @Sendable () -> String
+    private let nameSuffix: @Sendable () -> String
     /// Whoever gives out addresses, ports or a share of a quota must see what the one before gave.
     private let allocation = Turnstile()
     /// What Services hold; nil until the first of them is written.
@@ -17,13 +18,14 @@ package actor APIServer: Client {
     package init(
         store: ObjectStore, cluster: Cluster, credentials: (any Credentials)? = nil,
         now: @escaping @Sendable () -> Timestamp = Timestamp.now,
-        newUID: @escaping @Sendable () -> String = APIServer.randomUID
+        newUID: @escaping @Sendable () -> String = APIServer.randomUID, nameSuffix: @escaping @Sendable () -> String = ShortHash.nameSuffix
     ) {
         self.store = store
         self.cluster = cluster
         self.credentials = credentials
         self.now = now
         self.newUID = newUID
+        self.nameSuffix = nameSuffix
     }
 
     /// Takes in the kinds that the store's CustomResourceDefinitions define.
@@ -92,14 +94,30 @@ package actor APIServer: Client {
 
     /// `managed` is what a server-side apply made of the fields' owners.
     func create(_ kind: KindDefinition, _ object: JSON, _ options: WriteOptions, managed: JSON?) async throws -> Written {
-        let resource = kind.resource
         var written = Written(object: .null, wasCreated: true)
-        var object = try Self.decode(object, kind, options, &written.warnings) {
+        let object = try Self.decode(object, kind, options, &written.warnings) {
             !kind.keepsStatusOnCreate && WriteStrategy.object.isIgnored($0)
         }
-        if object["metadata"]["name"].isNull, let prefix = object["metadata"]["generateName"].string {
-            object["metadata"]["name"] = .string(prefix + ShortHash.nameSuffix())
+        guard let base = object["metadata"]["generateName"].string else { return try await add(object, kind, options, written, managed) }
+        let isNameless = object["metadata"]["name"].isNull
+        var attempts = isNameless ? NameRule.attempts : 1
+        while true {
+            var named = object
+            if isNameless { named["metadata"]["name"] = .string(NameRule.generated(base, nameSuffix())) }
+            attempts -= 1
+            do { return try await add(named, kind, options, written, managed) } catch let error as StatusError {
+                guard error.reason == .alreadyExists else { throw error }
+                if attempts == 0 { throw StatusError.nameTaken(kind.resource, named.metadata.name) }
+            }
         }
+    }
+
+    /// Puts an object that has been decoded, and has its name, into the store.
+    private func add(_ decoded: JSON, _ kind: KindDefinition, _ options: WriteOptions, _ soFar: Written, _ managed: JSON?) async throws
+        -> Written
+    {
+        let resource = kind.resource
+        var written = soFar, object = decoded
         let name = object["metadata"]["name"].string ?? ""
         try await settle(&object, name, kind)
         for field in ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "selfLink"] {

@@ -1,5 +1,7 @@
 import API
 import Model
+import Store
+import Synchronization
 import Testing
 
 /// The error of a call that has to fail.
@@ -154,6 +156,30 @@ struct APIDefaults {
         let pod = setting(Fixture.pod("a")) { $0["metadata"] = ["generateName": "web-", "namespace": "default"] }
         let name = try await Fixture.api().create(.pods, pod).objectName
         #expect(name.wholeMatch(of: #/web-[a-z0-9]{5}/#) != nil, "\(name)")
+        let long = setting(pod) { $0["metadata"]["generateName"] = .string(String(repeating: "w", count: 70)) }
+        let short = try await Fixture.api().create(.pods, long).objectName
+        #expect(short.utf8.count == 63 && short.hasPrefix(String(repeating: "w", count: 58)), "a name is a label: \(short)")
+    }
+
+    @Test("of generated names that are taken another is tried, eight in all")
+    func generatedNamesTaken() async throws {
+        let given = Mutex(0)
+        let suffix: @Sendable () -> String = { given.withLock { count in count += 1; return "\(count)" } }
+        let api = APIServer(store: try ObjectStore(), cluster: Cluster(), now: { Fixture.time }, nameSuffix: suffix)
+        _ = try await api.create(.namespaces, Fixture.namespace("default"))
+        for number in 1...7 { _ = try await api.create(.configMaps, Fixture.configMap("c-\(number)")) }
+        let nameless = setting(Fixture.configMap("")) { $0["metadata"] = ["generateName": "c-", "namespace": "default"] }
+        #expect(try await api.create(.configMaps, nameless).objectName == "c-8")
+        for number in 9...16 { _ = try await api.create(.configMaps, Fixture.configMap("c-\(number)")) }
+        let error = try await refusal { _ = try await api.create(.configMaps, nameless) }
+        #expect(error.code == 409 && error.reason == .alreadyExists && given.withLock { $0 } == 16)
+        #expect(
+            error.message
+                == "configmaps \"c-16\" already exists, the server was not able to generate a unique name for the object")
+        #expect(error.details["retryAfterSeconds"] == 1)
+        let named = setting(nameless) { $0["metadata"]["name"] = "c-3" }
+        let taken = try await refusal { _ = try await api.create(.configMaps, named) }
+        #expect(taken.reason == .alreadyExists && given.withLock { $0 } == 16, "a name that was given is tried once")
     }
 }
 

@@ -11,6 +11,14 @@ extension StatusError {
     package static func alreadyExists(_ resource: Resource, _ name: String) -> StatusError {
         StatusError(409, .alreadyExists, "\(resource) \"\(name)\" already exists", details: details(resource, name))
     }
+    /// The server's choice of a name failed, not the client's.
+    package static func nameTaken(_ resource: Resource, _ name: String) -> StatusError {
+        var details = details(resource, name)
+        details["retryAfterSeconds"] = 1
+        return StatusError(
+            409, .alreadyExists,
+            "\(resource) \"\(name)\" already exists, the server was not able to generate a unique name for the object", details: details)
+    }
     package static func badRequest(_ message: String) -> StatusError { StatusError(400, .badRequest, message) }
     package static let expired = StatusError(410, .expired, "The resourceVersion for the provided watch is too old.")
     package static func expired(_ asked: Int, _ oldest: Int) -> StatusError {

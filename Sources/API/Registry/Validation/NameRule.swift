@@ -24,4 +24,11 @@ enum NameRule: Sendable {
             return Names.isSubdomain(name) ? nil : Names.subdomainMessage
         }
     }
+
+    /// The longest that a generated name's beginning may be, so that the name is a label, and how many such names are tried for an
+    /// object: by eight, a million of one beginning hardly ever meet. (k8s.io/apiserver/pkg/storage/names, and createWithGenerateNameRetry)
+    private static let longestBase = 58
+    static let attempts = 8
+
+    static func generated(_ base: String, _ suffix: String) -> String { base.prefix(longestBase) + suffix }
 }
