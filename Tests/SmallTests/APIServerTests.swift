@@ -164,7 +164,11 @@ struct APIDefaults {
     @Test("of generated names that are taken another is tried, eight in all")
     func generatedNamesTaken() async throws {
         let given = Mutex(0)
-        let suffix: @Sendable () -> String = { given.withLock { count in count += 1; return "\(count)" } }
+        let suffix: @Sendable () -> String = {
+            given.withLock { count in
+                count += 1; return "\(count)"
+            }
+        }
         let api = APIServer(store: try ObjectStore(), cluster: Cluster(), now: { Fixture.time }, nameSuffix: suffix)
         _ = try await api.create(.namespaces, Fixture.namespace("default"))
         for number in 1...7 { _ = try await api.create(.configMaps, Fixture.configMap("c-\(number)")) }

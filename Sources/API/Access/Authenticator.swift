@@ -31,9 +31,13 @@ struct Authenticator: Sendable {
     /// The service account that a token stands for, as long as it and the pod it is bound to are there, and those of
     /// `audiences` that it is meant for.
     func user(token: String, audiences: [String]) async -> (user: UserInfo, audiences: [String])? {
-        guard let claims = credentials?.verify(token), claims["iss"].string == Self.issuer, (claims["exp"].int ?? 0) > now().seconds else {
-            return nil
+        guard let claims = credentials?.verify(token) else { return nil }
+        if SecretToken.isIssuer(of: claims) {
+            // It says of no audience that it is meant for it: it is for this server.
+            guard audiences.contains(Self.issuer), let account = await SecretToken.account(claims, token, in: store) else { return nil }
+            return (UserInfo(serviceAccount: account), [Self.issuer])
         }
+        guard claims["iss"].string == Self.issuer, (claims["exp"].int ?? 0) > now().seconds else { return nil }
         let meant = audiences.filter { claims["aud"].items.contains(.string($0)) }
         guard !meant.isEmpty else { return nil }
         let bound = claims["kubernetes.io"], namespace = bound["namespace"].string ?? "",
@@ -43,10 +47,7 @@ struct Authenticator: Sendable {
         else {
             return nil
         }
-        var user = UserInfo(
-            name: "system:serviceaccount:\(namespace):\(name)",
-            groups: ["system:serviceaccounts", "system:serviceaccounts:\(namespace)", UserInfo.authenticated])
-        user.uid = account["metadata"]["uid"].string ?? ""
+        var user = UserInfo(serviceAccount: account)
         if let pod = bound["pod"]["name"].string {
             guard let held = await store.get(.pods, ObjectKey(namespace, pod)), held["metadata"]["uid"] == bound["pod"]["uid"] else {
                 return nil
@@ -71,7 +72,7 @@ struct Authenticator: Sendable {
             "aud": .array((audiences.isEmpty ? [issuer] : audiences).map(JSON.string)),
             "exp": .int(now.seconds + Timestamp.bounded(seconds)), "iat": .int(now.seconds),
             "iss": .string(issuer), "jti": .string(APIServer.randomUID()), "kubernetes.io": bound, "nbf": .int(now.seconds),
-            "sub": .string("system:serviceaccount:\(namespace):\(name)"),
+            "sub": .string(UserInfo.serviceAccountName(ObjectKey(namespace, name))),
         ]
         return (try credentials.sign(claims), Timestamp(seconds: now.seconds + Timestamp.bounded(seconds)))
     }

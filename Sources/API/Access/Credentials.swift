@@ -24,6 +24,17 @@ package struct UserInfo: Sendable, Hashable {
         self.groups = groups
     }
 
+    /// Who a service account is.
+    init(serviceAccount account: JSON) {
+        let metadata = account.metadata
+        self.init(
+            name: Self.serviceAccountName(metadata.key),
+            groups: ["system:serviceaccounts", "system:serviceaccounts:\(metadata.namespace)", Self.authenticated])
+        uid = metadata.uid
+    }
+
+    static func serviceAccountName(_ key: ObjectKey) -> String { "system:serviceaccount:\(key.namespace):\(key.name)" }
+
     package static let authenticated = "system:authenticated", masters = "system:masters"
     /// Whoever may open the daemon's own socket: root.
     package static let root = UserInfo(name: "kubernetes-admin", groups: [masters, authenticated])

@@ -34,7 +34,7 @@ struct Daemon {
         try await withThrowingTaskGroup(of: Void.self) { group in
             let parts = Countdown(cluster.nodes.count * 2 + 3, then: ready)
             let informers = Informers(client: api, report: report)
-            let controllers = reconcilers(api).map { Controller($0, informers: informers, report: report) }
+            let controllers = reconcilers(api, pki).map { Controller($0, informers: informers, report: report) }
             for controller in controllers { group.addTask { try await controller.run() } }
             group.addTask { try await informers.run() }
             group.addTask { try await GarbageCollector(store: store, client: api, report: report).run() }
@@ -132,7 +132,7 @@ struct Daemon {
         } while !Task.isCancelled
     }
 
-    private func reconcilers(_ api: APIServer) -> [any Reconciler] {
+    private func reconcilers(_ api: APIServer, _ pki: ClusterPKI) -> [any Reconciler] {
         let namespaced = Registry.kinds.filter { $0.resource.namespaced && $0.storage == nil }.map(\.resource)
         return [
             NamespaceReconciler(
@@ -143,6 +143,7 @@ struct Daemon {
             JobReconciler(), CronJobReconciler(), EndpointsReconciler(), Scheduler(), NodeLifecycle(), PodGarbageCollector(),
             TaintEviction(), DisruptionReconciler(),
             QuotaReconciler(counted: namespaced), CustomResourceCleanup(),
+            TokenReconciler(authority: pki.caCertificate, sign: { try SecretToken.sign(for: $0, in: $1, by: pki) }),
         ]
     }
 

@@ -1,4 +1,5 @@
 """kubectl auth, impersonation, tokens, RBAC, quota, LimitRange, CRDs, events, explain."""
+import base64
 import json
 
 import kubectl as k
@@ -105,6 +106,29 @@ class ServiceAccounts(k.Case):
                                self.namespace).stdout, "clusterrolebinding.rbac.authorization.k8s.io/%s created\n" % name)
         self.addCleanup(k.run, "delete", "clusterrolebinding", name)
         k.eventually(lambda: k.run("get", "nodes", "--as=" + self.user, check=False).code == 0)
+
+    def test_token_in_a_secret(self):
+        self.k("create", "serviceaccount", "lasting")
+        uid = self.get("serviceaccount", "lasting")["metadata"]["uid"]
+        secret = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
+                  "metadata": {"name": "lasting", "annotations": {"kubernetes.io/service-account.name": "lasting"}}}
+        self.create(secret)
+        data = k.eventually(lambda: self.get("secret", "lasting").get("data"))
+        self.assertEqual(sorted(data), ["ca.crt", "namespace", "token"])
+        self.assertRegex(self.k("describe", "secret", "lasting").stdout, r"(?m)^Type: +kubernetes.io/service-account-token$")
+        token = base64.b64decode(data["token"]).decode()
+        claims = k.jwt(token)
+        self.assertEqual((claims["iss"], claims["kubernetes.io/serviceaccount/service-account.uid"]), ("kubernetes/serviceaccount", uid))
+        self.assertNotIn("exp", claims)
+        path = "/api/v1/namespaces/%s/pods" % self.namespace
+        self.assertEqual(k.http_get(path, token=token)[0], 403)
+        self.k("create", "rolebinding", "lasting", "--role=reader", "--serviceaccount=%s:lasting" % self.namespace)
+        self.assertEqual(k.http_get(path, token=token)[0], 200)
+        self.k("delete", "serviceaccount", "lasting")
+        self.assertEqual(k.http_get(path, token=token)[0], 401)
+        k.eventually(lambda: "NotFound" in self.k("get", "secret", "lasting", check=False).stderr)
+        del secret["metadata"]["annotations"]
+        self.assertIn("metadata.annotations[kubernetes.io/service-account.name]: Required value", self.create(secret, check=False).stderr)
 
     def test_token_in_a_pod(self):
         self.create(k.pod("p", k.container(script="cat /var/run/secrets/kubernetes.io/serviceaccount/token"),

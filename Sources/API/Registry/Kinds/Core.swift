@@ -46,6 +46,9 @@ extension KindDefinition {
                 causes.append(.invalid("data[\(key)]", .string("<secret contents redacted>"), "illegal base64 data at input byte 0"))
             }
             if let old, old["type"] != object["type"] { causes.append(.invalid("type", object["type"], "field is immutable")) }
+            if object["type"].string == ServiceAccountSecret.type, ServiceAccountSecret.account(of: object) == nil {
+                causes.append(.required("metadata.annotations[\(ServiceAccountSecret.accountName)]"))
+            }
             return causes
         }
     ).with { $0.selectableFields = ["type"] }
