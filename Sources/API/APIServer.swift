@@ -18,7 +18,7 @@ package actor APIServer: Client {
     package init(
         store: ObjectStore, cluster: Cluster, credentials: (any Credentials)? = nil,
         now: @escaping @Sendable () -> Timestamp = Timestamp.now,
-        newUID: @escaping @Sendable () -> String = APIServer.randomUID, nameSuffix: @escaping @Sendable () -> String = ShortHash.nameSuffix
+        newUID: @escaping @Sendable () -> String = UID.random, nameSuffix: @escaping @Sendable () -> String = ShortHash.nameSuffix
     ) {
         self.store = store
         self.cluster = cluster
@@ -333,31 +333,5 @@ package actor APIServer: Client {
         ]
         for (key, value) in object.object ?? JSONObject() where result[key].isNull { result[key] = value }
         return result
-    }
-
-    /// A random UUID (RFC 9562, version 4).
-    package static func randomUID() -> String {
-        var bytes = (0..<16).map { _ in UInt8.random(in: 0...255) }
-        bytes[6] = bytes[6] & 0x0F | 0x40
-        bytes[8] = bytes[8] & 0x3F | 0x80
-        let hex = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
-        return [hex[0..<4], hex[4..<6], hex[6..<8], hex[8..<10], hex[10..<16]].map { $0.joined() }.joined(separator: "-")
-    }
-}
-
-extension Schema {
-    /// What a member is when nobody says.
-    func defaultOfMember(_ name: String) -> JSON {
-        if case .object(let type) = self { type[name]?.defaultValue ?? .null } else { .null }
-    }
-}
-
-extension JSON {
-    /// RFC 7386: members of `patch` replace ours, null removes, objects merge.
-    package func merging(_ patch: JSON) -> JSON {
-        guard case .object(let changes) = patch else { return patch }
-        var result = JSONMembers(object ?? JSONObject())
-        for (key, value) in changes { result[key] = value.isNull ? nil : (result[key] ?? .null).merging(value) }
-        return .object(result.object)
     }
 }

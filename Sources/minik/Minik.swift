@@ -35,7 +35,7 @@ struct Minik: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "minik", abstract: "A Kubernetes cluster whose network is this kernel's own.",
         discussion: "sudo minik up labs/netpol.yaml, then minik get pods -o wide. Clusters need root.",
-        version: minikVersion,
+        version: Version.minik,
         groupedSubcommands: [
             CommandGroup(name: "Clusters", subcommands: [Up.self, Down.self, Ls.self, Status.self, KubeconfigCommand.self, Serve.self]),
             CommandGroup(

@@ -282,4 +282,48 @@ struct ContainerLogTests {
                 "line 4997\n", "line 4998\n", "line 4999\n",
             ])
     }
+
+    /// A pod whose container has been restarted `restarts` times, and what it is waiting for.
+    private static func pod(restarts: Int, waiting: String? = nil) -> Pod {
+        var pod = Fixture.pod("a", node: "n1")
+        pod["metadata"]["uid"] = "u"
+        pod["status"]["containerStatuses"] = [
+            ["name": "main", "restartCount": .int(restarts), "state": ["waiting": waiting.map { ["reason": .string($0)] } ?? .null]]
+        ]
+        return Pod(pod)
+    }
+
+    @Test(
+        "of a container's lives the present one is told, the one before when it is asked for, and the last while the next is waited for",
+        arguments: [(0, false, "life 0\n"), (1, false, "life 1\n"), (1, true, "life 0\n"), (2, false, "life 1\n")])
+    func lives(_ restarts: Int, _ previous: Bool, _ told: String) async throws {
+        let root = "/tmp/minik-test-\(UInt64.random(in: 0...UInt64.max))", paths = ClusterPaths(cluster: "c", below: root)
+        defer { Files.removeTree(root) }
+        let pod = Self.pod(restarts: restarts, waiting: "CrashLoopBackOff"), directory = "\(paths.podLogs(pod, node: "n1"))/main"
+        try Files.makeDirectory(directory)
+        for life in 0...min(restarts, 1) {
+            try Files.write("2026-01-01T00:00:00.000000000Z stdout F life \(life)\n", to: "\(directory)/\(life).log")
+        }
+        var options = LogOptions()
+        options.previous = previous
+        let source = try ContainerLogs(pod, container: "main", paths: paths).source(options)
+        var heard: [UInt8] = []
+        for try await piece in AsyncThrowingStream.held(source) { heard += piece }
+        #expect(String(decoding: heard, as: UTF8.self) == told)
+    }
+
+    @Test("a log that there is not is named with its reason")
+    func missing() async throws {
+        let paths = ClusterPaths(cluster: "c", below: "/tmp/minik-test-\(UInt64.random(in: 0...UInt64.max))")
+        func refusal(_ pod: Pod, previous: Bool = false) -> String {
+            var options = LogOptions()
+            options.previous = previous
+            do { _ = try ContainerLogs(pod, container: "main", paths: paths).source(options) } catch { return "\(error)" }
+            return ""
+        }
+        #expect(refusal(Self.pod(restarts: 0), previous: true) == "previous terminated container \"main\" in pod \"a\" not found")
+        #expect(
+            refusal(Self.pod(restarts: 0, waiting: "ErrImagePull")) == "container \"main\" in pod \"a\" is waiting to start: ErrImagePull")
+        #expect(refusal(Pod(Fixture.pod("a"))) == "pod a does not have a host assigned")
+    }
 }

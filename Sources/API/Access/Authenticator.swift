@@ -71,7 +71,7 @@ struct Authenticator: Sendable {
         let claims: JSON = [
             "aud": .array((audiences.isEmpty ? [issuer] : audiences).map(JSON.string)),
             "exp": .int(now.seconds + Timestamp.bounded(seconds)), "iat": .int(now.seconds),
-            "iss": .string(issuer), "jti": .string(APIServer.randomUID()), "kubernetes.io": bound, "nbf": .int(now.seconds),
+            "iss": .string(issuer), "jti": .string(UID.random()), "kubernetes.io": bound, "nbf": .int(now.seconds),
             "sub": .string(UserInfo.serviceAccountName(ObjectKey(namespace, name))),
         ]
         return (try credentials.sign(claims), Timestamp(seconds: now.seconds + Timestamp.bounded(seconds)))

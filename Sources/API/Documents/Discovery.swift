@@ -46,10 +46,11 @@ extension Router {
 
 /// The discovery documents, made from the kinds of a catalog. (kubernetes.io/docs/concepts/overview/kubernetes-api, "Discovery API")
 struct Discovery {
+    private static let major = JSON.string("\(Version.kubernetes.major)"), minor = JSON.string("\(Version.kubernetes.minor)")
     static let version: JSON = [
-        "major": "1", "minor": "36", "emulationMajor": "1", "emulationMinor": "36", "minCompatibilityMajor": "1",
-        "minCompatibilityMinor": "35",
-        "gitVersion": "v1.36.0+minik", "gitCommit": "0000000000000000000000000000000000000000", "gitTreeState": "clean",
+        "major": major, "minor": minor, "emulationMajor": major, "emulationMinor": minor, "minCompatibilityMajor": major,
+        "minCompatibilityMinor": .string("\(Version.kubernetes.minor - 1)"), "gitVersion": .string("\(Version.kubernetesText)+minik"),
+        "gitCommit": "0000000000000000000000000000000000000000", "gitTreeState": "clean",
         "buildDate": "2026-01-01T00:00:00Z",
         "goVersion": "none (Swift)",
         "compiler": "swiftc", "platform": "linux/amd64",

@@ -27,33 +27,9 @@ extension Router {
 
     // MARK: Scale
 
-    private func scaleObject(_ object: JSON, _ kind: KindDefinition) -> JSON {
-        let spec = kind.scalePaths.map { JSONPath($0.spec).first(in: object) } ?? object["spec"]["replicas"]
-        let status = kind.scalePaths.map { JSONPath($0.status).first(in: object) } ?? object["status"]["replicas"]
-        let selector: String? =
-            if let paths = kind.scalePaths {
-                paths.selector.flatMap { JSONPath($0).first(in: object).string }
-            } else if kind.resource == .replicationControllers {
-                LabelSelector(matching: object["spec"]["selector"].stringMap).requirements.map(\.description).joined(separator: ",")
-            } else {
-                LabelSelector(object["spec"]["selector"]).requirements.map(\.description).joined(separator: ",")
-            }
-        let metadata = object["metadata"]
-        return [
-            "kind": "Scale", "apiVersion": "autoscaling/v1",
-            "metadata": [
-                "name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"],
-                "resourceVersion": metadata["resourceVersion"],
-                "creationTimestamp": metadata["creationTimestamp"],
-            ],
-            "spec": ["replicas": spec.isNull ? .null : spec],
-            "status": ["replicas": status.isNull ? 0 : status, "selector": JSON(selector)],
-        ]
-    }
-
     private func scale(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
         let current = try await api.get(target.stored, target.key)
-        let scale = scaleObject(current, target.kind)
+        let scale = target.kind.scale.scale(of: current)
         let schema = KindDefinition.withTypeMeta(.object(SchemaTable.type("autoscaling:Scale")))
         let wanted: JSON
         switch request.method {
@@ -75,11 +51,10 @@ extension Router {
         }
         let version = wanted["metadata"]["resourceVersion"]
         if !version.isNull, version != scale["metadata"]["resourceVersion"] { throw StatusError.conflict(target.resource, target.key.name) }
-        let path = target.kind.scalePaths.flatMap { JSONPath($0.spec).members } ?? ["spec", "replicas"]
-        var change = path.reversed().reduce(JSON.int(replicas)) { inner, name in .object(JSONObject(uniqueKeys: [name], values: [inner])) }
+        var change = target.kind.scale.change(to: replicas)
         if request.method == "PUT", !version.isNull { change["metadata"]["resourceVersion"] = version }
         let written = try await api.patch(try storedKind(target), target.key, .merge(change), subresource: "scale", try options(request))
-        return .json(scaleObject(written.object, target.kind))
+        return .json(target.kind.scale.scale(of: written.object))
     }
 
     // MARK: Pods and accounts

@@ -1,41 +1,5 @@
 import Model
 
-/// A column of `kubectl get`.
-package struct Column: Sendable {
-    package let name: String
-    /// Shown with `-o wide` only.
-    package let isWide: Bool
-    package let cell: @Sendable (JSON, Timestamp) -> String
-
-    /// As OpenAPI types it.
-    package let type: String
-
-    package init(_ name: String, wide: Bool = false, type: String = "string", _ cell: @escaping @Sendable (JSON, Timestamp) -> String) {
-        self.name = name
-        isWide = wide
-        self.type = type
-        self.cell = cell
-    }
-
-    /// The cell as JSON: a number where the column's type says so.
-    func value(_ object: JSON, _ now: Timestamp) -> JSON {
-        let text = cell(object, now)
-        switch type {
-        case "integer": return Int(text).map(JSON.int) ?? (text.isEmpty ? .null : .string(text))
-        case "number": return Double(text).map(JSON.double) ?? .string(text)
-        case "boolean": return text == "true" ? .bool(true) : text == "false" ? .bool(false) : .string(text)
-        default: return .string(text)
-        }
-    }
-
-    package static let name = Column("Name") { object, _ in object["metadata"]["name"].string ?? "" }
-    package static let createdAt = Column("Created At") { object, _ in object["metadata"]["creationTimestamp"].string ?? "" }
-    package static let age = Column("Age") { object, now in
-        guard let created = object["metadata"]["creationTimestamp"].string.flatMap(Timestamp.init) else { return "<unknown>" }
-        return humanDuration(seconds: now.seconds - created.seconds)
-    }
-}
-
 /// What validation may look at beside the object.
 package struct ValidationContext: Sendable {
     package let nodePortRange: ClosedRange<Int>
@@ -128,10 +92,11 @@ package struct KindDefinition: Sendable {
     package var warn: @Sendable (JSON) -> [String] = { _ in [] }
     /// Set when objects are stored as those of another resource.
     package var storage: StorageForm?
-    /// Defined by a CustomResourceDefinition: with the schema that says so, and where a Scale finds its numbers.
+    /// Of those with a scale.
+    var scale = ScaleForm()
+    /// Defined by a CustomResourceDefinition: with the schema that says so.
     package var isCustom = false
     package var customSchema = JSON.null
-    package var scalePaths: (spec: String, status: String, selector: String?)?
 
     package typealias Validation = @Sendable (_ object: JSON, _ old: JSON?, _ context: ValidationContext) -> [StatusError.Cause]
     package static let allVerbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]

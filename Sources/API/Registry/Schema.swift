@@ -122,3 +122,10 @@ extension StatusError.Cause {
         Self(reason: "FieldValueForbidden", message: "Forbidden: \(detail)", field: field)
     }
 }
+
+extension Schema {
+    /// What a member is when nobody says.
+    func defaultOfMember(_ name: String) -> JSON {
+        if case .object(let type) = self { type[name]?.defaultValue ?? .null } else { .null }
+    }
+}

@@ -139,8 +139,8 @@ package struct NodeSandbox: Sendable {
                 ],
                 "nodeInfo": [
                     "architecture": .string(architecture), "kernelVersion": .string(text(system.release)), "operatingSystem": "linux",
-                    "osImage": .string(String(osImage)), "kubeletVersion": "v1.36.0", "kubeProxyVersion": "",
-                    "containerRuntimeVersion": .string("minik://\(minikVersion)"),
+                    "osImage": .string(String(osImage)), "kubeletVersion": .string(Version.kubernetesText), "kubeProxyVersion": "",
+                    "containerRuntimeVersion": .string("minik://\(Version.minik)"),
                     "machineID": .string(ShortHash.hex("\(cluster.name)/\(node.name)", digits: 32)),
                     "systemUUID": .string(ShortHash.hex("\(node.name)", digits: 32)), "bootID": "",
                 ],
@@ -148,6 +148,3 @@ package struct NodeSandbox: Sendable {
         ]
     }
 }
-
-/// The version of minik.
-package let minikVersion = "0.1.0"

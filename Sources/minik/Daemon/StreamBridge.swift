@@ -9,35 +9,7 @@ struct StreamBridge: PodStreams {
     let controlPlane: String
 
     func logs(_ pod: Pod, container: String, _ options: LogOptions) async throws -> ByteSource {
-        let statuses = pod.status["containerStatuses"].items + pod.status["initContainerStatuses"].items
-        let status = statuses.first { $0["name"].string == container } ?? .null
-        let restarts = status["restartCount"].int ?? 0
-        guard let node = pod.nodeName else { throw StatusError.badRequest("pod \(pod.name) does not have a host assigned") }
-        func log(_ attempt: Int) -> ContainerLog {
-            ContainerLog(pod: pod, node: node, container: container, attempt: attempt, paths: paths)
-        }
-        var attempt = restarts
-        if options.previous {
-            guard restarts > 0 else {
-                throw StatusError.badRequest("previous terminated container \"\(container)\" in pod \"\(pod.name)\" not found")
-            }
-            attempt -= 1
-        } else if !log(attempt).exists {
-            // Waiting for its next life, a container shows its last one.
-            attempt -= 1
-            guard attempt >= 0, log(attempt).exists else {
-                let reason = status["state"]["waiting"]["reason"].string ?? "ContainerCreating"
-                throw StatusError.badRequest("container \"\(container)\" in pod \"\(pod.name)\" is waiting to start: \(reason)")
-            }
-        }
-        var wish = options
-        wish.follow = options.follow && !options.previous
-        let socket = paths.shimSocket(pod.uid), life = attempt
-        let next = "\(paths.podLogs(pod, node: node))/\(container)/\(life + 1).log"
-        return { [log = log(life), wish] sink in
-            // The file is complete once the container's next life has begun or the pod's shim is gone.
-            try await log.read(wish, now: .now(), to: sink) { Files.exists(next) || !Files.exists(socket) }
-        }
+        try ContainerLogs(pod, container: container, paths: paths).source(options)
     }
 
     func connect(_ pod: Pod, _ request: StreamRequest, input: StreamInputs, output: @escaping StreamOutputs) async throws {

@@ -84,11 +84,7 @@ extension KindDefinition {
             kind.isCustom = true
             kind.allowsUnconditionalUpdate = false
             kind.customSchema = schema
-            if !scale.isNull {
-                kind.scalePaths = (
-                    scale["specReplicasPath"].string ?? "", scale["statusReplicasPath"].string ?? "", scale["labelSelectorPath"].string
-                )
-            }
+            if !scale.isNull { kind.scale = ScaleForm(scale) }
             kind.selectableFields = version["selectableFields"].items.compactMap {
                 $0["jsonPath"].string.map { String($0.drop { $0 == "." }) }
             }

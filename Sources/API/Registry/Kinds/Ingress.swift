@@ -8,7 +8,7 @@ extension KindDefinition {
             .name, Column("Class") { object, _ in object["spec"]["ingressClassName"].string ?? "<none>" },
             Column("Hosts") { object, _ in
                 let hosts = object["spec"]["rules"].items.compactMap { $0["host"].string }.filter { !$0.isEmpty }
-                return hosts.isEmpty ? "*" : summary(hosts)
+                return hosts.isEmpty ? "*" : Column.shortened(hosts)
             },
             Column("Address") { object, _ in
                 object["status"]["loadBalancer"]["ingress"].items.compactMap { $0["ip"].string ?? $0["hostname"].string }.joined(

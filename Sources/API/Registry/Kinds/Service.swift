@@ -23,7 +23,7 @@ extension KindDefinition {
                 return ports.isEmpty ? "<none>" : ports.joined(separator: ",")
             },
             .age,
-            Column("Selector", wide: true) { object, _ in labelText(object["spec"]["selector"]) },
+            Column("Selector", wide: true) { object, _ in Column.labels(object["spec"]["selector"]) },
         ],
         prepare: { object in
             guard var ports = object["spec"]["ports"].array else { return }
@@ -156,7 +156,7 @@ extension KindDefinition {
                         subset["addresses"].items.map { "\($0["ip"].string ?? ""):\(port["port"].int ?? 0)" }
                     }
                 }
-                return summary(all)
+                return Column.shortened(all)
             }, .age,
         ]
     ).with { $0.allowsCreateOnUpdate = true }
@@ -167,11 +167,11 @@ extension KindDefinition {
             .name, Column("AddressType") { object, _ in object["addressType"].string ?? "" },
             Column("Ports") { object, _ in
                 let ports = object["ports"].items.compactMap { $0["port"].int.map(String.init) }
-                return ports.isEmpty ? "<unset>" : summary(ports)
+                return ports.isEmpty ? "<unset>" : Column.shortened(ports)
             },
             Column("Endpoints") { object, _ in
                 let all = object["endpoints"].items.flatMap { $0["addresses"].items.compactMap(\.string) }
-                return all.isEmpty ? "<unset>" : summary(all)
+                return all.isEmpty ? "<unset>" : Column.shortened(all)
             }, .age,
         ],
         prepare: { object in
@@ -188,16 +188,4 @@ extension KindDefinition {
             guard let old, old["addressType"] != object["addressType"] else { return [] }
             return [.invalid("addressType", object["addressType"], "field is immutable")]
         })
-}
-
-/// The first three of a list, and how many more there are, as kubectl shortens.
-func summary(_ all: [String]) -> String {
-    if all.isEmpty { return "<none>" }
-    return all.prefix(3).joined(separator: ",") + (all.count > 3 ? " + \(all.count - 3) more..." : "")
-}
-
-/// `a=b,c=d`, or `<none>`.
-func labelText(_ labels: JSON) -> String {
-    let map = labels.stringMap
-    return map.isEmpty ? "<none>" : map.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
 }

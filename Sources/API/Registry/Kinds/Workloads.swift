@@ -51,7 +51,7 @@ extension KindDefinition {
             .name, count("Desired", "status", "desiredNumberScheduled"), count("Current", "status", "currentNumberScheduled"),
             count("Ready", "status", "numberReady"), count("Up-to-date", "status", "updatedNumberScheduled"),
             count("Available", "status", "numberAvailable"),
-            Column("Node Selector") { object, _ in labelText(object["spec"]["template"]["spec"]["nodeSelector"]) }, .age,
+            Column("Node Selector") { object, _ in Column.labels(object["spec"]["template"]["spec"]["nodeSelector"]) }, .age,
             containersColumn, imagesColumn, selectorColumn,
         ],
         prepare: { object in
@@ -125,7 +125,7 @@ extension KindDefinition {
         columns: [
             .name, count("Desired", "spec", "replicas"), count("Current", "status", "replicas"), count("Ready", "status", "readyReplicas"),
             .age,
-            containersColumn, imagesColumn, Column("Selector", wide: true) { object, _ in labelText(object["spec"]["selector"]) },
+            containersColumn, imagesColumn, Column("Selector", wide: true) { object, _ in Column.labels(object["spec"]["selector"]) },
         ],
         prepare: { object in
             prepareTemplate(&object)
@@ -147,6 +147,7 @@ extension KindDefinition {
         $0.categories = ["all"]
         $0.warn = warnTemplate
         $0.validateStatus = replicaStatus
+        $0.scale = .replicationController
     }
 
     static let replicaStatus = StatusValidation.counts(
@@ -163,7 +164,7 @@ extension KindDefinition {
             Column("Images") { object, _ in
                 object["template"]["spec"]["containers"].items.compactMap { $0["image"].string }.joined(separator: ",")
             },
-            Column("Pod Labels") { object, _ in labelText(object["template"]["metadata"]["labels"]) },
+            Column("Pod Labels") { object, _ in Column.labels(object["template"]["metadata"]["labels"]) },
         ],
         prepare: { PodRules.prepare(&$0["template"]["spec"]) })
 
