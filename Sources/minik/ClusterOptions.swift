@@ -28,7 +28,7 @@ struct ClusterOptions: ParsableArguments {
     /// Policies that nobody enforces are worse than none: says so, loudly, where that is the cluster's case.
     func warnIfNotEnforced() throws {
         let plugin = try clusterDocument().plugin
-        guard plugin == .flannel else { return }
+        guard !plugin.enforcesPolicies else { return }
         printError(
             "Warning: NetworkPolicies exist, but the cluster's plugin \"\(plugin.rawValue)\" does not enforce them: every packet passes. Use plugin \(Cluster.Plugin.flannelNetpol.rawValue)."
         )

@@ -34,7 +34,7 @@ struct NetworkRepairTests {
             ("ip link set flannel.1 address 02:00:00:00:00:01", "link flannel.1"),
         ])
     func repaired(_ damage: String, _ word: String) throws {
-        let cluster = try Self.cluster(), layout = NetworkLayout.node(cluster.nodes[0], cluster)
+        let cluster = try Self.cluster(), layout = FlannelLayout.node(cluster.nodes[0], cluster)
         let node = try TestNamespace(), lan = try TestNamespace()
         var outside = try NetlinkSocket(in: NetworkNamespace(path: lan.path))
         try outside.addVeth(

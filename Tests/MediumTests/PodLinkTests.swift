@@ -11,10 +11,17 @@ import Testing
 struct PodLinkTests {
     static let node = NFTablesTests.node
 
-    static func link(_ port: String, _ last: UInt8) throws -> PodLink {
-        PodLink(
-            name: port, hardwareAddress: try #require(MACAddress("02:00:00:00:00:0\(String(last, radix: 16))")),
-            address: IPv4Address(0x0AF4_0100 + UInt32(last)))
+    private static func address(_ last: UInt8) -> IPv4Address { IPv4Address(0x0AF4_0100 + UInt32(last)) }
+
+    /// The guard of a node's bridge. A pod's port is veth-UID, its MAC ends as its address does.
+    private static func proxy(_ node: borrowing TestNamespace) throws -> PodLinkProxy {
+        let any = MACAddress(derivedFrom: "any")
+        let link: @Sendable (Pod, IPv4Address) -> PodLink = { pod, address in
+            PodLink(
+                name: "veth-\(pod.uid)", hardwareAddress: MACAddress([2, 0, 0, 0, 0, address.bytes[3]]) ?? any, address: address)
+        }
+        return PodLinkProxy(
+            node: Self.node, link: link, target: try KernelRulesets(namespace: node.path, family: .bridge), report: { _ in })
     }
 
     private static func pod(_ name: String, uid: String? = nil) -> Pod {
@@ -38,11 +45,11 @@ struct PodLinkTests {
     func successor() async throws {
         let node = try TestNamespace(), a = try TestNamespace(), b = try TestNamespace()
         try Self.connect(node, a, b)
-        let links = PodLinkProxy(node: Self.node, target: try KernelRulesets(namespace: node.path, family: .bridge), report: { _ in })
+        let links = try Self.proxy(node)
         try await links.start([])
-        try await links.admit(Self.pod("a", uid: "old"), Self.link("veth-old", 9))
-        for (pod, port, last) in [("a", "veth-a", UInt8(10)), ("b", "veth-b", 11)] {
-            try await links.admit(Self.pod(pod), Self.link(port, last))
+        try await links.admit(Self.pod("a", uid: "old"), address: Self.address(9))
+        for (pod, last) in [("a", UInt8(10)), ("b", 11)] {
+            try await links.admit(Self.pod(pod), address: Self.address(last))
         }
         try await links.release(Self.pod("a", uid: "old"))
         #expect(try FrameSender.run(from: a, to: b, device: "eth0").seen.count == 5)
@@ -67,13 +74,13 @@ struct PodLinkTests {
         let open = try FrameSender.run(from: a, to: b, device: "eth0")
         #expect(open.lost == [], "without the table each of them arrives, or the test shows nothing")
 
-        let links = PodLinkProxy(node: Self.node, target: try KernelRulesets(namespace: node.path, family: .bridge), report: { _ in })
+        let links = try Self.proxy(node)
         try await links.start([])
         let shut = try FrameSender.run(from: a, to: b, device: "eth0")
         #expect(shut.seen == [], "a link that nobody has admitted carries nothing")
 
-        for (pod, port, last) in [("a", "veth-a", UInt8(10)), ("b", "veth-b", 11)] {
-            try await links.admit(Self.pod(pod), Self.link(port, last))
+        for (pod, last) in [("a", UInt8(10)), ("b", 11)] {
+            try await links.admit(Self.pod(pod), address: Self.address(last))
         }
         let guarded = try FrameSender.run(from: a, to: b, device: "eth0")
         #expect(guarded.seen == open.seen.filter { $0.hasPrefix("own") })
@@ -97,9 +104,9 @@ struct PodLinkTests {
         let open = try FrameSender.run(from: a, to: node, device: "cni0")
         #expect(open.lost == [], "a bridge that listens to everything hears each of them")
 
-        let links = PodLinkProxy(node: Self.node, target: try KernelRulesets(namespace: node.path, family: .bridge), report: { _ in })
+        let links = try Self.proxy(node)
         try await links.start([])
-        try await links.admit(Self.pod("a"), Self.link("veth-a", 10))
+        try await links.admit(Self.pod("a"), address: Self.address(10))
         let guarded = try FrameSender.run(from: a, to: node, device: "cni0").seen
         // To the node its pod may say what it likes to whom it likes, as long as it is the one who says it.
         #expect(guarded.filter { !$0.hasPrefix("own") } == Set(["broadcast", "multicast", "another's packet", "unicast to everyone"]))
@@ -110,10 +117,10 @@ struct PodLinkTests {
     func ordinary() async throws {
         let node = try TestNamespace(), a = try TestNamespace(), b = try TestNamespace()
         try Self.connect(node, a, b)
-        let links = PodLinkProxy(node: Self.node, target: try KernelRulesets(namespace: node.path, family: .bridge), report: { _ in })
+        let links = try Self.proxy(node)
         try await links.start([])
-        for (pod, port, last) in [("a", "veth-a", UInt8(10)), ("b", "veth-b", 11)] {
-            try await links.admit(Self.pod(pod), Self.link(port, last))
+        for (pod, last) in [("a", UInt8(10)), ("b", 11)] {
+            try await links.admit(Self.pod(pod), address: Self.address(last))
         }
         _ = try a.output("ip address add 10.244.1.10/24 dev eth0")
         _ = try b.output("ip address add 10.244.1.11/24 dev eth0")
@@ -128,9 +135,9 @@ struct PodLinkTests {
     @Test("nft lists the tables as their text has them")
     func listing() async throws {
         let node = try TestNamespace()
-        let links = PodLinkProxy(node: Self.node, target: try KernelRulesets(namespace: node.path, family: .bridge), report: { _ in })
+        let links = try Self.proxy(node)
         try await links.start([])
-        try await links.admit(Self.pod("a"), Self.link("veth-a", 10))
+        try await links.admit(Self.pod("a"), address: Self.address(10))
         // nft leaves out matches that a header's field implies.
         let text = try node.output("nft -s list table bridge pod-links")
         #expect(text.contains("elements = { \"veth-a\" . 02:00:00:00:00:0a . 10.244.1.10 comment \"default/a\" }"), "\(text)")
@@ -161,7 +168,8 @@ struct PodLinkTests {
         }
         #expect(try send(from: "192.168.200.7") == 3, "without the table anyone's frames come in")
         let peers = [try #require(IPv4Address("192.168.200.129")), try #require(IPv4Address("192.168.200.130"))]
-        let keeper = OverlayTable.keeper(Self.node, peers: peers, target: try KernelRulesets(namespace: node.path), report: { _ in })
+        let keeper = TableKeeper<ObjectKey>(
+            table: OverlayTable.name, base: OverlayTable.compile(peers), target: try KernelRulesets(namespace: node.path), report: { _ in })
         try await keeper.sync()
         #expect(try send(from: "192.168.200.7") == 0)
         #expect(try send(from: "192.168.200.130") == 3)
@@ -191,7 +199,8 @@ struct PodLinkTests {
         }
         #expect(try arrived(8472), "without the table it arrives")
         let peers = [try #require(IPv4Address("192.168.200.129")), try #require(IPv4Address("192.168.200.130"))]
-        let keeper = OverlayTable.keeper(Self.node, peers: peers, target: try KernelRulesets(namespace: node.path), report: { _ in })
+        let keeper = TableKeeper<ObjectKey>(
+            table: OverlayTable.name, base: OverlayTable.compile(peers), target: try KernelRulesets(namespace: node.path), report: { _ in })
         try await keeper.sync()
         #expect(try !arrived(8472))
         #expect(try arrived(8473), "other ports are the world's")

@@ -18,7 +18,7 @@ final class EmulatedNode: Sendable {
     private let root: String
 
     /// What stands for pods in the node's tables: uid by uid.
-    final class Tables: Sendable {
+    final class Tables: PodGuard {
         private let state = Mutex((admitted: [String: IPv4Address](), refusals: 0, released: [String]()))
         var admitted: [String: IPv4Address] { state.withLock { $0.admitted } }
         var released: [String] { state.withLock { $0.released } }
@@ -26,7 +26,7 @@ final class EmulatedNode: Sendable {
 
         struct Refused: Error, CustomStringConvertible { let description = "the kernel refuses" }
 
-        func admit(_ pod: Pod, _ address: IPv4Address) throws {
+        func admit(_ pod: Pod, address: IPv4Address) throws {
             try state.withLock { state in
                 if state.refusals > 0 {
                     state.refusals -= 1
@@ -64,13 +64,14 @@ final class EmulatedNode: Sendable {
                 taints: .null,
                 labels: [:])
         ]
+        let spec = cluster.nodes[0]
         return NodeAgent(
-            node: cluster.nodes[0], cluster: cluster, paths: paths, client: client, network: network, sandboxes: sandboxes,
-            images: ImageStore(directory: "\(root)/images"), identity: identity,
-            hooks: AgentHooks(
-                admit: { [tables] in try tables.admit($0, $1) }, release: { [tables] in tables.release($0) },
-                report: { [reports] in reports.add($0) }),
-            deviceControl: nil, clock: clock)
+            node: spec, cluster: cluster, paths: paths, client: client, network: network, guards: [tables], sandboxes: sandboxes,
+            images: ImageStore(directory: "\(root)/images"), identity: identity, deviceControl: nil, clock: clock,
+            object: { [paths, cluster] in
+                let plugin = NodePlugins.plugin(for: spec, of: cluster, paths: paths)
+                return NodeSandbox(node: spec, cluster: cluster, paths: paths, plugin: plugin).object(now: $0)
+            }, report: { [reports] in reports.add($0) })
     }
 
     /// Runs `body` while an agent follows.
@@ -133,8 +134,8 @@ final class FakeNetwork: PodNetwork {
         }
     }
 
-    func attach(_ pod: Pod, address: IPv4Address, process: Int) async throws { try act { $0[pod.uid] = address } }
-    func adopt(_ pod: Pod, address: IPv4Address, process: Int) async { state.withLock { $0.attached[pod.uid] = address } }
+    func attach(_ attachment: PodAttachment) async throws { try act { $0[attachment.pod.uid] = attachment.address } }
+    func adopt(_ attachment: PodAttachment) async { state.withLock { $0.attached[attachment.pod.uid] = attachment.address } }
     func detach(_ pod: Pod) async throws { try act { $0[pod.uid] = nil } }
 }
 

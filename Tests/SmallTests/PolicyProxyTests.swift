@@ -191,7 +191,9 @@ struct HostPortProxyTests {
         let node = try await ProxiedNode(), proxy = proxy(node)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 2..<10 {
-                group.addTask { try await proxy.admit(Self.pod("p\(number)", 8000 + number), IPv4Address(0x0AF4_0100 + UInt32(number))) }
+                group.addTask {
+                    try await proxy.admit(Self.pod("p\(number)", 8000 + number), address: IPv4Address(0x0AF4_0100 + UInt32(number)))
+                }
             }
             try await group.waitForAll()
         }
@@ -203,7 +205,7 @@ struct HostPortProxyTests {
         let node = try await ProxiedNode(), proxy = proxy(node)
         await node.target.refuse(2)
         let address = IPv4Address(0x0AF4_0102)
-        await #expect(throws: UnwillingTable.Refusal.self) { try await proxy.admit(Self.pod("a", 8080), address) }
+        await #expect(throws: UnwillingTable.Refusal.self) { try await proxy.admit(Self.pod("a", 8080), address: address) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await proxy.run() }
             try await eventually("it waits, or is done") {
@@ -222,8 +224,8 @@ struct HostPortProxyTests {
     func successor() async throws {
         let node = try await ProxiedNode(), proxy = proxy(node)
         let old = Self.pod("a", 8080, uid: "old"), new = Self.pod("a", 8080, uid: "new")
-        try await proxy.admit(old, IPv4Address(0x0AF4_0102))
-        try await proxy.admit(new, IPv4Address(0x0AF4_0103))
+        try await proxy.admit(old, address: IPv4Address(0x0AF4_0102))
+        try await proxy.admit(new, address: IPv4Address(0x0AF4_0103))
         try await proxy.release(old)
         #expect(await node.endpoints == ["10.244.1.3"])
         try await proxy.release(new)
@@ -235,7 +237,7 @@ struct HostPortProxyTests {
         let node = try await ProxiedNode(), proxy = proxy(node)
         try await node.connections.add(from: "192.168.200.99", to: "192.168.200.11", 5353)
         try await node.connections.add(from: "192.168.200.99", to: "192.168.200.11", 5354)
-        try await proxy.admit(Self.pod("dns", 5353, proto: "UDP"), IPv4Address(0x0AF4_0102))
+        try await proxy.admit(Self.pod("dns", 5353, proto: "UDP"), address: IPv4Address(0x0AF4_0102))
         #expect(await node.connections.all.map(\.sent.destinationPort) == [5354])
         try await node.connections.add(from: "192.168.200.99", to: "192.168.200.11", 5353, answeredBy: "10.244.1.2")
         try await proxy.release(Self.pod("dns", 5353, proto: "UDP"))

@@ -8,6 +8,14 @@ package struct Cluster: Sendable, Hashable {
         case flannel
         /// Flannel's VXLAN with a policy engine beside it.
         case flannelNetpol = "flannel-netpol"
+
+        /// Whether NetworkPolicies hold, or are only kept.
+        package var enforcesPolicies: Bool {
+            switch self {
+            case .flannel: false
+            case .flannelNetpol: true
+            }
+        }
     }
 
     package struct NodeSpec: Sendable, Hashable {

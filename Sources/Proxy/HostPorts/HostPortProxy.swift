@@ -2,7 +2,7 @@ import Model
 import Rules
 
 /// Keeps one node's host ports in the kernel: a pod's are there before its first process runs, and go with it.
-package actor HostPortProxy {
+package actor HostPortProxy: PodGuard {
     private let node: NodeView
     private let client: any Client
     private let connections: any ConnectionTracking
@@ -48,7 +48,7 @@ package actor HostPortProxy {
     package func run() async throws { try await keeper.run() }
 
     /// Leads the node's ports to a pod that is about to start. When this returns the kernel does so.
-    package func admit(_ pod: Pod, _ address: IPv4Address) async throws {
+    package func admit(_ pod: Pod, address: IPv4Address) async throws {
         guard !pod.hostPorts.isEmpty else { return }
         claims[pod.key] = Claim(pod)
         await keeper.set([pod.key: HostPortTable.compile(pod, address)])

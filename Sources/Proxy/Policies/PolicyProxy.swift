@@ -2,7 +2,7 @@ import Model
 import Rules
 
 /// One node's policy engine: follows NetworkPolicies, pods and namespaces and feeds the node's `kube-netpol` table.
-package actor PolicyProxy {
+package actor PolicyProxy: PodGuard {
     private let node: NodeView
     private let client: any Client
     private let connections: any ConnectionTracking

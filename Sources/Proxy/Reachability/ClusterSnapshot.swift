@@ -26,8 +26,8 @@ package struct ClusterSnapshot: Sendable {
         nodes = try await client.list(Node.self)
     }
 
-    /// Flannel alone stores policies and enforces none.
-    package var isEnforced: Bool { cluster.plugin != .flannel }
+    /// Whether policies hold.
+    package var isEnforced: Bool { cluster.plugin.enforcesPolicies }
 
     package func view(_ node: Cluster.NodeSpec) -> NodeView {
         NodeView(node, of: cluster)
@@ -51,7 +51,8 @@ package struct ClusterSnapshot: Sendable {
         let compiler = ServiceCompiler(node: view)
         let byService = Dictionary(grouping: slices, by: \.serviceKey)
         for service in self.services { services.merge(compiler.compile(service, byService[service.key] ?? [])) }
-        var tables = [ServiceTable.name: services, FlannelMasquerade.table: FlannelMasquerade.compile(view)]
+        var tables = PluginTables.compile(view, of: cluster)
+        tables[ServiceTable.name] = services
         if isEnforced { tables[PolicyCompiler.table] = PolicyCompiler(node: view).compile(policySnapshot(node.name)) }
         return tables
     }

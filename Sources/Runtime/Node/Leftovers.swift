@@ -51,7 +51,7 @@ package struct Leftovers {
     private func removeLinks(of node: Cluster.NodeSpec, _ pods: [Pod]) throws {
         guard Files.exists(paths.nodeNetns(node.name)) else { return }
         var socket = try NetlinkSocket(in: NetworkNamespace(path: paths.nodeNetns(node.name)))
-        let claimed = Set(pods.map(NodeNetwork.vethName))
+        let claimed = Set(pods.map(FlannelLayout.vethName))
         for link in try socket.links() where link.kind == "veth" && link.name.hasPrefix("veth") && !claimed.contains(link.name) {
             try socket.deleteLink(link.name)
         }

@@ -1,24 +1,6 @@
 import Model
 import Netlink
 
-/// What an agent needs of rooms it does not know.
-package struct AgentHooks: Sendable {
-    /// Puts the policies of a pod with this address into the kernel; returns when they hold.
-    package let admit: @Sendable (Pod, IPv4Address) async throws -> Void
-    /// Takes back what stands for this pod, and not what its successor of the same name has got meanwhile.
-    package let release: @Sendable (Pod) async -> Void
-    package let report: @Sendable (String) -> Void
-
-    package init(
-        admit: @escaping @Sendable (Pod, IPv4Address) async throws -> Void, release: @escaping @Sendable (Pod) async -> Void,
-        report: @escaping @Sendable (String) -> Void
-    ) {
-        self.admit = admit
-        self.release = release
-        self.report = report
-    }
-}
-
 /// The kubelet of one emulated node: runs the pods that the API assigns to it.
 package actor NodeAgent {
     package nonisolated let spec: Cluster.NodeSpec
@@ -26,9 +8,11 @@ package actor NodeAgent {
     nonisolated let paths: ClusterPaths
     nonisolated let client: any Client
     nonisolated let network: any PodNetwork
+    nonisolated let guards: [any PodGuard]
     nonisolated let sandboxes: any PodSandboxes
     nonisolated let images: ImageStore
-    nonisolated let hooks: AgentHooks
+    nonisolated let object: @Sendable (Timestamp) -> JSON
+    private nonisolated let tell: @Sendable (String) -> Void
     nonisolated let deviceControl: Cgroups.DeviceControl?
     nonisolated let clock: any Clock<Duration>
     nonisolated let now: @Sendable () -> Timestamp
@@ -36,12 +20,13 @@ package actor NodeAgent {
     private var pool: AddressPool
     private lazy var workers = PodWorkers(node: spec.name) { [self] in PodWorker(node: self, pod: $0) }
 
+    /// `guards`: in the order in which they admit a pod. `object`: the Node to register.
     package init(
         node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, client: any Client, network: any PodNetwork,
-        sandboxes: any PodSandboxes,
-        images: ImageStore, identity: ProcessIdentity, hooks: AgentHooks,
+        guards: [any PodGuard], sandboxes: any PodSandboxes, images: ImageStore, identity: ProcessIdentity,
         deviceControl: Cgroups.DeviceControl? = Cgroups.ofMachine().deviceControl(), clock: any Clock<Duration> = ContinuousClock(),
-        now: @escaping @Sendable () -> Timestamp = { .now() }
+        now: @escaping @Sendable () -> Timestamp = { .now() }, object: @escaping @Sendable (Timestamp) -> JSON,
+        report: @escaping @Sendable (String) -> Void
     ) {
         spec = node
         self.cluster = cluster
@@ -51,14 +36,28 @@ package actor NodeAgent {
         self.sandboxes = sandboxes
         self.images = images
         self.identity = identity
-        self.hooks = hooks
+        self.guards = guards
+        self.object = object
+        tell = report
         self.deviceControl = deviceControl
         self.clock = clock
         self.now = now
         pool = AddressPool(network: node.podCIDR)
     }
 
-    private nonisolated var report: @Sendable (String) -> Void { { [hooks, spec] in hooks.report("node \(spec.name): \($0)") } }
+    nonisolated var report: @Sendable (String) -> Void { { [tell, spec] in tell("node \(spec.name): \($0)") } }
+
+    /// When this returns, all that must hold for the pod does.
+    nonisolated func admit(_ pod: Pod, address: IPv4Address) async throws {
+        for one in guards { try await one.admit(pod, address: address) }
+    }
+
+    /// Takes it all back; what cannot be taken just now holds nothing up, and its keeper goes on trying.
+    nonisolated func release(_ pod: Pod) async {
+        for one in guards.reversed() {
+            do { try await one.release(pod) } catch { report("pod \(pod.key): \(error)") }
+        }
+    }
 
     struct InitEnded: Error, CustomStringConvertible {
         let node: String
@@ -113,7 +112,7 @@ package actor NodeAgent {
 
     /// Tells the API of the node; a Node that somebody deleted is there again.
     package func register() async throws {
-        let now = now(), wanted = NodeSandbox(node: spec, cluster: cluster, paths: paths).object(now: now)
+        let now = now(), wanted = object(now)
         let key = ObjectKey("", spec.name)
         if try await client.find(Node.self, key) == nil { _ = try await client.create(.nodes, wanted) }
         try await client.mutateStatus(Node.self, key) { node in

@@ -4,7 +4,7 @@ import Netlink
 /// What a node stands on: its init, its plug in the LAN, its network. All of it is made again when it is gone.
 package actor NodeGround: NodePart {
     package nonisolated let spec: Cluster.NodeSpec
-    package nonisolated let network: NodeNetwork
+    package nonisolated let plugin: any NodePlugin
     private let sandbox: NodeSandbox
     private let lan: NodeLAN
     private var identity: ProcessIdentity
@@ -15,21 +15,21 @@ package actor NodeGround: NodePart {
     package static func start(_ spec: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, lan: NodeLAN) async throws -> (
         NodeGround, found: [String]
     ) {
-        let sandbox = NodeSandbox(node: spec, cluster: cluster, paths: paths)
+        let plugin = NodePlugins.plugin(for: spec, of: cluster, paths: paths)
+        let sandbox = NodeSandbox(node: spec, cluster: cluster, paths: paths, plugin: plugin)
         let wasRunning = sandbox.running != nil
         let identity = try await sandbox.start()
         var found = try lan.attach(spec)
-        let network = try NodeNetwork(node: spec, cluster: cluster, paths: paths)
-        found += try await network.repair()
-        let ground = NodeGround(spec: spec, sandbox: sandbox, lan: lan, network: network, identity: identity)
+        found += try await plugin.setUp()
+        let ground = NodeGround(spec: spec, sandbox: sandbox, lan: lan, plugin: plugin, identity: identity)
         return (ground, wasRunning ? found : [])
     }
 
-    private init(spec: Cluster.NodeSpec, sandbox: NodeSandbox, lan: NodeLAN, network: NodeNetwork, identity: ProcessIdentity) {
+    private init(spec: Cluster.NodeSpec, sandbox: NodeSandbox, lan: NodeLAN, plugin: any NodePlugin, identity: ProcessIdentity) {
         self.spec = spec
         self.sandbox = sandbox
         self.lan = lan
-        self.network = network
+        self.plugin = plugin
         self.identity = identity
     }
 
@@ -47,13 +47,13 @@ package actor NodeGround: NodePart {
         if now != identity {
             found = ["the node's init had ended, its pods begin anew"]
             _ = try lan.attach(spec)
-            try await network.reopen()
-            _ = try await network.repair()
+            await plugin.moved()
+            _ = try await plugin.setUp()
             for body in moved { try await body() }
             identity = now
             return found
         }
         if !hadName { found.append("name of the network namespace") }
-        return found + (try lan.attach(spec)) + (try await network.repair())
+        return found + (try lan.attach(spec)) + (try await plugin.setUp())
     }
 }

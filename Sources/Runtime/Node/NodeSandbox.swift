@@ -7,11 +7,13 @@ package struct NodeSandbox: Sendable {
     package let node: Cluster.NodeSpec
     private let cluster: Cluster
     private let paths: ClusterPaths
+    private let plugin: any NodePlugin
 
-    package init(node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths) {
+    package init(node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, plugin: any NodePlugin) {
         self.node = node
         self.cluster = cluster
         self.paths = paths
+        self.plugin = plugin
     }
 
     /// The node's init as it runs now; nil when it has ended.
@@ -24,7 +26,7 @@ package struct NodeSandbox: Sendable {
             return running
         }
         let state = paths.nodeState(node.name)
-        for directory in ["etc/cni/net.d", "work", "run/flannel", "log/pods", "log/containers"] {
+        for directory in ["etc", "work", "run", "log/pods", "log/containers"] {
             try Files.makeDirectory("\(state)/\(directory)")
         }
         try Files.makeDirectory("\(paths.run)/nodes", mode: 0o700)
@@ -50,22 +52,11 @@ package struct NodeSandbox: Sendable {
         let hosts = cluster.nodes.map { "\($0.address)\t\($0.name)\n" }.joined()
         try Files.write("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n\(hosts)", to: "\(state)/etc/hosts")
         try Files.write("nameserver \(cluster.dnsServiceIP)\nsearch \(cluster.dnsDomain)\n", to: "\(state)/etc/resolv.conf")
-        let delegate: JSON = [
-            "name": "cbr0", "cniVersion": "0.3.1",
-            "plugins": [
-                ["type": "flannel", "delegate": ["hairpinMode": true, "isDefaultGateway": true]],
-                ["type": "portmap", "capabilities": ["portMappings": true]],
-            ],
-        ]
-        try Files.write(delegate.text(indented: true) + "\n", to: "\(state)/etc/cni/net.d/10-flannel.conflist")
-        let subnet = """
-            FLANNEL_NETWORK=\(cluster.podSubnet)
-            FLANNEL_SUBNET=\(node.podCIDR[1])/\(node.podCIDR.prefixLength)
-            FLANNEL_MTU=\(NodeNetwork.podMTU(cluster))
-            FLANNEL_IPMASQ=true
-
-            """
-        try Files.write(subnet, to: "\(state)/run/flannel/subnet.env")
+        for (path, text) in plugin.files {
+            let file = "\(state)\(path)"
+            if let slash = file.lastIndex(of: "/") { try Files.makeDirectory(String(file[..<slash])) }
+            try Files.write(text, to: file)
+        }
     }
 
     private static var diskKilobytes: Int {
@@ -116,16 +107,11 @@ package struct NodeSandbox: Sendable {
             "ephemeral-storage": .string("\(Self.diskKilobytes)Ki"), "hugepages-2Mi": "0",
         ]
         let conditions = Self.wellConditions(after: .null, now: now)
-        let vtep = NodeNetwork.vtep(node, cluster)
         return [
             "apiVersion": "v1", "kind": "Node",
             "metadata": [
                 "name": .string(node.name), "labels": JSON(labels),
-                "annotations": [
-                    "flannel.alpha.coreos.com/backend-data": .string("{\"VNI\":\(cluster.vni),\"VtepMAC\":\"\(vtep)\"}"),
-                    "flannel.alpha.coreos.com/backend-type": "vxlan", "flannel.alpha.coreos.com/kube-subnet-manager": "true",
-                    "flannel.alpha.coreos.com/public-ip": .string(node.address.description),
-                ],
+                "annotations": JSON(plugin.annotations),
             ],
             "spec": [
                 "podCIDR": .string(node.podCIDR.description), "podCIDRs": [.string(node.podCIDR.description)],

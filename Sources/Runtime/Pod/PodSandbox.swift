@@ -44,15 +44,3 @@ package protocol PodSandboxes: Sendable {
     /// Makes one; when this returns its shim listens.
     func create(_ request: SandboxRequest) async throws -> any PodSandbox
 }
-
-/// The pods' network of one node.
-package protocol PodNetwork: Sendable {
-    /// Connects a pod, whose namespace is that of `process`.
-    func attach(_ pod: Pod, address: IPv4Address, process: Int) async throws
-    /// Keeps an eye on a pod that an earlier daemon has connected.
-    func adopt(_ pod: Pod, address: IPv4Address, process: Int) async
-    /// Takes the pod's links; nothing there is no error.
-    func detach(_ pod: Pod) async throws
-}
-
-extension NodeNetwork: PodNetwork {}

@@ -21,7 +21,7 @@ extension PodWorker {
             case .tearDown:
                 isSandboxWanted = false
                 await report(&group)  // the last word on the containers, while their address still stands
-                await node.hooks.release(pod)
+                await node.release(pod)
                 await releaseSandbox()
             }
         }
@@ -90,7 +90,7 @@ extension PodWorker {
             }
             reportPause = Self.firstPause
         } catch {
-            node.hooks.report("node \(node.spec.name): pod \(pod.key): write its status: \(error); next try in \(reportPause)s")
+            node.report("pod \(pod.key): write its status: \(error); next try in \(reportPause)s")
             postLater(.reportOwed, after: reportPause, &group)
             reportPause = min(reportPause * 2, Self.longestPause)
         }

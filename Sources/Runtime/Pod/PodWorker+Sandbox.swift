@@ -32,7 +32,7 @@ extension PodWorker {
                         component: "kubelet", node: node.spec.name)
                 } else {
                     // It runs, and goes on: nothing is taken from it because a table or its shim could not be reached just now.
-                    node.hooks.report("node \(node.spec.name): pod \(pod.key): take its sandbox over: \(error); next try in \(pause)s")
+                    node.report("pod \(pod.key): take its sandbox over: \(error); next try in \(pause)s")
                     if pause == Self.longestPause { standing?.kill() }
                 }
                 await wait(pause, evenUnwanted: standing != nil)
@@ -52,8 +52,8 @@ extension PodWorker {
         address = pod.isHostNetwork ? node.spec.address : Files.text(addressPath).flatMap { IPv4Address($0.trimmed) }
         if let address, !pod.isHostNetwork {
             await node.reserve(address)
-            try await node.hooks.admit(pod, address)
-            await node.network.adopt(pod, address: address, process: sandbox.process)
+            try await node.admit(pod, address: address)
+            await node.network.adopt(PodAttachment(pod: pod, address: address, process: sandbox.process))
         }
         try connect(sandbox, &group)
         _ = lifecycle.handle(.sandboxAdopted)  // what runs already is told by the shim's answer; nothing is started before it
@@ -87,8 +87,8 @@ extension PodWorker {
         self.sandbox = sandbox
         guard let address, !pod.isHostNetwork else { return sandbox }
         // Isolation first: when the pod's first process runs, its policies are in the kernel.
-        try await node.hooks.admit(pod, address)
-        try await node.network.attach(pod, address: address, process: sandbox.process)
+        try await node.admit(pod, address: address)
+        try await node.network.attach(PodAttachment(pod: pod, address: address, process: sandbox.process))
         return sandbox
     }
 
@@ -105,7 +105,7 @@ extension PodWorker {
                     return group.delete(milliseconds: 1000)
                 }
             }
-            for problem in left ?? [] { node.hooks.report("node \(node.spec.name): pod \(key): \(problem)") }
+            for problem in left ?? [] { node.report("pod \(key): \(problem)") }
         }
         if !pod.isHostNetwork { await giveAddressBack() }
         address = nil
@@ -125,7 +125,7 @@ extension PodWorker {
         if isAsked, await hasEnded(sandbox) { return }
         sandbox.kill()
         if await !hasEnded(sandbox) {
-            node.hooks.report("node \(node.spec.name): pod \(pod.key): its sandbox, process \(sandbox.process), does not end")
+            node.report("pod \(pod.key): its sandbox, process \(sandbox.process), does not end")
         }
     }
 
@@ -145,7 +145,7 @@ extension PodWorker {
             } catch {
                 // An address that still stands on the bridge is nobody else's.
                 let next = attempt == 3 ? "its address \(address?.description ?? "") is kept" : "next try in 1s"
-                node.hooks.report("node \(node.spec.name): pod \(pod.key): \(error); \(next)")
+                node.report("pod \(pod.key): \(error); \(next)")
             }
             if attempt < 3 { guard await sleep(1) else { return } }
         }

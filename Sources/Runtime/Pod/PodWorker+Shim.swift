@@ -8,7 +8,7 @@ extension PodWorker {
         let connection = try sandbox.connect()
         self.connection = connection
         shimVersion = ShimVersion.current
-        let report = node.hooks.report, key = pod.key, now = node.now
+        let report = node.report, key = pod.key, now = node.now
         group.addTask { [inbox] in
             var version = ShimVersion.current
             for await message in connection.messages {

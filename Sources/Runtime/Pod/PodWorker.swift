@@ -211,7 +211,7 @@ actor PodWorker: PodRunner {
         var pause = Self.firstPause
         while !Task.isCancelled {
             do { return try await body() } catch {
-                node.hooks.report("node \(node.spec.name): pod \(pod.key): \(what): \(error); next try in \(pause)s")
+                node.report("pod \(pod.key): \(what): \(error); next try in \(pause)s")
             }
             guard await sleep(pause) else { return nil }
             pause = min(pause * 2, Self.longestPause)

@@ -194,60 +194,50 @@ struct Daemon {
         _ group: inout ThrowingTaskGroup<Void, any Error>
     ) async throws {
         let view = NodeView(node.spec, of: cluster)
-        try await runOverlay(node, view, report, &group)
-        let links = PodLinkProxy(node: view, target: node.frames, report: report)
-        try await links.start(
-            try await api.list(Pod.self).compactMap { pod in pod.ip.map { (pod, NodeNetwork.link(of: pod, $0, cluster)) } })
+        let plugin = node.ground.plugin
+        for table in PluginTables.keepers(view, of: cluster, target: node.rulesets, report: report) {
+            try await table.sync()
+            group.addTask { try await table.run() }
+            await node.keeper.add(TablePart(table))
+        }
+        let links = PodLinkProxy(node: view, link: { plugin.link(of: $0, $1) }, target: node.frames, report: report)
+        try await links.start(try await api.list(Pod.self))
         group.addTask { try await links.run() }
         await node.keeper.add(TablePart(links.keeper))
-        let hooks = try await runProxies(node, view, api, links, parts, report, &group)
+        let guards = try await runProxies(node, view, api, parts, report, &group) + [links]
+        let sandbox = NodeSandbox(node: node.spec, cluster: cluster, paths: paths, plugin: plugin)
         let agent = NodeAgent(
-            node: node.spec, cluster: cluster, paths: paths, client: api, network: node.ground.network,
-            sandboxes: ShimSandboxes(paths: paths), images: ImageStore(), identity: await node.ground.process, hooks: hooks)
+            node: node.spec, cluster: cluster, paths: paths, client: api, network: plugin, guards: guards,
+            sandboxes: ShimSandboxes(paths: paths), images: ImageStore(), identity: await node.ground.process,
+            object: { sandbox.object(now: $0) }, report: report)
         group.addTask { try await agent.run() }
         // Pods come last: what they stand behind holds before they do.
         await node.keeper.add(
             NodePartFunction { [ground = node.ground] in
                 await agent.turn(to: ground.process)
-                return try await ground.network.repairPods()
+                return try await ground.plugin.check()
             })
         await node.keeper.registers { try await agent.register() }
         group.addTask { try await node.keeper.run() }
     }
 
-    /// The two tables of the overlay, which no object of the API changes.
-    private func runOverlay(
-        _ node: StartedNode, _ view: NodeView, _ report: @escaping @Sendable (String) -> Void,
-        _ group: inout ThrowingTaskGroup<Void, any Error>
-    ) async throws {
-        let masquerade = FlannelMasquerade.keeper(view, target: node.rulesets, report: report)
-        try await masquerade.sync()
-        group.addTask { try await masquerade.run() }
-        await node.keeper.add(TablePart(masquerade))
-
-        let overlay = OverlayTable.keeper(view, peers: cluster.nodes.map(\.address), target: node.rulesets, report: report)
-        try await overlay.sync()
-        group.addTask { try await overlay.run() }
-        await node.keeper.add(TablePart(overlay))
-    }
-
-    /// Services, policies and host ports, and what a pod needs of them before it starts.
+    /// Services, policies and host ports. Returns what a pod needs of them before it starts, in order.
     private func runProxies(
-        _ node: StartedNode, _ view: NodeView, _ api: APIServer, _ links: PodLinkProxy, _ parts: Countdown,
+        _ node: StartedNode, _ view: NodeView, _ api: APIServer, _ parts: Countdown,
         _ report: @escaping @Sendable (String) -> Void, _ group: inout ThrowingTaskGroup<Void, any Error>
-    ) async throws -> AgentHooks {
+    ) async throws -> [any PodGuard] {
+        var guards: [any PodGuard] = []
         let connections = try KernelConnections(namespace: paths.nodeNetns(node.spec.name))
         await node.ground.whenMoved { try await connections.reopen() }
         let services = ServiceProxy(node: view, client: api, target: node.rulesets, connections: connections, report: report)
         group.addTask { try await services.run { Task { await parts.count() } } }
         await node.keeper.add(TablePart(services.keeper))
 
-        let policies = PolicyProxy(
-            node: view, client: api, target: node.rulesets, connections: connections, report: report)
-        let isEnforced = cluster.plugin != .flannel
-        if isEnforced {
+        if cluster.plugin.enforcesPolicies {
+            let policies = PolicyProxy(node: view, client: api, target: node.rulesets, connections: connections, report: report)
             group.addTask { try await policies.run { Task { await parts.count() } } }
             await node.keeper.add(TablePart(policies.keeper))
+            guards.append(policies)
         } else {
             await parts.count()
         }
@@ -255,17 +245,7 @@ struct Daemon {
         try await hostPorts.start()
         group.addTask { try await hostPorts.run() }
         await node.keeper.add(TablePart(hostPorts.keeper))
-        return AgentHooks(
-            admit: { pod, address in
-                if isEnforced { try await policies.admit(pod, address: address) }
-                try await hostPorts.admit(pod, address)
-                try await links.admit(pod, NodeNetwork.link(of: pod, address, cluster))
-            },
-            release: { pod in
-                do { try await links.release(pod) } catch { report("node \(node.spec.name): link of pod \(pod.key): \(error)") }
-                if isEnforced { await policies.release(pod) }
-                do { try await hostPorts.release(pod) } catch { report("node \(node.spec.name): host ports of pod \(pod.key): \(error)") }
-            }, report: report)
+        return guards + [hostPorts]
     }
 }
 

@@ -6,14 +6,6 @@ import Rules
 package enum FlannelMasquerade {
     package static let table = "flannel-ipv4"
 
-    /// The node's table, which has no parts that change.
-    package static func keeper(
-        _ node: NodeView, target: any RulesetTarget, clock: any Clock<Duration> = ContinuousClock(),
-        report: @escaping @Sendable (String) -> Void
-    ) -> TableKeeper<ObjectKey> {
-        TableKeeper(table: table, base: compile(node), target: target, clock: clock, report: { report("node \(node.name): \($0)") })
-    }
-
     package static func compile(_ node: NodeView) -> Ruleset {
         let multicast = CIDR(IPv4Address(0xE000_0000), 4)
         var rules = Ruleset()

@@ -9,14 +9,6 @@ package enum OverlayTable {
     package static let name = "overlay-peers"
     private static let port: UInt16 = 8472, nodes = "nodes"
 
-    /// The node's table, which has no parts that change.
-    package static func keeper(
-        _ node: NodeView, peers: [IPv4Address], target: any RulesetTarget, clock: any Clock<Duration> = ContinuousClock(),
-        report: @escaping @Sendable (String) -> Void
-    ) -> TableKeeper<ObjectKey> {
-        TableKeeper(table: name, base: compile(peers), target: target, clock: clock, report: { report("node \(node.name): \($0)") })
-    }
-
     package static func compile(_ peers: [IPv4Address]) -> Ruleset {
         let isVXLAN: [Statement] = [.match(.transportProtocol, .proto(.udp)), .match(.destinationPort, .port(port))]
         var rules = Ruleset()

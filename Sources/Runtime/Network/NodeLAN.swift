@@ -24,7 +24,7 @@ package struct NodeLAN: Sendable {
             found.append("the nodes' LAN")
         }
         var lan = try NetworkPlace(path: paths.lanNetns)
-        found += try lan.repair(NetworkLayout.lan(cluster)).map { "\($0) of the nodes' LAN" }
+        found += try lan.repair(LANLayout.lan(cluster)).map { "\($0) of the nodes' LAN" }
         return found + (try connectHost(&lan).map { "\($0) of the outside client" })
     }
 
@@ -54,7 +54,7 @@ package struct NodeLAN: Sendable {
     private func connect(
         _ lan: inout NetworkPlace, _ outside: consuming NetworkNamespace, _ again: consuming NetworkNamespace, link: String
     ) throws -> [NetworkItem] {
-        let port = NetworkLayout.lanPort(Self.outsidePort, cluster), layout = NetworkLayout.outside(link, cluster)
+        let port = LANLayout.lanPort(Self.outsidePort, cluster), layout = LANLayout.outside(link, cluster)
         var place = try NetworkPlace(again)
         var found: [NetworkItem] = []
         let hasPort = try lan.socket.link(Self.outsidePort) != nil, hasLink = try place.socket.link(link) != nil
@@ -74,7 +74,7 @@ package struct NodeLAN: Sendable {
         var lan = try NetworkPlace(path: paths.lanNetns)
         let name = "lan\(ShortHash.hex(node.name, digits: 8))"
         var inside = try NetlinkSocket(in: NetworkNamespace(path: paths.nodeNetns(node.name)))
-        let port = NetworkLayout.lanPort(name, cluster)
+        let port = LANLayout.lanPort(name, cluster)
         if try lan.socket.link(name) != nil, try inside.link("eth0") != nil {
             return try lan.repair([port]).map { "\($0) of the nodes' LAN" }
         }
@@ -83,7 +83,7 @@ package struct NodeLAN: Sendable {
         try inside.deleteLink("eth0")
         try lan.socket.addVeth(
             name, master: try lan.socket.index(of: Self.bridge), mtu: cluster.mtu, peer: "eth0",
-            peerAddress: NetworkLayout.eth0Address(node, cluster),
+            peerAddress: LANLayout.eth0Address(node, cluster),
             peerNamespace: NetworkNamespace(path: paths.nodeNetns(node.name)))
         return ["link eth0"]
     }

@@ -1,0 +1,26 @@
+import Model
+import Rules
+
+/// The tables that a cluster's network plugin keeps on a node beside those of Services and policies. No object of the API changes them.
+package enum PluginTables {
+    /// By name.
+    package static func compile(_ node: NodeView, of cluster: Cluster) -> [String: Ruleset] {
+        switch cluster.plugin {
+        case .flannel, .flannelNetpol:
+            [
+                FlannelMasquerade.table: FlannelMasquerade.compile(node),
+                OverlayTable.name: OverlayTable.compile(cluster.nodes.map(\.address)),
+            ]
+        }
+    }
+
+    /// One for each, in the order of their names.
+    package static func keepers(
+        _ node: NodeView, of cluster: Cluster, target: any RulesetTarget, clock: any Clock<Duration> = ContinuousClock(),
+        report: @escaping @Sendable (String) -> Void
+    ) -> [TableKeeper<ObjectKey>] {
+        compile(node, of: cluster).sorted { $0.key < $1.key }.map { table, rules in
+            TableKeeper(table: table, base: rules, target: target, clock: clock, report: { report("node \(node.name): \($0)") })
+        }
+    }
+}

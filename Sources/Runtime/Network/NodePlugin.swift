@@ -1,0 +1,53 @@
+import Model
+
+/// A pod that is to be connected: its address, and who is in its network namespace.
+package struct PodAttachment: Sendable {
+    package let pod: Pod
+    package let address: IPv4Address
+    package let process: Int
+
+    package init(pod: Pod, address: IPv4Address, process: Int) {
+        self.pod = pod
+        self.address = address
+        self.process = process
+    }
+
+    var namespace: String { "/proc/\(process)/ns/net" }
+}
+
+/// The pods' network of one node, as a pod's life needs it.
+package protocol PodNetwork: Sendable {
+    /// Connects a pod. When this returns it has its links, its address and its routes.
+    func attach(_ attachment: PodAttachment) async throws
+    /// Keeps an eye on a pod that an earlier daemon has connected.
+    func adopt(_ attachment: PodAttachment) async
+    /// Takes the pod's links; nothing there is no error.
+    func detach(_ pod: Pod) async throws
+}
+
+/// A network plugin on one node: what its daemon lays out there, what its CNI binary does for a pod, and what it leaves behind for people
+/// to find; its tables are compiled by Proxy's `PluginTables`. `init` is inert: files and annotations are known before the node has a
+/// network namespace.
+package protocol NodePlugin: PodNetwork {
+    /// The files it leaves on a node, by path.
+    var files: [String: String] { get }
+    /// What it writes of itself into the Node.
+    var annotations: [String: String] { get }
+    /// What a pod's frames are known by, before and after its link is there.
+    func link(of pod: Pod, _ address: IPv4Address) -> PodLink
+    /// Lays out what is missing of the node's own network. In words, what was missing.
+    func setUp() async throws -> [String]
+    /// Turns to the namespace that now has the node's name; the pods of the old one went with it.
+    func moved() async
+    /// Holds the links of the pods that run against what they should be, and corrects them. In words, what was found.
+    func check() async throws -> [String]
+}
+
+/// The plugins there are.
+package enum NodePlugins {
+    package static func plugin(for node: Cluster.NodeSpec, of cluster: Cluster, paths: ClusterPaths) -> any NodePlugin {
+        switch cluster.plugin {
+        case .flannel, .flannelNetpol: FlannelPlugin(node: node, cluster: cluster, paths: paths)
+        }
+    }
+}
