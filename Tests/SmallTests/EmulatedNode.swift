@@ -67,7 +67,7 @@ final class EmulatedNode: Sendable {
         let spec = cluster.nodes[0]
         return NodeAgent(
             node: spec, cluster: cluster, paths: paths, client: client, network: network, guards: [tables], sandboxes: sandboxes,
-            images: ImageStore(directory: "\(root)/images"), identity: identity, deviceControl: nil, clock: clock,
+            images: BuiltInImages(directory: "\(root)/images"), identity: identity, deviceControl: nil, clock: clock,
             object: { [paths, cluster] in
                 let plugin = NodePlugins.plugin(for: spec, of: cluster, paths: paths)
                 return NodeSandbox(node: spec, cluster: cluster, paths: paths, plugin: plugin).object(now: $0)

@@ -64,7 +64,8 @@ private struct Life {
             into: &reported, address: IPv4Address(0x0AF4_0102), host: IPv4Address(0xC0A8_C881),
             image: {
                 PodLifecycle.ImageFacts(
-                    name: Image.fullName($0.image), id: "sha256:1", user: ContainerUser(pod: pod, container: $0, passwd: "", group: ""))
+                    name: ImageReference($0.image)?.description ?? "", id: "sha256:1",
+                    user: ContainerUser(pod: pod, container: $0, passwd: "", group: ""))
             },
             now: Timestamp(seconds: 1000))
         return reported.status
@@ -633,8 +634,6 @@ struct PodTelling {
                 .schedule(.restart(container: "web"), seconds: 10),
             ])
         #expect(life.container("web")["state"]["waiting"]["reason"].string == "ErrImageNeverPull")
-        #expect(Image.isReference("docker.io/library/httpd:2.4"))
-        #expect(!Image.isReference("UPPER CASE:x:y"))
     }
 
     @Test("a pod's own network lets every user listen on every port and ping; the node's is left alone")
@@ -644,14 +643,6 @@ struct PodTelling {
                 == ["sysctl:net.ipv4.ip_unprivileged_port_start=0", "sysctl:net.ipv4.ping_group_range=0 2147483647"])
         #expect(Pod(["spec": ["hostNetwork": true]]).standardSysctls.isEmpty)
     }
-
-    @Test(
-        "an image's whole name has a registry and a tag",
-        arguments: [
-            ("busybox", "docker.io/library/busybox:latest"), ("library/httpd:2.4", "docker.io/library/httpd:2.4"),
-            ("registry.example:5000/a/b", "registry.example:5000/a/b:latest"), ("localhost/x@sha256:12", "localhost/x@sha256:12"),
-        ])
-    func names(_ short: String, _ full: String) { #expect(Image.fullName(short) == full) }
 }
 
 @Suite("a program that cannot be run")

@@ -103,7 +103,7 @@ package struct ClusterStart {
         progress.begin("kernel and images")
         try Teardown.shareNetns()
         try await Preflight.check(paths: paths)
-        try ImageStore().assemble { progress.detail("assembling \($0)") }
+        try BuiltInImages().assemble { progress.detail("assembling \($0)") }
         progress.end()
         for shortcoming in [BusyboxImage.shortcoming, Cgroups.shortcoming, ClusterPaths.shortcoming] {
             if let shortcoming { progress.note("minik: warning: \(shortcoming)") }

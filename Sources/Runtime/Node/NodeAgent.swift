@@ -10,7 +10,7 @@ package actor NodeAgent {
     nonisolated let network: any PodNetwork
     nonisolated let guards: [any PodGuard]
     nonisolated let sandboxes: any PodSandboxes
-    nonisolated let images: ImageStore
+    nonisolated let images: any ImageSource
     nonisolated let object: @Sendable (Timestamp) -> JSON
     private nonisolated let tell: @Sendable (String) -> Void
     nonisolated let deviceControl: Cgroups.DeviceControl?
@@ -23,7 +23,7 @@ package actor NodeAgent {
     /// `guards`: in the order in which they admit a pod. `object`: the Node to register.
     package init(
         node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, client: any Client, network: any PodNetwork,
-        guards: [any PodGuard], sandboxes: any PodSandboxes, images: ImageStore, identity: ProcessIdentity,
+        guards: [any PodGuard], sandboxes: any PodSandboxes, images: any ImageSource, identity: ProcessIdentity,
         deviceControl: Cgroups.DeviceControl? = Cgroups.ofMachine().deviceControl(), clock: any Clock<Duration> = ContinuousClock(),
         now: @escaping @Sendable () -> Timestamp = { .now() }, object: @escaping @Sendable (Timestamp) -> JSON,
         report: @escaping @Sendable (String) -> Void

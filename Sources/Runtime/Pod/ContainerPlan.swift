@@ -52,7 +52,8 @@ struct ContainerPlan {
         var spec = ContainerSpec()
         let layers = "\(paths.podState(pod.uid))/containers/\(container.name)/\(attempt)"
         spec.name = container.name
-        spec.lower = image.root
+        // As overlayfs wants them: the topmost first.
+        spec.lower = image.layers.reversed().joined(separator: ":")
         (spec.upper, spec.work) = ("\(layers)/upper", "\(layers)/work")
         spec.merged = "\(paths.podRun(pod.uid))/merged"
         // What a start that failed left of it could not be mounted again.
@@ -64,11 +65,12 @@ struct ContainerPlan {
         if !environment.contains(where: { $0.name == "HOME" }) { environment.append(("HOME", user.home)) }
         let expand = { (text: String) in Self.expand(text, environment.map { ($0.name, $0.value) }) }
         let command = container.command.map(expand), args = container.args.map(expand)
-        spec.process.argv = command.isEmpty ? image.entrypoint + (args.isEmpty ? image.command : args) : command + args
+        spec.process.argv =
+            command.isEmpty ? image.configuration.entrypoint + (args.isEmpty ? image.configuration.command : args) : command + args
         guard !spec.process.argv.isEmpty else { throw ConfigurationError(description: "no command specified") }
         if container.tty, !environment.contains(where: { $0.name == "TERM" }) { environment.append(("TERM", "xterm")) }
         spec.process.environment = environment.map { "\($0.name)=\($0.value)" }
-        spec.process.workingDirectory = container.workingDir ?? image.workingDirectory
+        spec.process.workingDirectory = container.workingDir ?? image.configuration.workingDirectory
         spec.process.tty = container.tty
         spec.stdin = container.stdin
         spec.stdinOnce = container.stdinOnce
@@ -150,7 +152,7 @@ struct ContainerPlan {
                 variables.append((name, value))
             }
         }
-        for line in image.environment {
+        for line in image.configuration.environment {
             let sides = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             set(String(sides[0]), String(sides[1]))
         }

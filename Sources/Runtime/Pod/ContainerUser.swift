@@ -31,8 +31,7 @@ package struct ContainerUser: Sendable, Hashable {
 
     init(pod: Pod, container: Container, image: Image) {
         self.init(
-            pod: pod, container: container, passwd: Files.text("etc/passwd", inRoot: image.root) ?? "",
-            group: Files.text("etc/group", inRoot: image.root) ?? "")
+            pod: pod, container: container, passwd: image.text("etc/passwd") ?? "", group: image.text("etc/group") ?? "")
     }
 
     private static func rows(_ text: String) -> [[String]] {

@@ -38,7 +38,11 @@ extension PodWorker {
         guard shimVersion >= (pod.processes == .own ? ShimVersion.confining : ShimVersion.sharing) else { return await leaveOldShim() }
         do {
             try await plan.volumes.refresh()
-            let image = try node.images.image(container.image)
+            guard let reference = ImageReference(container.image) else { return refuse(container, "InvalidImageName") }
+            guard let image = try await node.images.resolve(reference) else {
+                if container.json["imagePullPolicy"].string == "Never" { return refuse(container, "ErrImageNeverPull") }
+                throw ImageNotFound(reference: reference, names: node.images.names)
+            }
             await event("Pulled", "Container image \"\(container.image)\" already present on machine and can be accessed by the pod")
             let spec = try await plan.spec(container, image: image, attempt: lifecycle.attempt(name))
             await event("Created", "Container created")
@@ -46,17 +50,32 @@ extension PodWorker {
         } catch let error as PodVolumes.MountError {
             await tellUnmounted(error)
             inbox.post(.input(.startPostponed(container: name)))
-        } catch let error as ImageNotFound where container.json["imagePullPolicy"].string == "Never" {
-            let words = "Container image \"\(error.reference)\" is not present with pull policy of Never"
-            inbox.post(.input(.imageRefused(container: name, reason: "ErrImageNeverPull", event: "ErrImageNeverPull", message: words)))
-        } catch let error as ImageNotFound where !Image.isReference(error.reference) {
-            let name = "\"\(error.reference)\""
-            let words = "Failed to apply default image tag \(name): couldn't parse image name \(name): invalid reference format"
-            inbox.post(.input(.imageRefused(container: container.name, reason: "InvalidImageName", event: "InspectFailed", message: words)))
         } catch let error as ImageNotFound {
             inbox.post(.input(.imageMissing(container: name, message: error.description)))
         } catch {
             inbox.post(.input(.startFailed(container: name, reason: PodLifecycle.configurationError, message: "\(error)")))
+        }
+    }
+
+    /// What no other try would make better: a name that is none, an image that is not to be looked for.
+    private func refuse(_ container: Container, _ reason: String) {
+        let name = "\"\(container.image)\""
+        let isName = reason != "InvalidImageName"
+        let words =
+            isName
+            ? "Container image \(name) is not present with pull policy of Never"
+            : "Failed to apply default image tag \(name): couldn't parse image name \(name): invalid reference format"
+        inbox.post(
+            .input(
+                .imageRefused(container: container.name, reason: reason, event: isName ? reason : "InspectFailed", message: words)))
+    }
+
+    /// The image that a container runs from; nil where there is none, or none can be asked for just now.
+    func image(of container: Container?) async -> Image? {
+        guard let container, let reference = ImageReference(container.image) else { return nil }
+        do { return try await node.images.resolve(reference) } catch {
+            node.report("pod \(pod.key): image \(reference): \(error)")
+            return nil
         }
     }
 
@@ -73,20 +92,17 @@ extension PodWorker {
 
     /// Writes what is known of the pod to the API; later, if it cannot be written now.
     func report(_ group: inout DiscardingTaskGroup) async {
-        let lifecycle = lifecycle, address = address ?? lastAddress, host = node.spec.address, images = node.images, pod = pod,
-            now = node.now()
+        let lifecycle = lifecycle, address = address ?? lastAddress, host = node.spec.address, now = node.now()
+        var found: [String: PodLifecycle.ImageFacts] = [:]
+        for container in pod.allContainers {
+            guard let image = await image(of: container), let name = ImageReference(container.image) else { continue }
+            found[container.name] = PodLifecycle.ImageFacts(
+                name: name.description, id: image.id, user: ContainerUser(pod: pod, container: container, image: image))
+        }
         do {
-            try await node.client.mutateStatus(Pod.self, pod.key) { [uid = pod.uid] current in
+            try await node.client.mutateStatus(Pod.self, pod.key) { [uid = pod.uid, facts = found] current in
                 guard current.uid == uid else { return }
-                lifecycle.report(
-                    into: &current, address: address, host: host,
-                    image: { container in
-                        (try? images.image(container.image)).map {
-                            PodLifecycle.ImageFacts(
-                                name: Image.fullName(container.image), id: $0.id,
-                                user: ContainerUser(pod: pod, container: container, image: $0))
-                        }
-                    }, now: now)
+                lifecycle.report(into: &current, address: address, host: host, image: { facts[$0.name] }, now: now)
             }
             reportPause = Self.firstPause
         } catch {

@@ -41,7 +41,7 @@ extension PodWorker {
     /// Asks a container to end, after its preStop hook if it has one; or ends it.
     func stop(_ name: String, force: Bool, _ group: inout DiscardingTaskGroup) async {
         let container = pod.allContainers.first { $0.name == name }
-        let signal = force ? Int(SIGKILL) : (try? node.images.image(container?.image ?? "").stopSignal) ?? Int(SIGTERM)
+        let signal = force ? Int(SIGKILL) : await image(of: container)?.configuration.stopSignal ?? Int(SIGTERM)
         guard !force, let container, let address, !container.json["lifecycle"]["preStop"].isNull else {
             try? connection?.send(.signal(container: name, signal: signal))
             return

@@ -208,7 +208,7 @@ struct Daemon {
         let sandbox = NodeSandbox(node: node.spec, cluster: cluster, paths: paths, plugin: plugin)
         let agent = NodeAgent(
             node: node.spec, cluster: cluster, paths: paths, client: api, network: plugin, guards: guards,
-            sandboxes: ShimSandboxes(paths: paths), images: ImageStore(), identity: await node.ground.process,
+            sandboxes: ShimSandboxes(paths: paths), images: ImageSources([BuiltInImages()]), identity: await node.ground.process,
             object: { sandbox.object(now: $0) }, report: report)
         group.addTask { try await agent.run() }
         // Pods come last: what they stand behind holds before they do.

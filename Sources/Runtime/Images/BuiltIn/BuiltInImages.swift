@@ -1,0 +1,60 @@
+import Glibc
+import Model
+
+/// minik's own images, each assembled once from what Debian installs. They answer to their name whatever registry and tag it comes with.
+package struct BuiltInImages: ImageSource {
+    private static let recipes: [any ImageRecipe] = [BusyboxImage(), HTTPDImage(), DNSImage()]
+    /// Images are made anew when this changes: what they are made of is not all that they are.
+    private static let version = 4
+
+    private let directory: String
+
+    package init(directory: String = ClusterPaths.images) { self.directory = directory }
+
+    package var names: [String] { Self.recipes.filter(\.isPublished).map(\.name) }
+
+    package func resolve(_ reference: ImageReference) -> Image? {
+        guard let recipe = Self.recipes.first(where: { $0.name == reference.name }) else { return nil }
+        let says = recipe.configuration
+        let words = [recipe.name] + says.entrypoint + says.command + says.environment + [says.workingDirectory, "\(says.stopSignal)"]
+        return Image(
+            id: "sha256:\(ShortHash.hex(words.joined(separator: "\n"), digits: 64))", configuration: says,
+            layers: ["\(directory)/\(recipe.name)"])
+    }
+
+    /// Assembles what is missing or older than what it is made of. An image appears whole or not at all.
+    package func assemble(progress: (String) -> Void) throws {
+        for recipe in Self.recipes {
+            let root = "\(directory)/\(recipe.name)"
+            let stamp = try Self.stamp(recipe)
+            if Files.text("\(root).stamp") == stamp, Files.isDirectory(root) { continue }
+            progress(recipe.name)
+            let temporary = "\(root).new"
+            Files.removeTree(temporary)
+            try Files.makeDirectory(temporary)
+            do { try recipe.build(temporary) } catch {
+                Files.removeTree(temporary)
+                throw error
+            }
+            // A running container keeps the directories it has mounted; new ones get the new image.
+            Files.removeTree(root)
+            guard rename(temporary, root) == 0 else { throw FileError("rename to", root, errno: errno) }
+            try Files.write(stamp, to: "\(root).stamp")
+        }
+    }
+
+    /// What an image was made of: path, size and time of its programs, and the recipes' version.
+    private static func stamp(_ recipe: any ImageRecipe) throws -> String {
+        try recipe.programs.map { path, package in
+            var info = stat()
+            guard stat(path, &info) == 0 else { throw MissingProgram(path: path, package: package) }
+            return "\(version) \(path) \(info.st_size) \(info.st_mtim.tv_sec)\n"
+        }.joined()
+    }
+}
+
+package struct MissingProgram: Error, CustomStringConvertible {
+    package let path: String
+    package let package: String
+    package var description: String { "\(path) is missing: install the Debian package \(package)" }
+}

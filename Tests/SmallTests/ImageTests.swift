@@ -1,0 +1,81 @@
+import Foundation
+import Model
+import Runtime
+import Testing
+
+@Suite("images: what they are called, and who has them")
+struct ImageTests {
+    private static let digest = "sha256:" + String(repeating: "0a", count: 32)
+
+    @Test(
+        "an image's whole name has a registry and a tag or a digest",
+        arguments: [
+            ("busybox", "docker.io/library/busybox:latest"), ("library/httpd:2.4", "docker.io/library/httpd:2.4"),
+            ("docker.io/httpd", "docker.io/library/httpd:latest"), ("a/b__c/d-e--f.g", "docker.io/a/b__c/d-e--f.g:latest"),
+            ("registry.example:5000/a/b", "registry.example:5000/a/b:latest"), ("ghcr.io/x/y:1_A.b-c", "ghcr.io/x/y:1_A.b-c"),
+            ("localhost/x@\(digest)", "localhost/x@\(digest)"), ("x:1@\(digest)", "docker.io/library/x:1@\(digest)"),
+        ])
+    func names(_ short: String, _ full: String) throws {
+        let reference = try #require(ImageReference(short))
+        #expect(reference.description == full)
+        #expect(ImageReference(full) == reference, "the whole name names the same")
+    }
+
+    @Test(
+        "what is no name of an image",
+        arguments: [
+            "", "UPPER", "a b", "a:", "a:b:c", "a:-x", "a//b", "/a", "a/", "-a", "a.", "a..b", "a___b", "a@sha256:12", "a@sha256", "x.y:/a",
+            "x.y:80:90/a", "registry.example/", "a:" + String(repeating: "x", count: 129), "a@sha256:" + String(repeating: "G", count: 64),
+            "-x.y/a",
+        ])
+    func refused(_ text: String) { #expect(ImageReference(text) == nil) }
+
+    /// Has what it was told to have.
+    private struct Shelf: ImageSource {
+        let names: [String]
+        var fails = false
+        struct Away: Error {}
+
+        func resolve(_ reference: ImageReference) throws -> Image? {
+            if fails { throw Away() }
+            return names.contains(reference.name) ? Image(id: names.joined(), configuration: .init(), layers: []) : nil
+        }
+    }
+
+    @Test("sources are asked in order; one that cannot answer is an error, not an image that is not there")
+    func order() async throws {
+        let sources = ImageSources([Shelf(names: ["a"]), Shelf(names: ["a", "b"])])
+        let a = try #require(ImageReference("a")), b = try #require(ImageReference("b")), c = try #require(ImageReference("c"))
+        #expect(try await sources.resolve(a)?.id == "a")
+        #expect(try await sources.resolve(b)?.id == "ab")
+        #expect(try await sources.resolve(c) == nil)
+        #expect(sources.names == ["a", "a", "b"])
+        let broken = ImageSources([Shelf(names: [], fails: true), Shelf(names: ["a"])])
+        await #expect(throws: Shelf.Away.self) { try await broken.resolve(a) }
+    }
+
+    @Test("minik's own answer to their name with any registry and tag, and say what runs from them")
+    func builtIn() throws {
+        let images = BuiltInImages(directory: "/images")
+        let httpd = try #require(images.resolve(try #require(ImageReference("registry.example/deep/httpd:9"))))
+        #expect(httpd.layers == ["/images/httpd"] && httpd.configuration.command == ["httpd-foreground"])
+        #expect(httpd.id.count == 71 && httpd.configuration.workingDirectory == "/usr/local/apache2")
+        #expect(images.resolve(try #require(ImageReference("nginx"))) == nil)
+        #expect(images.names == ["busybox", "httpd"], "the one that serves names is not for users")
+    }
+
+    @Test("a file is the topmost layer's that has it; a link in a layer leads nowhere else")
+    func layers() throws {
+        let root = FileManager.default.temporaryDirectory.appending(path: "layers-\(UUID().uuidString)").path
+        defer { Files.removeTree(root) }
+        for (layer, files) in [("1", ["both", "below"]), ("2", ["both"])] {
+            try Files.makeDirectory("\(root)/\(layer)/etc")
+            for file in files { try Files.write("\(file) of \(layer)", to: "\(root)/\(layer)/etc/\(file)") }
+        }
+        try Files.write("outside", to: "\(root)/outside")
+        try FileManager.default.createSymbolicLink(atPath: "\(root)/2/etc/link", withDestinationPath: "../../outside")
+        let image = Image(id: "", configuration: .init(), layers: ["\(root)/1", "\(root)/2"])
+        #expect(image.text("etc/both") == "both of 2" && image.text("etc/below") == "below of 1")
+        #expect(image.text("etc/none") == nil && image.text("etc/link") == nil)
+    }
+}
