@@ -75,10 +75,12 @@ package final class PrivateKey: @unchecked Sendable {
 /// PEM text over OpenSSL's memory BIOs.
 enum PEM {
     static func read<T>(_ text: String, _ read: (OpaquePointer) -> T?) -> T? {
-        let bytes = Array(text.utf8)
-        guard let bio = BIO_new_mem_buf(bytes, Int32(bytes.count)) else { return nil }
-        defer { BIO_free(bio) }
-        return read(bio)
+        // The BIO reads the bytes where they are: they have to stay there as long as it does.
+        Array(text.utf8).withUnsafeBytes { bytes in
+            guard let bio = BIO_new_mem_buf(bytes.baseAddress, Int32(bytes.count)) else { return nil }
+            defer { BIO_free(bio) }
+            return read(bio)
+        }
     }
 
     static func write(_ write: (OpaquePointer) -> Int32) -> String {
