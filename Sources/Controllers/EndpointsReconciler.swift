@@ -23,8 +23,7 @@ package struct EndpointsReconciler: Reconciler {
                 let pods = [change.old, change.new].compactMap { $0.map { Pod($0) } }
                 if pods.count == 2, Self.servesAlike(pods[0], pods[1]) { return [] }
                 // A pod whose labels changed concerns the Services it leaves, too.
-                return informers.list(Service.self, namespace: change.key.namespace)
-                    .filter { service in pods.contains { service.selector?.matches($0.labels) ?? false } }.map(\.key)
+                return Set(pods.map(\.labels)).flatMap { informers.services(in: change.key.namespace, selecting: $0) }.map(\.key)
             },
         ]
     }
@@ -45,7 +44,7 @@ package struct EndpointsReconciler: Reconciler {
             return try await mirror(key, client)
         }
         let pods = try await client.list(Pod.self, namespace: key.namespace, selector: selector)
-            .filter { $0.ip != nil && !$0.isFinished }.sorted { ($0.ip ?? .any) < ($1.ip ?? .any) }
+            .compactMap { pod in pod.isFinished ? nil : pod.ip.map { (pod: pod, ip: $0) } }.sorted { $0.ip < $1.ip }.map(\.pod)
         // Pods may resolve a named port to different numbers: one group of slices for each.
         let groups = Dictionary(grouping: pods) { Self.ports(of: service, for: $0) }
         var wanted: [String: JSON] = [:]
@@ -191,8 +190,15 @@ package struct EndpointsReconciler: Reconciler {
             }
             let live = pods.filter { !$0.isBeingDeleted }
             guard !live.isEmpty, !ports.items.isEmpty else { return nil }
+            // As they are stored: an Endpoints port without a name has none, where a slice's has an empty one.
+            let named = ports.items.map { port in
+                var port = port
+                if port["name"].string == "" { port["name"] = .null }
+                return port
+            }
             return [
-                "addresses": addresses(live.filter(\.isReady)), "notReadyAddresses": addresses(live.filter { !$0.isReady }), "ports": ports,
+                "addresses": addresses(live.filter(\.isReady)), "notReadyAddresses": addresses(live.filter { !$0.isReady }),
+                "ports": .array(named),
             ]
         }
         let wanted: JSON = [

@@ -40,9 +40,22 @@ extension Ruleset {
     /// The order keeps every reference valid at every step: what is new is declared before anything names it, what goes
     /// is deleted after the last that named it. A chain whose rules differ is flushed and filled again, so that no rule
     /// handle has to be remembered; inside a transaction nobody sees it empty. `declared` are sets of the table that
-    /// `old` and `new` put elements into without declaring them, as a part of a table does.
-    package static func diff(_ old: Ruleset, _ new: Ruleset, declared: [String: NamedSet] = [:]) -> [Change] {
-        var changes: [Change] = []
+    /// `old` and `new` put elements into without declaring them, as a part of a table does. `patches` are what else changes: how it was,
+    /// and how it will be, of the same names.
+    package static func diff(
+        _ old: Ruleset, _ new: Ruleset, patches: [(before: RulesetPatch, after: RulesetPatch)] = [], declared: [String: NamedSet] = [:]
+    ) -> [Change] {
+        var changes: [Change] = [], old = old, new = new
+        var gone: [String: Elements] = [:], come: [String: Elements] = [:]
+        for (name, members) in old.elements { gone[name] = Self.elements(members, notIn: new.elements[name]) }
+        for (name, members) in new.elements { come[name] = Self.elements(members, notIn: old.elements[name]) }
+        for (before, after) in patches {
+            old.takeFrame(of: before)
+            new.takeFrame(of: after)
+            for (name, members) in after.elements {
+                Self.compare(before.elements[name] ?? [:], members, &gone[name, default: []], &come[name, default: []])
+            }
+        }
         func definition(_ name: String) -> NamedSet? { new.sets[name] ?? old.sets[name] ?? declared[name] }
 
         for (name, set) in new.sets.sorted(by: { $0.key < $1.key }) {
@@ -65,19 +78,13 @@ extension Ruleset {
             changes += chain.rules.map { .addRule(chain: name, $0) }
         }
 
-        for (name, members) in old.elements.sorted(by: { $0.key < $1.key }) {
-            let after = new.elements[name] ?? [:]
+        for (name, members) in gone.sorted(by: { $0.key < $1.key }) {
             guard let set = definition(name) else { continue }
-            for (key, data) in Self.ordered(members.filter { after[$0.key] != $0.value }) {
-                changes.append(.deleteElement(set: name, set, key, data))
-            }
+            for (key, data) in Self.ordered(members) { changes.append(.deleteElement(set: name, set, key, data)) }
         }
-        for (name, members) in new.elements.sorted(by: { $0.key < $1.key }) {
-            let before = old.elements[name] ?? [:]
+        for (name, members) in come.sorted(by: { $0.key < $1.key }) {
             guard let set = definition(name) else { continue }
-            for (key, data) in Self.ordered(members.filter { before[$0.key] != $0.value }) {
-                changes.append(.addElement(set: name, set, key, data))
-            }
+            for (key, data) in Self.ordered(members) { changes.append(.addElement(set: name, set, key, data)) }
         }
         for name in removed { changes.append(.deleteChain(name)) }
         for (name, set) in old.sets.sorted(by: { $0.key < $1.key }) where new.sets[name] == nil {
@@ -86,9 +93,32 @@ extension Ruleset {
         return changes
     }
 
-    private static func ordered(_ members: [[Value]: ElementData]) -> [(key: [Value], value: ElementData)] {
-        if members.count < 2 { return Array(members) }
-        return members.map { (elementText($0.key, $0.value), $0) }.sorted { $0.0 < $1.0 }.map(\.1)
+    private typealias Elements = [(key: [Value], value: ElementData)]
+
+    private static func elements(_ members: [[Value]: ElementData], notIn others: [[Value]: ElementData]?) -> Elements {
+        guard let others else { return Array(members) }
+        return members.filter { others[$0.key] != $0.value }.map { $0 }
+    }
+
+    private static func compare(
+        _ before: [[Value]: ElementData?], _ after: [[Value]: ElementData?], _ gone: inout Elements, _ come: inout Elements
+    ) {
+        for (key, data) in after {
+            let was = before[key] ?? nil
+            if was == data { continue }
+            if let was { gone.append((key, was)) }
+            if let data { come.append((key, data)) }
+        }
+    }
+
+    private static func ordered(_ members: Elements) -> Elements {
+        members.count < 2 ? members : members.sorted { $0.key.lexicographicallyPrecedes($1.key) }
+    }
+
+    /// Takes in a patch's chains and sets, as far as they are there.
+    private mutating func takeFrame(of patch: RulesetPatch) {
+        for (name, chain) in patch.chains { if let chain { chains[name] = chain } }
+        for (name, set) in patch.sets { if let set { sets[name] = set } }
     }
 }
 

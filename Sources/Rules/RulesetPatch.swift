@@ -14,43 +14,34 @@ package struct RulesetPatch: Hashable, Sendable {
         sets.merge(other.sets) { keepsOwn ? $0 : $1 }
         for (set, members) in other.elements { elements[set, default: [:]].merge(members) { keepsOwn ? $0 : $1 } }
     }
-
-    /// What stays, as a ruleset.
-    package var ruleset: Ruleset {
-        var rules = Ruleset()
-        rules.chains = chains.compactMapValues { $0 }
-        rules.sets = sets.compactMapValues { $0 }
-        for (set, members) in elements {
-            let kept = members.compactMapValues { $0 }
-            if !kept.isEmpty { rules.elements[set] = kept }
-        }
-        return rules
-    }
 }
 
 extension Ruleset {
-    /// Takes a patch in. What it says costs, however much is here.
-    package mutating func apply(_ patch: RulesetPatch) {
-        for (name, chain) in patch.chains { chains[name] = chain }
-        for (name, set) in patch.sets { sets[name] = set }
-        for (set, members) in patch.elements {
-            for (key, data) in members { elements[set, default: [:]][key] = data }
-            if elements[set]?.isEmpty ?? false { elements[set] = nil }
+    /// Takes a patch in, and gives the patch that takes it back. What it says costs, however much is here.
+    @discardableResult
+    package mutating func apply(_ patch: RulesetPatch) -> RulesetPatch {
+        var before = RulesetPatch()
+        for (name, chain) in patch.chains {
+            before.chains.updateValue(chains[name], forKey: name)
+            chains[name] = chain
         }
-    }
-
-    /// How what `patch` names stands here: the patch that takes it back.
-    package func current(of patch: RulesetPatch) -> RulesetPatch {
-        var current = RulesetPatch()
-        for name in patch.chains.keys { current.chains.updateValue(chains[name], forKey: name) }
-        for name in patch.sets.keys { current.sets.updateValue(sets[name], forKey: name) }
-        for (set, members) in patch.elements {
-            let here = elements[set]
-            var found = [[Value]: ElementData?](minimumCapacity: members.count)
-            for key in members.keys { found.updateValue(here?[key], forKey: key) }
-            current.elements[set] = found
+        for (name, set) in patch.sets {
+            before.sets.updateValue(sets[name], forKey: name)
+            sets[name] = set
         }
-        return current
+        for (set, members) in patch.elements {
+            // Most that comes is new: nothing was there.
+            var found = members.mapValues { _ in ElementData?.none }
+            var here = elements.removeValue(forKey: set) ?? [:]
+            for (key, data) in members {
+                let was: ElementData?
+                if let data { was = here.updateValue(data, forKey: key) } else { was = here.removeValue(forKey: key) }
+                if let was { found.updateValue(was, forKey: key) }
+            }
+            if !here.isEmpty { elements[set] = here }
+            before.elements[set] = found
+        }
+        return before
     }
 }
 

@@ -42,7 +42,7 @@ package enum FieldType: String, Hashable, Sendable, CaseIterable {
 }
 
 /// A constant in a rule or in an element's key.
-package enum Value: Hashable, Sendable, CustomStringConvertible {
+package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
     case address(IPv4Address)
     case network(CIDR)
     case addresses(ClosedRange<IPv4Address>)
@@ -98,6 +98,41 @@ package enum Value: Hashable, Sendable, CustomStringConvertible {
     }
 
     private static func bytes(_ port: UInt16) -> [UInt8] { [UInt8(port >> 8), UInt8(port & 255)] }
+
+    /// First and last value as numbers, by which values of one type are in order.
+    private var place: (first: UInt64, last: UInt64) {
+        func one(_ number: some BinaryInteger) -> (UInt64, UInt64) { (UInt64(number), UInt64(number)) }
+        switch self {
+        case .address(let address): return one(address.value)
+        case .network(let cidr): return (UInt64(cidr.network.value), UInt64(cidr.last.value))
+        case .addresses(let range): return (UInt64(range.lowerBound.value), UInt64(range.upperBound.value))
+        case .transportProtocol(let number): return one(number)
+        case .transportProtocols(let range): return (UInt64(range.lowerBound), UInt64(range.upperBound))
+        case .port(let port): return one(port)
+        case .ports(let range): return (UInt64(range.lowerBound), UInt64(range.upperBound))
+        case .interface(let name): return Value.packed(name.utf8)
+        case .hardwareAddress(let address): return Value.packed(address.bytes)
+        case .etherType(let type): return one(type)
+        case .bytes(let bytes): return Value.packed(bytes)
+        }
+    }
+
+    /// The first sixteen bytes, as many as a name of an interface has.
+    private static func packed(_ bytes: some Sequence<UInt8>) -> (UInt64, UInt64) {
+        var words: [UInt64] = [0, 0]
+        for (index, byte) in bytes.prefix(16).enumerated() { words[index / 8] |= UInt64(byte) << UInt64(56 - index % 8 * 8) }
+        return (words[0], words[1])
+    }
+
+    /// Cheap: elements are looked up by their keys many times over.
+    package func hash(into hasher: inout Hasher) {
+        let place = place
+        hasher.combine(place.first)
+        if place.last != place.first { hasher.combine(place.last) }
+    }
+
+    /// An order for what is told in order; values of different types come as their numbers do.
+    package static func < (a: Value, b: Value) -> Bool { a.place < b.place }
 
     package var description: String {
         switch self {

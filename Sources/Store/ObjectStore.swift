@@ -168,8 +168,10 @@ package actor ObjectStore {
 
     /// Wakes those who wait and are meant. Whoever waits has seen all there was until now.
     private func wake(seen: Int, _ isMeant: (Int, Watcher) -> Bool) {
-        for (id, entry) in waiting.filter({ isMeant($0.key, $0.value.watcher) }) {
-            waiting[id] = nil
+        var meant: [Int] = []
+        for (id, entry) in waiting where isMeant(id, entry.watcher) { meant.append(id) }
+        for id in meant {
+            guard let entry = waiting.removeValue(forKey: id) else { continue }
             entry.watcher.place.withLock { $0.seen = max($0.seen, seen) }
             entry.wake.resume()
         }

@@ -92,17 +92,22 @@ package final class ObjectSchema: Sendable {
     /// Members that no field names are kept as they are.
     package let keepsUnknown: Bool
     private let places: [String: Int]
+    /// `PodSpec`
+    package let shortName: String
+    /// The fields that are there, or missed, though nobody writes them.
+    let unwritten: [Schema.Field]
 
     package init(name: String, fields: [Schema.Field], keepsUnknown: Bool = false) {
         self.name = name
         self.keepsUnknown = keepsUnknown
         self.fields = fields
         places = Dictionary(fields.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        shortName = name.split(separator: ".").last.map(String.init) ?? ""
+        unwritten = fields.filter { !$0.defaultValue.isNull || ($0.isRequired && $0.schema.mustBeGiven) }
     }
 
     package subscript(_ name: String) -> Schema.Field? { places[name].map { fields[$0] } }
-    /// `PodSpec`
-    package var shortName: String { name.split(separator: ".").last.map(String.init) ?? "" }
+    func place(of name: String) -> Int? { places[name] }
 }
 
 extension StatusError.Cause {

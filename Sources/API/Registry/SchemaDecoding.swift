@@ -154,7 +154,7 @@ extension ObjectSchema {
         for (key, member) in object {
             findings.steps.append(.member(key))
             defer { findings.steps.removeLast() }
-            guard let field = self[key] else {
+            guard let place = place(of: key) else {
                 if keepsUnknown {
                     keys.append(key)
                     values.append(member)
@@ -163,19 +163,18 @@ extension ObjectSchema {
                 }
                 continue
             }
-            let decoded = field.schema.decode(member, &findings, in: shortName)
-            if decoded.isNull || field.isUnset(by: decoded) { continue }
+            let decoded = fields[place].schema.decode(member, &findings, in: shortName)
+            if decoded.isNull || fields[place].isUnset(by: decoded) { continue }
             keys.append(key)
             values.append(decoded)
         }
-        let given = Set(keys)
-        for field in fields where !given.contains(field.name) {
-            if !findings.fillsDefaults {
-                continue
-            } else if !field.defaultValue.isNull {
+        if !findings.fillsDefaults { return .object(JSONObject(uniqueKeys: keys, values: values)) }
+        let given = keys.count
+        for field in unwritten where !keys[..<given].contains(field.name) {
+            if !field.defaultValue.isNull {
                 keys.append(field.name)
                 values.append(field.schema.decode(field.defaultValue, &findings))
-            } else if field.isRequired, field.schema.mustBeGiven, !findings.isInStatus {
+            } else if !findings.isInStatus {
                 findings.steps.append(.member(field.name))
                 findings.note { .required($0) }
                 findings.steps.removeLast()
@@ -187,7 +186,7 @@ extension ObjectSchema {
 
 extension Schema {
     /// Go cannot tell an empty struct, list or map from none; validation asks for those by itself.
-    fileprivate var mustBeGiven: Bool {
+    var mustBeGiven: Bool {
         switch self {
         case .string, .int, .int64, .intOrString, .time, .quantity: true
         case .object(let type): type.name.isEmpty

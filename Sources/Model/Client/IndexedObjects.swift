@@ -21,6 +21,11 @@ package struct ObjectIndex: Sendable, Hashable {
     package static let controller = ObjectIndex("controller") {
         [controlled($0.metadata.namespace, by: $0.metadata.controller?["uid"].string ?? "")]
     }
+    /// Services by one of the labels that each asks of its pods: a pod's own labels lead to all that may select it.
+    package static let selector = ObjectIndex("selector") { object in
+        let wanted = object["spec"]["selector"].stringMap.min { $0.key < $1.key }
+        return wanted.map { [label(object.metadata.namespace, $0.key, $0.value)] } ?? []
+    }
     /// Pods by their node, empty before they have one.
     package static let node = ObjectIndex("node") { [$0["spec"]["nodeName"].string ?? ""] }
 
@@ -69,9 +74,10 @@ package struct IndexedObjects: Sendable {
     func candidates(_ namespace: String?, _ selector: LabelSelector?) -> [(key: ObjectKey, value: JSON)] {
         guard let namespace else { return Array(all) }
         if indexes.contains(.labels), let selector {
-            for requirement in selector.requirements where requirement.op == .in && requirement.values.count == 1 {
-                return objects(places[.labels]?[ObjectIndex.label(namespace, requirement.key, requirement.values[0])] ?? [])
-            }
+            // Every one of its requirements must hold: the rarest label leaves the fewest.
+            let labels = selector.requirements.filter { $0.op == .in && $0.values.count == 1 }
+            let chosen = labels.map { places[.labels]?[ObjectIndex.label(namespace, $0.key, $0.values[0])] ?? [] }
+            if let fewest = chosen.min(by: { $0.count < $1.count }) { return objects(fewest) }
         }
         return under(.namespace, namespace)
     }

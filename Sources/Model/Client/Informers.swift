@@ -24,6 +24,7 @@ package final class Informers: Sendable {
             var indexes: [ObjectIndex] = [.namespace, .controller]
             if resource == .pods { indexes += [.labels, .node] }
             if resource == .endpointSlices { indexes.append(.labels) }
+            if resource == .services { indexes.append(.selector) }
             var entry =
                 followed[resource]
                 ?? Followed(reflector: Reflector(resource, client: client, indexes: indexes, clock: clock, report: report))
@@ -38,6 +39,12 @@ package final class Informers: Sendable {
     /// The objects of a kind as far as they are known here; none of a kind that is not followed.
     package func list<T: Object>(_ type: T.Type, namespace: String? = nil) -> [T] {
         self[T.resource]?.list(namespace: namespace).map { T($0) } ?? []
+    }
+
+    /// The Services that select a pod with these labels, as far as they are known here.
+    package func services(in namespace: String, selecting labels: [String: String]) -> [Service] {
+        labels.flatMap { self[.services]?.list(.selector, ObjectIndex.label(namespace, $0.key, $0.value)) ?? [] }
+            .map { Service($0) }.filter { $0.selector?.matches(labels) ?? false }
     }
 
     /// Follows until cancelled.

@@ -6,18 +6,24 @@ package struct IPv4Address: Hashable, Comparable, Sendable, CustomStringConverti
 
     /// Dotted decimal only: four fields, no leading zeros (as Kubernetes 1.36 and Go's netip read it).
     package init?(_ text: some StringProtocol) {
-        let fields = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard fields.count == 4 else { return nil }
-        var value: UInt32 = 0
-        for field in fields {
-            guard (1...3).contains(field.count), field.allSatisfy({ (0x30...0x39).contains($0) }),
-                field.count == 1 || field.first != 0x30
-            else { return nil }
-            let number = field.reduce(UInt32(0)) { $0 * 10 + UInt32($1 - 0x30) }
-            guard number <= 255 else { return nil }
-            value = value << 8 | number
+        // Read for each endpoint of each Service: no arrays on the way.
+        var value: UInt32 = 0, number: UInt32 = 0, digits = 0, dots = 0
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "."):
+                guard digits > 0, dots < 3 else { return nil }
+                value = value << 8 | number
+                (number, digits, dots) = (0, 0, dots + 1)
+            case 0x30...0x39:
+                guard digits == 0 || number > 0 else { return nil }
+                number = number * 10 + UInt32(byte - 0x30)
+                digits += 1
+                guard number <= 255 else { return nil }
+            default: return nil
+            }
         }
-        self.value = value
+        guard dots == 3, digits > 0 else { return nil }
+        self.value = value << 8 | number
     }
 
     package var description: String { "\(value >> 24).\(value >> 16 & 255).\(value >> 8 & 255).\(value & 255)" }

@@ -29,15 +29,15 @@ package enum SHA256 {
                 let s1 = rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ w[i - 2] >> 10
                 w[i] = w[i - 16] &+ s0 &+ w[i - 7] &+ s1
             }
-            var v = h
+            var v = (h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7])
             for i in 0..<64 {
-                let s1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25)
-                let t1 = v[7] &+ s1 &+ (v[4] & v[5] ^ ~v[4] & v[6]) &+ k[i] &+ w[i]
-                let s0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22)
-                let t2 = s0 &+ (v[0] & v[1] ^ v[0] & v[2] ^ v[1] & v[2])
-                v = [t1 &+ t2, v[0], v[1], v[2], v[3] &+ t1, v[4], v[5], v[6]]
+                let s1 = rotate(v.4, 6) ^ rotate(v.4, 11) ^ rotate(v.4, 25)
+                let t1 = v.7 &+ s1 &+ (v.4 & v.5 ^ ~v.4 & v.6) &+ k[i] &+ w[i]
+                let s0 = rotate(v.0, 2) ^ rotate(v.0, 13) ^ rotate(v.0, 22)
+                let t2 = s0 &+ (v.0 & v.1 ^ v.0 & v.2 ^ v.1 & v.2)
+                v = (t1 &+ t2, v.0, v.1, v.2, v.3 &+ t1, v.4, v.5, v.6)
             }
-            for i in 0..<8 { h[i] = h[i] &+ v[i] }
+            for (i, word) in [v.0, v.1, v.2, v.3, v.4, v.5, v.6, v.7].enumerated() { h[i] = h[i] &+ word }
         }
         return h.flatMap { [UInt8($0 >> 24), UInt8($0 >> 16 & 255), UInt8($0 >> 8 & 255), UInt8($0 & 255)] }
     }
@@ -45,12 +45,13 @@ package enum SHA256 {
 
 /// Short, stable names out of long ones.
 package enum ShortHash {
+    private static let base32Alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".utf8)
+
     /// The first eight characters of the base-32 SHA-256, as kube-proxy prefixes its chain names.
     package static func base32(_ text: String) -> String {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
         let digest = SHA256.digest(Array(text.utf8))
         let bits = digest.prefix(5).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        return String((0..<8).map { alphabet[Int(bits >> UInt64(35 - 5 * $0) & 31)] })
+        return String(decoding: (0..<8).map { base32Alphabet[Int(bits >> UInt64(35 - 5 * $0) & 31)] }, as: UTF8.self)
     }
 
     /// The first `digits` hexadecimal digits of the SHA-256.

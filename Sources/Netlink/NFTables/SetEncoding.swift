@@ -85,11 +85,16 @@ extension NamedSet {
     /// Adds one element's libnftnl form to `encoded`; an interval of a single field takes two, its start and its end.
     func addElements(_ values: [Value], _ data: ElementData, to encoded: OpaquePointer) {
         var first: [UInt8] = [], last: [UInt8] = []
+        first.reserveCapacity(keyLength)
         for value in values {
             let bounds = value.bounds
-            let padding = isConcatenation ? [UInt8](repeating: 0, count: (4 - bounds.first.count % 4) % 4) : []
-            first += bounds.first + padding
-            last += bounds.last + padding
+            let padding = isConcatenation ? (4 - bounds.first.count % 4) % 4 : 0
+            first += bounds.first
+            first.append(contentsOf: repeatElement(0, count: padding))
+            // Only an interval has another end.
+            guard isInterval else { continue }
+            last += bounds.last
+            last.append(contentsOf: repeatElement(0, count: padding))
         }
         guard let element = nftnl_set_elem_alloc() else { return }
         nftnl_set_elem_set(element, UInt16(NFTNL_SET_ELEM_KEY), first, UInt32(first.count))

@@ -41,7 +41,7 @@ package struct PolicyEngine: Sendable {
     package private(set) var restricts = false
 
     private struct LocalState {
-        var classes: [ClassID]
+        var classes: [NetworkPolicy.Direction: ClassID]
         /// What the chains of its classes are named by, where no other member comes before it.
         var label: String
     }
@@ -197,7 +197,7 @@ package struct PolicyEngine: Sendable {
     private mutating func join(_ key: ObjectKey, _ policy: ReadPolicy, _ chosen: Set<ObjectKey>, _ direction: NetworkPolicy.Direction) {
         var joining: [ClassID: [ObjectKey]] = [:]
         for pod in chosen {
-            let id = dirtyLocals.contains(pod) ? nil : locals[pod]?.classes.first { classes[$0]?.isolation.direction == direction }
+            let id = dirtyLocals.contains(pod) ? nil : locals[pod]?.classes[direction]
             if let id { joining[id, default: []].append(pod) } else { look(at: [pod]) }
         }
         for (id, pods) in joining {
@@ -259,7 +259,7 @@ package struct PolicyEngine: Sendable {
         for state in classes.values where parts.contains(.isolation(state.chain)) { pods.formUnion(state.members) }
         for pod in pods {
             deciding.insert(.pod(pod))
-            for id in locals[pod]?.classes ?? [] { if let chain = classes[id]?.chain { deciding.insert(.isolation(chain)) } }
+            for id in (locals[pod]?.classes ?? [:]).values { if let chain = classes[id]?.chain { deciding.insert(.isolation(chain)) } }
         }
         return deciding
     }
@@ -310,18 +310,18 @@ package struct PolicyEngine: Sendable {
 
     /// Puts a pod of the node into its classes; those that have it and those that had it.
     private mutating func settle(_ key: ObjectKey) -> Set<ClassID> {
-        let before = locals[key]?.classes ?? []
-        for id in before { classes[id]?.members.remove(key) }
+        let before = locals[key]?.classes ?? [:]
+        for id in before.values { classes[id]?.members.remove(key) }
         let pod = peers.pods[key].flatMap { $0.isLocal ? $0 : nil }
-        var now: [ClassID] = []
+        var now: [NetworkPolicy.Direction: ClassID] = [:]
         for direction in NetworkPolicy.Direction.allCases {
             guard let pod, let isolation = isolation(of: pod, direction) else { continue }
             let id = ids[isolation] ?? begin(isolation)
             classes[id]?.members.insert(key)
-            now.append(id)
+            now[direction] = id
         }
         locals[key] = now.isEmpty ? nil : LocalState(classes: now, label: pod.map(Self.label) ?? "")
-        return Set(before + now)
+        return Set(before.values).union(now.values)
     }
 
     private mutating func begin(_ isolation: PolicyClass) -> ClassID {
@@ -348,7 +348,7 @@ package struct PolicyEngine: Sendable {
     private func elements(_ key: ObjectKey) -> Ruleset {
         var part = Ruleset()
         guard let pod = peers.pods[key] else { return part }
-        for id in locals[key]?.classes ?? [] {
+        for id in (locals[key]?.classes ?? [:]).values {
             guard let state = classes[id] else { continue }
             let goto = ElementData(verdict: .goto(state.chain), comment: "\(key)")
             part.add([.address(pod.address)], goto, to: "isolated-\(state.isolation.direction.rawValue)")

@@ -21,7 +21,12 @@ package actor TableKeeper<Part: Hashable & Sendable> {
 
     private var wanted: [Part: Ruleset] = [:]
     /// What of the parts that are not as the kernel has them it has instead, while `isInStep`: the rest is there once.
-    private var superseded: [Part: PartChange] = [:]
+    private var superseded: [Part: Superseded] = [:]
+    private enum Superseded {
+        case whole(Ruleset)
+        /// Of the same names: as the kernel has them, and as they are wanted.
+        case patch(RulesetPatch, after: RulesetPatch)
+    }
     /// False when only a look can tell what the kernel holds.
     private var isInStep = false
     /// What was to be told to be in the kernel, and was refused.
@@ -61,9 +66,9 @@ package actor TableKeeper<Part: Hashable & Sendable> {
         switch superseded[part] {
         case .whole: break
         case nil: superseded[part] = .whole(wanted[part] ?? Ruleset())
-        case .patch(let back):
+        case .patch(let before, _):
             var held = wanted[part] ?? Ruleset()
-            held.apply(back)
+            held.apply(before)
             superseded[part] = .whole(held)
         }
         wanted[part] = rules.isEmpty ? nil : rules
@@ -71,16 +76,16 @@ package actor TableKeeper<Part: Hashable & Sendable> {
 
     private func patch(_ part: Part, _ patch: RulesetPatch) {
         if patch.isEmpty { return }
-        let back = (wanted[part] ?? Ruleset()).current(of: patch)
+        let back = wanted[part, default: Ruleset()].apply(patch)
+        if wanted[part]?.isEmpty ?? false { wanted[part] = nil }
         switch superseded.removeValue(forKey: part) {
         case .whole(let held): superseded[part] = .whole(held)
-        case nil: superseded[part] = .patch(back)
-        case .patch(var before):
+        case nil: superseded[part] = .patch(back, after: patch)
+        case .patch(var before, var after):
             before.merge(back, keepsOwn: true)
-            superseded[part] = .patch(before)
+            after.merge(patch, keepsOwn: false)
+            superseded[part] = .patch(before, after: after)
         }
-        wanted[part, default: Ruleset()].apply(patch)
-        if wanted[part]?.isEmpty ?? false { wanted[part] = nil }
     }
 
     /// The kernel holds all that has been set.
@@ -171,7 +176,7 @@ package actor TableKeeper<Part: Hashable & Sendable> {
         for (part, before) in superseded {
             switch before {
             case .whole(let rules): held[part] = rules.isEmpty ? nil : rules
-            case .patch(let back): held[part, default: Ruleset()].apply(back)
+            case .patch(let before, _): held[part, default: Ruleset()].apply(before)
             }
             if held[part]?.isEmpty ?? false { held[part] = nil }
         }
@@ -190,21 +195,18 @@ package actor TableKeeper<Part: Hashable & Sendable> {
     /// What turns what the kernel has of the changed parts into what is wanted; nil when the table itself has to come or go.
     private func changes() -> [Change]? {
         if isOptional, wanted.isEmpty || held.isEmpty { return nil }
-        var old = Ruleset(), new = Ruleset(), declared = base.sets
+        var old = Ruleset(), new = Ruleset(), declared = base.sets, patches: [(before: RulesetPatch, after: RulesetPatch)] = []
         for (part, before) in superseded {
             switch before {
             case .whole(let rules):
                 old.merge(rules)
                 if let rules = wanted[part] { new.merge(rules) }
-            case .patch(let back):
-                old.merge(back.ruleset)
-                if let rules = wanted[part] {
-                    new.merge(rules.current(of: back).ruleset)
-                    for set in back.elements.keys where declared[set] == nil { declared[set] = rules.sets[set] }
-                }
+            case .patch(let before, let after):
+                patches.append((before, after))
+                if let sets = wanted[part]?.sets { for set in after.elements.keys where declared[set] == nil { declared[set] = sets[set] } }
             }
         }
-        return Ruleset.diff(old, new, declared: declared)
+        return Ruleset.diff(old, new, patches: patches, declared: declared)
     }
 
     /// Makes the kernel hold what is wanted, whatever it holds; the parts that it did not hold before, as far as known.

@@ -18,6 +18,7 @@ struct MeasureChanges: AsyncParsableCommand {
     @Option(help: "NetworkPolicies.") var policies = 1_000
     @Option(help: "Services.") var services = 1_000
     @Option(help: "How many of each are posted, one after the other, and measured.") var posted = 50
+    @Argument(help: "What to measure: policy, widePolicy, service, label, readiness (default: all).") var parts: [String] = []
 
     func run() async throws {
         let api = APIServer(store: try ObjectStore(), cluster: Cluster())
@@ -49,24 +50,23 @@ struct MeasureChanges: AsyncParsableCommand {
             _ = try await api.updateStatus(.pods, reported)
         }
         let first = try await post(policies, to: .networkPolicies, api, targets) { Self.policy($0) }
-        let policy = try await each(posted, to: .networkPolicies, api, targets) { Self.policy(policies + $0) }
-        let wide = try await each(posted, to: .networkPolicies, api, targets) { Self.widePolicy(policies + posted + $0) }
+        let policy = try await each("policy", to: .networkPolicies, api, targets) { Self.policy(policies + $0) }
+        let wide = try await each("widePolicy", to: .networkPolicies, api, targets) { Self.widePolicy(policies + posted + $0) }
         let many = try await post(services, to: .services, api, targets) { Self.service($0) }
-        let service = try await each(posted, to: .services, api, targets) { Self.service(services + $0) }
-        let label = try await each(posted, api, targets) { number in
+        let service = try await each("service", to: .services, api, targets) { Self.service(services + $0) }
+        let label = try await each("label", api, targets) { number in
             var pod = try await api.get(.pods, ObjectKey("default", "pod7"))
             pod["metadata"]["labels"]["group"] = .string("g\(number % 2 + 20)")
             _ = try await api.update(.pods, pod)
         }
-        let probe = try await each(posted, api, targets) { number in
+        let probe = try await each("readiness", api, targets) { number in
             var pod = try await api.get(.pods, ObjectKey("default", "pod7"))
             pod["status"]["conditions"] = [["type": "Ready", "status": .string(number % 2 == 0 ? "False" : "True")]]
             _ = try await api.updateStatus(.pods, pod)
         }
         return [
             "nodes": .int(nodes), "pods": .int(pods), "policies": .int(policies), "services": .int(services), "firstPolicies": first,
-            "policy": policy,
-            "widePolicy": wide, "firstServices": many, "service": service, "label": label, "readiness": probe,
+            "policy": policy, "widePolicy": wide, "firstServices": many, "service": service, "label": label, "readiness": probe,
         ]
     }
 
@@ -79,10 +79,16 @@ struct MeasureChanges: AsyncParsableCommand {
         }
     }
 
-    private func each(_ count: Int, to resource: Resource, _ api: APIServer, _ targets: [Encoding], _ document: (Int) -> JSON) async throws
+    /// A part of the measurement; null when others were asked for.
+    private func each(_ part: String, _ api: APIServer, _ targets: [Encoding], _ change: (Int) async throws -> Void) async throws -> JSON {
+        parts.isEmpty || parts.contains(part) ? try await each(posted, api, targets, change) : .null
+    }
+
+    private func each(_ part: String, to resource: Resource, _ api: APIServer, _ targets: [Encoding], _ document: (Int) -> JSON)
+        async throws
         -> JSON
     {
-        try await each(count, api, targets) { _ = try await api.create(resource, document($0)) }
+        try await each(part, api, targets) { _ = try await api.create(resource, document($0)) }
     }
 
     /// One after the other, each when the one before is in the tables: the processor's milliseconds, and the bytes that went to the
