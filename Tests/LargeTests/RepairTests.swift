@@ -99,10 +99,12 @@ struct RepairTests {
         }
     }
 
-    @Test("a Node that was deleted is registered again by `up`")
+    @Test("a Node that was deleted is registered again by `up`; the API's Service is there again within seconds")
     func nodeDeleted() throws {
         let file = try ClusterFiles.write(ClusterFiles.cluster("again", subnet: 219))
         try TestCluster.with(file, name: "again") { cluster in
+            #expect(cluster.minik("delete service kubernetes").isSuccess)
+            _ = try Shell.eventually(seconds: 15) { cluster.minik("get service kubernetes").output.contains("443/TCP") ? true : nil }
             #expect(cluster.minik("delete node worker").isSuccess)
             #expect(Shell.minik("up \(file)", seconds: 60).isSuccess)
             let node = try Shell.json("\(Shell.minik) get node worker --cluster again -o json")

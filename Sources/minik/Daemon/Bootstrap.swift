@@ -56,58 +56,8 @@ struct Bootstrap {
         _ = try await client.update(resource, held)
     }
 
-    /// Where the `kubernetes` Service leads: nobody's selector finds the API.
-    private func endpoints() async throws {
-        let address = JSON.string(cluster.controlPlane.address.description),
-            port: JSON = ["name": "https", "port": .int(Cluster.apiPort), "protocol": "TCP"]
-        try await ensure(
-            .endpointSlices,
-            [
-                "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
-                "metadata": ["name": "kubernetes", "namespace": "default", "labels": ["kubernetes.io/service-name": "kubernetes"]],
-                "addressType": "IPv4",
-                "endpoints": [["addresses": [address], "conditions": ["ready": true]]], "ports": [port],
-            ])
-        try await ensure(
-            .endpoints,
-            [
-                "apiVersion": "v1", "kind": "Endpoints",
-                "metadata": ["name": "kubernetes", "namespace": "default", "labels": ["endpointslice.kubernetes.io/skip-mirror": "true"]],
-                "subsets": [["addresses": [["ip": address]], "ports": [port]]],
-            ])
-    }
-
-    /// How often what belongs to the API itself is looked at. (k8s.io/kubernetes/pkg/controlplane, kubernetesservice)
-    private static let interval = Duration.seconds(10)
-
-    /// Keeps the API's Service, which comes back when somebody deletes it, until cancelled.
-    func keepAPIService(report: @Sendable (String) -> Void) async throws {
-        while true {
-            try await Task.sleep(for: Self.interval)
-            do { try await apiService() } catch  where !Task.isCancelled { report("the API's Service: \(error)") }
-        }
-    }
-
-    /// The API's Service and where it leads.
-    private func apiService() async throws {
-        try await ensure(
-            .services,
-            [
-                "apiVersion": "v1", "kind": "Service",
-                "metadata": [
-                    "name": "kubernetes", "namespace": "default", "labels": ["component": "apiserver", "provider": "kubernetes"],
-                ],
-                "spec": [
-                    "clusterIP": .string(cluster.kubernetesServiceIP.description),
-                    "ports": [["name": "https", "protocol": "TCP", "port": 443, "targetPort": 6443]],
-                ],
-            ])
-        try await endpoints()
-    }
-
-    /// The API's Service, and the cluster's DNS: a pod behind the Service at the tenth address.
+    /// The cluster's DNS: a pod behind the Service at the tenth address.
     func addOns() async throws {
-        try await apiService()
         let labels: JSON = ["k8s-app": "kube-dns"]
         try await ensure(
             .services,

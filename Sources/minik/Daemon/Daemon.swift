@@ -43,9 +43,11 @@ struct Daemon {
             for problem in Leftovers(cluster: cluster, paths: paths).remove(keeping: try await api.list(Pod.self)) { report(problem) }
             for node in nodes { try await run(node, api, parts, report, &group) }
             try serve(api, store, pki, nodes, parts, report, &group)
-            let bootstrap = Bootstrap(cluster: cluster, paths: paths, client: api)
-            try await bootstrap.addOns()
-            group.addTask { try await bootstrap.keepAPIService(report: report) }
+            let service = KubernetesService(
+                publicIP: cluster.controlPlane.address, serviceIP: cluster.kubernetesServiceIP, client: api, report: report)
+            try await service.reconcile()
+            group.addTask { try await service.run() }
+            try await Bootstrap(cluster: cluster, paths: paths, client: api).addOns()
             group.addTask { try await stored.copy(store, report: report) }
             if let interval = Systemd.watchdogInterval {
                 group.addTask {
