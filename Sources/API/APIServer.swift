@@ -55,7 +55,8 @@ package actor APIServer: Client {
     package nonisolated func watch(_ resource: Resource, namespace: String?, from revision: Int?) async throws -> AsyncThrowingStream<
         WatchEvent, any Error
     > {
-        try await store.watch(resource, namespace: namespace, from: revision)
+        var events = try await store.watch(resource, namespace: namespace, from: revision).makeAsyncIterator()
+        return AsyncThrowingStream { try await events.next()?.event }
     }
 
     // MARK: Client

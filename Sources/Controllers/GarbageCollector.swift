@@ -89,7 +89,7 @@ package actor GarbageCollector {
         return object.metadata.uid == uid ? object : nil
     }
 
-    private func take(_ event: WatchEvent) async {
+    private func take(_ event: StoreEvent) async {
         if event.kind == .bookmark {
             // All there is has been seen: now absence means something.
             isComplete = true

@@ -14,7 +14,7 @@ package struct History {
     struct Past: Sendable {
         let revision: Int
         let resource: Resource
-        let event: WatchEvent
+        let event: StoreEvent
         let size: Int
     }
 
@@ -31,7 +31,7 @@ package struct History {
 
     init(after revision: Int, _ limits: Limits) { (start, old, self.limits) = (revision, revision, limits) }
 
-    mutating func append(_ event: WatchEvent, _ resource: Resource, at revision: Int) {
+    mutating func append(_ event: StoreEvent, _ resource: Resource, at revision: Int) {
         let past = Past(revision: revision, resource: resource, event: event, size: event.object.footprint)
         events.append(past)
         size += past.size
@@ -62,13 +62,13 @@ package struct History {
     }
 
     /// Some of the events after `seen` that are wanted, the first of them first; `seen` moves on past what was looked at.
-    func some(after seen: inout Int, _ isWanted: (WatchEvent) -> Bool) -> [WatchEvent] {
+    func some(after seen: inout Int, _ isWanted: (StoreEvent) -> Bool) -> [StoreEvent] {
         var low = 0, high = events.count
         while low < high {
             let middle = (low + high) / 2
             if events[middle].revision <= seen { low = middle + 1 } else { high = middle }
         }
-        var found: [WatchEvent] = []
+        var found: [StoreEvent] = []
         var bytes = 0
         for past in events[low...] {
             if found.count >= Self.batch.events || bytes >= Self.batch.bytes { break }

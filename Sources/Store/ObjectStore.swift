@@ -99,7 +99,7 @@ package actor ObjectStore {
     /// Events after `start`; with nil, an ADDED event for each object first, and with `marksStart` then a bookmark.
     package func watch(_ resource: Resource, namespace: String?, from start: Int?, marksStart: Bool = false, bookmarks: Bool = false) throws
         -> AsyncThrowingStream<
-            WatchEvent, any Error
+            StoreEvent, any Error
         >
     {
         if let start, start > revision { throw StatusError.tooLarge(start, revision) }
@@ -107,20 +107,20 @@ package actor ObjectStore {
     }
 
     /// What happens to every object of every kind, beginning with an ADDED event for each there is.
-    package func watchAll() throws -> AsyncThrowingStream<WatchEvent, any Error> {
+    package func watchAll() throws -> AsyncThrowingStream<StoreEvent, any Error> {
         try watch(only: nil, namespace: nil, from: nil, marksStart: true, bookmarks: false)
     }
 
     private func watch(only resource: Resource?, namespace: String?, from start: Int?, marksStart: Bool, bookmarks: Bool) throws
         -> AsyncThrowingStream<
-            WatchEvent, any Error
+            StoreEvent, any Error
         >
     {
         if let start, start < history.start, start < revision { throw StatusError.expired(start, revision) }
-        var first: [WatchEvent] = []
+        var first: [StoreEvent] = []
         if start == nil {
             for resource in resource.map({ [$0] }) ?? Array(objects.keys) {
-                first += list(resource, namespace: namespace).items.map { WatchEvent(.added, $0, resource: resource) }
+                first += list(resource, namespace: namespace).items.map { StoreEvent(.added, $0, resource: resource) }
             }
         }
         if marksStart { first.append(Self.bookmark(at: revision, isStart: true)) }
@@ -134,9 +134,9 @@ package actor ObjectStore {
     }
 
     /// The next event for a watcher that has been told all it had been given; nil when its task is cancelled.
-    private func next(_ watcher: Watcher) async throws -> WatchEvent? {
+    private func next(_ watcher: Watcher) async throws -> StoreEvent? {
         while !Task.isCancelled {
-            let event = try watcher.place.withLock { place -> WatchEvent? in
+            let event = try watcher.place.withLock { place -> StoreEvent? in
                 guard place.seen >= history.start else { throw StatusError.expired }
                 var found = history.some(after: &place.seen) { watcher.wants($0) }
                 if found.isEmpty, watcher.wantsBookmarks, place.marks < marks {
@@ -186,8 +186,8 @@ package actor ObjectStore {
         wake(seen: revision) { $1.wantsBookmarks }
     }
 
-    private static func bookmark(at revision: Int, isStart: Bool) -> WatchEvent {
-        WatchEvent(
+    private static func bookmark(at revision: Int, isStart: Bool) -> StoreEvent {
+        StoreEvent(
             .bookmark,
             [
                 "metadata": [
@@ -209,7 +209,7 @@ package actor ObjectStore {
             objects[resource, default: [:]][key] = stamped
         }
         revision = next
-        let event = WatchEvent(kind, stamped, previous: previous, resource: resource)
+        let event = StoreEvent(kind, stamped, resource: resource, previous: previous)
         history.append(event, resource, at: next)
         wake(seen: next - 1) { $1.wants(event) }
         return stamped

@@ -5,7 +5,7 @@ import Synchronization
 final class Watcher: Sendable {
     struct Place {
         /// What it has been given and not yet been told, the last first.
-        var ready: [WatchEvent]
+        var ready: [StoreEvent]
         /// The revision up to which it has seen everything.
         var seen: Int
         /// How many of the store's marks it has heard of.
@@ -23,7 +23,7 @@ final class Watcher: Sendable {
         self.place = Mutex(place)
     }
 
-    func wants(_ event: WatchEvent) -> Bool {
+    func wants(_ event: StoreEvent) -> Bool {
         if let resource, event.resource != resource { return false }
         return namespace == nil || event.object["metadata"]["namespace"].string == namespace
     }

@@ -5,7 +5,7 @@ extension Router {
     func watch(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
         let watch = try Watch(target, request, now: now, lines: watchLines)
         let start = try await watch.start(api.store)
-        let events: AsyncThrowingStream<WatchEvent, any Error>
+        let events: AsyncThrowingStream<StoreEvent, any Error>
         do {
             events = try await api.store.watch(
                 target.stored, namespace: target.namespace, from: start, marksStart: watch.wantsStart, bookmarks: watch.wantsBookmarks)
@@ -67,7 +67,7 @@ private struct Watch {
     static func line(_ error: StatusError) -> [UInt8] { (["type": "ERROR", "object": error.status] as JSON).bytes() + [0x0A] }
 
     /// Tells of events, each a line, until the time is up or the reader has left.
-    func tell(_ events: AsyncThrowingStream<WatchEvent, any Error>, to sink: @escaping ByteSink) async throws {
+    func tell(_ events: AsyncThrowingStream<StoreEvent, any Error>, to sink: @escaping ByteSink) async throws {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await Task.sleep(for: .seconds(Timestamp.bounded(timeout))) }
@@ -78,7 +78,7 @@ private struct Watch {
         } catch let error as StatusError { try await sink(Self.line(error)) }
     }
 
-    private func line(_ event: WatchEvent) -> [UInt8]? {
+    private func line(_ event: StoreEvent) -> [UInt8]? {
         guard let (type, object) = shown(event) else { return nil }
         func encoded() -> [UInt8] { (["type": .string(type.rawValue), "object": object] as JSON).bytes() + [0x0A] }
         guard case .json = representation, type != .bookmark else { return encoded() }
@@ -89,7 +89,7 @@ private struct Watch {
     }
 
     /// The event as this client sees it; nil when it is none of its.
-    private func shown(_ event: WatchEvent) -> (WatchEvent.Kind, JSON)? {
+    private func shown(_ event: StoreEvent) -> (WatchEvent.Kind, JSON)? {
         let kind = target.kind
         guard event.kind != .bookmark else {
             guard wantsBookmarks || (wantsStart && !event.object["metadata"]["annotations"].isNull) else { return nil }
