@@ -90,6 +90,21 @@ struct NodeLifecycles {
         }
     }
 
+    @Test("a visit reads its node once, and again only after it was given up")
+    func reads() async throws {
+        let client = TroubledClient(api), time = clock.now, key = ObjectKey("", "n1")
+        let reconciler = NodeLifecycle(now: { Fixture.time }, elapsed: { [clock] in time.duration(to: clock.now) })
+        try await reconciler.reconcile(key, client)
+        #expect(try await reconciler.nextVisit(key, client) != nil)
+        #expect(client.gets == 1)
+        clock.pass(NodeLifecycle.grace)
+        try await reconciler.reconcile(key, client)
+        #expect(try await node("n1").taints.count == 2, "what it was given up for is seen at once")
+        try await api.delete(.nodes, key)
+        try await reconciler.reconcile(key, client)
+        #expect(try await reconciler.nextVisit(key, client) == nil, "one that is gone is not visited")
+    }
+
     @Test("the pods of a node that has been gone for forty seconds go, and those of one that came back stay")
     func missing() async throws {
         _ = try await api.create(.pods, Fixture.pod("b", node: "n2"))

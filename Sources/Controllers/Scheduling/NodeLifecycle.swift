@@ -36,14 +36,17 @@ package struct NodeLifecycle: Reconciler {
     package var reads: [Resource] { [.pods] }
 
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
-        guard let node = try await client.find(Node.self, key) else { return heard.forget(key.name) }
+        guard var node = try await client.find(Node.self, key) else { return heard.forget(key.name) }
         let time = elapsed()
-        if time - heard.time(of: key.name, orSet: time) >= Self.grace { try await giveUp(node, client) }
-        try await taint(key, client)
+        if time - heard.time(of: key.name, orSet: time) >= Self.grace {
+            try await giveUp(node, client)
+            node = try await client.get(Node.self, key)
+        }
+        try await taint(node, client)
     }
 
     package func nextVisit(_ key: ObjectKey, _ client: any Client) async throws -> Duration? {
-        try await client.find(Node.self, key) == nil ? nil : Self.interval
+        heard.time(of: key.name) == nil ? nil : Self.interval
     }
 
     private func giveUp(_ node: Node, _ client: any Client) async throws {
@@ -81,8 +84,7 @@ package struct NodeLifecycle: Reconciler {
     private static let keys: Set<String> = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
 
     /// Puts the taints that a node's Ready condition makes in the place of those that it made.
-    private func taint(_ key: ObjectKey, _ client: any Client) async throws {
-        let node: Node = try await client.get(Node.self, key)
+    private func taint(_ node: Node, _ client: any Client) async throws {
         let wanted: String? =
             switch node.status["conditions"].condition("Ready") {
             case "Unknown": "node.kubernetes.io/unreachable"
