@@ -38,7 +38,8 @@ struct Daemon {
             for controller in controllers { group.addTask { try await controller.run() } }
             group.addTask { try await informers.run() }
             group.addTask { try await GarbageCollector(store: store, client: api, report: report).run() }
-            group.addTask { try await DNSFeed(zone: cluster.dnsDomain, directory: paths.dnsRecords, client: api, report: report).run() }
+            let records = try DNSRecordFiles(directory: paths.dnsRecords)
+            group.addTask { try await DNSFeed(zone: cluster.dnsDomain, target: records, client: api, report: report).run() }
             let nodes = try await startNodes(lan, api, report)
             for problem in Leftovers(cluster: cluster, paths: paths).remove(keeping: try await api.list(Pod.self)) { report(problem) }
             for node in nodes { try await run(node, api, parts, report, &group) }
