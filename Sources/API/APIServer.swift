@@ -52,6 +52,8 @@ package actor APIServer: Client {
         return (items.filter { selector.matches($0["metadata"]["labels"].stringMap) }, revision)
     }
 
+    package nonisolated func latest(_ resource: Resource) async throws -> Int { await store.latest(resource) }
+
     package nonisolated func watch(_ resource: Resource, namespace: String?, from revision: Int?) async throws -> AsyncThrowingStream<
         WatchEvent, any Error
     > {

@@ -11,6 +11,9 @@ import Model
 package actor ObjectStore {
     private var objects: [Resource: [ObjectKey: JSON]] = [:]
     package private(set) var revision = 0
+    /// The revision of the newest write of each resource since the start.
+    private var newest: [Resource: Int] = [:]
+    private let start: Int
     private var history: History
     /// Watchers that have seen all there is, to be woken when there is more.
     private var waiting: [Int: (watcher: Watcher, wake: CheckedContinuation<Void, Never>)] = [:]
@@ -25,8 +28,9 @@ package actor ObjectStore {
     package init(journal: (any Journal)? = nil, history: History.Limits = .standard) throws {
         self.journal = journal
         self.history = History(after: try journal?.revision() ?? 0, history)
+        start = try journal?.revision() ?? 0
         guard let journal else { return }
-        revision = try journal.revision()
+        revision = start
         for (resource, json) in try journal.load() {
             let key = ObjectKey(json["metadata"]["namespace"].string ?? "", json["metadata"]["name"].string ?? "")
             objects[resource, default: [:]][key] = json
@@ -34,6 +38,9 @@ package actor ObjectStore {
     }
 
     package func get(_ resource: Resource, _ key: ObjectKey) -> JSON? { objects[resource]?[key] }
+
+    /// The revision of a resource's newest write; of one that has not been written since the start, the start's.
+    package func latest(_ resource: Resource) -> Int { newest[resource] ?? start }
 
     /// The objects in order of namespace and name, and the revision they stand at.
     package func list(_ resource: Resource, namespace: String? = nil) -> (items: [JSON], revision: Int) {
@@ -209,6 +216,7 @@ package actor ObjectStore {
             objects[resource, default: [:]][key] = stamped
         }
         revision = next
+        newest[resource] = next
         let event = StoreEvent(kind, stamped, resource: resource, previous: previous)
         history.append(event, resource, at: next)
         wake(seen: next - 1) { $1.wants(event) }

@@ -159,6 +159,24 @@ struct StoreWatches {
         }
     }
 
+    @Test("the newest write of a resource, deletions among them, is known; none is older than the start", arguments: StoreBacking.allCases)
+    func latest(_ backing: StoreBacking) async throws {
+        try await withStore(backing) { store in
+            #expect(await store.latest(.configMaps) == 0)
+            _ = try await store.create(.configMaps, document("a"))
+            _ = try await store.create(.secrets, document("a"))
+            #expect(await store.latest(.configMaps) == 1)
+            _ = try await store.delete(.configMaps, ObjectKey("default", "a"))
+            #expect(await store.latest(.configMaps) == 3)
+            #expect(await store.latest(.secrets) == 2)
+        }
+        try await withTemporaryDirectory { path in
+            _ = try await newStore(path).create(.configMaps, document("a"))
+            let again = try reopenedStore(path)
+            for kind in [Resource.configMaps, .secrets] { #expect(await again.latest(kind) == 1) }
+        }
+    }
+
     @Test("a watch from nowhere starts with what there is", arguments: StoreBacking.allCases)
     func initial(_ backing: StoreBacking) async throws {
         try await withStore(backing) { store in

@@ -7,6 +7,7 @@ final class TroubledClient: Client {
     private struct State {
         var refusedLists = 0
         var lists = 0
+        var gets = 0
         var isLosing = false
         var refusedGets = 0
         var held: Set<Resource> = []
@@ -20,6 +21,8 @@ final class TroubledClient: Client {
 
     /// How many lists were asked for.
     var lists: Int { state.withLock { $0.lists } }
+    /// How many objects were asked for.
+    var gets: Int { state.withLock { $0.gets } }
     var watches: Int { state.withLock { $0.watches.count } }
 
     func refuseLists(_ count: Int) { state.withLock { $0.refusedLists = count } }
@@ -53,6 +56,8 @@ final class TroubledClient: Client {
         return try await api.list(resource, namespace: namespace, selector: selector)
     }
 
+    func latest(_ resource: Resource) async throws -> Int { try await api.latest(resource) }
+
     func watch(_ resource: Resource, namespace: String?, from revision: Int?) async throws -> AsyncThrowingStream<WatchEvent, any Error> {
         let inner = try await api.watch(resource, namespace: namespace, from: revision)
         let (outer, continuation) = AsyncThrowingStream.makeStream(of: WatchEvent.self, bufferingPolicy: .bufferingOldest(1000))
@@ -73,6 +78,7 @@ final class TroubledClient: Client {
 
     func get(_ resource: Resource, _ key: ObjectKey) async throws -> JSON {
         let isRefused = state.withLock { state in
+            state.gets += 1
             state.refusedGets -= 1
             return state.refusedGets >= 0
         }

@@ -119,6 +119,10 @@ package struct HTTPClient: Client {
         return (items, list["metadata"]["resourceVersion"].string.flatMap { Int($0) } ?? 0)
     }
 
+    package func latest(_ resource: Resource) async throws -> Int {
+        try await json("GET", resource.path(namespace: nil) + "?limit=1").metadata.revision
+    }
+
     package func watch(_ resource: Resource, namespace: String?, from revision: Int?) async throws -> AsyncThrowingStream<
         WatchEvent, any Error
     > {

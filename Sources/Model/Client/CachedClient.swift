@@ -26,6 +26,8 @@ package final class CachedClient: Client {
 
     package func get(_ resource: Resource, _ key: ObjectKey) async throws -> JSON { try await live.get(resource, key) }
 
+    package func latest(_ resource: Resource) async throws -> Int { try await live.latest(resource) }
+
     package func list(_ resource: Resource, namespace: String?, selector: LabelSelector?) async throws -> (items: [JSON], revision: Int) {
         guard let reflector = try await current(resource) else {
             return try await live.list(resource, namespace: namespace, selector: selector)

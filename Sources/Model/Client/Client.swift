@@ -6,6 +6,8 @@ package protocol Client: Sendable {
     func list(_ resource: Resource, namespace: String?, selector: LabelSelector?) async throws -> (items: [JSON], revision: Int)
     /// The objects of a namespace that the owner with this uid manages; those that nobody manages when it is empty.
     func list(_ resource: Resource, namespace: String, controller uid: String) async throws -> [JSON]
+    /// The revision of the newest change to any object of a kind, or a later one: who has heard of it knows all there is.
+    func latest(_ resource: Resource) async throws -> Int
     /// The client that answers from the API itself, where this one may lag behind.
     var live: any Client { get }
     /// Events after `revision`; with nil, first an ADDED event for every object there is.
@@ -35,6 +37,10 @@ extension Client {
     }
 
     package var live: any Client { self }
+
+    package func latest(_ resource: Resource) async throws -> Int {
+        try await list(resource, namespace: nil, selector: nil).revision
+    }
 
     package func list(_ resource: Resource, namespace: String, controller uid: String) async throws -> [JSON] {
         try await list(resource, namespace: namespace, selector: nil).items.filter { ($0.metadata.controller?["uid"].string ?? "") == uid }

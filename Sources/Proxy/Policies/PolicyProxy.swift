@@ -19,6 +19,8 @@ package actor PolicyProxy: PodGuard {
     private static let followed: [Resource] = [.namespaces, .networkPolicies, .pods, .clusterNetworkPolicies, .nodes]
     /// What has not been listed yet: until everything is known, the table is left as an earlier daemon left it.
     private var unlisted = Set(followed)
+    /// The revision up to which each kind is known.
+    private var known: [Resource: Int] = [:]
     private var waiting: [AsyncStream<Void>.Continuation] = []
     private let changed = KeySignal()
     private let turn = Turnstile()
@@ -52,9 +54,9 @@ package actor PolicyProxy: PodGuard {
                 let reflector = Reflector(resource, client: client, clock: clock, report: report)
                 group.addTask {
                     try await reflector.run {
-                        await self.take($0.key, $0.new, resource)
+                        await self.take($0, resource)
                     } listed: {
-                        await self.noteListed(resource)
+                        await self.noteListed(resource, at: reflector.revision)
                     }
                 }
             }
@@ -74,12 +76,16 @@ package actor PolicyProxy: PodGuard {
     package func admit(_ pod: Pod, address: IPv4Address) async throws {
         guard let entry = PolicyPod(pod, address: address, node: node.name) else { return }
         try await everythingListed()
-        // A policy older than the pod must hold, even if its event has not arrived here yet.
-        for item in try await client.list(.networkPolicies, namespace: pod.namespace, selector: nil).items {
-            engine.set(NetworkPolicy(item))
+        // A policy older than the pod must hold, even if its event has not arrived here yet; most times all have.
+        if try await isBehind(.networkPolicies) {
+            for item in try await client.list(.networkPolicies, namespace: pod.namespace, selector: nil).items {
+                engine.set(NetworkPolicy(item))
+            }
         }
-        for item in try await client.list(.clusterNetworkPolicies, namespace: nil, selector: nil).items {
-            engine.set(ClusterNetworkPolicy(item))
+        if try await isBehind(.clusterNetworkPolicies) {
+            for item in try await client.list(.clusterNetworkPolicies, namespace: nil, selector: nil).items {
+                engine.set(ClusterNetworkPolicy(item))
+            }
         }
         setAside(pod.key, for: pod)
         admitted[pod.uid] = entry
@@ -87,6 +93,12 @@ package actor PolicyProxy: PodGuard {
         engine.set(entry)
         await feed()
         try await keeper.sync()
+    }
+
+    /// Whether something has happened to objects of a kind that has not arrived here.
+    private func isBehind(_ resource: Resource) async throws -> Bool {
+        let latest = try await client.latest(resource)
+        return known[resource] ?? 0 < latest
     }
 
     /// Forgets a pod whose address is given back.
@@ -110,7 +122,8 @@ package actor PolicyProxy: PodGuard {
 
     // MARK: Objects
 
-    private func noteListed(_ resource: Resource) {
+    private func noteListed(_ resource: Resource, at revision: Int) {
+        known[resource] = max(known[resource] ?? 0, revision)
         unlisted.remove(resource)
         guard unlisted.isEmpty else { return }
         for waiter in waiting { waiter.finish() }
@@ -125,7 +138,9 @@ package actor PolicyProxy: PodGuard {
         try Task.checkCancellation()
     }
 
-    private func take(_ key: ObjectKey, _ object: JSON?, _ resource: Resource) {
+    private func take(_ change: Reflector.Change, _ resource: Resource) {
+        let key = change.key, object = change.new
+        defer { known[resource] = max(known[resource] ?? 0, change.object.metadata.revision) }
         switch resource {
         case .namespaces: engine.set(namespace: key.name, object.map { Namespace($0).labels })
         case .networkPolicies: engine.set(key, policy: object.map { NetworkPolicy($0) })
