@@ -57,10 +57,11 @@ struct ImageTests {
     @Test("minik's own answer to their name with any registry and tag, and say what runs from them")
     func builtIn() throws {
         let images = BuiltInImages(directory: "/images")
-        let httpd = try #require(images.resolve(try #require(ImageReference("registry.example/deep/httpd:9"))))
+        func resolve(_ name: String) throws -> Image? { images.resolve(try #require(ImageReference(name))) }
+        let httpd = try #require(try resolve("registry.example/deep/httpd:9"))
         #expect(httpd.layers == ["/images/httpd"] && httpd.configuration.command == ["httpd-foreground"])
         #expect(httpd.id.count == 71 && httpd.configuration.workingDirectory == "/usr/local/apache2")
-        #expect(images.resolve(try #require(ImageReference("nginx"))) == nil)
+        #expect(try resolve("nginx") == nil)
         #expect(images.names == ["busybox", "httpd"], "the one that serves names is not for users")
     }
 
