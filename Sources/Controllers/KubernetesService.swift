@@ -7,14 +7,14 @@ package struct KubernetesService: Sendable {
     private static let interval = Duration.seconds(10)
 
     /// Where the API listens.
-    private let publicIP: IPv4Address
-    private let serviceIP: IPv4Address
+    private let publicIP: IPAddress
+    private let serviceIP: IPAddress
     private let client: any Client
     private let clock: any Clock<Duration>
     private let report: @Sendable (String) -> Void
 
     package init(
-        publicIP: IPv4Address, serviceIP: IPv4Address, client: any Client, clock: any Clock<Duration> = ContinuousClock(),
+        publicIP: IPAddress, serviceIP: IPAddress, client: any Client, clock: any Clock<Duration> = ContinuousClock(),
         report: @escaping @Sendable (String) -> Void
     ) {
         self.publicIP = publicIP

@@ -1,7 +1,7 @@
 import Model
 
 package enum RecordData: Sendable, Hashable {
-    case a(IPv4Address)
+    case a(IPAddress)
     case ns(String)
     case cname(String)
     case ptr(String)

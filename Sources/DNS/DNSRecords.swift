@@ -4,12 +4,12 @@ import Model
 /// again whenever it changes.
 package struct DNSRecords: Sendable, Hashable {
     package struct Endpoint: Sendable, Hashable {
-        package let address: IPv4Address
+        package let address: IPAddress
         package let hostname: String?
         /// What it serves, and where: of a headless Service it is the endpoint's own affair.
         package let ports: [Port]
 
-        package init(address: IPv4Address, hostname: String?, ports: [Port] = []) {
+        package init(address: IPAddress, hostname: String?, ports: [Port] = []) {
             self.address = address
             self.hostname = hostname
             self.ports = ports
@@ -29,13 +29,12 @@ package struct DNSRecords: Sendable, Hashable {
         package let name: String
         package let namespace: String
         /// nil: headless, its endpoints are the answer.
-        package let clusterIP: IPv4Address?
+        package let clusterIP: IPAddress?
         package let externalName: String?
         package let ports: [Port]
         package let endpoints: [Endpoint]
 
-        package init(name: String, namespace: String, clusterIP: IPv4Address?, externalName: String?, ports: [Port], endpoints: [Endpoint])
-        {
+        package init(name: String, namespace: String, clusterIP: IPAddress?, externalName: String?, ports: [Port], endpoints: [Endpoint]) {
             self.name = name
             self.namespace = namespace
             self.clusterIP = clusterIP
@@ -68,7 +67,7 @@ package struct DNSRecords: Sendable, Hashable {
             }
             // Who wants addresses that are not ready has them called ready in the slice.
             for endpoint in slice.endpoints where endpoint["conditions"]["ready"].bool ?? true {
-                for address in endpoint["addresses"].items.compactMap({ $0.string.flatMap { IPv4Address($0) } }) {
+                for address in endpoint["addresses"].items.compactMap({ $0.string.flatMap { IPAddress($0, .ipv4) } }) {
                     endpoints.insert(Endpoint(address: address, hostname: endpoint["hostname"].string, ports: ports))
                 }
             }
@@ -110,10 +109,10 @@ extension DNSRecords.ServiceRecord {
         }
         self.init(
             name: json["name"].string ?? "", namespace: json["namespace"].string ?? "",
-            clusterIP: json["clusterIP"].string.flatMap { IPv4Address($0) },
+            clusterIP: json["clusterIP"].string.flatMap { IPAddress($0, .ipv4) },
             externalName: json["externalName"].string, ports: ports(json["ports"]),
             endpoints: json["endpoints"].items.compactMap { endpoint in
-                endpoint["address"].string.flatMap { IPv4Address($0) }.map {
+                endpoint["address"].string.flatMap { IPAddress($0, .ipv4) }.map {
                     DNSRecords.Endpoint(address: $0, hostname: endpoint["hostname"].string, ports: ports(endpoint["ports"]))
                 }
             })

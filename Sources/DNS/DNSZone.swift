@@ -5,7 +5,7 @@ import Model
 package struct DNSZone: Sendable {
     /// One thing that a name leads to: an address with a port, at the name that SRV records and reverse look-ups call it.
     private struct Target: Hashable {
-        let address: IPv4Address
+        let address: IPAddress
         /// nil: it serves no port.
         let port: Int?
         let home: String
@@ -16,7 +16,7 @@ package struct DNSZone: Sendable {
     /// Namespaces that are there whether or not something in them has a name.
     private var namespaces: Set<String>
     private var services: [String: [String: DNSRecords.ServiceRecord]] = [:]
-    private var namesByAddress: [IPv4Address: [String]] = [:]
+    private var namesByAddress: [IPAddress: [String]] = [:]
 
     package init(_ records: DNSRecords) {
         zone = records.zone
@@ -54,7 +54,7 @@ package struct DNSZone: Sendable {
     }
 
     /// What addresses are called because of a Service.
-    private func names(_ record: DNSRecords.ServiceRecord) -> [(IPv4Address, String)] {
+    private func names(_ record: DNSRecords.ServiceRecord) -> [(IPAddress, String)] {
         let home = "\(record.name).\(record.namespace).svc.\(zone)"
         return (record.clusterIP.map { [($0, home)] } ?? []) + record.endpoints.map { ($0.address, "\($0.label).\(home)") }
     }
@@ -110,7 +110,7 @@ package struct DNSZone: Sendable {
     // MARK: The zone itself
 
     /// Where this zone's own server answers: the Service that every cluster has for it.
-    private var nameServers: [(name: String, address: IPv4Address)] {
+    private var nameServers: [(name: String, address: IPAddress)] {
         guard let address = services["kube-system"]?["kube-dns"]?.clusterIP else { return [] }
         return [("kube-dns.kube-system.svc.\(zone)", address)]
     }
@@ -154,7 +154,7 @@ package struct DNSZone: Sendable {
         if labels.count == 2 { return [] }
         if kind == "pod" {
             // The address that the name spells, whoever has it ("pods insecure").
-            guard labels.count == 3, let address = IPv4Address(labels[0].replacing("-", with: ".")) else { return nil }
+            guard labels.count == 3, let address = IPAddress(labels[0].replacing("-", with: "."), .ipv4) else { return nil }
             return [Target(address: address, port: nil, home: "\(labels[0]).\(labels[1]).pod.\(zone)")]
         }
         guard let service = inside[labels[labels.count - 3]] else { return nil }
@@ -194,7 +194,7 @@ package struct DNSZone: Sendable {
 
     private func reverse(_ question: DNSQuestion) -> DNSAnswer {
         let labels = question.name
-        guard labels.count == 6, let address = IPv4Address(labels.prefix(4).reversed().joined(separator: ".")),
+        guard labels.count == 6, let address = IPAddress(labels.prefix(4).reversed().joined(separator: "."), .ipv4),
             let names = namesByAddress[address]
         else { return DNSAnswer(code: .nameError) }
         guard question.type == RecordType.ptr.rawValue || question.type == RecordType.any.rawValue else { return DNSAnswer(code: .noError) }

@@ -14,20 +14,20 @@ package enum Change: Hashable, Sendable {
     case deleteElement(set: String, NamedSet, [Value], ElementData)
 
     /// The command as nft(8) reads it.
-    package func text(family: TableFamily = .ip, table: String) -> String {
+    package func text(table: TableID) -> String {
         switch self {
-        case .addTable: "add table \(family.rawValue) \(table)"
-        case .deleteTable: "delete table \(family.rawValue) \(table)"
-        case .addChain(let name, let hook): "add chain \(family.rawValue) \(table) \(name)" + (hook.map { " { \($0.text) }" } ?? "")
-        case .flushChain(let name): "flush chain \(family.rawValue) \(table) \(name)"
-        case .deleteChain(let name): "delete chain \(family.rawValue) \(table) \(name)"
-        case .addRule(let chain, let rule): "add rule \(family.rawValue) \(table) \(chain) \(rule.text)"
-        case .addSet(let name, let set): "add \(Change.noun(set)) \(family.rawValue) \(table) \(name) { \(set.text) }"
-        case .deleteSet(let name, let set): "delete \(Change.noun(set)) \(family.rawValue) \(table) \(name)"
+        case .addTable: "add table \(table)"
+        case .deleteTable: "delete table \(table)"
+        case .addChain(let name, let hook): "add chain \(table) \(name)" + (hook.map { " { \($0.text) }" } ?? "")
+        case .flushChain(let name): "flush chain \(table) \(name)"
+        case .deleteChain(let name): "delete chain \(table) \(name)"
+        case .addRule(let chain, let rule): "add rule \(table) \(chain) \(rule.text)"
+        case .addSet(let name, let set): "add \(Change.noun(set)) \(table) \(name) { \(set.text) }"
+        case .deleteSet(let name, let set): "delete \(Change.noun(set)) \(table) \(name)"
         case .addElement(let name, _, let key, let data):
-            "add element \(family.rawValue) \(table) \(name) { \(Ruleset.elementText(key, data)) }"
+            "add element \(table) \(name) { \(Ruleset.elementText(key, data)) }"
         case .deleteElement(let name, _, let key, let data):
-            "delete element \(family.rawValue) \(table) \(name) { \(Ruleset.elementText(key, ElementData(verdict: data.verdict))) }"
+            "delete element \(table) \(name) { \(Ruleset.elementText(key, ElementData(verdict: data.verdict))) }"
         }
     }
 
@@ -122,15 +122,10 @@ extension Ruleset {
     }
 }
 
-/// Somewhere tables of one family can be changed: a kernel, or a test's memory.
+/// Somewhere tables can be changed: a kernel, or a test's memory.
 package protocol RulesetTarget: Sendable {
-    var family: TableFamily { get }
     /// Applies all of the changes to `table`, or none of them.
-    func apply(_ changes: [Change], table: String) async throws
+    func apply(_ changes: [Change], table: TableID) async throws
     /// The table as it stands, in the form of `Ruleset.asKept`; nil when there is none.
-    func read(_ table: String) async throws -> Ruleset?
-}
-
-extension RulesetTarget {
-    package var family: TableFamily { .ip }
+    func read(_ table: TableID) async throws -> Ruleset?
 }

@@ -2,8 +2,8 @@ import Model
 
 /// The first packet of a connection, as rules see it.
 package struct Packet: Hashable, Sendable {
-    package var source: IPv4Address
-    package var destination: IPv4Address
+    package var source: IPAddress
+    package var destination: IPAddress
     /// The IP protocol's number: 1 ICMP, 6 TCP, 17 UDP, 132 SCTP.
     package var proto: UInt8
     /// 0 for protocols without ports.
@@ -14,7 +14,7 @@ package struct Packet: Hashable, Sendable {
     package var state: ConnectionState = .new
     package var isDestinationTranslated = false
 
-    package init(from source: IPv4Address, to destination: IPv4Address, proto: UInt8, port: UInt16 = 0) {
+    package init(from source: IPAddress, to destination: IPAddress, proto: UInt8, port: UInt16 = 0) {
         self.source = source
         self.destination = destination
         self.proto = proto
@@ -23,13 +23,14 @@ package struct Packet: Hashable, Sendable {
 
     func value(_ field: Field) -> Value {
         switch field {
-        case .sourceAddress: .address(source)
-        case .destinationAddress: .address(destination)
+        case .sourceAddress(source.family): .address(source)
+        case .destinationAddress(destination.family): .address(destination)
         case .transportProtocol: .transportProtocol(proto)
         case .destinationPort: .port(destinationPort)
         case .inputInterface: .interface(inputInterface)
         case .outputInterface: .interface(outputInterface)
-        // What a packet is wrapped in is the link's business, and no table of family `ip` asks.
+        // What a packet is wrapped in is the link's business, and no table of its family asks.
+        case .sourceAddress, .destinationAddress: .bytes([])
         case .etherType, .sourceHardwareAddress, .destinationHardwareAddress, .arpFormat, .arpSenderHardwareAddress, .arpSenderAddress:
             .bytes([])
         }
@@ -40,8 +41,8 @@ extension Value {
     /// True when the single value `other` lies in this one.
     func contains(_ other: Value) -> Bool {
         switch (self, other) {
-        case (.network(let cidr), .address(let address)): cidr.contains(address)
-        case (.addresses(let range), .address(let address)): range.contains(address)
+        case (.network(let network), .address(let address)): network.contains(address)
+        case (.addresses(let range), .address(let address)): address.family == range.lowerBound.family && range.contains(address)
         case (.transportProtocols(let range), .transportProtocol(let number)): range.contains(number)
         case (.ports(let range), .port(let port)): range.contains(port)
         default: self == other

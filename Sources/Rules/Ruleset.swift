@@ -1,8 +1,5 @@
 import Model
 
-/// Which packets a table sees: IPv4 packets, or the frames that cross a bridge.
-package enum TableFamily: String, Hashable, Sendable { case ip, bridge }
-
 /// Where in the kernel a base chain is attached.
 package struct Hook: Hashable, Sendable {
     package enum Kind: String, Hashable, Sendable { case filter, nat }
@@ -64,7 +61,7 @@ package struct NamedSet: Hashable, Sendable {
     }
 
     package var text: String {
-        var parts = ["type \(key.map(\.rawValue).joined(separator: " . "))\(isVerdictMap ? " : verdict" : "");"]
+        var parts = ["type \(key.map(\.text).joined(separator: " . "))\(isVerdictMap ? " : verdict" : "");"]
         if isInterval { parts.append("flags interval;") }
         if let timeout { parts.append("size 65535; flags dynamic,timeout; timeout \(timeout)s;") }
         if let comment { parts.append("comment \"\(comment)\";") }
@@ -138,8 +135,8 @@ package struct Ruleset: Hashable, Sendable {
     package var isEmpty: Bool { chains.isEmpty && sets.isEmpty && elements.isEmpty }
 
     /// The whole as `nft list table` would print it, sets before chains, by name.
-    package func text(family: TableFamily = .ip, table: String) -> String {
-        var lines = ["table \(family.rawValue) \(table) {"]
+    package func text(table: TableID) -> String {
+        var lines = ["table \(table) {"]
         for (name, set) in sets.sorted(by: { $0.key < $1.key }) {
             lines.append("\t\(set.isVerdictMap ? "map" : "set") \(name) {")
             lines.append("\t\t\(set.text)")

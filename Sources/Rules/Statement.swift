@@ -62,8 +62,8 @@ package enum Statement: Hashable, Sendable {
     /// `meta nftrace set 1`: from here on the kernel tells every rule that the packet meets.
     case trace
     /// `meta l4proto P dnat to A:P`
-    case destinationNAT(TransportProtocol, IPv4Address, UInt16)
-    case sourceNAT(IPv4Address)
+    case destinationNAT(TransportProtocol, IPAddress, UInt16)
+    case sourceNAT(IPAddress)
     /// ICMP port unreachable.
     case reject
     case verdict(Verdict)
@@ -71,7 +71,7 @@ package enum Statement: Hashable, Sendable {
     /// The statement as `nft list` prints it.
     package var text: String {
         switch self {
-        case .match(let field, let value, let negated): "\(field.rawValue) \(negated ? "!= " : "")\(value)"
+        case .match(let field, let value, let negated): "\(field.text) \(negated ? "!= " : "")\(value)"
         case .connectionState(let state): "ct state \(state.text)"
         case .destinationWasTranslated: "ct status dnat"
         case .inSet(let fields, let set): "\(Statement.concatenation(fields)) @\(set)"
@@ -82,11 +82,11 @@ package enum Statement: Hashable, Sendable {
         case .markUnset(let bits): "meta mark & \(Statement.hex(bits)) == 0x00000000"
         case .setMark(let bits): "meta mark set meta mark | \(Statement.hex(bits))"
         case .flipMark(let bits): "meta mark set meta mark ^ \(Statement.hex(bits))"
-        case .remember(let field, let set): "update @\(set) { \(field.rawValue) }"
+        case .remember(let field, let set): "update @\(set) { \(field.text) }"
         case .counter: "counter"
         case .trace: "meta nftrace set 1"
         case .destinationNAT(let proto, let address, let port):
-            "meta l4proto \(proto.rawValue.lowercased()) dnat to \(address):\(port)"
+            "meta l4proto \(proto.rawValue.lowercased()) dnat to \(address.family == .ipv4 ? "\(address)" : "[\(address)]"):\(port)"
         case .sourceNAT(let address): "snat to \(address) fully-random"
         case .reject: "reject"
         case .verdict(let verdict): verdict.description
@@ -103,7 +103,7 @@ package enum Statement: Hashable, Sendable {
         }
     }
 
-    private static func concatenation(_ fields: [Field]) -> String { fields.map(\.rawValue).joined(separator: " . ") }
+    private static func concatenation(_ fields: [Field]) -> String { fields.map(\.text).joined(separator: " . ") }
 
     private static func hex(_ bits: UInt32) -> String {
         let digits = String(bits, radix: 16)

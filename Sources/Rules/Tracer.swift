@@ -2,7 +2,7 @@ import Model
 
 /// One rule that matched on a packet's way, and what it led to.
 package struct TraceStep: Hashable, Sendable {
-    package let table: String
+    package let table: TableID
     package let chain: String
     /// The rule's place in its chain, from 0.
     package let rule: Int
@@ -25,20 +25,20 @@ package struct Trace: Hashable, Sendable {
 /// Walks packets through rulesets as nf_tables would (nft(8); net/netfilter/nf_tables_core.c): chains of a hook by priority,
 /// verdict maps, sets, jumps and gotos, NAT once a connection. Where the kernel throws dice all the outcomes are told.
 package struct Tracer: Sendable {
-    /// The tables of one node, by name.
-    private let tables: [String: Ruleset]
-    private let bases: [(table: String, chain: String, hook: Hook)]
+    private let tables: [TableID: Ruleset]
+    private let bases: [(table: TableID, chain: String, hook: Hook)]
 
-    package init(tables: [String: Ruleset]) {
+    package init(tables: [TableID: Ruleset]) {
         self.tables = tables
         bases = tables.flatMap { table, rules in rules.chains.compactMap { name, chain in chain.hook.map { (table, name, $0) } } }
             .sorted { ($0.hook.priority, $0.table, $0.chain) < ($1.hook.priority, $1.table, $1.chain) }
     }
 
-    /// Sends `packet` through everything attached at `point`.
+    /// Sends `packet` through everything of its family that is attached at `point`.
     package func traverse(_ packet: Packet, _ point: Hook.Point) -> [Trace] {
         var traces = [Trace(outcome: .accept, packet: packet)]
-        for base in bases where base.hook.point == point {
+        let family = TableFamily(packet.source.family)
+        for base in bases where base.hook.point == point && base.table.family == family {
             // NAT looks at the first packet of a connection only, and once: the second chain finds it translated.
             if base.hook.kind == .nat, packet.state != .new { continue }
             traces = traces.flatMap { trace -> [Trace] in
@@ -74,7 +74,7 @@ package struct Tracer: Sendable {
     }
 
     /// Every way a packet can take through a chain; a flow that comes out with `leave` goes on where the chain was jumped from.
-    private func run(_ name: String, table: String, _ flow: Flow) -> [Flow] {
+    private func run(_ name: String, table: TableID, _ flow: Flow) -> [Flow] {
         guard let chain = tables[table]?.chains[name] else { return [flow] }
         var running = [flow], ended: [Flow] = []
         for (index, rule) in chain.rules.enumerated() {
@@ -87,7 +87,7 @@ package struct Tracer: Sendable {
     }
 
     private struct Place {
-        let table: String
+        let table: TableID
         let chain: String
         let index: Int
     }
@@ -170,7 +170,7 @@ package struct Tracer: Sendable {
         }
     }
 
-    private func find(_ fields: [Field], _ set: String, _ table: String, _ packet: Packet) -> ElementData? {
+    private func find(_ fields: [Field], _ set: String, _ table: TableID, _ packet: Packet) -> ElementData? {
         guard let members = tables[table]?.elements[set] else { return nil }
         let key = fields.map(packet.value)
         if let exact = members[key] { return exact }

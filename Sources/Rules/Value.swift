@@ -1,25 +1,45 @@
 import Model
 
 /// A piece of a packet or of its context that a rule can look at, in nft's words.
-package enum Field: String, Hashable, Sendable {
-    case sourceAddress = "ip saddr"
-    case destinationAddress = "ip daddr"
-    case transportProtocol = "meta l4proto"
-    case destinationPort = "th dport"
-    case inputInterface = "iifname"
-    case outputInterface = "oifname"
-    case etherType = "ether type"
-    case sourceHardwareAddress = "ether saddr"
-    case destinationHardwareAddress = "ether daddr"
+package enum Field: Hashable, Sendable {
+    case sourceAddress(IPFamily)
+    case destinationAddress(IPFamily)
+    case transportProtocol
+    case destinationPort
+    case inputInterface
+    case outputInterface
+    case etherType
+    case sourceHardwareAddress
+    case destinationHardwareAddress
     /// Kinds and lengths of the addresses that an ARP packet holds.
-    case arpFormat = "@nh,0,48"
-    case arpSenderHardwareAddress = "arp saddr ether"
-    case arpSenderAddress = "arp saddr ip"
+    case arpFormat
+    case arpSenderHardwareAddress
+    case arpSenderAddress
+
+    package var text: String {
+        switch self {
+        case .sourceAddress(.ipv4): "ip saddr"
+        case .sourceAddress(.ipv6): "ip6 saddr"
+        case .destinationAddress(.ipv4): "ip daddr"
+        case .destinationAddress(.ipv6): "ip6 daddr"
+        case .transportProtocol: "meta l4proto"
+        case .destinationPort: "th dport"
+        case .inputInterface: "iifname"
+        case .outputInterface: "oifname"
+        case .etherType: "ether type"
+        case .sourceHardwareAddress: "ether saddr"
+        case .destinationHardwareAddress: "ether daddr"
+        case .arpFormat: "@nh,0,48"
+        case .arpSenderHardwareAddress: "arp saddr ether"
+        case .arpSenderAddress: "arp saddr ip"
+        }
+    }
 
     /// The nft data type of the field, as `nft list set` prints it.
     package var type: FieldType {
         switch self {
-        case .sourceAddress, .destinationAddress, .arpSenderAddress: .address
+        case .sourceAddress(let family), .destinationAddress(let family): .address(family)
+        case .arpSenderAddress: .address(.ipv4)
         case .sourceHardwareAddress, .destinationHardwareAddress, .arpSenderHardwareAddress: .hardwareAddress
         case .etherType: .etherType
         case .arpFormat: .bytes
@@ -31,21 +51,38 @@ package enum Field: String, Hashable, Sendable {
 }
 
 /// The nft data types that sets are keyed by.
-package enum FieldType: String, Hashable, Sendable, CaseIterable {
-    case address = "ipv4_addr"
-    case transportProtocol = "inet_proto"
-    case port = "inet_service"
-    case interface = "ifname"
-    case hardwareAddress = "ether_addr"
-    case etherType = "ether_type"
-    case bytes = "integer"
+package enum FieldType: Hashable, Sendable, CaseIterable {
+    case address(IPFamily)
+    case transportProtocol
+    case port
+    case interface
+    case hardwareAddress
+    case etherType
+    case bytes
+
+    package static let allCases: [FieldType] =
+        IPFamily.allCases.map(FieldType.address) + [.transportProtocol, .port, .interface, .hardwareAddress, .etherType, .bytes]
+
+    package var text: String {
+        switch self {
+        case .address(.ipv4): "ipv4_addr"
+        case .address(.ipv6): "ipv6_addr"
+        case .transportProtocol: "inet_proto"
+        case .port: "inet_service"
+        case .interface: "ifname"
+        case .hardwareAddress: "ether_addr"
+        case .etherType: "ether_type"
+        case .bytes: "integer"
+        }
+    }
 }
 
 /// A constant in a rule or in an element's key.
 package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
-    case address(IPv4Address)
-    case network(CIDR)
-    case addresses(ClosedRange<IPv4Address>)
+    case address(IPAddress)
+    case network(IPNetwork)
+    /// Apart from the value: few elements are ranges, and all are as large as the largest.
+    indirect case addresses(ClosedRange<IPAddress>)
     case transportProtocol(UInt8)
     case transportProtocols(ClosedRange<UInt8>)
     case port(UInt16)
@@ -60,9 +97,9 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// The value as a range, or as one value where the range holds just that: two that mean the same are the same.
     package var canonical: Value {
         switch self {
-        case .network(let cidr) where cidr.prefixLength == 32: .address(cidr.network)
+        case .network(let network) where network.prefixLength == network.family.bits: .address(network.network)
         case .addresses(let range) where range.lowerBound == range.upperBound: .address(range.lowerBound)
-        case .network(let cidr): .addresses(cidr.network...cidr.last)
+        case .network(let network): .addresses(network.network...network.last)
         case .ports(let range) where range.count == 1: .port(range.lowerBound)
         case .transportProtocols(let range) where range.count == 1: .transportProtocol(range.lowerBound)
         default: self
@@ -81,7 +118,7 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
     package var bounds: (first: [UInt8], last: [UInt8]) {
         switch self {
         case .address(let address): return (address.bytes, address.bytes)
-        case .network(let cidr): return (cidr.network.bytes, cidr.last.bytes)
+        case .network(let network): return (network.network.bytes, network.last.bytes)
         case .addresses(let range): return (range.lowerBound.bytes, range.upperBound.bytes)
         case .transportProtocol(let number): return ([number], [number])
         case .transportProtocols(let range): return ([range.lowerBound], [range.upperBound])
@@ -100,35 +137,41 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
     private static func bytes(_ port: UInt16) -> [UInt8] { [UInt8(port >> 8), UInt8(port & 255)] }
 
     /// First and last value as numbers, by which values of one type are in order.
-    private var place: (first: UInt64, last: UInt64) {
-        func one(_ number: some BinaryInteger) -> (UInt64, UInt64) { (UInt64(number), UInt64(number)) }
+    private var place: (first: UInt128, last: UInt128) {
+        func one(_ number: some BinaryInteger) -> (UInt128, UInt128) { (UInt128(number), UInt128(number)) }
         switch self {
-        case .address(let address): return one(address.value)
-        case .network(let cidr): return (UInt64(cidr.network.value), UInt64(cidr.last.value))
-        case .addresses(let range): return (UInt64(range.lowerBound.value), UInt64(range.upperBound.value))
+        case .address(let address): return one(address.number)
+        case .network(let network): return (network.network.number, network.last.number)
+        case .addresses(let range): return (range.lowerBound.number, range.upperBound.number)
         case .transportProtocol(let number): return one(number)
-        case .transportProtocols(let range): return (UInt64(range.lowerBound), UInt64(range.upperBound))
+        case .transportProtocols(let range): return (UInt128(range.lowerBound), UInt128(range.upperBound))
         case .port(let port): return one(port)
-        case .ports(let range): return (UInt64(range.lowerBound), UInt64(range.upperBound))
-        case .interface(let name): return Value.packed(name.utf8)
-        case .hardwareAddress(let address): return Value.packed(address.bytes)
+        case .ports(let range): return (UInt128(range.lowerBound), UInt128(range.upperBound))
+        case .interface(let name): return one(Value.packed(name.utf8))
+        case .hardwareAddress(let address): return one(Value.packed(address.bytes))
         case .etherType(let type): return one(type)
-        case .bytes(let bytes): return Value.packed(bytes)
+        case .bytes(let bytes): return one(Value.packed(bytes))
         }
     }
 
     /// The first sixteen bytes, as many as a name of an interface has.
-    private static func packed(_ bytes: some Sequence<UInt8>) -> (UInt64, UInt64) {
-        var words: [UInt64] = [0, 0]
-        for (index, byte) in bytes.prefix(16).enumerated() { words[index / 8] |= UInt64(byte) << UInt64(56 - index % 8 * 8) }
-        return (words[0], words[1])
+    private static func packed(_ bytes: some Sequence<UInt8>) -> UInt128 {
+        var number: UInt128 = 0, room = 16
+        for byte in bytes.prefix(16) { (number, room) = (number << 8 | UInt128(byte), room - 1) }
+        return number << UInt128(8 * room)
     }
 
     /// Cheap: elements are looked up by their keys many times over.
     package func hash(into hasher: inout Hasher) {
         let place = place
-        hasher.combine(place.first)
-        if place.last != place.first { hasher.combine(place.last) }
+        Value.combine(place.first, into: &hasher)
+        if place.last != place.first { Value.combine(place.last, into: &hasher) }
+    }
+
+    private static func combine(_ number: UInt128, into hasher: inout Hasher) {
+        hasher.combine(UInt64(truncatingIfNeeded: number))
+        let high = UInt64(truncatingIfNeeded: number >> 64)
+        if high != 0 { hasher.combine(high) }
     }
 
     /// An order for what is told in order; values of different types come as their numbers do.
@@ -137,7 +180,7 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .address(let address): "\(address)"
-        case .network(let cidr): "\(cidr)"
+        case .network(let network): "\(network)"
         case .addresses(let range): "\(range.lowerBound)-\(range.upperBound)"
         case .transportProtocol(let number): Value.protocolName(number)
         case .transportProtocols(let range): "\(range.lowerBound)-\(range.upperBound)"

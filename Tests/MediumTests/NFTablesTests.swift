@@ -9,8 +9,9 @@ import Testing
 @Suite("what we tell nf_tables is what nft would have told it")
 struct NFTablesTests {
     static let node = NodeView(
-        name: "k8s-node1", address: IPv4Address("192.168.200.129") ?? .any, clusterCIDR: CIDR("10.244.0.0/16") ?? .all,
-        serviceCIDR: CIDR("10.1.0.0/16") ?? .all, podCIDR: CIDR("10.244.1.0/24") ?? .all)
+        name: "k8s-node1", address: IPAddress("192.168.200.129") ?? .unspecified(.ipv4),
+        clusterCIDR: IPNetwork("10.244.0.0/16") ?? .all(.ipv4),
+        serviceCIDR: IPNetwork("10.1.0.0/16") ?? .all(.ipv4), podCIDR: IPNetwork("10.244.1.0/24") ?? .all(.ipv4))
 
     static func service(_ endpoints: [String], affinity: Bool = false) throws -> Ruleset {
         let service = Service(
@@ -45,7 +46,7 @@ struct NFTablesTests {
         snapshot.namespaces["default"] = [:]
         for (index, labels) in [["app": "web"], ["access": "true"], ["any": "port"]].enumerated() {
             let key = ObjectKey("default", "pod\(index)")
-            snapshot.pods[key] = PolicyPod(key: key, address: IPv4Address(0x0AF4_0102 + UInt32(index)), labels: labels, isLocal: true)
+            snapshot.pods[key] = PolicyPod(key: key, address: IPAddress(ipv4: 0x0AF4_0102 + UInt32(index)), labels: labels, isLocal: true)
         }
         return PolicyCompiler(node: node).compile(snapshot)
     }
@@ -65,10 +66,10 @@ struct NFTablesTests {
     }
 
     /// Lists what `changes` make, by our way and by nft's.
-    private func both(_ changes: [Change]) async throws -> (ours: String, theirs: String) {
+    func both(_ changes: [Change], _ family: TableFamily = .ip) async throws -> (ours: String, theirs: String) {
         let ours = try TestNamespace(), theirs = try TestNamespace()
-        try await KernelRulesets(namespace: ours.path).apply(changes, table: "t")
-        _ = try theirs.nft(changes.map { $0.text(table: "t") }.joined(separator: "\n") + "\n")
+        try await KernelRulesets(namespace: ours.path).apply(changes, table: TableID(family, "t"))
+        _ = try theirs.nft(changes.map { $0.text(table: TableID(family, "t")) }.joined(separator: "\n") + "\n")
         return (Self.ordered(try ours.output("nft list ruleset")), Self.ordered(try theirs.output("nft list ruleset")))
     }
 
@@ -102,7 +103,7 @@ struct NFTablesTests {
         ]
         let pod = Pod(["metadata": ["namespace": "default", "name": "web"], "spec": ["containers": [["name": "main", "ports": ports]]]])
         var rules = HostPortTable.base(Self.node)
-        rules.merge(HostPortTable.compile(pod, IPv4Address("10.244.1.2") ?? .any))
+        rules.merge(HostPortTable.compile(pod, IPAddress("10.244.1.2") ?? .unspecified(.ipv4)))
         let lists = try await both([.addTable] + Ruleset.diff(Ruleset(), rules))
         #expect(lists.ours.contains("dnat to 10.244.1.2:80") && lists.ours.contains("127.0.0.1 . udp . 53"))
         #expect(lists.ours == lists.theirs)
@@ -124,13 +125,13 @@ struct NFTablesTests {
         let changed = try TestNamespace()
         let kernel = try KernelRulesets(namespace: changed.path)
         var now = ServiceTable.base(Self.node)
-        try await kernel.apply([.addTable] + Ruleset.diff(Ruleset(), now), table: "t")
+        try await kernel.apply([.addTable] + Ruleset.diff(Ruleset(), now), table: TableID(.ip, "t"))
         for step in steps {
             let next = Self.whole(step)
-            try await kernel.apply(Ruleset.diff(now, next), table: "t")
+            try await kernel.apply(Ruleset.diff(now, next), table: TableID(.ip, "t"))
             now = next
             let fresh = try TestNamespace()
-            try await KernelRulesets(namespace: fresh.path).apply([.addTable] + Ruleset.diff(Ruleset(), next), table: "t")
+            try await KernelRulesets(namespace: fresh.path).apply([.addTable] + Ruleset.diff(Ruleset(), next), table: TableID(.ip, "t"))
             #expect(Self.ordered(try changed.output("nft list ruleset")) == Self.ordered(try fresh.output("nft list ruleset")))
         }
     }
@@ -139,15 +140,15 @@ struct NFTablesTests {
     func readBack() async throws {
         let namespace = try TestNamespace()
         let kernel = try KernelRulesets(namespace: namespace.path)
-        #expect(try await kernel.read("t") == nil)
+        #expect(try await kernel.read(TableID(.ip, "t")) == nil)
         for rules in [
             Self.whole(try Self.service(["10.244.1.2", "10.244.1.3", "10.244.2.2"])),
             Self.whole(try Self.service(["10.244.1.2"], affinity: true)),
             Self.whole(try Self.service([])), try Self.policies(), FlannelMasquerade.compile(Self.node),
             HostPortTable.base(Self.node), Self.odd,
         ] {
-            try await kernel.apply([.addTable, .deleteTable, .addTable] + Ruleset.diff(Ruleset(), rules), table: "t")
-            let found = try #require(try await kernel.read("t"))
+            try await kernel.apply([.addTable, .deleteTable, .addTable] + Ruleset.diff(Ruleset(), rules), table: TableID(.ip, "t"))
+            let found = try #require(try await kernel.read(TableID(.ip, "t")))
             #expect(found.chains == rules.asKept.chains)
             #expect(found.sets == rules.asKept.sets)
             #expect(found.elements.filter { !$0.value.isEmpty } == rules.asKept.elements.filter { !$0.value.isEmpty })
@@ -158,15 +159,15 @@ struct NFTablesTests {
     /// What no compiler of ours writes today: intervals of one field that touch each other and the ends of the space.
     private static var odd: Ruleset {
         var rules = Ruleset()
-        rules.sets["blocks"] = NamedSet(key: [.address], isInterval: true, comment: "networks")
+        rules.sets["blocks"] = NamedSet(key: [.address(.ipv4)], isInterval: true, comment: "networks")
         for block in ["0.0.0.0/8", "10.0.0.0/24", "10.0.1.0/25", "255.255.255.0/24"] {
-            rules.add([.network(CIDR(block) ?? .all)], to: "blocks")
+            rules.add([.network(IPNetwork(block) ?? .all(.ipv4))], to: "blocks")
         }
         rules.sets["ports"] = NamedSet(key: [.port], isInterval: true)
         for range in [1...1, 80...90, 65000...65535] as [ClosedRange<UInt16>] { rules.add([.ports(range)], to: "ports") }
         rules.chains["c"] = Chain([
             Rule(
-                .inSet([.sourceAddress], "blocks"), .inSet([.destinationPort], "ports"), .counter, .verdict(.accept),
+                .inSet([.sourceAddress(.ipv4)], "blocks"), .inSet([.destinationPort], "ports"), .counter, .verdict(.accept),
                 comment: String(repeating: "é", count: 90)),
             Rule(
                 .match(.inputInterface, .interface("cni0")), .match(.outputInterface, .interface("eth0"), negated: true), .verdict(.return)),
@@ -180,14 +181,14 @@ struct NFTablesTests {
         let namespace = try TestNamespace()
         let kernel = try KernelRulesets(namespace: namespace.path)
         let rules = Self.whole(try Self.service(["10.244.1.2", "10.244.1.3"], affinity: true))
-        let first = TableSync(table: "t", target: kernel)
+        let first = TableSync(table: TableID(.ip, "t"), target: kernel)
         try await first.apply(rules)
         let affinity = try #require(rules.sets.keys.first { $0.hasPrefix("affinity-") })
         _ = try namespace.nft("add element ip t \(affinity) { 10.9.9.9 }\n")
         // Rule handles tell a rule that stayed from one that was written anew.
         let before = try namespace.output("nft -a list table ip t")
 
-        let second = TableSync(table: "t", target: kernel)
+        let second = TableSync(table: TableID(.ip, "t"), target: kernel)
         try await second.apply(rules)
         #expect(
             Self.withoutAges(try namespace.output("nft -a list table ip t")) == Self.withoutAges(before),
@@ -200,7 +201,7 @@ struct NFTablesTests {
             add element ip t service-ips { 10.1.0.99 . tcp . 1 : drop }
             add chain ip t intruder
             """)
-        let third = TableSync(table: "t", target: kernel)
+        let third = TableSync(table: TableID(.ip, "t"), target: kernel)
         try await third.apply(rules)
         let after = try namespace.output("nft -a list table ip t")
         #expect(!after.contains("10.1.0.99") && !after.contains("intruder") && after.contains("10.1.216.8 comment"))
@@ -222,11 +223,12 @@ struct NFTablesTests {
     func atomic() async throws {
         let namespace = try TestNamespace()
         let kernel = try KernelRulesets(namespace: namespace.path)
-        try await kernel.apply([.addTable, .addChain("a", nil)], table: "t")
+        try await kernel.apply([.addTable, .addChain("a", nil)], table: TableID(.ip, "t"))
         let before = try namespace.output("nft list ruleset")
         let error = await #expect(throws: NetlinkError.self) {
             try await kernel.apply(
-                [.addChain("b", nil), .addRule(chain: "b", Rule(.verdict(.jump("nowhere")))), .addChain("c", nil)], table: "t")
+                [.addChain("b", nil), .addRule(chain: "b", Rule(.verdict(.jump("nowhere")))), .addChain("c", nil)], table: TableID(.ip, "t")
+            )
         }
         #expect(error?.operation == "nft add rule ip t b jump nowhere")
         #expect(try namespace.output("nft list ruleset") == before)
@@ -236,9 +238,9 @@ struct NFTablesTests {
     func large() async throws {
         let namespace = try TestNamespace()
         var rules = Ruleset()
-        rules.sets["s"] = NamedSet(key: [.address])
-        for index in 0..<10_000 { rules.add([.address(IPv4Address(0x0A00_0000 + UInt32(index)))], to: "s") }
-        try await KernelRulesets(namespace: namespace.path).apply([.addTable] + Ruleset.diff(Ruleset(), rules), table: "t")
+        rules.sets["s"] = NamedSet(key: [.address(.ipv4)])
+        for index in 0..<10_000 { rules.add([.address(IPAddress(ipv4: 0x0A00_0000 + UInt32(index)))], to: "s") }
+        try await KernelRulesets(namespace: namespace.path).apply([.addTable] + Ruleset.diff(Ruleset(), rules), table: TableID(.ip, "t"))
         let list = try namespace.output("nft -j list set ip t s")
         #expect(list.split(separator: "\"10.").count - 1 == 10_000)
     }

@@ -11,11 +11,11 @@ struct NetworkRepairTests {
         var cluster = Cluster()
         cluster.nodes = [
             Cluster.NodeSpec(
-                name: "n1", isControlPlane: true, address: try #require(IPv4Address("192.168.200.10")),
-                podCIDR: try #require(CIDR("10.244.1.0/24")), taints: .null, labels: [:]),
+                name: "n1", isControlPlane: true, address: try #require(IPAddress("192.168.200.10")),
+                podCIDR: try #require(IPNetwork("10.244.1.0/24")), taints: .null, labels: [:]),
             Cluster.NodeSpec(
-                name: "n2", isControlPlane: false, address: try #require(IPv4Address("192.168.200.11")),
-                podCIDR: try #require(CIDR("10.244.2.0/24")), taints: .null, labels: [:]),
+                name: "n2", isControlPlane: false, address: try #require(IPAddress("192.168.200.11")),
+                podCIDR: try #require(IPNetwork("10.244.2.0/24")), taints: .null, labels: [:]),
         ]
         return cluster
     }

@@ -11,17 +11,17 @@ import Testing
 struct PodLinkTests {
     static let node = NFTablesTests.node
 
-    private static func address(_ last: UInt8) -> IPv4Address { IPv4Address(0x0AF4_0100 + UInt32(last)) }
+    private static func address(_ last: UInt8) -> IPAddress { IPAddress(ipv4: 0x0AF4_0100 + UInt32(last)) }
 
     /// The guard of a node's bridge. A pod's port is veth-UID, its MAC ends as its address does.
     private static func proxy(_ node: borrowing TestNamespace) throws -> PodLinkProxy {
         let any = MACAddress(derivedFrom: "any")
-        let link: @Sendable (Pod, IPv4Address) -> PodLink = { pod, address in
+        let link: @Sendable (Pod, IPAddress) -> PodLink = { pod, address in
             PodLink(
                 name: "veth-\(pod.uid)", hardwareAddress: MACAddress([2, 0, 0, 0, 0, address.bytes[3]]) ?? any, address: address)
         }
         return PodLinkProxy(
-            node: Self.node, link: link, target: try KernelRulesets(namespace: node.path, family: .bridge), report: { _ in })
+            node: Self.node, link: link, target: try KernelRulesets(namespace: node.path), report: { _ in })
     }
 
     private static func pod(_ name: String, uid: String? = nil) -> Pod {
@@ -167,9 +167,10 @@ struct PodLinkTests {
             return try #require(Int(try node.output(count).split(separator: "\n").last ?? "")) - before
         }
         #expect(try send(from: "192.168.200.7") == 3, "without the table anyone's frames come in")
-        let peers = [try #require(IPv4Address("192.168.200.129")), try #require(IPv4Address("192.168.200.130"))]
+        let peers = [try #require(IPAddress("192.168.200.129")), try #require(IPAddress("192.168.200.130"))]
         let keeper = TableKeeper<ObjectKey>(
-            table: OverlayTable.name, base: OverlayTable.compile(peers), target: try KernelRulesets(namespace: node.path), report: { _ in })
+            table: OverlayTable.id(.ipv4), base: OverlayTable.compile(peers, .ipv4), target: try KernelRulesets(namespace: node.path),
+            report: { _ in })
         try await keeper.sync()
         #expect(try send(from: "192.168.200.7") == 0)
         #expect(try send(from: "192.168.200.130") == 3)
@@ -198,9 +199,10 @@ struct PodLinkTests {
             return try peer.output("nft list counters").contains("packets 1 ")
         }
         #expect(try arrived(8472), "without the table it arrives")
-        let peers = [try #require(IPv4Address("192.168.200.129")), try #require(IPv4Address("192.168.200.130"))]
+        let peers = [try #require(IPAddress("192.168.200.129")), try #require(IPAddress("192.168.200.130"))]
         let keeper = TableKeeper<ObjectKey>(
-            table: OverlayTable.name, base: OverlayTable.compile(peers), target: try KernelRulesets(namespace: node.path), report: { _ in })
+            table: OverlayTable.id(.ipv4), base: OverlayTable.compile(peers, .ipv4), target: try KernelRulesets(namespace: node.path),
+            report: { _ in })
         try await keeper.sync()
         #expect(try !arrived(8472))
         #expect(try arrived(8473), "other ports are the world's")

@@ -9,9 +9,9 @@ import Testing
 @Suite("[Serial] UDP clients that go on sending are led where the Service leads now", .serialized)
 struct ServiceKernelTests {
     private static let node = NodeView(
-        name: "n1", address: IPv4Address("192.168.200.11") ?? .any, clusterCIDR: CIDR("10.244.0.0/16") ?? .all,
-        serviceCIDR: CIDR("10.1.0.0/16") ?? .all,
-        podCIDR: CIDR("10.244.1.0/24") ?? .all)
+        name: "n1", address: IPAddress("192.168.200.11") ?? .unspecified(.ipv4), clusterCIDR: IPNetwork("10.244.0.0/16") ?? .all(.ipv4),
+        serviceCIDR: IPNetwork("10.1.0.0/16") ?? .all(.ipv4),
+        podCIDR: IPNetwork("10.244.1.0/24") ?? .all(.ipv4))
 
     /// Serves DNS from each pod's address, telling its own; asks with one source port, and prints who answers, or what error the kernel
     /// gives.

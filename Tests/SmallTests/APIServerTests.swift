@@ -441,14 +441,14 @@ struct APIUpdates {
 
 @Suite("The API server: cluster addresses and node ports")
 struct APIAllocation {
-    private func clusterIP(of service: JSON) throws -> IPv4Address {
-        try #require(service["spec"]["clusterIP"].string.flatMap { IPv4Address($0) })
+    private func clusterIP(of service: JSON) throws -> IPAddress {
+        try #require(service["spec"]["clusterIP"].string.flatMap { IPAddress($0) })
     }
 
     @Test("every Service gets an address of its own inside the service subnet")
     func clusterIPs() async throws {
         let api = try await Fixture.api()
-        var given: Set<IPv4Address> = []
+        var given: Set<IPAddress> = []
         for index in 0..<50 {
             let service = try await api.create(.services, Fixture.service("web-\(index)"))
             let address = try clusterIP(of: service)

@@ -139,7 +139,7 @@ extension TierOracle.Rule {
                 switch peer {
                 case .pods(let namespace, let pod):
                     return ["pods": ["namespaceSelector": ["matchLabels": JSON(namespace)], "podSelector": ["matchLabels": JSON(pod)]]]
-                case .network(let first, let length): return ["networks": [.string("\(CIDR(IPv4Address(first), length))")]]
+                case .network(let first, let length): return ["networks": [.string("\(IPNetwork(IPAddress(ipv4: first), length))")]]
                 case .nodes(let labels): return ["nodes": ["matchLabels": JSON(labels)]]
                 }
             })
@@ -193,7 +193,8 @@ struct ClusterNetworkPolicyTests {
         var cluster = Cluster()
         cluster.nodes = [
             .init(
-                name: "n", isControlPlane: false, address: IPv4Address(0xC0A8_C880), podCIDR: CIDR(IPv4Address(0x0AF4_0100), 24),
+                name: "n", isControlPlane: false, address: IPAddress(ipv4: 0xC0A8_C880),
+                podCIDR: IPNetwork(IPAddress(ipv4: 0x0AF4_0100), 24),
                 taints: .null, labels: [:])
         ]
         var snapshot = ClusterSnapshot(cluster: cluster)
@@ -205,13 +206,13 @@ struct ClusterNetworkPolicyTests {
             return Pod([
                 "metadata": ["name": .string(pod.name), "namespace": .string(pod.namespace), "labels": JSON(pod.labels)],
                 "spec": ["nodeName": "n", "containers": [["name": "c", "ports": .array(ports)]]],
-                "status": ["phase": "Running", "podIP": .string("\(IPv4Address(pod.address))")],
+                "status": ["phase": "Running", "podIP": .string("\(IPAddress(ipv4: pod.address))")],
             ])
         }
         snapshot.nodes = [
             Node([
                 "metadata": ["name": "n", "labels": ["zone": "a"]],
-                "status": ["addresses": [["type": "InternalIP", "address": .string("\(IPv4Address(node.address))")]]],
+                "status": ["addresses": [["type": "InternalIP", "address": .string("\(IPAddress(ipv4: node.address))")]]],
             ])
         ]
         snapshot.clusterPolicies = oracle.policies.map { ClusterNetworkPolicy($0.json) }
@@ -237,10 +238,11 @@ struct ClusterNetworkPolicyTests {
                         if case .pod(let pod) = to { oracle.allows(from, pod, proto, port) } else {
                             oracle.allows(from, toItsNode: to, proto, port)
                         }
-                    let source = PacketSource.pod(IPv4Address(from.address), node: "n")
-                    let journeys = walk.journeys(from: source, to: IPv4Address(to.address), proto: numbers[proto] ?? 0, port: UInt16(port))
+                    let source = PacketSource.pod(IPAddress(ipv4: from.address), node: "n")
+                    let journeys = walk.journeys(
+                        from: source, to: IPAddress(ipv4: to.address), proto: numbers[proto] ?? 0, port: UInt16(port))
                     if expected { allowed += 1 } else { denied += 1 }
-                    let what = "\(from.name) -> \(IPv4Address(to.address)) \(proto)/\(port)"
+                    let what = "\(from.name) -> \(IPAddress(ipv4: to.address)) \(proto)/\(port)"
                     if journeys.map(\.isDelivered) != [expected] { wrong.append("\(what) should be \(expected)") }
                     // Reading the policies anew for each packet takes its time.
                     for journey in journeys where (allowed + denied) % 5 == 0 {
@@ -323,7 +325,7 @@ struct ClusterNetworkPolicyTests {
                         egress: [.init(action: action, peers: [peer], matches: [.ports("TCP", 10250...10250)])])
                 ], namespaces: Self.namespaces, guarded: guarded)
             let result = Self.walk(oracle).journeys(
-                from: .pod(IPv4Address(0x0AF4_010A), node: "n"), to: IPv4Address(Self.node.address), proto: 6, port: 10250)
+                from: .pod(IPAddress(ipv4: 0x0AF4_010A), node: "n"), to: IPAddress(ipv4: Self.node.address), proto: 6, port: 10250)
             return result.map(\.isDelivered) == [true]
         }
         for peer in [TierOracle.Peer.nodes([:]), .nodes(["zone": "a"]), .network(0, 0)] {
@@ -345,8 +347,8 @@ struct ClusterNetworkPolicyTests {
         }
         func explain(_ policies: [TierOracle.Policy], guarded: Set<String> = [], to: UInt32 = 0x0AF4_010B) -> [PolicyExplanation] {
             let snapshot = Self.snapshot(TierOracle(policies: policies, namespaces: Self.namespaces, guarded: guarded))
-            let source = PacketSource.pod(IPv4Address(0x0AF4_010A), node: "n")
-            return snapshot.walk().journeys(from: source, to: IPv4Address(to), proto: 6, port: 81).flatMap {
+            let source = PacketSource.pod(IPAddress(ipv4: 0x0AF4_010A), node: "n")
+            return snapshot.walk().journeys(from: source, to: IPAddress(ipv4: to), proto: 6, port: 81).flatMap {
                 snapshot.explanations($0, from: source)
             }
         }
@@ -371,8 +373,10 @@ struct ClusterNetworkPolicyTests {
         func open(_ policies: [TierOracle.Policy], guarded: Set<String>) -> [Bool] {
             let walk = Self.walk(TierOracle(policies: policies, namespaces: Self.namespaces, guarded: guarded))
             return [80, 81].map { port in
-                walk.journeys(from: .pod(IPv4Address(0x0AF4_010B), node: "n"), to: IPv4Address(0x0AF4_010A), proto: 6, port: port)[0]
-                    .isDelivered
+                walk.journeys(from: .pod(IPAddress(ipv4: 0x0AF4_010B), node: "n"), to: IPAddress(ipv4: 0x0AF4_010A), proto: 6, port: port)[
+                    0
+                ]
+                .isDelivered
             }
         }
         #expect(open([policy("Admin", "Deny")], guarded: ["red"]) == [false, false])

@@ -145,7 +145,7 @@ struct DNSFeedTests {
             zone: "cluster.local",
             services: [
                 DNSRecords.ServiceRecord(
-                    name: "web", namespace: "default", clusterIP: IPv4Address("10.1.0.99"), externalName: nil, ports: [], endpoints: [])
+                    name: "web", namespace: "default", clusterIP: IPAddress("10.1.0.99"), externalName: nil, ports: [], endpoints: [])
             ])
         left.serial = 7
         records.leave(left)

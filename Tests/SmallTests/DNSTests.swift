@@ -26,7 +26,7 @@ private func ask(_ name: String, _ type: RecordType) throws -> DNSAnswer {
     try DNSZone(records()).resolve(DNSQuestion(name: name, type: type))
 }
 
-private func address(_ text: String) throws -> RecordData { .a(try #require(IPv4Address(text))) }
+private func address(_ text: String) throws -> RecordData { .a(try #require(IPAddress(text))) }
 
 private let soa = RecordData.soa(zone: "cluster.local")
 

@@ -19,14 +19,14 @@ final class EmulatedNode: Sendable {
 
     /// What stands for pods in the node's tables: uid by uid.
     final class Tables: PodGuard {
-        private let state = Mutex((admitted: [String: IPv4Address](), refusals: 0, released: [String]()))
-        var admitted: [String: IPv4Address] { state.withLock { $0.admitted } }
+        private let state = Mutex((admitted: [String: IPAddress](), refusals: 0, released: [String]()))
+        var admitted: [String: IPAddress] { state.withLock { $0.admitted } }
         var released: [String] { state.withLock { $0.released } }
         func refuse(_ count: Int) { state.withLock { $0.refusals = count } }
 
         struct Refused: Error, CustomStringConvertible { let description = "the kernel refuses" }
 
-        func admit(_ pod: Pod, address: IPv4Address) throws {
+        func admit(_ pod: Pod, address: IPAddress) throws {
             try state.withLock { state in
                 if state.refusals > 0 {
                     state.refusals -= 1
@@ -60,7 +60,8 @@ final class EmulatedNode: Sendable {
         var cluster = Cluster()
         cluster.nodes = [
             Cluster.NodeSpec(
-                name: "n1", isControlPlane: false, address: IPv4Address(0xC0A8_C80B), podCIDR: CIDR(IPv4Address(0x0AF4_0100), 24),
+                name: "n1", isControlPlane: false, address: IPAddress(ipv4: 0xC0A8_C80B),
+                podCIDR: IPNetwork(IPAddress(ipv4: 0x0AF4_0100), 24),
                 taints: .null,
                 labels: [:])
         ]
@@ -120,11 +121,11 @@ final class EmulatedNode: Sendable {
 
 /// Links that stand in a list.
 final class FakeNetwork: PodNetwork {
-    private let state = Mutex((attached: [String: IPv4Address](), refusals: 0))
-    var attached: [String: IPv4Address] { state.withLock { $0.attached } }
+    private let state = Mutex((attached: [String: IPAddress](), refusals: 0))
+    var attached: [String: IPAddress] { state.withLock { $0.attached } }
     func refuse(_ count: Int) { state.withLock { $0.refusals = count } }
 
-    private func act(_ body: (inout [String: IPv4Address]) -> Void) throws {
+    private func act(_ body: (inout [String: IPAddress]) -> Void) throws {
         try state.withLock { state in
             if state.refusals > 0 {
                 state.refusals -= 1

@@ -11,7 +11,7 @@ struct FlowQuestionTests {
         cluster.nodes = ["n1", "n2"].enumerated().map { index, name in
             Cluster.NodeSpec(
                 name: name, isControlPlane: index == 0, address: cluster.nodeSubnet[128 + index],
-                podCIDR: CIDR(IPv4Address(0x0AF4_0000 + UInt32(index) << 8), 24), taints: .null, labels: [:])
+                podCIDR: IPNetwork(IPAddress(ipv4: 0x0AF4_0000 + UInt32(index) << 8), 24), taints: .null, labels: [:])
         }
         func pod(_ name: String, _ node: String, _ ip: String?, ports: JSON = .null) -> Pod {
             Pod([

@@ -11,8 +11,8 @@ struct HostPortTests {
 
     private static func node() throws -> NodeView {
         NodeView(
-            name: "node-1", address: try #require(IPv4Address("192.168.200.129")), clusterCIDR: try #require(CIDR("10.244.0.0/16")),
-            serviceCIDR: try #require(CIDR("10.1.0.0/16")), podCIDR: try #require(CIDR("10.244.1.0/24")))
+            name: "node-1", address: try #require(IPAddress("192.168.200.129")), clusterCIDR: try #require(IPNetwork("10.244.0.0/16")),
+            serviceCIDR: try #require(IPNetwork("10.1.0.0/16")), podCIDR: try #require(IPNetwork("10.244.1.0/24")))
     }
 
     private static func table() throws -> Ruleset {
@@ -20,13 +20,13 @@ struct HostPortTests {
         let ports: [JSON] = [
             ["containerPort": 80, "hostPort": 8080], ["containerPort": 53, "hostPort": 5353, "protocol": "UDP", "hostIP": "127.0.0.1"],
         ]
-        whole.merge(HostPortTable.compile(pod(ports[0], ports[1]), try #require(IPv4Address("10.244.1.2"))))
+        whole.merge(HostPortTable.compile(pod(ports[0], ports[1]), try #require(IPAddress("10.244.1.2"))))
         return whole
     }
 
     @Test("the table is the one that portmap makes, looked up instead of walked")
     func golden() throws {
-        let text = try Self.table().text(table: HostPortTable.name)
+        let text = try Self.table().text(table: HostPortTable.id(.ipv4))
         let chain = ServiceTable.chainName("hostport", "default/web/8080/tcp"),
             other = ServiceTable.chainName("hostport", "default/web/127.0.0.1:5353/udp")
         #expect(
@@ -84,9 +84,9 @@ struct HostPortTests {
 
     @Test("a pod's ports come and go with one change, and the rest of the table is not touched")
     func change() throws {
-        let part = HostPortTable.compile(Self.pod(["containerPort": 80, "hostPort": 8080]), try #require(IPv4Address("10.244.1.2")))
-        let come = Ruleset.diff(Ruleset(), part, declared: HostPortTable.sets),
-            go = Ruleset.diff(part, Ruleset(), declared: HostPortTable.sets)
+        let part = HostPortTable.compile(Self.pod(["containerPort": 80, "hostPort": 8080]), try #require(IPAddress("10.244.1.2")))
+        let come = Ruleset.diff(Ruleset(), part, declared: HostPortTable.sets(.ipv4)),
+            go = Ruleset.diff(part, Ruleset(), declared: HostPortTable.sets(.ipv4))
         #expect(come.count == 5 && go.count == 3, "a chain, its three rules, an element; and back")
         #expect(!come.contains(.addTable) && !go.contains(.deleteTable))
     }

@@ -8,7 +8,7 @@ import Testing
 struct KubernetesServiceTests {
     private static let key = KubernetesService.key
     private static let kinds: [Resource] = [.services, .endpointSlices, .endpoints]
-    private static let publicIP = IPv4Address(0xC0A8_C80A)
+    private static let publicIP = IPAddress(ipv4: 0xC0A8_C80A)
     private let api: APIServer
     private let clock = ManualClock()
     private let reports = Reports()

@@ -13,11 +13,11 @@ struct NetworkLayoutTests {
 
     /// A bridge with one port, an address, a route, a neighbour and a setting; and the layout that says so.
     private func whole() throws -> (NetworkReading, [NetworkItem]) {
-        let address = try #require(IPv4Address("10.0.0.1")), gateway = try #require(IPv4Address("10.0.0.9"))
+        let address = try #require(IPAddress("10.0.0.1")), gateway = try #require(IPAddress("10.0.0.9"))
         var reading = NetworkReading()
         reading.links = ["br": link("br", 2, kind: "bridge"), "port": link("port", 3, kind: "veth", master: 2)]
         reading.addresses = [.init(address, 24, 2)]
-        reading.routes = [.init(.all, via: gateway, 2)]
+        reading.routes = [.init(.all(.ipv4), via: gateway, 2)]
         reading.neighbours = [.init(gateway, mac, 2)]
         reading.forwarding = [.init(gateway, mac, 2)]
         reading.sysctls = ["net.ipv4.ip_forward": "1"]
@@ -26,7 +26,7 @@ struct NetworkLayoutTests {
             [
                 .sysctl("net.ipv4.ip_forward", "1"), .link(LinkItem("br", .bridge, mtu: 1450, address: mac)),
                 .link(LinkItem("port", .plug, mtu: 1450, master: "br")), .address(address, 24, dev: "br"),
-                .route(.all, via: gateway, dev: "br"),
+                .route(.all(.ipv4), via: gateway, dev: "br"),
                 .neighbour(gateway, mac, dev: "br"), .forwarding(mac, to: gateway, dev: "br"),
             ]
         )

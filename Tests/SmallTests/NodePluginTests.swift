@@ -1,5 +1,6 @@
 import Model
 import Proxy
+import Rules
 import Runtime
 import Testing
 
@@ -11,7 +12,7 @@ struct NodePluginTests {
         cluster.nodes = [1, 2].map { number in
             Cluster.NodeSpec(
                 name: "n\(number)", isControlPlane: number == 1, address: cluster.nodeSubnet[127 + number],
-                podCIDR: CIDR(IPv4Address(0x0AF4_0000 + UInt32(number) << 8), 24), taints: .null, labels: [:])
+                podCIDR: IPNetwork(IPAddress(ipv4: 0x0AF4_0000 + UInt32(number) << 8), 24), taints: .null, labels: [:])
         }
         return cluster
     }
@@ -36,7 +37,7 @@ struct NodePluginTests {
 
     @Test("a pod's frames are known by the same before and after its link is there, and by others than its successor's")
     func link() throws {
-        let plugin = plugin(.flannel), address = IPv4Address(0x0AF4_0105)
+        let plugin = plugin(.flannel), address = IPAddress(ipv4: 0x0AF4_0105)
         func pod(_ uid: String) -> Pod { Pod(["metadata": ["name": "a", "namespace": "default", "uid": .string(uid)]]) }
         let link = plugin.link(of: pod("1"), address)
         #expect(link == plugin.link(of: pod("1"), address) && link.address == address)
@@ -49,17 +50,19 @@ struct NodePluginTests {
     func tables() throws {
         for kind in Cluster.Plugin.allCases {
             let snapshot = ClusterSnapshot(cluster: Self.cluster(kind)), tables = snapshot.tables(snapshot.cluster.nodes[0])
-            #expect(kind.enforcesPolicies == (tables["kube-netpol"] != nil), "\(kind)")
-            #expect(Set(tables.keys).isSuperset(of: ["flannel-ipv4", "overlay-peers", "kube-proxy"]), "\(kind): \(tables.keys)")
+            #expect(kind.enforcesPolicies == (tables[PolicyCompiler.id(.ipv4)] != nil), "\(kind)")
+            #expect(
+                Set(tables.keys).isSuperset(of: [TableID(.ip, "flannel-ipv4"), TableID(.ip, "overlay-peers"), TableID(.ip, "kube-proxy")]),
+                "\(kind): \(tables.keys)")
         }
     }
 
     @Test("VXLAN to a node is the nodes' alone, and a packet's way tells that")
     func overlay() throws {
         let snapshot = ClusterSnapshot(cluster: Self.cluster(.flannelNetpol)), walk = snapshot.walk()
-        let pod = PacketSource.pod(IPv4Address(0x0AF4_0105), node: "n1"), other = snapshot.cluster.nodes[1].address
+        let pod = PacketSource.pod(IPAddress(ipv4: 0x0AF4_0105), node: "n1"), other = snapshot.cluster.nodes[1].address
         let denied = walk.journeys(from: pod, to: other, proto: 17, port: 8472)
-        #expect(denied.map(\.isDelivered) == [false] && denied.first?.stop?.table == "overlay-peers", "\(denied)")
+        #expect(denied.map(\.isDelivered) == [false] && denied.first?.stop?.table.name == "overlay-peers", "\(denied)")
         #expect(walk.journeys(from: pod, to: other, proto: 17, port: 8473).map(\.isDelivered) == [true])
         #expect(walk.journeys(from: .node("n1"), to: other, proto: 17, port: 8472).map(\.isDelivered) == [true])
     }

@@ -28,12 +28,12 @@ private func snapshot(_ test: PolicyCase) throws -> ClusterSnapshot {
     return snapshot
 }
 
-private func podCIDR(_ node: String) -> CIDR {
-    CIDR(IPv4Address(0x0AF4_0000 + UInt32(PolicyCluster.nodes.firstIndex(of: node) ?? 9) << 8), 24)
+private func podCIDR(_ node: String) -> IPNetwork {
+    IPNetwork(IPAddress(ipv4: 0x0AF4_0000 + UInt32(PolicyCluster.nodes.firstIndex(of: node) ?? 9) << 8), 24)
 }
 
-private func address(_ pod: String) -> IPv4Address {
-    guard let index = PolicyCluster.pods.firstIndex(where: { $0.name == pod }) else { return .any }
+private func address(_ pod: String) -> IPAddress {
+    guard let index = PolicyCluster.pods.firstIndex(where: { $0.name == pod }) else { return .unspecified(.ipv4) }
     return podCIDR(PolicyCluster.pods[index].node)[10 + index]
 }
 

@@ -6,8 +6,8 @@ import Testing
 
 /// The first packet of a connection that a node forwards.
 private struct PolicyPacket {
-    var from: IPv4Address
-    var to: IPv4Address
+    var from: IPAddress
+    var to: IPAddress
     var proto: UInt8
     var port: UInt16
 }
@@ -18,7 +18,7 @@ private struct RulesetWalker {
 
     /// Whether the hook `forward` lets the packet pass.
     func passes(_ packet: PolicyPacket) throws -> Bool {
-        let traces = Tracer(tables: [PolicyCompiler.table: rules]).traverse(
+        let traces = Tracer(tables: [PolicyCompiler.id(.ipv4): rules]).traverse(
             Packet(from: packet.from, to: packet.to, proto: packet.proto, port: packet.port), .forward)
         return try #require(traces.first, "no way through").outcome == .accept && traces.count == 1
     }
@@ -29,8 +29,8 @@ private let icmp: UInt8 = 1, tcp: UInt8 = 6, udp: UInt8 = 17, sctp: UInt8 = 132
 private func compiler() throws -> PolicyCompiler {
     PolicyCompiler(
         node: NodeView(
-            name: "n1", address: try #require(IPv4Address("192.168.200.11")), clusterCIDR: try #require(CIDR("10.244.0.0/16")),
-            serviceCIDR: try #require(CIDR("10.1.0.0/16")), podCIDR: CIDR("10.244.1.0/24") ?? .all))
+            name: "n1", address: try #require(IPAddress("192.168.200.11")), clusterCIDR: try #require(IPNetwork("10.244.0.0/16")),
+            serviceCIDR: try #require(IPNetwork("10.1.0.0/16")), podCIDR: IPNetwork("10.244.1.0/24") ?? .all(.ipv4)))
 }
 
 private func pod(_ namespace: String, _ name: String, _ address: String, labels: [String: String] = [:], ports: String = "") throws
@@ -69,7 +69,7 @@ private struct Lab {
     }
 
     func passes(_ from: String, _ to: String, _ proto: UInt8 = tcp, _ port: UInt16 = 80) throws -> Bool {
-        let from = try #require(IPv4Address(from)), to = try #require(IPv4Address(to))
+        let from = try #require(IPAddress(from)), to = try #require(IPAddress(to))
         return try RulesetWalker(rules: rules).passes(PolicyPacket(from: from, to: to, proto: proto, port: port))
     }
 }
@@ -108,7 +108,9 @@ struct TutorialPolicies {
             add element ip kube-netpol isolated-ingress { 10.244.1.157 comment "default/httpd-1" : goto \(chain) }
             add element ip kube-netpol itself { 10.244.1.157 . 10.244.1.157 comment "default/httpd-1" }
             """
-        #expect(Ruleset.diff(PolicyCompiler.base(), rules).map { $0.text(table: PolicyCompiler.table) }.joined(separator: "\n") == expected)
+        #expect(
+            Ruleset.diff(PolicyCompiler.base(.ipv4), rules).map { $0.text(table: PolicyCompiler.id(.ipv4)) }.joined(separator: "\n")
+                == expected)
     }
 
     @Test("T12 and T13: the label opens port 80 and nothing else does, not even for a ping")
@@ -142,7 +144,7 @@ struct TutorialPolicies {
     }
 
     @Test("without a policy nothing is isolated")
-    func none() throws { #expect(try Lab(pods(), []).rules == PolicyCompiler.base()) }
+    func none() throws { #expect(try Lab(pods(), []).rules == PolicyCompiler.base(.ipv4)) }
 }
 
 @Suite("What a policy's rules mean")
@@ -329,7 +331,7 @@ struct PolicyRules {
         let rules = try Lab([pod("red", "near", "10.244.1.1"), pod("red", "away", "10.244.2.1")], [("red/deny", #"{"podSelector": {}}"#)])
             .rules
         let isolated = try #require(rules.elements["isolated-ingress"])
-        #expect(Set(isolated.keys) == [[.address(IPv4Address(0x0AF4_0101))]])
+        #expect(Set(isolated.keys) == [[.address(IPAddress(ipv4: 0x0AF4_0101))]])
     }
 
     @Test("pods that are finished, without an address or of the host's network are no pods to a policy")
@@ -389,7 +391,7 @@ struct PolicySets {
         let rules = try Lab(pods, [("red/all", #"{"podSelector": {}}"#), ("red/a", #"{"podSelector": {"matchLabels": {"app": "a"}}}"#)])
             .rules
         #expect(rules.elements["isolated-ingress"]?.count == 20)
-        #expect(rules.chains.count == PolicyCompiler.base().chains.count + 2)
+        #expect(rules.chains.count == PolicyCompiler.base(.ipv4).chains.count + 2)
     }
 }
 
@@ -416,7 +418,8 @@ struct PolicyAgreement {
                 let (proto, number) = random.pick([("ICMP", icmp), ("TCP", tcp), ("TCP", tcp), ("UDP", udp), ("SCTP", sctp)])
                 let port = proto == "ICMP" ? 0 : random.pick([52, 53, 54, 80, 81, 8080, 8085, 8090, 8091, 65535])
                 let expected = oracle.allows(from, to, proto, port)
-                let packet = PolicyPacket(from: IPv4Address(from.address), to: IPv4Address(to.address), proto: number, port: UInt16(port))
+                let packet = PolicyPacket(
+                    from: IPAddress(ipv4: from.address), to: IPAddress(ipv4: to.address), proto: number, port: UInt16(port))
                 let passes = try walker.passes(packet)
                 if expected { allowed += 1 } else { denied += 1 }
                 // Reading the policies anew for each packet takes its time.
@@ -476,7 +479,7 @@ struct PolicyAgreement {
             return Pod([
                 "metadata": ["name": .string(host.name), "namespace": .string(host.namespace), "labels": JSON(host.labels)],
                 "spec": ["nodeName": "n", "containers": .array(containers)],
-                "status": ["phase": "Running", "podIP": .string("\(IPv4Address(host.address))")],
+                "status": ["phase": "Running", "podIP": .string("\(IPAddress(ipv4: host.address))")],
             ])
         }
         return snapshot
@@ -486,7 +489,7 @@ struct PolicyAgreement {
     private static func words(_ snapshot: ClusterSnapshot, _ from: OracleHost, _ to: OracleHost, _ proto: UInt8, _ port: UInt16)
         -> [PolicyExplanation]
     {
-        let packet = Packet(from: IPv4Address(from.address), to: IPv4Address(to.address), proto: proto, port: port)
+        let packet = Packet(from: IPAddress(ipv4: from.address), to: IPAddress(ipv4: to.address), proto: proto, port: port)
         let ends: [(OracleHost, NetworkPolicy.Direction)] = [(from, .egress), (to, .ingress)]
         return ends.compactMap { host, direction in
             guard host.isLocal, let pod = snapshot.pods.first(where: { $0.name == host.name }) else { return nil }
@@ -497,7 +500,7 @@ struct PolicyAgreement {
     private static func pod(_ host: OracleHost) throws -> PolicyPod {
         let ports = host.ports.map { #"{"protocol": "\#($0.0)", "name": "\#($0.1)", "containerPort": \#($0.2)}"# }
         return try SmallTests.pod(
-            host.namespace, host.name, "\(IPv4Address(host.address))", labels: host.labels, ports: ports.joined(separator: ","))
+            host.namespace, host.name, "\(IPAddress(ipv4: host.address))", labels: host.labels, ports: ports.joined(separator: ","))
     }
 
     private static func policy(_ random: inout SplitMix64, _ number: Int) -> OraclePolicy {

@@ -7,9 +7,9 @@ import Testing
 @Suite("The policy engine: change by change it stays where compiling everything anew would be")
 struct PolicyEngineTests {
     private static let node = NodeView(
-        name: "n", address: IPv4Address(0xC0A8_C880), clusterCIDR: CIDR(IPv4Address(0x0AF4_0000), 16),
-        serviceCIDR: CIDR(IPv4Address(0x0A01_0000), 16),
-        podCIDR: CIDR(IPv4Address(0x0AF4_0100), 24))
+        name: "n", address: IPAddress(ipv4: 0xC0A8_C880), clusterCIDR: IPNetwork(IPAddress(ipv4: 0x0AF4_0000), 16),
+        serviceCIDR: IPNetwork(IPAddress(ipv4: 0x0A01_0000), 16),
+        podCIDR: IPNetwork(IPAddress(ipv4: 0x0AF4_0100), 24))
 
     @Test("any sequence of pods, labels, namespaces and policies that come, change and go", arguments: [2, 4, 6] as [UInt64])
     func incremental(_ seed: UInt64) async throws {
@@ -17,7 +17,7 @@ struct PolicyEngineTests {
         var snapshot = PolicySnapshot(), engine = PolicyEngine(node: Self.node)
         let table = UnwillingTable()
         let keeper = TableKeeper<PolicyPart>(
-            table: PolicyCompiler.table, base: PolicyCompiler.base(), target: table, clock: ManualClock(),
+            table: PolicyCompiler.id(.ipv4), base: PolicyCompiler.base(.ipv4), target: table, clock: ManualClock(),
             report: { Issue.record("seed \(seed): \($0)") })
         for step in 0..<400 {
             // Several things at once now and then, as a busy cluster has them.
@@ -29,7 +29,8 @@ struct PolicyEngineTests {
             #expect(await keeper.ruleset.sets == anew.sets, "seed \(seed), step \(step)")
             let kernel = await table.memory.rules
             guard Ruleset.diff(kernel.asKept, anew.asKept).isEmpty else {
-                Issue.record("seed \(seed), step \(step): \(Ruleset.diff(kernel.asKept, anew.asKept).map { $0.text(table: "t") })")
+                Issue.record(
+                    "seed \(seed), step \(step): \(Ruleset.diff(kernel.asKept, anew.asKept).map { $0.text(table: TableID(.ip, "t")) })")
                 return
             }
         }
@@ -46,7 +47,9 @@ struct PolicyEngineTests {
             let number = random.number(0..<12), key = ObjectKey(number % 2 == 0 ? "red" : "blue", "p\(number)")
             // Addresses are given again to other pods.
             let taken = Set(snapshot.pods.values.filter { $0.key != key }.map(\.address))
-            let address = (0..<16).map { IPv4Address(0x0AF4_0100 + UInt32((number + $0) % 14)) }.first { !taken.contains($0) } ?? .any
+            let address =
+                (0..<16).map { IPAddress(ipv4: 0x0AF4_0100 + UInt32((number + $0) % 14)) }.first { !taken.contains($0) }
+                ?? .unspecified(.ipv4)
             snapshot.pods[key] =
                 random.chance(75)
                 ? PolicyPod(
@@ -124,14 +127,15 @@ struct PolicyEngineTests {
     func smallChange() async throws {
         let table = UnwillingTable()
         let keeper = TableKeeper<PolicyPart>(
-            table: PolicyCompiler.table, base: PolicyCompiler.base(), target: table, clock: ManualClock(), report: { Issue.record("\($0)") }
+            table: PolicyCompiler.id(.ipv4), base: PolicyCompiler.base(.ipv4), target: table, clock: ManualClock(),
+            report: { Issue.record("\($0)") }
         )
         var engine = PolicyEngine(node: Self.node)
         engine.set(namespace: "red", [:])
         for number in 0..<10_000 {
             engine.set(
                 PolicyPod(
-                    key: ObjectKey("red", "p\(number)"), address: IPv4Address(0x0AF4_0000 + UInt32(number)),
+                    key: ObjectKey("red", "p\(number)"), address: IPAddress(ipv4: 0x0AF4_0000 + UInt32(number)),
                     labels: ["app": number % 2 == 0 ? "web" : "db"],
                     isLocal: number < 100))
         }
@@ -148,7 +152,8 @@ struct PolicyEngineTests {
         await keeper.set(engine.changedParts())
         try await keeper.sync()
         #expect(try #require(await table.applied.last).count > 5000)
-        engine.set(PolicyPod(key: ObjectKey("red", "p500"), address: IPv4Address(0x0AF4_0000 + 500), labels: ["app": "db"], isLocal: false))
+        engine.set(
+            PolicyPod(key: ObjectKey("red", "p500"), address: IPAddress(ipv4: 0x0AF4_0000 + 500), labels: ["app": "db"], isLocal: false))
         await keeper.set(engine.changedParts())
         try await keeper.sync()
         let changes = try #require(await table.applied.last)
@@ -178,7 +183,7 @@ struct PolicyEngineTests {
         for number in 0..<400 {
             engine.set(
                 PolicyPod(
-                    key: ObjectKey("red", "p\(number)"), address: IPv4Address(0x0AF4_0000 + UInt32(number)),
+                    key: ObjectKey("red", "p\(number)"), address: IPAddress(ipv4: 0x0AF4_0000 + UInt32(number)),
                     labels: ["group": "g\(number % 20)"],
                     isLocal: number < 100))
         }

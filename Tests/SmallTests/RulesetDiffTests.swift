@@ -10,16 +10,16 @@ private struct Refused: Error, CustomStringConvertible { let description: String
 actor MemoryTable: RulesetTarget {
     private(set) var rules = Ruleset()
 
-    func read(_ table: String) async throws -> Ruleset? { rules.isEmpty ? nil : rules.asKept }
+    func read(_ table: TableID) async throws -> Ruleset? { rules.isEmpty ? nil : rules.asKept }
 
-    func apply(_ changes: [Change], table: String) async throws {
+    func apply(_ changes: [Change], table: TableID) async throws {
         var next = rules
         for change in changes { try Self.apply(change, to: &next) }
         rules = next
     }
 
     private static func require(_ condition: Bool, _ change: Change) throws {
-        if !condition { throw Refused(description: change.text(table: "lab")) }
+        if !condition { throw Refused(description: change.text(table: TableID(.ip, "lab"))) }
     }
 
     private static func apply(_ change: Change, to rules: inout Ruleset) throws {
@@ -76,19 +76,19 @@ actor MemoryTable: RulesetTarget {
     }
 }
 
-private func texts(_ changes: [Change]) -> String { changes.map { $0.text(table: "lab") }.joined(separator: "\n") }
+private func texts(_ changes: [Change]) -> String { changes.map { $0.text(table: TableID(.ip, "lab")) }.joined(separator: "\n") }
 
 /// A set, a map that leads into a chain, and a base chain that looks both up.
 private func sample() throws -> Ruleset {
-    let pod = try #require(IPv4Address("10.244.1.5")), service = try #require(IPv4Address("10.1.0.10"))
+    let pod = try #require(IPAddress("10.244.1.5")), service = try #require(IPAddress("10.1.0.10"))
     var rules = Ruleset()
-    rules.sets["peers"] = NamedSet(key: [.address])
-    rules.sets["dispatch"] = NamedSet(key: [.address, .transportProtocol, .port], isVerdictMap: true, comment: "who goes where")
+    rules.sets["peers"] = NamedSet(key: [.address(.ipv4)])
+    rules.sets["dispatch"] = NamedSet(key: [.address(.ipv4), .transportProtocol, .port], isVerdictMap: true, comment: "who goes where")
     rules.chains["input"] = Chain(
         hook: Hook(.filter, .input, Hook.filter),
-        [Rule(.verdictMap([.destinationAddress, .transportProtocol, .destinationPort], "dispatch"))])
+        [Rule(.verdictMap([.destinationAddress(.ipv4), .transportProtocol, .destinationPort], "dispatch"))])
     rules.chains["web"] = Chain([
-        Rule(.inSet([.sourceAddress], "peers"), .counter, .verdict(.accept), comment: "a friend"), Rule(.verdict(.drop)),
+        Rule(.inSet([.sourceAddress(.ipv4)], "peers"), .counter, .verdict(.accept), comment: "a friend"), Rule(.verdict(.drop)),
     ])
     rules.add([.address(pod)], ElementData(comment: "default/pod"), to: "peers")
     rules.add([.address(service), .proto(.tcp), .port(80)], ElementData(verdict: .goto("web")), to: "dispatch")
@@ -148,14 +148,14 @@ struct RulesetTransactions {
     @Test("one more element is one command")
     func oneElement() throws {
         var new = try sample()
-        new.add([.address(IPv4Address(0x0AF4_0203))], to: "peers")
+        new.add([.address(IPAddress(ipv4: 0x0AF4_0203))], to: "peers")
         #expect(try texts(Ruleset.diff(sample(), new)) == "add element ip lab peers { 10.244.2.3 }")
         #expect(try texts(Ruleset.diff(new, sample())) == "delete element ip lab peers { 10.244.2.3 }")
     }
 
     @Test("an element that leads elsewhere is deleted before it is added")
     func redirected() throws {
-        let key: [Value] = [.address(IPv4Address(0x0A01_000A)), .proto(.tcp), .port(80)]
+        let key: [Value] = [.address(IPAddress(ipv4: 0x0A01_000A)), .proto(.tcp), .port(80)]
         var new = try sample()
         new.add(key, ElementData(verdict: .drop), to: "dispatch")
         let expected = """
@@ -168,8 +168,8 @@ struct RulesetTransactions {
     @Test("a part may add elements to sets that the table declares elsewhere")
     func declared() {
         var part = Ruleset()
-        part.add([.address(IPv4Address(0x0AF4_0203))], to: "shared")
-        let shared = ["shared": NamedSet(key: [.address])]
+        part.add([.address(IPAddress(ipv4: 0x0AF4_0203))], to: "shared")
+        let shared = ["shared": NamedSet(key: [.address(.ipv4)])]
         #expect(texts(Ruleset.diff(Ruleset(), part, declared: shared)) == "add element ip lab shared { 10.244.2.3 }")
         #expect(texts(Ruleset.diff(part, Ruleset(), declared: shared)) == "delete element ip lab shared { 10.244.2.3 }")
     }
@@ -190,20 +190,22 @@ struct RulesetApplication {
         // Every command that declares something is needed by a later one.
         for missing in 0..<4 {
             let batch = changes.enumerated().filter { $0.offset != missing }.map(\.element)
-            await #expect(throws: Refused.self, "without \(changes[missing].text(table: "lab"))") {
-                try await table.apply(batch, table: "lab")
+            await #expect(throws: Refused.self, "without \(changes[missing].text(table: TableID(.ip, "lab")))") {
+                try await table.apply(batch, table: TableID(.ip, "lab"))
             }
             #expect(await table.rules.isEmpty)
         }
-        try await table.apply(changes, table: "lab")
+        try await table.apply(changes, table: TableID(.ip, "lab"))
         #expect(try await table.rules == sample())
     }
 
     @Test("a batch in reverse order is refused")
     func reversed() async throws {
         let table = MemoryTable()
-        try await table.apply(Ruleset.diff(Ruleset(), try sample()), table: "lab")
-        await #expect(throws: Refused.self) { try await table.apply(Ruleset.diff(try sample(), Ruleset()).reversed(), table: "lab") }
+        try await table.apply(Ruleset.diff(Ruleset(), try sample()), table: TableID(.ip, "lab"))
+        await #expect(throws: Refused.self) {
+            try await table.apply(Ruleset.diff(try sample(), Ruleset()).reversed(), table: TableID(.ip, "lab"))
+        }
         #expect(try await table.rules == sample())
     }
 
@@ -214,7 +216,7 @@ struct RulesetApplication {
         var old = Ruleset()
         for step in 0..<100 {
             let new = Self.ruleset(&random)
-            do { try await table.apply(Ruleset.diff(old, new), table: "lab") } catch {
+            do { try await table.apply(Ruleset.diff(old, new), table: TableID(.ip, "lab")) } catch {
                 Issue.record("seed \(seed), step \(step): \(error)")
                 return
             }
@@ -222,13 +224,13 @@ struct RulesetApplication {
             #expect(reached == new, "seed \(seed), step \(step)")
             old = new
         }
-        try await table.apply(Ruleset.diff(old, Ruleset()), table: "lab")
+        try await table.apply(Ruleset.diff(old, Ruleset()), table: TableID(.ip, "lab"))
         #expect(await table.rules.isEmpty)
     }
 
     private static let sets: [(name: String, set: NamedSet)] = [
-        ("addresses", NamedSet(key: [.address])), ("pairs", NamedSet(key: [.transportProtocol, .port])),
-        ("recent", NamedSet(key: [.address], timeout: 60)), ("by-address", NamedSet(key: [.address], isVerdictMap: true)),
+        ("addresses", NamedSet(key: [.address(.ipv4)])), ("pairs", NamedSet(key: [.transportProtocol, .port])),
+        ("recent", NamedSet(key: [.address(.ipv4)], timeout: 60)), ("by-address", NamedSet(key: [.address(.ipv4)], isVerdictMap: true)),
         ("by-port", NamedSet(key: [.transportProtocol, .port], isVerdictMap: true)),
     ]
 
@@ -247,7 +249,7 @@ struct RulesetApplication {
             for _ in 0..<random.number(0..<5) {
                 let key: [Value] =
                     set.key.count == 1
-                    ? [.address(IPv4Address(UInt32(random.number(1..<6))))]
+                    ? [.address(IPAddress(ipv4: UInt32(random.number(1..<6))))]
                     : [.proto(random.pick([.tcp, .udp])), .port(UInt16(random.number(1..<4)))]
                 var data = ElementData(comment: random.chance(30) ? "note" : nil)
                 if set.isVerdictMap {
@@ -262,10 +264,12 @@ struct RulesetApplication {
 
     private static func rule(_ random: inout SplitMix64, _ later: [String], _ sets: [String: NamedSet]) -> Rule {
         var statements: [Statement] = []
-        if sets["addresses"] != nil, random.chance(40) { statements.append(.inSet([.sourceAddress], "addresses")) }
+        if sets["addresses"] != nil, random.chance(40) { statements.append(.inSet([.sourceAddress(.ipv4)], "addresses")) }
         if sets["pairs"] != nil, random.chance(30) { statements.append(.inSet([.transportProtocol, .destinationPort], "pairs")) }
-        if sets["recent"] != nil, random.chance(30) { statements.append(.remember(.sourceAddress, "recent")) }
-        if sets["by-address"] != nil, random.chance(30) { return Rule(statements + [.verdictMap([.destinationAddress], "by-address")]) }
+        if sets["recent"] != nil, random.chance(30) { statements.append(.remember(.sourceAddress(.ipv4), "recent")) }
+        if sets["by-address"] != nil, random.chance(30) {
+            return Rule(statements + [.verdictMap([.destinationAddress(.ipv4)], "by-address")])
+        }
         if sets["by-port"] != nil, random.chance(30) {
             return Rule(statements + [.verdictMap([.transportProtocol, .destinationPort], "by-port")], comment: "by port")
         }
@@ -277,12 +281,15 @@ struct RulesetApplication {
 
 @Suite("nft's words")
 struct NFTText {
-    private static let pod = IPv4Address(0x0AF4_0105)  // 10.244.1.5
+    private static let pod = IPAddress(ipv4: 0x0AF4_0105)  // 10.244.1.5
 
     @Test(
         "a statement reads as nft lists it",
         arguments: [
-            (.match(.sourceAddress, .network(CIDR(IPv4Address(0x0AF4_0000), 16)), negated: true), "ip saddr != 10.244.0.0/16"),
+            (
+                .match(.sourceAddress(.ipv4), .network(IPNetwork(IPAddress(ipv4: 0x0AF4_0000), 16)), negated: true),
+                "ip saddr != 10.244.0.0/16"
+            ),
             (.match(.inputInterface, .interface("cni0")), "iifname \"cni0\""),
             (.match(.transportProtocol, .proto(.sctp)), "meta l4proto sctp"),
             (.match(.destinationPort, .ports(8000...8080)), "th dport 8000-8080"),
@@ -292,16 +299,16 @@ struct NFTText {
             (.markUnset(0x4000), "meta mark & 0x00004000 == 0x00000000"),
             (.setMark(0x4000), "meta mark set meta mark | 0x00004000"),
             (.flipMark(0x4000), "meta mark set meta mark ^ 0x00004000"),
-            (.remember(.sourceAddress, "recent"), "update @recent { ip saddr }"),
-            (.destinationNAT(.udp, IPv4Address(0x0AF4_0105), 53), "meta l4proto udp dnat to 10.244.1.5:53"),
-            (.sourceNAT(IPv4Address(0xC0A8_C80B)), "snat to 192.168.200.11 fully-random"),
+            (.remember(.sourceAddress(.ipv4), "recent"), "update @recent { ip saddr }"),
+            (.destinationNAT(.udp, IPAddress(ipv4: 0x0AF4_0105), 53), "meta l4proto udp dnat to 10.244.1.5:53"),
+            (.sourceNAT(IPAddress(ipv4: 0xC0A8_C80B)), "snat to 192.168.200.11 fully-random"),
             (.verdict(.jump("web")), "jump web"), (.verdict(.return), "return"), (.reject, "reject"),
         ] as [(Statement, String)])
     func statements(_ statement: Statement, _ text: String) { #expect(statement.text == text) }
 
     @Test("a value's bounds are the first and last bytes on the wire")
     func bounds() throws {
-        let network = Value.network(try #require(CIDR("10.244.1.0/24"))).bounds, ports = Value.ports(256...258).bounds
+        let network = Value.network(try #require(IPNetwork("10.244.1.0/24"))).bounds, ports = Value.ports(256...258).bounds
         #expect(network.first == [10, 244, 1, 0])
         #expect(network.last == [10, 244, 1, 255])
         #expect(ports.first == [1, 0])
@@ -312,7 +319,7 @@ struct NFTText {
     @Test("a range of one is one")
     func canonical() {
         #expect(Value.addresses(Self.pod...Self.pod).canonical == .address(Self.pod))
-        #expect(Value.network(CIDR(Self.pod, 32)).canonical == .address(Self.pod))
+        #expect(Value.network(IPNetwork(Self.pod, 32)).canonical == .address(Self.pod))
         #expect(Value.ports(80...80).canonical == .port(80))
         #expect(Value.ports(80...81).canonical == .ports(80...81))
     }
@@ -340,6 +347,6 @@ struct NFTText {
             }
 
             """
-        #expect(try sample().text(table: "lab") == expected)
+        #expect(try sample().text(table: TableID(.ip, "lab")) == expected)
     }
 }

@@ -6,8 +6,8 @@ import Testing
 private func compiler() throws -> ServiceCompiler {
     ServiceCompiler(
         node: NodeView(
-            name: "k8s-node1", address: try #require(IPv4Address("192.168.200.11")), clusterCIDR: try #require(CIDR("10.244.0.0/16")),
-            serviceCIDR: try #require(CIDR("10.1.0.0/16")), podCIDR: CIDR("10.244.1.0/24") ?? .all))
+            name: "k8s-node1", address: try #require(IPAddress("192.168.200.11")), clusterCIDR: try #require(IPNetwork("10.244.0.0/16")),
+            serviceCIDR: try #require(IPNetwork("10.1.0.0/16")), podCIDR: IPNetwork("10.244.1.0/24") ?? .all(.ipv4)))
 }
 
 /// The tutorial's httpd-svc, or one like it; `fields` go into its spec.
@@ -40,7 +40,7 @@ private func tutorialSlice(third: String = "10.244.2.10") throws -> EndpointSlic
 }
 
 private func texts(_ old: Ruleset, _ new: Ruleset) -> String {
-    Ruleset.diff(old, new, declared: ServiceTable.sets).map { $0.text(table: ServiceTable.name) }.joined(separator: "\n")
+    Ruleset.diff(old, new, declared: ServiceTable.sets(.ipv4)).map { $0.text(table: ServiceTable.id(.ipv4)) }.joined(separator: "\n")
 }
 
 private func elements(_ rules: Ruleset, _ set: String) -> [ElementData] { Array((rules.elements[set] ?? [:]).values) }
@@ -209,7 +209,7 @@ struct SessionAffinity {
         let service = try nodePortService(fields: #""sessionAffinity": "ClientIP", \#(config)"#)
         let rules = try compiler().compile(service, [tutorialSlice()])
         #expect(rules.sets.count == 3)
-        #expect(Set(rules.sets.values) == [NamedSet(key: [.address], timeout: seconds)])
+        #expect(Set(rules.sets.values) == [NamedSet(key: [.address(.ipv4)], timeout: seconds)])
         let body = try #require(rules.chains[serviceChain]).rules.map(\.text)
         for address in ["10.244.1.157", "10.244.1.158", "10.244.2.10"] {
             let chain = endpointChain(address)
@@ -290,8 +290,8 @@ struct TrafficPolicies {
         var table = ServiceTable.base(node)
         let list = try slice(endpoints.map { ($0, $0.hasPrefix("10.244.1.") ? "k8s-node1" : "k8s-node2", ready) })
         table.merge(try compiler().compile(nodePortService(fields: fields), [list]))
-        let packet = Packet(from: try #require(IPv4Address(source)), to: node.address, proto: 6, port: 33000)
-        return Set(Tracer(tables: [ServiceTable.name: table]).traverse(packet, point).map { "\($0.packet.destination)" })
+        let packet = Packet(from: try #require(IPAddress(source)), to: node.address, proto: 6, port: 33000)
+        return Set(Tracer(tables: [ServiceTable.id(.ipv4): table]).traverse(packet, point).map { "\($0.packet.destination)" })
     }
 
     @Test(
@@ -309,9 +309,9 @@ struct TrafficPolicies {
 
     @Test("what conntrack finds invalid is dropped where it would come in or pass through")
     func invalid() throws {
-        let tracer = Tracer(tables: [ServiceTable.name: ServiceTable.base(try compiler().node)])
+        let tracer = Tracer(tables: [ServiceTable.id(.ipv4): ServiceTable.base(try compiler().node)])
         var packet = Packet(
-            from: try #require(IPv4Address("10.244.2.5")), to: try #require(IPv4Address("10.244.1.5")), proto: 6, port: 1025)
+            from: try #require(IPAddress("10.244.2.5")), to: try #require(IPAddress("10.244.1.5")), proto: 6, port: 1025)
         packet.state = .invalid
         for point in [Hook.Point.input, .forward] { #expect(tracer.traverse(packet, point).map(\.outcome) == [.drop]) }
         packet.state = .established
@@ -360,7 +360,7 @@ struct ServiceChanges {
     func lastEndpoint() throws {
         let old = try compiler().compile(nodePortService(), [slice([("10.244.1.5", "k8s-node1", ready)])])
         let new = try compiler().compile(nodePortService(), [])
-        let maps = Ruleset.diff(old, new, declared: ServiceTable.sets).compactMap { change -> String? in
+        let maps = Ruleset.diff(old, new, declared: ServiceTable.sets(.ipv4)).compactMap { change -> String? in
             switch change {
             case .addElement(let set, _, _, _): "+\(set)"
             case .deleteElement(let set, _, _, _): "-\(set)"

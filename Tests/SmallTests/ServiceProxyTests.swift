@@ -12,10 +12,10 @@ actor MemoryConnections: ConnectionTracking {
     func add(
         from source: String, to destination: String, _ port: UInt16, proto: TransportProtocol = .udp, answeredBy endpoint: String? = nil
     ) throws {
-        let from = try #require(IPv4Address(source)), to = try #require(IPv4Address(destination))
+        let from = try #require(IPAddress(source)), to = try #require(IPAddress(destination))
         let sent = Packet(from: from, to: to, proto: proto.number, port: port)
         var packet = sent
-        if let endpoint { packet.destination = try #require(IPv4Address(endpoint)) }
+        if let endpoint { packet.destination = try #require(IPAddress(endpoint)) }
         all.insert(
             TrackedConnection(packet: packet, sent: sent, tuple: Array("\(source) \(destination) \(port) \(proto) \(endpoint ?? "")".utf8)))
     }
@@ -36,9 +36,9 @@ actor MemoryConnections: ConnectionTracking {
 /// A node's kube-proxy over a memory store.
 struct ProxiedNode {
     static let view = NodeView(
-        name: "n1", address: IPv4Address(0xC0A8_C80B), clusterCIDR: CIDR(IPv4Address(0x0AF4_0000), 16),
-        serviceCIDR: CIDR(IPv4Address(0x0A01_0000), 16),
-        podCIDR: CIDR(IPv4Address(0x0AF4_0100), 24))
+        name: "n1", address: IPAddress(ipv4: 0xC0A8_C80B), clusterCIDR: IPNetwork(IPAddress(ipv4: 0x0AF4_0000), 16),
+        serviceCIDR: IPNetwork(IPAddress(ipv4: 0x0A01_0000), 16),
+        podCIDR: IPNetwork(IPAddress(ipv4: 0x0AF4_0100), 24))
 
     let api: APIServer
     let client: TroubledClient

@@ -16,13 +16,13 @@ actor UnwillingTable: RulesetTarget {
 
     func refuse(_ count: Int) { refusals = count }
 
-    func read(_ table: String) async throws -> Ruleset? {
+    func read(_ table: TableID) async throws -> Ruleset? {
         reads += 1
         await Task.yield()
         return try await memory.read(table)
     }
 
-    func apply(_ changes: [Change], table: String) async throws {
+    func apply(_ changes: [Change], table: TableID) async throws {
         for _ in 0..<3 { await Task.yield() }
         if refusals > 0 {
             refusals -= 1
@@ -66,7 +66,8 @@ struct TableKeeperTests {
 
     private func keeper(isOptional: Bool = false) -> TableKeeper<String> {
         TableKeeper(
-            table: "lab", base: Self.base(), isOptional: isOptional, target: target, clock: clock, report: { [reports] in reports.add($0) })
+            table: TableID(.ip, "lab"), base: Self.base(), isOptional: isOptional, target: target, clock: clock,
+            report: { [reports] in reports.add($0) })
     }
 
     /// Runs `body` while the keeper follows.
@@ -87,7 +88,7 @@ struct TableKeeperTests {
         await keeper.set(["a": Ruleset(), "c": Self.part(3), "b": Self.part(2)])
         try await keeper.sync()
         #expect(await target.memory.rules == Self.whole(2, 3))
-        let texts = try #require(await target.applied.last).map { $0.text(table: "lab") }
+        let texts = try #require(await target.applied.last).map { $0.text(table: TableID(.ip, "lab")) }
         #expect(!texts.contains { $0.contains("port-2") })
         let count = await target.applied.count
         try await keeper.sync()
@@ -214,7 +215,7 @@ struct TableKeeperTests {
 
     @Test("a table that is right already is not touched at the start")
     func adopted() async throws {
-        try await target.memory.apply(Ruleset.diff(Ruleset(), Self.whole(1)), table: "lab")
+        try await target.memory.apply(Ruleset.diff(Ruleset(), Self.whole(1)), table: TableID(.ip, "lab"))
         let keeper = keeper()
         await keeper.set(["a": Self.part(1)])
         try await keeper.sync()
@@ -228,15 +229,17 @@ struct TableRepairTests {
 
     private static func table() -> Ruleset {
         var rules = Ruleset()
-        rules.sets["pods"] = NamedSet(key: [.address])
-        rules.chains["input"] = Chain(hook: Hook(.filter, .input, 0), [Rule(.inSet([.sourceAddress], "pods"), .verdict(.jump("more")))])
+        rules.sets["pods"] = NamedSet(key: [.address(.ipv4)])
+        rules.chains["input"] = Chain(
+            hook: Hook(.filter, .input, 0), [Rule(.inSet([.sourceAddress(.ipv4)], "pods"), .verdict(.jump("more")))])
         rules.chains["more"] = Chain([Rule(.verdict(.drop))])
-        for number in 1...3 { rules.add([.address(IPv4Address(UInt32(number)))], to: "pods") }
+        for number in 1...3 { rules.add([.address(IPAddress(ipv4: UInt32(number)))], to: "pods") }
         return rules
     }
 
     private func keeper() async throws -> TableKeeper<String> {
-        let keeper = TableKeeper<String>(table: "lab", base: Self.table(), target: target, clock: ManualClock(), report: { _ in })
+        let keeper = TableKeeper<String>(
+            table: TableID(.ip, "lab"), base: Self.table(), target: target, clock: ManualClock(), report: { _ in })
         #expect(try await keeper.check() == nil, "before the first transaction nobody knows what should be there")
         try await keeper.sync()
         return keeper
@@ -249,7 +252,7 @@ struct TableRepairTests {
         ("table ip lab: chain foreign was foreign", [foreign]),
         (
             "table ip lab: 1 element was missing",
-            [.deleteElement(set: "pods", NamedSet(key: [.address]), [.address(IPv4Address(2))], ElementData())]
+            [.deleteElement(set: "pods", NamedSet(key: [.address(.ipv4)]), [.address(IPAddress(ipv4: 2))], ElementData())]
         ),
         (
             "table ip lab: chain input was missing, set pods was missing, chain more was changed, 3 elements were missing",
@@ -263,7 +266,7 @@ struct TableRepairTests {
         let keeper = try await keeper()
         #expect(try await keeper.check() == nil)
         #expect(try await keeper.repair() == nil)
-        try await target.memory.apply(damage, table: "lab")
+        try await target.memory.apply(damage, table: TableID(.ip, "lab"))
         #expect(try await keeper.check()?.description == words)
         #expect(try await keeper.repair()?.description == words)
         #expect(await target.memory.rules == Self.table())
@@ -273,7 +276,7 @@ struct TableRepairTests {
     @Test("a repair that the kernel refuses is an error, and is made up for by the next sync")
     func refused() async throws {
         let keeper = try await keeper()
-        try await target.memory.apply([.deleteTable], table: "lab")
+        try await target.memory.apply([.deleteTable], table: TableID(.ip, "lab"))
         await target.refuse(1)
         await #expect(throws: UnwillingTable.Refusal.self) { _ = try await keeper.repair() }
         try await keeper.sync()

@@ -2,10 +2,10 @@ import Model
 
 /// Which Service holds which cluster address and which node port.
 struct ServiceClaims: Sendable {
-    private var addresses: [IPv4Address: ObjectKey] = [:]
+    private var addresses: [IPAddress: ObjectKey] = [:]
     /// `TCP/30080`
     private var ports: [String: ObjectKey] = [:]
-    private var held: [ObjectKey: (address: IPv4Address?, ports: [String])] = [:]
+    private var held: [ObjectKey: (address: IPAddress?, ports: [String])] = [:]
 
     static func slot(_ port: JSON) -> String { "\(port["protocol"].string ?? "TCP")/\(port["nodePort"].int ?? 0)" }
 
@@ -23,7 +23,7 @@ struct ServiceClaims: Sendable {
         for slot in slots { ports[slot] = key }
     }
 
-    func isTaken(_ address: IPv4Address, but own: ObjectKey) -> Bool { addresses[address].map { $0 != own } ?? false }
+    func isTaken(_ address: IPAddress, but own: ObjectKey) -> Bool { addresses[address].map { $0 != own } ?? false }
     func isTaken(_ slot: String, but own: ObjectKey) -> Bool { ports[slot].map { $0 != own } ?? false }
 }
 
@@ -46,7 +46,7 @@ struct ServiceAllocator {
         if object["spec"]["clusterIP"].string ?? "" == "" {
             object["spec"]["clusterIP"] = old?["spec"]["clusterIP"] ?? .null
             if object["spec"]["clusterIP"].isNull { object["spec"]["clusterIP"] = .string(try freeAddress(name).description) }
-        } else if let wanted = IPv4Address(object["spec"]["clusterIP"].string ?? ""), claims.isTaken(wanted, but: own) {
+        } else if let wanted = IPAddress(object["spec"]["clusterIP"].string ?? ""), claims.isTaken(wanted, but: own) {
             throw StatusError.invalid(
                 .services, name,
                 [
@@ -105,7 +105,7 @@ struct ServiceAllocator {
     }
 
     /// A random free address past the band that is kept for addresses people choose (KEP-3070).
-    private func freeAddress(_ name: String) throws -> IPv4Address {
+    private func freeAddress(_ name: String) throws -> IPAddress {
         let size = cluster.serviceSubnet.size
         let reserved = min(max(16, size / 16), 256)
         for _ in 0..<64 {

@@ -43,24 +43,24 @@ extension Router {
         }
     }
 
-    private func dialling(_ address: IPv4Address, _ port: Int) async throws -> Int32 {
+    private func dialling(_ address: IPAddress, _ port: Int) async throws -> Int32 {
         do { return try await streams.dial(address, port: port) } catch {
             throw StatusError(503, .serviceUnavailable, "error trying to reach service: dial tcp \(address):\(port): \(error)")
         }
     }
 
     /// A ready endpoint of a Service, for the port of that name or number.
-    private func endpoint(_ key: ObjectKey, _ port: String) async throws -> (IPv4Address, Int) {
+    private func endpoint(_ key: ObjectKey, _ port: String) async throws -> (IPAddress, Int) {
         let service = Service(try await api.get(.services, key))
         guard let wanted = port.isEmpty ? service.ports.first : service.ports.first(where: { $0.name == port || "\($0.port)" == port })
         else {
             throw StatusError(503, .serviceUnavailable, "no service port \"\(port)\" found for service \"\(key.name)\"")
         }
-        var found: [(IPv4Address, Int)] = []
+        var found: [(IPAddress, Int)] = []
         for slice in try await api.list(EndpointSlice.self, namespace: key.namespace) where slice.serviceKey == key {
             guard let number = slice.ports.first(where: { ($0["name"].string ?? "") == wanted.name })?["port"].int else { continue }
             for endpoint in slice.endpoints where endpoint["conditions"]["ready"].bool == true {
-                if let address = endpoint["addresses"][0].string.flatMap({ IPv4Address($0) }) { found.append((address, number)) }
+                if let address = endpoint["addresses"][0].string.flatMap({ IPAddress($0) }) { found.append((address, number)) }
             }
         }
         guard let chosen = found.randomElement() else {

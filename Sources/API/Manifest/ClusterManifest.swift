@@ -38,9 +38,9 @@ extension Cluster {
         if let cause = findings.causes.first { throw fail(cause.field, cause.message) }
 
         let spec = json["spec"]
-        func cidr(_ field: String, _ standard: CIDR, _ lengths: ClosedRange<Int>) throws -> CIDR {
+        func cidr(_ field: String, _ standard: IPNetwork, _ lengths: ClosedRange<Int>) throws -> IPNetwork {
             guard let text = spec[field].string else { return standard }
-            guard let value = CIDR(text) else {
+            guard let value = IPNetwork(text, .ipv4) else {
                 throw fail("spec.\(field)", "\"\(text)\" is no IPv4 CIDR without host bits, such as \(standard)")
             }
             guard lengths.contains(value.prefixLength) else {
@@ -100,7 +100,7 @@ extension Cluster {
             let isControlPlane = item["role"].string == "control-plane"
 
             let text = item["address"].string ?? cluster.nodeSubnet[min(128, cluster.nodeSubnet.size / 2) + index].description
-            guard let address = IPv4Address(text) else { throw fail("\(path).address", "\"\(text)\" is no IPv4 address") }
+            guard let address = IPAddress(text, .ipv4) else { throw fail("\(path).address", "\"\(text)\" is no IPv4 address") }
             guard cluster.nodeSubnet.contains(address), address != cluster.nodeSubnet.network, address != cluster.nodeSubnet.last else {
                 throw fail("\(path).address", "\(address) is not a host of nodeSubnet \(cluster.nodeSubnet)")
             }
@@ -112,7 +112,9 @@ extension Cluster {
             guard !nodes.contains(where: { $0.address == address }) else { throw fail("\(path).address", "\(address) is there twice") }
 
             let pods = item["podCIDR"].string ?? cluster.podSubnet.subnet(index, length: 24)?.description ?? ""
-            guard let podCIDR = CIDR(pods) else { throw fail("\(path).podCIDR", "\"\(pods)\" is no IPv4 CIDR without host bits") }
+            guard let podCIDR = IPNetwork(pods, .ipv4) else {
+                throw fail("\(path).podCIDR", "\"\(pods)\" is no IPv4 CIDR without host bits")
+            }
             guard cluster.podSubnet.contains(podCIDR.network), podCIDR.prefixLength >= cluster.podSubnet.prefixLength,
                 podCIDR.prefixLength <= 28
             else {

@@ -3,7 +3,7 @@ import Model
 /// What validation may look at beside the object.
 package struct ValidationContext: Sendable {
     package let nodePortRange: ClosedRange<Int>
-    package let serviceCIDR: CIDR
+    package let serviceCIDR: IPNetwork
     /// The writer is a part of the cluster: its scheduler gives a pod its node by an update.
     package var isOwnPart = false
 }

@@ -9,12 +9,12 @@ package protocol PodStreams: Sendable {
     /// A socket connected to a port of the pod, from within: to its own loopback address. The caller owns it.
     func dial(_ pod: Pod, port: Int) async throws -> Int32
     /// A socket connected to an address that the cluster's nodes reach, from the control plane's node. The caller owns it.
-    func dial(_ address: IPv4Address, port: Int) async throws -> Int32
+    func dial(_ address: IPAddress, port: Int) async throws -> Int32
 }
 
 extension PodStreams {
     package func dial(_ pod: Pod, port: Int) async throws -> Int32 { throw StatusError(501, .notImplemented, "no network to dial in") }
-    package func dial(_ address: IPv4Address, port: Int) async throws -> Int32 {
+    package func dial(_ address: IPAddress, port: Int) async throws -> Int32 {
         throw StatusError(501, .notImplemented, "no network to dial in")
     }
 }

@@ -38,7 +38,7 @@ package enum Preflight {
         }
         do {
             let index = try socket.index(of: "v")
-            try socket.addVXLAN("vx", vni: 1, underlay: index, local: IPv4Address(0x7F00_0001), port: 8472, mtu: 1450, address: mac)
+            try socket.addVXLAN("vx", vni: 1, underlay: index, local: IPAddress(ipv4: 0x7F00_0001), port: 8472, mtu: 1450, address: mac)
         } catch { throw Missing(feature: "VXLAN", module: "vxlan", detail: "\(error)") }
         do { try namespace.set(sysctl: "net.bridge.bridge-nf-call-iptables", "1") } catch {
             throw Missing(feature: "br_netfilter", module: "br_netfilter", detail: "\(error)")
@@ -47,14 +47,14 @@ package enum Preflight {
 
     private static func probeRules(_ path: String) async throws {
         var rules = Ruleset()
-        rules.sets["s"] = NamedSet(key: [.address, .transportProtocol, .port], isInterval: true)
+        rules.sets["s"] = NamedSet(key: [.address(.ipv4), .transportProtocol, .port], isInterval: true)
         rules.chains["t"] = Chain([Rule(.verdict(.drop))])
         rules.chains["c"] = Chain(
             hook: Hook(.nat, .postrouting, Hook.sourceNAT),
-            [Rule(.connectionState(.new), .markUnset(1), .sourceNAT(IPv4Address(0x0A00_0001))), Rule(.randomGoto(["t", "t"]))])
+            [Rule(.connectionState(.new), .markUnset(1), .sourceNAT(IPAddress(ipv4: 0x0A00_0001))), Rule(.randomGoto(["t", "t"]))])
         do {
             let kernel = try KernelRulesets(namespace: path)
-            try await kernel.apply([.addTable] + Ruleset.diff(Ruleset(), rules), table: "preflight")
+            try await kernel.apply([.addTable] + Ruleset.diff(Ruleset(), rules), table: TableID(.ip, "preflight"))
         } catch { throw Missing(feature: "nf_tables with NAT", module: "nf_tables nft_chain_nat nft_numgen nft_ct", detail: "\(error)") }
     }
 }

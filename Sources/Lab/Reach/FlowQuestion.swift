@@ -6,7 +6,7 @@ package struct FlowQuestion {
     package let source: PacketSource
     package let sourceName: String
     package let targetName: String
-    package let address: IPv4Address
+    package let address: IPAddress
     package let probe: ReachMatrix.Probe
 
     /// `from`: POD, node/NAME, host or an IP. `to`: POD, svc/NAME or an IP, then `:PORT`, `:PORT/PROTO` or `:icmp`.
@@ -60,7 +60,7 @@ package struct FlowQuestion {
             if ["host", "outside"].contains(text) {
                 return (.outside(snapshot.cluster.hostAddress), "the outside client (\(snapshot.cluster.hostAddress))")
             }
-            if let address = IPv4Address(text) {
+            if let address = IPAddress(text) {
                 if let pod = snapshot.pods.first(where: { $0.ip == address && !$0.isHostNetwork }) { return try source(pod) }
                 if let node = snapshot.cluster.nodes.first(where: { $0.address == address }) {
                     return (.node(node.name), "node \(node.name)")
@@ -81,8 +81,8 @@ package struct FlowQuestion {
             return (pod.isHostNetwork ? .node(node) : .pod(address, node: node), "\(pod.key) (\(address), \(node))")
         }
 
-        func target(_ text: String) throws -> (name: String, address: IPv4Address, probes: [ReachMatrix.Probe]) {
-            if let address = IPv4Address(text) {
+        func target(_ text: String) throws -> (name: String, address: IPAddress, probes: [ReachMatrix.Probe]) {
+            if let address = IPAddress(text) {
                 if let service = snapshot.services.first(where: { $0.clusterIP == address }) {
                     return (describe(service), address, probes(service))
                 }
@@ -109,7 +109,7 @@ package struct FlowQuestion {
                 hint: "name a pod or svc/NAME (NAMESPACE/NAME outside -n \(namespace)), or an IP address")
         }
 
-        private func target(_ pod: Pod) throws -> (name: String, address: IPv4Address, probes: [ReachMatrix.Probe]) {
+        private func target(_ pod: Pod) throws -> (name: String, address: IPAddress, probes: [ReachMatrix.Probe]) {
             guard let address = pod.ip else { throw UserError("error: pod \(pod.key) has no address yet", hint: "see: minik get pods") }
             return ("\(pod.key) (\(address), \(pod.nodeName ?? "?"))", address, pod.declaredProbes)
         }

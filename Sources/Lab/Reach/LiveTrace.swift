@@ -9,12 +9,12 @@ package struct LiveTrace {
     /// A packet that a rule of the kernel's stopped.
     package struct Stop: Hashable {
         package let node: String
-        package let table: String
+        package let table: TableID
         package let chain: String
         package let rule: String
         package let comment: String?
         /// Where it was going when it was stopped.
-        package let destination: IPv4Address
+        package let destination: IPAddress
     }
 
     package struct Finding {
@@ -26,7 +26,7 @@ package struct LiveTrace {
         package init(sent: Int) { self.sent = sent }
     }
 
-    private static let table = "minik-why"
+    private static let table = TableID(.ip, "minik-why")
     /// As often as it takes to meet every endpoint of a Service, very likely.
     private static let packetsPerEndpoint = 12
 
@@ -91,7 +91,8 @@ package struct LiveTrace {
                 entries.filter { $0.point == point }.map { entry in
                     let packet = entry.packet
                     var statements: [Statement] = [
-                        .match(.sourceAddress, .address(packet.source)), .match(.destinationAddress, .address(packet.destination)),
+                        .match(.sourceAddress(packet.source.family), .address(packet.source)),
+                        .match(.destinationAddress(packet.source.family), .address(packet.destination)),
                         .match(.transportProtocol, .transportProtocol(packet.proto)),
                     ]
                     if packet.destinationPort > 0 { statements.append(.match(.destinationPort, .port(packet.destinationPort))) }
@@ -146,7 +147,7 @@ package struct LiveTrace {
     /// The rules that stopped a packet on `node`.
     private func stops(_ node: String, _ ears: Ears) async throws -> Set<Stop> {
         let events = ears.trace.read()
-        var handles: [String: [UInt64: Rule]] = [:], destinations: [UInt32: IPv4Address] = [:]
+        var handles: [TableID: [UInt64: Rule]] = [:], destinations: [UInt32: IPAddress] = [:]
         var stops: Set<Stop> = []
         for event in events {
             if let destination = event.destination { destinations[event.packet] = destination }
@@ -156,7 +157,7 @@ package struct LiveTrace {
             stops.insert(
                 Stop(
                     node: node, table: event.table, chain: event.chain, rule: rule?.text ?? "policy drop", comment: rule?.comment,
-                    destination: destinations[event.packet] ?? .any))
+                    destination: destinations[event.packet] ?? .unspecified(.ipv4)))
         }
         return stops
     }

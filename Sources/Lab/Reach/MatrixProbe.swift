@@ -25,7 +25,7 @@ package struct MatrixProbe {
                 from: matrix.walk.sourceAddress(of: source.source, to: target.address), to: target.address, proto: cell.probe.proto,
                 port: cell.probe.port, token: token)
             // The client outside has no route to pods: it hands the packet to the pod's node, as a route there would.
-            var via: IPv4Address?
+            var via: IPAddress?
             if case .outside = source.source { via = snapshot.cluster.nodes.first { $0.podCIDR.contains(target.address) }?.address }
             sendings.append(ReachProbe.Sending(namespace: namespace(source), packet: packet, via: via))
             if cell.isAllowed { expected.insert(token) }

@@ -74,7 +74,7 @@ package struct WhyReport {
         if let stop = journey.stop, let hop = journey.hops.last {
             let words = stop.element ?? stop.comment ?? stop.text
             lines.append(
-                "    computed: \(journey.end == .rejected ? "rejected" : "dropped") on \(hop.node), \(hop.point.rawValue), \(stop.table)/\(stop.chain)"
+                "    computed: \(journey.end == .rejected ? "rejected" : "dropped") on \(hop.node), \(hop.point.rawValue), \(stop.table.name)/\(stop.chain)"
             )
             lines.append("              \(words)")
         } else {
@@ -85,7 +85,7 @@ package struct WhyReport {
         let stops = finding.stops.filter { $0.destination == packet.destination }.sorted { $0.node < $1.node }
         if live(journey) == "allowed" { lines.append("    kernel:   arrived") }
         for stop in stops {
-            lines.append("    kernel:   dropped on \(stop.node), \(stop.table)/\(stop.chain)")
+            lines.append("    kernel:   dropped on \(stop.node), \(stop.table.name)/\(stop.chain)")
             lines.append("              \(stop.comment ?? stop.rule)")
         }
         if live(journey) == nil { lines.append("    kernel:   no packet took this way") }
@@ -146,14 +146,16 @@ package struct WhyReport {
             "live": live(journey).map(JSON.string) ?? .null,
             "stoppedBy": stop.map { step in
                 [
-                    "node": JSON(journey.hops.last?.node), "hook": JSON(journey.hops.last?.point.rawValue), "table": .string(step.table),
+                    "node": JSON(journey.hops.last?.node), "hook": JSON(journey.hops.last?.point.rawValue),
+                    "table": .string(step.table.name),
                     "chain": .string(step.chain), "rule": .string(step.text), "comment": JSON(step.comment ?? step.element),
                 ]
             } ?? .null,
             "kernelStops": .array(
                 (finding?.stops ?? []).filter { $0.destination == journey.packet.destination }.map { stop in
                     [
-                        "node": .string(stop.node), "table": .string(stop.table), "chain": .string(stop.chain), "rule": .string(stop.rule),
+                        "node": .string(stop.node), "table": .string(stop.table.name), "chain": .string(stop.chain),
+                        "rule": .string(stop.rule),
                         "comment": JSON(stop.comment),
                     ]
                 }),

@@ -4,9 +4,9 @@ package struct PodLink: Hashable, Sendable {
     package let name: String
     /// Of eth0 in the pod.
     package let hardwareAddress: MACAddress
-    package let address: IPv4Address
+    package let address: IPAddress
 
-    package init(name: String, hardwareAddress: MACAddress, address: IPv4Address) {
+    package init(name: String, hardwareAddress: MACAddress, address: IPAddress) {
         self.name = name
         self.hardwareAddress = hardwareAddress
         self.address = address

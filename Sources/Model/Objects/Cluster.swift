@@ -21,12 +21,12 @@ package struct Cluster: Sendable, Hashable {
     package struct NodeSpec: Sendable, Hashable {
         package var name: String
         package var isControlPlane: Bool
-        package var address: IPv4Address
-        package var podCIDR: CIDR
+        package var address: IPAddress
+        package var podCIDR: IPNetwork
         package var taints: JSON
         package var labels: [String: String]
 
-        package init(name: String, isControlPlane: Bool, address: IPv4Address, podCIDR: CIDR, taints: JSON, labels: [String: String]) {
+        package init(name: String, isControlPlane: Bool, address: IPAddress, podCIDR: IPNetwork, taints: JSON, labels: [String: String]) {
             self.name = name
             self.isControlPlane = isControlPlane
             self.address = address
@@ -38,9 +38,9 @@ package struct Cluster: Sendable, Hashable {
 
     package var name = "minik"
     package var nodes: [NodeSpec] = []
-    package var nodeSubnet = CIDR(IPv4Address(0xC0A8_C800), 24)  // 192.168.200.0/24
-    package var podSubnet = CIDR(IPv4Address(0x0AF4_0000), 16)  // 10.244.0.0/16
-    package var serviceSubnet = CIDR(IPv4Address(0x0A01_0000), 16)  // 10.1.0.0/16
+    package var nodeSubnet = IPNetwork(IPAddress(ipv4: 0xC0A8_C800), 24)  // 192.168.200.0/24
+    package var podSubnet = IPNetwork(IPAddress(ipv4: 0x0AF4_0000), 16)  // 10.244.0.0/16
+    package var serviceSubnet = IPNetwork(IPAddress(ipv4: 0x0A01_0000), 16)  // 10.1.0.0/16
     package var nodePortRange = 30000...32767
     package var plugin = Plugin.flannelNetpol
     package var vni = 1
@@ -49,10 +49,10 @@ package struct Cluster: Sendable, Hashable {
     package init() {}
 
     /// The outside client's place on the node LAN, and the LAN's own router beside it.
-    package var hostAddress: IPv4Address { nodeSubnet[1] }
-    package var gatewayAddress: IPv4Address { nodeSubnet[2] }
-    package var kubernetesServiceIP: IPv4Address { serviceSubnet[1] }
-    package var dnsServiceIP: IPv4Address { serviceSubnet[10] }
+    package var hostAddress: IPAddress { nodeSubnet[1] }
+    package var gatewayAddress: IPAddress { nodeSubnet[2] }
+    package var kubernetesServiceIP: IPAddress { serviceSubnet[1] }
+    package var dnsServiceIP: IPAddress { serviceSubnet[10] }
     /// The port of the API on the control plane's node.
     package static let apiPort = 6443
     package var controlPlane: NodeSpec { nodes.first(where: \.isControlPlane) ?? nodes[0] }

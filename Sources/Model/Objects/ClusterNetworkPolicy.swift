@@ -17,7 +17,7 @@ package struct ClusterNetworkPolicy: Object {
     package enum Peer: Sendable, Hashable {
         case pods(PodChoice)
         case nodes(LabelSelector)
-        case networks([CIDR])
+        case networks([IPNetwork])
     }
 
     package enum PortMatch: Sendable, Hashable {
@@ -63,7 +63,7 @@ package struct ClusterNetworkPolicy: Object {
 
     private static func peer(_ json: JSON) -> Peer {
         if !json["nodes"].isNull { return .nodes(LabelSelector(json["nodes"])) }
-        if let networks = json["networks"].array { return .networks(networks.compactMap { $0.string.flatMap { CIDR($0) } }) }
+        if let networks = json["networks"].array { return .networks(networks.compactMap { $0.string.flatMap { IPNetwork($0) } }) }
         return .pods(choice(json))
     }
 

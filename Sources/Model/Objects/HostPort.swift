@@ -1,7 +1,7 @@
 /// A port of a node that a pod claims for one of its own: `hostPort` of a container's port. (core/v1 ContainerPort)
 package struct HostPort: Sendable, Hashable {
     /// nil: every address of the node.
-    package let address: IPv4Address?
+    package let address: IPAddress?
     package let proto: TransportProtocol
     package let port: UInt16
     package let containerPort: UInt16
@@ -19,8 +19,8 @@ extension Pod {
                 let own = port["containerPort"].int.flatMap({ UInt16(exactly: $0) }),
                 let proto = TransportProtocol(rawValue: port["protocol"].string ?? "TCP")
             else { return nil }
-            let address = port["hostIP"].string.flatMap { IPv4Address($0) }
-            return HostPort(address: address == .any ? nil : address, proto: proto, port: number, containerPort: own)
+            let address = port["hostIP"].string.flatMap { IPAddress($0) }
+            return HostPort(address: address.flatMap { $0.isUnspecified ? nil : $0 }, proto: proto, port: number, containerPort: own)
         }
     }
 

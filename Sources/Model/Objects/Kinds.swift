@@ -23,11 +23,11 @@ package struct Node: Object {
     package var json: JSON
     package init(_ json: JSON) { self.json = json }
 
-    package var podCIDR: CIDR? { spec["podCIDR"].string.flatMap { CIDR($0) } }
+    package var podCIDR: IPNetwork? { spec["podCIDR"].string.flatMap { IPNetwork($0) } }
     package var taints: [JSON] { spec["taints"].items }
     package var isUnschedulable: Bool { spec["unschedulable"].bool ?? false }
-    package var internalIP: IPv4Address? {
-        status["addresses"].items.first { $0["type"].string == "InternalIP" }?["address"].string.flatMap { IPv4Address($0) }
+    package var internalIP: IPAddress? {
+        status["addresses"].items.first { $0["type"].string == "InternalIP" }?["address"].string.flatMap { IPAddress($0) }
     }
     package var isReady: Bool { status["conditions"].condition("Ready") == "True" }
 }

@@ -15,7 +15,7 @@ package struct NetworkPolicy: Object {
     package enum Peer: Sendable, Hashable {
         /// Pods by label; a nil namespace selector means the policy's own namespace.
         case pods(pods: LabelSelector, namespaces: LabelSelector?)
-        case ipBlock(CIDR, except: [CIDR])
+        case ipBlock(IPNetwork, except: [IPNetwork])
     }
 
     package enum PortSelector: Sendable, Hashable {
@@ -54,8 +54,8 @@ package struct NetworkPolicy: Object {
     private static func peer(_ json: JSON) -> Peer? {
         let block = json["ipBlock"]
         if !block.isNull {
-            guard let cidr = block["cidr"].string.flatMap({ CIDR($0) }) else { return nil }
-            return .ipBlock(cidr, except: block["except"].items.compactMap { $0.string.flatMap { CIDR($0) } })
+            guard let cidr = block["cidr"].string.flatMap({ IPNetwork($0) }) else { return nil }
+            return .ipBlock(cidr, except: block["except"].items.compactMap { $0.string.flatMap { IPNetwork($0) } })
         }
         let namespaces = json["namespaceSelector"]
         return .pods(

@@ -15,7 +15,7 @@ package struct Pod: Object {
     }
 
     package var phase: String { status["phase"].string ?? "Pending" }
-    package var ip: IPv4Address? { status["podIP"].string.flatMap { IPv4Address($0) } }
+    package var ip: IPAddress? { status["podIP"].string.flatMap { IPAddress($0) } }
     package var isReady: Bool { status["conditions"].condition("Ready") == "True" }
     /// Succeeded or Failed: nothing of it runs, and nothing of it will.
     package var isFinished: Bool { phase == "Succeeded" || phase == "Failed" }

@@ -29,7 +29,7 @@ package struct Service: Object {
 
     package var type: String { spec["type"].string ?? "ClusterIP" }
     /// nil for headless Services and ExternalName.
-    package var clusterIP: IPv4Address? { spec["clusterIP"].string.flatMap { IPv4Address($0) } }
+    package var clusterIP: IPAddress? { spec["clusterIP"].string.flatMap { IPAddress($0) } }
     package var isHeadless: Bool { spec["clusterIP"].string == "None" }
     /// nil when the Service selects no pods and its endpoints are somebody else's to write.
     package var selector: LabelSelector? {

@@ -11,16 +11,16 @@ package struct ConntrackSocket: ~Copyable {
         socket = try NetlinkSocket(NETLINK_NETFILTER, in: namespace)
     }
 
-    private static func message(_ type: cntl_msg_types, _ flags: Int32) -> NetlinkMessage {
+    private static func message(_ type: cntl_msg_types, _ flags: Int32, _ family: IPFamily) -> NetlinkMessage {
         NetlinkMessage(
             Int(NFNL_SUBSYS_CTNETLINK) << 8 | Int(type.rawValue), flags,
-            nfgenmsg(nfgen_family: UInt8(AF_INET), version: UInt8(NFNETLINK_V0), res_id: 0))
+            nfgenmsg(nfgen_family: UInt8(family.number), version: UInt8(NFNETLINK_V0), res_id: 0))
     }
 
-    /// `conntrack -L -f ipv4`
-    package mutating func list() throws(NetlinkError) -> [TrackedConnection] {
+    /// `conntrack -L -f ipv4`, or `-f ipv6`
+    package mutating func list(_ family: IPFamily = .ipv4) throws(NetlinkError) -> [TrackedConnection] {
         var found: [TrackedConnection] = []
-        try socket.run(Self.message(IPCTNL_MSG_CT_GET, NLM_F_DUMP), { "conntrack -L" }) { header in
+        try socket.run(Self.message(IPCTNL_MSG_CT_GET, NLM_F_DUMP, family), { "conntrack -L" }) { header in
             if let connection = TrackedConnection(header) { found.append(connection) }
         }
         return found
@@ -28,7 +28,7 @@ package struct ConntrackSocket: ~Copyable {
 
     /// `conntrack -D` of one connection; nothing to delete is no error.
     package mutating func delete(_ connection: TrackedConnection) throws(NetlinkError) {
-        let message = Self.message(IPCTNL_MSG_CT_DELETE, NLM_F_ACK)
+        let message = Self.message(IPCTNL_MSG_CT_DELETE, NLM_F_ACK, connection.packet.source.family)
         message.put(UInt32(CTA_TUPLE_ORIG.rawValue) | UInt32(NLA_F_NESTED), connection.tuple)
         let packet = connection.packet
         do { try socket.execute(message, "conntrack -D -s \(packet.source) -r \(packet.destination) -p \(packet.proto)") } catch
@@ -61,7 +61,7 @@ extension TrackedConnection {
     }
 
     private struct Tuple {
-        var source = IPv4Address.any, destination = IPv4Address.any
+        var source = IPAddress.unspecified(.ipv4), destination = IPAddress.unspecified(.ipv4)
         var proto: UInt8 = 0
         var sourcePort: UInt16 = 0, destinationPort: UInt16 = 0
 
@@ -72,8 +72,9 @@ extension TrackedConnection {
                 switch type {
                 case CTA_TUPLE_IP.rawValue:
                     each(value) { type, value in
-                        if type == CTA_IP_V4_SRC.rawValue { source = address(value) }
-                        if type == CTA_IP_V4_DST.rawValue { destination = address(value) }
+                        guard let address = IPAddress(bytes: value) else { return }
+                        if [CTA_IP_V4_SRC.rawValue, CTA_IP_V6_SRC.rawValue].contains(type) { source = address }
+                        if [CTA_IP_V4_DST.rawValue, CTA_IP_V6_DST.rawValue].contains(type) { destination = address }
                     }
                 case CTA_TUPLE_PROTO.rawValue:
                     each(value) { type, value in
@@ -91,9 +92,6 @@ extension TrackedConnection {
             forEachAttribute(UnsafeMutableRawPointer(mutating: start), bytes.count, body)
         }
 
-        private func address(_ bytes: UnsafeRawBufferPointer) -> IPv4Address {
-            IPv4Address(bytes.prefix(4).reduce(0) { $0 << 8 | UInt32($1) })
-        }
         private func port(_ bytes: UnsafeRawBufferPointer) -> UInt16 { bytes.prefix(2).reduce(0) { $0 << 8 | UInt16($1) } }
     }
 }

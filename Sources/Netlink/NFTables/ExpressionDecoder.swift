@@ -81,8 +81,10 @@ struct ExpressionDecoder {
         case "payload":
             let base = expression.u32(NFTNL_EXPR_PAYLOAD_BASE), offset = expression.u32(NFTNL_EXPR_PAYLOAD_OFFSET)
             switch (base, offset, expression.u32(NFTNL_EXPR_PAYLOAD_LEN)) {
-            case (NFT_PAYLOAD_NETWORK_HEADER.rawValue, 12, 4): return .field(.sourceAddress)
-            case (NFT_PAYLOAD_NETWORK_HEADER.rawValue, 16, 4): return .field(.destinationAddress)
+            case (NFT_PAYLOAD_NETWORK_HEADER.rawValue, 12, 4): return .field(.sourceAddress(.ipv4))
+            case (NFT_PAYLOAD_NETWORK_HEADER.rawValue, 16, 4): return .field(.destinationAddress(.ipv4))
+            case (NFT_PAYLOAD_NETWORK_HEADER.rawValue, 8, 16): return .field(.sourceAddress(.ipv6))
+            case (NFT_PAYLOAD_NETWORK_HEADER.rawValue, 24, 16): return .field(.destinationAddress(.ipv6))
             case (NFT_PAYLOAD_TRANSPORT_HEADER.rawValue, 2, 2): return .field(.destinationPort)
             case (NFT_PAYLOAD_LL_HEADER.rawValue, 12, 2): return .field(.etherType)
             case (NFT_PAYLOAD_LL_HEADER.rawValue, 6, 6): return .field(.sourceHardwareAddress)
@@ -119,9 +121,9 @@ struct ExpressionDecoder {
         case .field(let field):
             guard let value = Value(bytes: data, of: field.type) else { return false }
             guard let mask = load.mask else { return append(.match(field, value, negated: !isEqual)) }
-            guard case .address(let address) = value, mask.count == 4 else { return false }
+            guard case .address(let address) = value, mask.count == address.family.bits / 8 else { return false }
             let length = mask.reduce(0) { $0 + $1.nonzeroBitCount }
-            return append(.match(field, .network(CIDR(address, length)), negated: !isEqual))
+            return append(.match(field, .network(IPNetwork(address, length)), negated: !isEqual))
         case .connectionState: return append(isEqual ? nil : .connectionState(ConnectionState(rawValue: Self.hostNumber(load.mask))))
         case .connectionStatus: return append(!isEqual && Self.hostNumber(load.mask) == 1 << 5 ? .destinationWasTranslated : nil)
         case .mark: return append(isEqual ? .markUnset(Self.hostNumber(load.mask)) : nil)
@@ -154,7 +156,7 @@ struct ExpressionDecoder {
 
     private mutating func translate(_ expression: Expression) -> Bool {
         defer { immediates = [] }
-        guard let first = immediates.first, case .address(let address)? = Value(bytes: first, of: .address) else { return false }
+        guard let first = immediates.first, let address = IPAddress(bytes: first) else { return false }
         if expression.u32(NFTNL_EXPR_NAT_TYPE) == NFT_NAT_SNAT.rawValue { return append(immediates.count == 1 ? .sourceNAT(address) : nil) }
         // The match of the protocol before it is a part of the statement.
         guard immediates.count == 2, case .port(let port)? = Value(bytes: immediates[1], of: .port),
@@ -206,7 +208,9 @@ extension Value {
     init?(bytes: [UInt8], of type: FieldType) {
         guard bytes.count >= type.length else { return nil }
         switch type {
-        case .address: self = .address(IPv4Address(bytes[..<4].reduce(0) { $0 << 8 | UInt32($1) }))
+        case .address:
+            guard let address = IPAddress(bytes: bytes[..<type.length]) else { return nil }
+            self = .address(address)
         case .transportProtocol: self = .transportProtocol(bytes[0])
         case .port: self = .port(UInt16(bytes[0]) << 8 | UInt16(bytes[1]))
         case .interface: self = .interface(String(decoding: bytes[..<16].prefix { $0 != 0 }, as: UTF8.self))

@@ -6,6 +6,8 @@ import Rules
 /// Turns statements into the kernel's expressions: loads into registers, comparisons, look-ups, actions.
 struct ExpressionEncoder {
     let rule: OpaquePointer
+    /// Of the rule's table.
+    let family: TableFamily
 
     /// The 32-bit registers, of which concatenations fill as many as they need.
     private static let register = NFT_REG32_00.rawValue
@@ -41,23 +43,25 @@ struct ExpressionEncoder {
         case .destinationNAT(let proto, let address, let port):
             match(.transportProtocol, .proto(proto), negated: false)
             immediate(Self.register, address.bytes)
-            immediate(Self.register + 1, Value.port(port).bounds.first)
+            let portRegister = Self.register + UInt32(address.family.bits / 32)
+            immediate(portRegister, Value.port(port).bounds.first)
             add("nat") {
                 nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_TYPE), NFT_NAT_DNAT.rawValue)
-                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_FAMILY), UInt32(AF_INET))
+                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_FAMILY), UInt32(address.family.number))
                 nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_REG_ADDR_MIN), Self.register)
-                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_REG_PROTO_MIN), Self.register + 1)
+                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_REG_PROTO_MIN), portRegister)
             }
         case .sourceNAT(let address):
             immediate(Self.register, address.bytes)
             add("nat") {
                 nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_TYPE), NFT_NAT_SNAT.rawValue)
-                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_FAMILY), UInt32(AF_INET))
+                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_FAMILY), UInt32(address.family.number))
                 nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_REG_ADDR_MIN), Self.register)
                 nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_FLAGS), UInt32(NF_NAT_RANGE_PROTO_RANDOM_FULLY))
             }
         case .reject:
-            let portUnreachable: UInt8 = 3
+            // ICMP_PORT_UNREACH and ICMPV6_PORT_UNREACH (RFC 792, RFC 4443)
+            let portUnreachable: UInt8 = family == .ip6 ? 4 : 3
             add("reject") {
                 nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_REJECT_TYPE), NFT_REJECT_ICMP_UNREACH.rawValue)
                 nftnl_expr_set_u8($0, UInt16(NFTNL_EXPR_REJECT_CODE), portUnreachable)
@@ -94,8 +98,10 @@ struct ExpressionEncoder {
 
     private func load(_ field: Field, _ register: UInt32) {
         switch field {
-        case .sourceAddress: payload(NFT_PAYLOAD_NETWORK_HEADER, offset: 12, length: 4, register)
-        case .destinationAddress: payload(NFT_PAYLOAD_NETWORK_HEADER, offset: 16, length: 4, register)
+        case .sourceAddress(.ipv4): payload(NFT_PAYLOAD_NETWORK_HEADER, offset: 12, length: 4, register)
+        case .sourceAddress(.ipv6): payload(NFT_PAYLOAD_NETWORK_HEADER, offset: 8, length: 16, register)
+        case .destinationAddress(.ipv4): payload(NFT_PAYLOAD_NETWORK_HEADER, offset: 16, length: 4, register)
+        case .destinationAddress(.ipv6): payload(NFT_PAYLOAD_NETWORK_HEADER, offset: 24, length: 16, register)
         case .destinationPort: payload(NFT_PAYLOAD_TRANSPORT_HEADER, offset: 2, length: 2, register)
         case .transportProtocol: meta(NFT_META_L4PROTO, register)
         case .inputInterface: meta(NFT_META_IIFNAME, register)
@@ -127,8 +133,9 @@ struct ExpressionEncoder {
 
     private func match(_ field: Field, _ value: Value, negated: Bool) {
         load(field, Self.register)
-        if case .network(let cidr) = value {
-            bitwise(length: 4, mask: cidr.mask.bytes, xor: [0, 0, 0, 0])
+        if case .network(let network) = value {
+            let mask = network.mask.bytes
+            bitwise(length: UInt32(mask.count), mask: mask, xor: [UInt8](repeating: 0, count: mask.count))
         }
         compare(negated ? NFT_CMP_NEQ : NFT_CMP_EQ, value.bounds.first)
     }

@@ -17,9 +17,9 @@ struct NFTablesBatch {
 
     private static let elementsPerMessage = 100
 
-    init(family: TableFamily, table: String, firstSequence: UInt32) {
-        self.family = family
-        self.table = table
+    init(_ table: TableID, firstSequence: UInt32) {
+        family = table.family
+        self.table = table.name
         sequence = firstSequence
         // NFNL_MSG_BATCH_BEGIN names the subsystem in res_id.
         appendControl(NFNL_MSG_BATCH_BEGIN)
@@ -141,7 +141,7 @@ struct NFTablesBatch {
         nftnl_rule_set_str(encoded, UInt16(NFTNL_RULE_TABLE), table)
         nftnl_rule_set_str(encoded, UInt16(NFTNL_RULE_CHAIN), chain)
         nftnl_rule_set_u32(encoded, UInt16(NFTNL_RULE_FAMILY), UInt32(family.number))
-        let encoder = ExpressionEncoder(rule: encoded)
+        let encoder = ExpressionEncoder(rule: encoded, family: family)
         for statement in rule.statements {
             if case .randomGoto(let chains) = statement {
                 // The choice is a map without a name that lives and dies with its rule.

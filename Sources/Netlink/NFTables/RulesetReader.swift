@@ -7,8 +7,7 @@ import Rules
 /// Reads one table as it stands in the kernel, in the form that `Ruleset.asKept` gives to what we put there.
 /// `nft list table FAMILY NAME`
 struct RulesetReader {
-    private let family: TableFamily
-    private let table: String
+    private let table: TableID
     private var chains: [String: Chain] = [:]
     private var sets: [String: NamedSet] = [:]
     private var setNames: [String] = []
@@ -23,8 +22,8 @@ struct RulesetReader {
     }
 
     /// Asks `socket` for everything; what it may not find is an error, for the table is known to be there.
-    static func read(_ family: TableFamily, _ table: String, _ socket: inout NetlinkSocket) throws(NetlinkError) -> Reading {
-        var reader = RulesetReader(family: family, table: table)
+    static func read(_ table: TableID, _ socket: inout NetlinkSocket) throws(NetlinkError) -> Reading {
+        var reader = RulesetReader(table)
         try reader.readChains(&socket)
         try reader.readSets(&socket)
         for name in reader.setNames { try reader.readElements(of: name, &socket) }
@@ -37,26 +36,24 @@ struct RulesetReader {
         return reading
     }
 
-    private init(family: TableFamily, table: String) {
-        self.family = family
-        self.table = table
-    }
+    private init(_ table: TableID) { self.table = table }
 
     private func request(_ type: nf_tables_msg_types, _ flags: Int32, _ attributes: (borrowing NetlinkMessage) -> Void) -> NetlinkMessage {
         let message = NetlinkMessage(
             Int(NFNL_SUBSYS_NFTABLES) << 8 | Int(type.rawValue), flags,
-            nfgenmsg(nfgen_family: family.number, version: UInt8(NFNETLINK_V0), res_id: 0))
+            nfgenmsg(nfgen_family: table.family.number, version: UInt8(NFNETLINK_V0), res_id: 0))
         attributes(message)
         return message
     }
 
     private mutating func readChains(_ socket: inout NetlinkSocket) throws(NetlinkError) {
-        let table = table, family = family
+        let table = table
         var found: [String: Chain] = [:]
-        try socket.run(request(NFT_MSG_GETCHAIN, NLM_F_DUMP) { _ in }, { "nft list chains \(family.rawValue)" }) { header in
+        try socket.run(request(NFT_MSG_GETCHAIN, NLM_F_DUMP) { _ in }, { "nft list chains \(table.family.rawValue)" }) { header in
             guard let chain = nftnl_chain_alloc() else { return }
             defer { nftnl_chain_free(chain) }
-            guard nftnl_chain_nlmsg_parse(header, chain) == 0, Self.text(nftnl_chain_get_str(chain, UInt16(NFTNL_CHAIN_TABLE))) == table,
+            guard nftnl_chain_nlmsg_parse(header, chain) == 0,
+                Self.text(nftnl_chain_get_str(chain, UInt16(NFTNL_CHAIN_TABLE))) == table.name,
                 let name = Self.text(nftnl_chain_get_str(chain, UInt16(NFTNL_CHAIN_NAME)))
             else { return }
             var hook: Hook?
@@ -75,9 +72,9 @@ struct RulesetReader {
 
     private mutating func readSets(_ socket: inout NetlinkSocket) throws(NetlinkError) {
         var found: [(String, NamedSet?)] = []
-        let family = family
-        let message = request(NFT_MSG_GETSET, NLM_F_DUMP) { $0.put(NFTA_SET_TABLE.rawValue, table) }
-        try socket.run(message, { "nft list sets \(family.rawValue) \(table)" }) { header in
+        let table = table
+        let message = request(NFT_MSG_GETSET, NLM_F_DUMP) { $0.put(NFTA_SET_TABLE.rawValue, table.name) }
+        try socket.run(message, { "nft list sets \(table)" }) { header in
             guard let set = nftnl_set_alloc() else { return }
             defer { nftnl_set_free(set) }
             guard nftnl_set_nlmsg_parse(header, set) == 0, let name = Self.text(nftnl_set_get_str(set, UInt16(NFTNL_SET_NAME))) else {
@@ -96,13 +93,13 @@ struct RulesetReader {
         let definition = sets[name]
         // What rules remember comes and goes by itself.
         if definition?.timeout != nil { return }
-        let family = family
+        let table = table
         let message = request(NFT_MSG_GETSETELEM, NLM_F_DUMP) {
-            $0.put(NFTA_SET_ELEM_LIST_TABLE.rawValue, table)
+            $0.put(NFTA_SET_ELEM_LIST_TABLE.rawValue, table.name)
             $0.put(NFTA_SET_ELEM_LIST_SET.rawValue, name)
         }
         var raw: [SetElement] = []
-        try socket.run(message, { "nft list set \(family.rawValue) \(table) \(name)" }) { header in
+        try socket.run(message, { "nft list set \(table) \(name)" }) { header in
             guard let set = nftnl_set_alloc() else { return }
             defer { nftnl_set_free(set) }
             guard nftnl_set_elems_nlmsg_parse(header, set) == 0, let iterator = nftnl_set_elems_iter_create(set) else { return }
@@ -120,11 +117,11 @@ struct RulesetReader {
     }
 
     private mutating func readRules(_ socket: inout NetlinkSocket) throws(NetlinkError) {
-        let family = family
-        let message = request(NFT_MSG_GETRULE, NLM_F_DUMP) { $0.put(NFTA_RULE_TABLE.rawValue, table) }
+        let table = table
+        let message = request(NFT_MSG_GETRULE, NLM_F_DUMP) { $0.put(NFTA_RULE_TABLE.rawValue, table.name) }
         var decoder = ExpressionDecoder(anonymousMaps: anonymousMaps)
         var found: [(String, Rule, UInt64)] = []
-        try socket.run(message, { "nft list table \(family.rawValue) \(table)" }) { header in
+        try socket.run(message, { "nft list table \(table)" }) { header in
             guard let rule = nftnl_rule_alloc() else { return }
             defer { nftnl_rule_free(rule) }
             guard nftnl_rule_nlmsg_parse(header, rule) == 0, let chain = Self.text(nftnl_rule_get_str(rule, UInt16(NFTNL_RULE_CHAIN)))

@@ -9,10 +9,16 @@ extension UInt16 {
 }
 
 extension TableFamily {
+    init?(number: UInt32) {
+        guard let family = [TableFamily.ip, .ip6, .bridge].first(where: { UInt32($0.number) == number }) else { return nil }
+        self = family
+    }
+
     /// enum nfproto
     var number: UInt8 {
         switch self {
         case .ip: 2
+        case .ip6: 10
         case .bridge: 7
         }
     }
@@ -22,7 +28,8 @@ extension FieldType {
     /// nft's own number of the type (nftables src: enum datatypes), which it reads back to print a set's type.
     var number: UInt32 {
         switch self {
-        case .address: 7
+        case .address(.ipv4): 7
+        case .address(.ipv6): 8
         case .transportProtocol: 12
         case .port: 13
         case .interface: 41
@@ -35,7 +42,7 @@ extension FieldType {
     /// Bytes of a value.
     var length: Int {
         switch self {
-        case .address: 4
+        case .address(let family): family.bits / 8
         case .transportProtocol: 1
         case .port: 2
         case .interface: 16

@@ -3,19 +3,20 @@ import CNftnl
 import CSandbox
 import Glibc
 import Model
+import Rules
 
 /// What the kernel tells of a packet that a rule has marked with `meta nftrace set 1`. `nft monitor trace`
 package struct TraceEvent: Sendable, Hashable {
     /// The same for everything about one packet in one namespace.
     package let packet: UInt32
-    package let table: String
+    package let table: TableID
     package let chain: String
     /// nil for a chain's policy.
     package let ruleHandle: UInt64?
     /// accept, drop, jump ..., continue
     package let verdict: String
     /// Where the packet is going now; only the first event of each base chain says so.
-    package let destination: IPv4Address?
+    package let destination: IPAddress?
 }
 
 /// Hears the trace of one network namespace.
@@ -74,7 +75,8 @@ extension TraceEvent {
         guard nftnl_trace_nlmsg_parse(header, trace) == 0, let table = nftnl_trace_get_str(trace, UInt16(NFTNL_TRACE_TABLE)),
             let chain = nftnl_trace_get_str(trace, UInt16(NFTNL_TRACE_CHAIN))
         else { return nil }
-        self.table = String(cString: table)
+        guard let family = TableFamily(number: nftnl_trace_get_u32(trace, UInt16(NFTNL_TRACE_FAMILY))) else { return nil }
+        self.table = TableID(family, String(cString: table))
         self.chain = String(cString: chain)
         packet = nftnl_trace_get_u32(trace, UInt16(NFTNL_TRACE_ID))
         ruleHandle =
@@ -93,9 +95,10 @@ extension TraceEvent {
         }
         var length: UInt32 = 0
         if nftnl_trace_is_set(trace, UInt16(NFTNL_TRACE_NETWORK_HEADER)),
-            let bytes = nftnl_trace_get_data(trace, UInt16(NFTNL_TRACE_NETWORK_HEADER), &length), length >= 20
+            let bytes = nftnl_trace_get_data(trace, UInt16(NFTNL_TRACE_NETWORK_HEADER), &length)
         {
-            destination = IPv4Address(UnsafeRawBufferPointer(start: bytes, count: Int(length))[16..<20].reduce(0) { $0 << 8 | UInt32($1) })
+            let header = UnsafeRawBufferPointer(start: bytes, count: Int(length)), place = family == .ip6 ? 24..<40 : 16..<20
+            destination = header.count >= place.upperBound ? IPAddress(bytes: header[place]) : nil
         } else {
             destination = nil
         }

@@ -50,7 +50,7 @@ extension NetlinkSocket {
 
     /// `ip link add NAME up type vxlan id VNI dev UNDERLAY local ADDRESS dstport PORT nolearning`
     package mutating func addVXLAN(
-        _ name: String, vni: Int, underlay: Int32, local: IPv4Address, port: UInt16, mtu: Int, address: MACAddress
+        _ name: String, vni: Int, underlay: Int32, local: IPAddress, port: UInt16, mtu: Int, address: MACAddress
     ) throws(NetlinkError) {
         let message = NetlinkMessage(RTM_NEWLINK, Self.creation, Self.info(up: true))
         message.put(IFLA_IFNAME, name)
@@ -61,7 +61,7 @@ extension NetlinkSocket {
             message.nest(IFLA_INFO_DATA) {
                 message.put(IFLA_VXLAN_ID, u32: UInt32(vni))
                 message.put(IFLA_VXLAN_LINK, u32: UInt32(underlay))
-                message.put(IFLA_VXLAN_LOCAL, local.bytes)
+                message.put(local.family == .ipv4 ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6, local.bytes)
                 message.put(IFLA_VXLAN_PORT, u16: port.bigEndian)
                 message.put(IFLA_VXLAN_LEARNING, u8: 0)
             }

@@ -29,7 +29,7 @@ package actor HostPortProxy: PodGuard {
         self.client = client
         self.connections = connections
         keeper = TableKeeper(
-            table: HostPortTable.name, base: HostPortTable.base(node), isOptional: true, target: target, clock: clock,
+            table: HostPortTable.id(node.family), base: HostPortTable.base(node), isOptional: true, target: target, clock: clock,
             report: { report("node \(node.name): \($0)") })
     }
 
@@ -37,7 +37,7 @@ package actor HostPortProxy: PodGuard {
     package func start() async throws {
         var parts: [ObjectKey: Ruleset] = [:]
         for pod in try await client.list(Pod.self) where pod.nodeName == node.name && !pod.isFinished && !pod.isHostNetwork {
-            guard let address = pod.ip, !pod.hostPorts.isEmpty else { continue }
+            guard let address = pod.ip, address.family == node.family, !pod.hostPorts.isEmpty else { continue }
             claims[pod.key] = Claim(pod)
             parts[pod.key] = HostPortTable.compile(pod, address)
         }
@@ -48,7 +48,7 @@ package actor HostPortProxy: PodGuard {
     package func run() async throws { try await keeper.run() }
 
     /// Leads the node's ports to a pod that is about to start. When this returns the kernel does so.
-    package func admit(_ pod: Pod, address: IPv4Address) async throws {
+    package func admit(_ pod: Pod, address: IPAddress) async throws {
         guard !pod.hostPorts.isEmpty else { return }
         claims[pod.key] = Claim(pod)
         await keeper.set([pod.key: HostPortTable.compile(pod, address)])

@@ -4,19 +4,19 @@ import Rules
 /// Keeps one node's `pod-links` in the kernel: a pod's entry is there before its link is, and goes before its address is given to another.
 package struct PodLinkProxy: PodGuard {
     private let node: NodeView
-    private let link: @Sendable (Pod, IPv4Address) -> PodLink
+    private let link: @Sendable (Pod, IPAddress) -> PodLink
     /// Its parts are pods by uid: a pod and its successor of the same name have a link each.
     package let keeper: TableKeeper<String>
 
     /// `link`: what a pod's frames are known by, which the network plugin says.
     package init(
-        node: NodeView, link: @escaping @Sendable (Pod, IPv4Address) -> PodLink, target: any RulesetTarget,
+        node: NodeView, link: @escaping @Sendable (Pod, IPAddress) -> PodLink, target: any RulesetTarget,
         clock: any Clock<Duration> = ContinuousClock(), report: @escaping @Sendable (String) -> Void
     ) {
         self.node = node
         self.link = link
         keeper = TableKeeper(
-            table: PodLinkTable.name, base: PodLinkTable.base(), target: target, clock: clock,
+            table: PodLinkTable.id, base: PodLinkTable.base(), target: target, clock: clock,
             report: { report("node \(node.name): \($0)") })
     }
 
@@ -24,7 +24,9 @@ package struct PodLinkProxy: PodGuard {
     package func start(_ pods: [Pod]) async throws {
         var parts: [String: Ruleset] = [:]
         for pod in pods where pod.nodeName == node.name && !pod.isFinished && !pod.isHostNetwork {
-            if let address = pod.ip { parts[pod.uid] = PodLinkTable.compile(link(pod, address), of: pod.key) }
+            if let address = pod.ip, address.family == node.family {
+                parts[pod.uid] = PodLinkTable.compile(link(pod, address), of: pod.key)
+            }
         }
         await keeper.set(parts)
         try await keeper.sync()
@@ -34,7 +36,7 @@ package struct PodLinkProxy: PodGuard {
     package func run() async throws { try await keeper.run() }
 
     /// Lets a pod that is about to get its link be heard. When this returns the kernel does so.
-    package func admit(_ pod: Pod, address: IPv4Address) async throws {
+    package func admit(_ pod: Pod, address: IPAddress) async throws {
         await keeper.set([pod.uid: PodLinkTable.compile(link(pod, address), of: pod.key)])
         try await keeper.sync()
     }

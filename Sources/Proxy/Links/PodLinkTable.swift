@@ -8,7 +8,7 @@ import Rules
 /// end whatever the number of pods; what is in it by no rule is dropped: tagged frames, IPv6, broadcasts of IPv4, frames without an
 /// EtherType.
 package enum PodLinkTable {
-    package static let name = "pod-links"
+    package static let id = TableID(.bridge, "pod-links")
     private static let links = "links"
     /// Ethernet and IPv4, addresses of six and four bytes: only then are the sender's addresses where the rules look.
     private static let arpFormat: [UInt8] = [0, 1, 8, 0, 6, 4]
@@ -17,9 +17,9 @@ package enum PodLinkTable {
     package static func base() -> Ruleset {
         let ip = Statement.match(.etherType, .etherType(0x0800)), arp = Statement.match(.etherType, .etherType(0x0806))
         var rules = Ruleset()
-        rules.sets[links] = NamedSet(key: [.interface, .hardwareAddress, .address], comment: "each pod's port, MAC and address")
+        rules.sets[links] = NamedSet(key: [.interface, .hardwareAddress, .address(.ipv4)], comment: "each pod's port, MAC and address")
         let fromPod = Chain([
-            Rule(ip, .inSet([.inputInterface, .sourceHardwareAddress, .sourceAddress], links), .verdict(.accept)),
+            Rule(ip, .inSet([.inputInterface, .sourceHardwareAddress, .sourceAddress(.ipv4)], links), .verdict(.accept)),
             Rule(
                 arp, .match(.arpFormat, .bytes(arpFormat)), .inSet([.inputInterface, .sourceHardwareAddress, .arpSenderAddress], links),
                 .inSet([.inputInterface, .arpSenderHardwareAddress, .arpSenderAddress], links), .verdict(.accept)),
@@ -33,7 +33,8 @@ package enum PodLinkTable {
             "postrouting": Chain(
                 hook: Hook(.filter, .postrouting, Hook.bridgeFirst),
                 [
-                    Rule(ip, .inSet([.outputInterface, .destinationHardwareAddress, .destinationAddress], links), .verdict(.accept)),
+                    Rule(
+                        ip, .inSet([.outputInterface, .destinationHardwareAddress, .destinationAddress(.ipv4)], links), .verdict(.accept)),
                     Rule(arp, .verdict(.accept)), Rule(.counter, .verdict(.drop), comment: "not for this pod"),
                 ]),
         ]

@@ -3,13 +3,12 @@ import Rules
 
 /// The tables that a cluster's network plugin keeps on a node beside those of Services and policies. No object of the API changes them.
 package enum PluginTables {
-    /// By name.
-    package static func compile(_ node: NodeView, of cluster: Cluster) -> [String: Ruleset] {
+    package static func compile(_ node: NodeView, of cluster: Cluster) -> [TableID: Ruleset] {
         switch cluster.plugin {
         case .flannel, .flannelNetpol:
             [
-                FlannelMasquerade.table: FlannelMasquerade.compile(node),
-                OverlayTable.name: OverlayTable.compile(cluster.nodes.map(\.address)),
+                FlannelMasquerade.id(node.family): FlannelMasquerade.compile(node),
+                OverlayTable.id(node.family): OverlayTable.compile(cluster.nodes.map(\.address), node.family),
             ]
         }
     }

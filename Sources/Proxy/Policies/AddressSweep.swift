@@ -8,30 +8,30 @@ enum AddressSweep {
     /// Sweeps the addresses from below: at each the boxes that begin come in and those that have ended go. `slab` says what the boxes that
     /// cover one address, in their order, amount to there. Neighbours with the same slab are one.
     static func elements<Box, Data: Equatable>(
-        _ boxes: [Box], _ addresses: (Box) -> ClosedRange<IPv4Address>, slab: ([Box]) -> [Span: Data]
+        _ boxes: [Box], _ addresses: (Box) -> ClosedRange<IPAddress>, slab: ([Box]) -> [Span: Data]
     ) -> [[Value]: Data] {
         let edges = boxes.map(addresses)
         let starts = edges.indices.sorted { edges[$0].lowerBound < edges[$1].lowerBound }
         let ends = edges.indices.sorted { edges[$0].upperBound < edges[$1].upperBound }
-        let cuts = Set(edges.flatMap { [Int($0.lowerBound.value), Int($0.upperBound.value) + 1] }).sorted()
+        let firsts = Set(edges.map(\.lowerBound)).sorted(), lasts = Set(edges.map(\.upperBound)).sorted()
         var result: [[Value]: Data] = [:]
-        var pending: (range: ClosedRange<IPv4Address>, slab: [Span: Data])?
+        var pending: (range: ClosedRange<IPAddress>, slab: [Span: Data])?
         func flush() {
             guard let (range, slab) = pending else { return }
             for (span, data) in slab { result[[.addresses(range), .transportProtocols(span.protocols), .ports(span.ports)]] = data }
         }
         var covering: Set<Int> = [], started = 0, ended = 0
-        for (start, end) in zip(cuts, cuts.dropFirst()) {
-            while ended < ends.count, Int(edges[ends[ended]].upperBound.value) < start {
+        for range in pieces(firsts, lasts) {
+            while ended < ends.count, edges[ends[ended]].upperBound < range.lowerBound {
                 covering.remove(ends[ended])
                 ended += 1
             }
-            while started < starts.count, Int(edges[starts[started]].lowerBound.value) <= start {
+            while started < starts.count, edges[starts[started]].lowerBound <= range.lowerBound {
                 covering.insert(starts[started])
                 started += 1
             }
-            let range = IPv4Address(UInt32(start))...IPv4Address(UInt32(end - 1)), slab = slab(covering.sorted().map { boxes[$0] })
-            if let last = pending, last.slab == slab, Int(last.range.upperBound.value) + 1 == start {
+            let slab = slab(covering.sorted().map { boxes[$0] })
+            if let last = pending, last.slab == slab, last.range.upperBound + 1 == range.lowerBound {
                 pending?.range = last.range.lowerBound...range.upperBound
             } else {
                 flush()
@@ -39,6 +39,23 @@ enum AddressSweep {
             }
         }
         flush()
+        return result
+    }
+
+    /// What lies between the first address of all and the last, cut before each of `firsts` and after each of `lasts`; both in order.
+    private static func pieces(_ firsts: [IPAddress], _ lasts: [IPAddress]) -> [ClosedRange<IPAddress>] {
+        guard var start = firsts.first else { return [] }
+        var result: [ClosedRange<IPAddress>] = [], nextFirst = 1
+        for last in lasts {
+            while nextFirst < firsts.count, firsts[nextFirst] <= last {
+                // Nothing of it is left when a box has just ended.
+                if firsts[nextFirst] > start { result.append(start...(firsts[nextFirst] + -1)) }
+                start = max(start, firsts[nextFirst])
+                nextFirst += 1
+            }
+            result.append(start...last)
+            if last < (lasts.last ?? last) { start = last + 1 }
+        }
         return result
     }
 }

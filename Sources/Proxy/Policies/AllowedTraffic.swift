@@ -29,26 +29,30 @@ struct AllowedTraffic: Sendable {
     }
 
     private struct Range: Hashable {
-        let addresses: ClosedRange<IPv4Address>
+        let addresses: ClosedRange<IPAddress>
         let span: Span
     }
 
+    private let family: IPFamily
     private var unlimited = RuleOrigins()
     private var offers: [PeerSelector: Offer] = [:]
-    private var claims: [IPv4Address: [Span: [Claim]]] = [:]
+    private var claims: [IPAddress: [Span: [Claim]]] = [:]
     private var ranges: [Range: RuleOrigins] = [:]
     /// Spans of several ports at single addresses: they go with the ranges.
-    private var wide: [IPv4Address: Set<Span>] = [:]
+    private var wide: [IPAddress: Set<Span>] = [:]
     private var nextCode = 0
     /// How many addresses are open at every port, and how many single ports of addresses are.
     private var openAddresses = 0
     private var openPorts = 0
 
-    private var touched: [IPv4Address: Set<Span>] = [:]
+    private var touched: [IPAddress: Set<Span>] = [:]
     private var areRangesTouched = false
     /// The addresses that were told to be open at every port.
-    private var toldOpen: Set<IPv4Address> = []
+    private var toldOpen: Set<IPAddress> = []
     private var toldRanges: [[Value]: String] = [:]
+
+    /// Of the peers' addresses only those of `family` count.
+    init(_ family: IPFamily) { self.family = family }
 
     /// Set when a rule allows every peer at every port: the origin of that rule.
     var everything: String? { unlimited.least }
@@ -77,7 +81,8 @@ struct AllowedTraffic: Sendable {
         let names = direction == .ingress ? [] : (rule.ports ?? []).compactMap(\.named)
         guard let peers = rule.peers else {
             if rule.ports == nil { _ = unlimited.change(origin, isAdded: isAdded) }
-            for span in spans { change(Range(addresses: CIDR.all.network...CIDR.all.last, span: span), origin, isAdded) }
+            let all = IPNetwork.all(family)
+            for span in spans { change(Range(addresses: all.network...all.last, span: span), origin, isAdded) }
             // A named port towards anyone is known for the cluster's pods only.
             offer(.everyone, [], names, origin, isAdded, index)
             return
@@ -85,6 +90,7 @@ struct AllowedTraffic: Sendable {
         for peer in peers {
             switch peer {
             case .ipBlock(let cidr, let except):
+                if cidr.family != family { continue }
                 for addresses in Self.subtract(except, from: cidr) {
                     for span in spans { change(Range(addresses: addresses, span: span), origin, isAdded) }
                 }
@@ -182,15 +188,16 @@ struct AllowedTraffic: Sendable {
     }
 
     /// `cidr` without `except`, as disjoint ranges.
-    private static func subtract(_ except: [CIDR], from cidr: CIDR) -> [ClosedRange<IPv4Address>] {
-        var result: [ClosedRange<IPv4Address>] = []
-        var next = Int(cidr.network.value)
+    private static func subtract(_ except: [IPNetwork], from cidr: IPNetwork) -> [ClosedRange<IPAddress>] {
+        var result: [ClosedRange<IPAddress>] = []
+        /// The first address that no hole has reached; nil once the last is.
+        var next: IPAddress? = cidr.network
         for hole in except.filter({ cidr.overlaps($0) }).sorted(by: { $0.network < $1.network }) {
-            let first = Int(hole.network.value), last = Int(hole.last.value)
-            if first > next { result.append(IPv4Address(UInt32(next))...IPv4Address(UInt32(first - 1))) }
-            next = max(next, last + 1)
+            guard let first = next else { break }
+            if hole.network > first { result.append(first...(hole.network + -1)) }
+            next = hole.last >= cidr.last ? nil : max(first, hole.last + 1)
         }
-        if next <= Int(cidr.last.value) { result.append(IPv4Address(UInt32(next))...cidr.last) }
+        if let next { result.append(next...cidr.last) }
         return result
     }
 

@@ -11,10 +11,10 @@ struct PeerSelector: Hashable, Sendable {
     let block: Block?
 
     struct Block: Hashable, Sendable {
-        let cidr: CIDR
-        let except: [CIDR]
+        let cidr: IPNetwork
+        let except: [IPNetwork]
 
-        func contains(_ address: IPv4Address) -> Bool { cidr.contains(address) && !except.contains { $0.contains(address) } }
+        func contains(_ address: IPAddress) -> Bool { cidr.contains(address) && !except.contains { $0.contains(address) } }
     }
 
     init(pods: LabelSelector, namespaces: LabelSelector?, home: String, block: Block? = nil) {

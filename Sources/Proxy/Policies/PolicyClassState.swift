@@ -11,7 +11,7 @@ struct PolicyClassState: Sendable {
     /// How often its policies' rules name each selector.
     private(set) var selectors: [PeerSelector: Int] = [:]
     private var tierSelectors: Set<PeerSelector> = []
-    private var traffic = AllowedTraffic()
+    private var traffic: AllowedTraffic
 
     /// The next time its part is told whole, not what differs.
     private var isWhole = true
@@ -23,7 +23,10 @@ struct PolicyClassState: Sendable {
     private var toldOrigin: String?
     private var toldKinds: Set<AllowedTraffic.Kind> = []
 
-    init(_ isolation: PolicyClass) { self.isolation = isolation }
+    init(_ isolation: PolicyClass) {
+        self.isolation = isolation
+        traffic = AllowedTraffic(isolation.family)
+    }
 
     // MARK: What goes in
 
@@ -95,7 +98,7 @@ struct PolicyClassState: Sendable {
         let elements = toldKinds.isEmpty ? [:] : traffic.elements()
         for kind in toldKinds {
             let set = PolicyCompiler.name(chain, kind.rawValue)
-            rules.sets[set] = PolicyCompiler.set(kind, isolation.direction)
+            rules.sets[set] = PolicyCompiler.set(kind, isolation)
             rules.elements[set] = elements[kind]?.mapValues { ElementData(comment: $0) }
         }
         (toldNames, toldOrigin) = (isolation.names, traffic.everything)
@@ -121,7 +124,7 @@ struct PolicyClassState: Sendable {
             patch.elements[PolicyCompiler.name(chain, kind.rawValue)] = members.mapValues { $0.map { ElementData(comment: $0) } }
         }
         for kind in kinds.symmetricDifference(before) {
-            let set = kinds.contains(kind) ? PolicyCompiler.set(kind, isolation.direction) : nil
+            let set = kinds.contains(kind) ? PolicyCompiler.set(kind, isolation) : nil
             patch.sets.updateValue(set, forKey: PolicyCompiler.name(chain, kind.rawValue))
         }
         return patch

@@ -4,7 +4,7 @@ import Rules
 /// A pod as policies see it.
 package struct PolicyPod: Sendable, Hashable {
     package let key: ObjectKey
-    package let address: IPv4Address
+    package let address: IPAddress
     package let labels: [String: String]
     /// Named ports: (protocol, name) -> numbers, for two containers may give one name to two ports.
     package let ports: [NamedPort: Set<UInt16>]
@@ -21,7 +21,7 @@ package struct PolicyPod: Sendable, Hashable {
         }
     }
 
-    package init(key: ObjectKey, address: IPv4Address, labels: [String: String], ports: [NamedPort: Set<UInt16>] = [:], isLocal: Bool) {
+    package init(key: ObjectKey, address: IPAddress, labels: [String: String], ports: [NamedPort: Set<UInt16>] = [:], isLocal: Bool) {
         self.key = key
         self.address = address
         self.labels = labels
@@ -33,7 +33,7 @@ package struct PolicyPod: Sendable, Hashable {
     func renamed(_ key: ObjectKey) -> PolicyPod { PolicyPod(key: key, address: address, labels: labels, ports: ports, isLocal: isLocal) }
 
     /// nil for pods that policies do not reach: of the host's network, finished, or without an address yet.
-    package init?(_ pod: Pod, address: IPv4Address? = nil, node: String) {
+    package init?(_ pod: Pod, address: IPAddress? = nil, node: String) {
         guard !pod.isHostNetwork, !pod.isFinished, let address = address ?? pod.ip else { return nil }
         var ports: [NamedPort: Set<UInt16>] = [:]
         for container in pod.containers + pod.initContainers {
@@ -50,7 +50,7 @@ package struct PolicyPod: Sendable, Hashable {
 
 /// A node as the cluster's policies see it.
 package struct PolicyNode: Sendable, Hashable {
-    package let address: IPv4Address
+    package let address: IPAddress
     package let labels: [String: String]
 
     /// nil while the node has no address.
@@ -79,14 +79,15 @@ package struct PolicySnapshot: Sendable, Hashable {
 /// same named ports) share the chain: a class. A class' chain looks the packet up in at most three sets, whatever the number
 /// of policies: peers that are single addresses, with and without ports, and ranges. What is in none of them is dropped.
 package struct PolicyCompiler: Sendable {
-    package static let table = "kube-netpol"
+    package static let tableName = "kube-netpol"
+    package static func id(_ family: IPFamily) -> TableID { TableID(TableFamily(family), tableName) }
     package let node: NodeView
 
     package init(node: NodeView) { self.node = node }
 
     /// The whole table.
     package func compile(_ snapshot: PolicySnapshot) -> Ruleset {
-        var engine = PolicyEngine(node: node, snapshot), rules = Self.base()
+        var engine = PolicyEngine(node: node, snapshot), rules = Self.base(node.family)
         for change in engine.changedParts().values {
             // What is told for the first time is told whole.
             if case .whole(let part) = change { rules.merge(part) }
@@ -95,19 +96,19 @@ package struct PolicyCompiler: Sendable {
     }
 
     /// The hooks and dispatch that stand even without a policy.
-    package static func base() -> Ruleset {
+    package static func base(_ family: IPFamily) -> Ruleset {
         var rules = Ruleset()
-        let key: [FieldType] = [.address]
+        let key: [FieldType] = [.address(family)], source = Field.sourceAddress(family), destination = Field.destinationAddress(family)
         rules.sets["isolated-ingress"] = NamedSet(
             key: key, isVerdictMap: true, comment: "pods of this node that a policy isolates for ingress")
         rules.sets["isolated-egress"] = NamedSet(
             key: key, isVerdictMap: true, comment: "pods of this node that a policy isolates for egress")
         let known = Rule(.connectionState([.established, .related]), .verdict(.accept), comment: "replies and what goes on")
-        let ingress = Rule(.verdictMap([.destinationAddress], "isolated-ingress"))
+        let ingress = Rule(.verdictMap([destination], "isolated-ingress"))
         // A pod that reaches itself through a Service comes this way: no policy may keep it from itself.
-        rules.sets["itself"] = NamedSet(key: [.address, .address], comment: "isolated pods of this node, to and from themselves")
+        rules.sets["itself"] = NamedSet(key: key + key, comment: "isolated pods of this node, to and from themselves")
         let itself = Rule(
-            .inSet([.sourceAddress, .destinationAddress], "itself"), .verdict(.accept), comment: "a pod always reaches itself")
+            .inSet([source, destination], "itself"), .verdict(.accept), comment: "a pod always reaches itself")
         rules.chains["forward"] = Chain(
             hook: Hook(.filter, .forward, Hook.filter),
             [known, itself, Rule(.verdict(.jump("egress"))), ingress])
@@ -118,9 +119,9 @@ package struct PolicyCompiler: Sendable {
         rules.sets["isolated-from-node"] = NamedSet(
             key: key, isVerdictMap: true, comment: "pods of this node whose way to it ClusterNetworkPolicies judge")
         rules.chains["input"] = Chain(
-            hook: Hook(.filter, .input, Hook.filter), [known, Rule(.verdictMap([.sourceAddress], "isolated-from-node"))])
+            hook: Hook(.filter, .input, Hook.filter), [known, Rule(.verdictMap([source], "isolated-from-node"))])
         rules.chains["ingress"] = Chain([ingress])
-        rules.chains["egress"] = Chain([Rule(.verdictMap([.sourceAddress], "isolated-egress"))])
+        rules.chains["egress"] = Chain([Rule(.verdictMap([source], "isolated-egress"))])
         return rules
     }
 
@@ -130,13 +131,14 @@ package struct PolicyCompiler: Sendable {
         return String("\(parts[0])-\(kind)-\(parts.dropFirst().first ?? "")".prefix(127))
     }
 
-    private static func key(_ kind: AllowedTraffic.Kind, _ direction: NetworkPolicy.Direction) -> [Field] {
-        let peer: Field = direction == .ingress ? .sourceAddress : .destinationAddress
+    private static func key(_ kind: AllowedTraffic.Kind, _ isolation: PolicyClass) -> [Field] {
+        let family = isolation.family
+        let peer: Field = isolation.direction == .ingress ? .sourceAddress(family) : .destinationAddress(family)
         return kind == .peers ? [peer] : [peer, .transportProtocol, .destinationPort]
     }
 
-    static func set(_ kind: AllowedTraffic.Kind, _ direction: NetworkPolicy.Direction) -> NamedSet {
-        NamedSet(key: key(kind, direction).map(\.type), isInterval: kind == .ranges)
+    static func set(_ kind: AllowedTraffic.Kind, _ isolation: PolicyClass) -> NamedSet {
+        NamedSet(key: key(kind, isolation).map(\.type), isInterval: kind == .ranges)
     }
 
     /// What NetworkPolicies add to a class' chain: a look into each set that there is, and the end of what is in none.
@@ -145,7 +147,7 @@ package struct PolicyCompiler: Sendable {
         if let everything { return [Rule(.counter, .verdict(.return), comment: everything)] }
         let direction = isolation.direction, names = isolation.names
         return AllowedTraffic.Kind.allCases.filter(kinds.contains).map { kind in
-            Rule(.inSet(key(kind, direction), name(chain, kind.rawValue)), .counter, .verdict(.return), comment: "allowed by \(names)")
+            Rule(.inSet(key(kind, isolation), name(chain, kind.rawValue)), .counter, .verdict(.return), comment: "allowed by \(names)")
         } + [Rule(.counter, .verdict(.drop), comment: "isolated for \(direction.rawValue) by \(names)")]
     }
 
@@ -155,11 +157,11 @@ package struct PolicyCompiler: Sendable {
         _ nodes: [String: PolicyNode],
         to rules: inout Ruleset
     ) -> [Rule] {
-        var traffic = TieredTraffic()
+        var traffic = TieredTraffic(isolation.family)
         for policy in policies { traffic.add(policy, isolation.direction, isolation.namedPorts, peers, nodes) }
         let elements = traffic.elements()
         guard !elements.isEmpty else { return [] }
-        let key = key(.ranges, isolation.direction), map = name(chain, tier)
+        let key = key(.ranges, isolation), map = name(chain, tier)
         rules.sets[map] = NamedSet(key: key.map(\.type), isVerdictMap: true, isInterval: true)
         rules.elements[map] = elements
         return [Rule(.verdictMap(key, map))]
@@ -168,6 +170,8 @@ package struct PolicyCompiler: Sendable {
 
 /// Pods whose packets meet the same decision.
 struct PolicyClass: Hashable, Sendable {
+    /// Of the packets that are decided.
+    let family: IPFamily
     let direction: NetworkPolicy.Direction
     /// In order of their keys.
     private(set) var policies: [ObjectKey]
@@ -179,9 +183,10 @@ struct PolicyClass: Hashable, Sendable {
     private var fingerprint: Int
 
     init(
-        direction: NetworkPolicy.Direction, policies: [ObjectKey], admin: [ObjectKey], baseline: [ObjectKey],
+        family: IPFamily, direction: NetworkPolicy.Direction, policies: [ObjectKey], admin: [ObjectKey], baseline: [ObjectKey],
         namedPorts: [PolicyPod.NamedPort: Set<UInt16>]
     ) {
+        self.family = family
         self.direction = direction
         self.policies = policies
         self.admin = admin

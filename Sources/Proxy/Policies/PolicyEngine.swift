@@ -75,6 +75,7 @@ package struct PolicyEngine: Sendable {
 
     /// nil: the pod is gone, or policies do not reach it any more.
     package mutating func set(_ key: ObjectKey, _ pod: PolicyPod?) {
+        let pod = pod.flatMap { $0.address.family == compiler.node.family ? $0 : nil }
         guard peers.pods[key] != pod else { return }
         if peers.pods[key] != nil, pod != nil { restricts = true }
         take(peers.set(key, pod))
@@ -372,7 +373,8 @@ package struct PolicyEngine: Sendable {
             own.contains { $0.usesNamedPorts }
             || (admin + baseline).contains { $0.rules(direction).contains { $0.usesNamedPorts } }
         return PolicyClass(
-            direction: direction, policies: own.map(\.policy.key).sorted(), admin: admin.map(\.key), baseline: baseline.map(\.key),
+            family: compiler.node.family, direction: direction, policies: own.map(\.policy.key).sorted(), admin: admin.map(\.key),
+            baseline: baseline.map(\.key),
             // At egress a name is the peer's to resolve; at ingress it is this pod's.
             namedPorts: usesNames && direction == .ingress ? pod.ports : [:])
     }

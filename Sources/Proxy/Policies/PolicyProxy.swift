@@ -40,7 +40,8 @@ package actor PolicyProxy: PodGuard {
         engine = PolicyEngine(node: node)
         let cut = cut
         keeper = TableKeeper(
-            table: PolicyCompiler.table, base: PolicyCompiler.base(), target: target, clock: clock, report: self.report,
+            table: PolicyCompiler.id(node.family), base: PolicyCompiler.base(node.family), target: target, clock: clock,
+            report: self.report,
             synced: { _ in cut.add([Self.anything]) })
     }
 
@@ -73,7 +74,7 @@ package actor PolicyProxy: PodGuard {
     }
 
     /// Puts the policies of a pod that is about to start into the kernel. When this returns they hold for `address`.
-    package func admit(_ pod: Pod, address: IPv4Address) async throws {
+    package func admit(_ pod: Pod, address: IPAddress) async throws {
         guard let entry = PolicyPod(pod, address: address, node: node.name) else { return }
         try await everythingListed()
         // A policy older than the pod must hold, even if its event has not arrived here yet; most times all have.
@@ -194,7 +195,7 @@ package actor PolicyProxy: PodGuard {
         }
         let table = await keeper.excerpt(engine.deciding(over: parts))
         guard table.elements["isolated-ingress"] != nil || table.elements["isolated-egress"] != nil else { return }
-        let tracer = Tracer(tables: [PolicyCompiler.table: table])
+        let tracer = Tracer(tables: [PolicyCompiler.id(node.family): table])
         do {
             let denied = try await connections.connections().filter { connection in
                 let packet = connection.packet

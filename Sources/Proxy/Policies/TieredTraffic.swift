@@ -7,13 +7,17 @@ struct TieredTraffic {
     private typealias Span = AllowedTraffic.Span
 
     private struct Box {
-        let addresses: ClosedRange<IPv4Address>
+        let addresses: ClosedRange<IPAddress>
         let span: Span
         let action: ClusterNetworkPolicy.Action
         let origin: String
     }
 
+    private let family: IPFamily
     private var boxes: [Box] = []
+
+    /// Of the peers' addresses only those of `family` count.
+    init(_ family: IPFamily) { self.family = family }
 
     /// Adds the rules of the next policy in order of precedence.
     mutating func add(
@@ -32,7 +36,7 @@ struct TieredTraffic {
         _ namedPorts: [PolicyPod.NamedPort: Set<UInt16>], _ index: PeerIndex,
         _ nodes: [String: PolicyNode]
     ) {
-        func add(_ addresses: ClosedRange<IPv4Address>, _ names: [PolicyPod.NamedPort: Set<UInt16>]) {
+        func add(_ addresses: ClosedRange<IPAddress>, _ names: [PolicyPod.NamedPort: Set<UInt16>]) {
             let spans = rule.ports.map { $0.flatMap { Self.spans($0, names) } } ?? [.everything]
             for span in spans { boxes.append(Box(addresses: addresses, span: span, action: rule.action, origin: origin)) }
         }
@@ -42,9 +46,11 @@ struct TieredTraffic {
                 add(pod.address...pod.address, direction == .ingress ? namedPorts : pod.ports)
             }
         case .nodes(let selector):
-            for node in nodes.values where selector.matches(node.labels) { add(node.address...node.address, [:]) }
+            for node in nodes.values where node.address.family == family && selector.matches(node.labels) {
+                add(node.address...node.address, [:])
+            }
         case .networks(let networks):
-            for network in networks { add(network.network...network.last, [:]) }
+            for network in networks where network.family == family { add(network.network...network.last, [:]) }
         }
     }
 

@@ -44,16 +44,16 @@ package struct ClusterSnapshot: Sendable {
         return snapshot
     }
 
-    /// The tables that a node should hold, by name.
-    package func tables(_ node: Cluster.NodeSpec) -> [String: Ruleset] {
+    /// The tables that a node should hold.
+    package func tables(_ node: Cluster.NodeSpec) -> [TableID: Ruleset] {
         let view = view(node)
         var services = ServiceTable.base(view)
         let compiler = ServiceCompiler(node: view)
         let byService = Dictionary(grouping: slices, by: \.serviceKey)
         for service in self.services { services.merge(compiler.compile(service, byService[service.key] ?? [])) }
         var tables = PluginTables.compile(view, of: cluster)
-        tables[ServiceTable.name] = services
-        if isEnforced { tables[PolicyCompiler.table] = PolicyCompiler(node: view).compile(policySnapshot(node.name)) }
+        tables[ServiceTable.id(view.family)] = services
+        if isEnforced { tables[PolicyCompiler.id(view.family)] = PolicyCompiler(node: view).compile(policySnapshot(node.name)) }
         return tables
     }
 

@@ -3,10 +3,10 @@ import Rules
 
 /// Where a packet starts.
 package enum PacketSource: Hashable, Sendable {
-    case pod(IPv4Address, node: String)
+    case pod(IPAddress, node: String)
     case node(String)
     /// A client beside the nodes, on their LAN or beyond.
-    case outside(IPv4Address)
+    case outside(IPAddress)
 }
 
 /// A hook that a packet passed on its way, and what happened there.
@@ -22,7 +22,7 @@ package struct Hop: Hashable, Sendable {
 package struct Journey: Hashable, Sendable {
     package enum End: Hashable, Sendable {
         /// Handed to whoever has this address.
-        case delivered(IPv4Address)
+        case delivered(IPAddress)
         case dropped
         /// Answered with ICMP port unreachable.
         case rejected
@@ -43,7 +43,7 @@ package struct NodeTables: Sendable {
     package let view: NodeView
     package let tracer: Tracer
 
-    package init(view: NodeView, tables: [String: Ruleset]) {
+    package init(view: NodeView, tables: [TableID: Ruleset]) {
         self.view = view
         tracer = Tracer(tables: tables)
     }
@@ -57,7 +57,7 @@ package struct PacketWalk: Sendable {
 
     package init(nodes: [NodeTables]) { self.nodes = nodes }
 
-    package func journeys(from source: PacketSource, to destination: IPv4Address, proto: UInt8, port: UInt16 = 0) -> [Journey] {
+    package func journeys(from source: PacketSource, to destination: IPAddress, proto: UInt8, port: UInt16 = 0) -> [Journey] {
         switch source {
         case .pod(let address, let name):
             let packet = Packet(from: address, to: destination, proto: proto, port: port)
@@ -88,16 +88,16 @@ package struct PacketWalk: Sendable {
     }
 
     /// What a node calls itself depends on the way out: its bridge's address, its VXLAN device's, or its own.
-    private func sourceAddress(_ node: NodeTables, _ destination: IPv4Address) -> IPv4Address {
+    private func sourceAddress(_ node: NodeTables, _ destination: IPAddress) -> IPAddress {
         if node.view.podCIDR.contains(destination) { return node.view.podCIDR[1] }
         return nodes.contains { $0.view.podCIDR.contains(destination) } ? node.view.podCIDR.network : node.view.address
     }
 
     /// The address that a packet of `source` leaves with.
-    package func sourceAddress(of source: PacketSource, to destination: IPv4Address) -> IPv4Address {
+    package func sourceAddress(of source: PacketSource, to destination: IPAddress) -> IPAddress {
         switch source {
         case .pod(let address, _), .outside(let address): address
-        case .node(let name): node(named: name).map { sourceAddress($0, destination) } ?? .any
+        case .node(let name): node(named: name).map { sourceAddress($0, destination) } ?? .unspecified(destination.family)
         }
     }
 

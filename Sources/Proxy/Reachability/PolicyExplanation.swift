@@ -94,6 +94,6 @@ extension Journey {
     /// False where policies, read as they are written, say something else than the tables that were compiled from them.
     package func agrees(with explanations: [PolicyExplanation]) -> Bool {
         if isDelivered { return explanations.allSatisfy(\.isAllowed) }
-        return stop?.table != PolicyCompiler.table || !explanations.allSatisfy(\.isAllowed)
+        return stop?.table.name != PolicyCompiler.tableName || !explanations.allSatisfy(\.isAllowed)
     }
 }

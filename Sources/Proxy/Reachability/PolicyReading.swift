@@ -18,7 +18,7 @@ extension ClusterSnapshot {
         return result + [explain(hop.trace.packet, of: pod, .ingress, isOwnNode: isOwnNode)]
     }
 
-    private func pod(at address: IPv4Address) -> Pod? { pods.first { !$0.isHostNetwork && !$0.isFinished && $0.ip == address } }
+    private func pod(at address: IPAddress) -> Pod? { pods.first { !$0.isHostNetwork && !$0.isFinished && $0.ip == address } }
 
     /// Explains the decision on `packet` of the policies that choose `pod`. `packet` as it stands where they decide.
     package func explain(_ packet: Packet, of pod: Pod, _ direction: NetworkPolicy.Direction, isOwnNode: Bool = false) -> PolicyExplanation
@@ -44,7 +44,7 @@ private struct PolicyReading {
     let snapshot: ClusterSnapshot
     let packet: Packet
     /// The peer's.
-    let address: IPv4Address
+    let address: IPAddress
     let peer: Pod?
     /// Who says what a port's name means.
     let receiver: Pod?

@@ -9,7 +9,7 @@ package struct ReachMatrix: Sendable {
         package let source: PacketSource
         /// nil for a node.
         package let pod: ObjectKey?
-        package let address: IPv4Address
+        package let address: IPAddress
     }
 
     package struct Probe: Sendable, Hashable, CustomStringConvertible {

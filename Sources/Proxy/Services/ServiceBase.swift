@@ -3,7 +3,7 @@ import Rules
 
 /// The table of kube-proxy's nftables mode (kubernetes pkg/proxy/nftables, KEP-3866): its names, its hooks, its promises.
 package enum ServiceTable {
-    package static let name = "kube-proxy"
+    package static func id(_ family: IPFamily) -> TableID { TableID(TableFamily(family), "kube-proxy") }
     package static let masqueradeMark: UInt32 = 0x4000
 
     static let serviceIPs = "service-ips"
@@ -15,27 +15,31 @@ package enum ServiceTable {
     static let markForMasquerade = "mark-for-masquerade"
     static let rejectChain = "reject-chain"
 
-    static let addressProtocolPort: [Field] = [.destinationAddress, .transportProtocol, .destinationPort]
+    static func addressProtocolPort(_ family: IPFamily) -> [Field] { [.destinationAddress(family), .transportProtocol, .destinationPort] }
 
     /// The sets and maps that every Service's part adds elements to.
-    package static let sets: [String: NamedSet] = [
-        serviceIPs: NamedSet(
-            key: [.address, .transportProtocol, .port], isVerdictMap: true, comment: "ClusterIP, ExternalIP and LoadBalancer IP traffic"),
-        serviceNodePorts: NamedSet(key: [.transportProtocol, .port], isVerdictMap: true, comment: "NodePort traffic"),
-        noEndpointServices: NamedSet(
-            key: [.address, .transportProtocol, .port], isVerdictMap: true,
-            comment: "vmap to drop or reject packets to services with no endpoints"),
-        noEndpointNodePorts: NamedSet(
-            key: [.transportProtocol, .port], isVerdictMap: true,
-            comment: "vmap to drop or reject packets to service nodeports with no endpoints"),
-        clusterIPs: NamedSet(key: [.address], comment: "Active ClusterIPs"),
-        nodePortIPs: NamedSet(key: [.address], comment: "IPs that accept NodePort traffic"),
-    ]
+    package static func sets(_ family: IPFamily) -> [String: NamedSet] {
+        [
+            serviceIPs: NamedSet(
+                key: [.address(family), .transportProtocol, .port], isVerdictMap: true,
+                comment: "ClusterIP, ExternalIP and LoadBalancer IP traffic"),
+            serviceNodePorts: NamedSet(key: [.transportProtocol, .port], isVerdictMap: true, comment: "NodePort traffic"),
+            noEndpointServices: NamedSet(
+                key: [.address(family), .transportProtocol, .port], isVerdictMap: true,
+                comment: "vmap to drop or reject packets to services with no endpoints"),
+            noEndpointNodePorts: NamedSet(
+                key: [.transportProtocol, .port], isVerdictMap: true,
+                comment: "vmap to drop or reject packets to service nodeports with no endpoints"),
+            clusterIPs: NamedSet(key: [.address(family)], comment: "Active ClusterIPs"),
+            nodePortIPs: NamedSet(key: [.address(family)], comment: "IPs that accept NodePort traffic"),
+        ]
+    }
 
     /// What stands in the table before the first Service: hooks, dispatch, masquerading.
     package static func base(_ node: NodeView) -> Ruleset {
         var rules = Ruleset()
-        rules.sets = sets
+        let family = node.family, destination = Field.destinationAddress(family)
+        rules.sets = sets(family)
         rules.add([.address(node.address)], to: nodePortIPs)
 
         // What conntrack finds invalid would pass untranslated, and the client would reset the connection. (kubernetes#74839)
@@ -57,22 +61,22 @@ package enum ServiceTable {
             "nat-output": Chain(hook: Hook(.nat, .output, Hook.destinationNAT), [Rule(jump("services"))]),
             "nat-postrouting": Chain(hook: Hook(.nat, .postrouting, Hook.sourceNAT), [Rule(jump("masquerading"))]),
             "services": Chain([
-                Rule(.verdictMap(addressProtocolPort, serviceIPs)),
+                Rule(.verdictMap(addressProtocolPort(family), serviceIPs)),
                 Rule(
-                    .inSet([.destinationAddress], nodePortIPs),
+                    .inSet([destination], nodePortIPs),
                     .verdictMap([.transportProtocol, .destinationPort], serviceNodePorts)),
             ]),
-            "service-endpoints-check": Chain([Rule(.verdictMap(addressProtocolPort, noEndpointServices))]),
+            "service-endpoints-check": Chain([Rule(.verdictMap(addressProtocolPort(family), noEndpointServices))]),
             "nodeport-endpoints-check": Chain([
                 Rule(
-                    .inSet([.destinationAddress], nodePortIPs),
+                    .inSet([destination], nodePortIPs),
                     .verdictMap([.transportProtocol, .destinationPort], noEndpointNodePorts))
             ]),
             "cluster-ips-check": Chain([
                 Rule(
-                    .inSet([.destinationAddress], clusterIPs), .reject, comment: "Reject traffic to invalid ports of ClusterIPs"),
+                    .inSet([destination], clusterIPs), .reject, comment: "Reject traffic to invalid ports of ClusterIPs"),
                 Rule(
-                    .match(.destinationAddress, .network(node.serviceCIDR)), .verdict(.drop),
+                    .match(destination, .network(node.serviceCIDR)), .verdict(.drop),
                     comment: "Drop traffic to unallocated ClusterIPs"),
             ]),
             "masquerading": Chain([

@@ -10,14 +10,14 @@ package struct ServiceCompiler: Sendable {
 
     package func compile(_ service: Service, _ slices: [EndpointSlice]) -> Ruleset {
         var rules = Ruleset()
-        guard let clusterIP = service.clusterIP, service.type != "ExternalName" else { return rules }
+        guard let clusterIP = service.clusterIP, clusterIP.family == node.family, service.type != "ExternalName" else { return rules }
         rules.add([.address(clusterIP)], ElementData(comment: "\(service.key)"), to: ServiceTable.clusterIPs)
         for port in service.ports { compile(service, port, clusterIP, endpoints(slices, port), into: &rules) }
         return rules
     }
 
     private func compile(
-        _ service: Service, _ port: Service.Port, _ clusterIP: IPv4Address, _ endpoints: [Endpoint], into rules: inout Ruleset
+        _ service: Service, _ port: Service.Port, _ clusterIP: IPAddress, _ endpoints: [Endpoint], into rules: inout Ruleset
     ) {
         let plan = PortPlan(service, port, endpoints)
         let serviceKey: [Value] = [.address(clusterIP), .proto(port.proto), .port(UInt16(port.port))]
@@ -31,8 +31,8 @@ package struct ServiceCompiler: Sendable {
             rules.add(serviceKey, ElementData(verdict: .goto(internalChain), comment: plan.comment), to: ServiceTable.serviceIPs)
         }
         let fromOutsideNetwork = Rule(
-            .match(.destinationAddress, .address(clusterIP)),
-            .match(.sourceAddress, .network(node.clusterCIDR), negated: true),
+            .match(.destinationAddress(node.family), .address(clusterIP)),
+            .match(.sourceAddress(node.family), .network(node.clusterCIDR), negated: true),
             .verdict(.jump(ServiceTable.markForMasquerade)), comment: "\(plan.comment): from outside the pod network")
         // Pods and the node itself go to all endpoints at a NodePort, whatever the policies say.
         if nodePortKey != nil || !service.internalTrafficIsLocal {
@@ -70,10 +70,11 @@ package struct ServiceCompiler: Sendable {
     /// The client's address is kept and only this node's endpoints are used. Pods and the node itself are subject to neither: it is for
     /// them as if they had gone out to a load balancer and come back in. (kubernetes pkg/proxy/nftables/proxier.go)
     private func externalLocal(_ plan: PortPlan) -> Chain {
-        let isNode = Statement.inSet([.sourceAddress], ServiceTable.nodePortIPs)
+        let isNode = Statement.inSet([.sourceAddress(node.family)], ServiceTable.nodePortIPs)
         var rules = [
             Rule(
-                .match(.sourceAddress, .network(node.clusterCIDR)), .verdict(.goto(plan.clusterChain)), comment: "short-circuit pod traffic"
+                .match(.sourceAddress(node.family), .network(node.clusterCIDR)), .verdict(.goto(plan.clusterChain)),
+                comment: "short-circuit pod traffic"
             ),
             Rule(isNode, .verdict(.jump(ServiceTable.markForMasquerade)), comment: "masquerade local traffic"),
             Rule(isNode, .verdict(.goto(plan.clusterChain)), comment: "short-circuit local traffic"),
@@ -90,7 +91,7 @@ package struct ServiceCompiler: Sendable {
         if plan.service.affinitySeconds != nil {
             for (endpoint, chain) in zip(endpoints, chains) {
                 let set = affinitySet(endpoint, plan.suffix, plan.service)
-                all.append(Rule(.inSet([.sourceAddress], set), .verdict(.goto(chain)), comment: plan.comment))
+                all.append(Rule(.inSet([.sourceAddress(node.family)], set), .verdict(.goto(chain)), comment: plan.comment))
             }
         }
         all.append(chains.count == 1 ? Rule(.verdict(.goto(chains[0]))) : Rule(.randomGoto(chains)))
@@ -128,13 +129,13 @@ package struct ServiceCompiler: Sendable {
         guard rules.chains[name] == nil else { return name }
         var body = [
             Rule(
-                .match(.sourceAddress, .address(endpoint.address)), .verdict(.jump(ServiceTable.markForMasquerade)),
+                .match(.sourceAddress(node.family), .address(endpoint.address)), .verdict(.jump(ServiceTable.markForMasquerade)),
                 comment: "hairpin: the pod reaches itself")
         ]
         if let seconds = service.affinitySeconds {
             let set = affinitySet(endpoint, suffix, service)
-            rules.sets[set] = NamedSet(key: [.address], timeout: seconds)
-            body.append(Rule(.remember(.sourceAddress, set)))
+            rules.sets[set] = NamedSet(key: [.address(node.family)], timeout: seconds)
+            body.append(Rule(.remember(.sourceAddress(node.family), set)))
         }
         body.append(Rule(.destinationNAT(port.proto, endpoint.address, endpoint.port)))
         rules.chains[name] = Chain(body)

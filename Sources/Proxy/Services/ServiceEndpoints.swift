@@ -3,7 +3,7 @@ import Model
 extension ServiceCompiler {
     /// An address and port that serve one port of a Service.
     struct Endpoint: Hashable, Comparable {
-        let address: IPv4Address
+        let address: IPAddress
         let port: UInt16
         let isLocal: Bool
 
@@ -17,7 +17,7 @@ extension ServiceCompiler {
             let numbers = slice.ports.filter { Self.serves($0, port) }.compactMap { $0["port"].int.flatMap { UInt16(exactly: $0) } }
             for endpoint in slice.endpoints {
                 let conditions = endpoint["conditions"]
-                for address in endpoint["addresses"].items.compactMap({ $0.string.flatMap { IPv4Address($0) } }) {
+                for address in addresses(endpoint) {
                     for number in numbers {
                         let isLocal = endpoint["nodeName"].string == node.name
                         let value = Endpoint(address: address, port: number, isLocal: isLocal)
@@ -32,22 +32,27 @@ extension ServiceCompiler {
 
     /// The addresses that UDP packets to each way into a Service may be led to: all that serve, whatever the traffic policies say, for a
     /// change of those leaves flows alone. (kubernetes pkg/proxy/conntrack/cleanup.go)
-    func udpFrontends(_ service: Service, _ slices: [EndpointSlice]) -> [UDPFrontend: Set<IPv4Address>] {
-        guard let clusterIP = service.clusterIP, service.type != "ExternalName" else { return [:] }
-        var frontends: [UDPFrontend: Set<IPv4Address>] = [:]
+    func udpFrontends(_ service: Service, _ slices: [EndpointSlice]) -> [UDPFrontend: Set<IPAddress>] {
+        guard let clusterIP = service.clusterIP, clusterIP.family == node.family, service.type != "ExternalName" else { return [:] }
+        var frontends: [UDPFrontend: Set<IPAddress>] = [:]
         for port in service.ports where port.proto == .udp {
-            var serving: Set<IPv4Address> = []
+            var serving: Set<IPAddress> = []
             for slice in slices where slice.ports.contains(where: { Self.serves($0, port) }) {
                 for endpoint in slice.endpoints {
                     let conditions = endpoint["conditions"]
                     guard conditions["serving"].bool ?? conditions["ready"].bool ?? true else { continue }
-                    serving.formUnion(endpoint["addresses"].items.compactMap { $0.string.flatMap { IPv4Address($0) } })
+                    serving.formUnion(addresses(endpoint))
                 }
             }
             frontends[UDPFrontend(address: clusterIP, port: UInt16(port.port))] = serving
             if let nodePort = port.nodePort { frontends[UDPFrontend(address: node.address, port: UInt16(nodePort))] = serving }
         }
         return frontends
+    }
+
+    /// An endpoint's addresses of the node's family.
+    private func addresses(_ endpoint: JSON) -> [IPAddress] {
+        endpoint["addresses"].items.compactMap { $0.string.flatMap { IPAddress($0, node.family) } }
     }
 
     private static func serves(_ slicePort: JSON, _ port: Service.Port) -> Bool {

@@ -17,7 +17,7 @@ package actor ServiceProxy {
     /// The Service that each slice belongs to.
     private var owners: [ObjectKey: ObjectKey] = [:]
     private let dirty = KeySignal()
-    private var frontends: [ObjectKey: [UDPFrontend: Set<IPv4Address>]] = [:]
+    private var frontends: [ObjectKey: [UDPFrontend: Set<IPAddress>]] = [:]
     /// What has not been listed yet: until everything is known, the table is left as an earlier daemon left it.
     private var unlisted: Set<Resource> = [.services, .endpointSlices]
 
@@ -33,7 +33,7 @@ package actor ServiceProxy {
         let synced = KeySignal()
         self.synced = synced
         keeper = TableKeeper(
-            table: ServiceTable.name, base: ServiceTable.base(node), target: target, clock: clock, report: self.report,
+            table: ServiceTable.id(node.family), base: ServiceTable.base(node), target: target, clock: clock, report: self.report,
             synced: { synced.add($0) })
     }
 
@@ -101,7 +101,7 @@ package actor ServiceProxy {
 
     /// Forgets UDP connections to Services whose part of the table is new, where they lead to endpoints that do not serve any more.
     private func endStale(_ keys: Set<ObjectKey>) async throws {
-        var gone: [UDPFrontend: Set<IPv4Address>] = [:]
+        var gone: [UDPFrontend: Set<IPAddress>] = [:]
         for key in keys {
             for frontend in (frontends[key] ?? [:]).keys { gone[frontend] = [] }
             let now = services[key].map { compiler.udpFrontends($0, slices(of: key)) } ?? [:]

@@ -3,7 +3,7 @@ import Rules
 
 /// An address and UDP port where a Service is reached on one node.
 struct UDPFrontend: Hashable, Sendable {
-    let address: IPv4Address
+    let address: IPAddress
     let port: UInt16
 }
 
@@ -11,8 +11,8 @@ struct UDPFrontend: Hashable, Sendable {
 /// and with it an endpoint that is gone, or the memory of a time before the Service was there.
 struct StaleConnections {
     /// Where packets to each frontend may go; nowhere, for frontends that are gone.
-    let frontends: [UDPFrontend: Set<IPv4Address>]
-    let serviceCIDR: CIDR
+    let frontends: [UDPFrontend: Set<IPAddress>]
+    let serviceCIDR: IPNetwork
 
     func find(in connections: [TrackedConnection]) -> [TrackedConnection] {
         connections.filter { connection in

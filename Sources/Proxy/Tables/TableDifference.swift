@@ -2,21 +2,21 @@ import Rules
 
 /// How a table of the kernel differs from what it should hold, in words for an event.
 package struct TableDifference: Sendable, Hashable, CustomStringConvertible {
-    package let table: String
+    package let table: TableID
     /// "was missing", or what in it was: "chain forward was missing, rules of chain ingress were different".
     package let description: String
 
     /// nil when nothing differs. Both in the form of `Ruleset.asKept`; a ruleset that is nil is a table that is not there.
-    package init?(family: TableFamily = .ip, table: String, found: Ruleset?, wanted: Ruleset?) {
+    package init?(table: TableID, found: Ruleset?, wanted: Ruleset?) {
         self.table = table
         switch (found, wanted) {
         case (nil, nil): return nil
-        case (nil, _?): description = "table \(family.rawValue) \(table) was missing"
-        case (_?, nil): description = "table \(family.rawValue) \(table) was there and should not be"
+        case (nil, _?): description = "table \(table) was missing"
+        case (_?, nil): description = "table \(table) was there and should not be"
         case (let found?, let wanted?):
             let words = Self.words(found, wanted)
             if words.isEmpty { return nil }
-            description = "table \(family.rawValue) \(table): " + words.joined(separator: ", ")
+            description = "table \(table): " + words.joined(separator: ", ")
         }
     }
 

@@ -8,7 +8,7 @@ import Rules
 /// first transaction, after one that failed, and whenever `repair` is called, the table is read back and corrected, so that what is right
 /// already is not touched.
 package actor TableKeeper<Part: Hashable & Sendable> {
-    package nonisolated let table: String
+    package nonisolated let table: TableID
     /// What stands in the table besides its parts.
     private let base: Ruleset
     /// A table without parts is no table.
@@ -35,7 +35,7 @@ package actor TableKeeper<Part: Hashable & Sendable> {
     private var wake: AsyncStream<Void>.Continuation?
 
     package init(
-        table: String, base: Ruleset, isOptional: Bool = false, target: any RulesetTarget, clock: any Clock<Duration> = ContinuousClock(),
+        table: TableID, base: Ruleset, isOptional: Bool = false, target: any RulesetTarget, clock: any Clock<Duration> = ContinuousClock(),
         report: @escaping @Sendable (String) -> Void, synced: @escaping @Sendable (Set<Part>) -> Void = { _ in }
     ) {
         self.table = table
@@ -116,7 +116,7 @@ package actor TableKeeper<Part: Hashable & Sendable> {
                 if !isReady { ready() }
                 (isReady, wait) = (true, TableKeeperWait.first)
             } catch {
-                report("table \(target.family.rawValue) \(table) is not in step, next try in \(wait): \(error)")
+                report("table \(table) is not in step, next try in \(wait): \(error)")
                 try await clock.sleep(for: wait)
                 wait = min(wait * 2, TableKeeperWait.longest)
                 wake.yield()
@@ -133,7 +133,7 @@ package actor TableKeeper<Part: Hashable & Sendable> {
             untold.formUnion(superseded.keys)
             (superseded, isInStep) = ([:], false)
             do { if !changes.isEmpty { try await target.apply(changes, table: table) } } catch {
-                report("table \(target.family.rawValue) \(table): a change was refused, reading the table back: \(error)")
+                report("table \(table): a change was refused, reading the table back: \(error)")
                 return try await mend()
             }
             isInStep = true
@@ -167,7 +167,7 @@ package actor TableKeeper<Part: Hashable & Sendable> {
     private func compare() async throws -> TableDifference? {
         // Until the first transaction nobody knows what should be there.
         guard isInStep else { return nil }
-        return TableDifference(family: target.family, table: table, found: try await target.read(table), wanted: whole(held)?.asKept)
+        return TableDifference(table: table, found: try await target.read(table), wanted: whole(held)?.asKept)
     }
 
     /// What the kernel holds, part by part, while `isInStep`.
@@ -226,7 +226,7 @@ private enum TableKeeperWait {
 
 /// A table that can be held against the kernel, whatever its parts are.
 package protocol RepairableTable: Sendable {
-    var table: String { get }
+    var table: TableID { get }
     func repair() async throws -> TableDifference?
 }
 

@@ -5,10 +5,10 @@ import Rules
 /// What is there is read once and corrected, so that a daemon that comes back touches nothing that is right already. What
 /// cannot be corrected is replaced whole, in one transaction.
 package struct TableSync {
-    private let table: String
+    private let table: TableID
     private let target: any RulesetTarget
 
-    package init(table: String, target: any RulesetTarget) {
+    package init(table: TableID, target: any RulesetTarget) {
         self.table = table
         self.target = target
     }

@@ -3,17 +3,17 @@ import Model
 /// A node's pod addresses, handed out one after the other from .2, as CNI's host-local does: an address that has just
 /// been given back is the last to be used again.
 package struct AddressPool: Sendable {
-    private let network: CIDR
-    private var taken: Set<IPv4Address> = []
+    private let network: IPNetwork
+    private var taken: Set<IPAddress> = []
     private var last: Int
 
-    package init(network: CIDR) {
+    package init(network: IPNetwork) {
         self.network = network
         last = 1
     }
 
     /// The next free address; nil when all are taken.
-    package mutating func allocate() -> IPv4Address? {
+    package mutating func allocate() -> IPAddress? {
         let count = network.size - 3  // the network, the bridge and the broadcast address
         for step in 1...max(1, count) {
             let index = (last - 2 + step) % count + 2
@@ -26,11 +26,11 @@ package struct AddressPool: Sendable {
     }
 
     /// Marks an address that a pod already has.
-    package mutating func reserve(_ address: IPv4Address) {
+    package mutating func reserve(_ address: IPAddress) {
         guard network.contains(address) else { return }
         taken.insert(address)
-        last = max(last, Int(address.value - network.network.value))
+        last = max(last, Int(address.number - network.network.number))
     }
 
-    package mutating func release(_ address: IPv4Address) { taken.remove(address) }
+    package mutating func release(_ address: IPAddress) { taken.remove(address) }
 }

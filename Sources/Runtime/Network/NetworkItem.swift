@@ -4,13 +4,13 @@ import Netlink
 /// One thing that a network namespace should have, so that it can be looked for and made.
 package enum NetworkItem: Sendable, Hashable {
     case link(LinkItem)
-    case address(IPv4Address, Int, dev: String)
-    case route(CIDR, via: IPv4Address, dev: String, onlink: Bool = false)
+    case address(IPAddress, Int, dev: String)
+    case route(IPNetwork, via: IPAddress, dev: String, onlink: Bool = false)
     /// The kernel makes it with the address, but not again when only it is gone.
-    case connected(CIDR, from: IPv4Address, dev: String)
-    case neighbour(IPv4Address, MACAddress, dev: String)
+    case connected(IPNetwork, from: IPAddress, dev: String)
+    case neighbour(IPAddress, MACAddress, dev: String)
     /// Where a VXLAN sends the frames for an address.
-    case forwarding(MACAddress, to: IPv4Address, dev: String)
+    case forwarding(MACAddress, to: IPAddress, dev: String)
     case sysctl(String, String)
 }
 
@@ -18,7 +18,7 @@ package enum NetworkItem: Sendable, Hashable {
 package struct LinkItem: Sendable, Hashable {
     package enum Kind: Sendable, Hashable {
         case bridge
-        case vxlan(vni: Int, underlay: String, local: IPv4Address, port: UInt16)
+        case vxlan(vni: Int, underlay: String, local: IPAddress, port: UInt16)
         /// One end of a veth, which whoever plugs it in makes.
         case plug
     }
@@ -53,7 +53,7 @@ extension NetworkItem: CustomStringConvertible {
         case .link(let link): "link \(link.name)\(link.master.map { " on \($0)" } ?? "")"
         case .address(let address, let length, let device): "address \(address)/\(length) on \(device)"
         case .route(let destination, let gateway, let device, _):
-            "route \(destination == .all ? "default" : "\(destination)") via \(gateway) dev \(device)"
+            "route \(destination.prefixLength == 0 ? "default" : "\(destination)") via \(gateway) dev \(device)"
         case .connected(let destination, _, let device): "route \(destination) dev \(device)"
         case .neighbour(let address, let mac, let device): "neighbour \(address) lladdr \(mac) dev \(device)"
         case .forwarding(let mac, let address, let device): "fdb entry \(mac) dst \(address) dev \(device)"

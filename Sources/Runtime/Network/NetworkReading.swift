@@ -4,11 +4,11 @@ import Netlink
 /// What a network namespace has, as the kernel told it.
 package struct NetworkReading: Sendable, Hashable {
     package struct Address: Sendable, Hashable {
-        package var address: IPv4Address
+        package var address: IPAddress
         package var prefixLength: Int
         package var device: Int32
 
-        package init(_ address: IPv4Address, _ prefixLength: Int, _ device: Int32) {
+        package init(_ address: IPAddress, _ prefixLength: Int, _ device: Int32) {
             self.address = address
             self.prefixLength = prefixLength
             self.device = device
@@ -16,11 +16,11 @@ package struct NetworkReading: Sendable, Hashable {
     }
 
     package struct Route: Sendable, Hashable {
-        package var destination: CIDR
-        package var gateway: IPv4Address?
+        package var destination: IPNetwork
+        package var gateway: IPAddress?
         package var device: Int32
 
-        package init(_ destination: CIDR, via gateway: IPv4Address?, _ device: Int32) {
+        package init(_ destination: IPNetwork, via gateway: IPAddress?, _ device: Int32) {
             self.destination = destination
             self.gateway = gateway
             self.device = device
@@ -28,11 +28,11 @@ package struct NetworkReading: Sendable, Hashable {
     }
 
     package struct Neighbour: Sendable, Hashable {
-        package var address: IPv4Address
+        package var address: IPAddress
         package var mac: MACAddress
         package var device: Int32
 
-        package init(_ address: IPv4Address, _ mac: MACAddress, _ device: Int32) {
+        package init(_ address: IPAddress, _ mac: MACAddress, _ device: Int32) {
             self.address = address
             self.mac = mac
             self.device = device

@@ -3,10 +3,10 @@ import Model
 /// A pod that is to be connected: its address, and who is in its network namespace.
 package struct PodAttachment: Sendable {
     package let pod: Pod
-    package let address: IPv4Address
+    package let address: IPAddress
     package let process: Int
 
-    package init(pod: Pod, address: IPv4Address, process: Int) {
+    package init(pod: Pod, address: IPAddress, process: Int) {
         self.pod = pod
         self.address = address
         self.process = process
@@ -34,7 +34,7 @@ package protocol NodePlugin: PodNetwork {
     /// What it writes of itself into the Node.
     var annotations: [String: String] { get }
     /// What a pod's frames are known by, before and after its link is there.
-    func link(of pod: Pod, _ address: IPv4Address) -> PodLink
+    func link(of pod: Pod, _ address: IPAddress) -> PodLink
     /// Lays out what is missing of the node's own network. In words, what was missing.
     func setUp() async throws -> [String]
     /// Turns to the namespace that now has the node's name; the pods of the old one went with it.

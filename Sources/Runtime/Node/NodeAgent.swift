@@ -48,7 +48,7 @@ package actor NodeAgent {
     nonisolated var report: @Sendable (String) -> Void { { [tell, spec] in tell("node \(spec.name): \($0)") } }
 
     /// When this returns, all that must hold for the pod does.
-    nonisolated func admit(_ pod: Pod, address: IPv4Address) async throws {
+    nonisolated func admit(_ pod: Pod, address: IPAddress) async throws {
         for one in guards { try await one.admit(pod, address: address) }
     }
 
@@ -78,7 +78,7 @@ package actor NodeAgent {
         try await register()
         // Addresses of pods that already run are theirs before any other pod asks for one.
         for pod in try await client.list(Pod.self) where pod.nodeName == spec.name {
-            if let address = Files.text("\(paths.podState(pod.uid))/address").flatMap({ IPv4Address($0.trimmed) }) { pool.reserve(address) }
+            if let address = Files.text("\(paths.podState(pod.uid))/address").flatMap({ IPAddress($0.trimmed) }) { pool.reserve(address) }
         }
         let pods = Reflector(.pods, client: client, clock: clock, report: report)
         let heartbeat = NodeHeartbeat(node: spec.name, client: client, clock: clock, now: now, report: report) { await self.ailment(pods) }
@@ -123,15 +123,15 @@ package actor NodeAgent {
     }
 
     struct PoolExhausted: Error, CustomStringConvertible {
-        let network: CIDR
+        let network: IPNetwork
         var description: String { "no IP addresses available in range set: \(network[1])-\(network.last)" }
     }
 
-    func allocate() throws -> IPv4Address {
+    func allocate() throws -> IPAddress {
         guard let address = pool.allocate() else { throw PoolExhausted(network: spec.podCIDR) }
         return address
     }
 
-    func reserve(_ address: IPv4Address) { pool.reserve(address) }
-    func release(_ address: IPv4Address) { pool.release(address) }
+    func reserve(_ address: IPAddress) { pool.reserve(address) }
+    func release(_ address: IPAddress) { pool.release(address) }
 }

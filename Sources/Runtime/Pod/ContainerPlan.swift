@@ -5,7 +5,7 @@ import ShimProtocol
 /// Resolves a container of a pod into what its shim starts: environment, volumes, user, command.
 struct ContainerPlan {
     let pod: Pod
-    let address: IPv4Address?
+    let address: IPAddress?
     let paths: ClusterPaths
     let node: String
     let client: any Client
@@ -17,7 +17,7 @@ struct ContainerPlan {
     let hostname: @Sendable () throws -> String
 
     init(
-        pod: Pod, address: IPv4Address?, hostAddress: IPv4Address, paths: ClusterPaths, node: String, client: any Client, seen: Timestamp,
+        pod: Pod, address: IPAddress?, hostAddress: IPAddress, paths: ClusterPaths, node: String, client: any Client, seen: Timestamp,
         deviceControl: Cgroups.DeviceControl?,
         hostname: @escaping @Sendable () throws -> String
     ) {

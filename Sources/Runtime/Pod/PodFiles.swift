@@ -3,7 +3,7 @@ import Model
 /// The files that every container of a pod sees: its host name, hosts, and the resolver's configuration.
 struct PodFiles {
     let pod: Pod
-    let address: IPv4Address?
+    let address: IPAddress?
     let paths: ClusterPaths
     let node: String
     let cluster: Cluster

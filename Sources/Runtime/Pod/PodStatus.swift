@@ -36,7 +36,7 @@ extension PodLifecycle {
     }
 
     /// Fills in what the kubelet reports of a pod.
-    package func report(into pod: inout Pod, address: IPv4Address?, host: IPv4Address, image: (Container) -> ImageFacts?, now: Timestamp) {
+    package func report(into pod: inout Pod, address: IPAddress?, host: IPAddress, image: (Container) -> ImageFacts?, now: Timestamp) {
         var status = pod.status
         status["observedGeneration"] = .int(pod.generation)
         status["phase"] = .string(phase)

@@ -49,7 +49,7 @@ extension PodWorker {
     /// Takes over a sandbox that an earlier daemon left running.
     private func adopt(_ sandbox: any PodSandbox, _ group: inout DiscardingTaskGroup) async throws {
         self.sandbox = sandbox
-        address = pod.isHostNetwork ? node.spec.address : Files.text(addressPath).flatMap { IPv4Address($0.trimmed) }
+        address = pod.isHostNetwork ? node.spec.address : Files.text(addressPath).flatMap { IPAddress($0.trimmed) }
         if let address, !pod.isHostNetwork {
             await node.reserve(address)
             try await node.admit(pod, address: address)

@@ -7,14 +7,14 @@ actor PodWorker: PodRunner {
     let node: NodeAgent
     var pod: Pod
     var lifecycle: PodLifecycle
-    var address: IPv4Address?
+    var address: IPAddress?
     var sandbox: (any PodSandbox)?
     var connection: ShimConnection?
     /// What the shim that is connected speaks.
     var shimVersion = ShimVersion.current
     var isSandboxWanted = true
     /// Where the pod was, for the last word on it.
-    var lastAddress: IPv4Address?
+    var lastAddress: IPAddress?
     private let seen: Timestamp
     private var deadline: Int?
     private var volumePause = PodWorker.firstVolumePause

@@ -4,14 +4,14 @@ import Model
 /// not: a TCP SYN (in its sequence number), a UDP datagram (payload), an SCTP INIT (initiate tag), an ICMP echo request
 /// (identifier and sequence number).
 package struct ProbePacket: Sendable, Hashable {
-    package let source: IPv4Address
-    package let destination: IPv4Address
+    package let source: IPAddress
+    package let destination: IPAddress
     package let proto: UInt8
     /// 0 for ICMP.
     package let port: UInt16
     package let token: UInt32
 
-    package init(from source: IPv4Address, to destination: IPv4Address, proto: UInt8, port: UInt16, token: UInt32) {
+    package init(from source: IPAddress, to destination: IPAddress, proto: UInt8, port: UInt16, token: UInt32) {
         self.source = source
         self.destination = destination
         self.proto = proto

@@ -10,9 +10,9 @@ package struct ReachProbe: Sendable {
         package let namespace: String
         package let packet: ProbePacket
         /// A neighbour that the packet is handed to, where the namespace has no route to its destination.
-        package let via: IPv4Address?
+        package let via: IPAddress?
 
-        package init(namespace: String, packet: ProbePacket, via: IPv4Address? = nil) {
+        package init(namespace: String, packet: ProbePacket, via: IPAddress? = nil) {
             self.namespace = namespace
             self.packet = packet
             self.via = via
@@ -80,17 +80,10 @@ package struct ReachProbe: Sendable {
     }
 
     /// The kernel routes by `next`, and sends the packet as it is.
-    private static func send(_ packet: ProbePacket, to next: IPv4Address, on fd: Int32) {
+    private static func send(_ packet: ProbePacket, to next: IPAddress, on fd: Int32) {
         let bytes = packet.bytes
-        var target = sockaddr_in()
-        target.sin_family = sa_family_t(AF_INET)
-        target.sin_addr.s_addr = next.value.bigEndian
-        _ = withUnsafePointer(to: &target) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                // No route is an answer too: nothing arrives.
-                sendto(fd, bytes, bytes.count, 0, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
+        // No route is an answer too: nothing arrives.
+        _ = SocketAddress(next).withPointer { sendto(fd, bytes, bytes.count, 0, $0, $1) }
     }
 
     /// Reads what came in; what goes out of the namespace is not an arrival.

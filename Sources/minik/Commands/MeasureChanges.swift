@@ -27,8 +27,9 @@ struct MeasureChanges: AsyncParsableCommand {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (number, target) in targets.enumerated() {
                 let view = NodeView(
-                    name: "n\(number)", address: IPv4Address(0xC0A8_C880 + UInt32(number)), clusterCIDR: CIDR(IPv4Address(0x0AF4_0000), 16),
-                    serviceCIDR: Cluster().serviceSubnet, podCIDR: CIDR(IPv4Address(0x0AF4_0000 + UInt32(number) << 8), 24))
+                    name: "n\(number)", address: IPAddress(ipv4: 0xC0A8_C880 + UInt32(number)),
+                    clusterCIDR: IPNetwork(IPAddress(ipv4: 0x0AF4_0000), 16),
+                    serviceCIDR: Cluster().serviceSubnet, podCIDR: IPNetwork(IPAddress(ipv4: 0x0AF4_0000 + UInt32(number) << 8), 24))
                 let services = ServiceProxy(node: view, client: api, target: target, connections: Unconnected(), report: { print($0) })
                 let policies = PolicyProxy(node: view, client: api, target: target, connections: Unconnected(), report: { print($0) })
                 group.addTask { try await services.run {} }
@@ -45,7 +46,7 @@ struct MeasureChanges: AsyncParsableCommand {
         for number in 0..<pods {
             _ = try await api.create(.pods, Self.pod(number, node: "n\(number % nodes)"))
             var reported = Self.pod(number, node: "n\(number % nodes)")
-            let address = IPv4Address(0x0AF4_0000 + UInt32(number % nodes) << 8 + UInt32(2 + number / nodes))
+            let address = IPAddress(ipv4: 0x0AF4_0000 + UInt32(number % nodes) << 8 + UInt32(2 + number / nodes))
             reported["status"] = ["phase": "Running", "podIP": .string("\(address)"), "conditions": [["type": "Ready", "status": "True"]]]
             _ = try await api.updateStatus(.pods, reported)
         }
@@ -128,8 +129,8 @@ struct MeasureChanges: AsyncParsableCommand {
     /// A kernel that takes everything; what it would be sent is made.
     private actor Encoding: RulesetTarget {
         var bytes = 0
-        func apply(_ changes: [Change], table: String) { bytes += NFTablesSocket.encodedSize(changes) }
-        func read(_ table: String) -> Ruleset? { nil }
+        func apply(_ changes: [Change], table: TableID) { bytes += NFTablesSocket.encodedSize(changes) }
+        func read(_ table: TableID) -> Ruleset? { nil }
     }
 
     private struct Unconnected: ConnectionTracking {

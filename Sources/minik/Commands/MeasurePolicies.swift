@@ -16,7 +16,9 @@ struct MeasurePolicies: AsyncParsableCommand {
     func run() async throws {
         let namespaces = 20
         var engine = PolicyEngine(
-            node: NodeView(name: "n0", address: IPv4Address(0xC0A8_C801), clusterCIDR: .all, serviceCIDR: .all, podCIDR: .all))
+            node: NodeView(
+                name: "n0", address: IPAddress(ipv4: 0xC0A8_C801), clusterCIDR: .all(.ipv4), serviceCIDR: .all(.ipv4), podCIDR: .all(.ipv4))
+        )
         for namespace in 0..<namespaces {
             engine.set(Namespace(["metadata": ["name": "ns\(namespace)", "labels": ["ns": "ns\(namespace)"]]]))
         }
@@ -24,7 +26,8 @@ struct MeasurePolicies: AsyncParsableCommand {
         for number in 0..<policies { engine.set(Self.policy(number, namespaces: namespaces, rules: rules)) }
         let clock = ContinuousClock()
         let kernel = Counting()
-        let keeper = TableKeeper<PolicyPart>(table: PolicyCompiler.table, base: PolicyCompiler.base(), target: kernel, report: { _ in })
+        let keeper = TableKeeper<PolicyPart>(
+            table: PolicyCompiler.id(.ipv4), base: PolicyCompiler.base(.ipv4), target: kernel, report: { _ in })
         func changes() async throws -> (changes: [Change], time: Duration) {
             let time = try await clock.measure {
                 await keeper.set(engine.changedParts())
@@ -56,8 +59,8 @@ struct MeasurePolicies: AsyncParsableCommand {
     /// A kernel that takes everything, and remembers the last of it.
     private actor Counting: RulesetTarget {
         var last: [Change] = []
-        func apply(_ changes: [Change], table: String) { last = changes }
-        func read(_ table: String) -> Ruleset? { nil }
+        func apply(_ changes: [Change], table: TableID) { last = changes }
+        func read(_ table: TableID) -> Ruleset? { nil }
     }
 
     private static func policy(_ number: Int, namespaces: Int, rules: Int) -> NetworkPolicy {
@@ -72,7 +75,7 @@ struct MeasurePolicies: AsyncParsableCommand {
 
     private static func pod(_ number: Int, local: Int, group: Int) -> PolicyPod {
         PolicyPod(
-            key: ObjectKey("ns\(number % 20)", "pod\(number)"), address: IPv4Address(0x0AF4_0000 + UInt32(number)),
+            key: ObjectKey("ns\(number % 20)", "pod\(number)"), address: IPAddress(ipv4: 0x0AF4_0000 + UInt32(number)),
             labels: ["group": "g\(group)"],
             isLocal: number < local)
     }

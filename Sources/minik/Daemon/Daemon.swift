@@ -154,8 +154,6 @@ struct Daemon {
         let ground: NodeGround
         let keeper: NodeKeeper
         let rulesets: KernelRulesets
-        /// The tables that see the frames of the node's bridge.
-        let frames: KernelRulesets
         var spec: Cluster.NodeSpec { ground.spec }
     }
 
@@ -168,14 +166,12 @@ struct Daemon {
                     let (ground, found) = try await NodeGround.start(spec, cluster: cluster, paths: paths, lan: lan)
                     let keeper = NodeKeeper(name: spec.name, client: api, isAlive: { ground.isAlive }, report: report)
                     let rulesets = try KernelRulesets(namespace: paths.nodeNetns(spec.name))
-                    let frames = try KernelRulesets(namespace: paths.nodeNetns(spec.name), family: .bridge)
                     await ground.whenMoved {
                         try await rulesets.reopen()
-                        try await frames.reopen()
                     }
                     await keeper.add(ground)
                     await keeper.note(found)
-                    return StartedNode(ground: ground, keeper: keeper, rulesets: rulesets, frames: frames)
+                    return StartedNode(ground: ground, keeper: keeper, rulesets: rulesets)
                 }
             }
             var nodes: [StartedNode] = []
@@ -203,7 +199,7 @@ struct Daemon {
             group.addTask { try await table.run() }
             await node.keeper.add(TablePart(table))
         }
-        let links = PodLinkProxy(node: view, link: { plugin.link(of: $0, $1) }, target: node.frames, report: report)
+        let links = PodLinkProxy(node: view, link: { plugin.link(of: $0, $1) }, target: node.rulesets, report: report)
         try await links.start(try await api.list(Pod.self))
         group.addTask { try await links.run() }
         await node.keeper.add(TablePart(links.keeper))

@@ -23,10 +23,12 @@ extension StreamBridge {
     func dial(_ pod: Pod, port: Int) async throws -> Int32 {
         guard let node = pod.nodeName else { throw StatusError.badRequest("pod \(pod.name) does not have a host assigned") }
         let namespace = pod.isHostNetwork ? paths.nodeNetns(node) : paths.podNetns(pod.key)
-        return try await SmallProgram.blocking { try NodeSocket.connected(to: IPv4Address(0x7F00_0001), port: port, namespace: namespace) }
+        return try await SmallProgram.blocking {
+            try NodeSocket.connected(to: IPAddress(ipv4: 0x7F00_0001), port: port, namespace: namespace)
+        }
     }
 
-    func dial(_ address: IPv4Address, port: Int) async throws -> Int32 {
+    func dial(_ address: IPAddress, port: Int) async throws -> Int32 {
         let namespace = paths.nodeNetns(controlPlane)
         return try await SmallProgram.blocking { try NodeSocket.connected(to: address, port: port, namespace: namespace) }
     }

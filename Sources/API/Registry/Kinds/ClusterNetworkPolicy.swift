@@ -34,7 +34,7 @@ private enum ClusterNetworkPolicyRules {
                 causes.append(.forbidden("\(here).domainNames", "minik does not follow domain names; use networks"))
             }
             for (number, network) in peer["networks"].items.enumerated() {
-                do throws(CIDRText.Complaint) { _ = try CIDRText(network.string ?? "") } catch {
+                do throws(IPNetwork.Complaint) { _ = try IPNetwork.validated(network.string ?? "") } catch {
                     causes.append(.invalid("\(here).networks[\(number)]", "string", "Invalid CIDR format provided"))
                 }
             }

@@ -47,16 +47,17 @@ extension KindDefinition {
         }
         if kinds.count > 1 { return [.forbidden(path, "may not specify both ipBlock and another peer")] }
         guard let text = block["cidr"].string, !text.isEmpty else { return [.required("\(path).ipBlock.cidr")] }
-        let cidr: CIDRText
-        switch Result(catching: { () throws(CIDRText.Complaint) in try CIDRText(text) }) {
+        let cidr: IPNetwork
+        switch Result(catching: { () throws(IPNetwork.Complaint) in try IPNetwork.validated(text) }) {
         case .success(let value): cidr = value
         case .failure(let complaint): return [.invalid("\(path).ipBlock.cidr", .string(text), complaint.message)]
         }
         return block["except"].items.enumerated().compactMap { index, item in
             let field = "\(path).ipBlock.except[\(index)]"
-            switch Result(catching: { () throws(CIDRText.Complaint) in try CIDRText(item.string ?? "") }) {
+            switch Result(catching: { () throws(IPNetwork.Complaint) in try IPNetwork.validated(item.string ?? "") }) {
             case .failure(let complaint): return .invalid(field, item, complaint.message)
-            case .success(let hole): return cidr.strictlyContains(hole) ? nil : .invalid(field, item, "must be a strict subset of `cidr`")
+            case .success(let hole):
+                return cidr != hole && cidr.contains(hole) ? nil : .invalid(field, item, "must be a strict subset of `cidr`")
             }
         }
     }

@@ -77,7 +77,7 @@ extension KindDefinition {
                 }
             }
             if let ip = spec["clusterIP"].string, ip != "None", !ip.isEmpty {
-                if let address = IPv4Address(ip) {
+                if let address = IPAddress(ip) {
                     if !context.serviceCIDR.contains(address) {
                         causes.append(
                             .invalid(

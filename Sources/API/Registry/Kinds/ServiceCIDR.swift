@@ -12,10 +12,9 @@ extension KindDefinition {
             if cidrs.items.count > 2 { return [.invalid("spec.cidrs", cidrs, "may only hold up to 2 values")] }
             return cidrs.items.enumerated().compactMap { index, cidr in
                 let text = cidr.string ?? ""
-                guard let parsed = CIDR(text) else {
-                    // IPv6 is stored and gives no addresses.
-                    return text.contains(":")
-                        ? nil : .invalid("spec.cidrs[\(index)]", cidr, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")
+                // IPv6 is stored and gives no addresses.
+                guard let parsed = IPNetwork(text) else {
+                    return .invalid("spec.cidrs[\(index)]", cidr, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")
                 }
                 return parsed.description == text
                     ? nil : .invalid("spec.cidrs[\(index)]", cidr, "must be in canonical form (\"\(parsed)\")")
@@ -43,7 +42,7 @@ extension KindDefinition {
         validate: { object, old, _ in
             let name = object["metadata"]["name"].string ?? "", parent = object["spec"]["parentRef"]
             var causes: [StatusError.Cause] = []
-            if !name.contains(":"), IPv4Address(name) == nil {
+            if IPAddress(name)?.description != name {
                 causes.append(.invalid("metadata.name", .string(name), "must be a valid IP address in canonical form"))
             }
             if parent.isNull { return causes + [.required("spec.parentRef")] }

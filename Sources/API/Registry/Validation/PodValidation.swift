@@ -128,7 +128,7 @@ struct PodValidation {
         }
     }
 
-    private static func isAddress(_ value: JSON) -> Bool { value.string.map { IPv4Address($0) != nil || $0.contains(":") } ?? false }
+    private static func isAddress(_ value: JSON) -> Bool { value.string.map { IPAddress($0) != nil } ?? false }
 
     private mutating func checkSecurity() {
         let context = spec["securityContext"], here = "\(path).securityContext"

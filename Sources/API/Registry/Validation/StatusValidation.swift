@@ -92,9 +92,5 @@ enum StatusValidation {
 
     static let addressMessage = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 
-    static func isAddress(_ text: String) -> Bool {
-        if IPv4Address(text) != nil { return true }
-        return text.contains(":")
-            && text.utf8.allSatisfy { ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x66) || (0x30...0x3A).contains($0) || $0 == 0x2E }
-    }
+    static func isAddress(_ text: String) -> Bool { IPAddress(text) != nil }
 }

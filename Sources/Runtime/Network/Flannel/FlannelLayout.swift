@@ -35,7 +35,7 @@ package enum FlannelLayout {
             .sysctl("net.ipv4.conf.eth0.rp_filter", "0"),
             .address(node.address, cluster.nodeSubnet.prefixLength, dev: eth0),
             .connected(cluster.nodeSubnet, from: node.address, dev: eth0),
-            .route(.all, via: cluster.gatewayAddress, dev: eth0),
+            .route(.all(.ipv4), via: cluster.gatewayAddress, dev: eth0),
             .link(LinkItem(vxlan, tunnel, mtu: mtu, address: vtep(node, cluster))),
             .address(node.podCIDR.network, 32, dev: vxlan),
         ]
@@ -56,13 +56,13 @@ package enum FlannelLayout {
     }
 
     /// The inside of a pod.
-    package static func pod(_ pod: Pod, address: IPv4Address, on node: Cluster.NodeSpec, _ cluster: Cluster) -> [NetworkItem] {
+    package static func pod(_ pod: Pod, address: IPAddress, on node: Cluster.NodeSpec, _ cluster: Cluster) -> [NetworkItem] {
         let gateway = node.podCIDR[1]
         return [
             .link(
                 LinkItem("eth0", .plug, mtu: podMTU(cluster), address: hardwareAddress(pod, cluster))),
             .address(address, node.podCIDR.prefixLength, dev: "eth0"), .connected(node.podCIDR, from: address, dev: "eth0"),
-            .route(.all, via: gateway, dev: "eth0"),
+            .route(.all(.ipv4), via: gateway, dev: "eth0"),
             .route(cluster.podSubnet, via: gateway, dev: "eth0"),
         ]
     }

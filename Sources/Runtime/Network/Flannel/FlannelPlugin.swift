@@ -33,7 +33,7 @@ package actor FlannelPlugin: NodePlugin {
     package nonisolated var files: [String: String] { FlannelFiles.files(node, cluster) }
     package nonisolated var annotations: [String: String] { FlannelFiles.annotations(node, cluster) }
 
-    package nonisolated func link(of pod: Pod, _ address: IPv4Address) -> PodLink {
+    package nonisolated func link(of pod: Pod, _ address: IPAddress) -> PodLink {
         PodLink(
             name: FlannelLayout.vethName(pod), hardwareAddress: FlannelLayout.hardwareAddress(pod, cluster), address: address)
     }

@@ -19,7 +19,7 @@ struct Prober: Sendable {
 
     let pod: Pod
     let container: Container
-    let address: IPv4Address
+    let address: IPAddress
     let node: String
     let paths: ClusterPaths
 
@@ -95,9 +95,9 @@ struct Prober: Sendable {
         }
     }
 
-    private func target(_ host: String?, _ port: JSON) -> (IPv4Address, UInt16)? {
+    private func target(_ host: String?, _ port: JSON) -> (IPAddress, UInt16)? {
         guard let number = Probe.port(port, of: container) else { return nil }
-        return (host.flatMap { IPv4Address($0) } ?? address, number)
+        return (host.flatMap { IPAddress($0) } ?? address, number)
     }
 
     private func execute(_ command: [String], seconds: Int) async -> String? {
@@ -137,7 +137,7 @@ struct Prober: Sendable {
 
     /// Connects from the node's network and lets `talk` use the connection.
     private func connecting(
-        _ target: IPv4Address, _ port: UInt16, _ seconds: Int, _ prefix: String = "", talk: @escaping @Sendable (Int32) -> String?
+        _ target: IPAddress, _ port: UInt16, _ seconds: Int, _ prefix: String = "", talk: @escaping @Sendable (Int32) -> String?
     ) async -> String? {
         let namespace = paths.nodeNetns(node)
         let work: @Sendable () throws -> String? = {

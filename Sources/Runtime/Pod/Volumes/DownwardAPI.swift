@@ -4,8 +4,8 @@ import Model
 /// What a pod's containers may be told of the pod. (kubernetes.io/docs/concepts/workloads/pods/downward-api)
 struct DownwardAPI {
     let pod: Pod
-    let address: IPv4Address?
-    let hostAddress: IPv4Address
+    let address: IPAddress?
+    let hostAddress: IPAddress
     let node: String
     /// When this node's agent first saw the pod.
     let seen: Timestamp
