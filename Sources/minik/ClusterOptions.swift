@@ -13,6 +13,7 @@ struct ClusterOptions: ParsableArguments {
     /// The paths of the chosen cluster: the named one, or the only one there is.
     func paths() throws -> ClusterPaths {
         try requireRoot()
+        if let cluster { _ = try ClusterPaths(named: cluster) }
         return ClusterPaths(cluster: try RunningCluster.chosen(cluster, of: RunningCluster.all().map(\.name)))
     }
 

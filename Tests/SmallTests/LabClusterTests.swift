@@ -25,6 +25,20 @@ struct LabClusterTests {
         #expect(error.message == message && error.hint == hint)
     }
 
+    @Test(
+        "what is no name of a cluster is refused before anything is looked at: trees are removed by it",
+        arguments: ["", ".", "..", "../lab", "a/b", "A", "a b", "a_b", "-a", "a-", "a.b", "ä", String(repeating: "a", count: 33)])
+    func names(_ name: String) throws {
+        let error = try #require(throws: UserError.self) { _ = try ClusterPaths(named: name) }
+        #expect(error.message == "the cluster's name \"\(name)\" \(Cluster.nameRule)")
+        #expect(throws: UserError.self) { _ = try ClusterStart.Wish(files: [], name: name, patience: nil) }
+    }
+
+    @Test(
+        "a name that a Cluster document may have is one for every command",
+        arguments: ["a", "0", "lab-2", String(repeating: "a", count: 32)])
+    func named(_ name: String) throws { #expect(try ClusterPaths(named: name).cluster == name) }
+
     @Test("one `up` or `down` of a cluster at a time; another's lock is another's")
     func lock() throws {
         try withDirectory { directory in

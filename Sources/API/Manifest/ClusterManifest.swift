@@ -49,11 +49,7 @@ extension Cluster {
             return value
         }
         name = json["metadata"]["name"].string ?? name
-        guard Names.isLabel(name), name.count <= 32 else {
-            throw fail(
-                "metadata.name",
-                "\"\(name)\" must be at most 32 lower case letters, digits and '-', and start and end with a letter or digit")
-        }
+        guard Cluster.isName(name) else { throw fail("metadata.name", "\"\(name)\" \(Cluster.nameRule)") }
         nodeSubnet = try cidr("nodeSubnet", nodeSubnet, 16...28)
         podSubnet = try cidr("podSubnet", podSubnet, 8...22)
         serviceSubnet = try cidr("serviceSubnet", serviceSubnet, 12...27)

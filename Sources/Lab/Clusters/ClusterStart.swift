@@ -29,7 +29,7 @@ package struct ClusterStart {
             guard !hasDocument || cluster.name == name else {
                 throw UserError("--cluster \(name) and the file's Cluster \"\(cluster.name)\" disagree", hint: "leave one of them out")
             }
-            cluster.name = name
+            cluster.name = try ClusterPaths(named: name).cluster
         }
     }
 

@@ -7,7 +7,7 @@ package struct RunningCluster {
     package var paths: ClusterPaths { ClusterPaths(cluster: name) }
     package var daemon: ProcessIdentity? { ProcessIdentity(file: paths.daemonPID) }
 
-    package static func all() -> [RunningCluster] { Files.list(ClusterPaths.clusters).map(RunningCluster.init) }
+    package static func all() -> [RunningCluster] { Files.list(ClusterPaths.clusters).filter(Cluster.isName).map(RunningCluster.init) }
 
     /// The one that is named, or the only one of `running`.
     package static func chosen(_ name: String?, of running: [String]) throws -> String {
@@ -25,6 +25,12 @@ package struct RunningCluster {
 }
 
 extension ClusterPaths {
+    /// The paths of a cluster that a person has named, whether there is one or not.
+    package init(named name: String) throws(UserError) {
+        guard Cluster.isName(name) else { throw UserError("the cluster's name \"\(name)\" \(Cluster.nameRule)", hint: "see: minik ls") }
+        self.init(cluster: name)
+    }
+
     /// The cluster's document, as `minik up` stored it; nil when there is no such cluster.
     package func storedCluster() throws -> Cluster? {
         guard Files.exists(clusterFile) else { return nil }

@@ -13,8 +13,8 @@ package enum IPFamily: String, Hashable, Sendable, CaseIterable {
 
 /// An IP address of either family.
 ///
-/// Sixteen bytes and nothing more, for tables hold many of them: an IPv4 address is kept as `::ffff:a.b.c.d` (RFC 4291, 2.5.5.2). No address
-/// of family IPv6 looks so, for Kubernetes takes none that is written like that. Addresses of one network are neighbours in order.
+/// Sixteen bytes and nothing more, for tables hold many of them: an IPv4 address is kept as `::ffff:a.b.c.d` (RFC 4291, 2.5.5.2). No
+/// address of family IPv6 looks so, for Kubernetes takes none that is written like that. Addresses of one network are neighbours in order.
 package struct IPAddress: Hashable, Comparable, Sendable, CustomStringConvertible {
     fileprivate let high: UInt64
     fileprivate let low: UInt64

@@ -39,7 +39,10 @@ package struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
     package var prefixLength: Int { Int(length) }
     package var last: IPAddress { IPAddress(family, number: network.number | Self.hostBits(family, prefixLength)) }
     /// How many addresses there are, as far as they can be counted.
-    package var size: Int { Int(clamping: Self.hostBits(family, prefixLength) &+ 1) }
+    package var size: Int {
+        let others = Self.hostBits(family, prefixLength)
+        return others >= UInt128(Int.max) ? .max : Int(others) + 1
+    }
     package var description: String { "\(network)/\(length)" }
 
     package func contains(_ address: IPAddress) -> Bool { address.family == family && address >= network && address <= last }

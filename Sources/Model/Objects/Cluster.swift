@@ -48,6 +48,14 @@ package struct Cluster: Sendable, Hashable {
 
     package init() {}
 
+    /// Whether a cluster may be called so: files, control groups, links and namespaces have the name in theirs.
+    package static func isName(_ name: String) -> Bool {
+        let dash = UInt8(ascii: "-")
+        return (1...32).contains(name.utf8.count) && name.utf8.first != dash && name.utf8.last != dash
+            && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == dash }
+    }
+    package static let nameRule = "must be at most 32 lower case letters, digits and '-', and start and end with a letter or digit"
+
     /// The outside client's place on the node LAN, and the LAN's own router beside it.
     package var hostAddress: IPAddress { nodeSubnet[1] }
     package var gatewayAddress: IPAddress { nodeSubnet[2] }

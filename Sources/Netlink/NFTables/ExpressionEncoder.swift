@@ -42,23 +42,8 @@ struct ExpressionEncoder {
             }
         case .destinationNAT(let proto, let address, let port):
             match(.transportProtocol, .proto(proto), negated: false)
-            immediate(Self.register, address.bytes)
-            let portRegister = Self.register + UInt32(address.family.bits / 32)
-            immediate(portRegister, Value.port(port).bounds.first)
-            add("nat") {
-                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_TYPE), NFT_NAT_DNAT.rawValue)
-                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_FAMILY), UInt32(address.family.number))
-                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_REG_ADDR_MIN), Self.register)
-                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_REG_PROTO_MIN), portRegister)
-            }
-        case .sourceNAT(let address):
-            immediate(Self.register, address.bytes)
-            add("nat") {
-                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_TYPE), NFT_NAT_SNAT.rawValue)
-                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_FAMILY), UInt32(address.family.number))
-                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_REG_ADDR_MIN), Self.register)
-                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_FLAGS), UInt32(NF_NAT_RANGE_PROTO_RANDOM_FULLY))
-            }
+            destinationNAT(address, port)
+        case .sourceNAT(let address): sourceNAT(address)
         case .reject:
             // ICMP_PORT_UNREACH and ICMPV6_PORT_UNREACH (RFC 792, RFC 4443)
             let portUnreachable: UInt8 = family == .ip6 ? 4 : 3
@@ -72,6 +57,30 @@ struct ExpressionEncoder {
                 nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_IMM_VERDICT), UInt32(bitPattern: verdict.code))
                 if let chain = verdict.target { nftnl_expr_set_str($0, UInt16(NFTNL_EXPR_IMM_CHAIN), chain) }
             }
+        }
+    }
+
+    /// `dnat to ADDRESS:PORT`
+    private func destinationNAT(_ address: IPAddress, _ port: UInt16) {
+        let portRegister = Self.register + UInt32(address.family.bits / 32)
+        immediate(Self.register, address.bytes)
+        immediate(portRegister, Value.port(port).bounds.first)
+        add("nat") {
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_TYPE), NFT_NAT_DNAT.rawValue)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_FAMILY), UInt32(address.family.number))
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_REG_ADDR_MIN), Self.register)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_REG_PROTO_MIN), portRegister)
+        }
+    }
+
+    /// `snat to ADDRESS fully-random`
+    private func sourceNAT(_ address: IPAddress) {
+        immediate(Self.register, address.bytes)
+        add("nat") {
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_TYPE), NFT_NAT_SNAT.rawValue)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_FAMILY), UInt32(address.family.number))
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_REG_ADDR_MIN), Self.register)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_FLAGS), UInt32(NF_NAT_RANGE_PROTO_RANDOM_FULLY))
         }
     }
 

@@ -13,7 +13,9 @@ package struct ClusterPaths: Sendable, Hashable {
     /// The directory that all of it lies below: the machine's root, but in a test.
     private let root: String
 
+    /// `cluster`: a name, as `Cluster.isName` has it. Whole trees are removed by these paths, so nothing else gets as far as this.
     package init(cluster: String, below root: String = "") {
+        precondition(Cluster.isName(cluster), "\"\(cluster)\" names no cluster")
         self.cluster = cluster
         self.root = root
     }

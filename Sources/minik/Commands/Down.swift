@@ -28,9 +28,11 @@ struct Down: AsyncParsableCommand {
 
     /// A cluster that is named needs no directory to be known by: whatever is left of it counts.
     private func chosenPaths() throws -> ClusterPaths {
-        if let name = chosen.name ?? chosen.cluster, !Teardown.left(ClusterPaths(cluster: name)).isEmpty {
-            return ClusterPaths(cluster: name)
+        let named = try chosen.options()
+        if let name = named.cluster {
+            let paths = try ClusterPaths(named: name)
+            if !Teardown.left(paths).isEmpty { return paths }
         }
-        return try chosen.options().paths()
+        return try named.paths()
     }
 }

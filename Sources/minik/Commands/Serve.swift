@@ -16,7 +16,7 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         try requireRoot()
         sandbox_limit_heaps(2)  // what lives long is spread over few of them, so that what was needed for a while can go back
-        let paths = ClusterPaths(cluster: cluster)
+        let paths = try ClusterPaths(named: cluster)
         guard let text = Files.text(paths.clusterFile) else {
             throw UserError("there is no cluster \"\(cluster)\"", hint: "make it first: minik up FILE")
         }
