@@ -1,5 +1,6 @@
 import API
 import Model
+import Store
 import Testing
 
 @Suite("writes that meet others")
@@ -93,6 +94,49 @@ struct WriteGateTests {
                 return
             }
             #expect(code == expected, "\(address): \(body.text())")
+        }
+    }
+
+    @Test("services/proxy dials the addresses of the Service's pods, and no other that a slice names")
+    func proxiedEndpoint() async throws {
+        var cluster = Cluster()
+        let node = Cluster.NodeSpec(
+            name: "n1", isControlPlane: true, address: cluster.nodeSubnet[129],
+            podCIDR: try #require(cluster.podSubnet.subnet(1, length: 24)),
+            taints: .null, labels: [:])
+        cluster.nodes = [node]
+        let api = APIServer(store: try ObjectStore(), cluster: cluster, now: { Fixture.time })
+        _ = try await api.create(.namespaces, Fixture.namespace("default"))
+        let router = Router(api: api, streams: NoStreams(), now: { Fixture.time })
+        _ = try await api.create(.services, Fixture.service("a"))
+        let own = node.podCIDR[9].description
+        let cases: [(address: String, pod: String?, podIP: String, ready: JSON, message: String)] = [
+            (own, "p0", own, .null, "error trying to reach service: dial tcp"), (own, "p1", own, true, "error trying to reach service: dial tcp"),
+            (own, "p2", own, false, "no endpoints available"), (own, nil, own, true, "no endpoints available"),
+            (own, "p4", node.podCIDR[10].description, true, "no endpoints available"),
+            ("127.0.0.1", "p5", "127.0.0.1", true, "no endpoints available"), ("127.0.0.1", nil, own, true, "no endpoints available"),
+            (node.address.description, "p7", node.address.description, true, "no endpoints available"),
+            (node.podCIDR[1].description, "p8", node.podCIDR[1].description, true, "no endpoints available"),
+        ]
+        for (index, (address, pod, podIP, ready, message)) in cases.enumerated() {
+            var stored = Fixture.pod("p\(index)", labels: ["app": "a"], node: node.name)
+            stored["status"] = ["phase": "Running", "podIP": .string(podIP), "podIPs": [["ip": .string(podIP)]]]
+            _ = try await api.store.create(.pods, stored)
+            let target: JSON = pod.map { ["kind": "Pod", "namespace": "default", "name": .string($0)] } ?? .null
+            let slice: JSON = [
+                "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+                "metadata": ["name": "s\(index)", "namespace": "default", "labels": ["kubernetes.io/service-name": "a"]],
+                "ports": [["name": "", "port": 80, "protocol": "TCP"]],
+                "endpoints": [["addresses": [.string(address)], "conditions": ["ready": ready], "targetRef": target]],
+            ]
+            _ = try await api.store.create(.endpointSlices, slice)
+            let answer = await router.respond(HTTPRequest(method: "GET", target: "/api/v1/namespaces/default/services/a/proxy/"))
+            guard case .json(let body, _) = answer else {
+                Issue.record("no answer in JSON")
+                return
+            }
+            #expect(body["message"].string?.contains(message) == true, "\(index) \(address): \(body.text())")
+            _ = try await api.store.delete(.endpointSlices, Fixture.key("s\(index)"))
         }
     }
 

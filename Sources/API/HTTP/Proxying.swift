@@ -24,8 +24,7 @@ extension Router {
             guard let address = pod.ip else {
                 throw StatusError(503, .serviceUnavailable, "address not allowed: pod \(name) has no address")
             }
-            let isNodes = pod.isHostNetwork && api.cluster.nodes.contains { $0.address == address }
-            guard isNodes || api.cluster.podSubnet.contains(address) else {
+            guard mayDial(address, of: pod) else {
                 throw StatusError.badRequest("address not allowed: \(address) is no pod's of this cluster")
             }
             let number =
@@ -49,6 +48,24 @@ extension Router {
         }
     }
 
+    /// Whether an address can be this pod's: its node's when it is in the node's network, else one of the pods' that is neither Flannel's nor
+    /// a bridge's. Whoever may write statuses would otherwise choose what the API's machine dials.
+    private func mayDial(_ address: IPAddress, of pod: Pod) -> Bool {
+        let nodes = api.cluster.nodes
+        if pod.isHostNetwork { return nodes.contains { $0.name == pod.nodeName && $0.address == address } }
+        return api.cluster.podSubnet.contains(address) && !nodes.contains { $0.podCIDR[0] == address || $0.podCIDR[1] == address }
+    }
+
+    /// Whether an endpoint's address is its pod's, as Kubernetes asks before it dials one: a slice that somebody wrote by hand names anything.
+    /// (pkg/registry/core/service/storage: isValidAddress)
+    private func isPodsAddress(_ address: IPAddress, _ target: JSON, in namespace: String) async throws -> Bool {
+        guard target["kind"].string == "Pod", let name = target["name"].string else { return false }
+        do {
+            let pod = Pod(try await api.get(.pods, ObjectKey(namespace, name)))
+            return pod.ip == address && mayDial(address, of: pod)
+        } catch let error as StatusError where error.reason == .notFound { return false }
+    }
+
     /// A ready endpoint of a Service, for the port of that name or number.
     private func endpoint(_ key: ObjectKey, _ port: String) async throws -> (IPAddress, Int) {
         let service = Service(try await api.get(.services, key))
@@ -59,8 +76,9 @@ extension Router {
         var found: [(IPAddress, Int)] = []
         for slice in try await api.list(EndpointSlice.self, namespace: key.namespace) where slice.serviceKey == key {
             guard let number = slice.ports.first(where: { ($0["name"].string ?? "") == wanted.name })?["port"].int else { continue }
-            for endpoint in slice.endpoints where endpoint["conditions"]["ready"].bool == true {
-                if let address = endpoint["addresses"][0].string.flatMap({ IPAddress($0) }) { found.append((address, number)) }
+            for endpoint in slice.endpoints where endpoint["conditions"]["ready"].bool ?? true {
+                guard let address = endpoint["addresses"][0].string.flatMap({ IPAddress($0) }) else { continue }
+                if try await isPodsAddress(address, endpoint["targetRef"], in: key.namespace) { found.append((address, number)) }
             }
         }
         guard let chosen = found.randomElement() else {
