@@ -16,8 +16,8 @@ package enum ShimRequest: Sendable {
     /// `bound`: the process, and what it started, ends with the connection.
     case exec(container: String, argv: [String], tty: Bool, rows: Int, columns: Int, bound: Bool)
     /// Joins a container's own streams; the packet carries what to read its stdin from and what to write stdout and
-    /// stderr to.
-    case attach(container: String)
+    /// stderr to. `fromStart`: what the container's present life has said before comes first, nothing twice.
+    case attach(container: String, fromStart: Bool)
     /// The size of a container's terminal.
     case resize(container: String, rows: Int, columns: Int)
 
@@ -34,7 +34,7 @@ package enum ShimRequest: Sendable {
                     "op": "exec", "container": .string(container), "argv": .array(argv.map(JSON.string)), "tty": .bool(tty),
                     "rows": .int(rows), "columns": .int(columns), "bound": .bool(bound),
                 ]
-            case .attach(let container): ["op": "attach", "container": .string(container)]
+            case .attach(let container, let fromStart): ["op": fromStart ? "attachFromStart" : "attach", "container": .string(container)]
             case .resize(let container, let rows, let columns):
                 ["op": "resize", "container": .string(container), "rows": .int(rows), "columns": .int(columns)]
             }
@@ -56,7 +56,8 @@ package enum ShimRequest: Sendable {
                 tty: try json.required("tty", \.bool),
                 rows: try json.required("rows", \.int), columns: try json.required("columns", \.int),
                 bound: try json.required("bound", \.bool))
-        case "attach": self = .attach(container: try json.required("container", \.string))
+        case "attach", "attachFromStart":
+            self = .attach(container: try json.required("container", \.string), fromStart: op == "attachFromStart")
         case "resize":
             self = .resize(
                 container: try json.required("container", \.string), rows: try json.required("rows", \.int),

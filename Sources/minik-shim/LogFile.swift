@@ -5,10 +5,12 @@ import Model
 /// ended. (kubernetes/design-proposals: "CRI: Log management for container stdout/stderr streams")
 struct LogFile {
     private let fd: Int32
+    private let path: String
     private var pending: [String: [UInt8]] = [:]
     private static let longestLine = 16 * 1024
 
     init(path: String) {
+        self.path = path
         fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
     }
 
@@ -29,6 +31,25 @@ struct LogFile {
         }
         pending[stream] = line.isEmpty ? nil : line
         flush(out)
+    }
+
+    /// Hands on all that was appended, in order, a piece of the file at a time; lines that are not ended come last.
+    func retell(_ hear: (ArraySlice<UInt8>, _ stream: String) -> Void) {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        defer { if file >= 0 { close(file) } }
+        var rest: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 64 * 1024)
+        while file >= 0, case let n = read(file, &buffer, buffer.count), n > 0 {
+            rest += buffer[..<n]
+            guard let end = rest.lastIndex(of: 0x0A) else { continue }
+            for line in rest[..<end].split(separator: 0x0A) {
+                let fields = line.split(separator: 0x20, maxSplits: 3, omittingEmptySubsequences: false)
+                guard fields.count == 4 else { continue }
+                let isWhole = fields[2].first == UInt8(ascii: "F")
+                hear(fields[3] + (isWhole ? [0x0A] : []), String(decoding: fields[1], as: UTF8.self))
+            }
+            rest.removeFirst(end + 1)
+        }
+        for (stream, line) in pending { hear(line[...], stream) }
     }
 
     /// Writes what is left of unfinished lines and closes the file.

@@ -22,14 +22,17 @@ extension PodShim {
             for container in containers.values where container.record.pid > 0 { kill(pid_t(container.record.pid), SIGKILL) }
         case .exec(let name, let argv, let tty, let rows, let columns, let isBound):
             exec(in: name, argv, tty: tty, rows: rows, columns: columns, fds, for: ExecProcess(connection: fd, isBound: isBound))
-        case .attach(let name):
+        case .attach(let name, let fromStart):
             guard containers[name]?.record.pid ?? 0 > 0, fds.count == 3 else {
                 return say(.failed(container: name, stage: "attach: the container is not running", errno: Int(ESRCH)), to: fd)
             }
             for fd in fds { setNonBlocking(fd) }
             unused = []
             say(.joined, to: fd)
-            containers[name]?.attachments.append(Attachment(connection: fd, input: fds[0], output: fds[1], errors: fds[2]))
+            let attachment = Attachment(connection: fd, input: fds[0], output: fds[1], errors: fds[2])
+            // Between this and the container's next word nothing else happens here: no word is lost or told twice.
+            if fromStart { containers[name]?.retell(to: attachment) }
+            containers[name]?.attachments.append(attachment)
         case .resize(let name, let rows, let columns):
             if let terminal = containers[name]?.terminal, terminal >= 0 {
                 sandbox_set_window(terminal, UInt16(clamping: rows), UInt16(clamping: columns))

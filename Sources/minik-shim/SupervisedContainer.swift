@@ -84,6 +84,11 @@ struct SupervisedContainer {
         }
     }
 
+    /// Sends what the container has said so far.
+    func retell(to attachment: Attachment) {
+        log.retell { bytes, stream in send(bytes, to: stream == "stderr" ? attachment.errors : attachment.output) }
+    }
+
     /// Copies what attachment `index` sends into the container.
     mutating func feed(_ index: Int) {
         var buffer = [UInt8](repeating: 0, count: 16 * 1024)

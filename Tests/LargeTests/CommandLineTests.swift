@@ -186,6 +186,23 @@ struct CommandLineTests {
         }
     }
 
+    @Test("whoever runs a short program hears all of it, once, however soon it has ended, with a terminal and without")
+    func shortRuns() throws {
+        let file = try ClusterFiles.write(ClusterFiles.cluster("brief", subnet: 213))
+        try TestCluster.with(file, name: "brief") { _ in
+            let words = "--cluster brief --rm --image=busybox --restart=Never -- sh -c 'echo one; echo two >&2; echo three'"
+            let script = """
+                for i in $(seq 8); do
+                  \(Shell.minik) run piped$i -i \(words) </dev/null 2>&1 | grep -xE 'one|two|three' | sort | xargs echo piped
+                  script -qec "\(Shell.minik) run typed$i -it \(words)" /dev/null </dev/null | tr -d '\r' | grep -xE 'one|two|three' | sort | xargs echo typed
+                done
+                """
+            let result = Shell.run(script, seconds: 60)
+            let lines = result.output.split(separator: "\n")
+            #expect(lines.count == 16 && lines.allSatisfy { $0.hasSuffix("ed one three two") }, "\(result)")
+        }
+    }
+
     @Test("a terminal is a terminal: size, job control, Ctrl-C, exit code")
     func terminal() throws {
         let file = try ClusterFiles.write(ClusterFiles.cluster("tty", subnet: 204) + "\n" + ClusterFiles.echo)

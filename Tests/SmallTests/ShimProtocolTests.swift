@@ -48,6 +48,13 @@ struct ShimProtocolTests {
         #expect(throws: PacketError.self) { try ShimRequest(json) }
     }
 
+    @Test("who attaches hears what was said before only when asked for, by a word that an older shim refuses", arguments: [false, true])
+    func attach(fromStart: Bool) throws {
+        let json = ShimRequest.attach(container: "c", fromStart: fromStart).json
+        #expect(json["op"].string == (fromStart ? "attachFromStart" : "attach"))
+        guard case .attach("c", fromStart) = try ShimRequest(json) else { throw PacketError("another request") }
+    }
+
     @Test("an unknown request and an unknown word are named")
     func unknown() {
         #expect(throws: PacketError("unknown request \"checkpoint\"")) { try ShimRequest(["op": "checkpoint", "version": 9]) }

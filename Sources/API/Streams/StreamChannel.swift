@@ -114,12 +114,11 @@ extension Router {
             throw StatusError(500, .internalError, "cannot exec into a container in a completed pod; current phase is \(pod.phase)")
         }
         let container = subresource == "portforward" ? "" : try Router.container(request["container"], of: pod)
-        return (
-            pod,
-            StreamRequest(
-                container: container, command: subresource == "exec" ? command : [], stdin: request.isTrue("stdin"),
-                tty: request.isTrue("tty"))
-        )
+        var wish = StreamRequest(
+            container: container, command: subresource == "exec" ? command : [], stdin: request.isTrue("stdin"), tty: request.isTrue("tty"))
+        // minik's own word: Kubernetes' attach never tells what was said before.
+        wish.fromStart = subresource == "attach" && request.isTrue("fromStart")
+        return (pod, wish)
     }
 
     /// Serves an exec or attach. Every way it can fail is an output, for the connection has been upgraded already.

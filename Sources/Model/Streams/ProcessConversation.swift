@@ -5,6 +5,8 @@ package struct StreamRequest: Sendable {
     package var command: [String]
     package var stdin: Bool
     package var tty: Bool
+    /// Attach: what the process has said before comes first.
+    package var fromStart = false
 
     package init(container: String, command: [String], stdin: Bool, tty: Bool) {
         self.container = container

@@ -100,7 +100,8 @@ package struct ProcessStream: Sendable {
         // A container's own input is a pipe that an attachment may leave alone.
         let far = try ends.makePipes(input: request.stdin || request.command.isEmpty)
         defer { for end in far { close(end) } }
-        try connection.send(request.command.isEmpty ? .attach(container: request.container) : exec(tty: false), descriptors: far)
+        let attach = ShimRequest.attach(container: request.container, fromStart: request.fromStart)
+        try connection.send(request.command.isEmpty ? attach : exec(tty: false), descriptors: far)
         if !request.stdin { ends.endInput() }
     }
 

@@ -14,11 +14,14 @@ struct Conversation {
     let container: String?
     let stdin: Bool
     let tty: Bool
+    /// Attach: what the process has said before comes first.
+    var fromStart = false
 
     /// Runs until the far process ends; its exit code.
     func run() async throws -> Int32 {
         var query = command.map { "command=\(URL.encode($0))" }
         query += ["stdin=\(stdin)", "stdout=true", "stderr=\(!tty)", "tty=\(tty)"]
+        if fromStart { query.append("fromStart=true") }
         if let container { query.append("container=\(URL.encode(container))") }
         let path = Resource.pods.path(namespace: pod.namespace, name: pod.name, subresource: command.isEmpty ? "attach" : "exec")
 

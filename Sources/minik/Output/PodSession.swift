@@ -15,13 +15,17 @@ struct PodSession {
     func run() async throws -> Int32 {
         if let ended = try await awaitRunning() { return try await printEnded(ended) }
         if tty, isatty(STDIN_FILENO) != 0, !isQuiet { printError("If you don't see a command prompt, try pressing enter.") }
-        // Whoever attaches hears what is said from then on; what was said before is in the log.
-        if !tty { try await printLog() }
-        let conversation = Conversation(client: client, pod: pod, command: [], container: nil, stdin: stdin, tty: tty)
-        do { _ = try await conversation.run() } catch let error as UserError where error.message.contains("not running") {
-            return try await printEnded(try await client.get(Pod.self, pod))
+        let conversation = Conversation(client: client, pod: pod, command: [], container: nil, stdin: stdin, tty: tty, fromStart: true)
+        do { _ = try await conversation.run() } catch  where Self.isRefusal(error) {
+            // It ended while we asked, or cannot be joined: nothing was told yet, and all it says is in its log.
+            try await printLog(follow: true)
         }
         return try await exitCode()
+    }
+
+    private static func isRefusal(_ error: any Error) -> Bool {
+        if let error = error as? UserError { return error.message.contains("not running") || error.message.contains("completed pod") }
+        return error is StatusError
     }
 
     /// nil: it runs. Else the pod, whose process was quicker than we.
@@ -56,9 +60,9 @@ struct PodSession {
         }
     }
 
-    private func printLog() async throws {
+    private func printLog(follow: Bool = false) async throws {
         let path = Resource.pods.path(namespace: pod.namespace, name: pod.name, subresource: "log")
-        for try await piece in try await client.stream("GET", path) { Output.write(piece) }
+        for try await piece in try await client.stream("GET", follow ? "\(path)?follow=true" : path) { Output.write(piece) }
     }
 
     private func printEnded(_ ended: Pod) async throws -> Int32 {
