@@ -111,7 +111,8 @@ struct WriteGateTests {
         _ = try await api.create(.services, Fixture.service("a"))
         let own = node.podCIDR[9].description
         let cases: [(address: String, pod: String?, podIP: String, ready: JSON, message: String)] = [
-            (own, "p0", own, .null, "error trying to reach service: dial tcp"), (own, "p1", own, true, "error trying to reach service: dial tcp"),
+            (own, "p0", own, .null, "error trying to reach service: dial tcp"),
+            (own, "p1", own, true, "error trying to reach service: dial tcp"),
             (own, "p2", own, false, "no endpoints available"), (own, nil, own, true, "no endpoints available"),
             (own, "p4", node.podCIDR[10].description, true, "no endpoints available"),
             ("127.0.0.1", "p5", "127.0.0.1", true, "no endpoints available"), ("127.0.0.1", nil, own, true, "no endpoints available"),

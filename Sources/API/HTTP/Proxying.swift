@@ -48,15 +48,16 @@ extension Router {
         }
     }
 
-    /// Whether an address can be this pod's: its node's when it is in the node's network, else one of the pods' that is neither Flannel's nor
-    /// a bridge's. Whoever may write statuses would otherwise choose what the API's machine dials.
+    /// Whether an address can be this pod's: its node's when it is in the node's network, else one of the pods' that is neither Flannel's
+    /// nor a bridge's. Whoever may write statuses would otherwise choose what the API's machine dials.
     private func mayDial(_ address: IPAddress, of pod: Pod) -> Bool {
         let nodes = api.cluster.nodes
         if pod.isHostNetwork { return nodes.contains { $0.name == pod.nodeName && $0.address == address } }
         return api.cluster.podSubnet.contains(address) && !nodes.contains { $0.podCIDR[0] == address || $0.podCIDR[1] == address }
     }
 
-    /// Whether an endpoint's address is its pod's, as Kubernetes asks before it dials one: a slice that somebody wrote by hand names anything.
+    /// Whether an endpoint's address is its pod's, as Kubernetes asks before it dials one: a slice that somebody wrote by hand names
+    /// anything.
     /// (pkg/registry/core/service/storage: isValidAddress)
     private func isPodsAddress(_ address: IPAddress, _ target: JSON, in namespace: String) async throws -> Bool {
         guard target["kind"].string == "Pod", let name = target["name"].string else { return false }
