@@ -61,9 +61,17 @@ extension APIServer {
             return result
         }
         written.object = strategy.isAdmitted ? try await admitting(kind, write) : try await write()
+        if Self.warns(of: written.object, old: old, kind, subresource, options) { written.warnings += kind.warn(written.object) }
         if options.isDryRun { return written }
         if subresource == nil { try await kind.hooks.afterUpdate(written.object, self) }
         return try await finishDeletion(written, kind)
+    }
+
+    /// Whether who writes hears what a user should know of the object: not whoever reports on it, nor of an intent that is as it was.
+    /// (upstream: the strategies' WarningsOnUpdate)
+    private static func warns(of object: JSON, old: JSON, _ kind: KindDefinition, _ subresource: String?, _ options: WriteOptions) -> Bool {
+        guard subresource == nil, options.fieldManager != nil else { return false }
+        return !kind.hasGeneration || object["metadata"]["generation"] != old["metadata"]["generation"]
     }
 
     /// The version that the write is of; throws when it is of another object or an earlier version.
@@ -160,7 +168,7 @@ extension APIServer {
                 var managed = ManagedFields(.null)
                 _ = try managed.apply(applied, entry, live: .emptyObject, kind.schema, kind.resource, force: true)
                 var created = try await create(kind, applied, options, managed: managed.json)
-                created.warnings = warnings
+                created.warnings = warnings + created.warnings
                 return created
             }
             var managed = ManagedFields(old["metadata"])

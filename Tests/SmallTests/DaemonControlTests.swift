@@ -87,10 +87,10 @@ struct DaemonControl {
         }
     }
 
-    @Test("percentages and revisions may be the largest numbers", arguments: ["maxUnavailable", "maxSurge"])
+    @Test("how many may be missing, and revisions, may be the largest numbers", arguments: ["maxUnavailable", "maxSurge"])
     func largest(_ field: String) async throws {
         var rolling: JSON = ["maxUnavailable": 0, "maxSurge": 0]
-        rolling[field] = "9223372036854775807%"
+        rolling[field] = .int(Int(Int32.max))
         let bench = try await DaemonBench(["type": "RollingUpdate", "rollingUpdate": rolling])
         var revision = try #require(try await bench.api.list(.controllerRevisions, namespace: "default", selector: nil).items.first)
         revision["metadata"]["name"] = "largest"

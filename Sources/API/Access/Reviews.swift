@@ -41,12 +41,12 @@ struct Reviews: Sendable {
         review["metadata"]["creationTimestamp"] = .null
         if review["metadata"].isNull { review["metadata"] = .emptyObject }
         switch resource.kind {
-        case "SelfSubjectAccessReview": review["status"] = await decide(review["spec"], user)
+        case "SelfSubjectAccessReview":
+            try Self.validate(review["spec"], resource, namesUser: true)
+            review["status"] = await decide(review["spec"], user)
         case "SubjectAccessReview", "LocalSubjectAccessReview":
             let spec = review["spec"]
-            guard spec["user"].string != nil || !spec["groups"].items.isEmpty else {
-                throw StatusError.invalid(resource, "", [.required("spec.user", "at least one of user or group must be specified")])
-            }
+            try Self.validate(spec, resource, namesUser: spec["user"].string ?? "" != "" || !spec["groups"].items.isEmpty)
             review["status"] = await decide(
                 spec, UserInfo(name: spec["user"].string ?? "", groups: spec["groups"].items.compactMap(\.string)))
         case "SelfSubjectRulesReview": review["status"] = await rules(user, review["spec"]["namespace"].string ?? "default")
@@ -64,6 +64,23 @@ struct Reviews: Sendable {
             review["metadata"]["creationTimestamp"] = .string(now().description)
         }
         return review
+    }
+
+    /// One thing is asked about, by somebody. (kubernetes pkg/apis/authorization/validation)
+    private static func validate(_ spec: JSON, _ resource: Resource, namesUser: Bool) throws {
+        var causes: [StatusError.Cause] = []
+        let attributes = spec["resourceAttributes"], path = spec["nonResourceAttributes"]
+        if attributes.isNull, path.isNull {
+            causes.append(
+                .invalid("spec.resourceAttributes", .null, "exactly one of nonResourceAttributes or resourceAttributes must be specified"))
+        } else if !attributes.isNull, !path.isNull {
+            causes.append(
+                .invalid(
+                    "spec.nonResourceAttributes", ["Path": .string(path["path"].string ?? ""), "Verb": .string(path["verb"].string ?? "")],
+                    "cannot be specified in combination with resourceAttributes"))
+        }
+        if !namesUser { causes.append(.invalid("spec.user", "", "at least one of user or group must be specified")) }
+        if !causes.isEmpty { throw StatusError.invalid(resource, "", causes) }
     }
 
     private func decide(_ spec: JSON, _ user: UserInfo) async -> JSON {

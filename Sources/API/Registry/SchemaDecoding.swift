@@ -79,7 +79,7 @@ extension Schema {
             for (key, member) in object {
                 findings.steps.append(.member(key))
                 keys.append(key)
-                values.append(schema.decode(member, &findings))
+                values.append(schema.decodeElement(member, &findings))
                 findings.steps.removeLast()
             }
             return .object(JSONObject(uniqueKeys: keys, values: values))
@@ -88,7 +88,7 @@ extension Schema {
             result.reserveCapacity(items.count)
             for (index, item) in items.enumerated() {
                 findings.steps.append(.element(index))
-                result.append(schema.decode(item, &findings))
+                result.append(schema.decodeElement(item, &findings))
                 findings.steps.removeLast()
             }
             return .array(result)
@@ -97,6 +97,19 @@ extension Schema {
         }
         findings.noteMistyped { "json: cannot unmarshal \(value.typeName) into Go struct field \(`struct`).\($0) of type \(goType)" }
         return value
+    }
+
+    /// Reads an element of a list or a map. Null is no element's value: Go's decoder leaves there the zero value of its type.
+    private func decodeElement(_ value: JSON, _ findings: inout SchemaFindings) -> JSON {
+        guard value.isNull else { return decode(value, &findings) }
+        switch self {
+        case .string, .bytes: return ""
+        case .int, .int64, .number, .intOrString: return 0
+        case .bool: return false
+        case .quantity: return "0"
+        case .object: return decode(.emptyObject, &findings)
+        case .time, .any, .map, .list: return .null
+        }
     }
 
     /// What Go leaves out unless a pointer holds it.

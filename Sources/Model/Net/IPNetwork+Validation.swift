@@ -23,14 +23,14 @@ extension IPNetwork {
     }
 
     /// Go's old parser took leading zeros in an IPv4 address; they are complained of by themselves.
-    private static func withoutLeadingZeros(_ text: String) -> (String, Bool) {
+    fileprivate static func withoutLeadingZeros(_ text: String) -> (String, Bool) {
         let fields = text.split(separator: ".", omittingEmptySubsequences: false)
         guard fields.allSatisfy(isNumber), fields.contains(where: { $0.count > 1 && $0.hasPrefix("0") }) else { return (text, false) }
         return (fields.map { field in String(Int(field) ?? 256) }.joined(separator: "."), true)
     }
 
     /// True for IPv6's way to write an IPv4 address, which is no `IPAddress`.
-    private static func isMapped(_ text: String) -> Bool {
+    fileprivate static func isMapped(_ text: String) -> Bool {
         var address = in6_addr()
         return inet_pton(AF_INET6, text, &address) == 1
     }
@@ -41,4 +41,15 @@ extension IPNetwork.Complaint {
     fileprivate static let leadingZeros = Self(message: "must not have leading 0s in IP or prefix length")
     fileprivate static let mapped = Self(message: "must not have an IPv4-mapped IPv6 address")
     fileprivate static let hostBits = Self(message: "must not have bits set beyond the prefix length")
+}
+
+extension IPAddress {
+    package static let notAddress = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+
+    /// What is wrong with a text that is no address, in Kubernetes' words. (IsValidIPForLegacyField, strict)
+    package static func complaint(_ text: String) -> String {
+        let (plain, hasLeadingZero) = IPNetwork.withoutLeadingZeros(text)
+        if hasLeadingZero, IPAddress(plain) != nil { return "must not have leading 0s" }
+        return IPNetwork.isMapped(text) ? "must not be an IPv4-mapped IPv6 address" : notAddress
+    }
 }

@@ -27,7 +27,7 @@ extension KindDefinition {
                 object["spec"]["strategy"]["rollingUpdate"][half] = "25%"
             }
         },
-        validate: validateWorkload("deployment")
+        validate: { validateWorkload("deployment")($0, $1, $2) + RolloutValidation.deployment($0, $1, $2) }
     ).with {
         $0.categories = ["all"]
         $0.warn = warnTemplate

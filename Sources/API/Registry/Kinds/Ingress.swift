@@ -25,7 +25,7 @@ extension KindDefinition {
             for (index, rule) in spec["rules"].items.enumerated() {
                 for (number, path) in rule["http"]["paths"].items.enumerated() {
                     let field = "spec.rules[\(index)].http.paths[\(number)]"
-                    if path["pathType"].isNull { causes.append(.required("\(field).pathType", "pathType must be specified")) }
+                    if path["pathType"].string ?? "" == "" { causes.append(.required("\(field).pathType", "pathType must be specified")) }
                     if path["pathType"].string != "ImplementationSpecific", path["path"].string?.hasPrefix("/") != true {
                         causes.append(.invalid("\(field).path", path["path"], "must be an absolute path"))
                     }

@@ -158,7 +158,7 @@ extension KindDefinition {
                 }
                 return Column.shortened(all)
             }, .age,
-        ]
+        ], validate: EndpointValidation.endpoints
     ).with { $0.allowsCreateOnUpdate = true }
 
     static let endpointSlice = KindDefinition(
@@ -184,8 +184,5 @@ extension KindDefinition {
             }
             object["ports"] = .array(ports)
         },
-        validate: { object, old, _ in
-            guard let old, old["addressType"] != object["addressType"] else { return [] }
-            return [.invalid("addressType", object["addressType"], "field is immutable")]
-        })
+        validate: EndpointValidation.slice)
 }

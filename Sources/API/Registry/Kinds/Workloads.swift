@@ -64,7 +64,7 @@ extension KindDefinition {
                 object["spec"]["updateStrategy"]["rollingUpdate"]["maxSurge"] = 0
             }
         },
-        validate: validateWorkload("daemonset")
+        validate: { validateWorkload("daemonset")($0, $1, $2) + RolloutValidation.daemonSet($0, $1, $2) }
     ).with {
         $0.categories = ["all"]
         $0.warn = warnTemplate
@@ -92,6 +92,7 @@ extension KindDefinition {
         },
         validate: { object, old, context in
             var causes = validateWorkload("statefulset", selectorIsFixed: false)(object, old, context)
+            causes += RolloutValidation.statefulSet(object, old, context)
             if let old {
                 var then = old["spec"], now = object["spec"]
                 for field in [

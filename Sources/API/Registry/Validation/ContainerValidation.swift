@@ -6,12 +6,14 @@ struct ContainerValidation {
     private let path: String
     private var causes: [StatusError.Cause] = []
 
-    static func validate(_ container: JSON, _ path: String, volumes: Set<String>, isHostNetwork: Bool) -> [StatusError.Cause] {
+    static func validate(_ container: JSON, _ path: String, volumes: Set<String>, isHostNetwork: Bool, gracePeriod: Int) -> [StatusError
+        .Cause]
+    {
         var validation = ContainerValidation(container: container, path: path)
         validation.checkPorts(isHostNetwork)
         validation.checkEnvironment()
         validation.checkMounts(volumes)
-        validation.checkProbes()
+        validation.causes += HandlerValidation(gracePeriod: gracePeriod).causes(container, path)
         validation.checkResources()
         validation.checkSecurity()
         return validation.causes
@@ -107,36 +109,6 @@ struct ContainerValidation {
             }
             if !(mount["subPath"].string ?? "").isEmpty, let expression = mount["subPathExpr"].string, !expression.isEmpty {
                 causes.append(.invalid("\(here).subPathExpr", .string(expression), "subPathExpr and subPath are mutually exclusive"))
-            }
-        }
-    }
-
-    private mutating func checkProbes() {
-        for field in ["livenessProbe", "readinessProbe", "startupProbe"] where !container[field].isNull {
-            let probe = container[field], here = "\(path).\(field)"
-            let handlers = ["exec", "httpGet", "tcpSocket", "grpc"].filter { !probe[$0].isNull }
-            if handlers.isEmpty { causes.append(.required(here, "must specify a handler type")) }
-            if handlers.count > 1 { causes.append(.forbidden("\(here).\(handlers[1])", "may not specify more than 1 handler type")) }
-            for number in ["initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"] {
-                if let value = probe[number].int, value < 0 {
-                    causes.append(.invalid("\(here).\(number)", .int(value), "must be greater than or equal to 0"))
-                }
-            }
-            if field != "readinessProbe", let value = probe["successThreshold"].int, value > 1 {
-                causes.append(.invalid("\(here).successThreshold", .int(value), "must be 1"))
-            }
-            if field == "readinessProbe", !probe["terminationGracePeriodSeconds"].isNull {
-                causes.append(
-                    .invalid(
-                        "\(here).terminationGracePeriodSeconds", probe["terminationGracePeriodSeconds"],
-                        "must not be set for readinessProbes"))
-            }
-        }
-        for hook in ["postStart", "preStop"] where !container["lifecycle"][hook].isNull {
-            let handlers = ["exec", "httpGet", "tcpSocket", "sleep"].filter { !container["lifecycle"][hook][$0].isNull }
-            if handlers.isEmpty { causes.append(.required("\(path).lifecycle.\(hook)", "must specify a handler type")) }
-            if handlers.count > 1 {
-                causes.append(.forbidden("\(path).lifecycle.\(hook).\(handlers[1])", "may not specify more than 1 handler type"))
             }
         }
     }

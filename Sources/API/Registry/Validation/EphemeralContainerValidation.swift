@@ -33,7 +33,9 @@ enum EphemeralContainerValidation {
                 }
             }
             if !causes.isEmpty { return causes }
-            return ContainerValidation.validate(container, path, volumes: volumes, isHostNetwork: spec["hostNetwork"].bool ?? false)
+            return ContainerValidation.validate(
+                container, path, volumes: volumes, isHostNetwork: spec["hostNetwork"].bool ?? false,
+                gracePeriod: PodValidation.gracePeriod(spec))
         }
     }
 

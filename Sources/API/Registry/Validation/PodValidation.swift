@@ -31,7 +31,9 @@ struct PodValidation {
                 if !names.insert(name).inserted { causes.append(.duplicate("\(here).name", .string(name))) }
                 if container["image"].string?.trimmed ?? "" == "" { causes.append(.required("\(here).image")) }
                 checkRestart(container, here, isInit: list == "initContainers")
-                causes += ContainerValidation.validate(container, here, volumes: volumes, isHostNetwork: spec["hostNetwork"].bool ?? false)
+                causes += ContainerValidation.validate(
+                    container, here, volumes: volumes, isHostNetwork: spec["hostNetwork"].bool ?? false,
+                    gracePeriod: Self.gracePeriod(spec))
             }
         }
         checkHostPorts()
@@ -62,6 +64,9 @@ struct PodValidation {
                     checkItem(item["path"], "\(here).\(kind).items[\(number)].path")
                 }
             }
+            for (number, source) in volume["projected"]["sources"].items.enumerated() {
+                checkToken(source["serviceAccountToken"], "\(here).projected.sources[\(number)].serviceAccountToken")
+            }
             if let host = volume["hostPath"]["path"].string, host.split(separator: "/").contains("..") {
                 causes.append(.invalid("\(here).hostPath.path", .string(host), "must not contain '..'"))
             }
@@ -74,6 +79,17 @@ struct PodValidation {
         if text.isEmpty { causes.append(.required(here)) }
         if text.hasPrefix("/") { causes.append(.invalid(here, item, "must be a relative path")) }
         if text.split(separator: "/").contains("..") { causes.append(.invalid(here, item, "must not contain '..'")) }
+    }
+
+    /// Seconds, whether they have been filled in or not.
+    static func gracePeriod(_ spec: JSON) -> Int { spec["terminationGracePeriodSeconds"].int ?? 30 }
+
+    private mutating func checkToken(_ token: JSON, _ here: String) {
+        guard !token.isNull else { return }
+        checkItem(token["path"], "\(here).path")
+        let seconds = token["expirationSeconds"].int ?? 3600, field = "\(here).expirationSeconds"
+        if seconds < 600 { causes.append(.invalid(field, .int(seconds), "may not specify a duration less than 10 minutes")) }
+        if seconds > 1 << 32 { causes.append(.invalid(field, .int(seconds), "may not specify a duration larger than 2^32 seconds")) }
     }
 
     /// Init containers end; only those that go on beside the others have what belongs to a life of its own.
