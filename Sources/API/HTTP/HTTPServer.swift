@@ -26,6 +26,10 @@ package struct HTTPServer: Sendable {
     /// What may wait to be sent on a connection before who sends has to wait.
     private static let unsent = ChannelOptions.Types.WriteBufferWaterMark(low: 16 * 1024, high: 32 * 1024)
 
+    /// TCP_NOTSENT_LOWAT (tcp(7)), and the bytes that the kernel takes before the client takes them: without it, 4 MB for each that
+    /// does not read.
+    private static let notSent = (option: ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: 25)), most: 128 * 1024)
+
     private let router: Router
     private let bodies = RequestBytes()
     private let threads: MultiThreadedEventLoopGroup
@@ -41,6 +45,7 @@ package struct HTTPServer: Sendable {
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: Self.unsent)
+        if case .unix = listener {} else { _ = bootstrap.childChannelOption(Self.notSent.option, value: Self.notSent.most) }
         let server: NIOAsyncChannel<(Exchange, Peer), Never>
         switch listener {
         case .unix(let path):
