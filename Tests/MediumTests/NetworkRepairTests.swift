@@ -25,6 +25,8 @@ struct NetworkRepairTests {
         arguments: [
             ("ip link set eth0 down", "link eth0"), ("ip link set flannel.1 down", "link flannel.1"),
             ("ip link del flannel.1", "link flannel.1"),
+            ("ip link set flannel.1 down; ip link set flannel.1 name foo; ip link set foo up", "link flannel.1"),
+            ("ip link set cni0 mtu 1300", "link cni0"),
             ("ip link del cni0", "link cni0"), ("ip addr flush dev cni0", "address 10.244.1.1/24 on cni0"),
             ("ip addr flush dev eth0", "address 192.168.200.10/24 on eth0"), ("ip route del default", "route default"),
             ("ip route flush table main", "route 10.244.2.0/24"), ("ip neigh flush dev flannel.1 nud permanent", "neighbour 10.244.2.0"),

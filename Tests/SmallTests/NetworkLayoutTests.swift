@@ -38,12 +38,16 @@ struct NetworkLayoutTests {
         #expect(reading.missing(of: layout).isEmpty)
     }
 
-    @Test("a bridge without ports has Ethernet's MTU and is no less right")
+    @Test("a bridge whose MTU follows its ports, or Ethernet's without ports, is no less right; another MTU is somebody's")
     func bridgeMTU() throws {
         var (reading, layout) = try whole()
-        reading.links["br"]?.mtu = 1500
-        #expect(reading.missing(of: layout).isEmpty)
+        for mtu in [1300, 1500] {
+            reading.links["br"]?.mtu = mtu
+            #expect(reading.missing(of: layout).map(\.description) == ["link br"])
+        }
         reading.links["port"]?.mtu = 1500
+        #expect(reading.missing(of: layout).map(\.description) == ["link port on br"])
+        reading.links["port"] = nil
         #expect(reading.missing(of: layout).map(\.description) == ["link port on br"])
     }
 

@@ -12,6 +12,8 @@ package struct Link: Sendable, Hashable {
     /// `veth`, `bridge`, `vxlan`, ...; nil for plain devices.
     package var kind: String?
     package var master: Int32?
+    /// A VXLAN's network identifier.
+    package var vni: Int?
 
     package init(index: Int32, name: String, mtu: Int, address: MACAddress?, isUp: Bool, kind: String?, master: Int32?) {
         self.index = index
@@ -189,6 +191,11 @@ extension Link {
                 guard let start = value.baseAddress else { return }
                 forEachAttribute(UnsafeMutableRawPointer(mutating: start), value.count) { type, value in
                     if Int(type) == IFLA_INFO_KIND { link.kind = String(decoding: value.prefix { $0 != 0 }, as: UTF8.self) }
+                    // The kernel tells the kind first; what the data's attributes mean depends on it.
+                    guard Int(type) == IFLA_INFO_DATA, link.kind == "vxlan", let data = value.baseAddress else { return }
+                    forEachAttribute(UnsafeMutableRawPointer(mutating: data), value.count) { type, value in
+                        if Int(type) == IFLA_VXLAN_ID { link.vni = Int(value.loadUnaligned(as: UInt32.self)) }
+                    }
                 }
             default: break
             }

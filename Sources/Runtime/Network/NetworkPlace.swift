@@ -79,7 +79,7 @@ package struct NetworkPlace: ~Copyable {
         let master = try wanted.master.map { name throws(NetlinkError) in try socket.index(of: name) }
         if let link {
             return try socket.configure(
-                link.index, mtu: link.mtu == wanted.mtu || wanted.kind == .bridge ? nil : wanted.mtu,
+                link.index, mtu: link.mtu == wanted.mtu ? nil : wanted.mtu,
                 address: link.address == wanted.address ? nil : wanted.address,
                 master: link.master == master ? nil : master)
         }
@@ -87,9 +87,16 @@ package struct NetworkPlace: ~Copyable {
         switch wanted.kind {
         case .bridge: try socket.addBridge(wanted.name, mtu: wanted.mtu, address: address)
         case .vxlan(let vni, let underlay, let local, let port):
-            try socket.addVXLAN(
-                wanted.name, vni: vni, underlay: try socket.index(of: underlay), local: local, port: port, mtu: wanted.mtu, address: address
-            )
+            let device = try socket.index(of: underlay)
+            func add() throws(NetlinkError) {
+                try socket.addVXLAN(wanted.name, vni: vni, underlay: device, local: local, port: port, mtu: wanted.mtu, address: address)
+            }
+            do { try add() } catch {
+                guard error.errno == EEXIST else { throw error }
+                // Another device has its VNI, such as itself under a name that somebody gave it.
+                for holder in try socket.links() where holder.vni == vni { try socket.deleteLink(holder.name) }
+                try add()
+            }
         case .plug: throw NetlinkError("ip link show dev \(wanted.name)", errno: ENODEV)
         }
     }

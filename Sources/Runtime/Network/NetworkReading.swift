@@ -54,7 +54,8 @@ package struct NetworkReading: Sendable, Hashable {
         case .link(let wanted):
             guard let link = links[wanted.name], link.kind == wanted.kernelKind, link.isUp else { return false }
             // A bridge takes the smallest MTU of its ports, and Ethernet's when it has none.
-            guard wanted.kind == .bridge || link.mtu == wanted.mtu else { return false }
+            let followed = wanted.kind == .bridge ? links.values.filter { $0.master == link.index }.map(\.mtu).min() ?? 1500 : wanted.mtu
+            guard [wanted.mtu, followed].contains(link.mtu) else { return false }
             return (wanted.address == nil || link.address == wanted.address)
                 && (wanted.master == nil || link.master == wanted.master.map(index))
         case .address(let address, let length, let device): return addresses.contains(Address(address, length, index(device)))
