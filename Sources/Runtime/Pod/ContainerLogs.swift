@@ -32,6 +32,8 @@ package struct ContainerLogs: Sendable {
             return present - 1
         }
         if log(present).exists { return present }
+        // One whose start failed has said nothing, and is not waiting for its first word.
+        if !status["state"]["terminated"].isNull { return present }
         // Waiting for its next life, a container shows its last one.
         guard present > 0, log(present - 1).exists else {
             let reason = status["state"]["waiting"]["reason"].string ?? "ContainerCreating"
