@@ -39,6 +39,35 @@ struct LabClusterTests {
         arguments: ["a", "0", "lab-2", String(repeating: "a", count: 32)])
     func named(_ name: String) throws { #expect(try ClusterPaths(named: name).cluster == name) }
 
+    @Test("what the cluster runs for its users is made when missing, and named; what is there is left as its owner has it")
+    func addOns() async throws {
+        let api = try await Fixture.api(), addOns = AddOns(Cluster(), ClusterPaths(cluster: "c", below: "/nowhere"))
+        _ = try await api.create(.namespaces, Fixture.namespace("kube-system"))
+        #expect(try await addOns.missing(api) == ["services/kube-dns", "deployments/coredns"])
+        #expect(try await addOns.ensure(api) == ["services/kube-dns", "deployments/coredns"])
+        var deployment = try await api.get(.deployments, ObjectKey("kube-system", "coredns"))
+        deployment["spec"]["replicas"] = 2
+        _ = try await api.update(.deployments, deployment)
+        try await api.delete(.services, ObjectKey("kube-system", "kube-dns"))
+        #expect(try await addOns.missing(api) == ["services/kube-dns"])
+        #expect(try await addOns.ensure(api) == ["services/kube-dns"])
+        #expect(try await addOns.missing(api).isEmpty)
+        #expect(try await api.get(.deployments, ObjectKey("kube-system", "coredns"))["spec"]["replicas"] == 2)
+    }
+
+    @Test("a damaged document of a cluster is named, with what to do", arguments: ["", "{", "[]", "{\"kind\": \"Pod\"}"])
+    func damaged(_ text: String) throws {
+        try withDirectory { directory in
+            let paths = ClusterPaths(cluster: "c", below: directory)
+            #expect(try paths.storedCluster() == nil)
+            try Files.makeDirectory(paths.state)
+            try Files.write(text, to: paths.clusterFile)
+            let error = try #require(throws: UserError.self) { try paths.storedCluster() }
+            #expect(error.message.hasPrefix("\(paths.clusterFile) does not say what the cluster is: "))
+            #expect(error.hint?.contains("minik down c") == true)
+        }
+    }
+
     @Test("one `up` or `down` of a cluster at a time; another's lock is another's")
     func lock() throws {
         try withDirectory { directory in

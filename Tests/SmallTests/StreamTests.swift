@@ -312,6 +312,17 @@ struct ContainerLogTests {
         #expect(String(decoding: heard, as: UTF8.self) == told)
     }
 
+    @Test("a container that could not be started has an empty log, which is none that is waited for")
+    func startError() async throws {
+        let paths = ClusterPaths(cluster: "c", below: "/tmp/minik-test-\(UInt64.random(in: 0...UInt64.max))")
+        var pod = Self.pod(restarts: 0)
+        pod.json["status"]["containerStatuses"] = [
+            ["name": "main", "restartCount": 0, "state": ["terminated": ["exitCode": 128, "reason": "StartError"]]]
+        ]
+        let source = try ContainerLogs(pod, container: "main", paths: paths).source(LogOptions())
+        for try await _ in AsyncThrowingStream.held(source) { Issue.record("it said something") }
+    }
+
     @Test("a log that there is not is named with its reason")
     func missing() async throws {
         let paths = ClusterPaths(cluster: "c", below: "/tmp/minik-test-\(UInt64.random(in: 0...UInt64.max))")

@@ -1,3 +1,4 @@
+import Glibc
 import Model
 import NIOCore
 import NIOHTTP1
@@ -60,16 +61,31 @@ package struct HTTPClient: Client {
         return StatusError(code, .unknown, "the server answered \(code): \(String(decoding: bytes.prefix(200), as: UTF8.self))")
     }
 
+    /// Nobody answers at the daemon's socket.
+    package struct Unreachable: Error, CustomStringConvertible {
+        let path: String
+        let errno: Int32
+        package var description: String { "the daemon does not answer at \(path): \(String(cString: strerror(errno)))" }
+    }
+
+    private func connected() async throws -> Connection {
+        do {
+            return try await ClientBootstrap(group: group).connect(unixDomainSocketPath: socketPath) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                    try channel.pipeline.syncOperations.addHandler(RequestBodyWrapper())
+                    return try Connection(wrappingChannelSynchronously: channel)
+                }
+            }
+        } catch let error as IOError {
+            throw Unreachable(path: socketPath, errno: error.errnoCode)
+        }
+    }
+
     private func stream(
         _ method: String, _ target: String, body: JSON?, contentType: String, accept: String, status: (Int) -> Void
     ) async throws -> AsyncThrowingStream<[UInt8], any Error> {
-        let connection: Connection = try await ClientBootstrap(group: group).connect(unixDomainSocketPath: socketPath) { channel in
-            channel.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHTTPClientHandlers()
-                try channel.pipeline.syncOperations.addHandler(RequestBodyWrapper())
-                return try Connection(wrappingChannelSynchronously: channel)
-            }
-        }
+        let connection = try await connected()
         let bytes = body?.bytes() ?? []
         var headers: HTTPHeaders = ["Host": "minik", "Accept": accept, "Connection": "close", "Content-Length": String(bytes.count)]
         if body != nil { headers.add(name: "Content-Type", value: contentType) }

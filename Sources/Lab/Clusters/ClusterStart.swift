@@ -64,7 +64,11 @@ package struct ClusterStart {
             if isNew { try await make(cluster) }
             try await startDaemon(isNew ? "\(cluster.nodes.count) nodes and the control plane" : "the daemon takes over")
             if !isNew {
-                for line in try await NodeRepair(client: client).found() { progress.note("repaired node \(line)") }
+                for finding in try await NodeRepair(client: client).found() { progress.note(finding.sentence) }
+            }
+            if !isNew {
+                // The daemon makes them as it starts; this one may have been running when somebody deleted them.
+                for name in try await AddOns(cluster, paths).ensure(client) { progress.note("made \(name) again, in kube-system") }
             }
             if wish.writesKubeconfig { try Kubeconfig(paths: paths).write() }
             try await awaitReady(try await apply())
@@ -114,10 +118,22 @@ package struct ClusterStart {
     }
 
     private func startDaemon(_ stage: String) async throws {
-        guard ProcessIdentity(file: paths.daemonPID) == nil else { return }
+        if let daemon = ProcessIdentity(file: paths.daemonPID), try await isServing(daemon) { return }
         progress.begin(stage)
         try await DaemonLauncher(paths: paths).start()
         progress.end()
+    }
+
+    /// Whether a daemon that runs answers; one that an `up` that was cut short has left may be on its way. False: it has ended.
+    private func isServing(_ daemon: ProcessIdentity) async throws -> Bool {
+        for _ in 0..<300 {
+            if Files.exists(paths.apiSocket) { return true }
+            guard daemon.isAlive else { return false }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        throw UserError(
+            "the daemon of cluster \"\(paths.cluster)\", process \(daemon.pid), serves nobody after 30 s",
+            hint: "see \(paths.daemonLog); take the cluster down: minik down \(paths.cluster)")
     }
 
     /// Returns what there is to wait for: what was applied, and the cluster's names.

@@ -34,6 +34,10 @@ extension ClusterPaths {
     /// The cluster's document, as `minik up` stored it; nil when there is no such cluster.
     package func storedCluster() throws -> Cluster? {
         guard Files.exists(clusterFile) else { return nil }
-        return try Cluster(stored: JSON(parsing: try Files.read(clusterFile)))
+        do { return try Cluster(stored: JSON(parsing: try Files.read(clusterFile))) } catch {
+            throw UserError(
+                "\(clusterFile) does not say what the cluster is: \(error)",
+                hint: "its pods and Services go on; put the file back, or take the cluster down: minik down \(cluster)")
+        }
     }
 }

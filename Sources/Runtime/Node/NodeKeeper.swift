@@ -7,6 +7,9 @@ package actor NodeKeeper {
     /// How often all parts are looked at, and how often whether the init lives.
     package static let interval = Duration.seconds(30), pulse = Duration.seconds(1)
 
+    /// How what could not be mended begins among what was found.
+    package static let unmended = "not mended: "
+
     package nonisolated let name: String
     private let client: any Client
     private let clock: any Clock<Duration>
@@ -71,7 +74,7 @@ package actor NodeKeeper {
                 }
                 await tell(found)
                 for failure in failures { report("node \(name): repair: \(failure)") }
-                return found + failures.map { "not mended: \($0)" }
+                return found + failures.map { "\(Self.unmended)\($0)" }
             }
         } catch { return [] }  // cancelled while it waited for its turn
     }

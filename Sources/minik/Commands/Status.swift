@@ -18,13 +18,17 @@ struct Status: AsyncParsableCommand {
         print("state    \(paths.state)")
         guard daemon != nil else { throw ExitCode(1) }
         let client = try options.client()
-        for line in try await NodeRepair(client: client).found() { print("repaired \(line)") }
+        let findings = try await NodeRepair(client: client).found()
+        for finding in findings { print(finding) }
         let nodes = try await client.list(Node.self), pods = try await client.list(Pod.self)
         let unwell = pods.filter { !$0.isReady && !$0.isFinished }
         print("nodes    \(nodes.filter(\.isReady).count) of \(nodes.count) ready")
         print("pods     \(pods.filter(\.isReady).count) of \(pods.count) ready")
+        let missing = try await AddOns(try options.clusterDocument(), paths).missing(client)
+        for name in missing { print("missing  \(name) in kube-system; make it again: minik up -c \(paths.cluster)") }
         for pod in unwell { print("         \(pod.key): \(pod.phase)") }
-        if !unwell.isEmpty || nodes.contains(where: { !$0.isReady }) { throw ExitCode(1) }
+        let isWell = unwell.isEmpty && missing.isEmpty && findings.allSatisfy(\.isMended) && nodes.allSatisfy(\.isReady)
+        if !isWell { throw ExitCode(1) }
     }
 
     private static func memory(_ pid: Int) -> String {

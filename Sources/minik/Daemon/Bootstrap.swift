@@ -56,58 +56,6 @@ struct Bootstrap {
         _ = try await client.update(resource, held)
     }
 
-    /// The cluster's DNS: a pod behind the Service at the tenth address.
-    func addOns() async throws {
-        let labels: JSON = ["k8s-app": "kube-dns"]
-        try await ensure(
-            .services,
-            [
-                "apiVersion": "v1", "kind": "Service",
-                "metadata": [
-                    "name": "kube-dns", "namespace": "kube-system",
-                    "labels": ["k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "CoreDNS"],
-                ],
-                "spec": [
-                    "clusterIP": .string(cluster.dnsServiceIP.description), "selector": labels,
-                    "ports": [["name": "dns", "protocol": "UDP", "port": 53], ["name": "dns-tcp", "protocol": "TCP", "port": 53]],
-                ],
-            ])
-        try await ensure(
-            .deployments,
-            [
-                "apiVersion": "apps/v1", "kind": "Deployment",
-                "metadata": ["name": "coredns", "namespace": "kube-system", "labels": labels],
-                "spec": [
-                    "replicas": 1, "selector": ["matchLabels": labels],
-                    "template": [
-                        "metadata": ["labels": labels],
-                        "spec": [
-                            "tolerations": [
-                                ["key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"]
-                            ],
-                            "dnsPolicy": "Default",
-                            "containers": [
-                                [
-                                    "name": "coredns", "image": .string(Image.dns), "args": ["/etc/minik-dns/records.json"],
-                                    "imagePullPolicy": "IfNotPresent",
-                                    "ports": [
-                                        ["name": "dns", "containerPort": 53, "protocol": "UDP"],
-                                        ["name": "dns-tcp", "containerPort": 53, "protocol": "TCP"],
-                                    ],
-                                    "volumeMounts": [["name": "records", "mountPath": "/etc/minik-dns", "readOnly": true]],
-                                    "securityContext": [
-                                        "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
-                                        "capabilities": ["drop": ["ALL"], "add": ["NET_BIND_SERVICE"]],
-                                    ],
-                                ]
-                            ],
-                            "volumes": [["name": "records", "hostPath": ["path": .string(paths.dnsRecords)]]],
-                        ],
-                    ],
-                ],
-            ])
-    }
-
     private func ensure(_ resource: Resource, _ object: JSON) async throws {
         do { _ = try await client.create(resource, object) } catch let error as StatusError where error.reason == .alreadyExists {}
     }

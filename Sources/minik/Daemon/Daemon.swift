@@ -48,7 +48,7 @@ struct Daemon {
                 publicIP: cluster.controlPlane.address, serviceIP: cluster.kubernetesServiceIP, client: api, report: report)
             try await service.reconcile()
             group.addTask { try await service.run() }
-            try await Bootstrap(cluster: cluster, paths: paths, client: api).addOns()
+            try await AddOns(cluster, paths).ensure(api)
             group.addTask { try await stored.copy(store, report: report) }
             if let interval = Systemd.watchdogInterval {
                 group.addTask {
