@@ -68,8 +68,11 @@ struct NodeAgents {
         let pods = Reflector(.pods, client: client, clock: clock) { _ in }
         let reports = Mutex<[String]>([])
         let start = StandingClock()
+        let spec = Cluster.NodeSpec(
+            name: "n1", isControlPlane: false, address: try #require(IPAddress("192.0.2.1")),
+            podCIDR: try #require(IPNetwork("198.51.100.0/24")), taints: [], labels: [:])
         let heartbeat = NodeHeartbeat(
-            node: "n1", client: api, clock: clock, now: { start.now }, report: { word in reports.withLock { $0.append(word) } }
+            node: spec, client: api, clock: clock, now: { start.now }, report: { word in reports.withLock { $0.append(word) } }
         ) {
             pods.isFollowing ? nil : "it is deaf"
         }
@@ -110,6 +113,13 @@ struct NodeAgents {
             }
             try await eventually("the node is Ready again") { try await api.get(Node.self, ObjectKey("", "n1")).isReady }
             #expect(try await api.get(Node.self, ObjectKey("", "n1")).status["conditions"].condition("NetworkUnavailable") == "False")
+            try await api.mutateStatus(Node.self, ObjectKey("", "n1")) {
+                $0.status["addresses"] = [["type": "InternalIP", "address": "192.0.2.9"]]
+            }
+            try await eventually("it is where it was, whatever others write") {
+                try await pass(1)
+                return try await api.get(Node.self, ObjectKey("", "n1")).status["addresses"][0]["address"] == "192.0.2.1"
+            }
             group.cancelAll()
         }
     }

@@ -158,6 +158,27 @@ struct PodWorkerTests {
         }
     }
 
+    @Test("a pod is where it is, whatever others write of it")
+    func misplaced() async throws {
+        let node = try await EmulatedNode()
+        try await node.following {
+            let pod = try await node.create("a")
+            try await eventually("it runs") { try await node.isRunning("a") }
+            let address = try #require(try await node.pod("a")?.status["podIP"])
+            try await node.api.mutateStatus(Pod.self, pod.key) {
+                $0.status["podIP"] = "192.0.2.9"
+                $0.status["podIPs"] = [["ip": "192.0.2.9"]]
+                $0.status["hostIP"] = "192.0.2.9"
+            }
+            try await eventually("its agent has said again where it is") {
+                guard let status = try await node.pod("a")?.status else { return false }
+                return status["podIP"] == address && status["podIPs"] == [["ip": address]] && status["hostIP"] != "192.0.2.9"
+            }
+            try await node.api.delete(.pods, pod.key)
+            try await eventually("it is gone") { try await node.pod("a") == nil }
+        }
+    }
+
     @Test("the last word on a pod that has ended comes through, although the API failed when it was due")
     func lastWord() async throws {
         let node = try await EmulatedNode()

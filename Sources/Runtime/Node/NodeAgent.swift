@@ -81,7 +81,7 @@ package actor NodeAgent {
             if let address = Files.text("\(paths.podState(pod.uid))/address").flatMap({ IPAddress($0.trimmed) }) { pool.reserve(address) }
         }
         let pods = Reflector(.pods, client: client, clock: clock, report: report)
-        let heartbeat = NodeHeartbeat(node: spec.name, client: client, clock: clock, now: now, report: report) { await self.ailment(pods) }
+        let heartbeat = NodeHeartbeat(node: spec, client: client, clock: clock, now: now, report: report) { await self.ailment(pods) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await heartbeat.run() }
             group.addTask { try await self.workers.run(pods) }

@@ -3,7 +3,7 @@ import Model
 /// A node's sign of life: its Lease, and now and then the time in its conditions. A node that ails is silent, so that it is taken for what
 /// it is. (kubernetes.io/docs/concepts/architecture/nodes, "Node heartbeats")
 package struct NodeHeartbeat: Sendable {
-    private let node: String
+    private let node: Cluster.NodeSpec
     private let client: any Client
     private let clock: any Clock<Duration>
     private let now: @Sendable () -> Timestamp
@@ -16,7 +16,7 @@ package struct NodeHeartbeat: Sendable {
 
     /// `ailment` says why the node should be taken for dead, if it should.
     package init(
-        node: String, client: any Client, clock: any Clock<Duration> = ContinuousClock(),
+        node: Cluster.NodeSpec, client: any Client, clock: any Clock<Duration> = ContinuousClock(),
         now: @escaping @Sendable () -> Timestamp = Timestamp.now,
         report: @escaping @Sendable (String) -> Void, ailment: @escaping @Sendable () async -> String?
     ) {
@@ -49,7 +49,7 @@ package struct NodeHeartbeat: Sendable {
     }
 
     private func renewLease() async throws {
-        let key = ObjectKey("kube-node-lease", node), time = JSON.string("\(now().precise.dropLast(4))Z")
+        let key = ObjectKey("kube-node-lease", node.name), time = JSON.string("\(now().precise.dropLast(4))Z")
         do {
             var lease = try await client.get(.leases, key)
             lease["spec"]["renewTime"] = time
@@ -57,7 +57,7 @@ package struct NodeHeartbeat: Sendable {
             _ = try await client.update(.leases, lease)
         } catch let error as StatusError where error.reason == .notFound {
             // The lease goes with its Node; a node that is not registered has none.
-            guard let node = try await client.find(Node.self, ObjectKey("", node)) else { return }
+            guard let node = try await client.find(Node.self, ObjectKey("", node.name)) else { return }
             let owner: JSON = ["apiVersion": "v1", "kind": "Node", "name": .string(node.name), "uid": .string(node.uid)]
             _ = try await client.create(
                 .leases,
@@ -69,10 +69,17 @@ package struct NodeHeartbeat: Sendable {
         }
     }
 
-    /// Says that all is well, when it is time to and when somebody has had reason to doubt it.
+    /// Where a node answers, and its name, as its status has them.
+    static func addresses(of node: Cluster.NodeSpec) -> JSON {
+        [["type": "InternalIP", "address": .string(node.address.description)], ["type": "Hostname", "address": .string(node.name)]]
+    }
+
+    /// Says that all is well, when it is time to and when somebody has had reason to doubt it; and where the node is, when somebody has
+    /// written something else.
     private func post(isDue: Bool) async throws {
-        let now = now()
-        try await client.mutateStatus(Node.self, ObjectKey("", node)) { node in
+        let now = now(), addresses = Self.addresses(of: node)
+        try await client.mutateStatus(Node.self, ObjectKey("", node.name)) { node in
+            node.status["addresses"] = addresses
             guard isDue || !node.isReady else { return }
             node.status["conditions"] = NodeSandbox.wellConditions(after: node.status["conditions"], now: now)
         }

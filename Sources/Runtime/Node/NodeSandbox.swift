@@ -119,10 +119,7 @@ package struct NodeSandbox: Sendable {
             ],
             "status": [
                 "capacity": capacity, "allocatable": capacity, "conditions": conditions,
-                "addresses": [
-                    ["type": "InternalIP", "address": .string(node.address.description)],
-                    ["type": "Hostname", "address": .string(node.name)],
-                ],
+                "addresses": NodeHeartbeat.addresses(of: node),
                 "nodeInfo": [
                     "architecture": .string(architecture), "kernelVersion": .string(text(system.release)), "operatingSystem": "linux",
                     "osImage": .string(String(osImage)), "kubeletVersion": .string(Version.kubernetesText), "kubeProxyVersion": "",

@@ -45,12 +45,7 @@ extension PodLifecycle {
             status["message"] = .string(failure.message)
         }
         if status["startTime"].isNull { status["startTime"] = .string(now.description) }
-        status["hostIP"] = .string(host.description)
-        status["hostIPs"] = [["ip": .string(host.description)]]
-        if let address {
-            status["podIP"] = .string(address.description)
-            status["podIPs"] = [["ip": .string(address.description)]]
-        }
+        Self.place(&status, address: address, host: host)
         func statuses(_ isInit: Bool, isEphemeral: Bool = false) -> JSON {
             let list = entries.filter { $0.isInit == isInit && $0.isEphemeral == isEphemeral }
             return list.isEmpty || isRejected ? .null : .array(list.map { $0.status(of: pod, image: image) })
@@ -70,6 +65,15 @@ extension PodLifecycle {
         status["conditions"] = .array(
             others + Self.conditionOrder.compactMap { type in conditions.items.first { $0["type"].string == type } })
         pod.status = status
+    }
+
+    /// Says where the pod is.
+    static func place(_ status: inout JSON, address: IPAddress?, host: IPAddress) {
+        status["hostIP"] = .string(host.description)
+        status["hostIPs"] = [["ip": .string(host.description)]]
+        guard let address else { return }
+        status["podIP"] = .string(address.description)
+        status["podIPs"] = [["ip": .string(address.description)]]
     }
 
     /// The pod's conditions after what the kubelet says of it now; `old` are those that it has, of others too.

@@ -186,10 +186,18 @@ actor PodWorker: PodRunner {
         return NodeAdmission(node: node.spec, labels: labels, others: others).refusal(of: pod)
     }
 
-    /// What was asked for since the last report has been seen; and who opens a readiness gate is somebody else, but that it is
-    /// open is ours to say.
+    /// What was asked for since the last report has been seen; who opens a readiness gate is somebody else, but that it is open is
+    /// ours to say; and so is where the pod is.
     private var isReportDue: Bool {
-        (pod.status["observedGeneration"].int ?? 0) < pod.generation || !pod.spec["readinessGates"].items.isEmpty
+        (pod.status["observedGeneration"].int ?? 0) < pod.generation || !pod.spec["readinessGates"].items.isEmpty || isMisplaced
+    }
+
+    /// Somebody else has written where the pod is.
+    private var isMisplaced: Bool {
+        guard let address, !pod.status["podIP"].isNull else { return false }
+        var status = pod.status
+        PodLifecycle.place(&status, address: address, host: node.spec.address)
+        return status != pod.status
     }
 
     // MARK: Time
