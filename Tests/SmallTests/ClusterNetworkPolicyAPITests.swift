@@ -97,7 +97,7 @@ struct ClusterNetworkPolicyAPITests {
             egress(["to": [["networks": .array((0..<26).map { .string("10.\($0).0.0/16") })]]]),
             "networks: Too many: 26: must have at most 25 items"
         ),
-        (egress(["to": [["networks": ["10.0.0.1/8"]]]]), "Invalid CIDR format provided"),
+        (egress(["to": [["networks": ["10.0.0.1/33"]]]]), "Invalid CIDR format provided"),
         (egress(["to": [["domainNames": ["kubernetes.io"]]]]), "minik does not follow domain names"),
         (
             egress(["to": [["namespaces": .emptyObject, "nodes": .emptyObject]]]),
@@ -135,7 +135,7 @@ struct ClusterNetworkPolicyAPITests {
     func taken() async throws {
         let api = try await Fixture.api()
         let protocols: JSON = .array((1...25).map { ["tcp": ["destinationPort": ["range": ["start": .int($0), "end": .int($0 + 1)]]]] })
-        let networks: JSON = .array((0..<24).map { .string("10.\($0).0.0/16") } + ["fd00::/8"])
+        let networks: JSON = .array((0..<24).map { .string("10.\($0).0.1/16") } + ["fd00::/8"])
         let rule: JSON = [
             "action": "Deny", "name": .string(String(repeating: "x", count: 100)),
             "to": .array([["networks": networks]] + Array(repeating: ["pods": ["podSelector": .emptyObject]], count: 24)),

@@ -63,7 +63,9 @@ package struct ClusterNetworkPolicy: Object {
 
     private static func peer(_ json: JSON) -> Peer {
         if !json["nodes"].isNull { return .nodes(LabelSelector(json["nodes"])) }
-        if let networks = json["networks"].array { return .networks(networks.compactMap { $0.string.flatMap { IPNetwork($0) } }) }
+        if let networks = json["networks"].array {
+            return .networks(networks.compactMap { $0.string.flatMap(IPNetwork.parts).map(IPNetwork.init) })
+        }
         return .pods(choice(json))
     }
 
