@@ -12,9 +12,8 @@ struct Status: AsyncParsableCommand {
         let paths = try options.paths()
         let daemon = ProcessIdentity(file: paths.daemonPID)
         print("cluster  \(paths.cluster)")
-        print(
-            "daemon   \(daemon.map { "running, process \($0.pid), \(Self.memory($0.pid))" } ?? "not running (pods and Services go on); bring it back: minik up -c \(paths.cluster)")"
-        )
+        let absent = "not running (pods and Services go on); bring it back: minik up -c \(paths.cluster)"
+        print("daemon   \(daemon.map { "running, process \($0.pid), \(Self.memory($0.pid))" } ?? absent)")
         print("state    \(paths.state)")
         guard daemon != nil else { throw ExitCode(1) }
         let client = try options.client()
