@@ -135,6 +135,14 @@ class Case(unittest.TestCase):
         resource = self.kind(kind)
         return resource.delete(name=name, namespace=self.where(resource, namespace), body=options or None).to_dict()
 
+    def forget(self, kind, name, namespace=None, **options):
+        """Deletes what may be gone already, or go meanwhile."""
+        try:
+            self.delete(kind, name, namespace, **options)
+        except DynamicApiError as error:
+            if error.status != 404:
+                raise
+
     def delete_collection(self, kind, namespace=None, label_selector=None):
         resource = self.kind(kind)
         resource.delete(namespace=self.where(resource, namespace), label_selector=label_selector)

@@ -41,8 +41,7 @@ class Apps(Case):
         """Creates an object that goes with the test."""
         made = self.create(obj, namespace)
         kind = "%s %s" % (obj["apiVersion"], obj["kind"])
-        self.addCleanup(lambda: self.gone(kind, made["metadata"]["name"], namespace) or self.delete(
-            kind, made["metadata"]["name"], namespace, propagationPolicy="Background"))
+        self.addCleanup(self.forget, kind, made["metadata"]["name"], namespace, propagationPolicy="Background")
         return made
 
     def pods(self, selector, namespace=None):

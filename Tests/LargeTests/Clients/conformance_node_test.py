@@ -311,7 +311,7 @@ class RuntimeClasses(Case):
     def runtime_class(self, handler="test-handler", **more):
         name = "%s-%s" % (self.ns, unique("class"))
         made = self.create(dict({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": name}, "handler": handler}, **more))
-        self.addCleanup(lambda: self.gone("RuntimeClass", name) or self.delete("RuntimeClass", name))
+        self.addCleanup(self.forget, "RuntimeClass", name)
         return made["metadata"]["name"]
 
     def with_class(self, name):
@@ -358,7 +358,7 @@ class RuntimeClasses(Case):
         objects = [{"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": name, "labels": {"test": label}},
                     "handler": name + "-handler"} for name in names]
         for name in names:
-            self.addCleanup(lambda name=name: self.gone("RuntimeClass", name) or self.delete("RuntimeClass", name))
+            self.addCleanup(self.forget, "RuntimeClass", name)
         selector = "test=" + label
         made = self.create(objects[0])
         self.assertEqual(self.refused(409, self.create, objects[0])["reason"], "AlreadyExists")
@@ -520,7 +520,7 @@ class NodeLifecycle(Case):
         name = unique("e2e-fake-node")
         made = self.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": {"unschedulable": True}, "status": {
             "phase": "Running", "conditions": [{"type": "Ready", "status": "True", "reason": "E2E", "message": "Set from e2e test"}]}})
-        self.addCleanup(lambda: self.gone("Node", name) or self.delete("Node", name))
+        self.addCleanup(self.forget, "Node", name)
         self.assertEqual(made["metadata"]["name"], name)
         self.assertEqual(self.get("Node", name)["metadata"]["name"], name)
         patched = self.patch("Node", name, {"metadata": {"labels": {name: "patched"}}}, STRATEGIC)
