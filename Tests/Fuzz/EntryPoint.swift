@@ -16,7 +16,7 @@ enum EntryPoint: UInt8, CaseIterable {
     private static let kind = Registry.kind(apiVersion: "v1", kind: "Pod")
     private static let router: Router? = {
         guard let store = try? ObjectStore() else { return nil }
-        return Router(api: APIServer(store: store, cluster: Cluster()), streams: NoStreams())
+        return Router(api: APIServer(store: store, cluster: Cluster()), nodes: NoNodes())
     }()
 
     func take(_ bytes: [UInt8]) async {
@@ -62,7 +62,12 @@ enum EntryPoint: UInt8, CaseIterable {
     }
 }
 
-private struct NoStreams: PodStreams {
+private struct NoNodes: NodeDirectory, NodeServices {
     func logs(_ pod: Pod, container: String, _ options: LogOptions) async throws -> ByteSource { { _ in } }
     func connect(_ pod: Pod, _ request: StreamRequest, input: StreamInputs, output: @escaping StreamOutputs) async throws {}
+    func dial(_ pod: Pod, port: Int) async throws -> Int32 { throw StatusError(501, .notImplemented, "no network to dial in") }
+    func dial(_ address: IPAddress, port: Int) async throws -> Int32 { throw StatusError(501, .notImplemented, "no network to dial in") }
+    func usage() async throws -> NodeUsage { NodeUsage(node: NodeUsage.Amount(cpu: 0, memory: 0), pods: [:]) }
+    func services(of node: String) -> (any NodeServices)? { self }
+    var controlPlane: any NodeServices { self }
 }

@@ -60,7 +60,7 @@ struct BootstrapPolicyTests {
                 "roleRef": ["apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": .string(role)],
                 "subjects": [["kind": "ServiceAccount", "name": "robot"]],
             ])
-        let router = Router(api: api, streams: NoStreams(), now: { Fixture.time })
+        let router = Router(api: api, nodes: ScriptedNodes(), now: { Fixture.time })
         let request = HTTPRequest(
             method: method, target: target, contentType: contentType,
             headers: [("Impersonate-User", "system:serviceaccount:default:robot")], body: body.bytes())
@@ -111,7 +111,7 @@ struct BootstrapPolicyTests {
                 "roleRef": ["apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "p"],
                 "subjects": [["kind": "User", "name": "jane", "apiGroup": "rbac.authorization.k8s.io"]],
             ])
-        let router = Router(api: api, streams: NoStreams(), now: { Fixture.time })
+        let router = Router(api: api, nodes: ScriptedNodes(), now: { Fixture.time })
         func apply() async -> Int {
             let request = HTTPRequest(
                 method: "PATCH", target: "/api/v1/namespaces/default/configmaps/c?fieldManager=t",

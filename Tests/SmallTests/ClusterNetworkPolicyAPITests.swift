@@ -12,17 +12,12 @@ struct ClusterNetworkPolicyAPITests {
     ) async throws
         -> (body: JSON, code: Int)
     {
-        let router = Router(api: api, streams: NoStreams(), now: { Fixture.time })
+        let router = Router(api: api, nodes: ScriptedNodes(), now: { Fixture.time })
         switch await router.respond(HTTPRequest(method: method, target: target, contentType: contentType, body: body?.bytes() ?? [])) {
         case .json(let json, let code): return (json, code)
         case .with(_, .json(let json, let code)): return (json, code)
         default: throw WrongAnswer()
         }
-    }
-
-    private struct NoStreams: PodStreams {
-        func logs(_ pod: Pod, container: String, _ options: LogOptions) async throws -> ByteSource { { _ in } }
-        func connect(_ pod: Pod, _ request: StreamRequest, input: StreamInputs, output: @escaping StreamOutputs) async throws {}
     }
 
     /// Stands for a field that is left out.

@@ -11,7 +11,7 @@ struct EveryWriteTests {
 
     init() async throws {
         api = try await Fixture.api()
-        router = Router(api: api, streams: NoStreams(), now: { Fixture.time })
+        router = Router(api: api, nodes: ScriptedNodes(), now: { Fixture.time })
         _ = try await api.create(.customResourceDefinitions, KindSamples.definition("gadgets"))
         kinds = api.catalog.kinds
     }

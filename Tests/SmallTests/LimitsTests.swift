@@ -56,7 +56,7 @@ struct YAMLLimits {
 
     @Test("a client's body is read with the same limits, whatever it asks for")
     func body() async throws {
-        let router = Router(api: try await Fixture.api(), streams: Unreachable(), now: { Fixture.time })
+        let router = Router(api: try await Fixture.api(), nodes: ScriptedNodes(), now: { Fixture.time })
         let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
         let request = HTTPRequest(method: "POST", target: path, contentType: "application/yaml", body: Array(laughs(12).utf8))
         guard case .json(let status, 400) = await router.respond(request) else {
@@ -116,7 +116,7 @@ struct PatternLimits {
 
     @Test("a definition whose pattern is none is refused, as upstream refuses it")
     func refused() async throws {
-        let router = Router(api: try await Fixture.api(), streams: Unreachable(), now: { Fixture.time })
+        let router = Router(api: try await Fixture.api(), nodes: ScriptedNodes(), now: { Fixture.time })
         let (code, body) = try await ask(router, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", Self.definition("+"))
         #expect(code == 422)
         let words =
@@ -126,7 +126,7 @@ struct PatternLimits {
 
     @Test("objects are held against it")
     func held() async throws {
-        let router = Router(api: try await Fixture.api(), streams: Unreachable(), now: { Fixture.time })
+        let router = Router(api: try await Fixture.api(), nodes: ScriptedNodes(), now: { Fixture.time })
         #expect(try await ask(router, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", Self.definition("^(r+)+$")).code == 201)
         func lamp(_ name: String, _ colour: String) async throws -> Int {
             try await ask(
@@ -210,10 +210,4 @@ struct PatchLimits {
         #expect(members.object.keys == plain.keys && members.object == plain)
         #expect(JSONMembers(plain).object == plain)
     }
-}
-
-/// Nodes on which nothing runs.
-private struct Unreachable: PodStreams {
-    func logs(_ pod: Pod, container: String, _ options: LogOptions) async throws -> ByteSource { { _ in } }
-    func connect(_ pod: Pod, _ request: StreamRequest, input: StreamInputs, output: @escaping StreamOutputs) async throws {}
 }

@@ -2,15 +2,6 @@ import API
 import Model
 import Testing
 
-/// Nodes on which nothing runs, and whose every log says hello.
-private struct QuietStreams: PodStreams {
-    func logs(_ pod: Pod, container: String, _ options: LogOptions) async throws -> ByteSource {
-        { try await $0(Array("hello from \(pod.name)/\(container)\n".utf8)) }
-    }
-
-    func connect(_ pod: Pod, _ request: StreamRequest, input: StreamInputs, output: @escaping StreamOutputs) async throws {}
-}
-
 private struct WrongAnswer: Error {}
 
 /// A cluster with three pods: a and b of the app web, c of none; a runs on n1.
@@ -20,7 +11,8 @@ private struct Site {
 
     init() async throws {
         api = try await Fixture.api()
-        router = Router(api: api, streams: QuietStreams(), now: { Fixture.time })
+        let hello = ScriptedNodes { pod, container in { try await $0(Array("hello from \(pod.name)/\(container)\n".utf8)) } }
+        router = Router(api: api, nodes: hello, now: { Fixture.time })
         _ = try await api.create(.pods, Fixture.pod("a", labels: ["app": "web"], node: "n1"))
         _ = try await api.create(.pods, Fixture.pod("b", labels: ["app": "web"]))
         _ = try await api.create(.pods, Fixture.pod("c"))

@@ -62,7 +62,7 @@ struct SecretTokenTests {
         let body: JSON = ["apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": ["token": .string(token)]]
         let request = HTTPRequest(
             method: "POST", target: "/apis/authentication.k8s.io/v1/tokenreviews", contentType: "application/json", body: body.bytes())
-        guard case .json(let answer, 201) = await Router(api: api, streams: NoStreams(), now: { Fixture.time }).respond(request) else {
+        guard case .json(let answer, 201) = await Router(api: api, nodes: ScriptedNodes(), now: { Fixture.time }).respond(request) else {
             return .null
         }
         return answer["status"]

@@ -84,16 +84,6 @@ struct BoundedChannelTests {
     }
 }
 
-/// Nodes whose logs are what a test makes them.
-private struct Scripted: PodStreams {
-    let log: ByteSource
-
-    func logs(_ pod: Pod, container: String, _ options: LogOptions) async throws -> ByteSource { log }
-    func connect(_ pod: Pod, _ request: StreamRequest, input: StreamInputs, output: @escaping StreamOutputs) async throws {
-        try await log { try await output(.stdout($0)) }
-    }
-}
-
 /// An API on a socket, and connections to it that do only what they are told.
 private struct Site {
     let api: APIServer
@@ -102,7 +92,7 @@ private struct Site {
     init(log: @escaping ByteSource, threads: RequestThreads = RequestThreads(), _ body: (Site) async throws -> Void) async throws {
         api = try await Fixture.api()
         _ = try await api.create(.pods, Fixture.pod("a", node: "n1"))
-        let server = HTTPServer(router: Router(api: api, streams: Scripted(log: log), threads: threads, now: { Fixture.time }))
+        let server = HTTPServer(Router(api: api, nodes: ScriptedNodes(log: { _, _ in log }), threads: threads, now: { Fixture.time }))
         let path = path
         defer { unlink(path) }
         let (ready, isReady) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))

@@ -146,7 +146,7 @@ struct FuzzTests {
     @Test("whatever is asked, the router answers as HTTP")
     func requests() async throws {
         var random = SplitMix64(seed: 5)
-        let router = Router(api: try await Fixture.api(), streams: NoStreams(), now: { Fixture.time })
+        let router = Router(api: try await Fixture.api(), nodes: ScriptedNodes(), now: { Fixture.time })
         let targets = [
             "/api/v1/namespaces/default/pods?limit=1&continue=abc", "/apis/apps/v1/namespaces/default/deployments/web/scale",
             "/api/v1/namespaces/default/pods/x/log?tailLines=1",
@@ -169,9 +169,4 @@ struct FuzzTests {
             }
         }
     }
-}
-
-struct NoStreams: PodStreams {
-    func logs(_ pod: Pod, container: String, _ options: LogOptions) async throws -> ByteSource { { _ in } }
-    func connect(_ pod: Pod, _ request: StreamRequest, input: StreamInputs, output: @escaping StreamOutputs) async throws {}
 }

@@ -29,7 +29,7 @@ struct WriteGateTests {
     func evictionLosesNothing() async throws {
         for round in 0..<20 {
             let api = try await Fixture.api()
-            let router = Router(api: api, streams: NoStreams(), now: { Fixture.time })
+            let router = Router(api: api, nodes: ScriptedNodes(), now: { Fixture.time })
             _ = try await api.create(.pods, Fixture.pod("a", node: "n1"))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for number in 0..<12 {
@@ -59,7 +59,7 @@ struct WriteGateTests {
     @Test("of many that bind a pod at once, one does", .timeLimit(.minutes(1)))
     func oneBinding() async throws {
         let api = try await Fixture.api()
-        let router = Router(api: api, streams: NoStreams(), now: { Fixture.time })
+        let router = Router(api: api, nodes: ScriptedNodes(), now: { Fixture.time })
         _ = try await api.create(.pods, Fixture.pod("a"))
         let codes = await withTaskGroup(of: Int.self) { group in
             for number in 0..<16 {
@@ -81,7 +81,7 @@ struct WriteGateTests {
     @Test("an address that no pod can have is not dialled for pods/proxy")
     func proxiedAddress() async throws {
         let api = try await Fixture.api()
-        let router = Router(api: api, streams: NoStreams(), now: { Fixture.time })
+        let router = Router(api: api, nodes: ScriptedNodes(), now: { Fixture.time })
         let pod = try await api.create(.pods, Fixture.pod("a", node: "n1"))
         for (address, expected) in [("169.254.169.254", 400), ("127.0.0.1", 400), (api.cluster.podSubnet[9].description, 503)] {
             var said = pod
@@ -107,7 +107,7 @@ struct WriteGateTests {
         cluster.nodes = [node]
         let api = APIServer(store: try ObjectStore(), cluster: cluster, now: { Fixture.time })
         _ = try await api.create(.namespaces, Fixture.namespace("default"))
-        let router = Router(api: api, streams: NoStreams(), now: { Fixture.time })
+        let router = Router(api: api, nodes: ScriptedNodes(), now: { Fixture.time })
         _ = try await api.create(.services, Fixture.service("a"))
         let own = node.podCIDR[9].description
         let cases: [(address: String, pod: String?, podIP: String, ready: JSON, message: String)] = [

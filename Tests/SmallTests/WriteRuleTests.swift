@@ -10,7 +10,7 @@ struct WriteRuleTests {
 
     init() async throws {
         api = try await Fixture.api()
-        router = Router(api: api, streams: NoStreams(), now: { Fixture.time })
+        router = Router(api: api, nodes: ScriptedNodes(), now: { Fixture.time })
     }
 
     private func refusal(_ call: () async throws -> Void) async throws -> StatusError {

@@ -121,7 +121,7 @@ struct ZeroValueTests {
     @Test("an update in protobuf that names no version and no namespace is one that names none")
     func update() async throws {
         let api = try await Fixture.api()
-        let router = Router(api: api, streams: NoStreams(), now: { Fixture.time })
+        let router = Router(api: api, nodes: ScriptedNodes(), now: { Fixture.time })
         _ = try await api.create(.configMaps, Fixture.configMap("c", ["a": "1"]))
         var object = Fixture.configMap("c", ["a": "2"])
         for field in ["namespace", "resourceVersion", "uid", "generateName", "selfLink"] { object["metadata"][field] = "" }

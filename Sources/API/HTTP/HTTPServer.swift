@@ -5,7 +5,7 @@ import NIOPosix
 import Synchronization
 import TLS
 
-/// The API over HTTP/1.1: on a Unix socket to root, and with TLS on TCP; with WebSockets and SPDY for streams.
+/// What a responder answers, over HTTP/1.1: on a Unix socket to root, and with TLS on TCP; with WebSockets and SPDY for streams.
 package struct HTTPServer: Sendable {
     typealias Exchange = NIOAsyncChannel<ConnectionInput, ConnectionOutput>
     typealias Writer = ConnectionWriter
@@ -30,12 +30,12 @@ package struct HTTPServer: Sendable {
     /// does not read.
     private static let notSent = (option: ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: 25)), most: 128 * 1024)
 
-    private let router: Router
+    private let responder: any Responder
     private let bodies = RequestBytes()
     private let threads: MultiThreadedEventLoopGroup
 
-    package init(router: Router) {
-        self.router = router
+    package init(_ responder: any Responder) {
+        self.responder = responder
         threads = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     }
 
@@ -60,7 +60,7 @@ package struct HTTPServer: Sendable {
             try await server.executeThenClose { connections in
                 for try await (exchange, peer) in connections {
                     tasks.addTask {
-                        let connection = ServedConnection(router: router, exchange: exchange, peer: peer, bodies: bodies)
+                        let connection = ServedConnection(responder: responder, exchange: exchange, peer: peer, bodies: bodies)
                         // A connection that breaks is its client's affair, not the server's.
                         do { try await connection.serve() } catch { exchange.channel.close(promise: nil) }
                     }

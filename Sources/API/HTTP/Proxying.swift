@@ -43,7 +43,7 @@ extension Router {
     }
 
     private func dialling(_ address: IPAddress, _ port: Int) async throws -> Int32 {
-        do { return try await streams.dial(address, port: port) } catch {
+        do { return try await nodes.controlPlane.dial(address, port: port) } catch {
             throw StatusError(503, .serviceUnavailable, "error trying to reach service: dial tcp \(address):\(port): \(error)")
         }
     }

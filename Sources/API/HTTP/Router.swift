@@ -2,48 +2,47 @@ import Model
 import Store
 
 /// What the paths of the API mean, and who may ask (kubernetes.io/docs/reference/using-api/api-concepts).
-package struct Router: Sendable {
+package struct Router: Responder {
     let api: APIServer
-    let streams: any PodStreams
-    let metrics: (any MetricsSource)?
-    /// Looks at all nodes at once and mends them; what was found, by node. For the machine's root, who asks `POST /minik/repair`.
-    let repair: (@Sendable () async -> [String: [String]])?
+    let nodes: any NodeDirectory
     let now: @Sendable () -> Timestamp
     let authenticator: Authenticator
     let authorizer: Authorizer
     let watchLines = WatchLines()
-    /// Where what is large is worked on.
-    let threads: RequestThreads
+    package let threads: RequestThreads
+    /// What is no object's, asked before the objects are.
+    private let parts: [any PathResponder]
 
     /// Gives back what is remembered for those who watch.
     package func forgetLines() { watchLines.forget() }
 
+    /// `parts`: what answers beside the objects, the reviews and the metrics.
     package init(
-        api: APIServer, streams: any PodStreams, metrics: (any MetricsSource)? = nil, threads: RequestThreads = RequestThreads(),
-        repair: (@Sendable () async -> [String: [String]])? = nil,
+        api: APIServer, nodes: any NodeDirectory, parts: [any PathResponder] = [], threads: RequestThreads = RequestThreads(),
         now: @escaping @Sendable () -> Timestamp = Timestamp.now
     ) {
         self.threads = threads
         self.api = api
-        self.streams = streams
-        self.metrics = metrics
-        self.repair = repair
+        self.nodes = nodes
         self.now = now
         authenticator = Authenticator(store: api.store, credentials: api.credentials, now: now)
         authorizer = Authorizer(store: api.store)
+        let reviews = Reviews(authenticator: authenticator, authorizer: authorizer, now: now)
+        self.parts = parts + [ReviewsAPI(reviews: reviews, threads: threads), MetricsAPI(api: api, nodes: nodes, now: now)]
     }
+
+    package func streams(close: @escaping @Sendable () -> Void) -> StreamServer? { StreamServer(router: self, close: close) }
 
     package func respond(_ request: HTTPRequest) async -> HTTPResponse {
         do { return await respond(request, as: try await admit(request)) } catch { return .failure(error) }
     }
 
-    /// The answer to one who may ask.
-    func respond(_ request: HTTPRequest, as user: UserInfo) async -> HTTPResponse {
+    package func respond(_ request: HTTPRequest, as user: UserInfo) async -> HTTPResponse {
         do { return try await route(request, user) } catch { return .failure(error) }
     }
 
     /// Who asks, if they may: without proof 401, without permission 403.
-    func admit(_ request: HTTPRequest) async throws -> UserInfo {
+    package func admit(_ request: HTTPRequest) async throws -> UserInfo {
         guard var user = await authenticator.user(of: request) else { throw StatusError(401, .unauthorized, "Unauthorized") }
         user = try await impersonated(by: user, request)
         if user.groups.contains(UserInfo.masters) { return user }
@@ -90,23 +89,7 @@ package struct Router: Sendable {
 
     private func route(_ request: HTTPRequest, _ user: UserInfo) async throws -> HTTPResponse {
         if let answer = try await documents(request) { return answer }
-        if let review = Reviews.kinds.first(where: { Router.names(request.path, $0.resource) }) {
-            guard request.method == "POST" else { throw Router.methodNotAllowed }
-            switch try Representation(request.accept) {
-            case .table, .metadata: throw Representation.notAcceptable  // an answer is no object that could be shown as a row
-            case .json, .yaml, .protobuf: break
-            }
-            let body = try await RequestBody(request, threads).object(Reviews.schema(review.type))
-            let reviews = Reviews(authenticator: authenticator, authorizer: authorizer, now: now)
-            return .json(try await reviews.answer(body, review.resource, user: user), code: 201)
-        }
-        if let repair, request.path == ["minik", "repair"] {
-            guard request.method == "POST" else { throw Router.methodNotAllowed }
-            var answer = JSON.emptyObject
-            for (node, found) in await repair() { answer[node] = .array(found.map(JSON.string)) }
-            return .json(answer)
-        }
-        if request.path.starts(with: ["apis", "metrics.k8s.io"]) { return try await metrics(request) }
+        for part in parts { if let answer = try await part.respond(request, user) { return answer } }
         if request.path.starts(with: ["apis", "autoscaling"]) {
             throw StatusError(404, .notFound, "minik has no HorizontalPodAutoscalers: nothing scales by itself; use kubectl scale")
         }
@@ -127,11 +110,6 @@ package struct Router: Sendable {
     }
 
     static let methodNotAllowed = StatusError(405, .methodNotAllowed, "the server does not allow this method on the requested resource")
-
-    private static func names(_ path: [String], _ resource: Resource) -> Bool {
-        guard let place = Target.Place(path) else { return false }
-        return place.group == resource.group && place.version == resource.version && place.plural == resource.plural && place.name == nil
-    }
 
     /// An object as the client wants to see it: whole, as a table, or its metadata alone.
     func render(_ object: JSON, _ target: Target, _ request: HTTPRequest, code: Int = 200) throws -> HTTPResponse {

@@ -10,7 +10,7 @@ struct ServedConnection {
     /// Bytes of a refused request that are read past, so that its client hears why.
     private static let longestRefused = 256 * 1024
 
-    let router: Router
+    let responder: any Responder
     let exchange: HTTPServer.Exchange
     let peer: HTTPServer.Peer
     let bodies: RequestBytes
@@ -41,12 +41,12 @@ struct ServedConnection {
         let isWaiting = head.headers["Expect"].contains { $0.lowercased() == "100-continue" }
         func answer(_ response: HTTPResponse, keepAlive: Bool) async throws -> Bool {
             let answer = ServedAnswer(
-                head: head, keepAlive: keepAlive && head.isKeepAlive, writer: writer, threads: router.threads, deadline: peer.deadline)
+                head: head, keepAlive: keepAlive && head.isKeepAlive, writer: writer, threads: responder.threads, deadline: peer.deadline)
             try await answer.send(response)
             return answer.keepAlive
         }
         let user: UserInfo
-        do { user = try await router.admit(request(head, body: [])) } catch {
+        do { user = try await responder.admit(request(head, body: [])) } catch {
             let isPast = isWaiting ? false : try await skipBody(&inputs)
             return try await answer(.failure(error), keepAlive: isPast)
         }
@@ -60,14 +60,14 @@ struct ServedConnection {
         }
         let request = request(head, body: body)
         if request.isLongRunning { peer.deadline.lift() } else { peer.deadline.set(seconds: HTTPServer.patience, word: Self.timeout) }
-        let streams = StreamServer(router: router) { [channel = exchange.channel] in channel.close(promise: nil) }
+        let streams = responder.streams { [channel = exchange.channel] in channel.close(promise: nil) }
         let response: HTTPResponse
-        switch await streams.negotiate(request, user) {
-        case .none: response = await router.respond(request, as: user)
+        switch await streams?.negotiate(request, user) ?? StreamServer.Negotiation.none {
+        case .none: response = await responder.respond(request, as: user)
         case .refused(let refusal): response = refusal
         case .accepted(let stream):
             peer.deadline.lift()
-            try await streams.serve(stream, request, &inputs, writer)
+            try await streams?.serve(stream, request, &inputs, writer)
             return false
         }
         peer.deadline.lift()

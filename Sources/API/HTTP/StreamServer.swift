@@ -5,7 +5,7 @@ import NIOWebSocket
 import TLS
 
 /// Connections that become streams: exec, attach and port-forward over WebSocket and SPDY.
-struct StreamServer: Sendable {
+package struct StreamServer: Sendable {
     typealias Inputs = NIOAsyncChannelInboundStream<ConnectionInput>.AsyncIterator
     typealias Writer = HTTPServer.Writer
 
@@ -136,7 +136,7 @@ struct StreamServer: Sendable {
                 let ports = request.query.filter { $0.name == "ports" || $0.name == "port" }.flatMap {
                     $0.value.split(separator: ",").compactMap { Int($0) }
                 }
-                try await ChannelPortForward(pod: pod, ports: ports, streams: router.streams, transport: transport).run()
+                try await ChannelPortForward(pod: pod, ports: ports, node: try router.nodes.services(of: pod), transport: transport).run()
             } else {
                 try await process(request, transport, dialect)
             }
@@ -171,7 +171,7 @@ struct StreamServer: Sendable {
     private func spdy(_ request: HTTPRequest, _ transport: StreamTransport) async throws {
         if Self.subresource(request) == "portforward" {
             let (pod, _) = try await router.wish(request)
-            try await SPDYPortForward(pod: pod, streams: router.streams, transport: transport).run()
+            try await SPDYPortForward(pod: pod, node: try router.nodes.services(of: pod), transport: transport).run()
         } else {
             try await SPDYProcess(router: router, request: request, transport: transport).run()
         }

@@ -73,7 +73,7 @@ extension Router {
             follow: request.isTrue("follow"), previous: request.isTrue("previous"), timestamps: request.isTrue("timestamps"),
             tailLines: request["tailLines"].flatMap { Int($0) }, sinceSeconds: request["sinceSeconds"].flatMap { Int($0) },
             sinceTime: request["sinceTime"].flatMap { Timestamp($0) }, limitBytes: request["limitBytes"].flatMap { Int($0) })
-        return .stream(contentType: "text/plain", patience: nil, try await streams.logs(pod, container: container, options))
+        return .stream(contentType: "text/plain", patience: nil, try await nodes.services(of: pod).logs(pod, container: container, options))
     }
 
     private func bind(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {

@@ -9,7 +9,7 @@ struct SPDYPortForward {
     private static let mostStreams = 1024
 
     let pod: Pod
-    let streams: any PodStreams
+    let node: any NodeServices
     let transport: StreamTransport
 
     /// The streams of one forwarded connection, as its headers pair them.
@@ -62,7 +62,7 @@ struct SPDYPortForward {
         // What comes for one that has ended is not waited with.
         defer { input.finish() }
         do {
-            let connection = try await Connection(taking: try await streams.dial(pod, port: port))
+            let connection = try await Connection(taking: try await node.dial(pod, port: port))
             try await connection.relay(input) { bytes in
                 for start in stride(from: 0, to: bytes.count, by: 32 * 1024) {
                     try await transport.send(SPDYSession.data(data, Array(bytes[start..<min(start + 32 * 1024, bytes.count)])))
@@ -81,7 +81,7 @@ struct SPDYPortForward {
 struct ChannelPortForward {
     let pod: Pod
     let ports: [Int]
-    let streams: any PodStreams
+    let node: any NodeServices
     let transport: StreamTransport
 
     /// Runs until every port's connection has ended: that ends the WebSocket, too.
@@ -104,7 +104,7 @@ struct ChannelPortForward {
                 group.addTask {
                     defer { input.finish() }
                     do {
-                        let connection = try await Connection(taking: try await streams.dial(pod, port: port))
+                        let connection = try await Connection(taking: try await node.dial(pod, port: port))
                         try await connection.relay(input) { try await transport.send([UInt8(index * 2)] + $0) }
                     } catch let failure {
                         try? await transport.send(

@@ -125,7 +125,7 @@ extension Router {
     func connect(_ request: HTTPRequest, input: StreamInputs, output: @escaping StreamOutputs) async throws {
         let (pod, wish): (Pod, StreamRequest)
         do { (pod, wish) = try await self.wish(request) } catch { return try await output(.failure("\(error)")) }
-        do { try await streams.connect(pod, wish, input: input, output: output) } catch let error as StatusError {
+        do { try await nodes.services(of: pod).connect(pod, wish, input: input, output: output) } catch let error as StatusError {
             try await output(.failure("\(error)"))
         }
     }

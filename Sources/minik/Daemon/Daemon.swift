@@ -71,10 +71,10 @@ struct Daemon {
         _ group: inout ThrowingTaskGroup<Void, any Error>
     ) throws {
         let home = cluster.controlPlane
-        let bridge = StreamBridge(paths: paths, controlPlane: home.name)
-        let keepers = nodes.map(\.keeper), metrics = ProcessMetrics(paths: paths, client: api)
-        let router = Router(api: api, streams: bridge, metrics: metrics, repair: { await Self.repair(keepers) })
-        let server = HTTPServer(router: router)
+        let keepers = nodes.map(\.keeper)
+        let router = Router(
+            api: api, nodes: LocalNodes(cluster: cluster, paths: paths, client: api), parts: [RepairAPI { await Self.repair(keepers) }])
+        let server = HTTPServer(router)
         let count: @Sendable () -> Void = { Task { await parts.count() } }
         group.addTask { [paths] in
             try await server.run(on: .unix(paths.apiSocket)) { _ in

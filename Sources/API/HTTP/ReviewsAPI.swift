@@ -1,0 +1,22 @@
+import Model
+
+/// The questions of authorization.k8s.io and authentication.k8s.io: what is asked is answered, and nothing is stored.
+struct ReviewsAPI: PathResponder {
+    let reviews: Reviews
+    let threads: RequestThreads
+
+    func respond(_ request: HTTPRequest, _ user: UserInfo) async throws -> HTTPResponse? {
+        guard let place = Target.Place(request.path), place.name == nil,
+            let review = Reviews.kinds.first(where: {
+                ($0.resource.group, $0.resource.version, $0.resource.plural) == (place.group, place.version, place.plural)
+            })
+        else { return nil }
+        guard request.method == "POST" else { throw Router.methodNotAllowed }
+        switch try Representation(request.accept) {
+        case .table, .metadata: throw Representation.notAcceptable  // an answer is no object that could be shown as a row
+        case .json, .yaml, .protobuf: break
+        }
+        let body = try await RequestBody(request, threads).object(Reviews.schema(review.type))
+        return .json(try await reviews.answer(body, review.resource, user: user), code: 201)
+    }
+}

@@ -1,0 +1,64 @@
+import Model
+
+/// The nodes of a cluster that lies on this machine: what a kubelet's server does is done here, at once.
+package struct LocalNodes: NodeDirectory {
+    private let cluster: Cluster
+    private let paths: ClusterPaths
+    private let client: any Client
+
+    package init(cluster: Cluster, paths: ClusterPaths, client: any Client) {
+        self.cluster = cluster
+        self.paths = paths
+        self.client = client
+    }
+
+    package func services(of node: String) -> (any NodeServices)? {
+        cluster.nodes.contains { $0.name == node } ? LocalNodeServices(node: node, paths: paths, client: client) : nil
+    }
+
+    package var controlPlane: any NodeServices { LocalNodeServices(node: cluster.controlPlane.name, paths: paths, client: client) }
+}
+
+/// One of them.
+struct LocalNodeServices: NodeServices {
+    let node: String
+    let paths: ClusterPaths
+    let client: any Client
+
+    func logs(_ pod: Pod, container: String, _ options: LogOptions) async throws -> ByteSource {
+        try ContainerLogs(pod, container: container, paths: paths).source(options)
+    }
+
+    func connect(_ pod: Pod, _ request: StreamRequest, input: StreamInputs, output: @escaping StreamOutputs) async throws {
+        do { try await ProcessStream.run(pod: pod, request, paths: paths, input: input, output: output) } catch let error as FileError {
+            try await output(.failure("\(error)"))
+        }
+    }
+
+    func dial(_ pod: Pod, port: Int) async throws -> Int32 {
+        let namespace = pod.isHostNetwork ? paths.nodeNetns(node) : paths.podNetns(pod.key)
+        return try await SmallProgram.blocking {
+            try NodeSocket.connected(to: IPAddress(ipv4: 0x7F00_0001), port: port, namespace: namespace)
+        }
+    }
+
+    func dial(_ address: IPAddress, port: Int) async throws -> Int32 {
+        let namespace = paths.nodeNetns(node)
+        return try await SmallProgram.blocking { try NodeSocket.connected(to: address, port: port, namespace: namespace) }
+    }
+
+    /// Two looks at /proc a moment apart make a rate. A node is its init and all that lives below it; a container its first process.
+    func usage() async throws -> NodeUsage {
+        let pods = try await client.list(Pod.self).filter { $0.nodeName == node && !$0.isFinished }
+        let before = try await SmallProgram.blocking { ProcessTable.read() }
+        try await Task.sleep(for: ProcessTable.interval)
+        let after = try await SmallProgram.blocking { ProcessTable.read() }
+        let root = ProcessIdentity(file: paths.nodePID(node))?.pid
+        var usage = NodeUsage(node: root.map { after.usage(of: $0, since: before) } ?? NodeUsage.Amount(cpu: 0, memory: 0), pods: [:])
+        for pod in pods {
+            let containers = await ContainerProcesses.of(pod: pod.uid, paths: paths).mapValues { after.usage(of: $0, since: before) }
+            if !containers.isEmpty { usage.pods[pod.key] = containers }
+        }
+        return usage
+    }
+}
