@@ -98,6 +98,10 @@ extension TrackedConnection {
 
 /// The connections of one network namespace, for whoever must not touch a socket.
 package actor KernelConnections: ConnectionTracking {
+    /// A list of all connections may be long.
+    private let executor = QueueExecutor("conntrack")
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
     private let path: String
     private var socket: ConntrackSocket
 

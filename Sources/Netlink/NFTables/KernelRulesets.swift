@@ -3,6 +3,10 @@ import Rules
 
 /// The nf_tables of one network namespace.
 package actor KernelRulesets: RulesetTarget {
+    /// A transaction of thousands of elements takes the kernel a while.
+    private let executor = QueueExecutor("nftables")
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
     private let path: String
     private var socket: NFTablesSocket
 

@@ -3,6 +3,9 @@ import Netlink
 
 /// What a node stands on: its init, its plug in the LAN, its network. All of it is made again when it is gone.
 package actor NodeGround: NodePart {
+    private let executor = QueueExecutor("node")
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
     package nonisolated let spec: Cluster.NodeSpec
     package nonisolated let plugin: any NodePlugin
     private let sandbox: NodeSandbox
