@@ -13,8 +13,11 @@ actor UnwillingTable: RulesetTarget {
     private(set) var applied: [[Change]] = []
     private(set) var reads = 0
     private var refusals = 0
+    private var passing: @Sendable () -> Void = {}
 
     func refuse(_ count: Int) { refusals = count }
+    /// Calls `passing` in each transaction: for the time that it takes.
+    func take(_ passing: @escaping @Sendable () -> Void) { self.passing = passing }
 
     func read(_ table: TableID) async throws -> Ruleset? {
         reads += 1
@@ -24,6 +27,7 @@ actor UnwillingTable: RulesetTarget {
 
     func apply(_ changes: [Change], table: TableID) async throws {
         for _ in 0..<3 { await Task.yield() }
+        passing()
         if refusals > 0 {
             refusals -= 1
             throw Refusal()
@@ -144,6 +148,26 @@ struct TableKeeperTests {
             #expect(reports.all.last?.contains("table ip lab is not in step, next try in 1.0 seconds") == true)
             clock.pass(.seconds(1))
             try await eventually("the part is there") { await target.memory.rules == Self.whole(1) }
+        }
+    }
+
+    @Test("where transactions take long, the first changes go at once, and those that follow close upon them go together")
+    func pace() async throws {
+        let keeper = keeper()
+        await target.take { [clock] in clock.pass(.milliseconds(20)) }
+        try await following(keeper) { [target, clock] in
+            try await eventually("the table stands") { await target.memory.rules == Self.base() }
+            for port in [1, 2] as [UInt16] {
+                await keeper.set(["\(port)": Self.part(port)])
+                try await eventually("port \(port) is there") { await target.memory.rules.chains["port-\(port)"] != nil }
+            }
+            try await eventually("the keeper rests") { clock.sleepers == 1 }
+            for port in 3...9 as ClosedRange<UInt16> { await keeper.set(["\(port)": Self.part(port)]) }
+            clock.pass(.milliseconds(79))
+            #expect(await target.applied.count == 3)
+            clock.pass(.milliseconds(1))
+            try await eventually("all are there") { await target.memory.rules == Self.whole(1, 2, 3, 4, 5, 6, 7, 8, 9) }
+            #expect(await target.applied.count == 4)
         }
     }
 

@@ -109,20 +109,22 @@ package actor TableKeeper<Part: Hashable & Sendable> {
         let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         self.wake = wake
         wake.yield()
-        var wait = TableKeeperWait.first, isReady = false
-        for await _ in wakes {
+        var next = wakes.makeAsyncIterator(), pace = TablePace(), wait = TableKeeperWait.first, isReady = false
+        while true {
+            let idle = try await clock.measure { if await next.next(isolation: #isolation) == nil { throw CancellationError() } }
+            var rest = wait
             do {
-                try await sync()
+                let took = try await clock.measure { try await sync() }
                 if !isReady { ready() }
                 (isReady, wait) = (true, TableKeeperWait.first)
+                rest = pace.rest(after: took, idle: idle)
             } catch {
                 report("table \(table) is not in step, next try in \(wait): \(error)")
-                try await clock.sleep(for: wait)
                 wait = min(wait * 2, TableKeeperWait.longest)
                 wake.yield()
             }
+            if rest > .zero { try await clock.sleep(for: rest) }
         }
-        try Task.checkCancellation()
     }
 
     /// Returns when the kernel holds at least what has been set until now. One at a time; whoever waited finds its change made by others.
