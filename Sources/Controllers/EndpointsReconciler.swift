@@ -9,12 +9,16 @@ package struct EndpointsReconciler: Reconciler {
     private static let manager = "endpointslice-controller.k8s.io", mirrorManager = "endpointslicemirroring-controller.k8s.io"
     private static let managers: Set<String> = [manager, mirrorManager]
 
+    private let written = OwnWrites()
+
     package init() {}
 
     package var sources: [Source] {
         [
-            .own(.services), .own(.endpoints),
-            Source(.endpointSlices) { change, _ in
+            .own(.services),
+            Source(.endpoints) { [written] change, _ in written.contain(.endpoints, change) ? [] : [change.key] },
+            Source(.endpointSlices) { [written] change, _ in
+                if written.contain(.endpointSlices, change) { return [] }
                 // One that is relabelled is missed where it was.
                 let slices = change.old == nil ? [] : [change.old, change.new].compactMap { $0.map { EndpointSlice($0) } }
                 return slices.filter { Self.managers.contains($0.labels[Self.managedBy] ?? "") }.map(\.serviceKey)
@@ -67,9 +71,9 @@ package struct EndpointsReconciler: Reconciler {
                 var updated = current.json
                 updated["endpoints"] = slice["endpoints"]
                 updated["ports"] = slice["ports"]
-                _ = try await client.update(.endpointSlices, updated)
+                written.note(.endpointSlices, try await client.update(.endpointSlices, updated))
             } else {
-                _ = try await client.create(.endpointSlices, slice)
+                written.note(.endpointSlices, try await client.create(.endpointSlices, slice))
             }
         }
         try await writeEndpoints(service, groups, client)
@@ -120,9 +124,9 @@ package struct EndpointsReconciler: Reconciler {
                 if current.json["endpoints"] == wanted["endpoints"], current.json["ports"] == wanted["ports"] { continue }
                 var updated = current.json
                 (updated["endpoints"], updated["ports"]) = (wanted["endpoints"], wanted["ports"])
-                _ = try await client.update(.endpointSlices, updated)
+                written.note(.endpointSlices, try await client.update(.endpointSlices, updated))
             } else {
-                _ = try await client.create(.endpointSlices, wanted)
+                written.note(.endpointSlices, try await client.create(.endpointSlices, wanted))
             }
         }
         for slice in old where !kept.contains(slice.name) { try await client.delete(.endpointSlices, slice.key) }
@@ -213,9 +217,9 @@ package struct EndpointsReconciler: Reconciler {
             var current = try await client.get(.endpoints, service.key)
             guard current["subsets"] != wanted["subsets"] else { return }
             current["subsets"] = wanted["subsets"]
-            _ = try await client.update(.endpoints, current)
+            written.note(.endpoints, try await client.update(.endpoints, current))
         } catch let error as StatusError where error.reason == .notFound {
-            _ = try await client.create(.endpoints, wanted)
+            written.note(.endpoints, try await client.create(.endpoints, wanted))
         }
     }
 }
