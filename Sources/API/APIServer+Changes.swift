@@ -13,7 +13,7 @@ extension APIServer {
         let isUnconditional = decoded["metadata"]["resourceVersion"].isNull
         return try await retrying(isUnconditional) {
             let key = Self.key(decoded, kind.resource)
-            guard let old = await store.get(kind.resource, key) else {
+            guard let old = try await store.get(kind.resource, key) else {
                 guard kind.allowsCreateOnUpdate, subresource == nil else { throw StatusError.notFound(kind.resource, key.name) }
                 if let refusal = options.creationRefusal { throw refusal }
                 return try await create(kind, object, options)
@@ -112,7 +112,7 @@ extension APIServer {
         default: break
         }
         return try await retrying(version == nil) {
-            guard let old = await store.get(kind.resource, key) else { throw StatusError.notFound(kind.resource, key.name) }
+            guard let old = try await store.get(kind.resource, key) else { throw StatusError.notFound(kind.resource, key.name) }
             var patched: JSON
             switch patch {
             case .merge(let body): patched = old.merging(body)
@@ -160,7 +160,7 @@ extension APIServer {
             time: now().description,
             fields: FieldSet())
         return try await retrying(config["metadata"]["resourceVersion"].isNull) {
-            guard let old = await store.get(kind.resource, key) else {
+            guard let old = try await store.get(kind.resource, key) else {
                 guard subresource == nil else { throw StatusError.notFound(kind.resource, key.name) }
                 if applied["metadata"]["uid"].string != nil { throw StatusError.conflict(kind.resource, key.name) }
                 if let refusal = options.creationRefusal { throw refusal }

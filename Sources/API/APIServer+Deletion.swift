@@ -16,7 +16,7 @@ extension APIServer {
 
     private func remove(_ kind: KindDefinition, _ key: ObjectKey, _ options: DeleteOptions) async throws -> Written {
         let resource = kind.resource
-        guard var object = await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
+        guard var object = try await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
         let version = object["metadata"]["resourceVersion"].string
         if let uid = options.uid, object["metadata"]["uid"].string != uid {
             throw Self.failedPrecondition(resource, key, "UID", uid, object["metadata"]["uid"].string ?? "")
@@ -57,6 +57,8 @@ extension APIServer {
         guard object["metadata"]["deletionTimestamp"].isNull else { return finalizers }
         let dependents: JSON? =
             switch options.propagation {
+            // The garbage collector passes events over: nobody would take the finalizer away.
+            case _ where kind.resource == .events: nil
             case .orphan: .string(orphanFinalizer)
             case .foreground: .string(foregroundFinalizer)
             case .background: nil
@@ -101,7 +103,7 @@ extension APIServer {
             return Written(object: object, warnings: written.warnings, isGone: true)
         } catch let error as StatusError where error.reason == .conflict {
             // Whoever wrote since has seen that no finalizer is left, and finishes it, unless they took another way.
-            guard let newer = await store.get(resource, key), newer["metadata"]["uid"] == object["metadata"]["uid"] else {
+            guard let newer = try await store.get(resource, key), newer["metadata"]["uid"] == object["metadata"]["uid"] else {
                 return Written(object: object, warnings: written.warnings, isGone: true)
             }
             return try await finishDeletion(Written(object: newer, warnings: written.warnings), kind)
@@ -115,7 +117,7 @@ extension APIServer {
         catalog.set(definition)
         let kind = try self.definition(.customResourceDefinitions)
         try await retrying(true) {
-            guard let current = await store.get(.customResourceDefinitions, ObjectKey(of: definition)) else { return }
+            guard let current = try await store.get(.customResourceDefinitions, ObjectKey(of: definition)) else { return }
             let established = Self.established(current, now: now())
             if established == current { return }
             _ = try await update(kind, established, subresource: "status", WriteOptions())

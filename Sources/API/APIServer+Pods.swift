@@ -28,7 +28,7 @@ extension APIServer {
         // The pod that the budget spared, and no other of its name.
         if options.uid == nil { options.uid = pod["metadata"]["uid"].string }
         let marked = try await retrying(options.resourceVersion == nil) { () -> JSON? in
-            guard var current = await store.get(.pods, key), current["metadata"]["uid"] == pod["metadata"]["uid"] else { return nil }
+            guard var current = try await store.get(.pods, key), current["metadata"]["uid"] == pod["metadata"]["uid"] else { return nil }
             if let version = options.resourceVersion { current["metadata"]["resourceVersion"] = .string(version) }
             current["status"]["conditions"].setCondition(
                 "DisruptionTarget", true, reason: "EvictionByEvictionAPI", message: "Eviction API: evicting",
@@ -46,7 +46,7 @@ extension APIServer {
             throw StatusError.conflict(.pods, key.name)
         }
         let isDone = ["Succeeded", "Failed"].contains(pod["status"]["phase"].string) || !pod["metadata"]["deletionTimestamp"].isNull
-        let budgets = await store.list(.podDisruptionBudgets, namespace: key.namespace).items.filter {
+        let budgets = try await store.list(.podDisruptionBudgets, namespace: key.namespace).items.filter {
             !$0["spec"]["selector"].isNull && LabelSelector($0["spec"]["selector"]).matches(pod["metadata"]["labels"].stringMap)
         }
         if !isDone, let budget = budgets.first {

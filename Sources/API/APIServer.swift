@@ -29,8 +29,8 @@ package actor APIServer: Client {
     }
 
     /// Takes in the kinds that the store's CustomResourceDefinitions define.
-    package func loadCustomKinds() async {
-        for definition in await store.list(.customResourceDefinitions).items { catalog.set(definition) }
+    package func loadCustomKinds() async throws {
+        for definition in try await store.list(.customResourceDefinitions).items { catalog.set(definition) }
     }
 
     nonisolated func context(_ options: WriteOptions) -> ValidationContext {
@@ -40,14 +40,14 @@ package actor APIServer: Client {
     // MARK: Reading
 
     package nonisolated func get(_ resource: Resource, _ key: ObjectKey) async throws -> JSON {
-        guard let object = await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
+        guard let object = try await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
         return object
     }
 
     package nonisolated func list(_ resource: Resource, namespace: String?, selector: LabelSelector?) async throws -> (
         items: [JSON], revision: Int
     ) {
-        let (items, revision) = await store.list(resource, namespace: namespace)
+        let (items, revision) = try await store.list(resource, namespace: namespace)
         guard let selector, !selector.requirements.isEmpty else { return (items, revision) }
         return (items.filter { selector.matches($0["metadata"]["labels"].stringMap) }, revision)
     }
@@ -73,7 +73,7 @@ package actor APIServer: Client {
 
     package func updateStatus(_ resource: Resource, _ object: JSON) async throws -> JSON {
         let kind = try definition(resource), key = Self.key(object, resource)
-        guard var wanted = await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
+        guard var wanted = try await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
         wanted["status"] = object["status"]
         if !object["metadata"]["resourceVersion"].isNull { wanted["metadata"]["resourceVersion"] = object["metadata"]["resourceVersion"] }
         return try await update(kind, wanted, subresource: "status", WriteOptions()).object
@@ -142,7 +142,7 @@ package actor APIServer: Client {
             }
             let ordered = Self.ordered(object, kind)
             if options.isDryRun {
-                guard await store.get(resource, ObjectKey(of: ordered)) == nil else { throw StatusError.alreadyExists(resource, name) }
+                guard try await store.get(resource, ObjectKey(of: ordered)) == nil else { throw StatusError.alreadyExists(resource, name) }
                 return ordered
             }
             let result = try await store.create(resource, ordered)
@@ -161,7 +161,7 @@ package actor APIServer: Client {
         }
         let namespace = object["metadata"]["namespace"].string ?? "default"
         object["metadata"]["namespace"] = .string(namespace)
-        guard let home = await store.get(.namespaces, ObjectKey("", namespace)) else { throw StatusError.notFound(.namespaces, namespace) }
+        guard let home = try await store.get(.namespaces, ObjectKey("", namespace)) else { throw StatusError.notFound(.namespaces, namespace) }
         guard home["status"]["phase"].string == "Terminating", !kind.outlivesNamespace else { return }
         throw StatusError(
             403, .forbidden,
@@ -180,7 +180,7 @@ package actor APIServer: Client {
         guard let credentials else { return }
         let data: JSON = ["ca.crt": .string(credentials.caCertificate)]
         let key = ObjectKey(namespace, "kube-root-ca.crt")
-        if var held = await store.get(.configMaps, key) {
+        if var held = try await store.get(.configMaps, key) {
             if held["data"] == data { return }
             held["data"] = data
             _ = try await update(.configMaps, held)
@@ -203,7 +203,7 @@ package actor APIServer: Client {
 
     /// Creates an object unless it is there: another may have been quicker, which is as good.
     private func ensure(_ resource: Resource, _ object: JSON) async throws {
-        guard await store.get(resource, Self.key(object, resource)) == nil else { return }
+        guard try await store.get(resource, Self.key(object, resource)) == nil else { return }
         do { _ = try await create(resource, object) } catch let error as StatusError { if error.reason != .alreadyExists { throw error } }
     }
 
@@ -219,7 +219,7 @@ package actor APIServer: Client {
 
     /// Whether there has been a ResourceQuota since this server began.
     private var hasQuotas = false
-    package func noteQuotas() async { hasQuotas = await !store.list(.resourceQuotas).items.isEmpty }
+    package func noteQuotas() async throws { hasQuotas = try await !store.list(.resourceQuotas).items.isEmpty }
     func noteQuota() { hasQuotas = true }
 
     /// Again, when what was read has been changed before it was written: for writes that did not ask for a certain version.
@@ -314,10 +314,10 @@ package actor APIServer: Client {
         object["metadata"]["managedFields"] = managed.json
     }
 
-    func loadedClaims() async -> ServiceClaims {
+    func loadedClaims() async throws -> ServiceClaims {
         if let claims { return claims }
         var loaded = ServiceClaims()
-        for item in await store.list(.services).items { loaded.set(Self.key(item, .services), Service(item)) }
+        for item in try await store.list(.services).items { loaded.set(Self.key(item, .services), Service(item)) }
         claims = loaded
         return loaded
     }

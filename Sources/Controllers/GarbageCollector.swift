@@ -34,6 +34,9 @@ package actor GarbageCollector {
     }
 
     private static let pause = Duration.seconds(1)
+    /// Nothing is done about events, of which there are thousands. (k8s.io/kubernetes/pkg/controller/garbagecollector,
+    /// DefaultIgnoredResources; their registry takes no propagation policy either.)
+    private static let passedOver: Set<Resource> = [.events]
 
     /// Follows all objects until cancelled. What failed is tried again by the clock.
     package func run() async throws {
@@ -47,7 +50,8 @@ package actor GarbageCollector {
     private func follow() async throws {
         while true {
             (items, dependents, owners, isComplete) = ([:], [:], [:], false)
-            do { for try await event in try await store.watchAll() { await take(event) } } catch let error as StatusError
+            do { for try await event in try await store.watchAll(except: Self.passedOver) { await take(event) } } catch let error
+                as StatusError
                 where error.reason == .expired
             {
                 // Too far behind. Whose owner went meanwhile is found when all there is has been seen again.
@@ -124,7 +128,9 @@ package actor GarbageCollector {
         guard let named = owners[uid], !named.isEmpty else { return }
         await trying(uid) { item in
             guard let object = try await find(uid) else { return }
-            let references = object.metadata.ownerReferences, present = references.filter { exists($0, object) }
+            let references = object.metadata.ownerReferences
+            var present: [JSON] = []
+            for reference in references where try await exists(reference, object) { present.append(reference) }
             if present.count == references.count { return }
             if !present.isEmpty {
                 try await setOwners(of: item, uid, present)
@@ -134,8 +140,13 @@ package actor GarbageCollector {
         }
     }
 
-    private func exists(_ reference: JSON, _ dependent: JSON) -> Bool {
+    private func exists(_ reference: JSON, _ dependent: JSON) async throws -> Bool {
         guard let uid = reference["uid"].string else { return false }
+        if let passedOver = Self.passedOver.first(where: { $0.kind == reference["kind"].string }) {
+            // Not known here: asked for.
+            let key = ObjectKey(dependent.metadata.namespace, reference["name"].string ?? "")
+            return try await client.find(passedOver, key)?.metadata.uid == uid
+        }
         // An owner in another namespace is none.
         if let item = items[uid] { return item.key.namespace.isEmpty || item.key.namespace == dependent["metadata"]["namespace"].string }
         return false

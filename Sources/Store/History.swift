@@ -49,8 +49,8 @@ package struct History {
     }
 
     /// Forgets what has been there since before the last call, but for the newest `kept`: who watches has long read it, and nobody else
-    /// does.
-    mutating func age(keeping kept: Int = 512) {
+    /// does. (As few as a watch cache of kube-apiserver's keeps at least.)
+    mutating func age(keeping kept: Int = 100) {
         let gone = events.prefix { $0.revision <= old }.count
         old = events.last?.revision ?? old
         let count = min(gone, events.count - kept)

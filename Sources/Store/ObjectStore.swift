@@ -9,7 +9,7 @@ import Model
 /// - a watch from revision r delivers every later event once and in order, or says `Expired` when r is older than the history kept,
 ///   at its beginning or because its reader has fallen so far behind: what has happened is kept once, however many watch.
 package actor ObjectStore {
-    private var objects: [Resource: [ObjectKey: JSON]] = [:]
+    private var contents: Contents
     package private(set) var revision = 0
     /// The revision of the newest write of each resource since the start.
     private var newest: [Resource: Int] = [:]
@@ -24,36 +24,36 @@ package actor ObjectStore {
     private var marks = 0
     private let journal: (any Journal)?
 
-    /// Starts from what the journal holds; without one everything is forgotten with the process.
-    package init(journal: (any Journal)? = nil, history: History.Limits = .standard) throws {
+    /// Starts from what the journal holds; without one everything is forgotten with the process. Of `left` nothing is kept in memory: most
+    /// of a busy cluster's objects are events, an hour old and read by nobody but a person who asks.
+    package init(journal: (any Journal)? = nil, history: History.Limits = .standard, leaving left: Set<Resource> = [.events]) throws {
         self.journal = journal
-        self.history = History(after: try journal?.revision() ?? 0, history)
         start = try journal?.revision() ?? 0
-        guard let journal else { return }
         revision = start
-        for (resource, json) in try journal.load() {
-            let key = ObjectKey(json["metadata"]["namespace"].string ?? "", json["metadata"]["name"].string ?? "")
-            objects[resource, default: [:]][key] = json
-        }
+        self.history = History(after: start, history)
+        contents = try Contents(journal, leaving: left)
     }
 
-    package func get(_ resource: Resource, _ key: ObjectKey) -> JSON? { objects[resource]?[key] }
+    package func get(_ resource: Resource, _ key: ObjectKey) throws -> JSON? { try contents.get(resource, key) }
 
     /// The revision of a resource's newest write; of one that has not been written since the start, the start's.
     package func latest(_ resource: Resource) -> Int { newest[resource] ?? start }
 
     /// The objects in order of namespace and name, and the revision they stand at.
-    package func list(_ resource: Resource, namespace: String? = nil) -> (items: [JSON], revision: Int) {
-        let all = objects[resource] ?? [:]
-        let keys = (namespace.map { wanted in all.keys.filter { $0.namespace == wanted } } ?? Array(all.keys)).sorted()
-        return (keys.compactMap { all[$0] }, revision)
+    package func list(_ resource: Resource, namespace: String? = nil) throws -> (items: [JSON], revision: Int) {
+        (Self.ordered(try contents.all(resource), namespace), revision)
+    }
+
+    private static func ordered(_ objects: [ObjectKey: JSON], _ namespace: String?) -> [JSON] {
+        let keys = (namespace.map { wanted in objects.keys.filter { $0.namespace == wanted } } ?? Array(objects.keys)).sorted()
+        return keys.compactMap { objects[$0] }
     }
 
     /// The objects as they stood at `wanted`, an earlier revision; throws `Expired` when the history does not reach back so far.
     package func list(_ resource: Resource, namespace: String? = nil, at wanted: Int) throws -> [JSON] {
-        if wanted == revision { return list(resource, namespace: namespace).items }
+        if wanted == revision { return try list(resource, namespace: namespace).items }
         guard wanted < revision, wanted >= history.start else { throw StatusError.expiredContinue }
-        var then = objects[resource] ?? [:]
+        var then = try contents.all(resource)
         // What came later is taken back, the last first.
         for past in history.events.reversed() {
             guard past.revision > wanted else { break }
@@ -65,42 +65,41 @@ package actor ObjectStore {
             case .bookmark: break
             }
         }
-        let keys = (namespace.map { wanted in then.keys.filter { $0.namespace == wanted } } ?? Array(then.keys)).sorted()
-        return keys.compactMap { then[$0] }
+        return Self.ordered(then, namespace)
     }
 
     /// How many objects of a resource there are.
-    package func count(_ resource: Resource, namespace: String) -> Int {
-        objects[resource]?.keys.reduce(0) { $0 + ($1.namespace == namespace ? 1 : 0) } ?? 0
+    package func count(_ resource: Resource, namespace: String) throws -> Int {
+        try contents.keys(resource).count { $0.namespace == namespace }
     }
 
     /// Every resource that has objects in `namespace`.
-    package func resources(in namespace: String) -> [Resource] {
-        objects.filter { $0.value.keys.contains { $0.namespace == namespace } }.map(\.key)
+    package func resources(in namespace: String) throws -> [Resource] {
+        try contents.resources.filter { try contents.keys($0).contains { $0.namespace == namespace } }
     }
 
     package func create(_ resource: Resource, _ object: JSON) throws -> JSON {
         let key = Self.key(object)
-        guard objects[resource]?[key] == nil else { throw StatusError.alreadyExists(resource, key.name) }
-        return try write(resource, key, object, .added)
+        guard try contents.get(resource, key) == nil else { throw StatusError.alreadyExists(resource, key.name) }
+        return try write(resource, key, object, nil, .added)
     }
 
     /// Replaces an object. With `expected` (a resourceVersion), only if that is still its version.
     package func update(_ resource: Resource, _ object: JSON, expected: String?) throws -> JSON {
         let key = Self.key(object)
-        guard let old = objects[resource]?[key] else { throw StatusError.notFound(resource, key.name) }
+        guard let old = try contents.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
         if let expected, old["metadata"]["resourceVersion"].string != expected { throw StatusError.conflict(resource, key.name) }
         var same = object
         same["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
         if same == old { return old }  // a write that changes nothing is none: watchers stay asleep
-        return try write(resource, key, object, .modified)
+        return try write(resource, key, object, old, .modified)
     }
 
     @discardableResult
     package func delete(_ resource: Resource, _ key: ObjectKey, expected: String? = nil) throws -> JSON {
-        guard let old = objects[resource]?[key] else { throw StatusError.notFound(resource, key.name) }
+        guard let old = try contents.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
         if let expected, old["metadata"]["resourceVersion"].string != expected { throw StatusError.conflict(resource, key.name) }
-        return try write(resource, key, old, .deleted)
+        return try write(resource, key, old, old, .deleted)
     }
 
     /// Events after `start`; with nil, an ADDED event for each object first, and with `marksStart` then a bookmark.
@@ -113,26 +112,24 @@ package actor ObjectStore {
         return try watch(only: resource, namespace: namespace, from: start, marksStart: marksStart, bookmarks: bookmarks)
     }
 
-    /// What happens to every object of every kind, beginning with an ADDED event for each there is.
-    package func watchAll() throws -> AsyncThrowingStream<StoreEvent, any Error> {
-        try watch(only: nil, namespace: nil, from: nil, marksStart: true, bookmarks: false)
+    /// What happens to every object of every kind but these, beginning with an ADDED event for each there is.
+    package func watchAll(except: Set<Resource> = []) throws -> AsyncThrowingStream<StoreEvent, any Error> {
+        try watch(only: nil, except: except, namespace: nil, from: nil, marksStart: true, bookmarks: false)
     }
 
-    private func watch(only resource: Resource?, namespace: String?, from start: Int?, marksStart: Bool, bookmarks: Bool) throws
-        -> AsyncThrowingStream<
-            StoreEvent, any Error
-        >
-    {
+    private func watch(
+        only resource: Resource?, except: Set<Resource> = [], namespace: String?, from start: Int?, marksStart: Bool, bookmarks: Bool
+    ) throws -> AsyncThrowingStream<StoreEvent, any Error> {
         if let start, start < history.start, start < revision { throw StatusError.expired(start, revision) }
         var first: [StoreEvent] = []
         if start == nil {
-            for resource in resource.map({ [$0] }) ?? Array(objects.keys) {
-                first += list(resource, namespace: namespace).items.map { StoreEvent(.added, $0, resource: resource) }
+            for resource in resource.map({ [$0] }) ?? contents.resources where !except.contains(resource) {
+                first += try list(resource, namespace: namespace).items.map { StoreEvent(.added, $0, resource: resource) }
             }
         }
         if marksStart { first.append(Self.bookmark(at: revision, isStart: true)) }
         let watcher = Watcher(
-            resource: resource, namespace: namespace, wantsBookmarks: bookmarks,
+            resource: resource, except: except, namespace: namespace, wantsBookmarks: bookmarks,
             Watcher.Place(ready: first.reversed(), seen: start ?? revision, marks: marks))
         return AsyncThrowingStream { [self] in
             if let event = watcher.place.withLock({ $0.ready.popLast() }) { return event }
@@ -203,17 +200,16 @@ package actor ObjectStore {
             ])
     }
 
-    private func write(_ resource: Resource, _ key: ObjectKey, _ object: JSON, _ kind: WatchEvent.Kind) throws -> JSON {
+    private func write(_ resource: Resource, _ key: ObjectKey, _ object: JSON, _ previous: JSON?, _ kind: WatchEvent.Kind) throws -> JSON {
         let next = revision + 1
-        let previous = kind == .added ? nil : objects[resource]?[key]
         var stamped = object
         stamped["metadata"]["resourceVersion"] = .string(String(next))
         if kind == .deleted {
             try journal?.remove(resource, key, revision: next)
-            objects[resource]?[key] = nil
+            contents.set(resource, key, nil)
         } else {
             try journal?.put(resource, key, stamped, revision: next)
-            objects[resource, default: [:]][key] = stamped
+            contents.set(resource, key, stamped)
         }
         revision = next
         newest[resource] = next
@@ -231,7 +227,11 @@ package actor ObjectStore {
 /// Where writes are kept for good, before anyone sees them.
 package protocol Journal: Sendable {
     func revision() throws -> Int
-    func load() throws -> [(Resource, JSON)]
+    /// All objects but those of some kinds.
+    func load(except: Set<Resource>) throws -> [(Resource, JSON)]
+    func get(_ resource: Resource, _ key: ObjectKey) throws -> JSON?
+    func all(_ resource: Resource) throws -> [ObjectKey: JSON]
+    func keys(_ resource: Resource) throws -> [ObjectKey]
     func put(_ resource: Resource, _ key: ObjectKey, _ object: JSON, revision: Int) throws
     func remove(_ resource: Resource, _ key: ObjectKey, revision: Int) throws
 }

@@ -96,8 +96,8 @@ struct SQLiteStatement: ~Copyable {
         }
     }
 
-    /// Binds `parameters` and runs the statement to its end.
-    func run(_ parameters: Parameter...) throws {
+    /// Binds `parameters` and runs the statement to its end; `body` gets every row.
+    func run(_ parameters: Parameter..., body: (borrowing SQLiteStatement) throws -> Void = { _ in }) throws {
         // SQLITE_TRANSIENT: SQLite copies the bytes before the call returns.
         let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
         defer { sqlite3_reset(handle) }
@@ -109,7 +109,7 @@ struct SQLiteStatement: ~Copyable {
                 }
             guard code == SQLITE_OK else { throw failure("bind value \(index + 1)") }
         }
-        while try step() {}
+        while try step() { try body(self) }
     }
 
     func text(_ column: Int32) -> String { sqlite3_column_text(handle, column).map { String(cString: $0) } ?? "" }

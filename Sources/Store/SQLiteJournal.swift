@@ -19,6 +19,9 @@ package final class SQLiteJournal: Journal {
         let put: SQLiteStatement
         let remove: SQLiteStatement
         let revision: SQLiteStatement
+        let get: SQLiteStatement
+        let all: SQLiteStatement
+        let keys: SQLiteStatement
     }
 
     private let path: String
@@ -55,7 +58,10 @@ package final class SQLiteJournal: Journal {
         let put = try connection.prepare("INSERT OR REPLACE INTO objects VALUES (?,?,?,?,?,?,?,?)")
         let remove = try connection.prepare("DELETE FROM objects WHERE grp=? AND plural=? AND namespace=? AND name=?")
         let revision = try connection.prepare("INSERT OR REPLACE INTO state VALUES ('revision', ?)")
-        database = Mutex(Database(connection: connection, put: put, remove: remove, revision: revision))
+        let get = try connection.prepare("SELECT json FROM objects WHERE grp=? AND plural=? AND namespace=? AND name=?")
+        let all = try connection.prepare("SELECT json, namespace, name FROM objects WHERE grp=? AND plural=?")
+        let keys = try connection.prepare("SELECT namespace, name FROM objects WHERE grp=? AND plural=?")
+        database = Mutex(Database(connection: connection, put: put, remove: remove, revision: revision, get: get, all: all, keys: keys))
     }
 
     /// The latest revision that a mark tells of; 0 when there is none.
@@ -63,17 +69,51 @@ package final class SQLiteJournal: Journal {
 
     package func revision() throws -> Int { try database.withLock { try $0.connection.revision() } }
 
-    package func load() throws -> [(Resource, JSON)] {
+    package func load(except left: Set<Resource>) throws -> [(Resource, JSON)] {
+        let left = Set(left.map { "\($0.group)/\($0.plural)" })
         var result: [(Resource, JSON)] = []
         try database.withLock { database in
             try database.connection.rows("SELECT grp, version, plural, kind, namespaced, json, namespace, name FROM objects") { row in
                 let resource = Resource(row.text(0), row.text(1), row.text(2), row.text(3), namespaced: row.number(4) != 0)
-                do { result.append((resource, try JSON(parsing: row.text(5)))) } catch {
-                    throw SQLiteError(description: "the store \(path): \(resource) \(row.text(6))/\(row.text(7)) is damaged: \(error)")
-                }
+                if left.contains("\(resource.group)/\(resource.plural)") { return }
+                result.append((resource, try parse(row.text(5), resource, ObjectKey(row.text(6), row.text(7)))))
             }
         }
         return result
+    }
+
+    package func get(_ resource: Resource, _ key: ObjectKey) throws -> JSON? {
+        let text = try database.withLock { database in
+            var text: String?
+            try database.get.run(.text(resource.group), .text(resource.plural), .text(key.namespace), .text(key.name)) { text = $0.text(0) }
+            return text
+        }
+        return try text.map { try parse($0, resource, key) }
+    }
+
+    package func all(_ resource: Resource) throws -> [ObjectKey: JSON] {
+        var result: [ObjectKey: JSON] = [:]
+        try database.withLock { database in
+            try database.all.run(.text(resource.group), .text(resource.plural)) { row in
+                let key = ObjectKey(row.text(1), row.text(2))
+                result[key] = try parse(row.text(0), resource, key)
+            }
+        }
+        return result
+    }
+
+    package func keys(_ resource: Resource) throws -> [ObjectKey] {
+        var result: [ObjectKey] = []
+        try database.withLock { database in
+            try database.keys.run(.text(resource.group), .text(resource.plural)) { result.append(ObjectKey($0.text(0), $0.text(1))) }
+        }
+        return result
+    }
+
+    private func parse(_ text: String, _ resource: Resource, _ key: ObjectKey) throws -> JSON {
+        do { return try JSON(parsing: text) } catch {
+            throw SQLiteError(description: "the store \(path): \(resource) \(key.namespace)/\(key.name) is damaged: \(error)")
+        }
     }
 
     package func put(_ resource: Resource, _ key: ObjectKey, _ object: JSON, revision: Int) throws {

@@ -12,19 +12,21 @@ final class Watcher: Sendable {
         var marks: Int
     }
 
-    /// nil: every resource.
+    /// nil: every resource but the excepted.
     let resource: Resource?
+    let except: Set<Resource>
     let namespace: String?
     let wantsBookmarks: Bool
     let place: Mutex<Place>
 
-    init(resource: Resource?, namespace: String?, wantsBookmarks: Bool, _ place: Place) {
-        (self.resource, self.namespace, self.wantsBookmarks) = (resource, namespace, wantsBookmarks)
+    init(resource: Resource?, except: Set<Resource>, namespace: String?, wantsBookmarks: Bool, _ place: Place) {
+        (self.resource, self.except, self.namespace, self.wantsBookmarks) = (resource, except, namespace, wantsBookmarks)
         self.place = Mutex(place)
     }
 
     func wants(_ event: StoreEvent) -> Bool {
         if let resource, event.resource != resource { return false }
+        if let other = event.resource, except.contains(other) { return false }
         return namespace == nil || event.object["metadata"]["namespace"].string == namespace
     }
 }

@@ -175,4 +175,61 @@ struct ControllerCaches {
             group.cancelAll()
         }
     }
+
+    @Test("an event owns what names it, though the garbage collector does not follow events, and waits for nobody")
+    func eventOwner() async throws {
+        let event = try await api.create(
+            .events,
+            [
+                "metadata": ["name": "e", "namespace": "default"],
+                "involvedObject": ["kind": "Pod", "namespace": "default", "name": "p"], "reason": "Started",
+            ])
+        for (name, uid) in [("kept", event.metadata.uid), ("left", "another")] {
+            var dependent = Fixture.configMap(name)
+            dependent["metadata"]["ownerReferences"] = [["apiVersion": "v1", "kind": "Event", "name": "e", "uid": .string(uid)]]
+            _ = try await api.create(.configMaps, dependent)
+        }
+        let collector = GarbageCollector(store: api.store, client: api, report: { _ in })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await collector.run() }
+            try await eventually("what no event owns is gone") { try await api.find(.configMaps, Fixture.key("left")) == nil }
+            _ = try await api.patch(.configMaps, Fixture.key("kept"), ["data": ["a": "b"]])
+            try await Task.sleep(for: .milliseconds(50))
+            #expect(try await api.find(.configMaps, Fixture.key("kept")) != nil)
+            group.cancelAll()
+        }
+        let kind = try #require(api.catalog.kinds.first { $0.resource == .events })
+        var options = DeleteOptions()
+        options.propagation = .foreground
+        _ = try await api.delete(kind, Fixture.key("e"), options)
+        #expect(try await api.find(.events, Fixture.key("e")) == nil)
+    }
+
+    @Test("events go an hour after they last happened")
+    func expiry() async throws {
+        let clock = ManualClock(), end = Fixture.time.seconds - EventExpiry.age
+        func event(_ name: String, _ more: JSON) async throws {
+            var object: JSON = [
+                "metadata": ["name": .string(name), "namespace": "default", "creationTimestamp": "2020-01-01T00:00:00Z"],
+                "involvedObject": ["kind": "Pod", "namespace": "default", "name": "p"], "reason": "Started",
+            ]
+            for (key, value) in more.object ?? JSONObject() { object[key] = value }
+            _ = try await api.store.create(.events, object)
+        }
+        func time(_ seconds: Int) -> JSON { .string(Timestamp(seconds: seconds).description) }
+        try await event("old", ["lastTimestamp": time(end - 1)])
+        try await event("ancient", .emptyObject)
+        try await event("again", ["lastTimestamp": time(end - 1), "series": ["lastObservedTime": time(end + 1)]])
+        try await event("new", ["eventTime": time(end + 1)])
+        let expiry = EventExpiry(store: api.store, clock: clock, now: { Fixture.time }, report: { _ in })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await expiry.run() }
+            try await eventually("it has looked") { clock.sleepers == 1 }
+            #expect(try await api.store.list(.events).items.map(\.metadata.name) == ["again", "new"])
+            try await event("late", .emptyObject)
+            clock.pass(.seconds(600))
+            try await eventually("it looks again") { try await api.store.list(.events).items.count == 2 }
+            group.cancelAll()
+        }
+    }
 }

@@ -76,7 +76,9 @@ struct NodeAgents {
         ) {
             pods.isFollowing ? nil : "it is deaf"
         }
-        func renewed() async -> String? { await api.store.get(.leases, ObjectKey("kube-node-lease", "n1"))?["spec"]["renewTime"].string }
+        func renewed() async throws -> String? {
+            try await api.store.get(.leases, ObjectKey("kube-node-lease", "n1"))?["spec"]["renewTime"].string
+        }
         func pass(_ seconds: Int) async throws {
             for _ in 0..<seconds {
                 start.pass(1)
@@ -89,19 +91,19 @@ struct NodeAgents {
             group.addTask { try await heartbeat.run() }
             try await eventually("there is a lease") {
                 try await pass(1)
-                return await renewed() != nil
+                return try await renewed() != nil
             }
-            let first = await renewed()
+            let first = try await renewed()
             try await eventually("it is renewed") {
                 try await pass(1)
-                return await renewed() != first
+                return try await renewed() != first
             }
             client.refuseLists(1_000_000)
             client.expireWatches()
             try await pass(15)
-            let last = await renewed()
+            let last = try await renewed()
             try await pass(60)
-            #expect(await renewed() == last, "a deaf node is silent")
+            #expect(try await renewed() == last, "a deaf node is silent")
             #expect(reports.withLock { $0 } == ["no heartbeat: it is deaf"])
             try await api.mutateStatus(Node.self, ObjectKey("", "n1")) { node in
                 node.status["conditions"] = [["type": "Ready", "status": "Unknown"], ["type": "NetworkUnavailable", "status": "False"]]
@@ -109,7 +111,7 @@ struct NodeAgents {
             client.refuseLists(0)
             try await eventually("it is renewed again") {
                 try await pass(1)
-                return await renewed() != last
+                return try await renewed() != last
             }
             try await eventually("the node is Ready again") { try await api.get(Node.self, ObjectKey("", "n1")).isReady }
             #expect(try await api.get(Node.self, ObjectKey("", "n1")).status["conditions"].condition("NetworkUnavailable") == "False")

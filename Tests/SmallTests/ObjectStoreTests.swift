@@ -5,7 +5,11 @@ import Store
 import Testing
 
 /// What a store stands on.
-enum StoreBacking: String, CaseIterable, Sendable { case memory, sqlite }
+enum StoreBacking: String, CaseIterable, Sendable {
+    case memory, sqlite
+    /// A journal that the kinds of these tests are left in.
+    case journal
+}
 
 private struct NoDirectory: Error {}
 
@@ -28,17 +32,34 @@ private func withStore(_ backing: StoreBacking, _ body: (ObjectStore) async thro
         try await withTemporaryDirectory { path in
             try await body(try newStore(path))
         }
+    case .journal:
+        try await withTemporaryDirectory { path in
+            try await body(try newStore(path, leaving: [.configMaps, .secrets]))
+        }
     }
 }
 
 /// A store of its own in `directory`.
-private func newStore(_ directory: String) throws -> ObjectStore {
+private func newStore(_ directory: String, leaving left: Set<Resource> = [.events]) throws -> ObjectStore {
     try SQLiteJournal.create(path: "\(directory)/state.db")
-    return try reopenedStore(directory)
+    return try reopenedStore(directory, leaving: left)
 }
 
-private func reopenedStore(_ directory: String) throws -> ObjectStore {
-    try ObjectStore(journal: try SQLiteJournal(path: "\(directory)/state.db", mark: "\(directory)/mark"))
+private func reopenedStore(_ directory: String, leaving left: Set<Resource> = [.events]) throws -> ObjectStore {
+    try ObjectStore(journal: try SQLiteJournal(path: "\(directory)/state.db", mark: "\(directory)/mark"), leaving: left)
+}
+
+/// A journal that takes everything and gives nothing back.
+private struct UnreadableJournal: Journal {
+    struct Failure: Error {}
+
+    func revision() throws -> Int { 0 }
+    func load(except: Set<Resource>) throws -> [(Resource, JSON)] { [] }
+    func get(_ resource: Resource, _ key: ObjectKey) throws -> JSON? { throw Failure() }
+    func all(_ resource: Resource) throws -> [ObjectKey: JSON] { throw Failure() }
+    func keys(_ resource: Resource) throws -> [ObjectKey] { throw Failure() }
+    func put(_ resource: Resource, _ key: ObjectKey, _ object: JSON, revision: Int) throws {}
+    func remove(_ resource: Resource, _ key: ObjectKey, revision: Int) throws {}
 }
 
 private func document(_ name: String, value: Int = 0, namespace: String = "default") -> JSON {
@@ -51,13 +72,13 @@ struct StoreWrites {
     func create(_ backing: StoreBacking) async throws {
         try await withStore(backing) { store in
             let created = try await store.create(.configMaps, document("a", value: 7))
-            let read = await store.get(.configMaps, ObjectKey("default", "a"))
+            let read = try await store.get(.configMaps, ObjectKey("default", "a"))
             let revision = await store.revision
             #expect(revision == 1)
             #expect(created.objectRevision == "1")
             #expect(read == created)
             #expect(read?["value"].int == 7)
-            let elsewhere = await store.get(.secrets, ObjectKey("default", "a"))
+            let elsewhere = try await store.get(.secrets, ObjectKey("default", "a"))
             #expect(elsewhere == nil)
         }
     }
@@ -69,7 +90,7 @@ struct StoreWrites {
             let error = try await #require(throws: StatusError.self) { _ = try await store.create(.configMaps, document("a", value: 2)) }
             #expect(error.code == 409)
             #expect(error.reason == .alreadyExists)
-            let kept = await store.get(.configMaps, ObjectKey("default", "a"))
+            let kept = try await store.get(.configMaps, ObjectKey("default", "a"))
             #expect(kept?["value"].int == 1)
             _ = try await store.create(.configMaps, document("a", namespace: "other"))
             let revision = await store.revision
@@ -106,7 +127,7 @@ struct StoreWrites {
             #expect(update.code == 409)
             #expect(update.reason == .conflict)
             #expect(delete.reason == .conflict)
-            let kept = await store.get(.configMaps, ObjectKey("default", "a"))
+            let kept = try await store.get(.configMaps, ObjectKey("default", "a"))
             #expect(kept == second)
         }
     }
@@ -118,7 +139,7 @@ struct StoreWrites {
             let last = try await store.delete(.configMaps, ObjectKey("default", "a"))
             #expect(last["value"].int == 1)
             #expect(last.objectRevision == "2", "a deletion has a revision of its own")
-            let gone = await store.get(.configMaps, ObjectKey("default", "a"))
+            let gone = try await store.get(.configMaps, ObjectKey("default", "a"))
             #expect(gone == nil)
             let again = try await store.create(.configMaps, document("a"))
             #expect(again.objectRevision == "3")
@@ -131,11 +152,45 @@ struct StoreWrites {
             for (namespace, name) in [("b", "x"), ("a", "z"), ("a", "y")] {
                 _ = try await store.create(.configMaps, document(name, namespace: namespace))
             }
-            let all = await store.list(.configMaps)
+            let all = try await store.list(.configMaps)
             #expect(all.items.map(\.objectName) == ["y", "z", "x"])
             #expect(all.revision == 3)
-            let narrowed = await store.list(.configMaps, namespace: "b")
+            let narrowed = try await store.list(.configMaps, namespace: "b")
             #expect(narrowed.items.map(\.objectName) == ["x"])
+            #expect(try await store.count(.configMaps, namespace: "a") == 2)
+            #expect(try await store.resources(in: "b") == [.configMaps])
+            #expect(try await store.resources(in: "c") == [])
+            _ = try await store.delete(.configMaps, ObjectKey("b", "x"))
+            #expect(try await store.list(.configMaps, at: 3).map(\.objectName) == ["y", "z", "x"])
+            #expect(try await store.list(.configMaps).items.map(\.objectName) == ["y", "z"])
+        }
+    }
+
+    @Test("of a kind that is left in the journal nothing is in memory, and what cannot be read is not absent")
+    func left() async throws {
+        let store = try ObjectStore(journal: UnreadableJournal())
+        _ = try await store.create(.configMaps, document("a"))
+        #expect(try await store.get(.configMaps, ObjectKey("default", "a")) != nil)
+        await #expect(throws: UnreadableJournal.Failure.self) { try await store.get(.events, ObjectKey("default", "a")) }
+        await #expect(throws: UnreadableJournal.Failure.self) { try await store.list(.events) }
+        await #expect(throws: UnreadableJournal.Failure.self) { try await store.create(.events, document("a")) }
+        await #expect(throws: UnreadableJournal.Failure.self) { try await store.resources(in: "default") }
+    }
+
+    @Test("what was left in the journal is there after a restart")
+    func leftBehind() async throws {
+        try await withTemporaryDirectory { path in
+            do {
+                let store = try newStore(path)
+                _ = try await store.create(.events, document("a", value: 1))
+                _ = try await store.create(.configMaps, document("b"))
+            }
+            let store = try reopenedStore(path)
+            #expect(try await store.get(.events, ObjectKey("default", "a"))?["value"].int == 1)
+            let watch = try await store.watchAll(except: [.events])
+            _ = try await store.update(.events, document("a", value: 2), expected: nil)
+            _ = try await store.create(.configMaps, document("c"))
+            #expect(try await take(3, from: watch).map { $0.object["metadata"]["name"].string } == ["b", nil, "c"])
         }
     }
 }
@@ -284,8 +339,8 @@ struct StoreHistory {
             try await take(1, from: store.watch(.configMaps, namespace: nil, from: 1)).map { $0.object["value"].int } == [2],
             "it has not been there long")
         await store.forgetHistory()
-        await #expect(throws: StatusError.self) { _ = try await store.watch(.configMaps, namespace: nil, from: 1000) }
-        #expect(try await take(500, from: store.watch(.configMaps, namespace: nil, from: 1500)).count == 500)
+        await #expect(throws: StatusError.self) { _ = try await store.watch(.configMaps, namespace: nil, from: 1899) }
+        #expect(try await take(100, from: store.watch(.configMaps, namespace: nil, from: 1900)).count == 100)
         _ = try await store.create(.deployments, document("d"))
         #expect(try await waiting.value.count == 1)
     }
@@ -352,14 +407,14 @@ struct StoreReopening {
                 _ = try await store.create(.deployments, document("kept", value: 3))
                 _ = try await store.update(.configMaps, document("kept", value: 2), expected: nil)
                 _ = try await store.delete(.configMaps, ObjectKey("default", "gone"))
-                before = await store.list(.configMaps).items
+                before = try await store.list(.configMaps).items
             }
             let store = try reopenedStore(path)
-            let after = await store.list(.configMaps)
+            let after = try await store.list(.configMaps)
             #expect(after.revision == 5)
             #expect(after.items == before)
             #expect(after.items.map { $0["value"].int } == [2])
-            let deployment = await store.get(.deployments, ObjectKey("default", "kept"))
+            let deployment = try await store.get(.deployments, ObjectKey("default", "kept"))
             #expect(deployment?["value"].int == 3)
             let next = try await store.create(.configMaps, document("new"))
             #expect(next.objectRevision == "6")
@@ -482,7 +537,7 @@ struct StoreDamage {
             #expect(try copy.revision() == 2, "a damaged store never takes the copy's place")
             try copy.restore(from: 3)
             let store = try reopenedStore(path)
-            let (items, revision) = await store.list(.configMaps)
+            let (items, revision) = try await store.list(.configMaps)
             #expect(items.map(\.objectName) == ["a", "b"])
             #expect(revision == 3)
             #expect(Files.exists("\(path)/state.db.damaged"))

@@ -47,7 +47,7 @@ struct WriteRuleTests {
             }
             try await group.waitForAll()
         }
-        let all = await api.store.list(.services).items
+        let all = try await api.store.list(.services).items
         #expect(Set(all.map { $0["spec"]["clusterIP"] }).count == 100)
         #expect(Set(all.map { $0["spec"]["ports"][0]["nodePort"] }).count == 100)
     }

@@ -10,7 +10,7 @@ struct Authenticator: Sendable {
     let now: @Sendable () -> Timestamp
 
     /// The user, or nil when nothing proves who it is.
-    func user(of request: HTTPRequest) async -> UserInfo? {
+    func user(of request: HTTPRequest) async throws -> UserInfo? {
         if let peer = request.peer { return peer }
         guard let header = request.header("Authorization") else {
             // A browser's or Python's WebSocket cannot send headers: its token comes as a subprotocol.
@@ -19,22 +19,22 @@ struct Authenticator: Sendable {
                 $0.hasPrefix(prefix)
             }
             guard let encoded = offered?.dropFirst(prefix.count), let bytes = Base64.decodeURL(String(encoded)) else { return nil }
-            return await user(token: String(decoding: bytes, as: UTF8.self))
+            return try await user(token: String(decoding: bytes, as: UTF8.self))
         }
         let parts = header.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-        return await user(token: parts[1].trimmed)
+        return try await user(token: parts[1].trimmed)
     }
 
-    private func user(token: String) async -> UserInfo? { await user(token: token, audiences: [Self.issuer])?.user }
+    private func user(token: String) async throws -> UserInfo? { try await user(token: token, audiences: [Self.issuer])?.user }
 
     /// The service account that a token stands for, as long as it and the pod it is bound to are there, and those of
     /// `audiences` that it is meant for.
-    func user(token: String, audiences: [String]) async -> (user: UserInfo, audiences: [String])? {
+    func user(token: String, audiences: [String]) async throws -> (user: UserInfo, audiences: [String])? {
         guard let claims = credentials?.verify(token) else { return nil }
         if SecretToken.isIssuer(of: claims) {
             // It says of no audience that it is meant for it: it is for this server.
-            guard audiences.contains(Self.issuer), let account = await SecretToken.account(claims, token, in: store) else { return nil }
+            guard audiences.contains(Self.issuer), let account = try await SecretToken.account(claims, token, in: store) else { return nil }
             return (UserInfo(serviceAccount: account), [Self.issuer])
         }
         guard claims["iss"].string == Self.issuer, (claims["exp"].int ?? 0) > now().seconds else { return nil }
@@ -42,14 +42,14 @@ struct Authenticator: Sendable {
         guard !meant.isEmpty else { return nil }
         let bound = claims["kubernetes.io"], namespace = bound["namespace"].string ?? "",
             name = bound["serviceaccount"]["name"].string ?? ""
-        guard let account = await store.get(.serviceAccounts, ObjectKey(namespace, name)),
+        guard let account = try await store.get(.serviceAccounts, ObjectKey(namespace, name)),
             account["metadata"]["uid"] == bound["serviceaccount"]["uid"]
         else {
             return nil
         }
         var user = UserInfo(serviceAccount: account)
         if let pod = bound["pod"]["name"].string {
-            guard let held = await store.get(.pods, ObjectKey(namespace, pod)), held["metadata"]["uid"] == bound["pod"]["uid"] else {
+            guard let held = try await store.get(.pods, ObjectKey(namespace, pod)), held["metadata"]["uid"] == bound["pod"]["uid"] else {
                 return nil
             }
             user.extra["authentication.kubernetes.io/pod-name"] = [pod]

@@ -21,17 +21,17 @@ package struct AccessRequest: Sendable {
 struct Authorizer: Sendable {
     let store: ObjectStore
 
-    func allows(_ user: UserInfo, _ request: AccessRequest) async -> Bool {
+    func allows(_ user: UserInfo, _ request: AccessRequest) async throws -> Bool {
         if user.groups.contains(UserInfo.masters) { return true }
-        return await reason(user, request) != nil
+        return try await reason(user, request) != nil
     }
 
     /// By which binding a request is allowed, in Kubernetes' words; nil: it is not.
-    func reason(_ user: UserInfo, _ request: AccessRequest) async -> String? {
-        for (binding, subject) in await bindings(of: user, in: request.namespace) {
+    func reason(_ user: UserInfo, _ request: AccessRequest) async throws -> String? {
+        for (binding, subject) in try await bindings(of: user, in: request.namespace) {
             let namespace = binding["metadata"]["namespace"].string ?? ""
             guard
-                await rules(of: binding["roleRef"], in: namespace).contains(where: {
+                try await rules(of: binding["roleRef"], in: namespace).contains(where: {
                     Self.covers($0, request) && (namespace.isEmpty || request.path == nil)
                 })
             else {
@@ -49,21 +49,21 @@ struct Authorizer: Sendable {
     }
 
     /// The bindings that concern a user, cluster-wide ones first, each with the subject that makes it so.
-    private func bindings(of user: UserInfo, in namespace: String) async -> [(binding: JSON, subject: JSON)] {
-        var all = await store.list(.clusterRoleBindings).items
-        if !namespace.isEmpty { all += await store.list(.roleBindings, namespace: namespace).items }
+    private func bindings(of user: UserInfo, in namespace: String) async throws -> [(binding: JSON, subject: JSON)] {
+        var all = try await store.list(.clusterRoleBindings).items
+        if !namespace.isEmpty { all += try await store.list(.roleBindings, namespace: namespace).items }
         return all.compactMap { binding in Self.subject(of: binding, user).map { (binding, $0) } }
     }
 
     /// Every rule that holds for a user in a namespace, and cluster-wide.
-    func rules(of user: UserInfo, in namespace: String) async -> [JSON] {
+    func rules(of user: UserInfo, in namespace: String) async throws -> [JSON] {
         if user.groups.contains(UserInfo.masters) {
             return [["verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]], ["verbs": ["*"], "nonResourceURLs": ["*"]]]
         }
         var rules: [JSON] = []
-        for (binding, _) in await bindings(of: user, in: namespace) {
+        for (binding, _) in try await bindings(of: user, in: namespace) {
             let place = binding["metadata"]["namespace"].string ?? ""
-            rules += await self.rules(of: binding["roleRef"], in: place).filter { place.isEmpty || $0["nonResourceURLs"].items.isEmpty }
+            rules += try await self.rules(of: binding["roleRef"], in: place).filter { place.isEmpty || $0["nonResourceURLs"].items.isEmpty }
         }
         return rules
     }
@@ -94,14 +94,14 @@ struct Authorizer: Sendable {
     }
 
     /// The rules of the role that `role`, a roleRef, names.
-    func rules(of role: JSON, in namespace: String) async -> [JSON] {
+    func rules(of role: JSON, in namespace: String) async throws -> [JSON] {
         let name = role["name"].string ?? ""
-        if role["kind"].string == "Role" { return await store.get(.roles, ObjectKey(namespace, name))?["rules"].items ?? [] }
-        guard let clusterRole = await store.get(.clusterRoles, ObjectKey("", name)) else { return [] }
+        if role["kind"].string == "Role" { return try await store.get(.roles, ObjectKey(namespace, name))?["rules"].items ?? [] }
+        guard let clusterRole = try await store.get(.clusterRoles, ObjectKey("", name)) else { return [] }
         let selectors = clusterRole["aggregationRule"]["clusterRoleSelectors"].items.map { LabelSelector($0) }
         guard !selectors.isEmpty else { return clusterRole["rules"].items }
         // An aggregated role is what the roles it selects are.
-        let others = await store.list(.clusterRoles).items.filter { other in
+        let others = try await store.list(.clusterRoles).items.filter { other in
             selectors.contains { $0.matches(other["metadata"]["labels"].stringMap) }
         }
         return clusterRole["rules"].items + others.flatMap { $0["rules"].items }

@@ -43,16 +43,16 @@ struct Reviews: Sendable {
         switch resource.kind {
         case "SelfSubjectAccessReview":
             try Self.validate(review["spec"], resource, namesUser: true)
-            review["status"] = await decide(review["spec"], user)
+            review["status"] = try await decide(review["spec"], user)
         case "SubjectAccessReview", "LocalSubjectAccessReview":
             let spec = review["spec"]
             try Self.validate(spec, resource, namesUser: spec["user"].string ?? "" != "" || !spec["groups"].items.isEmpty)
-            review["status"] = await decide(
+            review["status"] = try await decide(
                 spec, UserInfo(name: spec["user"].string ?? "", groups: spec["groups"].items.compactMap(\.string)))
-        case "SelfSubjectRulesReview": review["status"] = await rules(user, review["spec"]["namespace"].string ?? "default")
+        case "SelfSubjectRulesReview": review["status"] = try await rules(user, review["spec"]["namespace"].string ?? "default")
         case "TokenReview":
             let wanted = review["spec"]["audiences"].items.compactMap(\.string)
-            if let (who, audiences) = await authenticator.user(
+            if let (who, audiences) = try await authenticator.user(
                 token: review["spec"]["token"].string ?? "", audiences: wanted.isEmpty ? [Authenticator.issuer] : wanted)
             {
                 review["status"] = ["authenticated": true, "user": who.json, "audiences": .array(audiences.map(JSON.string))]
@@ -83,7 +83,7 @@ struct Reviews: Sendable {
         if !causes.isEmpty { throw StatusError.invalid(resource, "", causes) }
     }
 
-    private func decide(_ spec: JSON, _ user: UserInfo) async -> JSON {
+    private func decide(_ spec: JSON, _ user: UserInfo) async throws -> JSON {
         let attributes = spec["resourceAttributes"]
         var request = AccessRequest(verb: attributes["verb"].string ?? spec["nonResourceAttributes"]["verb"].string ?? "")
         if attributes.isNull {
@@ -96,12 +96,12 @@ struct Reviews: Sendable {
             request.namespace = attributes["namespace"].string ?? ""
         }
         if user.groups.contains(UserInfo.masters) { return ["allowed": true] }
-        let reason = await authorizer.reason(user, request)
+        let reason = try await authorizer.reason(user, request)
         return ["allowed": .bool(reason != nil), "reason": JSON(reason)]
     }
 
-    private func rules(_ user: UserInfo, _ namespace: String) async -> JSON {
-        let rules = await authorizer.rules(of: user, in: namespace)
+    private func rules(_ user: UserInfo, _ namespace: String) async throws -> JSON {
+        let rules = try await authorizer.rules(of: user, in: namespace)
         return [
             "resourceRules": .array(rules.filter { $0["nonResourceURLs"].items.isEmpty }),
             "nonResourceRules": .array(

@@ -21,14 +21,14 @@ package enum SecretToken {
     static func isIssuer(of claims: JSON) -> Bool { claims["iss"].string == issuer }
 
     /// The account that the token stands for, as long as its Secret holds it.
-    static func account(_ claims: JSON, _ token: String, in store: ObjectStore) async -> JSON? {
+    static func account(_ claims: JSON, _ token: String, in store: ObjectStore) async throws -> JSON? {
         guard let namespace = claims[namespace].string, let secret = claims[secretName].string, let name = claims[accountName].string
         else { return nil }
         let key = ObjectKey(namespace, name)
         guard claims["sub"].string == UserInfo.serviceAccountName(key),
-            let kept = await store.get(.secrets, ObjectKey(namespace, secret)), !kept.metadata.isBeingDeleted,
+            let kept = try await store.get(.secrets, ObjectKey(namespace, secret)), !kept.metadata.isBeingDeleted,
             kept["data"]["token"].string == Base64.encode(Array(token.utf8)),
-            let account = await store.get(.serviceAccounts, key), !account.metadata.isBeingDeleted,
+            let account = try await store.get(.serviceAccounts, key), !account.metadata.isBeingDeleted,
             claims[accountUID].string == account.metadata.uid
         else { return nil }
         return account

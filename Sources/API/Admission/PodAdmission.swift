@@ -15,7 +15,7 @@ struct PodAdmission {
         try await chooseRuntime(&pod, name)
         tolerate(&pod)
         try await serveAccount(&pod, namespace, name)
-        for range in await store.list(.limitRanges, namespace: namespace).items {
+        for range in try await store.list(.limitRanges, namespace: namespace).items {
             for limit in range["spec"]["limits"].items { try apply(limit, to: &pod, name) }
         }
         PodRules.setQoS(&pod)
@@ -25,10 +25,10 @@ struct PodAdmission {
     private func prioritise(_ pod: inout JSON, _ name: String) async throws {
         var chosen: JSON?
         if let wish = pod["spec"]["priorityClassName"].string, !wish.isEmpty {
-            chosen = await store.get(.priorityClasses, ObjectKey("", wish))
+            chosen = try await store.get(.priorityClasses, ObjectKey("", wish))
             if chosen == nil { throw StatusError.forbidden("pods \"\(name)\" is forbidden: no PriorityClass with name \(wish) was found") }
         } else {
-            chosen = await store.list(.priorityClasses).items.filter { $0["globalDefault"].bool == true }.min {
+            chosen = try await store.list(.priorityClasses).items.filter { $0["globalDefault"].bool == true }.min {
                 ($0["value"].int ?? 0) < ($1["value"].int ?? 0)
             }
             if let chosen { pod["spec"]["priorityClassName"] = chosen["metadata"]["name"] }
@@ -54,7 +54,7 @@ struct PodAdmission {
             }
             return
         }
-        guard let chosen = await store.get(.runtimeClasses, ObjectKey("", wish)) else {
+        guard let chosen = try await store.get(.runtimeClasses, ObjectKey("", wish)) else {
             throw StatusError.forbidden("pods \"\(name)\" is forbidden: pod rejected: RuntimeClass \"\(wish)\" not found")
         }
         let overhead = chosen["overhead"]["podFixed"]
@@ -95,7 +95,7 @@ struct PodAdmission {
         pod["spec"]["serviceAccountName"] = .string(account)
         pod["spec"]["serviceAccount"] = .string(account)
         guard credentials != nil else { return }
-        guard let held = await store.get(.serviceAccounts, ObjectKey(namespace, account)) else {
+        guard let held = try await store.get(.serviceAccounts, ObjectKey(namespace, account)) else {
             throw StatusError.forbidden(
                 "pods \"\(name)\" is forbidden: error looking up service account \(namespace)/\(account): serviceaccount \"\(account)\" not found"
             )

@@ -10,7 +10,7 @@ struct QuotaAdmission {
     /// `old` is what the object was; what it took already is its own.
     func admit(_ object: JSON, old: JSON?, _ resource: Resource) async throws {
         let namespace = object["metadata"]["namespace"].string ?? ""
-        for quota in await store.list(.resourceQuotas, namespace: namespace).items {
+        for quota in try await store.list(.resourceQuotas, namespace: namespace).items {
             guard ResourceUsage.matches(quota, object, resource) else { continue }
             let hard = quota["spec"]["hard"].stringMap
             var wanted = ResourceUsage.of(object, resource).filter { hard[$0.key] != nil }
@@ -24,7 +24,7 @@ struct QuotaAdmission {
             }
             if resource == .pods, old == nil { try requireRequests(object, quota, hard) }
             guard !wanted.isEmpty else { continue }
-            let used = try await ResourceUsage.used(by: quota, among: resources) { await store.list($0, namespace: namespace).items }
+            let used = try await ResourceUsage.used(by: quota, among: resources) { try await store.list($0, namespace: namespace).items }
             let exceeded = wanted.filter { name, value in
                 guard let limit = hard[name].flatMap({ Quantity($0) }) else { return false }
                 return (used[name] ?? Quantity(0)) + value > limit

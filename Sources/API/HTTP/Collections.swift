@@ -95,10 +95,12 @@ extension Router {
             // By name it is one look-up.
             revision = await api.store.revision
             items =
-                await api.store.get(target.stored, ObjectKey(target.resource.namespaced ? target.namespace ?? "" : "", name)).map { [$0] }
+                try await api.store.get(target.stored, ObjectKey(target.resource.namespaced ? target.namespace ?? "" : "", name)).map {
+                    [$0]
+                }
                 ?? []
         } else {
-            (items, revision) = await api.store.list(target.stored, namespace: target.namespace)
+            (items, revision) = try await api.store.list(target.stored, namespace: target.namespace)
         }
         if let wanted, wanted > revision { throw StatusError.tooLarge(wanted, revision) }
         if target.kind.storage != nil { items = items.map(target.present) }

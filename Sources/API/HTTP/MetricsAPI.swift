@@ -14,7 +14,7 @@ struct MetricsAPI: PathResponder {
             let target = Target(resource.path(namespace: place.namespace).split(separator: "/").map(String.init), api.catalog)
         else { throw StatusError.noSuchPath }
         let selector = try Router.Selection(request, target), measured = Self.measured(resource)
-        let objects = await api.store.list(resource, namespace: place.namespace).items.filter {
+        let objects = try await api.store.list(resource, namespace: place.namespace).items.filter {
             selector.takes($0) && (place.name == nil || $0.metadata.name == place.name)
         }
         let items = try await usage(of: objects, measured)

@@ -43,11 +43,11 @@ package struct Router: Responder {
 
     /// Who asks, if they may: without proof 401, without permission 403.
     package func admit(_ request: HTTPRequest) async throws -> UserInfo {
-        guard var user = await authenticator.user(of: request) else { throw StatusError(401, .unauthorized, "Unauthorized") }
+        guard var user = try await authenticator.user(of: request) else { throw StatusError(401, .unauthorized, "Unauthorized") }
         user = try await impersonated(by: user, request)
         if user.groups.contains(UserInfo.masters) { return user }
         let access = Router.access(request)
-        guard await authorizer.allows(user, access) else { throw Authorizer.refusal(user, access) }
+        guard try await authorizer.allows(user, access) else { throw Authorizer.refusal(user, access) }
         return user
     }
 
@@ -58,13 +58,13 @@ package struct Router: Responder {
         let parts = name.split(separator: ":").map(String.init)
         let isAccount = parts.count == 4 && name.hasPrefix("system:serviceaccount:")
         (access.resource, access.name, access.namespace) = isAccount ? ("serviceaccounts", parts[3], parts[2]) : ("users", name, "")
-        guard await authorizer.allows(user, access) else { throw Authorizer.refusal(user, access) }
+        guard try await authorizer.allows(user, access) else { throw Authorizer.refusal(user, access) }
         var groups = request.headerValues("Impersonate-Group")
         if isAccount, groups.isEmpty { groups = ["system:serviceaccounts", "system:serviceaccounts:\(parts[2])"] }
         for group in groups {
             var wish = AccessRequest(verb: "impersonate")
             (wish.resource, wish.name) = ("groups", group)
-            guard await authorizer.allows(user, wish) else { throw Authorizer.refusal(user, wish) }
+            guard try await authorizer.allows(user, wish) else { throw Authorizer.refusal(user, wish) }
         }
         if !groups.contains(UserInfo.authenticated), name != "system:anonymous" { groups.append(UserInfo.authenticated) }
         return UserInfo(name: name, groups: groups)

@@ -93,7 +93,7 @@ extension Router {
         try await mayGrant(target, request, user) { _ in object }
         var options = try options(request)
         let kind = try storedKind(target)
-        if kind.allowsCreateOnUpdate { options.creationRefusal = await creationRefusal(target, user) }
+        if kind.allowsCreateOnUpdate { options.creationRefusal = try await creationRefusal(target, user) }
         let written = try await api.update(kind, object, subresource: subresource, options)
         return try finish(written, target, request, code: written.wasCreated ? 201 : 200)
     }
@@ -103,7 +103,7 @@ extension Router {
         var options = try options(request)
         if case .apply = change {
             options.fieldManager = request["fieldManager"]
-            options.creationRefusal = await creationRefusal(target, user)
+            options.creationRefusal = try await creationRefusal(target, user)
         }
         let refusal = options.creationRefusal
         try await mayGrant(target, request, user) { options in
@@ -132,11 +132,11 @@ extension Router {
     }
 
     /// Why `user` may not create what an apply patch or an update names; nil: they may.
-    private func creationRefusal(_ target: Target, _ user: UserInfo) async -> StatusError? {
+    private func creationRefusal(_ target: Target, _ user: UserInfo) async throws -> StatusError? {
         var access = AccessRequest(verb: "create")
         (access.group, access.resource) = (target.resource.group, target.resource.plural)
         (access.name, access.namespace) = (target.key.name, target.namespace ?? "")
-        return await authorizer.allows(user, access) ? nil : Authorizer.refusal(user, access)
+        return try await authorizer.allows(user, access) ? nil : Authorizer.refusal(user, access)
     }
 
     /// Nobody gives away what they do not have themselves. (kubernetes.io/docs/reference/access-authn-authz/rbac,
@@ -154,9 +154,9 @@ extension Router {
         access.namespace = target.namespace ?? ""
         access.resource = isBinding ? (object["roleRef"]["kind"].string == "Role" ? "roles" : "clusterroles") : target.resource.plural
         access.name = (isBinding ? object["roleRef"]["name"].string : object["metadata"]["name"].string) ?? ""
-        if await authorizer.allows(user, access) { return }
-        let wanted = isBinding ? await authorizer.rules(of: object["roleRef"], in: target.namespace ?? "") : object["rules"].items
-        let held = await authorizer.rules(of: user, in: target.namespace ?? "")
+        if try await authorizer.allows(user, access) { return }
+        let wanted = isBinding ? try await authorizer.rules(of: object["roleRef"], in: target.namespace ?? "") : object["rules"].items
+        let held = try await authorizer.rules(of: user, in: target.namespace ?? "")
         let missing = wanted.filter { !Authorizer.covers(held, all: $0) }
         guard !missing.isEmpty else { return }
         let name = object["metadata"]["name"].string ?? ""

@@ -22,7 +22,7 @@ package struct StoreHooks: Sendable {
 extension KindDefinition {
     static let serviceHooks = StoreHooks(
         admit: { object, old, server in
-            let allocator = ServiceAllocator(cluster: server.cluster, claims: await server.loadedClaims(), own: ObjectKey(of: object))
+            let allocator = ServiceAllocator(cluster: server.cluster, claims: try await server.loadedClaims(), own: ObjectKey(of: object))
             try allocator.allocate(&object, old: old)
         },
         admitsInTurn: true,

@@ -41,7 +41,7 @@ struct Bootstrap {
     private func reconcile(_ resource: Resource, _ object: JSON, _ api: APIServer) async throws {
         let metadata = object["metadata"]
         let key = ObjectKey(metadata["namespace"].string ?? "", metadata["name"].string ?? "")
-        guard var held = await api.store.get(resource, key) else { return try await ensure(resource, object) }
+        guard var held = try await api.store.get(resource, key) else { return try await ensure(resource, object) }
         let mark = held["metadata"]["annotations"][BootstrapPolicy.autoupdate].string
         if mark == "false" { return }
         for field in ["labels", "annotations"] {

@@ -23,8 +23,8 @@ struct Daemon {
         let store = try await stored.open()
         let pki = try ClusterPKI(cluster: cluster, directory: paths.pki)
         let api = APIServer(store: store, cluster: cluster, credentials: pki)
-        await api.loadCustomKinds()
-        await api.noteQuotas()
+        try await api.loadCustomKinds()
+        try await api.noteQuotas()
         try await Bootstrap(cluster: cluster, paths: paths, client: api).namespaces(api)
 
         let lan = NodeLAN(cluster: cluster, paths: paths)
@@ -38,6 +38,7 @@ struct Daemon {
             for controller in controllers { group.addTask { try await controller.run() } }
             group.addTask { try await informers.run() }
             group.addTask { try await GarbageCollector(store: store, client: api, report: report).run() }
+            group.addTask { try await EventExpiry(store: store, report: report).run() }
             let records = try DNSRecordFiles(directory: paths.dnsRecords)
             group.addTask { try await DNSFeed(zone: cluster.dnsDomain, target: records, client: api, report: report).run() }
             let nodes = try await startNodes(lan, api, report)
