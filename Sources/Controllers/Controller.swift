@@ -15,7 +15,7 @@ package actor Controller {
 
     /// Shares `informers` with others; they run beside it.
     package init(
-        _ reconciler: any Reconciler, informers: Informers, clock: any Clock<Duration> = ContinuousClock(),
+        _ reconciler: any Reconciler, informers: Informers, clock: any Clock<Duration> = TimerClock(),
         report: @escaping @Sendable (String) -> Void
     ) {
         self.init(reconciler, informers, owns: false, clock, report)
@@ -23,7 +23,7 @@ package actor Controller {
 
     /// Follows for itself alone.
     package init(
-        _ reconciler: any Reconciler, client: any Client, clock: any Clock<Duration> = ContinuousClock(),
+        _ reconciler: any Reconciler, client: any Client, clock: any Clock<Duration> = TimerClock(),
         report: @escaping @Sendable (String) -> Void
     ) {
         self.init(reconciler, Informers(client: client, clock: clock, report: report), owns: true, clock, report)

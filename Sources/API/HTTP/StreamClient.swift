@@ -46,7 +46,7 @@ extension HTTPClient {
                             WebSocketFrame(
                                 fin: true, opcode: .binary, maskKey: .random(), data: ByteBuffer(bytes: StreamChannel.encode(message))))
                     }
-                    try await Task.sleep(for: .seconds(1 << 30))  // an end of input does not end the output
+                    try await TimerClock().sleep(for: .seconds(1 << 30))  // an end of input does not end the output
                 }
                 group.addTask {
                     for try await frame in frames {

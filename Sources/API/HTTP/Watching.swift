@@ -70,7 +70,7 @@ private struct Watch {
     func tell(_ events: AsyncThrowingStream<StoreEvent, any Error>, to sink: @escaping ByteSink) async throws {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await Task.sleep(for: .seconds(Timestamp.bounded(timeout))) }
+                group.addTask { try await TimerClock().sleep(for: .seconds(Timestamp.bounded(timeout))) }
                 group.addTask { for try await event in events { if let line = line(event) { try await sink(line) } } }
                 try await group.next()
                 group.cancelAll()

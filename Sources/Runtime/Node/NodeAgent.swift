@@ -24,7 +24,7 @@ package actor NodeAgent {
     package init(
         node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, client: any Client, network: any PodNetwork,
         guards: [any PodGuard], sandboxes: any PodSandboxes, images: any ImageSource, identity: ProcessIdentity,
-        deviceControl: Cgroups.DeviceControl? = Cgroups.ofMachine().deviceControl(), clock: any Clock<Duration> = ContinuousClock(),
+        deviceControl: Cgroups.DeviceControl? = Cgroups.ofMachine().deviceControl(), clock: any Clock<Duration> = TimerClock(),
         now: @escaping @Sendable () -> Timestamp = { .now() }, object: @escaping @Sendable (Timestamp) -> JSON,
         report: @escaping @Sendable (String) -> Void
     ) {

@@ -58,7 +58,7 @@ package final class ShimConnection: @unchecked Sendable {
             defer { group.cancelAll() }
             group.addTask { [messages] in await messages.first { _ in true } }
             group.addTask {
-                try await Task.sleep(for: limit)
+                try await TimerClock().sleep(for: limit)
                 throw ShimSilent(limit: limit)
             }
             return try await group.next() ?? nil

@@ -38,7 +38,7 @@ struct Prober: Sendable {
         var tally = ProbeTally(probe)
         // A container that has just started is not asked in the same instant: most would refuse.
         let first = probe.initialDelay > 0 ? Duration.seconds(probe.initialDelay) : .milliseconds(100)
-        guard (try? await Task.sleep(for: first)) != nil else { return false }
+        guard (try? await TimerClock().sleep(for: first)) != nil else { return false }
         while !Task.isCancelled {
             let problem = await ask(probe)
             if let problem {
@@ -49,7 +49,7 @@ struct Prober: Sendable {
                 if decided && untilSuccess { return true }
                 if !decided && probe.kind != .readiness { return false }  // its container is ended; the next life is probed anew
             }
-            guard (try? await Task.sleep(for: .seconds(probe.period))) != nil else { return false }
+            guard (try? await TimerClock().sleep(for: .seconds(probe.period))) != nil else { return false }
         }
         return false
     }
@@ -60,7 +60,7 @@ struct Prober: Sendable {
     /// Runs a life-cycle hook (core/v1 LifecycleHandler): nil when it went well, else what was wrong.
     func perform(hook: JSON, seconds: Int) async -> String? {
         if let pause = hook["sleep"]["seconds"].int {
-            try? await Task.sleep(for: .seconds(Timestamp.bounded(min(pause, seconds))))
+            try? await TimerClock().sleep(for: .seconds(Timestamp.bounded(min(pause, seconds))))
             return nil
         }
         return await ask(Probe.Action(hook), seconds: seconds)
@@ -126,7 +126,7 @@ struct Prober: Sendable {
                 }
             }
             group.addTask {
-                try? await Task.sleep(for: .seconds(Timestamp.bounded(seconds)))
+                try? await TimerClock().sleep(for: .seconds(Timestamp.bounded(seconds)))
                 return "command timed out: \"\(command.joined(separator: " "))\" timed out after \(seconds)s"
             }
             let first = await group.next() ?? nil
