@@ -106,8 +106,8 @@ package actor GarbageCollector {
         let references = object["metadata"]["ownerReferences"].items.compactMap { $0["uid"].string }
         for owner in owners[uid] ?? [] where !references.contains(owner) { dependents[owner]?.remove(uid) }
         if event.kind == .deleted {
-            items[uid] = nil
-            for owner in owners.removeValue(forKey: uid) ?? [] {
+            items.drop(uid)
+            for owner in owners.drop(uid) ?? [] {
                 dependents[owner]?.remove(uid)
                 if isComplete { await finish(owner) }
             }

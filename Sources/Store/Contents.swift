@@ -40,6 +40,6 @@ struct Contents {
     /// Takes in what the journal has been told.
     mutating func set(_ resource: Resource, _ key: ObjectKey, _ object: JSON?) {
         guard elsewhere(resource) == nil else { return }
-        if let object { objects[resource, default: [:]][key] = object } else { objects[resource]?[key] = nil }
+        if let object { objects[resource, default: [:]][key] = object } else { objects[resource]?.drop(key) }
     }
 }

@@ -182,7 +182,10 @@ package actor ObjectStore {
     }
 
     /// Lets go of what happened before the last call; whoever calls says by its clock how long what has happened is remembered at least.
-    package func forgetHistory() { history.age() }
+    package func forgetHistory() {
+        history.age()
+        journal?.releaseMemory()
+    }
 
     /// Tells every watcher that asked for it how far the store has come, in order with its events.
     package func markRevision() {
@@ -234,4 +237,10 @@ package protocol Journal: Sendable {
     func keys(_ resource: Resource) throws -> [ObjectKey]
     func put(_ resource: Resource, _ key: ObjectKey, _ object: JSON, revision: Int) throws
     func remove(_ resource: Resource, _ key: ObjectKey, revision: Int) throws
+    /// Lets go of what it keeps in memory to be quick.
+    func releaseMemory()
+}
+
+extension Journal {
+    package func releaseMemory() {}
 }

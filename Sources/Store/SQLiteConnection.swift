@@ -38,6 +38,8 @@ struct SQLiteConnection: ~Copyable {
         guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw error(doing) }
     }
 
+    func releaseMemory() { sqlite3_db_release_memory(handle) }
+
     func rollBack() { sqlite3_exec(handle, "ROLLBACK", nil, nil, nil) }
 
     func prepare(_ sql: String) throws -> SQLiteStatement {

@@ -130,6 +130,8 @@ package final class SQLiteJournal: Journal {
         }
     }
 
+    package func releaseMemory() { database.withLock { $0.connection.releaseMemory() } }
+
     private func transaction(_ revision: Int, _ body: (borrowing Database) throws -> Void) throws {
         try database.withLock { database in
             try database.connection.execute("BEGIN", "begin revision \(revision)")

@@ -52,11 +52,11 @@ package struct IndexedObjects: Sendable {
             let before = Set(old.map(index.values) ?? []), after = Set(new.map(index.values) ?? [])
             for value in before.subtracting(after) {
                 places[index]?[value]?.remove(key)
-                if places[index]?[value]?.isEmpty == true { places[index]?[value] = nil }
+                if places[index]?[value]?.isEmpty == true { places[index]?.drop(value) }
             }
             for value in after.subtracting(before) { places[index, default: [:]][value, default: []].insert(key) }
         }
-        all[key] = new
+        if let new { all[key] = new } else { all.drop(key) }
         switch (old, new) {
         case (nil, nil): return []
         case (let old?, let new?) where old.metadata.uid != new.metadata.uid:

@@ -63,7 +63,7 @@ struct PeerIndex: Sendable {
 
     /// Takes in a pod, or its end; what the followed selectors choose otherwise now.
     mutating func set(_ key: ObjectKey, _ pod: PolicyPod?) -> [Choice] {
-        pods[key] = pod
+        if let pod { pods[key] = pod } else { pods.drop(key) }
         return Array(chosen.keys).compactMap { choose($0, key, pod) }
     }
 
@@ -79,7 +79,7 @@ struct PeerIndex: Sendable {
     private mutating func choose(_ selector: PeerSelector, _ key: ObjectKey, _ pod: PolicyPod?) -> Choice? {
         let now = pod.flatMap { matches(selector, $0) ? $0 : nil }, before = chosen[selector]?[key]
         guard before != now else { return nil }
-        chosen[selector]?[key] = now
+        if let now { chosen[selector]?[key] = now } else { chosen[selector]?.drop(key) }
         return Choice(selector: selector, old: before, new: now)
     }
 }
