@@ -98,9 +98,8 @@ package struct DNSFeed: Sendable {
             // Until all is known, the records stay as an earlier daemon left them.
             guard namespaces.hasSynced, services.hasSynced, slices.hasSynced else { continue }
             let took = try await clock.measure {
-                do { written = try await write(after: written) } catch  where !Task.isCancelled {
+                do { try await write(after: &written) } catch  where !Task.isCancelled {
                     // What is written is not known any more: all of it is, when it can be.
-                    written = nil
                     report("\(error); trying again")
                     try await clock.sleep(for: .seconds(1))
                     wake.yield()
@@ -110,22 +109,24 @@ package struct DNSFeed: Sendable {
         }
     }
 
-    /// Writes what is new; the whole when it is due, or nothing is known of what is written.
-    private func write(after written: Written?) async throws -> Written {
+    /// Writes what is new; the whole when it is due, or nothing is known of what is written. Nothing is, after an error.
+    private func write(after written: inout Written?) async throws {
         let names = waiting.take()
-        guard var written else {
+        // Taken out: with two owners, all records would be copied for each that changes.
+        guard var now = written.take() else {
             var book = DNSBook(known(after: try await target.serial()))
             try await target.write(book.whole())
-            return Written(book: book)
+            written = Written(book: book)
+            return
         }
-        let changes = changes(names, &written.book)
-        if !changes.isEmpty { try await target.append(changes, since: written.book.serial) }
-        written.hasChanges = written.hasChanges || !changes.isEmpty
-        if names.isWholeDue, written.hasChanges {
-            try await target.write(written.book.whole())
-            written.hasChanges = false
+        let changes = changes(names, &now.book)
+        if !changes.isEmpty { try await target.append(changes, since: now.book.serial) }
+        now.hasChanges = now.hasChanges || !changes.isEmpty
+        if names.isWholeDue, now.hasChanges {
+            try await target.write(now.book.whole())
+            now.hasChanges = false
         }
-        return written
+        written = now
     }
 
     private func changes(_ names: Waiting.Names, _ book: inout DNSBook) -> [DNSChange] {
