@@ -48,15 +48,19 @@ package struct History {
         size = left
     }
 
-    /// Forgets what has been there since before the last call, but for the newest `kept`: who watches has long read it, and nobody else
-    /// does. (As few as a watch cache of kube-apiserver's keeps at least.)
-    mutating func age(keeping kept: Int = 100) {
-        let gone = events.prefix { $0.revision <= old }.count
+    /// Forgets what has been there since before the last call, but for the newest that is small: who watches has long read it, and nobody
+    /// else does. (A watch cache of kube-apiserver's keeps as many at least. A hundred leases are small, a hundred pods that went are not:
+    /// each of their trees lies on pages that were full of others.)
+    mutating func age(keeping kept: Limits = Limits(events: 100, bytes: 128 << 10)) {
+        var count = 0, left = size
+        for past in events where past.revision <= old && (events.count - count > kept.events || left > kept.bytes) {
+            count += 1
+            left -= past.size
+        }
         old = events.last?.revision ?? old
-        let count = min(gone, events.count - kept)
         guard count > 0 else { return }
         start = events[count - 1].revision
-        size -= events[..<count].reduce(0) { $0 + $1.size }
+        size = left
         // Another array: the room of the many that have been is given back.
         events = Array(events[count...])
     }

@@ -345,6 +345,16 @@ struct StoreHistory {
         #expect(try await waiting.value.count == 1)
     }
 
+    @Test("of what is large less stays than of what is small")
+    func forgettingWhatIsLarge() async throws {
+        let store = try ObjectStore()
+        _ = try await store.create(.configMaps, document("a"))
+        for value in 2...200 { _ = try await store.update(.configMaps, large("a", value), expected: nil) }
+        for _ in 0..<2 { await store.forgetHistory() }
+        await #expect(throws: StatusError.self) { _ = try await store.watch(.configMaps, namespace: nil, from: 150) }
+        #expect(try await take(1, from: store.watch(.configMaps, namespace: nil, from: 199)).map { $0.object["value"].int } == [200])
+    }
+
     @Test("a watcher that waits misses nothing, however much happens that is not for it")
     func quiet() async throws {
         let store = try ObjectStore(history: History.Limits(events: 10, bytes: 1 << 20))
