@@ -7,12 +7,12 @@ build:
 
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc/systemd/system
-	install -m 755 .build/release/minik .build/release/minik-shim .build/release/minik-dns $(DESTDIR)$(PREFIX)/bin
+	install -m 755 .build/release/minik .build/release/minik-shim .build/release/minik-dns .build/release/minik-unpack $(DESTDIR)$(PREFIX)/bin
 	install -m 644 scripts/minik@.service $(DESTDIR)/etc/systemd/system
 	-scripts/busybox $(DESTDIR)/var/lib/minik/programs
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,minik minik-shim minik-dns) $(DESTDIR)/etc/systemd/system/minik@.service
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,minik minik-shim minik-dns minik-unpack) $(DESTDIR)/etc/systemd/system/minik@.service
 
 test:
 	scripts/test

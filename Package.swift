@@ -23,6 +23,7 @@ let package = Package(
         .executable(name: "minik", targets: ["minik"]),
         .executable(name: "minik-shim", targets: ["minik-shim"]),
         .executable(name: "minik-dns", targets: ["minik-dns"]),
+        .executable(name: "minik-unpack", targets: ["minik-unpack"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -36,6 +37,7 @@ let package = Package(
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CSandbox"),
         // RE2 is C++; a few lines make it C. (libre2-dev)
@@ -51,6 +53,7 @@ let package = Package(
         // Rooms that act.
         .target(name: "Netlink", dependencies: ["Model", "Rules", "CMnl", "CNftnl", "CSandbox"]),
         .target(name: "Runtime", dependencies: ["Model", "Netlink", "ShimProtocol", "TLS", "CSandbox", "CSystemd"]),
+        .target(name: "Images", dependencies: ["Model", "Runtime", "COpenSSL", "CArchive", "CSandbox"]),
         .target(name: "Store", dependencies: ["Model", "CSQLite"]),
         .target(name: "TLS", dependencies: ["COpenSSL", .product(name: "NIOCore", package: "swift-nio")]),
         .target(
@@ -71,10 +74,14 @@ let package = Package(
         .executableTarget(
             name: "minik-shim", dependencies: ["Model", "ShimProtocol", "CSandbox"], linkerSettings: small),
         .executableTarget(name: "minik-dns", dependencies: ["Model", "DNS"], linkerSettings: small),
+        // C alone: it reads what strangers wrote, as root.
+        .executableTarget(
+            name: "minik-unpack", dependencies: ["CArchive", "COpenSSL"],
+            linkerSettings: [.unsafeFlags(["-static-stdlib", "-Xlinker", "--gc-sections", "-Xlinker", "-s"])]),
         .executableTarget(
             name: "minik",
             dependencies: [
-                "Model", "Rules", "Proxy", "Netlink", "Runtime", "Store", "API", "Controllers", "DNS", "TLS", "Lab", "CSandbox",
+                "Model", "Rules", "Proxy", "Netlink", "Runtime", "Images", "Store", "API", "Controllers", "DNS", "TLS", "Lab", "CSandbox",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             linkerSettings: standalone),
@@ -84,16 +91,19 @@ let package = Package(
             name: "PolicyCases", dependencies: ["Model", .product(name: "Yams", package: "Yams")], path: "Tests/PolicyCases",
             exclude: ["cases.yaml"]),
         .target(name: "SandboxCases", dependencies: ["Model", "Runtime", "ShimProtocol"], path: "Tests/SandboxCases"),
+        .target(name: "ImageCases", dependencies: ["Model", "Runtime", "Images"], path: "Tests/ImageCases"),
         .testTarget(
             name: "SmallTests",
             dependencies: [
-                "Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Runtime", "ShimProtocol", "Lab", "CSandbox",
-                "PolicyCases", "SandboxCases",
+                "Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Runtime", "Images", "ShimProtocol", "Lab",
+                "CSandbox", "PolicyCases", "SandboxCases", "ImageCases",
             ], exclude: ["Data"]),
         .testTarget(
             name: "MediumTests",
-            dependencies: ["Model", "Rules", "Proxy", "Netlink", "Runtime", "ShimProtocol", "CSandbox", "SandboxCases"]),
-        .testTarget(name: "LargeTests", dependencies: ["Model", "Runtime", "PolicyCases"]),
+            dependencies: [
+                "Model", "Rules", "Proxy", "Netlink", "Runtime", "Images", "ShimProtocol", "CSandbox", "SandboxCases", "ImageCases",
+            ]),
+        .testTarget(name: "LargeTests", dependencies: ["Model", "Runtime", "PolicyCases", "ImageCases"]),
     ],
     swiftLanguageModes: [.v6]
 )

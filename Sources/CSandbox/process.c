@@ -163,6 +163,19 @@ int sandbox_accept(int fd) {
     return connection < 0 ? -errno : connection;
 }
 
+int sandbox_unnamed_file(const char *directory) {
+    int file = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    return file < 0 ? -errno : file;
+}
+
+int sandbox_sync(const char *path) {
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return -errno;
+    int error = syncfs(file) < 0 ? errno : 0;
+    close(file);
+    return -error;
+}
+
 int sandbox_memory_file(void) {
     int fd = (int)syscall(SYS_memfd_create, "minik", 1U);  // MFD_CLOEXEC
     return fd < 0 ? -errno : fd;

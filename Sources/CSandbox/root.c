@@ -3,6 +3,7 @@
 #include "internal.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -28,13 +29,36 @@ static int mount_on(int target, const char *source, const char *type, unsigned l
     return mount(source, place, type, flags, data);
 }
 
+// The layers by the numbers of their descriptors, as /proc/self/fd has them: five bytes each, whatever they are called. What mount(2)
+// takes of its data is a page, and images have a hundred layers and more.
+static int number_layers(struct site *site, const char *layers, char *numbers, size_t size) {
+    size_t used = 0;
+    for (const char *layer = layers; *layer;) {
+        char path[PATH_MAX];
+        size_t length = strcspn(layer, ":");
+        if (length >= sizeof path) { errno = ENAMETOOLONG; return -1; }
+        memcpy(path, layer, length);
+        path[length] = 0;
+        int directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (directory < 0) sandbox_die(site->sync, "open the layer", path);
+        used += (size_t)snprintf(numbers + used, size - used, "%s%d", used ? ":" : "", directory);
+        if (used >= size) { errno = ENAMETOOLONG; return -1; }
+        layer += length + (layer[length] == ':');
+    }
+    return chdir("/proc/self/fd");
+}
+
 static void mount_layers(struct site *site) {
     const struct sandbox_root *wish = site->wish;
-    // What mount(2) takes of its data is a page.
-    char data[4096];
+    char data[4096], numbers[3072];
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) sandbox_die(site->sync, "make mounts private", "/");
     // volatile: a container's layer goes with it, so nothing has to be synced when it is unmounted.
-    int n = snprintf(data, sizeof data, "lowerdir=%s,upperdir=%s,workdir=%s,volatile", wish->lower, wish->upper, wish->work);
+    static const char options[] = "lowerdir=%s,upperdir=%s,workdir=%s,volatile";
+    int n = snprintf(data, sizeof data, options, wish->lower, wish->upper, wish->work);
+    if (n >= (int)sizeof data) {
+        if (number_layers(site, wish->lower, numbers, sizeof numbers) < 0) sandbox_die(site->sync, "open the layers of", wish->merged);
+        n = snprintf(data, sizeof data, options, numbers, wish->upper, wish->work);
+    }
     if (n >= (int)sizeof data) { errno = ENAMETOOLONG; sandbox_die(site->sync, "mount overlay on", wish->merged); }
     if (mount("overlay", wish->merged, "overlay", wish->no_devices ? MS_NODEV : 0, data) < 0)
         sandbox_die(site->sync, "mount overlay on", wish->merged);

@@ -10,6 +10,8 @@ import Testing
 struct TestContainer: ~Copyable {
     let directory: String
     var image: String { "\(directory)/image" }
+    /// Layers above `image`, the lowest first.
+    var layers: [String] = []
     var binds: [BindMount] = []
     var devices = DeviceNode.standard
     var noDevices = false
@@ -41,7 +43,8 @@ struct TestContainer: ~Copyable {
             try Files.makeDirectory("\(directory)/\(layer)")
         }
         let paths =
-            ["image", "upper", "work", "merged"].map { "\(directory)/\($0)" } + binds.flatMap { [$0.source, $0.subPath, $0.target] }
+            [(layers.reversed() + [image]).joined(separator: ":")] + ["upper", "work", "merged"].map { "\(directory)/\($0)" }
+            + binds.flatMap { [$0.source, $0.subPath, $0.target] }
         let pid: pid_t = withCStrings(paths) { paths in
             withCStrings(devices.map(\.path)) { names in
                 let mounts = binds.indices.map { index in

@@ -28,7 +28,7 @@ enum Explanations {
         "metadata": "Standard object's metadata.", "spec": "What is wished for.", "status": "What is observed. Populated by the system.",
         "containers": "List of containers belonging to the pod.", "replicas": "The number of desired pods.",
         "selector": "Chooses the pods that this object is about.", "template": "Describes the pods that will be created.",
-        "image": "Container image name: busybox and httpd, with any tag.", "labels": "Map of string keys and values that organize objects.",
+        "image": "Container image name: one that was loaded (minik image ls), or busybox or httpd with any tag.", "labels": "Map of string keys and values that organize objects.",
         "name": "The name; unique where names must be.", "ports": "The ports that are exposed.",
         "podSelector": "Chooses pods by their labels.",
         "namespaceSelector": "Chooses namespaces by their labels.", "ingress": "What may come in.", "egress": "What may go out.",

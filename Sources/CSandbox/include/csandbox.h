@@ -60,7 +60,7 @@ struct sandbox_process {
 
 /// A container's root and what is mounted into it.
 struct sandbox_root {
-    const char *lower, *upper, *work;  // overlay layers; the image is `lower`
+    const char *lower, *upper, *work;  // overlay layers; the image is `lower`: as many as it has, colons between, the topmost first
     const char *merged;                // an empty directory the overlay is mounted on
     const struct sandbox_bind *binds;
     size_t bind_count;
@@ -173,6 +173,10 @@ int sandbox_next_signal(int fd);
 int sandbox_catch(const int *signals, size_t count);
 /// memfd_create(2), close-on-exec; the descriptor or -errno.
 int sandbox_memory_file(void);
+/// A file without a name in `directory`, gone when it is closed; the descriptor or -errno.
+int sandbox_unnamed_file(const char *directory);
+/// syncfs(2) of the file system that `path` lies in; 0 or -errno.
+int sandbox_sync(const char *path);
 /// accept / pipe with close-on-exec; the descriptor (0) or -errno.
 int sandbox_accept(int fd);
 int sandbox_pipe(int fds[2]);

@@ -8,16 +8,25 @@ package struct ImageConfiguration: Sendable, Hashable {
     package var environment: [String]
     package var workingDirectory: String
     package var stopSignal: Int
+    /// USER[:GROUP], names or numbers of the image's own files; empty: root.
+    package var user: String
+    package var labels: [String: String]
+    /// Directories whose content is to outlive the container; a container here has them in its own layer.
+    package var volumes: [String]
 
     package init(
         entrypoint: [String] = [], command: [String] = [], environment: [String] = ["PATH=\(Self.standardPath)"],
-        workingDirectory: String = "/", stopSignal: Int = Int(SIGTERM)
+        workingDirectory: String = "/", stopSignal: Int = Int(SIGTERM), user: String = "", labels: [String: String] = [:],
+        volumes: [String] = []
     ) {
         self.entrypoint = entrypoint
         self.command = command
         self.environment = environment
         self.workingDirectory = workingDirectory
         self.stopSignal = stopSignal
+        self.user = user
+        self.labels = labels
+        self.volumes = volumes
     }
 
     package static let standardPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -30,11 +39,19 @@ package struct Image: Sendable, Hashable {
     package let configuration: ImageConfiguration
     /// Directories of the machine, the lowest first, which nobody changes while the image is there. Their paths hold no colon.
     package let layers: [String]
+    /// What its maker or its registry knows it by: the digest of its manifest or index. nil for minik's own, which have none.
+    package let digest: String?
 
-    package init(id: String, configuration: ImageConfiguration, layers: [String]) {
+    package init(id: String, configuration: ImageConfiguration, layers: [String], digest: String? = nil) {
         self.id = id
         self.configuration = configuration
         self.layers = layers
+        self.digest = digest
+    }
+
+    /// As a container's status tells it: the repository and the digest, or the ID of an image that no registry could know.
+    package func statusID(_ reference: ImageReference) -> String {
+        digest.map { "\(reference.registry)/\(reference.repository)@\($0)" } ?? id
     }
 
     /// A file's text as a container would find it: the topmost layer's that has one.

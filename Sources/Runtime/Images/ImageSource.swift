@@ -2,8 +2,19 @@
 package protocol ImageSource: Sendable {
     /// The image that has this name; nil when this source has none.
     func resolve(_ reference: ImageReference) async throws -> Image?
+    /// The same for a container of a pod, which has it from now on: nobody removes it while the file of its use is there.
+    func resolve(_ reference: ImageReference, for use: ImageUse) async throws -> Image?
     /// What it has, for people who ask for something else.
     var names: [String] { get }
+}
+
+extension ImageSource {
+    package func resolve(_ reference: ImageReference, for use: ImageUse) async throws -> Image? {
+        let image = try await resolve(reference)
+        // What nobody removes needs no note, and one of what the container had before would be wrong.
+        if image != nil { use.forget() }
+        return image
+    }
 }
 
 /// Sources in the order in which they are asked.
@@ -17,6 +28,11 @@ package struct ImageSources: ImageSource {
         return nil
     }
 
+    package func resolve(_ reference: ImageReference, for use: ImageUse) async throws -> Image? {
+        for source in sources { if let image = try await source.resolve(reference, for: use) { return image } }
+        return nil
+    }
+
     package var names: [String] { sources.flatMap(\.names) }
 }
 
@@ -25,6 +41,7 @@ package struct ImageNotFound: Error, CustomStringConvertible {
     package let reference: ImageReference
     package let names: [String]
     package var description: String {
-        "failed to pull and unpack image \"\(reference)\": failed to resolve image: minik has the images \(names.joined(separator: ", ")) (any tag)"
+        "failed to pull and unpack image \"\(reference)\": failed to resolve image: it is not on this machine, and minik pulls none: "
+            + "bring it with minik image load FILE; there are \(names.joined(separator: ", "))"
     }
 }

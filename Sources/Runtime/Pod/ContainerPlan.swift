@@ -34,6 +34,8 @@ struct ContainerPlan {
 
     /// What is wrong with a container before it starts; `CreateContainerConfigError` to the user.
     struct ConfigurationError: Error, CustomStringConvertible { let description: String }
+    /// What is wrong with what it is to be made of; `CreateContainerError` to the user.
+    struct CreationError: Error, CustomStringConvertible { let description: String }
 
     /// containerd's default set, a bit each (linux/capability.h): chown, dac_override, fowner, fsetid, kill, setgid, setuid,
     /// setpcap, net_bind_service, net_raw, sys_chroot, mknod, audit_write, setfcap.
@@ -61,6 +63,7 @@ struct ContainerPlan {
         for directory in [spec.upper, spec.work, spec.merged] { try Files.makeDirectory(directory) }
 
         let user = ContainerUser(pod: pod, container: container, image: image)
+        if let problem = user.problem { throw CreationError(description: "failed to create containerd container: \(problem)") }
         var environment = try await self.environment(container, image)
         if !environment.contains(where: { $0.name == "HOME" }) { environment.append(("HOME", user.home)) }
         let expand = { (text: String) in Self.expand(text, environment.map { ($0.name, $0.value) }) }
@@ -79,7 +82,7 @@ struct ContainerPlan {
         let logs = "\(paths.podLogs(pod, node: node))/\(container.name)"
         try Files.makeDirectory(logs)
         spec.logPath = "\(logs)/\(attempt).log"
-        try secure(&spec, container, user)
+        try secure(&spec, container, user, image)
         try confine(&spec, attempt)
         spec.binds = try await binds(container, environment)
         let words = TerminationMessage(pod: pod, container: container, attempt: attempt, node: node, paths: paths)
@@ -99,17 +102,10 @@ struct ContainerPlan {
                 + "user group \"\(group)\" is specified without user")
     }
 
-    private func secure(_ spec: inout ContainerSpec, _ container: Container, _ user: ContainerUser) throws {
-        let own = container.json["securityContext"], shared = pod.spec["securityContext"]
-        func setting(_ name: String) -> JSON { own[name].isNull ? shared[name] : own[name] }
+    private func secure(_ spec: inout ContainerSpec, _ container: Container, _ user: ContainerUser, _ image: Image) throws {
+        let own = container.json["securityContext"]
         (spec.process.uid, spec.process.gid, spec.process.groups) = (user.uid, user.gid, user.groups)
-        if setting("runAsNonRoot").bool == true, spec.process.uid == 0 {
-            let place = "(pod: \"\(pod.name)_\(pod.namespace)(\(pod.uid))\", container: \(container.name))"
-            throw ConfigurationError(
-                description: setting("runAsUser").isNull
-                    ? "container has runAsNonRoot and image will run as root \(place)"
-                    : "container's runAsUser breaks non-root policy \(place)")
-        }
+        try checkNonRoot(container, user, image)
         spec.process.privileged = own["privileged"].bool ?? false
         spec.readOnlyRoot = own["readOnlyRootFilesystem"].bool ?? false
         spec.process.noNewPrivileges = own["allowPrivilegeEscalation"].bool == false
@@ -123,6 +119,24 @@ struct ContainerPlan {
         }
         capabilities = capabilities & ~bits(own["capabilities"]["drop"]) | bits(own["capabilities"]["add"])
         spec.process.capabilities = spec.process.privileged ? (1 << UInt64(Self.capabilityNames.count)) - 1 : capabilities
+    }
+
+    private func checkNonRoot(_ container: Container, _ user: ContainerUser, _ image: Image) throws {
+        let own = container.json["securityContext"], shared = pod.spec["securityContext"]
+        func setting(_ name: String) -> JSON { own[name].isNull ? shared[name] : own[name] }
+        guard setting("runAsNonRoot").bool == true else { return }
+        let place = "(pod: \"\(pod.name)_\(pod.namespace)(\(pod.uid))\", container: \(container.name))"
+        let isImages = setting("runAsUser").isNull
+        let name = image.configuration.user.split(separator: ":", omittingEmptySubsequences: false).first.map(String.init) ?? ""
+        if isImages, !name.isEmpty, Int(name) == nil {
+            throw ConfigurationError(
+                description: "container has runAsNonRoot and image has non-numeric user (\(name)), cannot verify user is non-root \(place)")
+        }
+        guard user.uid == 0 else { return }
+        throw ConfigurationError(
+            description: isImages
+                ? "container has runAsNonRoot and image will run as root \(place)"
+                : "container's runAsUser breaks non-root policy \(place)")
     }
 
     /// The control group of one life of a container.

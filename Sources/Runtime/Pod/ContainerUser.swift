@@ -8,14 +8,28 @@ package struct ContainerUser: Sendable, Hashable {
     package let groups: [Int]
     /// HOME where neither image nor pod sets it.
     package let home: String
+    /// Why there is no such user: a name that the image has and its files do not know.
+    package let problem: String?
 
-    /// `passwd` and `group` are the image's files. (passwd(5), group(5))
-    package init(pod: Pod, container: Container, passwd: String, group: String) {
+    /// `passwd` and `group` are the image's files, `image` is whom it says its processes are: USER[:GROUP], each a name or a number.
+    /// (passwd(5), group(5), opencontainers/image-spec config.md)
+    package init(pod: Pod, container: Container, passwd: String, group: String, image: String = "") {
         let own = container.json["securityContext"], shared = pod.spec["securityContext"]
         func setting(_ name: String) -> Int? { own[name].int ?? shared[name].int }
-        let user = setting("runAsUser") ?? 0
-        let entry = Self.rows(passwd).first { $0.count >= 6 && Int($0[2]) == user }
-        let primary = setting("runAsGroup") ?? entry.flatMap { Int($0[3]) } ?? 0
+        let users = Self.rows(passwd).filter { $0.count >= 6 }
+        // A pod's own user has the group that the pod or its entry says; the image's is another's.
+        let says =
+            setting("runAsUser") == nil ? image.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init) : []
+        let name = says.first ?? "", groupName = says.count > 1 ? says[1] : ""
+        let named = users.first { $0[0] == name } ?? users.first { $0[2] == name }
+        let user = setting("runAsUser") ?? named.flatMap { Int($0[2]) } ?? Int(name) ?? 0
+        let entry = named ?? users.first { Int($0[2]) == user }
+        let namedGroup = Self.rows(group).first { $0.count >= 3 && $0[0] == groupName }.flatMap { Int($0[2]) } ?? Int(groupName)
+        let primary = setting("runAsGroup") ?? namedGroup ?? entry.flatMap { Int($0[3]) } ?? 0
+        problem =
+            !name.isEmpty && named == nil && Int(name) == nil
+            ? "unable to find user \(name): no matching entries in passwd file"
+            : !groupName.isEmpty && namedGroup == nil ? "unable to find group \(groupName): no matching entries in group file" : nil
         var groups = [primary] + [shared["fsGroup"].int].compactMap { $0 } + shared["supplementalGroups"].items.compactMap(\.int)
         if let name = entry?[0], shared["supplementalGroupsPolicy"].string != "Strict" {
             groups += Self.rows(group).filter { $0.count >= 4 && $0[3].split(separator: ",").contains { $0 == name } }.compactMap {
@@ -31,7 +45,8 @@ package struct ContainerUser: Sendable, Hashable {
 
     init(pod: Pod, container: Container, image: Image) {
         self.init(
-            pod: pod, container: container, passwd: image.text("etc/passwd") ?? "", group: image.text("etc/group") ?? "")
+            pod: pod, container: container, passwd: image.text("etc/passwd") ?? "", group: image.text("etc/group") ?? "",
+            image: image.configuration.user)
     }
 
     private static func rows(_ text: String) -> [[String]] {

@@ -114,6 +114,7 @@ package struct PodLifecycle: Sendable {
     private static let longestBackOff = 300
     private static let healthyAfter = 600
     package static let configurationError = "CreateContainerConfigError"
+    package static let creationError = "CreateContainerError"
     /// containerd's reason for an end before the beginning; its exit code is 128.
     static let startError = "StartError"
     /// The kubelet's words for the end of a container that nobody saw. (pkg/kubelet/kubelet_pods.go, convertToAPIContainerStatuses)

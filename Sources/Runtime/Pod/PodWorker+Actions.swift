@@ -39,7 +39,7 @@ extension PodWorker {
         do {
             try await plan.volumes.refresh()
             guard let reference = ImageReference(container.image) else { return refuse(container, "InvalidImageName") }
-            guard let image = try await node.images.resolve(reference) else {
+            guard let image = try await node.images.resolve(reference, for: use(of: container)) else {
                 if container.json["imagePullPolicy"].string == "Never" { return refuse(container, "ErrImageNeverPull") }
                 throw ImageNotFound(reference: reference, names: node.images.names)
             }
@@ -52,6 +52,8 @@ extension PodWorker {
             inbox.post(.input(.startPostponed(container: name)))
         } catch let error as ImageNotFound {
             inbox.post(.input(.imageMissing(container: name, message: error.description)))
+        } catch let error as ContainerPlan.CreationError {
+            inbox.post(.input(.startFailed(container: name, reason: PodLifecycle.creationError, message: error.description)))
         } catch {
             inbox.post(.input(.startFailed(container: name, reason: PodLifecycle.configurationError, message: "\(error)")))
         }
@@ -70,10 +72,22 @@ extension PodWorker {
                 .imageRefused(container: container.name, reason: reason, event: isName ? reason : "InspectFailed", message: words)))
     }
 
-    /// The image that a container runs from; nil where there is none, or none can be asked for just now.
+    private func use(of container: Container) -> ImageUse {
+        ImageUse(state: paths.podState(pod.uid), container: container.name, pod: pod.key)
+    }
+
+    /// The image that a container runs from; nil where there is none, or none can be asked for just now. A name may have become another
+    /// image's since the container began.
     func image(of container: Container?) async -> Image? {
         guard let container, let reference = ImageReference(container.image) else { return nil }
-        do { return try await node.images.resolve(reference) } catch {
+        do {
+            if let digest = use(of: container).digest, let held = ImageReference("\(reference.registry)/\(reference.repository)@\(digest)"),
+                let image = try await node.images.resolve(held)
+            {
+                return image
+            }
+            return try await node.images.resolve(reference)
+        } catch {
             node.report("pod \(pod.key): image \(reference): \(error)")
             return nil
         }
@@ -97,7 +111,7 @@ extension PodWorker {
         for container in pod.allContainers {
             guard let image = await image(of: container), let name = ImageReference(container.image) else { continue }
             found[container.name] = PodLifecycle.ImageFacts(
-                name: name.description, id: image.id, user: ContainerUser(pod: pod, container: container, image: image))
+                name: name.description, id: image.statusID(name), user: ContainerUser(pod: pod, container: container, image: image))
         }
         do {
             try await node.client.mutateStatus(Pod.self, pod.key) { [uid = pod.uid, facts = found] current in

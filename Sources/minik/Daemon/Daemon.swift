@@ -3,6 +3,7 @@ import CSandbox
 import Controllers
 import DNS
 import Glibc
+import Images
 import Lab
 import Model
 import Netlink
@@ -16,6 +17,13 @@ import TLS
 struct Daemon {
     let cluster: Cluster
     let paths: ClusterPaths
+    /// What was loaded comes before minik's own of the same name. One that pulls would be the third.
+    private let images = ImageSources([ImageStore(), BuiltInImages()])
+
+    init(cluster: Cluster, paths: ClusterPaths) {
+        self.cluster = cluster
+        self.paths = paths
+    }
 
     /// Runs until cancelled. `ready` is called once every node is registered and the API answers.
     func run(ready: @escaping @Sendable () -> Void) async throws {
@@ -208,7 +216,7 @@ struct Daemon {
         let sandbox = NodeSandbox(node: node.spec, cluster: cluster, paths: paths, plugin: plugin)
         let agent = NodeAgent(
             node: node.spec, cluster: cluster, paths: paths, client: api, network: plugin, guards: guards,
-            sandboxes: ShimSandboxes(paths: paths), images: ImageSources([BuiltInImages()]), identity: await node.ground.process,
+            sandboxes: ShimSandboxes(paths: paths), images: images, identity: await node.ground.process,
             object: { sandbox.object(now: $0) }, report: report)
         group.addTask { try await agent.run() }
         // Pods come last: what they stand behind holds before they do.

@@ -1,7 +1,8 @@
 import Glibc
 import Model
 
-/// minik's own images, each assembled once from what Debian installs. They answer to their name whatever registry and tag it comes with.
+/// minik's own images, each assembled once from what Debian installs. They answer to their name whatever registry and tag it comes with;
+/// but whoever names a digest wants that one image, and no look-alike.
 package struct BuiltInImages: ImageSource {
     private static let recipes: [any ImageRecipe] = [BusyboxImage(), HTTPDImage(), DNSImage()]
     /// Images are made anew when this changes: what they are made of is not all that they are.
@@ -14,7 +15,7 @@ package struct BuiltInImages: ImageSource {
     package var names: [String] { Self.recipes.filter(\.isPublished).map(\.name) }
 
     package func resolve(_ reference: ImageReference) -> Image? {
-        guard let recipe = Self.recipes.first(where: { $0.name == reference.name }) else { return nil }
+        guard reference.digest == nil, let recipe = Self.recipes.first(where: { $0.name == reference.name }) else { return nil }
         let says = recipe.configuration
         let words = [recipe.name] + says.entrypoint + says.command + says.environment + [says.workingDirectory, "\(says.stopSignal)"]
         return Image(

@@ -1,0 +1,41 @@
+import Glibc
+import Runtime
+
+/// A content on its way into the store: written, counted and hashed. Its file goes with it unless it is kept.
+package final class BlobFile {
+    package let path: String
+    package private(set) var size = 0
+    private let descriptor: Int32
+    private let hash = RunningDigest()
+    private var first: [UInt8] = []
+
+    package init(_ path: String) throws {
+        self.path = path
+        descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw FileError("create", path, errno: errno) }
+    }
+
+    deinit { close(descriptor) }
+
+    package func add(_ bytes: UnsafeRawBufferPointer) throws {
+        if first.count < 4 { first += bytes.prefix(4 - first.count) }
+        hash.add(bytes)
+        size += bytes.count
+        var rest = bytes
+        while !rest.isEmpty {
+            let n = Glibc.write(descriptor, rest.baseAddress, rest.count)
+            if n < 0, errno == EINTR { continue }
+            guard n > 0 else { throw FileError("write", path, errno: n < 0 ? errno : EIO) }
+            rest = UnsafeRawBufferPointer(rebasing: rest[n...])
+        }
+    }
+
+    package func digest() -> ContentDigest { hash.finish() }
+
+    /// What a layer with this beginning is. (RFC 1952, RFC 8878)
+    package var layerType: String {
+        if first.starts(with: [0x1F, 0x8B]) { return "\(ImageManifest.layerType)+gzip" }
+        if first == [0x28, 0xB5, 0x2F, 0xFD] { return "\(ImageManifest.layerType)+zstd" }
+        return ImageManifest.layerType
+    }
+}

@@ -1,0 +1,92 @@
+import Model
+import Runtime
+
+/// An image of the store: what it is known by.
+package struct ImageRecord: Sendable, Hashable {
+    /// Of the index or manifest that its maker, or its registry, knows it by.
+    package let digest: ContentDigest
+    /// Of its manifest for this machine.
+    package let manifest: ContentDigest
+    /// Of its configuration: its ID.
+    package let id: ContentDigest
+    /// Whole names, each with a tag, sorted.
+    package var names: [String]
+    package let loaded: Timestamp
+
+    package init(digest: ContentDigest, manifest: ContentDigest, id: ContentDigest, names: [String], loaded: Timestamp) {
+        self.digest = digest
+        self.manifest = manifest
+        self.id = id
+        self.names = names
+        self.loaded = loaded
+    }
+}
+
+/// All images of a store: its one file of names, as a value.
+package struct ImageRecords: Sendable, Hashable {
+    package private(set) var images: [ImageRecord] = []
+
+    package init() {}
+
+    package init(_ json: JSON) throws(ImageError) {
+        guard json["version"].int == 1 else {
+            throw ImageError("the list of images was written by another minik (version \(json["version"].int ?? 0))", hint: "use that one")
+        }
+        for item in json["images"].items {
+            guard let digest = item["digest"].string.flatMap({ ContentDigest($0) }),
+                let manifest = item["manifest"].string.flatMap({ ContentDigest($0) }),
+                let id = item["id"].string.flatMap({ ContentDigest($0) })
+            else { throw ImageError("the list of images is damaged") }
+            images.append(
+                ImageRecord(
+                    digest: digest, manifest: manifest, id: id, names: item["names"].items.compactMap(\.string),
+                    loaded: item["loaded"].string.flatMap(Timestamp.init) ?? Timestamp(seconds: 0)))
+        }
+    }
+
+    package var json: JSON {
+        let list = images.map { image -> JSON in
+            [
+                "digest": .string(image.digest.description), "manifest": .string(image.manifest.description),
+                "id": .string(image.id.description), "names": .array(image.names.map(JSON.string)),
+                "loaded": .string(image.loaded.description),
+            ]
+        }
+        return ["version": 1, "images": .array(list)]
+    }
+
+    /// The image that a pod means: by its digest, whatever its name, or by its name.
+    package func image(_ reference: ImageReference) -> ImageRecord? {
+        if let digest = reference.digest { return images.first { [$0.digest.description, $0.manifest.description].contains(digest) } }
+        return images.first { $0.names.contains(reference.description) }
+    }
+
+    /// What people mean: a name, a digest, or the beginning of an ID.
+    package func find(_ text: String) throws(ImageError) -> ImageRecord {
+        if let reference = ImageReference(text), let image = image(reference) { return image }
+        let start = text.hasPrefix("sha256:") ? String(text.dropFirst("sha256:".count)) : text
+        let found = start.utf8.count < 4 ? [] : images.filter { [$0.id, $0.digest, $0.manifest].contains { $0.hex.hasPrefix(start) } }
+        if found.count == 1 { return found[0] }
+        if found.count > 1 { throw ImageError("\"\(text)\" begins the ID of \(found.count) images", hint: "give more of it") }
+        throw ImageError("there is no image \"\(text)\"", hint: "minik image ls shows what there is")
+    }
+
+    package func image(_ digest: ContentDigest) -> ImageRecord? { images.first { $0.digest == digest || $0.manifest == digest } }
+
+    /// Takes an image in; its names are no other's from now on.
+    package mutating func add(_ record: ImageRecord) {
+        remove(names: record.names)
+        if let place = images.firstIndex(where: { $0.digest == record.digest && $0.manifest == record.manifest }) {
+            images[place].names = (images[place].names + record.names).sorted()
+        } else {
+            images.append(record)
+        }
+    }
+
+    /// Takes names away; the images stay.
+    package mutating func remove(names: [String]) { for index in images.indices { images[index].names.removeAll { names.contains($0) } } }
+
+    package mutating func remove(_ record: ImageRecord) {
+        images.removeAll { $0.digest == record.digest && $0.manifest == record.manifest }
+    }
+}

@@ -1,0 +1,117 @@
+import Glibc
+import Model
+import Runtime
+import Synchronization
+
+/// The images of this machine, by content: shared by its clusters, and there when none runs. Each layer is unpacked once.
+///
+///     blobs/sha256/HEX   what registries and archives hand over: manifests, configurations, layers
+///     layers/HEX         a layer's files, by the digest of its uncompressed tar; whole, or not there
+///     images.json        which images there are, and their names: what is not reached from here may go
+///     staging            what is half made, or on its way out
+///
+/// Whoever changes it holds a lock; who reads needs none, for every file appears whole.
+package final class ImageStore: ImageSource {
+    let places: StorePlaces
+    /// Where the clusters' states lie: their pods' files say what is in use.
+    let clusters: String
+    let unpack: LayerUnpack
+    let machine: Platform
+    private let known = Mutex(Known())
+
+    /// What was read last, good for as long as the file of names is the same.
+    private struct Known {
+        var stamp: [Int] = []
+        var records = ImageRecords()
+        var images: [ContentDigest: Image] = [:]
+    }
+
+    package init(
+        directory: String = ClusterPaths.images, clusters: String = ClusterPaths.clusters,
+        unpacker: String = SmallProgram.path("minik-unpack"),
+        machine: Platform = .machine, mostBytes: Int = 64 << 30, mostEntries: Int = 2_000_000
+    ) {
+        places = StorePlaces(root: directory)
+        self.clusters = clusters
+        self.machine = machine
+        unpack = LayerUnpack(program: unpacker, mostBytes: mostBytes, mostEntries: mostEntries)
+    }
+
+    /// All images there are.
+    package func records() throws -> ImageRecords {
+        var info = stat()
+        guard stat(places.records, &info) == 0 else {
+            guard errno == ENOENT else { throw FileError("look at", places.records, errno: errno) }
+            return ImageRecords()
+        }
+        let stamp = [Int(info.st_ino), Int(info.st_size), info.st_mtim.tv_sec, info.st_mtim.tv_nsec]
+        if let same = known.withLock({ $0.stamp == stamp ? $0.records : nil }) { return same }
+        let records = try ImageRecords(try JSON(parsing: try Files.read(places.records)))
+        known.withLock { $0 = Known(stamp: stamp, records: records) }
+        return records
+    }
+
+    /// Writes the file of names: before that nothing is different, after that all is.
+    func write(_ records: ImageRecords) throws {
+        try places.sync()
+        try Files.write(records.json.text(indented: true) + "\n", to: places.records, mode: 0o600)
+        try places.sync()
+    }
+
+    // MARK: ImageSource
+
+    package func resolve(_ reference: ImageReference) throws -> Image? { try records().image(reference).map(image) }
+
+    package func resolve(_ reference: ImageReference, for use: ImageUse) throws -> Image? {
+        guard try records().image(reference) != nil else { return nil }
+        // From here until the pod has said so, nobody removes anything.
+        let lock = try StoreLock(places.removalLock, shared: true)
+        let record = try records().image(reference), image = try record.map(image)
+        if let record { try use.note(record.manifest.description) }
+        lock.release()
+        return image
+    }
+
+    /// For an error's words alone: a list that cannot be read is told by whoever needs it.
+    package var names: [String] { (try? records().images.flatMap(\.names).sorted()) ?? [] }
+
+    /// An image ready to be mounted.
+    private func image(_ record: ImageRecord) throws -> Image {
+        if let image = known.withLock({ $0.images[record.digest] }) { return image }
+        let (manifest, description) = try contents(of: record)
+        // overlayfs takes no directory twice; of a layer that comes again the upper one shows all that the lower one would.
+        var seen: Set<ContentDigest> = []
+        let layers = description.layers.reversed().filter { seen.insert($0).inserted }.reversed().map(places.layer)
+        if let gone = layers.first(where: { !Files.isDirectory($0) }) {
+            throw ImageError("image \(record.title): its layer \(gone) is gone", hint: "load the image again")
+        }
+        let image = Image(
+            id: manifest.configuration.digest.description, configuration: description.configuration, layers: layers,
+            digest: record.digest.description)
+        known.withLock { $0.images[record.digest] = image }
+        return image
+    }
+
+    // MARK: Contents
+
+    package func contents(of record: ImageRecord) throws -> (manifest: ImageManifest, description: ImageDescription) {
+        try ArchivedImage.named(record.title) {
+            let manifest = try ImageManifest(try JSON(parsing: try document(record.manifest)))
+            return (manifest, try ImageDescription(try JSON(parsing: try document(manifest.configuration.digest))))
+        }
+    }
+
+    private func document(_ digest: ContentDigest) throws -> [UInt8] {
+        do { return try Files.read(places.blob(digest)) } catch {
+            throw ImageError("its content \(digest) cannot be read: \(error)", hint: "load the image again")
+        }
+    }
+
+    /// How many bytes each of an image's layers comes to, unpacked, the lowest first.
+    package func sizes(_ description: ImageDescription) -> [Int] { description.layers.map { LayerFacts(places.facts($0))?.bytes ?? 0 } }
+}
+
+extension ImageRecord {
+    /// What to call it to people.
+    package var title: String { names.first ?? digest.description }
+}

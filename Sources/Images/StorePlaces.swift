@@ -1,0 +1,40 @@
+import CSandbox
+import Glibc
+import Runtime
+
+/// Where what lies in a store.
+struct StorePlaces: Sendable {
+    let root: String
+
+    /// Contents, by their digest.
+    func blob(_ digest: ContentDigest) -> String { "\(root)/blobs/sha256/\(digest.hex)" }
+    /// A layer's files, by the digest of its tar without compression.
+    func layer(_ digest: ContentDigest) -> String { "\(root)/layers/\(digest.hex)" }
+    /// What is known of a layer.
+    func facts(_ digest: ContentDigest) -> String { "\(root)/layers/\(digest.hex).json" }
+    var blobs: String { "\(root)/blobs/sha256" }
+    var layers: String { "\(root)/layers" }
+    /// What is half made, or to be removed: nothing in it counts.
+    var staging: String { "\(root)/staging" }
+    var records: String { "\(root)/images.json" }
+    /// Held by whoever changes the store.
+    var lock: String { "\(root)/images.lock" }
+    /// Held while it is decided what goes; shared by pods that take an image.
+    var removalLock: String { "\(root)/removal.lock" }
+
+    /// Layers hold programs that are setuid and device files: nobody but root comes near.
+    func make() throws {
+        for directory in [blobs, layers, staging] { try Files.makeDirectory(directory, mode: 0o700) }
+        chmod("\(root)/blobs", 0o700)
+    }
+
+    /// Writes the disk's caches out, with all that lies in the store.
+    func sync() throws {
+        let result = sandbox_sync(root)
+        guard result == 0 else { throw FileError("write to the disk", root, errno: -result) }
+    }
+
+    func move(_ source: String, to target: String) throws {
+        guard rename(source, target) == 0 else { throw FileError("rename to", target, errno: errno) }
+    }
+}

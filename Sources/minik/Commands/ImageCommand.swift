@@ -1,0 +1,36 @@
+import ArgumentParser
+import Images
+import Lab
+import Model
+import Runtime
+
+struct ImageCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "image", abstract: "The images of this machine, which all its clusters share.",
+        discussion: "minik image load app.tar, then a pod with imagePullPolicy Never or IfNotPresent. No cluster has to run.",
+        subcommands: [
+            ImageLoad.self, ImageLs.self, ImageInspect.self, ImageHistory.self, ImageTag.self, ImageRm.self, ImagePrune.self,
+        ])
+
+    /// The name that somebody gave, whole.
+    static func reference(_ text: String) throws -> ImageReference {
+        guard let reference = ImageReference(text), reference.digest == nil else {
+            throw UserError("\"\(text)\" is no name for an image", hint: "write NAME[:TAG] or REGISTRY/NAME[:TAG], in small letters")
+        }
+        return reference
+    }
+}
+
+/// How a command about images prints.
+struct ImageOutput: ParsableArguments {
+    @Option(name: .shortAndLong, help: "text or json.") var output = "text"
+
+    var isJSON: Bool { output == "json" }
+
+    func validate() throws {
+        guard ["text", "json"].contains(output) else {
+            throw ValidationError(
+                "unable to match a printer suitable for the output format \"\(output)\", allowed formats are: json,text")
+        }
+    }
+}
