@@ -161,7 +161,9 @@ package actor APIServer: Client {
         }
         let namespace = object["metadata"]["namespace"].string ?? "default"
         object["metadata"]["namespace"] = .string(namespace)
-        guard let home = try await store.get(.namespaces, ObjectKey("", namespace)) else { throw StatusError.notFound(.namespaces, namespace) }
+        guard let home = try await store.get(.namespaces, ObjectKey("", namespace)) else {
+            throw StatusError.notFound(.namespaces, namespace)
+        }
         guard home["status"]["phase"].string == "Terminating", !kind.outlivesNamespace else { return }
         throw StatusError(
             403, .forbidden,

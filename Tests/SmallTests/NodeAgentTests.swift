@@ -63,16 +63,19 @@ struct NodeAgents {
         }
     }
 
+    private static func spec() throws -> Cluster.NodeSpec {
+        Cluster.NodeSpec(
+            name: "n1", isControlPlane: false, address: try #require(IPAddress("192.0.2.1")),
+            podCIDR: try #require(IPNetwork("198.51.100.0/24")), taints: [], labels: [:])
+    }
+
     @Test("a node that does not hear of its pods gives no sign of life until it does, and is Ready then")
     func deafness() async throws {
         let pods = Reflector(.pods, client: client, clock: clock) { _ in }
         let reports = Mutex<[String]>([])
         let start = StandingClock()
-        let spec = Cluster.NodeSpec(
-            name: "n1", isControlPlane: false, address: try #require(IPAddress("192.0.2.1")),
-            podCIDR: try #require(IPNetwork("198.51.100.0/24")), taints: [], labels: [:])
         let heartbeat = NodeHeartbeat(
-            node: spec, client: api, clock: clock, now: { start.now }, report: { word in reports.withLock { $0.append(word) } }
+            node: try Self.spec(), client: api, clock: clock, now: { start.now }, report: { word in reports.withLock { $0.append(word) } }
         ) {
             pods.isFollowing ? nil : "it is deaf"
         }
