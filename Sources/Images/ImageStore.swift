@@ -46,7 +46,12 @@ package final class ImageStore: ImageSource {
         }
         let stamp = [Int(info.st_ino), Int(info.st_size), info.st_mtim.tv_sec, info.st_mtim.tv_nsec]
         if let same = known.withLock({ $0.stamp == stamp ? $0.records : nil }) { return same }
-        let records = try ImageRecords(try JSON(parsing: try Files.read(places.records)))
+        let records: ImageRecords
+        do { records = try ImageRecords(try JSON(parsing: try Files.read(places.records))) } catch {
+            throw ImageError(
+                "the list of this machine's images, \(places.records), cannot be read: \(error)",
+                hint: "put it back, or remove \(places.root) and load the images again")
+        }
         known.withLock { $0 = Known(stamp: stamp, records: records) }
         return records
     }

@@ -19,6 +19,17 @@ struct ImageStoreTests {
         return (ImageUse(state: state, container: "web", pod: ObjectKey("default", "web-1")), state)
     }
 
+    @Test("a list of images that is damaged is named, and left as it is", arguments: ["", "{", "[]", "{\"version\": 2}"])
+    func damagedList(_ text: String) throws {
+        let folder = try StoreFolder(), list = "\(folder.directory)/store/images.json"
+        try folder.load(try MadeImage.dockerArchive([(MadeImage([Self.tar("one")]), ["one:1"])]))
+        try Files.write(text, to: list)
+        let error = try #require(throws: ImageError.self) { try folder.image("one:1") }
+        #expect(error.message.hasPrefix("the list of this machine's images, \(list), cannot be read: ") && error.hint != nil)
+        #expect(throws: ImageError.self) { try folder.load(try MadeImage.dockerArchive([(MadeImage([Self.tar("two")]), ["two"])])) }
+        #expect(Files.text(list) == text)
+    }
+
     @Test("several images of one file are there with all their names, share what they share, and say what they are")
     func several() throws {
         let folder = try StoreFolder()

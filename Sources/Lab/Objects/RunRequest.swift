@@ -10,6 +10,8 @@ package struct RunRequest {
     /// KEY=VALUE
     package var environment: [String] = []
     package var port: Int?
+    /// Always, IfNotPresent or Never; nil: as its tag has it.
+    package var imagePullPolicy: String?
     package var restartPolicy = "Always"
     package var stdin = false
     package var tty = false
@@ -35,7 +37,8 @@ package struct RunRequest {
             "spec": [
                 "containers": [
                     [
-                        "name": .string(name), "image": .string(image), "command": wordsAreCommand ? list : .null,
+                        "name": .string(name), "image": .string(image), "imagePullPolicy": JSON(imagePullPolicy),
+                        "command": wordsAreCommand ? list : .null,
                         "args": wordsAreCommand ? .null : list, "env": variables.isEmpty ? .null : .array(variables),
                         "ports": port.map { [["containerPort": .int($0)]] } ?? .null, "stdin": stdin ? true : .null,
                         "stdinOnce": stdin ? true : .null, "tty": tty ? true : .null, "resources": .emptyObject,

@@ -17,19 +17,16 @@ package struct ContainerUser: Sendable, Hashable {
         let own = container.json["securityContext"], shared = pod.spec["securityContext"]
         func setting(_ name: String) -> Int? { own[name].int ?? shared[name].int }
         let users = Self.rows(passwd).filter { $0.count >= 6 }
-        // A pod's own user has the group that the pod or its entry says; the image's is another's.
-        let says =
-            setting("runAsUser") == nil ? image.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init) : []
-        let name = says.first ?? "", groupName = says.count > 1 ? says[1] : ""
+        // Of the image's USER[:GROUP] a kubelet hears the user alone, so a group there, even one that does not exist, changes nothing.
+        // (seen with containerd 1.7.27, containerd issue 11607)
+        let says = setting("runAsUser") == nil ? image.split(separator: ":", omittingEmptySubsequences: false).first.map(String.init) : nil
+        let name = says ?? ""
         let named = users.first { $0[0] == name } ?? users.first { $0[2] == name }
         let user = setting("runAsUser") ?? named.flatMap { Int($0[2]) } ?? Int(name) ?? 0
         let entry = named ?? users.first { Int($0[2]) == user }
-        let namedGroup = Self.rows(group).first { $0.count >= 3 && $0[0] == groupName }.flatMap { Int($0[2]) } ?? Int(groupName)
-        let primary = setting("runAsGroup") ?? namedGroup ?? entry.flatMap { Int($0[3]) } ?? 0
+        let primary = setting("runAsGroup") ?? entry.flatMap { Int($0[3]) } ?? 0
         problem =
-            !name.isEmpty && named == nil && Int(name) == nil
-            ? "unable to find user \(name): no matching entries in passwd file"
-            : !groupName.isEmpty && namedGroup == nil ? "unable to find group \(groupName): no matching entries in group file" : nil
+            !name.isEmpty && named == nil && Int(name) == nil ? "unable to find user \(name): no matching entries in passwd file" : nil
         var groups = [primary] + [shared["fsGroup"].int].compactMap { $0 } + shared["supplementalGroups"].items.compactMap(\.int)
         if let name = entry?[0], shared["supplementalGroupsPolicy"].string != "Strict" {
             groups += Self.rows(group).filter { $0.count >= 4 && $0[3].split(separator: ",").contains { $0 == name } }.compactMap {

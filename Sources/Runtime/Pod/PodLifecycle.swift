@@ -114,6 +114,7 @@ package struct PodLifecycle: Sendable {
     private static let longestBackOff = 300
     private static let healthyAfter = 600
     package static let configurationError = "CreateContainerConfigError"
+    package static let inspectError = "ImageInspectError"
     package static let creationError = "CreateContainerError"
     /// containerd's reason for an end before the beginning; its exit code is 128.
     static let startError = "StartError"

@@ -39,7 +39,7 @@ extension PodWorker {
         do {
             try await plan.volumes.refresh()
             guard let reference = ImageReference(container.image) else { return refuse(container, "InvalidImageName") }
-            guard let image = try await node.images.resolve(reference, for: use(of: container)) else {
+            guard let image = try await resolve(reference, for: container) else {
                 if container.json["imagePullPolicy"].string == "Never" { return refuse(container, "ErrImageNeverPull") }
                 throw ImageNotFound(reference: reference, names: node.images.names)
             }
@@ -52,6 +52,8 @@ extension PodWorker {
             inbox.post(.input(.startPostponed(container: name)))
         } catch let error as ImageNotFound {
             inbox.post(.input(.imageMissing(container: name, message: error.description)))
+        } catch let error as ImageFailure {
+            inbox.post(.input(.startFailed(container: name, reason: PodLifecycle.inspectError, message: error.description)))
         } catch let error as ContainerPlan.CreationError {
             inbox.post(.input(.startFailed(container: name, reason: PodLifecycle.creationError, message: error.description)))
         } catch {
@@ -70,6 +72,15 @@ extension PodWorker {
         inbox.post(
             .input(
                 .imageRefused(container: container.name, reason: reason, event: isName ? reason : "InspectFailed", message: words)))
+    }
+
+    /// What has images failed, which says nothing about whether there is this one.
+    private struct ImageFailure: Error, CustomStringConvertible { let description: String }
+
+    private func resolve(_ reference: ImageReference, for container: Container) async throws -> Image? {
+        do { return try await node.images.resolve(reference, for: use(of: container)) } catch {
+            throw ImageFailure(description: "Failed to inspect image \"\(container.image)\": \("\(error)".replacing("\n  ", with: "; "))")
+        }
     }
 
     private func use(of container: Container) -> ImageUse {

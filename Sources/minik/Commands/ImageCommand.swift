@@ -7,9 +7,10 @@ import Runtime
 struct ImageCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "image", abstract: "The images of this machine, which all its clusters share.",
-        discussion: "minik image load app.tar, then a pod with imagePullPolicy Never or IfNotPresent. No cluster has to run.",
+        discussion: "minik image pull nginx, or minik image load app.tar; then pods find it. No cluster has to run.",
         subcommands: [
-            ImageLoad.self, ImageLs.self, ImageInspect.self, ImageHistory.self, ImageTag.self, ImageRm.self, ImagePrune.self,
+            ImageLoad.self, ImagePull.self, ImageLs.self, ImageInspect.self, ImageHistory.self, ImageTag.self, ImageRm.self,
+            ImagePrune.self,
         ])
 
     /// The name that somebody gave, whole.

@@ -14,6 +14,7 @@ struct Run: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: "Labels, such as access=true,tier=web; run=NAME without.") var labels: String?
     @Option(help: "Environment, such as KEY=VALUE; may be given more than once.") var env: [String] = []
     @Option(help: "The port that the container exposes.") var port: Int?
+    @Option(help: "Always, IfNotPresent or Never; by its tag without.") var imagePullPolicy: String?
     @Option(help: "Always, OnFailure or Never.") var restart: String = "Always"
     @Flag(name: [.customShort("i"), .long], help: "Keep stdin open.") var stdin = false
     @Flag(name: [.customShort("t"), .long], help: "Give the container a terminal.") var tty = false
@@ -43,6 +44,7 @@ struct Run: AsyncParsableCommand {
         request.labels = labels
         request.environment = env
         request.port = port
+        request.imagePullPolicy = imagePullPolicy
         request.restartPolicy = rm && restart == "Always" ? "Never" : restart
         request.stdin = stdin
         request.tty = tty
