@@ -41,7 +41,8 @@ package struct ImageNotFound: Error, CustomStringConvertible {
     package let reference: ImageReference
     package let names: [String]
     package var description: String {
-        "failed to pull and unpack image \"\(reference)\": failed to resolve image: it is not on this machine, and minik pulls none: "
-            + "bring it with minik image load FILE; there are \(names.joined(separator: ", "))"
+        let some = names.prefix(8).joined(separator: ", ") + (names.count > 8 ? " and \(names.count - 8) more" : "")
+        return "failed to pull and unpack image \"\(reference)\": failed to resolve image: it is not on this machine, and pods pull none: "
+            + "bring it with minik image pull NAME or minik image load FILE; there are \(some)"
     }
 }
