@@ -20,7 +20,7 @@ package enum Preflight {
         try NetworkNamespace.create(path: path)
         defer { NetworkNamespace.delete(path: path) }
         try probeLinks(path)
-        try await probeRules(path)
+        try probeRules(path)
         guard (Files.text("/proc/filesystems") ?? "").contains("overlay") else {
             throw Missing(feature: "overlay file systems", module: "overlay", detail: "not in /proc/filesystems")
         }
@@ -45,7 +45,7 @@ package enum Preflight {
         }
     }
 
-    private static func probeRules(_ path: String) async throws {
+    private static func probeRules(_ path: String) throws {
         var rules = Ruleset()
         rules.sets["s"] = NamedSet(key: [.address(.ipv4), .transportProtocol, .port], isInterval: true)
         rules.chains["t"] = Chain([Rule(.verdict(.drop))])
@@ -53,8 +53,8 @@ package enum Preflight {
             hook: Hook(.nat, .postrouting, Hook.sourceNAT),
             [Rule(.connectionState(.new), .markUnset(1), .sourceNAT(IPAddress(ipv4: 0x0A00_0001))), Rule(.randomGoto(["t", "t"]))])
         do {
-            let kernel = try KernelRulesets(namespace: path)
-            try await kernel.apply([.addTable] + Ruleset.diff(Ruleset(), rules), table: TableID(.ip, "preflight"))
+            var socket = try NFTablesSocket(in: NetworkNamespace(path: path))
+            try socket.apply([.addTable] + Ruleset.diff(Ruleset(), rules), table: TableID(.ip, "preflight"))
         } catch { throw Missing(feature: "nf_tables with NAT", module: "nf_tables nft_chain_nat nft_numgen nft_ct", detail: "\(error)") }
     }
 }
