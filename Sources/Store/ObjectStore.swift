@@ -7,7 +7,8 @@ import Model
 /// - a write stamps `metadata.resourceVersion` with its revision and is in the journal before anyone sees it;
 /// - `create` fails if the key exists; `update` and `delete` fail if it does not, or if it moved past `expected`;
 /// - a watch from revision r delivers every later event once and in order, or says `Expired` when r is older than the history kept,
-///   at its beginning or because its reader has fallen so far behind: what has happened is kept once, however many watch.
+///   at its beginning or because its reader has fallen so far behind: what has happened is kept once, however many watch;
+/// - who reads does not wait for the disk: while a write is on its way there, everything is as it was before.
 package actor ObjectStore {
     private var contents: Contents
     package private(set) var revision = 0
@@ -22,26 +23,45 @@ package actor ObjectStore {
     package var idleWatchers: Int { waiting.count }
     /// How often watchers were to hear how far the store has come.
     private var marks = 0
-    private let journal: (any Journal)?
+    private let journal: JournalQueue?
+    /// Writes come one after the other: each is in the journal before the next looks at what there is.
+    private let writes = Turnstile()
 
     /// Starts from what the journal holds; without one everything is forgotten with the process. Of `left` nothing is kept in memory: most
     /// of a busy cluster's objects are events, an hour old and read by nobody but a person who asks.
     package init(journal: (any Journal)? = nil, history: History.Limits = .standard, leaving left: Set<Resource> = [.events]) throws {
-        self.journal = journal
+        self.journal = journal.map(JournalQueue.init)
         start = try journal?.revision() ?? 0
         revision = start
         self.history = History(after: start, history)
         contents = try Contents(journal, leaving: left)
     }
 
-    package func get(_ resource: Resource, _ key: ObjectKey) throws -> JSON? { try contents.get(resource, key) }
+    package func get(_ resource: Resource, _ key: ObjectKey) async throws -> JSON? {
+        if let journal = elsewhere(resource) { return try await journal.get(resource, key) }
+        return contents.get(resource, key)
+    }
+
+    /// Where the objects of a resource lie that are not kept in memory.
+    private func elsewhere(_ resource: Resource) -> JournalQueue? { contents.isKept(resource) ? nil : journal }
+
+    private func all(_ resource: Resource) async throws -> [ObjectKey: JSON] {
+        if let journal = elsewhere(resource) { return try await journal.all(resource) }
+        return contents.all(resource)
+    }
+
+    private func keys(_ resource: Resource) async throws -> [ObjectKey] {
+        if let journal = elsewhere(resource) { return try await journal.keys(resource) }
+        return contents.keys(resource)
+    }
 
     /// The revision of a resource's newest write; of one that has not been written since the start, the start's.
     package func latest(_ resource: Resource) -> Int { newest[resource] ?? start }
 
     /// The objects in order of namespace and name, and the revision they stand at.
-    package func list(_ resource: Resource, namespace: String? = nil) throws -> (items: [JSON], revision: Int) {
-        (Self.ordered(try contents.all(resource), namespace), revision)
+    package func list(_ resource: Resource, namespace: String? = nil) async throws -> (items: [JSON], revision: Int) {
+        if elsewhere(resource) == nil { return (Self.ordered(contents.all(resource), namespace), revision) }
+        return try await writes.withTurn { (Self.ordered(try await all(resource), namespace), revision) }
     }
 
     private static func ordered(_ objects: [ObjectKey: JSON], _ namespace: String?) -> [JSON] {
@@ -50,10 +70,18 @@ package actor ObjectStore {
     }
 
     /// The objects as they stood at `wanted`, an earlier revision; throws `Expired` when the history does not reach back so far.
-    package func list(_ resource: Resource, namespace: String? = nil, at wanted: Int) throws -> [JSON] {
-        if wanted == revision { return try list(resource, namespace: namespace).items }
+    package func list(_ resource: Resource, namespace: String? = nil, at wanted: Int) async throws -> [JSON] {
+        if elsewhere(resource) != nil {
+            return try await writes.withTurn { try before(wanted, resource, try await all(resource), namespace) }
+        }
+        return try before(wanted, resource, contents.all(resource), namespace)
+    }
+
+    /// `now` as it was at an earlier revision.
+    private func before(_ wanted: Int, _ resource: Resource, _ now: [ObjectKey: JSON], _ namespace: String?) throws -> [JSON] {
+        if wanted == revision { return Self.ordered(now, namespace) }
         guard wanted < revision, wanted >= history.start else { throw StatusError.expiredContinue }
-        var then = try contents.all(resource)
+        var then = now
         // What came later is taken back, the last first.
         for past in history.events.reversed() {
             guard past.revision > wanted else { break }
@@ -69,68 +97,86 @@ package actor ObjectStore {
     }
 
     /// How many objects of a resource there are.
-    package func count(_ resource: Resource, namespace: String) throws -> Int {
-        try contents.keys(resource).count { $0.namespace == namespace }
+    package func count(_ resource: Resource, namespace: String) async throws -> Int {
+        try await keys(resource).count { $0.namespace == namespace }
     }
 
     /// Every resource that has objects in `namespace`.
-    package func resources(in namespace: String) throws -> [Resource] {
-        try contents.resources.filter { try contents.keys($0).contains { $0.namespace == namespace } }
+    package func resources(in namespace: String) async throws -> [Resource] {
+        var found: [Resource] = []
+        for resource in contents.resources where try await keys(resource).contains(where: { $0.namespace == namespace }) {
+            found.append(resource)
+        }
+        return found
     }
 
-    package func create(_ resource: Resource, _ object: JSON) throws -> JSON {
+    package func create(_ resource: Resource, _ object: JSON) async throws -> JSON {
         let key = Self.key(object)
-        guard try contents.get(resource, key) == nil else { throw StatusError.alreadyExists(resource, key.name) }
-        return try write(resource, key, object, nil, .added)
+        return try await writes.withTurn {
+            guard try await get(resource, key) == nil else { throw StatusError.alreadyExists(resource, key.name) }
+            return try await write(resource, key, object, nil, .added)
+        }
     }
 
     /// Replaces an object. With `expected` (a resourceVersion), only if that is still its version.
-    package func update(_ resource: Resource, _ object: JSON, expected: String?) throws -> JSON {
+    package func update(_ resource: Resource, _ object: JSON, expected: String?) async throws -> JSON {
         let key = Self.key(object)
-        guard let old = try contents.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
-        if let expected, old["metadata"]["resourceVersion"].string != expected { throw StatusError.conflict(resource, key.name) }
-        var same = object
-        same["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
-        if same == old { return old }  // a write that changes nothing is none: watchers stay asleep
-        return try write(resource, key, object, old, .modified)
+        return try await writes.withTurn {
+            guard let old = try await get(resource, key) else { throw StatusError.notFound(resource, key.name) }
+            if let expected, old["metadata"]["resourceVersion"].string != expected { throw StatusError.conflict(resource, key.name) }
+            var same = object
+            same["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+            if same == old { return old }  // a write that changes nothing is none: watchers stay asleep
+            return try await write(resource, key, object, old, .modified)
+        }
     }
 
     @discardableResult
-    package func delete(_ resource: Resource, _ key: ObjectKey, expected: String? = nil) throws -> JSON {
-        guard let old = try contents.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
-        if let expected, old["metadata"]["resourceVersion"].string != expected { throw StatusError.conflict(resource, key.name) }
-        return try write(resource, key, old, old, .deleted)
+    package func delete(_ resource: Resource, _ key: ObjectKey, expected: String? = nil) async throws -> JSON {
+        try await writes.withTurn {
+            guard let old = try await get(resource, key) else { throw StatusError.notFound(resource, key.name) }
+            if let expected, old["metadata"]["resourceVersion"].string != expected { throw StatusError.conflict(resource, key.name) }
+            return try await write(resource, key, old, old, .deleted)
+        }
     }
 
+    package typealias Events = AsyncThrowingStream<StoreEvent, any Error>
+
     /// Events after `start`; with nil, an ADDED event for each object first, and with `marksStart` then a bookmark.
-    package func watch(_ resource: Resource, namespace: String?, from start: Int?, marksStart: Bool = false, bookmarks: Bool = false) throws
-        -> AsyncThrowingStream<
-            StoreEvent, any Error
-        >
+    package func watch(_ resource: Resource, namespace: String?, from start: Int?, marksStart: Bool = false, bookmarks: Bool = false)
+        async throws -> Events
     {
         if let start, start > revision { throw StatusError.tooLarge(start, revision) }
-        return try watch(only: resource, namespace: namespace, from: start, marksStart: marksStart, bookmarks: bookmarks)
+        let watcher = Watcher(resource: resource, namespace: namespace, wantsBookmarks: bookmarks)
+        return try await events(watcher, of: [resource], from: start, marksStart: marksStart)
     }
 
     /// What happens to every object of every kind but these, beginning with an ADDED event for each there is.
-    package func watchAll(except: Set<Resource> = []) throws -> AsyncThrowingStream<StoreEvent, any Error> {
-        try watch(only: nil, except: except, namespace: nil, from: nil, marksStart: true, bookmarks: false)
+    package func watchAll(except: Set<Resource> = []) async throws -> Events {
+        let watcher = Watcher(resource: nil, except: except, namespace: nil, wantsBookmarks: false)
+        return try await events(watcher, of: contents.resources.filter { !except.contains($0) }, from: nil, marksStart: true)
     }
 
-    private func watch(
-        only resource: Resource?, except: Set<Resource> = [], namespace: String?, from start: Int?, marksStart: Bool, bookmarks: Bool
-    ) throws -> AsyncThrowingStream<StoreEvent, any Error> {
+    private func events(_ watcher: Watcher, of resources: [Resource], from start: Int?, marksStart: Bool) async throws -> Events {
         if let start, start < history.start, start < revision { throw StatusError.expired(start, revision) }
-        var first: [StoreEvent] = []
-        if start == nil {
-            for resource in resource.map({ [$0] }) ?? contents.resources where !except.contains(resource) {
-                first += try list(resource, namespace: namespace).items.map { StoreEvent(.added, $0, resource: resource) }
-            }
+        guard start == nil else { return events(watcher, [], from: start, marksStart: marksStart) }
+        if resources.allSatisfy({ elsewhere($0) == nil }) {
+            return events(watcher, resources.map { ($0, contents.all($0)) }, from: start, marksStart: marksStart)
+        }
+        return try await writes.withTurn {
+            var found: [(Resource, [ObjectKey: JSON])] = []
+            for resource in resources { found.append((resource, try await all(resource))) }
+            return events(watcher, found, from: start, marksStart: marksStart)
+        }
+    }
+
+    /// What `found` holds, which is all there is now, and then what happens.
+    private func events(_ watcher: Watcher, _ found: [(Resource, [ObjectKey: JSON])], from start: Int?, marksStart: Bool) -> Events {
+        var first = found.flatMap { resource, objects in
+            Self.ordered(objects, watcher.namespace).map { StoreEvent(.added, $0, resource: resource) }
         }
         if marksStart { first.append(Self.bookmark(at: revision, isStart: true)) }
-        let watcher = Watcher(
-            resource: resource, except: except, namespace: namespace, wantsBookmarks: bookmarks,
-            Watcher.Place(ready: first.reversed(), seen: start ?? revision, marks: marks))
+        watcher.place.withLock { $0 = Watcher.Place(ready: first.reversed(), seen: start ?? revision, marks: marks) }
         return AsyncThrowingStream { [self] in
             if let event = watcher.place.withLock({ $0.ready.popLast() }) { return event }
             return try await next(watcher)
@@ -182,9 +228,9 @@ package actor ObjectStore {
     }
 
     /// Lets go of what happened before the last call; whoever calls says by its clock how long what has happened is remembered at least.
-    package func forgetHistory() {
+    package func forgetHistory() async {
         history.age()
-        journal?.releaseMemory()
+        await journal?.releaseMemory()
     }
 
     /// Tells every watcher that asked for it how far the store has come, in order with its events.
@@ -203,15 +249,17 @@ package actor ObjectStore {
             ])
     }
 
-    private func write(_ resource: Resource, _ key: ObjectKey, _ object: JSON, _ previous: JSON?, _ kind: WatchEvent.Kind) throws -> JSON {
+    private func write(_ resource: Resource, _ key: ObjectKey, _ object: JSON, _ previous: JSON?, _ kind: WatchEvent.Kind)
+        async throws -> JSON
+    {
         let next = revision + 1
         var stamped = object
         stamped["metadata"]["resourceVersion"] = .string(String(next))
         if kind == .deleted {
-            try journal?.remove(resource, key, revision: next)
+            try await journal?.remove(resource, key, revision: next)
             contents.set(resource, key, nil)
         } else {
-            try journal?.put(resource, key, stamped, revision: next)
+            try await journal?.put(resource, key, stamped, revision: next)
             contents.set(resource, key, stamped)
         }
         revision = next

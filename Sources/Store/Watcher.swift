@@ -17,11 +17,10 @@ final class Watcher: Sendable {
     let except: Set<Resource>
     let namespace: String?
     let wantsBookmarks: Bool
-    let place: Mutex<Place>
+    let place = Mutex(Place(ready: [], seen: 0, marks: 0))
 
-    init(resource: Resource?, except: Set<Resource>, namespace: String?, wantsBookmarks: Bool, _ place: Place) {
+    init(resource: Resource?, except: Set<Resource> = [], namespace: String?, wantsBookmarks: Bool) {
         (self.resource, self.except, self.namespace, self.wantsBookmarks) = (resource, except, namespace, wantsBookmarks)
-        self.place = Mutex(place)
     }
 
     func wants(_ event: StoreEvent) -> Bool {
