@@ -66,17 +66,15 @@ package actor NodeKeeper {
     }
 
     private func look() async -> [String] {
-        do {
-            return try await turn.withTurn {
-                var found: [String] = [], failures: [String] = []
-                for part in parts {
-                    do { found += try await part.repair() } catch { failures.append("\(error)") }
-                }
-                await tell(found)
-                for failure in failures { report("node \(name): repair: \(failure)") }
-                return found + failures.map { "\(Self.unmended)\($0)" }
+        await turn.withTurn {
+            var found: [String] = [], failures: [String] = []
+            for part in parts {
+                do { found += try await part.repair() } catch { failures.append("\(error)") }
             }
-        } catch { return [] }  // cancelled while it waited for its turn
+            await tell(found)
+            for failure in failures { report("node \(name): repair: \(failure)") }
+            return found + failures.map { "\(Self.unmended)\($0)" }
+        }
     }
 
     private func tell(_ found: [String]) async {
