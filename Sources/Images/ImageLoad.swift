@@ -82,7 +82,7 @@ private struct ImageLoad {
         for image in images {
             let record = try keep(image)
             records.add(record)
-            added.append(records.image(record.manifest) ?? record)
+            added.append(record)
         }
         if try store.records() != records { try store.write(records) }
         return added

@@ -81,7 +81,11 @@ extension ImageStore {
     private func sweep(_ records: ImageRecords) throws -> Int {
         var blobs: Set<String> = [], layers: Set<String> = [], bytes = 0
         for record in records.images {
-            let (manifest, description) = try contents(of: record)
+            let manifest: ImageManifest, description: ImageDescription
+            do { (manifest, description) = try contents(of: record) } catch {
+                // Nobody knows what belongs to it: all stays until it is loaded again, or gone.
+                return 0
+            }
             blobs.formUnion(
                 ([record.digest, record.manifest, manifest.configuration.digest] + manifest.layers.map(\.digest)).map(\.hex))
             layers.formUnion(description.layers.map(\.hex))

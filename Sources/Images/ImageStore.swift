@@ -59,7 +59,12 @@ package final class ImageStore: ImageSource {
     /// Writes the file of names: before that nothing is different, after that all is.
     func write(_ records: ImageRecords) throws {
         try places.sync()
-        try Files.write(records.json.text(indented: true) + "\n", to: places.records, mode: 0o600)
+        let text = records.json.text(indented: true) + "\n"
+        do { try Files.write(text, to: places.records, mode: 0o600) } catch {
+            // What was set aside is enough to say what goes.
+            guard error.errno == ENOSPC, unlink(places.reserve) == 0 else { throw error }
+            try Files.write(text, to: places.records, mode: 0o600)
+        }
         try places.sync()
     }
 

@@ -20,6 +20,9 @@ struct PulledLayout {
         try Files.makeDirectory(contents, mode: 0o700)
     }
 
+    /// The bytes that have come.
+    var size: Int { Files.list(contents).reduce(0) { $0 + Files.size("\(contents)/\($1)") } }
+
     func remove() { Files.removeTree(path) }
 
     /// `top` is what the registry has under the name, an index or the manifest itself.

@@ -8,6 +8,8 @@ package struct RegistryPull {
     private let skopeo: Skopeo
     private let access: RegistryAccess
 
+    /// Seconds without a byte after which a registry has left us.
+    private static let patience = 60
     /// What a registry's name or digest leads to may be this long.
     private static let mostOfDocument = 4 << 20
 
@@ -36,8 +38,11 @@ package struct RegistryPull {
         // A digest says all; skopeo takes no tag beside one.
         let repository = "docker://\(reference.registry)/\(reference.repository)"
         let source = repository + (reference.digest.map { "@\($0)" } ?? reference.tag.map { ":\($0)" } ?? "")
-        let top = try skopeo.run(access.asking + ["inspect", "--raw"] + access.options(of: "") + [source], most: Self.mostOfDocument)
-        let digest = ContentDigest(of: top), names = reference.tag.map { [reference.named($0)] } ?? []
+        let top = try skopeo.run(
+            access.asking + ["inspect", "--raw"] + access.options(of: "") + [source], most: Self.mostOfDocument, patience: Self.patience)
+        let digest = ContentDigest(of: top)
+        // Of a name with both, the digest says what is meant; what the tag leads to is another question.
+        let names = reference.digest == nil ? reference.tag.map { [reference.named($0)] } ?? [] : []
         if let wanted = reference.digest, wanted != digest.description {
             throw ImageError("image \(reference): its registry sent \(digest) instead", hint: "ask the registry's owner")
         }
@@ -54,7 +59,8 @@ package struct RegistryPull {
         }
         var blobs = 0
         _ = try skopeo.run(
-            access.asking + ["copy"] + access.options(of: "src-") + ["\(repository)@\(manifest)", "dir:\(layout.contents)"], most: 1 << 24
+            access.asking + ["copy"] + access.options(of: "src-") + ["\(repository)@\(manifest)", "dir:\(layout.contents)"], most: 1 << 24,
+            patience: Self.patience, progress: { layout.size }
         ) { line in
             guard line.hasPrefix("Copying blob") else { return }
             blobs += 1
@@ -82,8 +88,8 @@ package struct RegistryAccess: Sendable {
         self.passwords = passwords
     }
 
-    /// What stands before skopeo's command. A registry that hangs is given up.
-    var asking: [String] { ["--insecure-policy", "--command-timeout", "30m"] }
+    /// What stands before skopeo's command.
+    var asking: [String] { ["--insecure-policy"] }
 
     /// `side`: `src-` where the command has two.
     func options(of side: String) -> [String] {

@@ -21,8 +21,11 @@ struct Skopeo {
         program = path
     }
 
-    /// What it printed; blocks until it has ended. `most`: bytes that are taken. Throws what it complained of.
-    func run(_ arguments: [String], most: Int = 1 << 16, line: (String) -> Void = { _ in }) throws -> [UInt8] {
+    /// What it printed; blocks until it has ended. `most`: bytes that are taken. Throws what it complained of. It is ended when it has
+    /// said nothing for `patience` seconds, and `progress`, how far it has come, has not moved.
+    func run(
+        _ arguments: [String], most: Int = 1 << 16, patience: Int, progress: () -> Int = { 0 }, line: (String) -> Void = { _ in }
+    ) throws -> [UInt8] {
         var output: [Int32] = [-1, -1], errors: [Int32] = [-1, -1]
         guard sandbox_pipe(&output) == 0, sandbox_pipe(&errors) == 0 else { throw FileError("make a pipe for", program, errno: errno) }
         let variables = ["PATH", "HOME", "XDG_RUNTIME_DIR", "REGISTRY_AUTH_FILE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"]
@@ -38,21 +41,35 @@ struct Skopeo {
             close(errors[0])
         }
         guard pid > 0 else { throw FileError("start", program, errno: -pid) }
-        let said = Self.read(output[0], errors[0], most: most, line: line)
+        var come = progress(), isHung = false
+        let said = Self.read(output[0], errors[0], most: most, patience: patience, line: line) {
+            let now = progress()
+            isHung = now == come
+            come = now
+            if isHung { kill(pid, SIGKILL) }
+        }
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        if isHung {
+            throw ImageError("the registry has sent nothing for \(patience) s", hint: "look at the registry, and at the way to it")
+        }
         guard status == 0 else { throw RegistryComplaint(String(decoding: said.errors, as: UTF8.self), code: sandbox_exit_code(status)) }
         guard said.output.count <= most else { throw ImageError("the registry's answer is longer than \(most) bytes") }
         return said.output
     }
 
-    /// Reads both until both have ended, so that neither keeps the program waiting.
-    private static func read(_ output: Int32, _ errors: Int32, most: Int, line: (String) -> Void) -> (output: [UInt8], errors: [UInt8]) {
+    /// Reads both until both have ended, so that neither keeps the program waiting; calls `silent` whenever neither has said anything for
+    /// `patience` seconds.
+    private static func read(
+        _ output: Int32, _ errors: Int32, most: Int, patience: Int, line: (String) -> Void, silent: () -> Void
+    ) -> (output: [UInt8], errors: [UInt8]) {
         var said: (output: [UInt8], errors: [UInt8]) = ([], []), open = [output, errors], started: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 16 * 1024)
         while !open.isEmpty {
             var waits = open.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-            guard poll(&waits, nfds_t(waits.count), -1) >= 0 || errno == EINTR else { return said }
+            let ready = poll(&waits, nfds_t(waits.count), Int32(patience) * 1000)
+            guard ready >= 0 || errno == EINTR else { return said }
+            if ready == 0 { silent() }
             for wait in waits where wait.revents != 0 {
                 let n = Glibc.read(wait.fd, &buffer, buffer.count)
                 if n < 0, errno == EINTR { continue }

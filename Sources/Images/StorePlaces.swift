@@ -17,6 +17,8 @@ struct StorePlaces: Sendable {
     /// What is half made, or to be removed: nothing in it counts.
     var staging: String { "\(root)/staging" }
     var records: String { "\(root)/images.json" }
+    /// Room for one more list of names, for when the disk is full and something is to go.
+    var reserve: String { "\(root)/reserve" }
     /// Held by whoever changes the store.
     var lock: String { "\(root)/images.lock" }
     /// Held while it is decided what goes; shared by pods that take an image.
@@ -26,6 +28,16 @@ struct StorePlaces: Sendable {
     func make() throws {
         for directory in [blobs, layers, staging] { try Files.makeDirectory(directory, mode: 0o700) }
         chmod("\(root)/blobs", 0o700)
+        setAside()
+    }
+
+    /// On a disk that is full already there is nothing to set aside.
+    private func setAside() {
+        guard !Files.exists(reserve) else { return }
+        let file = open(reserve, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        guard file >= 0 else { return }
+        if posix_fallocate(file, 0, 256 * 1024) != 0 { unlink(reserve) }
+        close(file)
     }
 
     /// Writes the disk's caches out, with all that lies in the store.

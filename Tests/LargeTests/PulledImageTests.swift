@@ -45,6 +45,12 @@ struct PulledImageTests {
             #expect(Shell.minik("image pull --insecure \(name)").output.contains("Status: Image is up to date for \(name)"))
             #expect(Shell.minik("image pull --insecure \(registry.host)/team/app@\(theirs)").output.contains("up to date"))
             #expect(Shell.run("ls /var/lib/minik/images/pulls").output == "")
+            #expect(Shell.minik("image tag \(name) \(registry.host)/team/app:other").isSuccess)
+            #expect(
+                Shell.minik("image pull -q --insecure \(registry.host)/team/app:none@\(theirs)").isSuccess,
+                "a tag beside a digest is no wish")
+            #expect(!Shell.minik("image ls").output.contains(" none "))
+            #expect(Shell.minik("image rm \(registry.host)/team/app:other").isSuccess)
 
             let absent = Shell.minik("image pull --insecure \(registry.host)/team/app:2")
             #expect(absent.status == 1 && absent.errors.contains("\(registry.host) says: ") && absent.errors.contains("manifest unknown"))

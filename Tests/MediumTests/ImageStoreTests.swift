@@ -30,6 +30,26 @@ struct ImageStoreTests {
         #expect(Files.text(list) == text)
     }
 
+    @Test("what a load returns has the names that it gave, and no others")
+    func namesOfALoad() throws {
+        let folder = try StoreFolder(), archive = try MadeImage.dockerArchive([(MadeImage([Self.tar("one")]), ["one:1"])])
+        #expect(try folder.load(archive).map(\.names) == [["docker.io/library/one:1"]])
+        let other = try #require(ImageReference("other:2"))
+        #expect(try folder.load(archive, names: [other]).map(\.names) == [["docker.io/library/other:2"]])
+        #expect(try folder.store.records().images.map(\.names) == [["docker.io/library/one:1", "docker.io/library/other:2"]])
+    }
+
+    @Test("an image whose content is gone can be removed, and so can others")
+    func removesDamaged() throws {
+        let folder = try StoreFolder()
+        for name in ["one:1", "two:1"] { try folder.load(try MadeImage.dockerArchive([(MadeImage([Self.tar(name)]), [name])])) }
+        let one = try #require(try folder.store.records().images.first)
+        unlink("\(folder.directory)/store/blobs/sha256/\(one.id.hex)")
+        #expect(try folder.store.remove(["two:1"]).names == ["docker.io/library/two:1"])
+        #expect(try folder.store.remove(["one:1"]).names == ["docker.io/library/one:1"])
+        #expect(folder.contents == [])
+    }
+
     @Test("several images of one file are there with all their names, share what they share, and say what they are")
     func several() throws {
         let folder = try StoreFolder()
