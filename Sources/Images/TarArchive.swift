@@ -63,13 +63,16 @@ package struct TarArchive: ImageArchive {
         var wanted: [String: String] = [:]
         for path in paths { if let place = files[path] { wanted[place] = path } }
         guard !wanted.isEmpty else { return }
-        try Self.each(path, name) { archive, _, file in
-            guard let asked = wanted.removeValue(forKey: file) else { return true }
-            let blob = try target(asked)
+        let asked = Set(wanted.values)
+        try Self.each(self.path, name) { archive, _, file in
+            guard let path = wanted.removeValue(forKey: file) else { return true }
+            let blob = try target(path)
             try Self.read(archive, name) { try blob.add($0) }
-            try done(asked, blob)
+            try done(path, blob)
             return !wanted.isEmpty
         }
+        // Links to what has been copied under another name: a layer that comes twice in an old archive of docker's.
+        try copy(paths.subtracting(asked), to: target, done: done)
     }
 
     /// Calls `body` for each entry until it says no.

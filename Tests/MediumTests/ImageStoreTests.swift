@@ -50,6 +50,23 @@ struct ImageStoreTests {
         #expect(folder.contents == [])
     }
 
+    @Test("a layer that comes twice, the second time as a link to the first, is one layer")
+    func linkedLayer() throws {
+        let folder = try StoreFolder(), layer = Self.tar("one"), middle = Self.tar("two")
+        let image = MadeImage([layer, middle, layer]), id = ContentDigest(of: image.description).hex
+        var tar = TarFile()
+        tar.add("aaa/layer.tar", bytes: layer.bytes)
+        tar.add("bbb/layer.tar", bytes: middle.bytes)
+        tar.add("ccc/layer.tar", type: "2", link: "../aaa/layer.tar")
+        tar.add("\(id).json", bytes: image.description)
+        tar.add(
+            "manifest.json",
+            "[{\"Config\":\"\(id).json\",\"RepoTags\":[\"old:1\"],\"Layers\":[\"aaa/layer.tar\",\"bbb/layer.tar\",\"ccc/layer.tar\"]}]")
+        try folder.load(tar.bytes)
+        #expect(try folder.image("old:1")?.text("etc/who") == "one")
+        #expect(Files.list("\(folder.directory)/store/layers").filter { !$0.hasSuffix(".json") }.count == 2)
+    }
+
     @Test("several images of one file are there with all their names, share what they share, and say what they are")
     func several() throws {
         let folder = try StoreFolder()
