@@ -113,15 +113,9 @@ extension Router {
         var wish = try await RequestBody(request, threads).object(
             KindDefinition.withTypeMeta(.object(SchemaTable.type("authentication:TokenRequest"))))
         let seconds = wish["spec"]["expirationSeconds"].int ?? 3600
-        guard seconds >= 600 else {
-            throw StatusError.invalid(
-                Resource("authentication.k8s.io", "v1", "", "TokenRequest"), target.key.name,
-                [.invalid("spec.expirationSeconds", .int(seconds), "may not specify a duration less than 10 minutes")])
-        }
-        guard seconds <= 1 << 32 else {
-            throw StatusError.invalid(
-                Resource("authentication.k8s.io", "v1", "", "TokenRequest"), target.key.name,
-                [.invalid("spec.expirationSeconds", .int(seconds), "may not specify a duration larger than 2^32 seconds")])
+        let causes = PodValidation.tokenLifetime(seconds, "spec.expirationSeconds")
+        if !causes.isEmpty {
+            throw StatusError.invalid(Resource("authentication.k8s.io", "v1", "", "TokenRequest"), target.key.name, causes)
         }
         var pod: (String, String)?
         let bound = wish["spec"]["boundObjectRef"]

@@ -87,7 +87,7 @@ extension KindDefinition {
                     }
                 } else {
                     causes.append(
-                        .invalid("spec.clusterIPs[0]", .string(ip), "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"))
+                        .invalid("spec.clusterIPs[0]", .string(ip), IPAddress.notAddress))
                 }
                 if let was = old?["spec"]["clusterIP"].string, was != ip, old?["spec"]["type"].string != "ExternalName" {
                     causes.append(.invalid("spec.clusterIPs[0]", .string(ip), "may not change once set"))

@@ -27,7 +27,7 @@ enum PodStatusValidation {
             ? (status["podIP"].string.map { [$0] } ?? []) : status["podIPs"].items.compactMap { $0["ip"].string }
         var causes = all.enumerated().compactMap { index, text in
             StatusValidation.isAddress(text)
-                ? nil : StatusError.Cause.invalid("status.podIPs[\(index)]", .string(text), StatusValidation.addressMessage)
+                ? nil : StatusError.Cause.invalid("status.podIPs[\(index)]", .string(text), IPAddress.notAddress)
         }
         guard causes.isEmpty, all.count > 1 else { return causes }
         let value = JSON.array(all.map { ["IP": .string($0)] })

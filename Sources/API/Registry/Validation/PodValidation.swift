@@ -87,9 +87,14 @@ struct PodValidation {
     private mutating func checkToken(_ token: JSON, _ here: String) {
         guard !token.isNull else { return }
         checkItem(token["path"], "\(here).path")
-        let seconds = token["expirationSeconds"].int ?? 3600, field = "\(here).expirationSeconds"
-        if seconds < 600 { causes.append(.invalid(field, .int(seconds), "may not specify a duration less than 10 minutes")) }
-        if seconds > 1 << 32 { causes.append(.invalid(field, .int(seconds), "may not specify a duration larger than 2^32 seconds")) }
+        causes += Self.tokenLifetime(token["expirationSeconds"].int ?? 3600, "\(here).expirationSeconds")
+    }
+
+    /// How long a service account's token may live, in seconds, whoever asks for it.
+    static func tokenLifetime(_ seconds: Int, _ field: String) -> [StatusError.Cause] {
+        if seconds < 600 { return [.invalid(field, .int(seconds), "may not specify a duration less than 10 minutes")] }
+        if seconds > 1 << 32 { return [.invalid(field, .int(seconds), "may not specify a duration larger than 2^32 seconds")] }
+        return []
     }
 
     /// Init containers end; only those that go on beside the others have what belongs to a life of its own.
@@ -135,12 +140,12 @@ struct PodValidation {
         }
         for (index, server) in spec["dnsConfig"]["nameservers"].items.enumerated() where !Self.isAddress(server) {
             causes.append(
-                .invalid("\(path).dnsConfig.nameservers[\(index)]", server, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")
+                .invalid("\(path).dnsConfig.nameservers[\(index)]", server, IPAddress.notAddress)
             )
         }
         for (index, alias) in spec["hostAliases"].items.enumerated() where !Self.isAddress(alias["ip"]) {
             causes.append(
-                .invalid("\(path).hostAliases[\(index)].ip", alias["ip"], "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"))
+                .invalid("\(path).hostAliases[\(index)].ip", alias["ip"], IPAddress.notAddress))
         }
     }
 

@@ -67,7 +67,7 @@ enum StatusValidation {
         status["ingress"].items.enumerated().flatMap { index, ingress -> [StatusError.Cause] in
             let path = "status.loadBalancer.ingress[\(index)]", ip = ingress["ip"].string ?? "", host = ingress["hostname"].string ?? ""
             var causes: [StatusError.Cause] = []
-            if !ip.isEmpty, !isAddress(ip) { causes.append(.invalid("\(path).ip", .string(ip), addressMessage)) }
+            if !ip.isEmpty, !isAddress(ip) { causes.append(.invalid("\(path).ip", .string(ip), IPAddress.notAddress)) }
             let mode = ingress["ipMode"]
             if hasMode, !mode.isNull {
                 if ip.isEmpty { causes.append(.forbidden("\(path).ipMode", "may not be specified when `ip` is not set")) }
@@ -89,8 +89,6 @@ enum StatusValidation {
     }
 
     static let ingress: Validation = { object, _, _ in loadBalancer(object["status"]["loadBalancer"], hasMode: false) }
-
-    static let addressMessage = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 
     static func isAddress(_ text: String) -> Bool { IPAddress(text) != nil }
 }
