@@ -23,6 +23,12 @@ extension ImageStore {
         package var images: [ImageRecord] = []
         /// Bytes that the disk has back.
         package var bytes = 0
+
+        fileprivate mutating func take(_ image: ImageRecord, from records: inout ImageRecords) {
+            records.remove(image)
+            names += image.names
+            images.append(image)
+        }
     }
 
     /// Takes names away, and images with their last name; none that a pod has.
@@ -44,9 +50,7 @@ extension ImageStore {
                 if let pod = held.first(where: { $0.manifest == image.manifest })?.pod {
                     throw ImageError("image \(image.title) is in use by pod \(pod)", hint: "delete the pod first")
                 }
-                records.remove(image)
-                removal.names += image.names
-                removal.images.append(image)
+                removal.take(image, from: &records)
             }
         }
     }
@@ -56,9 +60,7 @@ extension ImageStore {
         try removing { records, held, removal in
             for image in records.images where all || image.names.isEmpty {
                 guard !held.contains(where: { $0.manifest == image.manifest }) else { continue }
-                records.remove(image)
-                removal.names += image.names
-                removal.images.append(image)
+                removal.take(image, from: &records)
             }
         }
     }
