@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -66,11 +67,20 @@ static int await_start(int sync, pid_t child, int limit, int *terminal_fd, struc
     }
 }
 
+// A child has what its parent has open until it execs: one that was cloned between another's socketpair and the end of the parent's
+// own copy would keep that other's start from being seen. So births follow each other.
+static pthread_mutex_t births = PTHREAD_MUTEX_INITIALIZER;
+
 pid_t sandbox_start(const struct sandbox_root *root, const struct sandbox_process *process, int *terminal_fd,
                     struct sandbox_failure *failure) {
     int sync[2];
     memset(failure, 0, sizeof *failure);
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sync) < 0) { sandbox_fail(failure, "socketpair", NULL); return -1; }
+    pthread_mutex_lock(&births);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sync) < 0) {
+        sandbox_fail(failure, "socketpair", NULL);
+        pthread_mutex_unlock(&births);
+        return -1;
+    }
     // A PID namespace that is there is entered by being born into it; the caller's own children after that are its own again.
     int own = -1, shared = -1, flags = CLONE_NEWPID | CLONE_NEWNS | SIGCHLD;
     if (root->target > 0) {
@@ -82,6 +92,7 @@ pid_t sandbox_start(const struct sandbox_root *root, const struct sandbox_proces
             if (own >= 0) close(own);
             if (shared >= 0) close(shared);
             close(sync[0]), close(sync[1]);
+            pthread_mutex_unlock(&births);
             return -1;
         }
     }
@@ -99,6 +110,7 @@ pid_t sandbox_start(const struct sandbox_root *root, const struct sandbox_proces
     }
     if (pid < 0) sandbox_fail(failure, "clone", NULL);
     close(sync[1]);
+    pthread_mutex_unlock(&births);
     if (pid > 0 && await_start(sync[0], pid, sandbox_start_limit, terminal_fd, failure) < 0) {
         waitpid(pid, NULL, 0);
         pid = -1;
@@ -116,8 +128,14 @@ static pid_t enter(pid_t target, int namespaces, const struct sandbox_process *p
     *terminal_fd = -1;
     int pidfd = sandbox_pidfd_open(target);
     if (pidfd < 0) { errno = -pidfd; sandbox_fail(failure, "find the process to enter", NULL); return -1; }
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sync) < 0) { sandbox_fail(failure, "socketpair", NULL); close(pidfd); return -1; }
-    if (pipe2(report, O_CLOEXEC) < 0) { sandbox_fail(failure, "pipe", NULL); close(pidfd); close(sync[0]); close(sync[1]); return -1; }
+    if (pipe2(report, O_CLOEXEC) < 0) { sandbox_fail(failure, "pipe", NULL); close(pidfd); return -1; }
+    pthread_mutex_lock(&births);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sync) < 0) {
+        sandbox_fail(failure, "socketpair", NULL);
+        pthread_mutex_unlock(&births);
+        close(pidfd), close(report[0]), close(report[1]);
+        return -1;
+    }
     // A PID namespace is entered by being born into it, so a child joins and its child, adopted by us, runs.
     pid_t joiner = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
     if (joiner == 0) {
@@ -135,7 +153,9 @@ static pid_t enter(pid_t target, int namespaces, const struct sandbox_process *p
         _exit(0);
     }
     if (joiner < 0) sandbox_fail(failure, "clone", NULL);
-    close(sync[1]), close(report[1]), close(pidfd);
+    close(sync[1]);
+    pthread_mutex_unlock(&births);
+    close(report[1]), close(pidfd);
     pid_t pid = -1;
     if (joiner > 0) {
         waitpid(joiner, NULL, 0);

@@ -149,9 +149,11 @@ static void drop_privileges(int sync, const struct sandbox_process *process) {
     }
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     if (process->uid != 0) prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
-    if (setgroups(process->group_count, process->groups) < 0) sandbox_die(sync, "setgroups", NULL);
-    if (setresgid(process->gid, process->gid, process->gid) < 0) sandbox_die(sync, "setresgid", NULL);
-    if (setresuid(process->uid, process->uid, process->uid) < 0) sandbox_die(sync, "setresuid", NULL);
+    // The kernel's own calls: the C library's would first speak to every thread there is, and to those of the caller, whom a child
+    // does not have, it may wait for ever (a thread that was being made, a lock that was held when we were cloned).
+    if (syscall(SYS_setgroups, process->group_count, process->groups) < 0) sandbox_die(sync, "setgroups", NULL);
+    if (syscall(SYS_setresgid, process->gid, process->gid, process->gid) < 0) sandbox_die(sync, "setresgid", NULL);
+    if (syscall(SYS_setresuid, process->uid, process->uid, process->uid) < 0) sandbox_die(sync, "setresuid", NULL);
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     uint64_t set = process->uid == 0 ? wanted : 0;
     struct __user_cap_data_struct data[2] = {
