@@ -19,8 +19,16 @@ struct TestNamespace: ~Copyable {
     deinit { NetworkNamespace.delete(path: path) }
 
     /// What a program prints inside the namespace; it must succeed.
-    func output(_ command: String) throws -> String {
-        let file = FileManager.default.temporaryDirectory.appending(path: "\(name).out").path
+    func output(_ command: String) throws -> String { try Self.output(command, in: path) }
+
+    /// The same for a test in which something else runs meanwhile: no thread that tasks share waits for the program.
+    func awaitOutput(_ command: String) async throws -> String {
+        let path = path
+        return try await SmallProgram.blocking { try Self.output(command, in: path) }
+    }
+
+    private static func output(_ command: String, in path: String) throws -> String {
+        let file = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).out").path
         defer { unlink(file) }
         let out = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         defer { close(out) }
