@@ -74,15 +74,14 @@ extension Schema {
             }
             return .string(quantity.description)
         case (.map(let schema), .object(let object)):
-            var keys: [String] = []
-            var values: [JSON] = []
+            var members: [JSONObject.Member] = []
+            members.reserveCapacity(object.count)
             for (key, member) in object {
                 findings.steps.append(.member(key))
-                keys.append(key)
-                values.append(schema.decodeElement(member, &findings))
+                members.append((key, schema.decodeElement(member, &findings)))
                 findings.steps.removeLast()
             }
-            return .object(JSONObject(uniqueKeys: keys, values: values))
+            return .object(JSONObject(uniqueMembers: members))
         case (.list(let schema, _), .array(let items)):
             var result: [JSON] = []
             result.reserveCapacity(items.count)
@@ -160,17 +159,14 @@ extension Schema.Field {
 
 extension ObjectSchema {
     fileprivate func decode(_ object: JSONObject, _ findings: inout SchemaFindings) -> JSON {
-        var keys: [String] = []
-        var values: [JSON] = []
-        keys.reserveCapacity(object.count + 4)
-        values.reserveCapacity(object.count + 4)
+        var members: [JSONObject.Member] = []
+        members.reserveCapacity(object.count + 2)
         for (key, member) in object {
             findings.steps.append(.member(key))
             defer { findings.steps.removeLast() }
             guard let place = place(of: key) else {
                 if keepsUnknown {
-                    keys.append(key)
-                    values.append(member)
+                    members.append((key, member))
                 } else {
                     findings.noteUnknown()
                 }
@@ -178,22 +174,20 @@ extension ObjectSchema {
             }
             let decoded = fields[place].schema.decode(member, &findings, in: shortName)
             if decoded.isNull || fields[place].isUnset(by: decoded) { continue }
-            keys.append(key)
-            values.append(decoded)
+            members.append((key, decoded))
         }
-        if !findings.fillsDefaults { return .object(JSONObject(uniqueKeys: keys, values: values)) }
-        let given = keys.count
-        for field in unwritten where !keys[..<given].contains(field.name) {
+        if !findings.fillsDefaults { return .object(JSONObject(uniqueMembers: members)) }
+        let given = members.count
+        for field in unwritten where !members[..<given].contains(where: { $0.key == field.name }) {
             if !field.defaultValue.isNull {
-                keys.append(field.name)
-                values.append(field.schema.decode(field.defaultValue, &findings))
+                members.append((field.name, field.schema.decode(field.defaultValue, &findings)))
             } else if !findings.isInStatus {
                 findings.steps.append(.member(field.name))
                 findings.note { .required($0) }
                 findings.steps.removeLast()
             }
         }
-        return .object(JSONObject(uniqueKeys: keys, values: values))
+        return .object(JSONObject(uniqueMembers: members))
     }
 }
 

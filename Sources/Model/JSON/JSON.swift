@@ -13,7 +13,7 @@ package enum JSON: Sendable, Hashable {
 
     package static let emptyObject = JSON.object(JSONObject())
 
-    package var isNull: Bool { self == .null }
+    package var isNull: Bool { if case .null = self { true } else { false } }
     package var string: String? { if case .string(let value) = self { value } else { nil } }
     package var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
     package var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
@@ -33,11 +33,27 @@ package enum JSON: Sendable, Hashable {
     package subscript(key: String) -> JSON {
         get { if case .object(let object) = self { object[key] ?? .null } else { .null } }
         set {
-            var object = self.object ?? JSONObject()
-            self = .null  // release our reference first, so that the edit happens in place
+            var object = taken()
             object[key] = newValue.isNull ? nil : newValue
             self = .object(object)
         }
+        // What is deep below is changed in place: by a getter and a setter each object on the way would be copied.
+        _modify {
+            var object = taken()
+            var (value, place) = object.take(key)
+            defer {
+                object.putBack(value.isNull ? nil : value, key, place)
+                self = .object(object)
+            }
+            yield &value
+        }
+    }
+
+    /// The object, and null instead of it here: who has the only reference edits in place.
+    private mutating func taken() -> JSONObject {
+        let object = self.object ?? JSONObject()
+        self = .null
+        return object
     }
 
     package subscript(index: Int) -> JSON {
@@ -52,7 +68,7 @@ package enum JSON: Sendable, Hashable {
         switch self {
         case .string(let text): 24 + text.footprint
         case .array(let items): items.reduce(56) { $0 + $1.footprint }
-        case .object(let object): object.reduce(88) { $0 + 16 + $1.0.footprint + $1.1.footprint }
+        case .object(let object): object.reduce(56) { $0 + 16 + $1.0.footprint + $1.1.footprint }
         default: 24
         }
     }
@@ -72,43 +88,48 @@ package enum JSON: Sendable, Hashable {
 
 /// An ordered map of members. Objects of an API are small, so a look-up scans.
 package struct JSONObject: Sendable, Hashable {
-    package private(set) var keys: [String]
-    package private(set) var values: [JSON]
+    package typealias Member = (key: String, value: JSON)
+    package private(set) var members: [Member]
 
-    package init() {
-        keys = []
-        values = []
-    }
+    package init() { members = [] }
 
     /// Members whose keys the caller knows to be distinct.
-    package init(uniqueKeys keys: [String], values: [JSON]) {
-        self.keys = keys
-        self.values = values
-    }
+    package init(uniqueKeys keys: [String], values: [JSON]) { members = zip(keys, values).map { ($0, $1) } }
+    package init(uniqueMembers members: [Member]) { self.members = members }
 
-    package var isEmpty: Bool { keys.isEmpty }
-    package var count: Int { keys.count }
+    package var isEmpty: Bool { members.isEmpty }
+    package var count: Int { members.count }
+    package var keys: [String] { members.map(\.key) }
+    package var values: [JSON] { members.map(\.value) }
+
+    private func place(of key: String) -> Int? { members.firstIndex { $0.key == key } }
 
     package subscript(key: String) -> JSON? {
-        get { keys.firstIndex(of: key).map { values[$0] } }
-        set {
-            if let index = keys.firstIndex(of: key) {
-                if let newValue {
-                    values[index] = newValue
-                } else {
-                    keys.remove(at: index)
-                    values.remove(at: index)
-                }
-            } else if let newValue {
-                keys.append(key)
-                values.append(newValue)
-            }
+        get { place(of: key).map { members[$0].value } }
+        set { putBack(newValue, key, place(of: key)) }
+    }
+
+    /// A member's value, out of its place, which it keeps until `putBack`; null and nil when there is none.
+    fileprivate mutating func take(_ key: String) -> (value: JSON, place: Int?) {
+        guard let place = place(of: key) else { return (.null, nil) }
+        var value = JSON.null
+        swap(&value, &members[place].value)
+        return (value, place)
+    }
+
+    /// nil: the member goes.
+    fileprivate mutating func putBack(_ value: JSON?, _ key: String, _ place: Int?) {
+        if let place {
+            if let value { members[place].value = value } else { members.remove(at: place) }
+        } else if let value {
+            members.append((key, value))
         }
     }
 
     package static func == (a: JSONObject, b: JSONObject) -> Bool {
-        if a.keys == b.keys { return a.values == b.values }
         guard a.count == b.count else { return false }
+        let both = zip(a.members, b.members)
+        if both.allSatisfy({ $0.key == $1.key }) { return both.allSatisfy { $0.value == $1.value } }
         let other = JSONMembers(b)
         return a.allSatisfy { key, value in other[key] == value }
     }
@@ -127,7 +148,7 @@ package struct JSONObject: Sendable, Hashable {
 }
 
 extension JSONObject: Sequence {
-    package func makeIterator() -> Zip2Sequence<[String], [JSON]>.Iterator { zip(keys, values).makeIterator() }
+    package func makeIterator() -> IndexingIterator<[Member]> { members.makeIterator() }
 }
 
 extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,

@@ -27,10 +27,10 @@ extension JSON {
             }
         case .object(let object):
             JSON.container(object.count, "{", "}", indent, &out) { index, inner, out in
-                JSON.quote(object.keys[index], to: &out)
+                JSON.quote(object.members[index].key, to: &out)
                 out.append(UInt8(ascii: ":"))
                 if inner != nil { out.append(0x20) }
-                object.values[index].write(to: &out, indent: inner)
+                object.members[index].value.write(to: &out, indent: inner)
             }
         }
     }
@@ -56,22 +56,32 @@ extension JSON {
     }
 
     private static func quote(_ text: String, to out: inout [UInt8]) {
+        var text = text
         out.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                out.append(UInt8(ascii: "\\"))
-                out.append(byte)
-            case 0x0A: out.append(contentsOf: "\\n".utf8)
-            case 0x0D: out.append(contentsOf: "\\r".utf8)
-            case 0x09: out.append(contentsOf: "\\t".utf8)
-            case 0..<0x20:
-                let digits = String(byte, radix: 16)
-                out.append(contentsOf: ("\\u00" + (digits.count == 1 ? "0" : "") + digits).utf8)
-            default: out.append(byte)
+        text.withUTF8 { bytes in
+            // Most texts have nothing to be escaped.
+            if bytes.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
+                out.append(contentsOf: bytes)
+            } else {
+                for byte in bytes { escape(byte, to: &out) }
             }
         }
         out.append(UInt8(ascii: "\""))
+    }
+
+    private static func escape(_ byte: UInt8, to out: inout [UInt8]) {
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+            out.append(UInt8(ascii: "\\"))
+            out.append(byte)
+        case 0x0A: out.append(contentsOf: "\\n".utf8)
+        case 0x0D: out.append(contentsOf: "\\r".utf8)
+        case 0x09: out.append(contentsOf: "\\t".utf8)
+        case 0..<0x20:
+            let digits = String(byte, radix: 16)
+            out.append(contentsOf: ("\\u00" + (digits.count == 1 ? "0" : "") + digits).utf8)
+        default: out.append(byte)
+        }
     }
 
     /// The same document with the keys of every object sorted, as `kubectl -o yaml` prints and as hashes need it.
