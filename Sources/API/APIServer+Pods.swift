@@ -3,9 +3,10 @@ import Store
 
 extension APIServer {
     /// Gives a pod the node that a Binding names, and its labels and annotations.
-    func bind(_ key: ObjectKey, _ binding: JSON, _ options: WriteOptions) async throws {
+    @discardableResult
+    func bind(_ key: ObjectKey, _ binding: JSON, _ options: WriteOptions) async throws -> JSON {
         let kind = try definition(.pods), metadata = binding["metadata"]
-        try await retrying(metadata["resourceVersion"].isNull) {
+        return try await retrying(metadata["resourceVersion"].isNull) {
             let old = try await get(.pods, key)
             var pod = old
             for field in ["uid", "resourceVersion"] where !metadata[field].isNull { pod["metadata"][field] = metadata[field] }
@@ -15,9 +16,11 @@ extension APIServer {
             for field in ["annotations", "labels"] where !metadata[field].isNull {
                 pod["metadata"][field] = pod["metadata"][field].merging(metadata[field])
             }
-            _ = try await replace(kind, pod, old: old, subresource: "binding", options, Written(object: .null), managed: nil)
+            return try await replace(kind, pod, old: old, subresource: "binding", options, Written(object: .null), managed: nil).object
         }
     }
+
+    package func bind(_ key: ObjectKey, _ binding: JSON) async throws -> JSON { try await bind(key, binding, WriteOptions()) }
 
     /// Deletes a pod if its PodDisruptionBudget can spare it. (kubernetes.io/docs/concepts/scheduling-eviction/api-eviction)
     func evict(_ key: ObjectKey, _ options: DeleteOptions) async throws {

@@ -29,6 +29,10 @@ final class CountingClient: Client {
         note("create", resource, object.metadata.name)
         return try await api.create(resource, object)
     }
+    func bind(_ key: ObjectKey, _ binding: JSON) async throws -> JSON {
+        note("bind", .pods, key.name)
+        return try await api.bind(key, binding)
+    }
     func update(_ resource: Resource, _ object: JSON) async throws -> JSON {
         note("update", resource, object.metadata.name)
         return try await api.update(resource, object)

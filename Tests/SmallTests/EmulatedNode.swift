@@ -174,6 +174,9 @@ final class UnwillingClient: Client {
         return try await api.get(resource, key)
     }
     func create(_ resource: Resource, _ object: JSON) async throws -> JSON { try await api.create(resource, object) }
+    func bind(_ key: ObjectKey, _ binding: JSON) async throws -> JSON {
+        try await api.bind(key, binding)
+    }
     func update(_ resource: Resource, _ object: JSON) async throws -> JSON { try await api.update(resource, object) }
     func updateStatus(_ resource: Resource, _ object: JSON) async throws -> JSON {
         try attempt(.updateStatus(resource))

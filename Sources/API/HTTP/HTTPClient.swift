@@ -181,6 +181,12 @@ package struct HTTPClient: Client {
         try await json("PUT", path(resource, object) + "/status", body: object)
     }
 
+    /// The API answers a Binding with a Status: the pod is not told.
+    package func bind(_ key: ObjectKey, _ binding: JSON) async throws -> JSON {
+        _ = try await json("POST", Resource.pods.path(namespace: key.namespace, name: key.name) + "/binding", body: binding)
+        return .null
+    }
+
     private func path(_ resource: Resource, _ object: JSON) -> String {
         resource.path(namespace: object["metadata"]["namespace"].string ?? "default", name: object["metadata"]["name"].string ?? "")
     }

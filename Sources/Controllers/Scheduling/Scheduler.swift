@@ -59,12 +59,12 @@ package struct Scheduler: Reconciler {
         case .success(let node):
             var bound = pod.json
             bound["spec"]["nodeName"] = .string(node.name)
-            try await placed.assuming(Pod(bound)) { _ = try await client.update(.pods, bound) }
+            let binding: JSON = [
+                "metadata": ["name": .string(pod.name), "namespace": .string(pod.namespace), "uid": .string(pod.uid)],
+                "target": ["kind": "Node", "name": .string(node.name)],
+            ]
+            try await placed.assuming(Pod(bound)) { _ = try await client.bind(key, binding) }
             placed.settle(key)
-            let time = now()
-            try await client.mutateStatus(Pod.self, key) {
-                $0.json["status"]["conditions"].setCondition("PodScheduled", true, observedGeneration: $0.generation, now: time)
-            }
             await client.recordEvent(
                 about: pod, reason: "Scheduled", message: "Successfully assigned \(key) to \(node.name)", component: "default-scheduler")
         case .failure(let reasons): try await refuse(pod, reasons.description, client)

@@ -81,6 +81,10 @@ package final class CachedClient: Client {
         try await noting(resource) { try await live.patch(resource, key, patch) }
     }
 
+    package func bind(_ key: ObjectKey, _ binding: JSON) async throws -> JSON {
+        try await noting(.pods) { try await live.bind(key, binding) }
+    }
+
     private func noting(_ resource: Resource, _ write: () async throws -> JSON) async throws -> JSON {
         let written = try await write()
         if !written.isNull { writes.withLock { $0.revisions[resource] = max($0.revisions[resource] ?? 0, written.metadata.revision) } }

@@ -19,6 +19,8 @@ package protocol Client: Sendable {
     func updateStatus(_ resource: Resource, _ object: JSON) async throws -> JSON
     /// Merges `patch` into the object (RFC 7386).
     func patch(_ resource: Resource, _ key: ObjectKey, _ patch: JSON) async throws -> JSON
+    /// Gives a pod the node that `binding` (v1 Binding) names as its target. Returns the pod, or null where the answer does not tell it.
+    func bind(_ key: ObjectKey, _ binding: JSON) async throws -> JSON
     /// Marks for deletion, or deletes when nobody has to wind anything up. `gracePeriod` 0 deletes at once.
     func delete(_ resource: Resource, _ key: ObjectKey, gracePeriod: Int?, uid: String?) async throws
     /// A token that a pod's processes may show as their service account's; valid for `seconds`.
@@ -26,6 +28,10 @@ package protocol Client: Sendable {
 }
 
 extension Client {
+    package func bind(_ key: ObjectKey, _ binding: JSON) async throws -> JSON {
+        throw StatusError(501, .notImplemented, "this client binds no pods")
+    }
+
     package func serviceAccountToken(for pod: Pod, audiences: [String], seconds: Int) async throws -> String {
         throw StatusError(501, .notImplemented, "this client gets no tokens")
     }
