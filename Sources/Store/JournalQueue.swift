@@ -17,6 +17,13 @@ actor JournalQueue {
         try journal.put(resource, key, object, revision: revision)
     }
 
+    /// False when the key is taken: nothing is written.
+    func create(_ resource: Resource, _ key: ObjectKey, _ object: JSON, revision: Int) throws -> Bool {
+        guard try journal.get(resource, key) == nil else { return false }
+        try journal.put(resource, key, object, revision: revision)
+        return true
+    }
+
     func releaseMemory() { journal.releaseMemory() }
 
     func remove(_ resource: Resource, _ key: ObjectKey, revision: Int) throws { try journal.remove(resource, key, revision: revision) }

@@ -113,7 +113,8 @@ package actor ObjectStore {
     package func create(_ resource: Resource, _ object: JSON) async throws -> JSON {
         let key = Self.key(object)
         return try await writes.withTurn {
-            guard try await get(resource, key) == nil else { throw StatusError.alreadyExists(resource, key.name) }
+            // Where the journal alone knows, it is asked as it is written to.
+            if elsewhere(resource) == nil, try await get(resource, key) != nil { throw StatusError.alreadyExists(resource, key.name) }
             return try await write(resource, key, object, nil, .added)
         }
     }
@@ -258,6 +259,11 @@ package actor ObjectStore {
         if kind == .deleted {
             try await journal?.remove(resource, key, revision: next)
             contents.set(resource, key, nil)
+        } else if kind == .added, let journal = elsewhere(resource) {
+            guard try await journal.create(resource, key, stamped, revision: next) else {
+                throw StatusError.alreadyExists(resource, key.name)
+            }
+            contents.set(resource, key, stamped)
         } else {
             try await journal?.put(resource, key, stamped, revision: next)
             contents.set(resource, key, stamped)

@@ -23,25 +23,24 @@ extension Client {
         let identity = [resource.kind, object.key.description, object.uid, kind, reason, message, component].joined(separator: "\u{1}")
         let name = "\(object.name).\(ShortHash.hex(identity, digits: 16))"
         let now = JSON.string(Timestamp.now().description)
-        if let old = try? await get(.events, ObjectKey(namespace, name)) {
-            _ = try? await patch(
-                .events, ObjectKey(namespace, name), ["count": .int((old["count"].int ?? 1) + 1), "lastTimestamp": now])
-            return
-        }
-        _ = try? await create(
-            .events,
-            [
-                "apiVersion": "v1", "kind": "Event", "metadata": ["name": .string(name), "namespace": .string(namespace)],
-                "involvedObject": [
-                    "kind": .string(resource.kind), "namespace": JSON(object.namespace.isEmpty ? nil : object.namespace),
-                    "name": .string(object.name), "uid": .string(object.uid), "apiVersion": .string(resource.apiVersion),
-                    "resourceVersion": .string(object.resourceVersion), "fieldPath": JSON(fieldPath),
-                ],
-                "reason": .string(reason), "message": .string(message), "type": .string(kind), "count": 1,
-                "firstTimestamp": now, "lastTimestamp": now,
-                "source": ["component": .string(component), "host": JSON(node)],
-                "reportingComponent": .string(component), "reportingInstance": .string(node ?? ""),
-            ])
+        let event: JSON = [
+            "apiVersion": "v1", "kind": "Event", "metadata": ["name": .string(name), "namespace": .string(namespace)],
+            "involvedObject": [
+                "kind": .string(resource.kind), "namespace": JSON(object.namespace.isEmpty ? nil : object.namespace),
+                "name": .string(object.name), "uid": .string(object.uid), "apiVersion": .string(resource.apiVersion),
+                "resourceVersion": .string(object.resourceVersion), "fieldPath": JSON(fieldPath),
+            ],
+            "reason": .string(reason), "message": .string(message), "type": .string(kind), "count": 1,
+            "firstTimestamp": now, "lastTimestamp": now,
+            "source": ["component": .string(component), "host": JSON(node)],
+            "reportingComponent": .string(component), "reportingInstance": .string(node ?? ""),
+        ]
+        // Most happen once: who looks first asks twice.
+        do { _ = try await create(.events, event) } catch let error as StatusError where error.reason == .alreadyExists {
+            guard let old = try? await get(.events, ObjectKey(namespace, name)) else { return }
+            let again: JSON = ["count": .int((old["count"].int ?? 1) + 1), "lastTimestamp": now]
+            _ = try? await patch(.events, ObjectKey(namespace, name), again)
+        } catch {}
     }
 }
 
