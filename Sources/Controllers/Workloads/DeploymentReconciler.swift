@@ -54,7 +54,7 @@ package struct DeploymentReconciler: Reconciler {
         for set in try await owned + client.list(ReplicaSet.self, namespace: deployment.namespace, controller: "") {
             if set.controllerOwner?.uid == deployment.uid {
                 mine.append(set)
-            } else if set.controllerOwner == nil, deployment.selector.matches(set.labels), !set.isBeingDeleted {
+            } else if set.controllerOwner == nil, deployment.selector.matches(set.metadata), !set.isBeingDeleted {
                 // One that was orphaned comes home.
                 mine.append(
                     ReplicaSet(

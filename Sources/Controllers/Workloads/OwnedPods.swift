@@ -26,9 +26,9 @@ struct OwnedPods {
         var mine: [Pod] = []
         let owned = try await client.list(Pod.self, namespace: namespace, controller: uid)
         for pod in try await owned + client.list(Pod.self, namespace: namespace, controller: "") {
-            let isOurs = pod.controllerOwner?.uid == uid
-            let finalizers = pod.json["metadata"]["finalizers"].items.filter { $0.string != finalizer }
-            guard selector.matches(pod.labels) else {
+            let owner = pod.metadata.controller, isOurs = owner?["uid"].string == uid
+            let finalizers = finalizer == nil ? [] : pod.metadata.finalizers.filter { $0.string != finalizer }
+            guard selector.matches(pod.metadata) else {
                 guard isOurs, !pod.isBeingDeleted, metadata["deletionTimestamp"].isNull else { continue }
                 let others = pod.json["metadata"]["ownerReferences"].items.filter { $0["uid"].string != uid }
                 _ = try await change(pod, others, finalizer == nil ? nil : finalizers, client)
@@ -36,7 +36,7 @@ struct OwnedPods {
             }
             if isOurs {
                 mine.append(pod)
-            } else if pod.controllerOwner == nil, pod.isActive || finalizer != nil && !pod.isBeingDeleted,
+            } else if owner == nil, pod.isActive || finalizer != nil && !pod.isBeingDeleted,
                 metadata["deletionTimestamp"].isNull
             {
                 let references = pod.json["metadata"]["ownerReferences"].items + [reference]

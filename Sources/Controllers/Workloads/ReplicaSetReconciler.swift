@@ -38,8 +38,10 @@ package struct ReplicaSetReconciler: Reconciler {
         let mine = try await pods.claim(Self.selector(set, resource), client)
         let wanted = set["spec"]["replicas"].int ?? 1
         // A finished pod is replaced; its record goes.
-        for pod in mine where pod.isFinished && !pod.isBeingDeleted { try await client.delete(.pods, pod.key) }
-        let active = mine.filter(\.isActive)
+        var active: [Pod] = []
+        for pod in mine {
+            if pod.isActive { active.append(pod) } else if !pod.isBeingDeleted { try await client.delete(.pods, pod.key) }
+        }
         var failure: (any Error)?
         if active.count < wanted {
             for _ in active.count..<min(wanted, active.count + Self.mostCreations) {
@@ -56,8 +58,8 @@ package struct ReplicaSetReconciler: Reconciler {
     }
 
     private func writeStatus(_ set: JSON, _ key: ObjectKey, _ pods: [Pod], _ failure: (any Error)?, _ client: any Client) async throws {
-        let labels = set["spec"]["template"]["metadata"]["labels"].stringMap
-        let labelled = pods.filter { pod in labels.allSatisfy { pod.labels[$0.key] == $0.value } }
+        let labels = LabelSelector(matching: set["spec"]["template"]["metadata"]["labels"].stringMap)
+        let labelled = pods.filter { labels.matches($0.metadata) }
         let time = now(), least = set["spec"]["minReadySeconds"].int ?? 0
         func count(_ value: Int) -> JSON { value == 0 ? .null : .int(value) }
         var conditions = set["status"]["conditions"].items.filter { $0["type"].string != "ReplicaFailure" }

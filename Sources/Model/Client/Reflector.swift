@@ -58,7 +58,7 @@ package final class Reflector: Sendable {
     package func list(namespace: String? = nil, selector: LabelSelector? = nil) -> [JSON] {
         let found = state.withLock { $0.objects.candidates(namespace, selector) }.sorted { $0.key < $1.key }.map(\.value)
         guard let selector, !selector.requirements.isEmpty else { return found }
-        return found.filter { selector.matches($0.metadata.labels) }
+        return found.filter { selector.matches($0.metadata) }
     }
 
     /// The objects that an index has under `value`, in order of their keys.

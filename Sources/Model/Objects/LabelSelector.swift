@@ -24,9 +24,10 @@ package struct LabelRequirement: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    package func matches(_ labels: [String: String]) -> Bool {
-        let value = labels[key]
-        return switch op {
+    package func matches(_ labels: [String: String]) -> Bool { matches(value: labels[key]) }
+
+    fileprivate func matches(value: String?) -> Bool {
+        switch op {
         case .in: value.map(values.contains) ?? false
         case .notIn: value.map { !values.contains($0) } ?? true
         case .exists: value != nil
@@ -95,6 +96,11 @@ package struct LabelSelector: Hashable, Sendable {
     }
 
     package func matches(_ labels: [String: String]) -> Bool { requirements.allSatisfy { $0.matches(labels) } }
+
+    /// The same of `metadata` as it stands in an object.
+    package func matches(_ metadata: ObjectMeta) -> Bool {
+        requirements.allSatisfy { $0.matches(value: metadata.json["labels"][$0.key].string) }
+    }
 }
 
 package struct SelectorError: Error, CustomStringConvertible {
