@@ -12,6 +12,8 @@ struct TestContainer: ~Copyable {
     var image: String { "\(directory)/image" }
     /// Layers above `image`, the lowest first.
     var layers: [String] = []
+    /// Layers below it, the highest first.
+    var below: [String] = []
     var binds: [BindMount] = []
     var devices = DeviceNode.standard
     var noDevices = false
@@ -43,7 +45,7 @@ struct TestContainer: ~Copyable {
             try Files.makeDirectory("\(directory)/\(layer)")
         }
         let paths =
-            [(layers.reversed() + [image]).joined(separator: ":")] + ["upper", "work", "merged"].map { "\(directory)/\($0)" }
+            [(layers.reversed() + [image] + below).joined(separator: ":")] + ["upper", "work", "merged"].map { "\(directory)/\($0)" }
             + binds.flatMap { [$0.source, $0.subPath, $0.target] }
         let pid: pid_t = withCStrings(paths) { paths in
             withCStrings(devices.map(\.path)) { names in

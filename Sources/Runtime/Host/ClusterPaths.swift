@@ -45,6 +45,8 @@ package struct ClusterPaths: Sendable, Hashable {
     /// Of the pods in the node's IPC namespace.
     package func nodeSharedMemory(_ node: String) -> String { "\(run)/nodes/\(node).shm" }
     package var podRuns: String { "\(run)/pods" }
+    /// Layers of mount points, which containers share.
+    package var mountPoints: String { "\(run)/mountpoints" }
     package func podRun(_ uid: String) -> String { "\(podRuns)/\(uid)" }
     package func shimSocket(_ uid: String) -> String { "\(podRun(uid))/shim.sock" }
     package func podState(_ uid: String) -> String { "\(state)/pods/\(uid)" }

@@ -85,6 +85,7 @@ struct ContainerPlan {
         try secure(&spec, container, user, image)
         try confine(&spec, attempt)
         spec.binds = try await binds(container, environment)
+        spec.lower += ":\(try MountPoints(of: spec.binds).layer(in: paths.mountPoints))"
         let words = TerminationMessage(pod: pod, container: container, attempt: attempt, node: node, paths: paths)
         try Files.write([], to: words.file, mode: 0o666)
         chmod(words.file, 0o666)
