@@ -49,11 +49,11 @@ package struct Cgroup: Sendable, Hashable {
         return left.map { "\($0) is still there: processes run in it" }
     }
 
-    private static func groups(in directory: String) -> [String] {
-        Files.list(directory).filter { Files.isDirectory("\(directory)/\($0)") }
-    }
+    private static func groups(in directory: String) -> [String] { Files.directories(in: directory) }
 
     private static func remove(_ directory: String) -> Bool {
+        // Most have none below them.
+        if rmdir(directory) == 0 || errno == ENOENT { return true }
         for name in groups(in: directory) { _ = remove("\(directory)/\(name)") }
         return rmdir(directory) == 0 || errno == ENOENT
     }

@@ -47,16 +47,25 @@ package enum Files {
         let fd = open(path, O_RDONLY | O_CLOEXEC)
         guard fd >= 0 else { throw FileError("open", path, errno: errno) }
         defer { close(fd) }
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65536)
+        return try read(fd, path)
+    }
+
+    /// The rest of an open file. What /proc and /sys make up tells no size, so the room grows as it is filled.
+    private static func read(_ fd: Int32, _ path: String) throws(FileError) -> [UInt8] {
+        var info = stat()
+        var bytes: [UInt8] = [], room = 1024
+        if fstat(fd, &info) == 0, info.st_size > 0 { room = min(Int(info.st_size), 1 << 20) + 1 }
         while true {
-            let n = Glibc.read(fd, &buffer, buffer.count)
-            if n == 0 { return bytes }
-            if n < 0 {
-                if errno == EINTR { continue }
-                throw FileError("read", path, errno: errno)
+            var problem: Int32 = 0, count = 0
+            let piece = [UInt8](unsafeUninitializedCapacity: room) { buffer, filled in
+                repeat { count = Glibc.read(fd, buffer.baseAddress, room) } while count < 0 && errno == EINTR
+                if count < 0 { problem = errno }
+                filled = max(0, count)
             }
-            bytes += buffer[..<n]
+            guard problem == 0 else { throw FileError("read", path, errno: problem) }
+            if count == 0 { return bytes }
+            if bytes.isEmpty { bytes = piece } else { bytes += piece }
+            room = max(room, 65536)
         }
     }
 
@@ -81,7 +90,7 @@ package enum Files {
         let fd = sandbox_read_in_root(root, path)
         guard fd >= 0 else { return nil }
         defer { close(fd) }
-        return text("/proc/self/fd/\(fd)")
+        return (try? read(fd, path)).map { String(decoding: $0, as: UTF8.self) }
     }
 
     package static func text(_ path: String) -> String? { (try? read(path)).map { String(decoding: $0, as: UTF8.self) } }
@@ -89,23 +98,27 @@ package enum Files {
     /// Writes a whole file, or leaves what was there: a reader never sees half of it.
     package static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o644) throws(FileError) {
         let temporary = "\(path).new"
-        let fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
-        guard fd >= 0 else { throw FileError("create", temporary, errno: errno) }
+        try create(bytes, at: temporary, mode: mode)
+        guard rename(temporary, path) == 0 else { throw FileError("rename to", path, errno: errno) }
+    }
+
+    /// Writes a file where nobody looks yet: a reader might see half of it.
+    package static func create(_ bytes: [UInt8], at path: String, mode: mode_t) throws(FileError) {
+        let fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        guard fd >= 0 else { throw FileError("create", path, errno: errno) }
+        defer { close(fd) }
         var rest = bytes[...]
         while !rest.isEmpty {
             let n = rest.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
             if n < 0, errno == EINTR { continue }
             guard n > 0 else {
                 let error = errno
-                close(fd)
-                unlink(temporary)
+                unlink(path)
                 throw FileError("write", path, errno: error)
             }
             rest = rest.dropFirst(n)
         }
         fchmod(fd, mode)
-        close(fd)
-        guard rename(temporary, path) == 0 else { throw FileError("rename to", path, errno: errno) }
     }
 
     /// Adds to the end of a file, which is made where there is none.
@@ -127,7 +140,12 @@ package enum Files {
     }
 
     /// The names in a directory, sorted; none when it is not there.
-    package static func list(_ path: String) -> [String] {
+    package static func list(_ path: String) -> [String] { list(path) { _ in true } }
+
+    /// The names of the directories in a directory of the kernel's, which tells what each of its entries is.
+    package static func directories(in path: String) -> [String] { list(path) { $0 == DT_DIR } }
+
+    private static func list(_ path: String, _ isWanted: (Int) -> Bool) -> [String] {
         guard let directory = opendir(path) else { return [] }
         defer { closedir(directory) }
         var names: [String] = []
@@ -135,7 +153,7 @@ package enum Files {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if name != ".", name != ".." { names.append(name) }
+            if name != ".", name != "..", isWanted(Int(entry.pointee.d_type)) { names.append(name) }
         }
         return names.sorted()
     }

@@ -42,37 +42,37 @@ private struct TreeRemoval {
                 let name = withUnsafePointer(to: &entry.pointee.d_name) {
                     $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
                 }
-                if name == "." || name == ".." || unlinkat(descriptor, name, 0) == 0 || unlinkat(descriptor, name, AT_REMOVEDIR) == 0 {
-                    continue
-                }
-                if errno == ENOTEMPTY || errno == EEXIST { kept.append(name) }
+                if name == "." || name == ".." { continue }
+                if entry.pointee.d_type != DT_DIR, unlinkat(descriptor, name, 0) == 0 { continue }
+                if unlinkat(descriptor, name, AT_REMOVEDIR) != 0, errno == ENOTEMPTY || errno == EEXIST { kept.append(name) }
             }
             return kept
         }
     }
 
-    /// A directory on the way down, by its inode, and what in it is still to be emptied.
+    /// A directory on the way down: its name, its inode, and what in it is still to be emptied.
     private struct Level {
+        let name: String
         let inode: UInt
         var rest: [String]
     }
 
     func empty(_ top: Directory) {
         var here = top
-        var levels = [Level(inode: top.inode, rest: top.clear())]
+        var levels = [Level(name: "", inode: top.inode, rest: top.clear())]
         while let level = levels.last {
             if let name = level.rest.last {
                 levels[levels.count - 1].rest.removeLast()
                 guard let below = here.directory(name) else { continue }
                 here = below
-                levels.append(Level(inode: below.inode, rest: below.clear()))
+                levels.append(Level(name: name, inode: below.inode, rest: below.clear()))
                 continue
             }
             levels.removeLast()
-            // Up again, to where we came from and nowhere else; what was emptied goes with a second look.
+            // Up again, to where we came from and nowhere else.
             guard let above = levels.last, let parent = here.directory(".."), parent.inode == above.inode else { return }
             here = parent
-            _ = here.clear()
+            unlinkat(here.descriptor, level.name, AT_REMOVEDIR)
         }
     }
 }

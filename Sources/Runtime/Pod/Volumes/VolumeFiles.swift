@@ -37,7 +37,7 @@ struct VolumeFiles: Equatable {
                 try give(place, mode: 0o755, isDirectory: true)
             }
             let full = "\(fresh)/\(path)"
-            try Files.write(file.bytes, to: full, mode: mode_t(file.mode))
+            try Files.create(file.bytes, at: full, mode: mode_t(file.mode))
             try give(full, mode: file.mode, owner: file.owner, isDirectory: false)
         }
         var old = [CChar](repeating: 0, count: 4096)
@@ -45,7 +45,7 @@ struct VolumeFiles: Equatable {
         try link("\(directory)/..data_tmp", to: name)
         guard rename("\(directory)/..data_tmp", data) == 0 else { throw FileError("rename to", data, errno: errno) }
         let shown = Set(files.keys.compactMap { $0.split(separator: "/").first.map(String.init) })
-        for top in shown where !Files.isLink("\(directory)/\(top)") {
+        for top in shown where length < 0 || !Files.isLink("\(directory)/\(top)") {
             try link("\(directory)/\(top)", to: "..data/\(top)")
             let owner = files[top]?.owner ?? 0
             if owner != 0, lchown("\(directory)/\(top)", uid_t(owner), gid_t.max) < 0 {
