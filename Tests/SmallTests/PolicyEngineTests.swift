@@ -37,6 +37,9 @@ struct PolicyEngineTests {
         #expect(snapshot.pods.count > 3)
     }
 
+    /// With two of them a comment in the kernel is full.
+    private static let longName = String(repeating: "x", count: 60)
+
     private static func change(_ snapshot: inout PolicySnapshot, _ engine: inout PolicyEngine, _ random: inout SplitMix64) {
         switch random.number(0..<10) {
         case 0:
@@ -58,7 +61,7 @@ struct PolicyEngineTests {
                 : nil
             engine.set(key, snapshot.pods[key])
         case 5, 6, 7:
-            let key = ObjectKey(random.pick(["red", "blue"]), "np\(random.number(0..<3))")
+            let key = ObjectKey(random.pick(["red", "blue"]), "np\(random.number(0..<3))\(longName)")
             snapshot.policies[key] = random.chance(75) ? policy(key, &random) : nil
             engine.set(key, policy: snapshot.policies[key])
         case 8:

@@ -3,7 +3,9 @@ import Rules
 
 /// One class of pods: what its policies allow, and what was last told of its part of the table.
 struct PolicyClassState: Sendable {
-    var isolation: PolicyClass
+    var isolation: PolicyClass { didSet { naming = nil } }
+    /// Its policies by name, as long as it is known.
+    private var naming: PolicyClass.Naming?
     /// The pods of this node that are in it.
     var members: Set<ObjectKey> = []
     /// Its chain's name, once it has one. Under another name the whole part is told anew.
@@ -29,6 +31,30 @@ struct PolicyClassState: Sendable {
     }
 
     // MARK: What goes in
+
+    /// Counts a policy among its own, and takes its rules in, where the policy chooses all of its pods, so many as there are in `pods`. nil
+    /// where it does not, where nothing isolates them yet, or where a class of these policies is there already: `ids` are the classes'.
+    mutating func join(
+        _ key: ObjectKey, _ policy: ReadPolicy, as id: Int, pods: Int, _ ids: inout [PolicyClass: Int], _ peers: inout PeerIndex
+    ) -> [PeerSelector]? {
+        guard !isolation.policies.isEmpty, pods == members.count else { return nil }
+        // Out of `ids` first: it would keep the list of policies, and adding to a list that two have copies all of it.
+        let place = ids.index(forKey: isolation).flatMap { ids.values[$0] == id ? $0 : nil }
+        if let place { ids.remove(at: place) }
+        let named = naming
+        guard let index = isolation.add(key) else {
+            if place != nil { ids[isolation] = id }
+            return nil
+        }
+        guard ids[isolation] == nil else {
+            isolation.remove(key)
+            if place != nil { ids[isolation] = id }
+            return nil
+        }
+        ids[isolation] = id
+        if let named, named.isFull, index >= named.count { naming = named }
+        return change(policy, isAdded: true, &peers)
+    }
 
     /// Takes in the rules of a policy, or takes them out. `peers` follows what they need from here on. The selectors that they name.
     mutating func change(_ policy: ReadPolicy, isAdded: Bool, _ peers: inout PeerIndex) -> [PeerSelector] {
@@ -101,18 +127,24 @@ struct PolicyClassState: Sendable {
             rules.sets[set] = PolicyCompiler.set(kind, isolation)
             rules.elements[set] = elements[kind]?.mapValues { ElementData(comment: $0) }
         }
-        (toldNames, toldOrigin) = (isolation.names, traffic.everything)
-        toldRules = PolicyCompiler.rules(isolation, chain, everything: toldOrigin, toldKinds)
+        (toldNames, toldOrigin) = (names(), traffic.everything)
+        toldRules = PolicyCompiler.rules(isolation, chain, names: toldNames, everything: toldOrigin, toldKinds)
         rules.chains[chain] = Chain(toldTiers + toldRules)
         return rules
     }
 
+    private mutating func names() -> String {
+        let naming = naming ?? isolation.naming
+        self.naming = naming
+        return naming.text
+    }
+
     private mutating func rulesPatch(_ kinds: Set<AllowedTraffic.Kind> = []) -> RulesetPatch {
         var patch = RulesetPatch()
-        let names = isolation.names, origin = traffic.everything
+        let names = names(), origin = traffic.everything
         if names == toldNames, origin == toldOrigin, kinds == toldKinds { return patch }
         (toldNames, toldOrigin, toldKinds) = (names, origin, kinds)
-        toldRules = PolicyCompiler.rules(isolation, chain, everything: origin, kinds)
+        toldRules = PolicyCompiler.rules(isolation, chain, names: names, everything: origin, kinds)
         patch.chains.updateValue(Chain(toldTiers + toldRules), forKey: chain)
         return patch
     }

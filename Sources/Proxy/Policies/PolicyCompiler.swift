@@ -142,10 +142,12 @@ package struct PolicyCompiler: Sendable {
     }
 
     /// What NetworkPolicies add to a class' chain: a look into each set that there is, and the end of what is in none.
-    static func rules(_ isolation: PolicyClass, _ chain: String, everything: String?, _ kinds: Set<AllowedTraffic.Kind>) -> [Rule] {
+    static func rules(_ isolation: PolicyClass, _ chain: String, names: String, everything: String?, _ kinds: Set<AllowedTraffic.Kind>)
+        -> [Rule]
+    {
         if isolation.policies.isEmpty { return [] }
         if let everything { return [Rule(.counter, .verdict(.return), comment: everything)] }
-        let direction = isolation.direction, names = isolation.names
+        let direction = isolation.direction
         return AllowedTraffic.Kind.allCases.filter(kinds.contains).map { kind in
             Rule(.inSet(key(kind, isolation), name(chain, kind.rawValue)), .counter, .verdict(.return), comment: "allowed by \(names)")
         } + [Rule(.counter, .verdict(.drop), comment: "isolated for \(direction.rawValue) by \(names)")]
@@ -203,18 +205,36 @@ struct PolicyClass: Hashable, Sendable {
         hasher.combine(namedPorts)
     }
 
-    /// The same pods with one policy more, or one less.
-    func with(_ policy: ObjectKey, isAdded: Bool) -> PolicyClass {
-        var other = self
+    /// The place of the first policy that does not come before this one.
+    private func place(of policy: ObjectKey) -> Int {
         var low = 0, high = policies.count
         while low < high {
             let middle = (low + high) / 2
             if policies[middle] < policy { low = middle + 1 } else { high = middle }
         }
-        let isThere = low < policies.count && policies[low] == policy
-        if isThere == isAdded { return self }
-        if isAdded { other.policies.insert(policy, at: low) } else { other.policies.remove(at: low) }
-        other.fingerprint ^= policy.hashValue
+        return low
+    }
+
+    /// One policy more: where it stands. nil: it was there.
+    mutating func add(_ policy: ObjectKey) -> Int? {
+        let place = place(of: policy)
+        if place < policies.count, policies[place] == policy { return nil }
+        policies.insert(policy, at: place)
+        fingerprint ^= policy.hashValue
+        return place
+    }
+
+    mutating func remove(_ policy: ObjectKey) {
+        let place = place(of: policy)
+        guard place < policies.count, policies[place] == policy else { return }
+        policies.remove(at: place)
+        fingerprint ^= policy.hashValue
+    }
+
+    /// The same pods with one policy less.
+    func without(_ policy: ObjectKey) -> PolicyClass {
+        var other = self
+        other.remove(policy)
         return other
     }
 
@@ -231,9 +251,20 @@ struct PolicyClass: Hashable, Sendable {
     var judgesWayToNode: Bool { direction == .egress && !(admin.isEmpty && baseline.isEmpty) }
 
     /// The policies by name, as far as a comment in the kernel holds them.
-    var names: String {
-        var names = ""
-        for policy in policies where names.utf8.count < 127 { names += names.isEmpty ? policy.description : ",\(policy)" }
-        return names
+    struct Naming: Sendable {
+        var text = ""
+        /// How many of the policies it names.
+        var count = 0
+        var isFull: Bool { text.utf8.count >= 127 }
+    }
+
+    var naming: Naming {
+        var naming = Naming()
+        for policy in policies {
+            if naming.isFull { break }
+            naming.text += naming.text.isEmpty ? policy.description : ",\(policy)"
+            naming.count += 1
+        }
+        return naming
     }
 }

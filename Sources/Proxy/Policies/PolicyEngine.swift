@@ -40,8 +40,19 @@ package struct PolicyEngine: Sendable {
     /// another label. A pod that comes or goes does not, nor does a policy that allows more to pods that are isolated.
     package private(set) var restricts = false
 
+    /// The class that a pod is in by direction.
+    private struct ClassIDs {
+        private var ingress: ClassID?, egress: ClassID?
+
+        subscript(_ direction: NetworkPolicy.Direction) -> ClassID? {
+            get { direction == .ingress ? ingress : egress }
+            set { if direction == .ingress { ingress = newValue } else { egress = newValue } }
+        }
+        var all: [ClassID] { [ingress, egress].compactMap { $0 } }
+    }
+
     private struct LocalState {
-        var classes: [NetworkPolicy.Direction: ClassID]
+        var classes: ClassIDs
         /// What the chains of its classes are named by, where no other member comes before it.
         var label: String
     }
@@ -106,14 +117,14 @@ package struct PolicyEngine: Sendable {
             return
         }
         // The pods that it selected or selects, and through them their classes.
-        var chosen: Set<ObjectKey> = [], concerned: Set<ObjectKey> = []
+        var chosen: [ObjectKey] = [], concerned: [ObjectKey] = []
         for pod in localPods(key.namespace) {
             let isChosen = after?.selector.matches(pod.labels) == true
             guard isChosen || choosing[pod.key]?.contains(key) == true else { continue }
-            concerned.insert(pod.key)
+            concerned.append(pod.key)
             if isChosen {
                 choosing[pod.key, default: []].insert(key)
-                chosen.insert(pod.key)
+                chosen.append(pod.key)
             } else {
                 choosing[pod.key]?.remove(key)
             }
@@ -170,19 +181,19 @@ package struct PolicyEngine: Sendable {
 
     private mutating func change(_ id: ClassID, _ policy: ReadPolicy, isAdded: Bool) {
         guard let used = classes[id]?.change(policy, isAdded: isAdded, &peers) else { return }
-        use(used, id)
+        use(used, id, isAdded: isAdded)
     }
 
     private mutating func change(_ id: ClassID, _ policy: ClusterNetworkPolicy, isAdded: Bool) {
         guard let used = classes[id]?.change(policy, isAdded: isAdded, &peers) else { return }
-        use(used, id)
+        use(used, id, isAdded: isAdded)
     }
 
     /// A class may have begun, or ceased, to use selectors.
-    private mutating func use(_ selectors: [PeerSelector], _ id: ClassID) {
+    private mutating func use(_ selectors: [PeerSelector], _ id: ClassID, isAdded: Bool) {
         dirtyClasses.insert(id)
         for selector in selectors {
-            if classes[id]?.selectors[selector] != nil { users[selector, default: []].insert(id) } else { forget(selector, id) }
+            if isAdded || classes[id]?.selectors[selector] != nil { users[selector, default: []].insert(id) } else { forget(selector, id) }
         }
     }
 
@@ -195,24 +206,23 @@ package struct PolicyEngine: Sendable {
 
     /// A policy that is new: a class whose pods it chooses all, and that policies isolate already, has one policy more and allows more.
     /// Other pods are looked at again.
-    private mutating func join(_ key: ObjectKey, _ policy: ReadPolicy, _ chosen: Set<ObjectKey>, _ direction: NetworkPolicy.Direction) {
-        var joining: [ClassID: [ObjectKey]] = [:]
+    private mutating func join(_ key: ObjectKey, _ policy: ReadPolicy, _ chosen: [ObjectKey], _ direction: NetworkPolicy.Direction) {
+        var joining: [ClassID: Int] = [:], others: [ObjectKey] = []
         for pod in chosen {
             let id = dirtyLocals.contains(pod) ? nil : locals[pod]?.classes[direction]
-            if let id { joining[id, default: []].append(pod) } else { look(at: [pod]) }
+            if let id { joining[id, default: 0] += 1 } else { others.append(pod) }
         }
-        for (id, pods) in joining {
-            guard let isolation = classes[id]?.isolation, let members = classes[id]?.members.count else { continue }
-            let isNamed = policy.usesNamedPorts && direction == .ingress && !usesNamedPorts(isolation),
-                more = isolation.with(key, isAdded: true)
-            guard !isolation.policies.isEmpty, !isNamed, pods.count == members, ids[more] == nil else {
-                look(at: pods)
+        for (id, count) in joining {
+            let isNamed =
+                policy.usesNamedPorts && direction == .ingress && !(classes[id].map { usesNamedPorts($0.isolation) } ?? false)
+            guard !isNamed, let used = classes[id]?.join(key, policy, as: id, pods: count, &ids, &peers) else {
+                others += chosen.filter { locals[$0]?.classes[direction] == id }
                 continue
             }
-            rename(id, more)
             classesByPolicy[key, default: []].insert(id)
-            change(id, policy, isAdded: true)
+            use(used, id, isAdded: true)
         }
+        if !others.isEmpty { look(at: others) }
     }
 
     /// A policy that is gone, and what it allowed with it: a class that has others goes on with those. Other pods are looked at again.
@@ -220,7 +230,7 @@ package struct PolicyEngine: Sendable {
         restricts = true
         for id in classesByPolicy[key] ?? [] {
             guard let isolation = classes[id]?.isolation, let members = classes[id]?.members else { continue }
-            let less = isolation.with(key, isAdded: false), isNamed = policy.usesNamedPorts && isolation.direction == .ingress
+            let less = isolation.without(key), isNamed = policy.usesNamedPorts && isolation.direction == .ingress
             guard !isNamed, !less.policies.isEmpty, ids[less] == nil, dirtyLocals.isDisjoint(with: members) else {
                 dirtyLocals.formUnion(members)
                 continue
@@ -260,7 +270,7 @@ package struct PolicyEngine: Sendable {
         for state in classes.values where parts.contains(.isolation(state.chain)) { pods.formUnion(state.members) }
         for pod in pods {
             deciding.insert(.pod(pod))
-            for id in (locals[pod]?.classes ?? [:]).values { if let chain = classes[id]?.chain { deciding.insert(.isolation(chain)) } }
+            for id in locals[pod]?.classes.all ?? [] { if let chain = classes[id]?.chain { deciding.insert(.isolation(chain)) } }
         }
         return deciding
     }
@@ -311,18 +321,18 @@ package struct PolicyEngine: Sendable {
 
     /// Puts a pod of the node into its classes; those that have it and those that had it.
     private mutating func settle(_ key: ObjectKey) -> Set<ClassID> {
-        let before = locals[key]?.classes ?? [:]
-        for id in before.values { classes[id]?.members.remove(key) }
+        let before = locals[key]?.classes.all ?? []
+        for id in before { classes[id]?.members.remove(key) }
         let pod = peers.pods[key].flatMap { $0.isLocal ? $0 : nil }
-        var now: [NetworkPolicy.Direction: ClassID] = [:]
+        var now = ClassIDs()
         for direction in NetworkPolicy.Direction.allCases {
             guard let pod, let isolation = isolation(of: pod, direction) else { continue }
             let id = ids[isolation] ?? begin(isolation)
             classes[id]?.members.insert(key)
             now[direction] = id
         }
-        locals[key] = now.isEmpty ? nil : LocalState(classes: now, label: pod.map(Self.label) ?? "")
-        return Set(before.values).union(now.values)
+        locals[key] = now.all.isEmpty ? nil : LocalState(classes: now, label: pod.map(Self.label) ?? "")
+        return Set(before).union(now.all)
     }
 
     private mutating func begin(_ isolation: PolicyClass) -> ClassID {
@@ -349,7 +359,7 @@ package struct PolicyEngine: Sendable {
     private func elements(_ key: ObjectKey) -> Ruleset {
         var part = Ruleset()
         guard let pod = peers.pods[key] else { return part }
-        for id in (locals[key]?.classes ?? [:]).values {
+        for id in locals[key]?.classes.all ?? [] {
             guard let state = classes[id] else { continue }
             let goto = ElementData(verdict: .goto(state.chain), comment: "\(key)")
             part.add([.address(pod.address)], goto, to: "isolated-\(state.isolation.direction.rawValue)")
