@@ -171,6 +171,41 @@ struct TableKeeperTests {
         }
     }
 
+    @Test("a feeder is asked once for each transaction, and says by then all that has come while the keeper rested")
+    func feeder() async throws {
+        let feeder = Feeder()
+        let keeper = TableKeeper<String>(
+            table: TableID(.ip, "lab"), base: Self.base(), target: target, clock: clock, pace: .gathering,
+            report: { [reports] in reports.add($0) })
+        await target.take { [clock] in clock.pass(.milliseconds(60)) }
+        try await withThrowingTaskGroup(of: Void.self) { [target, clock] group in
+            group.addTask { try await keeper.run(feeding: { await feeder.take() }) }
+            try await eventually("the keeper rests") { clock.sleepers == 1 }
+            for port in 1...9 as ClosedRange<UInt16> {
+                await feeder.add("\(port % 3)", Self.part(port))
+                keeper.remind()
+            }
+            #expect(await feeder.asked == 1)
+            clock.pass(.seconds(1))
+            try await eventually("the last are there") { await target.memory.rules == Self.whole(7, 8, 9) }
+            #expect(await feeder.asked == 2)
+            #expect(await target.applied.count == 2)
+            group.cancelAll()
+        }
+    }
+
+    private actor Feeder {
+        private var parts: [String: Ruleset] = [:]
+        private(set) var asked = 0
+
+        func add(_ name: String, _ part: Ruleset) { parts[name] = part }
+        func take() -> [String: Ruleset] {
+            defer { parts = [:] }
+            asked += 1
+            return parts
+        }
+    }
+
     @Test("a change that is refused once is made by reading the table back")
     func refusedOnce() async throws {
         let keeper = keeper()

@@ -5,6 +5,7 @@ import Rules
 /// connections that the kernel leads where no rule leads any more.
 package actor ServiceProxy {
     private let compiler: ServiceCompiler
+    private let shared: SharedServiceParts
     private let client: any Client
     private let connections: any ConnectionTracking
     private let clock: any Clock<Duration>
@@ -16,15 +17,18 @@ package actor ServiceProxy {
     private var slices: [ObjectKey: [String: EndpointSlice]] = [:]
     /// The Service that each slice belongs to.
     private var owners: [ObjectKey: ObjectKey] = [:]
-    private let dirty = KeySignal()
+    /// What is to be compiled, once for each transaction however often it changed.
+    private var dirty: Set<ObjectKey> = []
     private var frontends: [ObjectKey: [UDPFrontend: Set<IPAddress>]] = [:]
     /// What has not been listed yet: until everything is known, the table is left as an earlier daemon left it.
     private var unlisted: Set<Resource> = [.services, .endpointSlices]
 
     package init(
         node: NodeView, client: any Client, target: any RulesetTarget, connections: any ConnectionTracking,
-        clock: any Clock<Duration> = ContinuousClock(), report: @escaping @Sendable (String) -> Void
+        shared: SharedServiceParts = SharedServiceParts(), clock: any Clock<Duration> = ContinuousClock(),
+        report: @escaping @Sendable (String) -> Void
     ) {
+        self.shared = shared
         compiler = ServiceCompiler(node: node)
         self.client = client
         self.connections = connections
@@ -33,8 +37,8 @@ package actor ServiceProxy {
         let synced = KeySignal()
         self.synced = synced
         keeper = TableKeeper(
-            table: ServiceTable.id(node.family), base: ServiceTable.base(node), target: target, clock: clock, report: self.report,
-            synced: { synced.add($0) })
+            table: ServiceTable.id(node.family), base: ServiceTable.base(node), target: target, clock: clock, pace: .gathering,
+            report: self.report, synced: { synced.add($0) })
     }
 
     /// Follows until cancelled; `ready` is called when the table is in step for the first time.
@@ -53,10 +57,7 @@ package actor ServiceProxy {
             }
             group.addTask {
                 for await _ in listing {}
-                await self.compile(self.dirty.take())
-                async let keeping: Void = self.keeper.run(ready: ready)
-                try await self.dirty.follow { await self.compile($0) }
-                try await keeping
+                try await self.keeper.run(feeding: { await self.compile() }, ready: ready)
             }
             group.addTask { try await self.synced.follow { try await self.endStale($0) } }
             try await group.waitForAll()
@@ -68,7 +69,7 @@ package actor ServiceProxy {
     private func take(_ key: ObjectKey, _ object: JSON?, _ resource: Resource) {
         if resource == .services {
             services[key] = object.map { Service($0) }
-            dirty.add([key])
+            look(at: key)
             return
         }
         let slice = object.map { EndpointSlice($0) }
@@ -76,12 +77,16 @@ package actor ServiceProxy {
         if let before = owners[key], before != slice?.serviceKey {
             slices[before]?[key.name] = nil
             if slices[before]?.isEmpty == true { slices[before] = nil }
-            dirty.add([before])
+            look(at: before)
         }
         owners[key] = slice?.serviceKey
         guard let slice else { return }
         slices[slice.serviceKey, default: [:]][key.name] = slice
-        dirty.add([slice.serviceKey])
+        look(at: slice.serviceKey)
+    }
+
+    private func look(at key: ObjectKey) {
+        if dirty.insert(key).inserted { keeper.remind() }
     }
 
     private func isComplete(with resource: Resource) -> Bool {
@@ -89,10 +94,14 @@ package actor ServiceProxy {
         return unlisted.isEmpty
     }
 
-    private func compile(_ keys: Set<ObjectKey>) async {
-        var parts: [ObjectKey: Ruleset] = [:]
-        for key in keys { parts[key] = services[key].map { compiler.compile($0, slices(of: key)) } ?? Ruleset() }
-        await keeper.set(parts)
+    private func compile() -> [ObjectKey: Ruleset] {
+        defer { dirty = [] }
+        return Dictionary(
+            uniqueKeysWithValues: dirty.map { key in
+                if let service = services[key] { return (key, shared.part(service, slices(of: key), compiler)) }
+                shared.forget(key)
+                return (key, Ruleset())
+            })
     }
 
     private func slices(of service: ObjectKey) -> [EndpointSlice] { Array((slices[service] ?? [:]).values) }

@@ -1,5 +1,6 @@
 import Model
 import Rules
+import Synchronization
 
 /// Keeps one nftables table of one node in step with its parts, and is the only one who writes to it.
 ///
@@ -15,6 +16,7 @@ package actor TableKeeper<Part: Hashable & Sendable> {
     private let isOptional: Bool
     private let target: any RulesetTarget
     private let clock: any Clock<Duration>
+    private let pace: TablePace
     private let report: @Sendable (String) -> Void
     /// Told which parts the kernel holds anew, after each transaction.
     private let synced: @Sendable (Set<Part>) -> Void
@@ -32,17 +34,18 @@ package actor TableKeeper<Part: Hashable & Sendable> {
     /// What was to be told to be in the kernel, and was refused.
     private var untold: Set<Part> = []
     private let turn = Turnstile()
-    private var wake: AsyncStream<Void>.Continuation?
+    private let wake = Mutex<AsyncStream<Void>.Continuation?>(nil)
 
     package init(
         table: TableID, base: Ruleset, isOptional: Bool = false, target: any RulesetTarget, clock: any Clock<Duration> = ContinuousClock(),
-        report: @escaping @Sendable (String) -> Void, synced: @escaping @Sendable (Set<Part>) -> Void = { _ in }
+        pace: TablePace = .prompt, report: @escaping @Sendable (String) -> Void, synced: @escaping @Sendable (Set<Part>) -> Void = { _ in }
     ) {
         self.table = table
         self.base = base
         self.isOptional = isOptional
         self.target = target
         self.clock = clock
+        self.pace = pace
         self.report = report
         self.synced = synced
     }
@@ -58,8 +61,11 @@ package actor TableKeeper<Part: Hashable & Sendable> {
             case .patch(let patch): self.patch(part, patch)
             }
         }
-        if !superseded.isEmpty { wake?.yield() }
+        if !superseded.isEmpty { remind() }
     }
+
+    /// Says that there is something to do for `run`: its feeder has parts.
+    package nonisolated func remind() { wake.withLock { _ = $0?.yield() } }
 
     private func replace(_ part: Part, _ rules: Ruleset) {
         guard (wanted[part] ?? Ruleset()) != rules else { return }
@@ -104,17 +110,21 @@ package actor TableKeeper<Part: Hashable & Sendable> {
     // MARK: Following
 
     /// Brings what is set into the kernel until cancelled, again after a wait when the kernel refused. `ready` is called when the table is
-    /// in step for the first time.
-    package func run(ready: @Sendable () -> Void = {}) async throws {
+    /// in step for the first time. `feed` is asked before each transaction what else parts should hold by now: who has much to say gathers
+    /// it until then, and reminds of it.
+    package func run(feeding feed: () async -> [Part: Ruleset] = { [:] }, ready: @Sendable () -> Void = {}) async throws {
         let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        self.wake = wake
+        self.wake.withLock { $0 = wake }
         wake.yield()
-        var next = wakes.makeAsyncIterator(), pace = TablePace(), wait = TableKeeperWait.first, isReady = false
+        var next = wakes.makeAsyncIterator(), pace = pace, wait = TableKeeperWait.first, isReady = false
         while true {
             let idle = try await clock.measure { if await next.next(isolation: #isolation) == nil { throw CancellationError() } }
             var rest = wait
             do {
-                let took = try await clock.measure { try await sync() }
+                let took = try await clock.measure {
+                    for (part, rules) in await feed() { replace(part, rules) }
+                    try await sync()
+                }
                 if !isReady { ready() }
                 (isReady, wait) = (true, TableKeeperWait.first)
                 rest = pace.rest(after: took, idle: idle)

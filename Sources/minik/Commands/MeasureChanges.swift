@@ -23,14 +23,15 @@ struct MeasureChanges: AsyncParsableCommand {
     func run() async throws {
         let api = APIServer(store: try ObjectStore(), cluster: Cluster())
         for resource in ["default", "kube-system"] { _ = try await api.create(.namespaces, ["metadata": ["name": .string(resource)]]) }
-        let targets = (0..<nodes).map { _ in Encoding() }
+        let shared = SharedServiceParts(), targets = (0..<nodes).map { _ in Encoding() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (number, target) in targets.enumerated() {
                 let view = NodeView(
                     name: "n\(number)", address: IPAddress(ipv4: 0xC0A8_C880 + UInt32(number)),
                     clusterCIDR: IPNetwork(IPAddress(ipv4: 0x0AF4_0000), 16),
                     serviceCIDR: Cluster().serviceSubnet, podCIDR: IPNetwork(IPAddress(ipv4: 0x0AF4_0000 + UInt32(number) << 8), 24))
-                let services = ServiceProxy(node: view, client: api, target: target, connections: Unconnected(), report: { print($0) })
+                let services = ServiceProxy(
+                    node: view, client: api, target: target, connections: Unconnected(), shared: shared, report: { print($0) })
                 let policies = PolicyProxy(node: view, client: api, target: target, connections: Unconnected(), report: { print($0) })
                 group.addTask { try await services.run {} }
                 group.addTask { try await policies.run {} }

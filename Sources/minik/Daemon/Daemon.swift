@@ -18,6 +18,7 @@ struct Daemon {
     let cluster: Cluster
     let paths: ClusterPaths
     /// What was loaded comes before minik's own of the same name. One that pulls would be the third.
+    private let serviceParts = SharedServiceParts()
     private let images = ImageSources([ImageStore(), BuiltInImages()])
 
     init(cluster: Cluster, paths: ClusterPaths) {
@@ -237,8 +238,10 @@ struct Daemon {
         var guards: [any PodGuard] = []
         let connections = try KernelConnections(namespace: paths.nodeNetns(node.spec.name))
         await node.ground.whenMoved { try await connections.reopen() }
-        let services = ServiceProxy(node: view, client: api, target: node.rulesets, connections: connections, report: report)
-        group.addTask { try await services.run { Task { await parts.count() } } }
+        let services = ServiceProxy(
+            node: view, client: api, target: node.rulesets, connections: connections, shared: serviceParts, report: report)
+        // Whoever writes a Service does not wait for what the nodes make of it.
+        group.addTask(priority: .utility) { try await services.run { Task { await parts.count() } } }
         await node.keeper.add(TablePart(services.keeper))
 
         if cluster.plugin.enforcesPolicies {

@@ -1,0 +1,42 @@
+import Model
+import Rules
+import Synchronization
+
+/// The parts of Services as the cluster's nodes have compiled them: a part that is the same for each node is compiled by the first, and the
+/// others take it, and keep it once.
+package final class SharedServiceParts: Sendable {
+    /// All that such a part is made from: an object's revision stands for what it says.
+    private struct Origin: Hashable {
+        let family: IPFamily
+        let clusterCIDR: IPNetwork
+        let service: Int
+        let slices: [Int]
+    }
+
+    private let parts = Mutex<[ObjectKey: (origin: Origin, rules: Ruleset)]>([:])
+
+    package init() {}
+
+    package func part(_ service: Service, _ slices: [EndpointSlice], _ compiler: ServiceCompiler) -> Ruleset {
+        let key = service.key
+        guard let origin = origin(service, slices, compiler.node) else {
+            forget(key)
+            return compiler.compile(service, slices)
+        }
+        if let found = parts.withLock({ $0[key] }), found.origin == origin { return found.rules }
+        let rules = compiler.compile(service, slices)
+        parts.withLock { $0[key] = (origin, rules) }
+        return rules
+    }
+
+    package func forget(_ key: ObjectKey) { parts.withLock { _ = $0.removeValue(forKey: key) } }
+
+    /// nil where nodes differ: a policy of Local asks which endpoints are a node's own.
+    private func origin(_ service: Service, _ slices: [EndpointSlice], _ node: NodeView) -> Origin? {
+        if service.internalTrafficIsLocal || service.externalTrafficIsLocal { return nil }
+        let revision = service.json.metadata.revision, others = slices.map(\.json.metadata.revision).sorted()
+        // What has no revision is not the store's.
+        guard revision > 0, others.first ?? 1 > 0 else { return nil }
+        return Origin(family: node.family, clusterCIDR: node.clusterCIDR, service: revision, slices: others)
+    }
+}
