@@ -17,8 +17,8 @@ import TLS
 struct Daemon {
     let cluster: Cluster
     let paths: ClusterPaths
-    /// What was loaded comes before minik's own of the same name. One that pulls would be the third.
     private let serviceParts = SharedServiceParts()
+    /// What was loaded comes before minik's own of the same name. One that pulls would be the third.
     private let images = ImageSources([ImageStore(), BuiltInImages()])
 
     init(cluster: Cluster, paths: ClusterPaths) {
