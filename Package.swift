@@ -40,8 +40,8 @@ let package = Package(
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CSandbox"),
-        // RE2 is C++; a few lines make it C. (libre2-dev)
-        .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2"), .linkedLibrary("stdc++")]),
+        // RE2 is C++; a few lines make it C. (libre2-dev) Its archive, for each Debian release has a soname of its own.
+        .target(name: "CRE2", linkerSettings: [.linkedLibrary(":libre2.a"), .linkedLibrary("stdc++")]),
 
         // Pure rooms.
         .target(name: "Model"),
