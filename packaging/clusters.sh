@@ -7,7 +7,7 @@ stopped=/run/minik-stopped
 daemon() {
   [ -r "/run/minik/$1/daemon.pid" ] || return 1
   pid=$(cut -d ' ' -f 1 "/run/minik/$1/daemon.pid") || return 1
-  case $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) in
+  case $(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline") in
     *"minik serve $1 ") echo "$pid" ;;
     *) return 1 ;;
   esac

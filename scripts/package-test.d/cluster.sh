@@ -14,7 +14,7 @@ answers() { timeout 5 busybox wget -qO- http://192.168.200.129:33000 2>/dev/null
 pids_of() {
   local directory
   for directory in /proc/[0-9]*; do
-    case "$(tr '\0' ' ' <"$directory/cmdline" 2>/dev/null)" in *"$1"*) basename "$directory" ;; esac
+    case "$(tr '\0' ' ' 2>/dev/null <"$directory/cmdline")" in *"$1"*) basename "$directory" ;; esac
   done | sort -n | xargs
 }
 daemon() { pids_of "minik serve $cluster "; }
@@ -29,6 +29,7 @@ watch_answers() {
 begin_watch() { rm -f /root/enough; watch_answers & watcher=$!; }
 end_watch() { touch /root/enough; wait "$watcher"; [ ! -s /root/missed ] || fail "$1: $(wc -l </root/missed) questions had no answer"; }
 
+tries=0
 start=$(milliseconds)
 minik up /root/lab.yaml >/root/up.log 2>&1 || { cat /root/up.log; fail "up"; }
 until answers; do [ $(($(milliseconds) - start)) -lt 30000 ] || fail "no answer"; sleep 0.02; done
@@ -62,6 +63,34 @@ package install /root/new.deb
 [ ! -e /var/lib/minik/removed ] && [ ! -e /run/minik-stopped ] || fail "install again: leftovers"
 echo "remove: pods went on, the state stayed; installed again, the daemon came back"
 
+# Under a unit the daemon is systemd's to start and end. There is none here: this one does its part, and notes what it is asked.
+mkdir -p /run/systemd/system
+cat >/usr/bin/systemctl <<'S'
+#!/bin/sh
+echo "$*" >>/root/systemctl.log
+case "$*" in
+  "-q is-active minik@"*) [ -e /run/unit.pid ] && kill -0 "$(cat /run/unit.pid)" ;;
+  "stop minik@"*) kill "$(cat /run/unit.pid)"; while kill -0 "$(cat /run/unit.pid)" 2>/dev/null; do sleep 0.1; done ;;
+  "start minik@"*)
+    name=${2#minik@} name=${name%.service}
+    setsid /usr/bin/minik serve "$name" >/root/serve.log 2>&1 &
+    echo $! >/run/unit.pid
+    until [ -S "/run/minik/$name/api.sock" ]; do sleep 0.1; done
+    ;;
+esac
+S
+chmod +x /usr/bin/systemctl
+kill "$(daemon)"
+until [ -z "$(daemon)" ]; do sleep 0.1; done
+systemctl start "minik@$cluster.service"
+until minik status -c "$cluster" >/root/status.log 2>&1; do [ "$((tries += 1))" -lt 100 ] || fail "minik serve does not serve"; sleep 0.1; done
+unit=$(daemon)
+package install --reinstall /root/new.deb
+[ -n "$(daemon)" ] && [ "$(daemon)" != "$unit" ] && [ "$(daemon)" = "$(cat /run/unit.pid)" ] || fail "the unit was not started again"
+grep -A 9 '^stop ' /root/systemctl.log | grep -q "^start minik@$cluster.service" || fail "systemd was not asked to stop and start the unit"
+rm -r /run/systemd /usr/bin/systemctl
+echo "unit: stopped and started by systemctl"
+
 # A daemon that its user has ended is not started by an upgrade.
 kill "$(daemon)"
 until [ -z "$(daemon)" ]; do sleep 0.1; done
@@ -77,6 +106,12 @@ for path in /var/lib/minik /run/minik /run/minik-stopped "/sys/class/net/mk-$clu
 ! dpkg-query -W minik 2>/dev/null || fail "purge: dpkg still knows minik"
 echo "purge: nothing is left"
 
-package install /root/old.deb
+# What action.yml runs, with its inputs.
+start=$(milliseconds)
+MINIK_PACKAGE=/root/new.deb MINIK_LAB=/root/lab.yaml bash -eo pipefail /root/action.sh >/root/apt.log 2>&1 || fail "the action"
+until answers; do [ $(($(milliseconds) - start)) -lt 30000 ] || fail "the action's lab does not answer"; sleep 0.02; done
+echo "action: packages that it depends on installed before, $(($(milliseconds) - start)) ms until the lab answers"
+grep -q "current-context.*minik-$cluster" "$KUBECONFIG" || fail "the action leaves no context"
+minik down "$cluster" >/root/apt.log 2>&1 || fail "down"
 package purge minik
-[ ! -e /var/lib/minik ] || fail "purge of an unused package left /var/lib/minik"
+[ ! -e /var/lib/minik ] || fail "purge of a package without clusters left /var/lib/minik"
