@@ -6,10 +6,12 @@ import Synchronization
 
 extension ImageStore {
     /// Takes in all images of an archive; blocks until they are there. `names` go to its only image, in the place of the archive's own.
+    /// `isPulled`: a registry filled the archive.
     @discardableResult
-    package func load(_ archive: any ImageArchive, names: [ImageReference] = [], progress: @escaping (String) -> Void = { _ in }) throws
-        -> [ImageRecord]
-    {
+    package func load(
+        _ archive: any ImageArchive, names: [ImageReference] = [], isPulled: Bool = false,
+        progress: @escaping (String) -> Void = { _ in }
+    ) throws -> [ImageRecord] {
         try changing {
             var images = try ArchivedImage.all(in: archive, machine: machine)
             if !names.isEmpty {
@@ -19,7 +21,7 @@ extension ImageStore {
                 }
                 images[0] = images[0].with(names, instead: true)
             }
-            let load = try ImageLoad(store: self, archive: archive, progress: progress)
+            let load = try ImageLoad(store: self, archive: archive, isPulled: isPulled, progress: progress)
             defer { Files.removeTree(load.staging) }
             return try load.run(images)
         }
@@ -40,6 +42,7 @@ extension ImageStore {
 private struct ImageLoad {
     let store: ImageStore
     let archive: any ImageArchive
+    let isPulled: Bool
     let progress: (String) -> Void
     let staging: String
     private var places: StorePlaces { store.places }
@@ -60,7 +63,8 @@ private struct ImageLoad {
         let descriptor: ContentDescriptor
     }
 
-    init(store: ImageStore, archive: any ImageArchive, progress: @escaping (String) -> Void) throws {
+    init(store: ImageStore, archive: any ImageArchive, isPulled: Bool, progress: @escaping (String) -> Void) throws {
+        self.isPulled = isPulled
         self.store = store
         self.archive = archive
         self.progress = progress
@@ -192,10 +196,10 @@ private struct ImageLoad {
             let path = places.blob(ContentDigest(of: bytes))
             if !Files.exists(path) { try Files.write(bytes, to: path, mode: 0o600) }
         }
-        let digest = ContentDigest(of: image.documents.last ?? manifest.bytes)
+        let digest = ContentDigest(of: image.documents.last ?? manifest.bytes), names = image.names.map(\.description).sorted()
         return ImageRecord(
             digest: image.digest ?? digest, manifest: digest, id: ContentDigest(of: image.configuration),
-            names: image.names.map(\.description).sorted(), loaded: .now())
+            names: names, pulled: isPulled ? names : [], loaded: .now())
     }
 
     /// The manifest of an image that came without one.

@@ -11,9 +11,14 @@ package struct ImageRecord: Sendable, Hashable {
     package let id: ContentDigest
     /// Whole names, each with a tag, sorted.
     package var names: [String]
+    /// Those of the names under which it came from their registry, rather than out of an archive or by somebody's word.
+    package var pulled: [String]
     package let loaded: Timestamp
 
-    package init(digest: ContentDigest, manifest: ContentDigest, id: ContentDigest, names: [String], loaded: Timestamp) {
+    package init(
+        digest: ContentDigest, manifest: ContentDigest, id: ContentDigest, names: [String], pulled: [String] = [], loaded: Timestamp
+    ) {
+        self.pulled = pulled
         self.digest = digest
         self.manifest = manifest
         self.id = id
@@ -40,6 +45,7 @@ package struct ImageRecords: Sendable, Hashable {
             images.append(
                 ImageRecord(
                     digest: digest, manifest: manifest, id: id, names: item["names"].items.compactMap(\.string),
+                    pulled: item["pulled"].items.compactMap(\.string),
                     loaded: item["loaded"].string.flatMap(Timestamp.init) ?? Timestamp(seconds: 0)))
         }
     }
@@ -49,6 +55,7 @@ package struct ImageRecords: Sendable, Hashable {
             [
                 "digest": .string(image.digest.description), "manifest": .string(image.manifest.description),
                 "id": .string(image.id.description), "names": .array(image.names.map(JSON.string)),
+                "pulled": image.pulled.isEmpty ? .null : .array(image.pulled.map(JSON.string)),
                 "loaded": .string(image.loaded.description),
             ]
         }
@@ -78,13 +85,19 @@ package struct ImageRecords: Sendable, Hashable {
         remove(names: record.names)
         if let place = images.firstIndex(where: { $0.digest == record.digest && $0.manifest == record.manifest }) {
             images[place].names = (images[place].names + record.names).sorted()
+            images[place].pulled = (images[place].pulled + record.pulled).sorted()
         } else {
             images.append(record)
         }
     }
 
     /// Takes names away; the images stay.
-    package mutating func remove(names: [String]) { for index in images.indices { images[index].names.removeAll { names.contains($0) } } }
+    package mutating func remove(names: [String]) {
+        for index in images.indices {
+            images[index].names.removeAll { names.contains($0) }
+            images[index].pulled.removeAll { names.contains($0) }
+        }
+    }
 
     package mutating func remove(_ record: ImageRecord) {
         images.removeAll { $0.digest == record.digest && $0.manifest == record.manifest }

@@ -3,8 +3,8 @@ import Model
 import Runtime
 
 extension ImageStore {
-    /// Gives an image one more name.
-    package func tag(_ source: String, _ name: ImageReference) throws {
+    /// Gives an image one more name. `isPulled`: its registry says so.
+    package func tag(_ source: String, _ name: ImageReference, isPulled: Bool = false) throws {
         guard name.tag != nil, name.digest == nil else {
             throw ImageError("\"\(name)\" is a digest, which is no name to give", hint: "write NAME:TAG")
         }
@@ -12,7 +12,9 @@ extension ImageStore {
             var records = try records()
             let image = try records.find(source)
             records.add(
-                ImageRecord(digest: image.digest, manifest: image.manifest, id: image.id, names: [name.description], loaded: image.loaded))
+                ImageRecord(
+                    digest: image.digest, manifest: image.manifest, id: image.id, names: [name.description],
+                    pulled: isPulled ? [name.description] : [], loaded: image.loaded))
             try write(records)
         }
     }

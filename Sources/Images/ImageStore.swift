@@ -24,6 +24,7 @@ package final class ImageStore: ImageSource {
         var stamp: [Int] = []
         var records = ImageRecords()
         var images: [ContentDigest: Image] = [:]
+        var listings: [ImageListing]?
     }
 
     package init(
@@ -70,20 +71,34 @@ package final class ImageStore: ImageSource {
 
     // MARK: ImageSource
 
-    package func resolve(_ reference: ImageReference) throws -> Image? { try records().image(reference).map(image) }
+    package func resolve(_ reference: ImageReference) throws -> Image? {
+        try records().image(reference).map { try self.image($0, as: reference) }
+    }
 
     package func resolve(_ reference: ImageReference, for use: ImageUse) throws -> Image? {
         guard try records().image(reference) != nil else { return nil }
         // From here until the pod has said so, nobody removes anything.
         let lock = try StoreLock(places.removalLock, shared: true)
-        let record = try records().image(reference), image = try record.map(image)
+        let record = try records().image(reference), image = try record.map { try self.image($0, as: reference) }
         if let record { try use.note(record.manifest.description) }
         lock.release()
         return image
     }
 
-    /// For an error's words alone: a list that cannot be read is told by whoever needs it.
-    package var names: [String] { (try? records().images.flatMap(\.names).sorted()) ?? [] }
+    package func listings() throws -> [ImageListing] {
+        let records = try records()
+        let same: [ImageListing]? = known.withLock { known in known.records == records ? known.listings : nil }
+        if let same { return same }
+        let listings = try records.images.map { try summary($0).listing }
+        known.withLock { if $0.records == records { $0.listings = listings } }
+        return listings
+    }
+
+    private func image(_ record: ImageRecord, as reference: ImageReference) throws -> Image {
+        var image = try image(record)
+        image.isPulled = record.pulled.contains(reference.description)
+        return image
+    }
 
     /// An image ready to be mounted.
     private func image(_ record: ImageRecord) throws -> Image {

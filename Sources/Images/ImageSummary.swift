@@ -17,6 +17,17 @@ package struct ImageSummary: Sendable {
     }
 
     package var size: Int { layerSizes.reduce(0, +) }
+    /// What its contents come to as a registry keeps them.
+    package var packedSize: Int { manifest.bytes.count + manifest.configuration.size + manifest.layers.reduce(0) { $0 + $1.size } }
+    /// Where it came from; one that came in both ways is its registry's.
+    package var source: String { record.pulled.isEmpty ? "loaded" : "pulled" }
+
+    package var listing: ImageListing { ImageListing(names: repositoryDigests + record.names, size: packedSize) }
+    private var repositoryDigests: [String] {
+        Set(record.names.compactMap(ImageReference.init).map { "\($0.registry)/\($0.repository)" }).sorted().map {
+            "\($0)@\(record.digest)"
+        }
+    }
 
     /// As `image ls -o json` has it.
     package var listed: JSON {
@@ -24,16 +35,15 @@ package struct ImageSummary: Sendable {
             "id": .string(record.id.description), "digest": .string(record.digest.description),
             "names": .array(record.names.map(JSON.string)), "created": JSON(description.created?.description),
             "loaded": .string(record.loaded.description), "platform": .string(description.platform.description), "size": .int(size),
-            "source": "loaded",
+            "source": .string(source),
         ]
     }
 
     /// As `docker image inspect` has it.
     package var inspected: JSON {
-        let repositories = Set(record.names.compactMap(ImageReference.init).map { "\($0.registry)/\($0.repository)" }).sorted()
-        return [
+        [
             "Id": .string(record.id.description), "RepoTags": .array(record.names.map(JSON.string)),
-            "RepoDigests": .array(repositories.map { .string("\($0)@\(record.digest)") }), "Created": description.json["created"],
+            "RepoDigests": .array(repositoryDigests.map(JSON.string)), "Created": description.json["created"],
             "Author": description.json["author"], "Architecture": .string(description.platform.architecture),
             "Variant": description.platform.variant.isEmpty ? .null : .string(description.platform.variant),
             "Os": .string(description.platform.os), "Size": .int(size),

@@ -8,22 +8,13 @@ struct PulledLayout {
     /// Where skopeo puts what it brings: files named by their digests, and the manifest.
     var contents: String { "\(path)/blobs/sha256" }
 
-    /// An empty directory; those of pulls that were cut short go.
-    init(below root: String) throws {
-        let all = "\(root)/pulls"
-        for left in Files.list(all) where left.split(separator: "-").first.flatMap({ Int($0) }).map({ kill(pid_t($0), 0) != 0 }) ?? true {
-            Files.removeTree("\(all)/\(left)")
-        }
-        try Files.makeDirectory(root, mode: 0o700)
-        try Files.makeDirectory(all, mode: 0o700)
-        path = "\(all)/\(getpid())-\(UInt32.random(in: 0 ... .max))"
+    init(in folder: PullFolder) throws {
+        path = "\(folder.path)/layout"
         try Files.makeDirectory(contents, mode: 0o700)
     }
 
     /// The bytes that have come.
     var size: Int { Files.list(contents).reduce(0) { $0 + Files.size("\(contents)/\($1)") } }
-
-    func remove() { Files.removeTree(path) }
 
     /// `top` is what the registry has under the name, an index or the manifest itself.
     func finish(top: [UInt8], digest: ContentDigest, manifest: ContentDigest, name: ImageReference?) throws {

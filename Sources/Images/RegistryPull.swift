@@ -28,18 +28,22 @@ package struct RegistryPull {
 
     /// Blocks until the image is there.
     package func run(_ reference: ImageReference, progress: @escaping (String) -> Void = { _ in }) throws -> Pulled {
-        do { return try pull(reference, progress) } catch let error as RegistryComplaint {
+        do { return try pull(reference, progress: progress) } catch let error as RegistryComplaint {
             throw ImageError("image \(reference): \(reference.registry) says: \(error.message)", hint: error.hint)
         }
     }
 
-    private func pull(_ reference: ImageReference, _ progress: @escaping (String) -> Void) throws -> Pulled {
+    /// The same; what the registry complains of is thrown as it is. Ends when `running` is stopped.
+    func pull(
+        _ reference: ImageReference, running: RunningProgram = RunningProgram(), progress: @escaping (String) -> Void = { _ in }
+    ) throws -> Pulled {
         progress("asking \(reference.registry)")
         // A digest says all; skopeo takes no tag beside one.
         let repository = "docker://\(reference.registry)/\(reference.repository)"
         let source = repository + (reference.digest.map { "@\($0)" } ?? reference.tag.map { ":\($0)" } ?? "")
         let top = try skopeo.run(
-            access.asking + ["inspect", "--raw"] + access.options(of: "") + [source], most: Self.mostOfDocument, patience: Self.patience)
+            access.asking + ["inspect", "--raw"] + access.options(of: "") + [source], most: Self.mostOfDocument, patience: Self.patience,
+            running: running)
         let digest = ContentDigest(of: top)
         // Of a name with both, the digest says what is meant; what the tag leads to is another question.
         let names = reference.digest == nil ? reference.tag.map { [reference.named($0)] } ?? [] : []
@@ -47,12 +51,15 @@ package struct RegistryPull {
             throw ImageError("image \(reference): its registry sent \(digest) instead", hint: "ask the registry's owner")
         }
         if let known = try store.records().image(digest) {
-            if let name = names.first, !known.names.contains(name.description) { try store.tag(digest.description, name) }
+            if let name = names.first, !known.pulled.contains(name.description) {
+                try store.tag(digest.description, name, isPulled: true)
+            }
             return Pulled(
                 image: try store.records().image(digest) ?? known, isOld: names.allSatisfy { known.names.contains($0.description) })
         }
-        let layout = try PulledLayout(below: store.places.root)
-        defer { layout.remove() }
+        let folder = try PullFolder(below: store.places.root)
+        defer { folder.remove() }
+        let layout = try PulledLayout(in: folder)
         let manifest = try ArchivedImage.named(reference.description) { () throws -> ContentDigest in
             let json = try JSON(parsing: top)
             return ImageIndex.isIndex(json) ? try ImageIndex(json).choose(for: store.machine).digest : digest
@@ -60,51 +67,16 @@ package struct RegistryPull {
         var blobs = 0
         _ = try skopeo.run(
             access.asking + ["copy"] + access.options(of: "src-") + ["\(repository)@\(manifest)", "dir:\(layout.contents)"], most: 1 << 24,
-            patience: Self.patience, progress: { layout.size }
+            patience: Self.patience, running: running, progress: { layout.size }
         ) { line in
             guard line.hasPrefix("Copying blob") else { return }
             blobs += 1
             progress("\(blobs) layers begun")
         }
         try layout.finish(top: top, digest: digest, manifest: manifest, name: names.first)
-        let images = try store.load(LayoutDirectory(layout.path), names: names, progress: progress)
+        let images = try store.load(LayoutDirectory(layout.path), names: names, isPulled: true, progress: progress)
         guard let image = images.first else { throw ImageError("image \(reference): the registry sent none") }
         return Pulled(image: image, isOld: false)
-    }
-}
-
-/// How registries are spoken to.
-package struct RegistryAccess: Sendable {
-    /// Plain HTTP, and certificates that nobody vouches for, are taken.
-    private let isInsecure: Bool
-    /// Whose word on certificates counts beside the machine's: a directory that holds a file `ca.crt`.
-    private let certificates: String?
-    /// Where passwords lie, as docker and podman write them.
-    private let passwords: String?
-
-    package init(isInsecure: Bool = false, certificates: String? = nil, passwords: String? = nil) {
-        self.isInsecure = isInsecure
-        self.certificates = certificates
-        self.passwords = passwords
-    }
-
-    /// What stands before skopeo's command.
-    var asking: [String] { ["--insecure-policy"] }
-
-    /// `side`: `src-` where the command has two.
-    func options(of side: String) -> [String] {
-        var options = isInsecure ? ["--\(side)tls-verify=false"] : []
-        if let certificates { options += ["--\(side)cert-dir", certificates] }
-        if let passwords { options += ["--\(side)authfile", passwords] }
-        return options
-    }
-
-    /// The file in which the user who called us, perhaps by sudo, has logged in to registries; nil when there is none.
-    package static var callersPasswords: String? {
-        if let given = getenv("REGISTRY_AUTH_FILE") { return String(cString: given) }
-        guard let name = getenv("SUDO_USER"), let entry = getpwnam(name) else { return nil }
-        let home = String(cString: entry.pointee.pw_dir)
-        return ["/run/user/\(entry.pointee.pw_uid)/containers/auth.json", "\(home)/.docker/config.json"].first { Files.exists($0) }
     }
 }
 

@@ -25,11 +25,8 @@ package enum DebianPackage {
         let environment: [String] = ["PATH", "http_proxy", "https_proxy", "no_proxy"].compactMap { (name: String) -> String? in
             getenv(name).map { "\(name)=\(String(cString: $0))" }
         }
-        let pid = SmallProgram.spawn(
-            ["/usr/bin/apt-get", "-q"] + arguments, environment: environment + ["DEBIAN_FRONTEND=noninteractive"], stdio: [-1, -1, -1])
-        guard pid > 0 else { throw FileError("start", "apt-get", errno: -pid) }
-        var status: Int32 = 0
-        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-        return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + (status & 0x7F)
+        return try ReportedProgram(
+            ["/usr/bin/apt-get", "-q"] + arguments, environment: environment + ["DEBIAN_FRONTEND=noninteractive"], stdio: [-1, -1, -1]
+        ).wait()
     }
 }

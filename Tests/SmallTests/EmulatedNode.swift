@@ -15,6 +15,7 @@ final class EmulatedNode: Sendable {
     let network = FakeNetwork()
     let tables = Tables()
     let reports = Reports()
+    let registry = FakeRegistry()
     private let root: String
 
     /// What stands for pods in the node's tables: uid by uid.
@@ -68,7 +69,8 @@ final class EmulatedNode: Sendable {
         let spec = cluster.nodes[0]
         return NodeAgent(
             node: spec, cluster: cluster, paths: paths, client: client, network: network, guards: [tables], sandboxes: sandboxes,
-            images: BuiltInImages(directory: "\(root)/images"), identity: identity, deviceControl: nil, clock: clock,
+            images: ImageSources([registry, BuiltInImages(directory: "\(root)/images")]), puller: ImagePuller(registry, clock: clock),
+            identity: identity, dockerConfiguration: "\(root)/config.json", deviceControl: nil, clock: clock,
             object: { [paths, cluster] in
                 let plugin = NodePlugins.plugin(for: spec, of: cluster, paths: paths)
                 return NodeSandbox(node: spec, cluster: cluster, paths: paths, plugin: plugin).object(now: $0)

@@ -164,23 +164,6 @@ struct PodStarting {
         #expect(probed.status["phase"].string == "Running")
     }
 
-    @Test("an image that is not there is ErrImagePull, after the next attempt ImagePullBackOff")
-    func image() {
-        var life = Life()
-        _ = life.tell(.sandboxReady)
-        let first = life.tell(.imageMissing(container: "web", message: "no such image"))
-        #expect(first == [.schedule(.restart(container: "web"), seconds: 10)])
-        #expect(life.container("web")["state"]["waiting"]["reason"].string == "ErrImagePull")
-        #expect(life.container("web")["state"]["waiting"]["message"].string == "no such image")
-        let again = life.tell(.timer(.restart(container: "web")))
-        #expect(again == [.start(container: "web")])
-        let second = life.tell(.imageMissing(container: "web", message: "no such image"))
-        #expect(second == [.schedule(.restart(container: "web"), seconds: 20)])
-        #expect(life.container("web")["state"]["waiting"]["reason"].string == "ImagePullBackOff")
-        #expect(life.container("web")["state"]["waiting"]["message"].string?.hasPrefix("Back-off pulling image \"httpd:2.4\"") == true)
-        #expect(life.container("web")["restartCount"].int == 0, "what never ran was never restarted")
-        #expect(life.status["phase"].string == "Pending")
-    }
 }
 
 @Suite("A pod's life: restarts")
@@ -560,7 +543,7 @@ struct PodEnding {
         _ = life.tell(.deletionRequested(gracePeriod: 30))
         _ = life.tell(
             isImage
-                ? .imageMissing(container: "web", message: "none")
+                ? .pullNeeded(container: "web")
                 : .startFailed(container: "web", reason: "RunContainerError", message: "no such file"))
         _ = life.tell(.timer(.graceEnds))
         #expect(life.tearDowns == 1)
@@ -619,6 +602,41 @@ struct PodTelling {
         _ = life.exit("web", code: 1)
         #expect(life.container("web")["containerID"] == life.container("web")["lastState"]["terminated"]["containerID"])
         #expect(life.status["resources"] == .emptyObject)
+    }
+
+    @Test("containers of one image share its pull: they wait together when it fails, and start when it comes")
+    func sharedPull() {
+        var life = Life(containers: ["web", "twin"])
+        _ = life.tell(.sandboxReady)
+        #expect(life.tell(.pullNeeded(container: "web")) == [.pull(container: "web")])
+        #expect(life.tell(.pullNeeded(container: "twin")) == [])
+        let failed = life.tell(.pullFailed(container: "web", message: "no"))
+        #expect(
+            failed == [
+                .schedule(.pullBackOff(container: "web"), seconds: 2), .schedule(.pullAgain(image: "httpd:2.4"), seconds: 10),
+            ])
+        #expect(life.container("web")["state"]["waiting"]["reason"].string == "ErrImagePull")
+        #expect(life.container("twin")["state"]["waiting"]["reason"].string == "ImagePullBackOff")
+        #expect(
+            life.container("twin")["state"]["waiting"]["message"].string == "Back-off pulling image \"httpd:2.4\": ErrImagePull: no")
+        #expect(life.tell(.timer(.pullAgain(image: "httpd:2.4"))) == [.start(container: "web"), .start(container: "twin")])
+        _ = life.tell(.pullNeeded(container: "web"))
+        _ = life.tell(.pullNeeded(container: "twin"))
+        #expect(life.tell(.pulled(container: "web", message: "it came")) == [.create(container: "web"), .start(container: "twin")])
+        #expect(life.container("web")["restartCount"].int == 0, "what never ran was never restarted")
+        #expect(life.status["phase"].string == "Pending")
+    }
+
+    @Test("a pod that goes while images come stops their pulls and is gone; one that loses its sandbox begins anew")
+    func stoppedPull() {
+        var life = Life(containers: ["web", "twin"])
+        _ = life.tell(.sandboxReady)
+        for name in ["web", "twin"] { _ = life.tell(.pullNeeded(container: name)) }
+        var lost = life
+        #expect(life.tell(.deletionRequested(gracePeriod: 30)).contains(.tearDown) && life.tearDowns == 1)
+        #expect(lost.tell(.sandboxLost(at: Timestamp(seconds: 5))).contains(.stopPull(container: "web")))
+        #expect(lost.tell(.sandboxReady) == [.start(container: "web"), .start(container: "twin")])
+        #expect(lost.tell(.pulled(container: "web", message: "late")) == [], "nobody waits for that one")
     }
 
     @Test("an image that may not be pulled, or whose name is none, is told in its own words and tried again")

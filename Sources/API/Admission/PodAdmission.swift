@@ -100,7 +100,7 @@ struct PodAdmission {
                 "pods \"\(name)\" is forbidden: error looking up service account \(namespace)/\(account): serviceaccount \"\(account)\" not found"
             )
         }
-        if pod["spec"]["imagePullSecrets"].isNull { pod["spec"]["imagePullSecrets"] = held["imagePullSecrets"] }
+        if pod["spec"]["imagePullSecrets"].items.isEmpty { pod["spec"]["imagePullSecrets"] = held["imagePullSecrets"] }
         guard pod["spec"]["automountServiceAccountToken"].bool ?? held["automountServiceAccountToken"].bool ?? true else { return }
         let volume = "kube-api-access-\(ShortHash.nameSuffix())"
         var isNeeded = false

@@ -17,6 +17,14 @@ extension Cluster {
                         ]))),
                 .init("nodeSubnet", .string), .init("podSubnet", .string), .init("serviceSubnet", .string),
                 .init("serviceNodePortRange", .string), .init("plugin", .string), .init("vni", .int), .init("mtu", .int),
+                .init(
+                    "registries",
+                    .list(
+                        .object([
+                            .init("host", .string, required: true), .init("mirrors", .list(.string)), .init("insecure", .bool),
+                            .init("caFile", .string),
+                        ]))),
+                .init("images", .list(.string)),
             ])),
     ])
 
@@ -78,6 +86,9 @@ extension Cluster {
         mtu = spec["mtu"].int ?? mtu
         guard (576...9000).contains(mtu) else { throw fail("spec.mtu", "\(mtu) must be between 576 and 9000") }
         nodes = try Cluster.nodes(spec["nodes"], in: self, fail)
+        let images = ClusterImages(file: manifest.file)
+        registries = try images.registries(spec["registries"], fail)
+        self.images = try images.entries(spec["images"], fail)
     }
 
     /// The tutorial's three nodes.

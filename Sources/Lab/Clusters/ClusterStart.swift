@@ -35,9 +35,11 @@ package struct ClusterStart {
 
     private let wish: Wish
     private let paths: ClusterPaths
+    private let images: any ImageSupply
     private let progress: any ProgressReport
 
-    package init(_ wish: Wish, _ progress: any ProgressReport) {
+    package init(_ wish: Wish, images: any ImageSupply, _ progress: any ProgressReport) {
+        self.images = images
         self.wish = wish
         paths = ClusterPaths(cluster: wish.cluster.name)
         self.progress = progress
@@ -57,11 +59,13 @@ package struct ClusterStart {
         let cluster: Cluster, stored = try paths.storedCluster()
         if let stored { cluster = try shape(stored) } else { cluster = wish.cluster }
         let isNew = stored == nil
+        if wish.hasDocument { try checkFiles(cluster) }
         if wish.restoresStore { try restore(isNew: isNew) }
         let rollBack = RollBack(paths, progress)
         if isNew { rollBack.arm() }
         do {
-            if isNew { try await make(cluster) }
+            if isNew { try await make(cluster) } else if cluster != stored { try write(cluster) }
+            if wish.hasDocument { try await bring(cluster) }
             try await startDaemon(isNew ? "\(cluster.nodes.count) nodes and the control plane" : "the daemon takes over")
             if !isNew {
                 for finding in try await NodeRepair(client: client).found() { progress.note(finding.sentence) }
@@ -87,14 +91,15 @@ package struct ClusterStart {
 
     private var client: HTTPClient { HTTPClient(socketPath: paths.apiSocket) }
 
-    /// The shape that a running cluster keeps. Naming it and nothing else brings its daemon back as it was.
+    /// The shape that a running cluster keeps, with what may change. Naming it and nothing else brings its daemon back as it was.
     private func shape(_ stored: Cluster) throws -> Cluster {
-        guard !wish.hasDocument || stored == wish.cluster else {
+        guard wish.hasDocument else { return stored }
+        guard stored.shape == wish.cluster.shape else {
             throw UserError(
                 "cluster \"\(stored.name)\" is up with another shape: nodes, subnets and plugin of a running cluster do not change",
                 hint: "take it down first (minik down \(stored.name)), or give this one another name")
         }
-        return stored
+        return wish.cluster
     }
 
     private func restore(isNew: Bool) throws {
@@ -114,7 +119,38 @@ package struct ClusterStart {
         }
         try Files.makeDirectory(paths.state, mode: 0o700)
         try ClusterStore(paths: paths).create()
+        try write(cluster)
+    }
+
+    private func write(_ cluster: Cluster) throws {
         try Files.write(cluster.json.text(indented: true) + "\n", to: paths.clusterFile, mode: 0o600)
+    }
+
+    /// Looks for what the document names before anything is made.
+    private func checkFiles(_ cluster: Cluster) throws {
+        let files =
+            cluster.registries.compactMap { registry in registry.caFile.map { ("spec.registries: \(registry.host): caFile", $0) } }
+            + cluster.images.filter { $0.hasPrefix("/") }.map { ("spec.images", $0) }
+        for (field, file) in files where access(file, R_OK) != 0 {
+            throw UserError("\(field): there is no file \(file) that can be read", hint: "a path begins beside the file that names it")
+        }
+    }
+
+    /// Brings the images that the document names, before pods ask for them.
+    private func bring(_ cluster: Cluster) async throws {
+        guard !cluster.images.isEmpty else { return }
+        progress.begin("\(cluster.images.count) image\(cluster.images.count == 1 ? "" : "s") of the document")
+        for entry in cluster.images {
+            progress.detail(entry)
+            do {
+                try await images.bring(entry, cluster.registries) { [progress] in progress.detail("\(entry): \($0)") }
+            } catch {
+                // A hint stands on a line of its own.
+                let words = "\(error)".split(separator: "\n", maxSplits: 1).map(String.init)
+                throw UserError("spec.images: \(entry): \(words.first ?? "")", hint: words.dropFirst().first?.trimmed)
+            }
+        }
+        progress.end()
     }
 
     private func startDaemon(_ stage: String) async throws {

@@ -45,6 +45,9 @@ package struct Cluster: Sendable, Hashable {
     package var plugin = Plugin.flannelNetpol
     package var vni = 1
     package var mtu = 1500
+    package var registries: [Registry] = []
+    /// What is to be on the machine before pods start: names, and whole paths of archives.
+    package var images: [String] = []
 
     package init() {}
 
@@ -82,6 +85,8 @@ package struct Cluster: Sendable, Hashable {
                 "serviceSubnet": .string(serviceSubnet.description),
                 "serviceNodePortRange": .string("\(nodePortRange.lowerBound)-\(nodePortRange.upperBound)"),
                 "plugin": .string(plugin.rawValue), "vni": .int(vni), "mtu": .int(mtu),
+                "registries": registries.isEmpty ? .null : .array(registries.map(\.json)),
+                "images": images.isEmpty ? .null : .array(images.map(JSON.string)),
             ],
         ]
     }

@@ -75,6 +75,18 @@ package enum Files {
         return stat(path, &info) == 0 ? Int(info.st_size) : 0
     }
 
+    /// The bytes of all files below a directory; one with several names counts once.
+    package static func treeSize(_ path: String) -> Int {
+        var seen: Set<ino_t> = []
+        func size(_ path: String) -> Int {
+            var info = stat()
+            guard lstat(path, &info) == 0, seen.insert(info.st_ino).inserted else { return 0 }
+            guard info.st_mode & S_IFMT == S_IFDIR else { return Int(info.st_size) }
+            return list(path).reduce(0) { $0 + size("\(path)/\($1)") }
+        }
+        return size(path)
+    }
+
     /// The end of a file, however long it is; empty for one that cannot be read.
     package static func last(_ count: Int, of path: String) -> [UInt8] {
         let fd = open(path, O_RDONLY | O_CLOEXEC)

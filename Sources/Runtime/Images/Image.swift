@@ -41,8 +41,13 @@ package struct Image: Sendable, Hashable {
     package let layers: [String]
     /// What its maker or its registry knows it by: the digest of its manifest or index. nil for minik's own, which have none.
     package let digest: String?
+    /// The name that it was asked for by is a registry's, which may have another image under it by now.
+    package var isPulled: Bool
 
-    package init(id: String, configuration: ImageConfiguration, layers: [String], digest: String? = nil) {
+    package init(
+        id: String, configuration: ImageConfiguration, layers: [String], digest: String? = nil, isPulled: Bool = false
+    ) {
+        self.isPulled = isPulled
         self.id = id
         self.configuration = configuration
         self.layers = layers

@@ -4,8 +4,8 @@ package protocol ImageSource: Sendable {
     func resolve(_ reference: ImageReference) async throws -> Image?
     /// The same for a container of a pod, which has it from now on: nobody removes it while the file of its use is there.
     func resolve(_ reference: ImageReference, for use: ImageUse) async throws -> Image?
-    /// What it has, for people who ask for something else.
-    var names: [String] { get }
+    /// What it has.
+    func listings() async throws -> [ImageListing]
 }
 
 extension ImageSource {
@@ -33,16 +33,9 @@ package struct ImageSources: ImageSource {
         return nil
     }
 
-    package var names: [String] { sources.flatMap(\.names) }
-}
-
-/// An image that there is none of.
-package struct ImageNotFound: Error, CustomStringConvertible {
-    package let reference: ImageReference
-    package let names: [String]
-    package var description: String {
-        let some = names.prefix(8).joined(separator: ", ") + (names.count > 8 ? " and \(names.count - 8) more" : "")
-        return "failed to pull and unpack image \"\(reference)\": failed to resolve image: it is not on this machine, and pods pull none: "
-            + "bring it with minik image pull NAME or minik image load FILE; there are \(some)"
+    package func listings() async throws -> [ImageListing] {
+        var listings: [ImageListing] = []
+        for source in sources { listings += try await source.listings() }
+        return listings
     }
 }

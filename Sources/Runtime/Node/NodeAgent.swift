@@ -11,6 +11,10 @@ package actor NodeAgent {
     nonisolated let guards: [any PodGuard]
     nonisolated let sandboxes: any PodSandboxes
     nonisolated let images: any ImageSource
+    nonisolated let puller: ImagePuller
+    nonisolated let dockerConfiguration: String
+    /// Where this machine's root has logged in to registries, which is what a kubelet reads.
+    package static let dockerConfiguration = "/root/.docker/config.json"
     nonisolated let object: @Sendable (Timestamp) -> JSON
     private nonisolated let tell: @Sendable (String) -> Void
     nonisolated let deviceControl: Cgroups.DeviceControl?
@@ -23,7 +27,8 @@ package actor NodeAgent {
     /// `guards`: in the order in which they admit a pod. `object`: the Node to register.
     package init(
         node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, client: any Client, network: any PodNetwork,
-        guards: [any PodGuard], sandboxes: any PodSandboxes, images: any ImageSource, identity: ProcessIdentity,
+        guards: [any PodGuard], sandboxes: any PodSandboxes, images: any ImageSource, puller: ImagePuller,
+        identity: ProcessIdentity, dockerConfiguration: String = NodeAgent.dockerConfiguration,
         deviceControl: Cgroups.DeviceControl? = Cgroups.ofMachine().deviceControl(), clock: any Clock<Duration> = TimerClock(),
         now: @escaping @Sendable () -> Timestamp = { .now() }, object: @escaping @Sendable (Timestamp) -> JSON,
         report: @escaping @Sendable (String) -> Void
@@ -35,6 +40,8 @@ package actor NodeAgent {
         self.network = network
         self.sandboxes = sandboxes
         self.images = images
+        self.puller = puller
+        self.dockerConfiguration = dockerConfiguration
         self.identity = identity
         self.guards = guards
         self.object = object
@@ -81,7 +88,10 @@ package actor NodeAgent {
             if let address = Files.text("\(paths.podState(pod.uid))/address").flatMap({ IPAddress($0.trimmed) }) { pool.reserve(address) }
         }
         let pods = Reflector(.pods, client: client, clock: clock, report: report)
-        let heartbeat = NodeHeartbeat(node: spec, client: client, clock: clock, now: now, report: report) { await self.ailment(pods) }
+        let heartbeat = NodeHeartbeat(
+            node: spec, client: client, clock: clock, now: now, report: report,
+            images: { [images] in ImageListing.status(try await images.listings()) }
+        ) { await self.ailment(pods) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await heartbeat.run() }
             group.addTask { try await self.workers.run(pods) }
@@ -116,8 +126,9 @@ package actor NodeAgent {
         let key = ObjectKey("", spec.name)
         if try await client.find(Node.self, key) == nil { _ = try await client.create(.nodes, wanted) }
         try await client.mutateStatus(Node.self, key) { node in
-            let conditions = NodeSandbox.wellConditions(after: node.status["conditions"], now: now)
+            let conditions = NodeSandbox.wellConditions(after: node.status["conditions"], now: now), images = node.status["images"]
             node.status = wanted["status"]
+            node.status["images"] = images
             node.status["conditions"] = conditions
         }
     }

@@ -8,23 +8,26 @@ package struct NodeHeartbeat: Sendable {
     private let clock: any Clock<Duration>
     private let now: @Sendable () -> Timestamp
     private let report: @Sendable (String) -> Void
+    private let images: @Sendable () async throws -> JSON
     private let ailment: @Sendable () async -> String?
 
     package static let interval = Duration.seconds(10)
     package static let pause = Duration.seconds(1)
     private static let leaseSeconds = 40, beatsAReport = 30
 
-    /// `ailment` says why the node should be taken for dead, if it should.
+    /// `images`: those that the node has, as its status tells them. `ailment` says why the node should be taken for dead, if it should.
     package init(
         node: Cluster.NodeSpec, client: any Client, clock: any Clock<Duration> = ContinuousClock(),
         now: @escaping @Sendable () -> Timestamp = Timestamp.now,
-        report: @escaping @Sendable (String) -> Void, ailment: @escaping @Sendable () async -> String?
+        report: @escaping @Sendable (String) -> Void, images: @escaping @Sendable () async throws -> JSON = { .null },
+        ailment: @escaping @Sendable () async -> String?
     ) {
         self.node = node
         self.client = client
         self.clock = clock
         self.now = now
         self.report = report
+        self.images = images
         self.ailment = ailment
     }
 
@@ -75,11 +78,12 @@ package struct NodeHeartbeat: Sendable {
     }
 
     /// Says that all is well, when it is time to and when somebody has had reason to doubt it; and where the node is, when somebody has
-    /// written something else.
+    /// written something else; and which images it has.
     private func post(isDue: Bool) async throws {
-        let now = now(), addresses = Self.addresses(of: node)
+        let now = now(), addresses = Self.addresses(of: node), images = try await images()
         try await client.mutateStatus(Node.self, ObjectKey("", node.name)) { node in
             node.status["addresses"] = addresses
+            node.status["images"] = images.items.isEmpty ? .null : images
             guard isDue || !node.isReady else { return }
             node.status["conditions"] = NodeSandbox.wellConditions(after: node.status["conditions"], now: now)
         }

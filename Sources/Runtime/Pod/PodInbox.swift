@@ -10,6 +10,8 @@ package final class PodInbox: Sendable {
     package enum Message: Sendable {
         case changed(Pod)
         case input(PodLifecycle.Input)
+        /// The pull of a container's image, as it was called then, has ended.
+        case pullEnded(container: String, image: String, Result<ImagePuller.Outcome, any Error>, waited: Duration)
         /// A ConfigMap or Secret that the pod reads has changed, or its volumes are to be looked at for another reason.
         case configurationChanged
         /// The status could not be written, and is to be again.
@@ -138,7 +140,7 @@ extension PodInbox.Message {
         case .input(.probed(let container, _)): .probe("readiness", container: container)
         case .input(.startupDone(let container)): .probe("startup", container: container)
         case .input(.unhealthy(let container, let probe, _)): .probe("failed \(probe)", container: container)
-        case .input, .connectionEnded: nil
+        case .input, .pullEnded, .connectionEnded: nil
         }
     }
 }

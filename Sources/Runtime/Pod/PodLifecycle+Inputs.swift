@@ -16,7 +16,9 @@ extension PodLifecycle {
             update(name) { $0.isStarting = false }
             return isEnding ? goOnEnding() : [.schedule(.restart(container: name), seconds: Self.volumePause)]
         case .configurationChanged: return configurationChanged()
-        case .imageMissing(let name, let message): return imageMissing(name, message)
+        case .pullNeeded(let name): return pullNeeded(name)
+        case .pulled(let name, let message): return pulled(name, message)
+        case .pullFailed(let name, let message): return pullFailed(name, message)
         case .imageRefused(let name, let reason, let event, let message): return imageRefused(name, reason, event, message)
         case .exited(let record): return exited(record)
         case .probed(let name, let ready):
@@ -47,7 +49,7 @@ extension PodLifecycle {
         }
     }
 
-    private func entry(_ name: String) -> Entry? { entries.first { $0.name == name } }
+    func entry(_ name: String) -> Entry? { entries.first { $0.name == name } }
 
     private mutating func sandboxAdopted() -> [Action] {
         hasSandbox = true
@@ -108,6 +110,11 @@ extension PodLifecycle {
             guard !isEnding, hasSandbox, let entry = entry(name), !entry.isStarting else { return [] }
             if case .running = entry.state { return [] }
             return start(name)
+        case .pullBackOff(let name): return isEnding || entry(name)?.lacksImage != true ? [] : backOff(name)
+        case .pullAgain(let image):
+            pullsBackingOff.remove(image)
+            guard hasSandbox, !isEnding else { return [] }
+            return entries.filter { $0.image == image && $0.lacksImage }.flatMap { start($0.name) }
         case .lastWarning(let name, let life):
             guard let entry = entry(name), entry.restartCount == life, case .running = entry.state else { return [] }
             return [.stop(container: name, force: true)]
@@ -133,53 +140,6 @@ extension PodLifecycle {
     }
 }
 
-/// Images.
-extension PodLifecycle {
-    private mutating func imageMissing(_ name: String, _ message: String) -> [Action] {
-        var actions: [Action] = []
-        func tell(_ type: String, _ reason: String, _ words: String) {
-            actions.append(.event(type: type, reason: reason, message: words, container: name))
-        }
-        update(name) {
-            $0.isStarting = false
-            let backOff = "Back-off pulling image \"\($0.image)\""
-            if $0.failures == 0 {
-                $0.state = .waiting(reason: "ErrImagePull", message: message)
-                tell("Normal", "Pulling", "Pulling image \"\($0.image)\"")
-                tell("Warning", "Failed", "Failed to pull image \"\($0.image)\": \(message)")
-                tell("Warning", "Failed", "Error: ErrImagePull")
-            } else {
-                $0.state = .waiting(reason: "ImagePullBackOff", message: "\(backOff): ErrImagePull: \(message)")
-                tell("Normal", "BackOff", backOff)
-                tell("Warning", "Failed", "Error: ImagePullBackOff")
-            }
-        }
-        return isEnding ? goOnEnding() : actions + retry(name)
-    }
-
-    private mutating func imageRefused(_ name: String, _ reason: String, _ event: String, _ message: String) -> [Action] {
-        update(name) {
-            $0.isStarting = false
-            $0.state = .waiting(reason: reason, message: message)
-        }
-        if isEnding { return goOnEnding() }
-        return [
-            .event(type: "Warning", reason: event, message: message, container: name),
-            .event(type: "Warning", reason: "Failed", message: "Error: \(reason)", container: name),
-            .schedule(.restart(container: name), seconds: Self.configurationPause),
-        ]
-    }
-
-    private mutating func imageChanged(_ name: String, _ image: String) -> [Action] {
-        guard !isEnding, let entry = entry(name), entry.image != image else { return [] }
-        update(name) {
-            $0.image = image
-            $0.failures = 0
-        }
-        return renew(entry, "definition changed, will be restarted")
-    }
-}
-
 /// The end of a sandbox, and of all that ran in it.
 extension PodLifecycle {
     private mutating func sandboxLost(_ time: Timestamp) -> [Action] {
@@ -200,7 +160,7 @@ extension PodLifecycle {
             entries[index].isReady = false
             entries[index].hasStarted = false
         }
-        return afterLoss()
+        return stopPulls() + afterLoss()
     }
 
     private mutating func sandboxMissing(_ time: Timestamp) -> [Action] {

@@ -14,7 +14,11 @@ package struct PodLifecycle: Sendable {
         case startError(container: String, message: String, at: Timestamp)
         /// Its volumes are not there yet.
         case startPostponed(container: String)
-        case imageMissing(container: String, message: String)
+        /// Its image has to be pulled.
+        case pullNeeded(container: String)
+        /// Its image is there; `message`: how long that took.
+        case pulled(container: String, message: String)
+        case pullFailed(container: String, message: String)
         /// Nobody may, or can, go and get its image: why, in a reason and an event.
         case imageRefused(container: String, reason: String, event: String, message: String)
         case exited(ContainerRecord)
@@ -45,6 +49,10 @@ package struct PodLifecycle: Sendable {
 
     package enum Timer: Sendable, Hashable {
         case restart(container: String)
+        /// A pull that failed has been told, and what is waited for now is the next.
+        case pullBackOff(container: String)
+        /// An image that could not be pulled may be asked for again.
+        case pullAgain(image: String)
         /// A container that a probe gave up on has had time enough to end by itself; which life of it is meant.
         case lastWarning(container: String, life: Int)
         case graceEnds
@@ -54,6 +62,12 @@ package struct PodLifecycle: Sendable {
 
     package enum Action: Sendable, Equatable {
         case start(container: String)
+        /// Fetch the container's image.
+        case pull(container: String)
+        /// Nobody waits for the container's image any more.
+        case stopPull(container: String)
+        /// Make and start the container, whose image has come.
+        case create(container: String)
         /// Ask the container to end (its stop signal), or end it.
         case stop(container: String, force: Bool)
         case schedule(Timer, seconds: Int)
@@ -88,13 +102,25 @@ package struct PodLifecycle: Sendable {
         /// Its startup probe, if it has one, has succeeded in this life.
         var hasStarted = false
         var isStarting = false
+        /// It is to start when its image has come.
+        var isPulling = false
+        /// Another container of the pod has begun that pull.
+        var sharesPull = false
         /// The next start is a restart.
         var isRestart = false
         /// Told to end because the pod ends.
         var isAskedToStop = false
 
         /// It runs, or is about to.
-        var isAlive: Bool { if case .running = state { true } else { isStarting } }
+        var isAlive: Bool { if case .running = state { true } else { isStarting && !isPulling } }
+        /// It waits for the next try to pull its image.
+        var lacksImage: Bool {
+            if case .waiting(let reason, _) = state {
+                !isStarting && [PodLifecycle.errImagePull, PodLifecycle.imagePullBackOff].contains(reason)
+            } else {
+                false
+            }
+        }
         /// An init container that no longer holds up what comes after it.
         var isPassed: Bool {
             switch state {
@@ -111,6 +137,8 @@ package struct PodLifecycle: Sendable {
         let message: String
     }
 
+    package static let errImagePull = "ErrImagePull"
+    package static let imagePullBackOff = "ImagePullBackOff"
     private static let longestBackOff = 300
     private static let healthyAfter = 600
     package static let configurationError = "CreateContainerConfigError"
@@ -125,6 +153,10 @@ package struct PodLifecycle: Sendable {
     static let configurationPause = 10, volumePause = 2
 
     var entries: [Entry]
+    /// Images that could not be pulled, each with how often that was.
+    var pullFailures: [String: Int] = [:]
+    /// Images that are not asked for just now.
+    var pullsBackingOff: Set<String> = []
     let restartPolicy: String
     private let podName: String
     private let uid: String
@@ -211,10 +243,11 @@ package struct PodLifecycle: Sendable {
     mutating func end(within grace: Int) -> [Action] {
         guard !isTornDown else { return [] }
         isEnding = true
+        let stops = stopPulls()
         let alive = entries.filter(\.isAlive)
-        if alive.isEmpty { return tearDown() }
-        if grace == 0 { return alive.map { .stop(container: $0.name, force: true) } }
-        return stopNext() + [.schedule(.graceEnds, seconds: grace)]
+        if alive.isEmpty { return stops + tearDown() }
+        if grace == 0 { return stops + alive.map { .stop(container: $0.name, force: true) } }
+        return stops + stopNext() + [.schedule(.graceEnds, seconds: grace)]
     }
 
     /// Asks what runs to end: first everything but the sidecars, then those, the last that was started first.
@@ -251,17 +284,17 @@ package struct PodLifecycle: Sendable {
     mutating func advance() -> [Action] {
         guard hasSandbox, !isAdopting, !isEnding else { return [] }
         for entry in entries where entry.isInit && !hasInitialized && !entry.isPassed {
-            if case .waiting(let reason, _) = entry.state, !entry.isStarting, ["ContainerCreating", "PodInitializing"].contains(reason) {
-                return start(entry.name)
-            }
-            return []
+            return mayStart(entry) ? start(entry.name) : []
         }
         hasInitialized = true
-        let waiting = entries.filter { entry in
-            guard !entry.isInit, !entry.isStarting, case .waiting(let reason, _) = entry.state else { return false }
-            return reason == "ContainerCreating" || reason == "PodInitializing"
-        }
+        let waiting = entries.filter { !$0.isInit && mayStart($0) }
         return waiting.flatMap { start($0.name) }
+    }
+
+    /// It waits for nothing but its turn.
+    private func mayStart(_ entry: Entry) -> Bool {
+        guard !entry.isStarting, case .waiting(let reason, _) = entry.state else { return false }
+        return ["ContainerCreating", "PodInitializing"].contains(reason) || (entry.lacksImage && !pullsBackingOff.contains(entry.image))
     }
 
     mutating func retry(_ name: String) -> [Action] {
@@ -274,7 +307,7 @@ package struct PodLifecycle: Sendable {
     }
 
     /// The first restart is immediate; then 10 s, doubled each time, up to five minutes.
-    private static func backOff(_ failures: Int) -> Int { failures == 0 ? 0 : min(10 << min(failures - 1, 10), longestBackOff) }
+    static func backOff(_ failures: Int) -> Int { failures == 0 ? 0 : min(10 << min(failures - 1, 10), longestBackOff) }
 
     mutating func exited(_ record: ContainerRecord) -> [Action] {
         guard let index = entries.firstIndex(where: { $0.name == record.name }) else { return [] }

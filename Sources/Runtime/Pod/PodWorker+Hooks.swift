@@ -73,10 +73,10 @@ extension PodWorker {
         }
     }
 
-    private func tell(_ type: String, _ reason: String, _ message: String, _ container: String) async {
+    func tell(_ type: String, _ reason: String, _ message: String, _ container: String?) async {
         await node.client.recordEvent(
             about: pod, type: type, reason: reason, message: message, component: "kubelet", node: node.spec.name,
-            fieldPath: pod.fieldPath(ofContainer: container))
+            fieldPath: container.flatMap(pod.fieldPath(ofContainer:)))
     }
 }
 

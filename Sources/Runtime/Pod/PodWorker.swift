@@ -21,6 +21,8 @@ actor PodWorker: PodRunner {
     private var isRefreshDue = false
     var reportPause = PodWorker.firstPause
     let inbox = PodInbox()
+    /// By the containers that wait for them.
+    var pulls: [String: Task<Void, Never>] = [:]
 
     /// Seconds until what failed is tried again, the first time and at most. What fails at the API or in the kernel may work a moment
     /// later; volumes wait as the kubelet's do. (pkg/volume/util: exponential back-off up to 2m2s)
@@ -96,6 +98,8 @@ actor PodWorker: PodRunner {
                 startProbes(record, &group)
                 afterStart(record, &group)
             }
+        case .pullEnded(let name, let image, let result, let waited):
+            if let input = pullEnded(name, image, result, waited) { await perform(lifecycle.handle(input), &group) }
         case .configurationChanged: await refresh(&group)
         case .reportOwed: await report(&group)
         case .connectionEnded(let ended):

@@ -21,7 +21,7 @@ struct ImageLs: AsyncParsableCommand {
         var rows = images.flatMap { image -> [[String]] in
             let rest = [
                 image.record.id.short, image.description.created.map { "\(humanDuration(seconds: now - $0.seconds)) ago" } ?? "",
-                ImageSummary.human(image.size), "loaded",
+                ImageSummary.human(image.size), image.source,
             ]
             if image.record.names.isEmpty { return [["<none>", "<none>"] + rest] }
             return image.record.names.compactMap(ImageReference.init).map { ["\($0.registry)/\($0.repository)", $0.tag ?? ""] + rest }

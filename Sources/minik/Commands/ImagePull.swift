@@ -30,10 +30,12 @@ struct ImagePull: AsyncParsableCommand {
         for file in [cacert, authfile].compactMap({ $0 }) where !Files.exists(file) { throw UserError("there is no file \(file)") }
         let certificates = try cacert.map(Self.certificates)
         defer { if let certificates { Files.removeTree(certificates) } }
-        let access = RegistryAccess(
-            isInsecure: insecure, certificates: certificates, passwords: authfile ?? RegistryAccess.callersPasswords)
         var pulled: [ImageRecord] = []
         for reference in references {
+            // As docker has it: a registry on this machine needs no certificate, unless somebody is to vouch for it.
+            let isTrusted = cacert == nil && RegistriesConfiguration([], for: reference).isInsecure
+            let access = RegistryAccess(
+                isInsecure: insecure || isTrusted, certificates: certificates, passwords: authfile ?? RegistryAccess.callersPasswords)
             let result = try await pull(reference, access)
             pulled.append(result.image)
             if !format.isJSON { say(reference, result) }

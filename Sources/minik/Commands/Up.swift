@@ -34,7 +34,7 @@ struct Up: AsyncParsableCommand {
             restoresStore: restore, writesKubeconfig: kubeconfig)
         let progress = Progress()
         do {
-            let isNew = try await ClusterStart(wish, progress).run()
+            let isNew = try await ClusterStart(wish, images: MachineImages(), progress).run()
             progress.finish("cluster \"\(wish.cluster.name)\" is \(isNew ? "up" : "up to date")")
         } catch {
             progress.abandon()

@@ -18,12 +18,18 @@ struct Daemon {
     let cluster: Cluster
     let paths: ClusterPaths
     private let serviceParts = SharedServiceParts()
-    /// What was loaded comes before minik's own of the same name. One that pulls would be the third.
-    private let images = ImageSources([ImageStore(), BuiltInImages()])
+    /// What was loaded or pulled comes before minik's own of the same name.
+    private let images: ImageSources
+    /// One for all nodes, which have one store.
+    private let puller: ImagePuller
 
     init(cluster: Cluster, paths: ClusterPaths) {
         self.cluster = cluster
         self.paths = paths
+        let machine = MachineImages()
+        images = ImageSources([machine.store, BuiltInImages()])
+        // As the document says it when an image is asked for: `up` may have changed it.
+        puller = ImagePuller(machine.service { try paths.storedCluster()?.registries ?? [] })
     }
 
     /// Runs until cancelled. `ready` is called once every node is registered and the API answers.
@@ -217,7 +223,7 @@ struct Daemon {
         let sandbox = NodeSandbox(node: node.spec, cluster: cluster, paths: paths, plugin: plugin)
         let agent = NodeAgent(
             node: node.spec, cluster: cluster, paths: paths, client: api, network: plugin, guards: guards,
-            sandboxes: ShimSandboxes(paths: paths), images: images, identity: await node.ground.process,
+            sandboxes: ShimSandboxes(paths: paths), images: images, puller: puller, identity: await node.ground.process,
             object: { sandbox.object(now: $0) }, report: report)
         group.addTask { try await agent.run() }
         // Pods come last: what they stand behind holds before they do.

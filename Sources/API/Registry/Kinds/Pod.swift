@@ -11,8 +11,9 @@ enum PodRules {
         changeContainers(of: &spec, ["initContainers", "containers", "ephemeralContainers"]) { container in
             guard container["imagePullPolicy"].isNull else { return }
             let image = container["image"].string ?? ""
-            let tag = image.split(separator: "/").last?.split(separator: ":").dropFirst().first
-            container["imagePullPolicy"] = tag == nil || tag == "latest" ? "Always" : "IfNotPresent"
+            let sides = image.split(separator: "@", maxSplits: 1)
+            let tag = sides.first?.split(separator: "/").last?.split(separator: ":").dropFirst().first
+            container["imagePullPolicy"] = tag == "latest" || (tag == nil && sides.count < 2) ? "Always" : "IfNotPresent"
         }
     }
 

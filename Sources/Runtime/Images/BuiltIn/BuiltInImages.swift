@@ -23,6 +23,13 @@ package struct BuiltInImages: ImageSource {
             layers: ["\(directory)/\(recipe.name)"])
     }
 
+    /// Those that are assembled, by the name that people know them by.
+    package func listings() -> [ImageListing] {
+        names.filter { Files.isDirectory("\(directory)/\($0)") }.map {
+            ImageListing(names: ["docker.io/library/\($0):latest"], size: Files.treeSize("\(directory)/\($0)"))
+        }
+    }
+
     /// Assembles what is missing or older than what it is made of. An image appears whole or not at all.
     package func assemble(progress: (String) -> Void) throws {
         for recipe in Self.recipes {

@@ -1,0 +1,50 @@
+import Model
+import Runtime
+
+/// What a cluster's document says of registries, as far as it matters to one image, in the words of registries.conf.
+/// (containers-registries.conf(5))
+package struct RegistriesConfiguration: Sendable {
+    private struct Endpoint {
+        let place: String
+        let isInsecure: Bool
+    }
+
+    private let host: Endpoint
+    private let mirrors: [Endpoint]
+    /// Files of authorities whose word counts.
+    package let authorities: [String]
+
+    package init(_ registries: [Cluster.Registry], for reference: ImageReference) {
+        func entry(_ host: Substring) -> Cluster.Registry? { registries.first { $0.host == host } }
+        func endpoint(_ text: String) -> Endpoint {
+            let place = Cluster.Registry.place(text), host = place.prefix { $0 != "/" }, entry = entry(host)
+            // As docker has it: who is on this machine needs no certificate.
+            let isInsecure = text.hasPrefix("http://") || entry?.isInsecure ?? false || entry?.caFile == nil && Self.isLoopback(host)
+            return Endpoint(place: place, isInsecure: isInsecure)
+        }
+        let own = entry(reference.registry[...])
+        host = endpoint(reference.registry)
+        mirrors = own?.mirrors.map(endpoint) ?? []
+        authorities = ([host] + mirrors).compactMap { entry($0.place.prefix { $0 != "/" })?.caFile }
+    }
+
+    /// Plain HTTP, and certificates that nobody vouches for, are taken of the registry itself.
+    package var isInsecure: Bool { host.isInsecure }
+
+    /// Mirrors are asked in order, then the registry itself. nil: there is nothing to say.
+    package var text: String? {
+        guard host.isInsecure || !mirrors.isEmpty else { return nil }
+        var lines = ["[[registry]]", "prefix = \"\(host.place)\"", "location = \"\(host.place)\"", "insecure = \(host.isInsecure)"]
+        for mirror in mirrors {
+            lines += ["[[registry.mirror]]", "location = \"\(mirror.place)\"", "insecure = \(mirror.isInsecure)"]
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// localhost, or an address of 127.0.0.0/8.
+    private static func isLoopback(_ authority: Substring) -> Bool {
+        let host = authority.prefix { $0 != ":" }
+        return host == "localhost"
+            || IPAddress(String(host), .ipv4).map { IPNetwork(IPAddress(ipv4: 0x7F00_0000), 8).contains($0) } ?? false
+    }
+}

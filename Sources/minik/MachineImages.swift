@@ -1,0 +1,33 @@
+import Images
+import Lab
+import Model
+import Runtime
+
+/// The images of this machine, for whoever needs more of them than there are.
+struct MachineImages: ImageSupply {
+    let store = ImageStore()
+
+    /// Fetches images as a cluster says it, and installs what it takes.
+    func service(_ registries: @escaping @Sendable () throws -> [Cluster.Registry]) -> RegistryImageService {
+        RegistryImageService(store: store, registries: registries) { try DebianPackage.install("skopeo", "to pull images with") }
+    }
+
+    func bring(_ entry: String, _ registries: [Cluster.Registry], progress: @escaping @Sendable (String) -> Void) async throws {
+        if entry.hasPrefix("/") {
+            return try await SmallProgram.blocking { [store] in
+                let archive: any ImageArchive = Files.isDirectory(entry) ? LayoutDirectory(entry) : try TarArchive(entry)
+                try store.load(archive, progress: progress)
+            }
+        }
+        guard let reference = ImageReference(entry) else {
+            throw UserError(
+                "this is neither an image's name nor an archive's path",
+                hint: "write NAME[:TAG] or REGISTRY/NAME[:TAG], in small letters, or a path that begins with ./ or ends in .tar")
+        }
+        if try store.resolve(reference) != nil { return }
+        progress("pulling")
+        // Whoever calls us may have logged in.
+        let keyring = try DockerKeyring(file: RegistryAccess.callersPasswords ?? NodeAgent.dockerConfiguration)
+        _ = try await ImagePuller(service { registries }).pull(reference, credentials: keyring.lookup(reference), tell: progress)
+    }
+}

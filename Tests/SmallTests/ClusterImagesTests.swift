@@ -1,0 +1,86 @@
+import API
+import Images
+import Model
+import Runtime
+import Testing
+
+@Suite("a Cluster document's images and registries")
+struct ClusterImagesTests {
+    private func cluster(_ spec: String, file: String = "/labs/lab.yaml") throws -> Cluster {
+        let text = "apiVersion: minik.dev/v1\nkind: Cluster\nspec:\n\(spec)"
+        return try Cluster(try #require(try Manifest.read(text, file: file).first))
+    }
+
+    @Test("archives lie beside the document, and everything else is a name; what was read is what is stored")
+    func images() throws {
+        let cluster = try cluster("  images: [app.tar, ./layout, /x/y.tar.gz, ghcr.io/x/y:1, nginx]\n")
+        #expect(cluster.images == ["/labs/app.tar", "/labs/./layout", "/x/y.tar.gz", "ghcr.io/x/y:1", "nginx"])
+        let registries = try self.cluster(
+            "  registries:\n  - {host: docker.io, mirrors: [\"http://m.example:5000/hub\", n.example], caFile: ca.pem}\n"
+                + "  - {host: \"r.example:5000\", insecure: true}\n")
+        #expect(registries.registries[0].caFile == "/labs/ca.pem")
+        #expect(try Cluster(stored: registries.json) == registries)
+        #expect(registries.shape == registries.shape.shape && registries.shape != registries)
+    }
+
+    @Test(
+        "what is wrong is told with its line and its field",
+        arguments: [
+            ("  registries: [{host: \"https://r.example\"}]\n", "spec.registries[0].host: \"https://r.example\" is no HOST or HOST:PORT"),
+            ("  registries: [{host: r.example}, {host: r.example}]\n", "spec.registries[1].host: \"r.example\" is there twice"),
+            ("  registries: [{host: r.example, mirrors: [\"m//x\"]}]\n", "spec.registries[0].mirrors[0]: \"m//x\" is no HOST"),
+            ("  registries: [{host: r.example, mirror: m}]\n", "spec.registries[0].mirror: unknown field"),
+            ("  images: [\"\"]\n", "spec.images[0]: is empty"),
+        ])
+    func wrong(_ spec: String, _ words: String) {
+        do {
+            _ = try cluster(spec)
+            Issue.record("it was taken")
+        } catch { #expect("\(error)".hasPrefix("/labs/lab.yaml:4: \(words)"), "\(error)") }
+    }
+
+    @Test("mirrors stand before the registry; who is on this machine needs no certificate, unless somebody vouches for it")
+    func configuration() throws {
+        let registries = [
+            Cluster.Registry(host: "docker.io", mirrors: ["http://m.example:5000/hub", "n.example", "localhost:5000"], caFile: "/own.pem"),
+            Cluster.Registry(host: "n.example", isInsecure: true, caFile: "/n.pem"),
+            Cluster.Registry(host: "127.0.0.1:5001", caFile: "/l.pem"),
+        ]
+        func configuration(_ name: String) throws -> RegistriesConfiguration {
+            RegistriesConfiguration(registries, for: try #require(ImageReference(name)))
+        }
+        let hub = try configuration("nginx")
+        #expect(
+            hub.text == """
+                [[registry]]
+                prefix = "docker.io"
+                location = "docker.io"
+                insecure = false
+                [[registry.mirror]]
+                location = "m.example:5000/hub"
+                insecure = true
+                [[registry.mirror]]
+                location = "n.example"
+                insecure = true
+                [[registry.mirror]]
+                location = "localhost:5000"
+                insecure = true
+
+                """)
+        #expect(hub.authorities == ["/own.pem", "/n.pem"] && !hub.isInsecure)
+        #expect(try configuration("quay.io/a").text == nil)
+        #expect(try configuration("127.3.0.1:80/a").isInsecure && configuration("localhost/a").isInsecure)
+        #expect(try !configuration("127.0.0.1:5001/a").isInsecure && configuration("localhost.example/a").text == nil)
+    }
+
+    @Test("a registry's own reason is told, and what to do, to who pulls and to who has a pod")
+    func complaints() {
+        func complaint(_ text: String) -> RegistryComplaint { RegistryComplaint("time=\"x\" level=fatal msg=\"\(text)\"", code: 1) }
+        #expect(complaint("reading manifest 2 in r/app: manifest unknown").hint == "look at the image's name and tag")
+        let locked = complaint("unauthorized: authentication required")
+        #expect(locked.message == "unauthorized: authentication required")
+        #expect(locked.hint.contains("docker login") && locked.podHint.contains("imagePullSecrets"))
+        let plain = complaint("http: server gave HTTP response to HTTPS client")
+        #expect(plain.hint.contains("--insecure") && plain.podHint.contains("insecure: true"))
+    }
+}
