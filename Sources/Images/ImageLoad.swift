@@ -31,6 +31,7 @@ extension ImageStore {
     func changing<R>(_ body: () throws -> R) throws -> R {
         try places.make()
         let lock = try StoreLock(places.lock)
+        PullFolder.sweep(below: places.root)
         for name in Files.list(places.staging) { Files.removeTree("\(places.staging)/\(name)") }
         let result = try body()
         lock.release()

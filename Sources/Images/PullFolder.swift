@@ -1,21 +1,53 @@
+import CSandbox
 import Glibc
 import Runtime
 
-/// A directory for what a pull needs while it runs.
-struct PullFolder {
+/// A directory for what a pull needs while it runs, and what must not lie on any disk.
+final class PullFolder: Sendable {
     let path: String
+    private let secrets: [Int32]
 
-    /// An empty one; those of pulls that were cut short go.
-    init(below root: String) throws {
-        let all = "\(root)/pulls"
-        for left in Files.list(all) where left.split(separator: "-").first.flatMap({ Int($0) }).map({ kill(pid_t($0), 0) != 0 }) ?? true {
-            Files.removeTree("\(all)/\(left)")
+    /// An empty one. `secrets`: bytes that a program that we start reads by the names of `secretPaths`; they go with this process, however it
+    /// ends.
+    init(below root: String, secrets: [[UInt8]] = []) throws {
+        Self.sweep(below: root)
+        guard let own = ProcessIdentity(pid: Int(getpid())) else { throw FileError("read", "/proc/self/stat", errno: errno) }
+        var held: [Int32] = []
+        do {
+            for bytes in secrets {
+                let fd = sandbox_memory_file()
+                guard fd >= 0 else { throw FileError("make a file in", "memory", errno: -fd) }
+                held.append(fd)
+                guard write(fd, bytes, bytes.count) == bytes.count else { throw FileError("write to", "memory", errno: errno) }
+            }
+            try Files.makeDirectory(root, mode: 0o700)
+            try Files.makeDirectory("\(root)/pulls", mode: 0o700)
+            path = "\(root)/pulls/\(own.pid)-\(own.startTime)-\(UInt32.random(in: 0 ... .max))"
+            try Files.makeDirectory(path, mode: 0o700)
+        } catch {
+            for fd in held { close(fd) }
+            throw error
         }
-        try Files.makeDirectory(root, mode: 0o700)
-        try Files.makeDirectory(all, mode: 0o700)
-        path = "\(all)/\(getpid())-\(UInt32.random(in: 0 ... .max))"
-        try Files.makeDirectory(path, mode: 0o700)
+        self.secrets = held
     }
 
+    deinit { for fd in secrets { close(fd) } }
+
+    var secretPaths: [String] { secrets.map { "/proc/\(getpid())/fd/\($0)" } }
+
     func remove() { Files.removeTree(path) }
+
+    /// Removes what pulls left whose process is gone.
+    static func sweep(below root: String) {
+        for left in Files.list("\(root)/pulls") {
+            let numbers = left.split(separator: "-").compactMap { Int($0) }
+            if numbers.count == 3, ProcessIdentity(pid: numbers[0])?.startTime == numbers[1] { continue }
+            Files.removeTree("\(root)/pulls/\(left)")
+        }
+    }
+}
+
+extension ImageStore {
+    /// Removes what pulls left whose process is gone; every change of the store does so, too.
+    package func forgetPulls() { PullFolder.sweep(below: places.root) }
 }

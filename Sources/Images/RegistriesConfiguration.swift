@@ -4,8 +4,9 @@ import Runtime
 /// What a cluster's document says of registries, as far as it matters to one image, in the words of registries.conf.
 /// (containers-registries.conf(5))
 package struct RegistriesConfiguration: Sendable {
-    private struct Endpoint {
-        let place: String
+    /// Somebody to ask: the registry itself, or a mirror of it.
+    package struct Endpoint: Sendable, Hashable {
+        package let place: String
         let isInsecure: Bool
     }
 
@@ -31,14 +32,20 @@ package struct RegistriesConfiguration: Sendable {
     /// Plain HTTP, and certificates that nobody vouches for, are taken of the registry itself.
     package var isInsecure: Bool { host.isInsecure }
 
-    /// Mirrors are asked in order, then the registry itself. nil: there is nothing to say.
-    package var text: String? {
+    /// Mirrors are asked in order, then the registry itself. Each by a call of its own: what a mirror answers, or does not, must not keep
+    /// the next from being asked.
+    package var endpoints: [Endpoint] { mirrors + [host] }
+
+    /// What leads a call to one of them; nil: there is nothing to say.
+    package func text(by way: Endpoint) -> String? {
         guard host.isInsecure || !mirrors.isEmpty else { return nil }
-        var lines = ["[[registry]]", "prefix = \"\(host.place)\"", "location = \"\(host.place)\"", "insecure = \(host.isInsecure)"]
-        for mirror in mirrors {
-            lines += ["[[registry.mirror]]", "location = \"\(mirror.place)\"", "insecure = \(mirror.isInsecure)"]
-        }
-        return lines.joined(separator: "\n") + "\n"
+        return """
+            [[registry]]
+            prefix = "\(host.place)"
+            location = "\(way.place)"
+            insecure = \(way.isInsecure)
+
+            """
     }
 
     /// localhost, or an address of 127.0.0.0/8.

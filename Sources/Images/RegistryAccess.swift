@@ -20,15 +20,16 @@ package struct RegistryAccess: Sendable {
         self.passwords = passwords
     }
 
-    /// As a cluster's document says it, with `passwords` and no others; in files that go with `folder`.
-    init(in folder: PullFolder, _ registries: RegistriesConfiguration, _ passwords: JSON?) throws {
+    /// As a cluster's document says it, by one of the ways that lead to a registry, with the passwords that are `folder`'s secret and no
+    /// others; in files that go with it.
+    init(in folder: PullFolder, _ registries: RegistriesConfiguration, by way: RegistriesConfiguration.Endpoint) throws {
         func write(_ bytes: [UInt8], to name: String) throws -> String {
             try Files.write(bytes, to: "\(folder.path)/\(name)", mode: 0o600)
             return "\(folder.path)/\(name)"
         }
         isInsecure = false
-        self.registries = try registries.text.map { try write(Array($0.utf8), to: "registries.conf") }
-        self.passwords = try write((passwords ?? .emptyObject).bytes(), to: "auth.json")
+        self.registries = try registries.text(by: way).map { try write(Array($0.utf8), to: "registries.conf") }
+        self.passwords = folder.secretPaths.first
         let directory = "\(folder.path)/certificates"
         if !registries.authorities.isEmpty { try Files.makeDirectory(directory, mode: 0o700) }
         for (number, file) in registries.authorities.enumerated() {

@@ -35,22 +35,33 @@ package final class RegistryImageService: ImageService {
     private func pull(
         _ reference: ImageReference, _ credential: RegistryCredential?, _ running: RunningProgram, _ tell: (String) -> Void
     ) throws -> PulledImage {
-        let folder = try PullFolder(below: store.places.root)
+        let passwords = credential.map { $0.file(for: reference.registry) } ?? .emptyObject
+        let folder = try PullFolder(below: store.places.root, secrets: [passwords.bytes()])
         defer { folder.remove() }
-        let access = try RegistryAccess(
-            in: folder, RegistriesConfiguration(try registries(), for: reference), credential.map { $0.file(for: reference.registry) })
-        let pull = try RegistryPull(store: store, access: access) {
+        let configuration = RegistriesConfiguration(try registries(), for: reference)
+        var refusals: [String] = [], hint: String?
+        for way in configuration.endpoints {
+            do { return try pull(reference, by: way, configuration, in: folder, running, tell) } catch {
+                if running.isStopped { throw error }
+                let words = (error as? RegistryComplaint)?.message ?? (error as? ImageError)?.message ?? "\(error)"
+                refusals.append(way == configuration.endpoints.last ? words : "mirror \(way.place): \(words)")
+                hint = (error as? RegistryComplaint)?.podHint ?? (error as? ImageError)?.hint
+            }
+        }
+        throw ImageError(refusals.joined(separator: "; "), hint: hint)
+    }
+
+    private func pull(
+        _ reference: ImageReference, by way: RegistriesConfiguration.Endpoint, _ configuration: RegistriesConfiguration,
+        in folder: PullFolder, _ running: RunningProgram, _ tell: (String) -> Void
+    ) throws -> PulledImage {
+        let pull = try RegistryPull(store: store, access: try RegistryAccess(in: folder, configuration, by: way)) {
             try installing.withLock { _ in
                 guard !Skopeo.isThere else { return }
                 tell("Installing skopeo, which fetches images from registries, on this machine")
                 try install()
             }
         }
-        do {
-            let image = try pull.pull(reference, running: running).image
-            return PulledImage(size: try store.summary(image).packedSize)
-        } catch let error as RegistryComplaint {
-            throw ImageError(error.message, hint: error.podHint)
-        }
+        return PulledImage(size: try store.summary(try pull.pull(reference, running: running).image).packedSize)
     }
 }

@@ -24,7 +24,7 @@ struct MachineImages: ImageSupply {
                 "this is neither an image's name nor an archive's path",
                 hint: "write NAME[:TAG] or REGISTRY/NAME[:TAG], in small letters, or a path that begins with ./ or ends in .tar")
         }
-        if try store.resolve(reference) != nil { return }
+        if try store.resolve(reference) != nil || BuiltInImages().resolve(reference) != nil { return }
         progress("pulling")
         // Whoever calls us may have logged in.
         let keyring = try DockerKeyring(file: RegistryAccess.callersPasswords ?? NodeAgent.dockerConfiguration)

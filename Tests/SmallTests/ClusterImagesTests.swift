@@ -50,27 +50,20 @@ struct ClusterImagesTests {
             RegistriesConfiguration(registries, for: try #require(ImageReference(name)))
         }
         let hub = try configuration("nginx")
+        #expect(hub.endpoints.map(\.place) == ["m.example:5000/hub", "n.example", "localhost:5000", "docker.io"])
         #expect(
-            hub.text == """
-                [[registry]]
-                prefix = "docker.io"
-                location = "docker.io"
-                insecure = false
-                [[registry.mirror]]
-                location = "m.example:5000/hub"
-                insecure = true
-                [[registry.mirror]]
-                location = "n.example"
-                insecure = true
-                [[registry.mirror]]
-                location = "localhost:5000"
-                insecure = true
-
-                """)
+            hub.endpoints.compactMap { hub.text(by: $0) }
+                == [
+                    ("m.example:5000/hub", true), ("n.example", true), ("localhost:5000", true), ("docker.io", false),
+                ].map { "[[registry]]\nprefix = \"docker.io\"\nlocation = \"\($0)\"\ninsecure = \($1)\n" })
         #expect(hub.authorities == ["/own.pem", "/n.pem"] && !hub.isInsecure)
-        #expect(try configuration("quay.io/a").text == nil)
+        func text(_ name: String) throws -> String? {
+            let one = try configuration(name)
+            return one.endpoints.count == 1 ? one.text(by: one.endpoints[0]) : ""
+        }
+        #expect(try text("quay.io/a") == nil)
         #expect(try configuration("127.3.0.1:80/a").isInsecure && configuration("localhost/a").isInsecure)
-        #expect(try !configuration("127.0.0.1:5001/a").isInsecure && configuration("localhost.example/a").text == nil)
+        #expect(try !configuration("127.0.0.1:5001/a").isInsecure && text("localhost.example/a") == nil)
     }
 
     @Test("a registry's own reason is told, and what to do, to who pulls and to who has a pod")

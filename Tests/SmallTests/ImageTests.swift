@@ -1,4 +1,5 @@
 import Foundation
+import Images
 import Model
 import Runtime
 import Testing
@@ -80,5 +81,18 @@ struct ImageTests {
         let image = Image(id: "", configuration: .init(), layers: ["\(root)/1", "\(root)/2"])
         #expect(image.text("etc/both") == "both of 2" && image.text("etc/below") == "below of 1")
         #expect(image.text("etc/none") == nil && image.text("etc/link") == nil)
+    }
+
+    @Test("what pulls left goes when their process has, and not before")
+    func leftPulls() throws {
+        let root = FileManager.default.temporaryDirectory.appending(path: "images-\(UUID().uuidString)").path
+        defer { Files.removeTree(root) }
+        let own = try #require(ProcessIdentity(pid: Int(getpid())))
+        // The same number, at another time, is another process.
+        for name in ["\(own.pid)-\(own.startTime)-1", "\(own.pid)-\(own.startTime + 1)-2", "1-1-3", "4-5", "x"] {
+            try Files.makeDirectory("\(root)/pulls/\(name)")
+        }
+        ImageStore(directory: root).forgetPulls()
+        #expect(Files.list("\(root)/pulls") == ["\(own.pid)-\(own.startTime)-1"])
     }
 }

@@ -652,6 +652,8 @@ struct PodTelling {
                 .schedule(.restart(container: "web"), seconds: 10),
             ])
         #expect(life.container("web")["state"]["waiting"]["reason"].string == "ErrImageNeverPull")
+        // Another image need not wait for the next try.
+        #expect(life.lifecycle.handle(.imageChanged(container: "web", image: "other")) == [.start(container: "web")])
     }
 
     @Test("a pod's own network lets every user listen on every port and ping; the node's is left alone")

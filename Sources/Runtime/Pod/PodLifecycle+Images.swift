@@ -98,7 +98,7 @@ extension PodLifecycle {
             let left = entry.sharesPull ? [] : leave(entry.image)
             return [.stopPull(container: name), .start(container: name)] + left.flatMap { start($0) }
         }
-        if entry.lacksImage, hasSandbox { return start(name) }
+        if hasSandbox, entry.lacksImage || entry.isRefusedImage { return start(name) }
         return renew(entry, "definition changed, will be restarted")
     }
 

@@ -121,6 +121,11 @@ package struct PodLifecycle: Sendable {
                 false
             }
         }
+        /// No other try would get it its image, but another image would.
+        var isRefusedImage: Bool {
+            guard case .waiting(let reason, _) = state else { return false }
+            return !isStarting && ["InvalidImageName", "ErrImageNeverPull"].contains(reason)
+        }
         /// An init container that no longer holds up what comes after it.
         var isPassed: Bool {
             switch state {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Images
 import Lab
 import Runtime
 
@@ -19,6 +20,7 @@ struct Down: AsyncParsableCommand {
             let progress = Progress()
             let problems = await Teardown(paths: paths).run()
             lock.remove()
+            ImageStore().forgetPulls()
             guard problems.isEmpty else {
                 throw UserError("cluster \"\(paths.cluster)\" is not down; left is:\n  " + problems.joined(separator: "\n  "))
             }

@@ -49,7 +49,7 @@ extension KindDefinition {
             if object["type"].string == ServiceAccountSecret.type, ServiceAccountSecret.account(of: object) == nil {
                 causes.append(.required("metadata.annotations[\(ServiceAccountSecret.accountName)]"))
             }
-            return causes
+            return causes + SecretTypes.validate(object)
         }
     ).with { $0.selectableFields = ["type"] }
 
