@@ -7,8 +7,8 @@ final class PullFolder: Sendable {
     let path: String
     private let secrets: [Int32]
 
-    /// An empty one. `secrets`: bytes that a program that we start reads by the names of `secretPaths`; they go with this process, however it
-    /// ends.
+    /// An empty one. `secrets`: bytes that a program that we start reads by the names of `secretPaths`; they go with this process,
+    /// however it ends.
     init(below root: String, secrets: [[UInt8]] = []) throws {
         Self.sweep(below: root)
         guard let own = ProcessIdentity(pid: Int(getpid())) else { throw FileError("read", "/proc/self/stat", errno: errno) }
