@@ -27,6 +27,12 @@ extension ImageStore {
         }
     }
 
+    /// The same from a file, or a directory that is a layout.
+    @discardableResult
+    package func load(path: String, names: [ImageReference] = [], progress: @escaping (String) -> Void = { _ in }) throws -> [ImageRecord] {
+        try load(Files.isDirectory(path) ? LayoutDirectory(path) : try TarArchive(path), names: names, progress: progress)
+    }
+
     /// Runs `body` as the only one that changes the store; what a process that was killed has left goes first.
     func changing<R>(_ body: () throws -> R) throws -> R {
         try places.make()

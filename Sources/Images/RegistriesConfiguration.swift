@@ -51,7 +51,6 @@ package struct RegistriesConfiguration: Sendable {
     /// localhost, or an address of 127.0.0.0/8.
     private static func isLoopback(_ authority: Substring) -> Bool {
         let host = authority.prefix { $0 != ":" }
-        return host == "localhost"
-            || IPAddress(String(host), .ipv4).map { IPNetwork(IPAddress(ipv4: 0x7F00_0000), 8).contains($0) } ?? false
+        return host == "localhost" || IPAddress(String(host), .ipv4)?.isLoopback ?? false
     }
 }

@@ -15,8 +15,7 @@ struct MachineImages: ImageSupply {
     func bring(_ entry: String, _ registries: [Cluster.Registry], progress: @escaping @Sendable (String) -> Void) async throws {
         if entry.hasPrefix("/") {
             return try await SmallProgram.blocking { [store] in
-                let archive: any ImageArchive = Files.isDirectory(entry) ? LayoutDirectory(entry) : try TarArchive(entry)
-                try store.load(archive, progress: progress)
+                try store.load(path: entry, progress: progress)
             }
         }
         guard let reference = ImageReference(entry) else {

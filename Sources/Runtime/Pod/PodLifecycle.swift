@@ -114,17 +114,12 @@ package struct PodLifecycle: Sendable {
         /// It runs, or is about to.
         var isAlive: Bool { if case .running = state { true } else { isStarting && !isPulling } }
         /// It waits for the next try to pull its image.
-        var lacksImage: Bool {
-            if case .waiting(let reason, _) = state {
-                !isStarting && [PodLifecycle.errImagePull, PodLifecycle.imagePullBackOff].contains(reason)
-            } else {
-                false
-            }
-        }
+        var lacksImage: Bool { waits([PodLifecycle.errImagePull, PodLifecycle.imagePullBackOff]) }
         /// No other try would get it its image, but another image would.
-        var isRefusedImage: Bool {
+        var isRefusedImage: Bool { waits(["InvalidImageName", "ErrImageNeverPull"]) }
+        private func waits(_ reasons: [String]) -> Bool {
             guard case .waiting(let reason, _) = state else { return false }
-            return !isStarting && ["InvalidImageName", "ErrImageNeverPull"].contains(reason)
+            return !isStarting && reasons.contains(reason)
         }
         /// An init container that no longer holds up what comes after it.
         var isPassed: Bool {

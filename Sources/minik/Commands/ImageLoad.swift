@@ -31,8 +31,7 @@ struct ImageLoad: AsyncParsableCommand {
             images = try await SmallProgram.blocking {
                 let store = ImageStore()
                 if file == "-" { return try store.load(stream: STDIN_FILENO, names: names, progress: progress.detail) }
-                let archive: any ImageArchive = Files.isDirectory(file) ? LayoutDirectory(file) : try TarArchive(file)
-                return try store.load(archive, names: names, progress: progress.detail)
+                return try store.load(path: file, names: names, progress: progress.detail)
             }
         } catch {
             progress.abandon()

@@ -1,5 +1,6 @@
 import Glibc
 import Model
+import Synchronization
 
 /// minik's own images, each assembled once from what Debian installs. They answer to their name whatever registry and tag it comes with;
 /// but whoever names a digest wants that one image, and no look-alike.
@@ -9,6 +10,7 @@ package struct BuiltInImages: ImageSource {
     private static let version = 4
 
     private let directory: String
+    private let sizes = TreeSizes()
 
     package init(directory: String = ClusterPaths.images) { self.directory = directory }
 
@@ -25,8 +27,9 @@ package struct BuiltInImages: ImageSource {
 
     /// Those that are assembled, by the name that people know them by.
     package func listings() -> [ImageListing] {
-        names.filter { Files.isDirectory("\(directory)/\($0)") }.map {
-            ImageListing(names: ["docker.io/library/\($0):latest"], size: Files.treeSize("\(directory)/\($0)"))
+        names.filter { Files.isDirectory("\(directory)/\($0)") }.map { name in
+            let tree = "\(directory)/\(name)"
+            return ImageListing(names: ["docker.io/library/\(name):latest"], size: sizes.size(tree, stamp: "\(tree).stamp"))
         }
     }
 
@@ -58,6 +61,19 @@ package struct BuiltInImages: ImageSource {
             guard stat(path, &info) == 0 else { throw MissingProgram(path: path, package: package) }
             return "\(version) \(path) \(info.st_size) \(info.st_mtim.tv_sec)\n"
         }.joined()
+    }
+}
+
+/// How large trees are, each looked at once: heartbeats of nodes ask time and again, and a tree that changes has another stamp.
+private final class TreeSizes: Sendable {
+    private let known = Mutex<[String: (stamp: String?, size: Int)]>([:])
+
+    func size(_ path: String, stamp file: String) -> Int {
+        let stamp = Files.text(file)
+        if let found = known.withLock({ $0[path] }), found.stamp == stamp { return found.size }
+        let size = Files.treeSize(path)
+        known.withLock { $0[path] = (stamp, size) }
+        return size
     }
 }
 
