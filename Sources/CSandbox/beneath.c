@@ -36,6 +36,15 @@ int sandbox_read_in_root(const char *root, const char *path) {
     return -EINVAL;
 }
 
+int sandbox_mode_in_root(int root, const char *path) {
+    struct stat info;
+    int place = sandbox_open_in_root(root, path, O_PATH);
+    if (place < 0) return -errno;
+    int result = fstat(place, &info) < 0 ? -errno : (int)info.st_mode;
+    close(place);
+    return result;
+}
+
 // Where the link `name` of `parent` leads, put in the place of the first `taken` bytes of `path`, of which `name` is the last part.
 static int follow_link(int parent, const char *name, char *path, size_t taken) {
     char target[PATH_MAX], rest[PATH_MAX];

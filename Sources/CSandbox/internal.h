@@ -14,4 +14,12 @@ void sandbox_run(int sync, const struct sandbox_process *process) __attribute__(
 /// Becomes the program, with nothing but signals changed.
 void sandbox_execute(int sync, const struct sandbox_process *process) __attribute__((noreturn));
 void sandbox_reset_signals(void);
+/// `ip link set lo up`, in the caller's network namespace.
+int sandbox_raise_loopback(void);
+/// mount(2) on what a descriptor stands for.
+int sandbox_mount_on(int target, const char *source, const char *type, unsigned long flags, const char *data);
+/// A copy of the mounts at `source` and below it, with `attributes` (MOUNT_ATTR_*) before anybody sees it; its descriptor, or -1 and errno.
+int sandbox_copy_mounts(int source, uint64_t attributes);
+/// Mounts such a copy on `target`. 0, or -1 and errno.
+int sandbox_place_mounts(int tree, int target, uint64_t attributes);
 #endif

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 // `ip link set lo up`, in the caller's network namespace.
-static int raise_loopback(void) {
+int sandbox_raise_loopback(void) {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     struct ifreq request;
     memset(&request, 0, sizeof request);
@@ -82,7 +82,7 @@ pid_t sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, 
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) { sandbox_fail(failure, "make mounts private", NULL); return -1; }
     forget_foreign_namespaces();
     if (!host_network && sethostname(hostname, strlen(hostname)) < 0) { sandbox_fail(failure, "sethostname", hostname); return -1; }
-    if (!host_network && raise_loopback() < 0) { sandbox_fail(failure, "raise lo", NULL); return -1; }
+    if (!host_network && sandbox_raise_loopback() < 0) { sandbox_fail(failure, "raise lo", NULL); return -1; }
     if (!(theirs & CLONE_NEWIPC) && mount("tmpfs", shm, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777,size=65536k") < 0) {
         sandbox_fail(failure, "mount the pod's /dev/shm on", shm);
         return -1;
@@ -111,54 +111,6 @@ int sandbox_is_memory(const char *path) {
     struct statfs info;
     if (statfs(path, &info) < 0) return -errno;
     return info.f_type == 0x01021994 || (uint32_t)info.f_type == 0x858458f6;
-}
-
-static int build_node(const char *hostname, const char *state, struct sandbox_failure *failure) {
-    char text[4096], path[1024];
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) { sandbox_fail(failure, "make mounts private", NULL); return -1; }
-    forget_foreign_namespaces();
-    if (sethostname(hostname, strlen(hostname)) < 0) { sandbox_fail(failure, "sethostname", hostname); return -1; }
-    if (raise_loopback() < 0) { sandbox_fail(failure, "raise lo", NULL); return -1; }
-    snprintf(text, sizeof text, "lowerdir=/etc,upperdir=%s/etc,workdir=%s/work", state, state);
-    if (mount("overlay", "/etc", "overlay", 0, text) < 0) { sandbox_fail(failure, "mount overlay on", "/etc"); return -1; }
-    snprintf(path, sizeof path, "%s/log", state);
-    if (mount(path, "/var/log", NULL, MS_BIND, NULL) < 0) { sandbox_fail(failure, "bind", "/var/log"); return -1; }
-    snprintf(path, sizeof path, "%s/run", state);
-    if (mount(path, "/run", NULL, MS_BIND, NULL) < 0) { sandbox_fail(failure, "bind", "/run"); return -1; }
-    if (mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) { sandbox_fail(failure, "mount", "/sys"); return -1; }
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) { sandbox_fail(failure, "mount", "/proc"); return -1; }
-    return 0;
-}
-
-pid_t sandbox_start_node(const char *hostname, const char *state, struct sandbox_failure *failure) {
-    int report[2];
-    memset(failure, 0, sizeof *failure);
-    if (pipe2(report, O_CLOEXEC) < 0) { sandbox_fail(failure, "pipe", NULL); return -1; }
-    int flags = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID | CLONE_NEWNS;
-    pid_t pid = (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
-    if (pid == 0) {
-        struct sandbox_failure said;
-        memset(&said, 0, sizeof said);
-        close(report[0]);
-        setsid();
-        build_node(hostname, state, &said);
-        (void)!write(report[1], &said, sizeof said);
-        if (said.error) _exit(127);
-        prctl(PR_SET_NAME, "node-init", 0, 0, 0);
-        int null = open("/dev/null", O_RDWR);
-        dup2(null, 0), dup2(null, 1), dup2(null, 2);
-        syscall(SYS_close_range, 3, ~0U, 0);
-        sandbox_reap_forever();
-    }
-    if (pid < 0) sandbox_fail(failure, "clone a node's namespaces", NULL);
-    close(report[1]);
-    if (pid > 0 && (read(report[0], failure, sizeof *failure) != sizeof *failure || failure->error)) {
-        if (!failure->error) { errno = EPIPE; sandbox_fail(failure, "start the node's init", NULL); }
-        waitpid(pid, NULL, 0);
-        pid = -1;
-    }
-    close(report[0]);
-    return pid;
 }
 
 void sandbox_reap_forever(void) {
@@ -219,7 +171,7 @@ static int make_network(struct errand *e) {
         unlink(e->path);
         return -error;
     }
-    return raise_loopback() < 0 ? -errno : 0;
+    return sandbox_raise_loopback() < 0 ? -errno : 0;
 }
 
 int sandbox_new_network(const char *path) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -21,13 +22,6 @@ struct site {
     const char *cwd;
     int root;
 };
-
-// mount(2) on what a descriptor stands for.
-static int mount_on(int target, const char *source, const char *type, unsigned long flags, const char *data) {
-    char place[32];
-    snprintf(place, sizeof place, "/proc/self/fd/%d", target);
-    return mount(source, place, type, flags, data);
-}
 
 // The layers by the numbers of their descriptors, as /proc/self/fd has them: five bytes each, whatever they are called. What mount(2)
 // takes of its data is a page, and images have a hundred layers and more.
@@ -68,7 +62,7 @@ static void mount_layers(struct site *site) {
 
 static void mount_kernel(const struct site *site, const char *path, const char *type, unsigned long flags, const char *data) {
     int target = sandbox_make_in_root(site->root, path, 1);
-    if (target < 0 || mount_on(target, type, type, flags, data) < 0) sandbox_die(site->sync, "mount", path);
+    if (target < 0 || sandbox_mount_on(target, type, type, flags, data) < 0) sandbox_die(site->sync, "mount", path);
     close(target);
 }
 
@@ -93,7 +87,7 @@ static void make_dev(const struct site *site) {
     mount_kernel(site, "/dev/mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     if (wish->shm) {
         int shm = sandbox_make_in_root(site->root, "/dev/shm", 1);
-        if (shm < 0 || mount_on(shm, wish->shm, NULL, MS_BIND, NULL) < 0) sandbox_die(site->sync, "mount", "/dev/shm");
+        if (shm < 0 || sandbox_mount_on(shm, wish->shm, NULL, MS_BIND, NULL) < 0) sandbox_die(site->sync, "mount", "/dev/shm");
         close(shm);
     }
     int dev = sandbox_open_in_root(site->root, "/dev", O_PATH | O_DIRECTORY);
@@ -113,7 +107,14 @@ static void mount_kernels(const struct site *site) {
     mount_kernel(site, "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | (site->wish->privileged ? 0 : MS_RDONLY), NULL);
 }
 
-static void mount_volume(const struct site *site, const struct sandbox_bind *bind) {
+// A copy of the mounts that a volume is. What lies on the node is looked up there, for its links are the node's, and copied there, for
+// the kernel copies no mounts of another namespace.
+static int copy_volume(const struct site *site, const struct sandbox_bind *bind, uint64_t attributes, struct stat *info) {
+    int own = -1;
+    if (bind->on_node) {
+        own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+        if (own < 0 || setns(site->wish->node, CLONE_NEWNS) < 0) sandbox_die(site->sync, "look on the node for", bind->source);
+    }
     int source = open(bind->source, O_PATH | O_CLOEXEC);
     if (source < 0) sandbox_die(site->sync, "mount: no such source", bind->source);
     if (*bind->sub_path) {
@@ -122,26 +123,23 @@ static void mount_volume(const struct site *site, const struct sandbox_bind *bin
         close(source);
         source = beneath;
     }
+    if (fstat(source, info) < 0) sandbox_die(site->sync, "look at", bind->source);
+    int tree = sandbox_copy_mounts(source, attributes);
+    if (tree < 0) sandbox_die(site->sync, "bind", bind->target);
+    close(source);
+    if (own >= 0 && setns(own, CLONE_NEWNS) < 0) sandbox_die(site->sync, "come back from the node with", bind->source);
+    if (own >= 0) close(own);
+    return tree;
+}
+
+static void mount_volume(const struct site *site, const struct sandbox_bind *bind) {
     struct stat info;
-    if (fstat(source, &info) < 0) sandbox_die(site->sync, "look at", bind->source);
+    uint64_t attributes = (bind->read_only ? MOUNT_ATTR_RDONLY : 0) | (site->wish->no_devices ? MOUNT_ATTR_NODEV : 0);
+    int tree = copy_volume(site, bind, attributes, &info);
     int target = sandbox_make_in_root(site->root, bind->target, S_ISDIR(info.st_mode));
     if (target < 0) sandbox_die(site->sync, "make the mount point", bind->target);
-    // A copy of the mounts at the source, made read-only before anybody sees it: what is mounted below it too.
-    int clone = AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
-    int tree = open_tree(source, "", (unsigned)clone | AT_RECURSIVE), is_old = 0;
-    if (tree < 0) sandbox_die(site->sync, "bind", bind->target);
-    struct mount_attr change = {.attr_set = (bind->read_only ? MOUNT_ATTR_RDONLY : 0) | (site->wish->no_devices ? MOUNT_ATTR_NODEV : 0)};
-    if (change.attr_set && mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &change, sizeof change) < 0) {
-        // Before Linux 5.12 there is no such call: what is mounted below stays out, and the rest is changed as it stands.
-        is_old = errno == ENOSYS;
-        close(tree);
-        if (!is_old || (tree = open_tree(source, "", (unsigned)clone)) < 0) sandbox_die(site->sync, "make read-only", bind->target);
-    }
-    if (move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-        sandbox_die(site->sync, "bind", bind->target);
-    unsigned long flags = MS_REMOUNT | MS_BIND | (bind->read_only ? MS_RDONLY : 0) | (site->wish->no_devices ? MS_NODEV : 0);
-    if (is_old && mount_on(tree, NULL, NULL, flags, NULL) < 0) sandbox_die(site->sync, "make read-only", bind->target);
-    close(tree), close(target), close(source);
+    if (sandbox_place_mounts(tree, target, attributes) < 0) sandbox_die(site->sync, "bind", bind->target);
+    close(tree), close(target);
 }
 
 // Hides a path: a directory under an empty read-only tmpfs, a file under /dev/null. Paths the kernel lacks stay so.

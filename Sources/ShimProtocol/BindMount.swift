@@ -1,6 +1,6 @@
 import Model
 
-/// A host path mounted into a container.
+/// A path of the machine's, or of the node's, mounted into a container.
 package struct BindMount: Sendable, Hashable {
     package let source: String
     /// What below the source is mounted, made if it is not there; it never leads out of the source. Empty: the source itself.
@@ -8,8 +8,11 @@ package struct BindMount: Sendable, Hashable {
     package let target: String
     /// Nobody writes there, nor to what is mounted below it.
     package let readOnly: Bool
+    /// The source is found on the node, by what its links say.
+    package let onNode: Bool
 
-    package init(source: String, subPath: String = "", target: String, readOnly: Bool) {
+    package init(source: String, subPath: String = "", target: String, readOnly: Bool, onNode: Bool = false) {
+        self.onNode = onNode
         self.source = source
         self.subPath = subPath
         self.target = target
@@ -19,10 +22,14 @@ package struct BindMount: Sendable, Hashable {
     package init(_ json: JSON) throws(PacketError) {
         self.init(
             source: try json.required("source", \.string), subPath: try json.required("subPath", \.string),
-            target: try json.required("target", \.string), readOnly: try json.required("readOnly", \.bool))
+            target: try json.required("target", \.string), readOnly: try json.required("readOnly", \.bool),
+            onNode: try json.required("onNode", \.bool))
     }
 
     package var json: JSON {
-        ["source": .string(source), "subPath": .string(subPath), "target": .string(target), "readOnly": .bool(readOnly)]
+        [
+            "source": .string(source), "subPath": .string(subPath), "target": .string(target), "readOnly": .bool(readOnly),
+            "onNode": .bool(onNode),
+        ]
     }
 }

@@ -9,8 +9,8 @@ package let maximumShimPacket = 192 * 1024
 /// The versions of what daemon and shim say to each other.
 package enum ShimVersion {
     /// What this build speaks. 1 said no version, knew no devices, control groups or keyrings, and hung up on what it did not know;
-    /// 2 gave each container a PID namespace of its own.
-    package static let current = 3
+    /// 2 gave each container a PID namespace of its own; 3 took a node's paths for the machine's.
+    package static let current = 4
     /// The first whose containers are confined: an older shim is asked for everything but to start another one.
     package static let confining = 2
     /// The first whose containers share a PID namespace where they should.

@@ -62,7 +62,7 @@ extension PodShim {
                 .failed(container: spec.name, stage: "the target container \(spec.target) is not running", errno: Int(ESRCH)),
                 to: connection)
         }
-        switch SupervisedContainer.start(spec, target: target) {
+        switch SupervisedContainer.start(spec, target: target, node: node) {
         case .success(let container):
             containers[spec.name] = container
             say(.started(container.record), to: connection)

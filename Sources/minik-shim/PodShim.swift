@@ -20,6 +20,8 @@ struct PodShim {
     private let socketPath: String
     /// The first process of the PID namespace that the pod's containers share; 0 where each has its own.
     let pause: pid_t
+    /// A pidfd of the node's init, whose root hostPath volumes are looked up in.
+    let node: Int32
     private let signals: Int32
     private var connections: [Int32] = []
     var containers: [String: SupervisedContainer] = [:]
@@ -29,8 +31,9 @@ struct PodShim {
     /// Nobody new is let in until then: there was no descriptor left for them.
     private var listensAgain: Timestamp?
 
-    init(listener: Int32, socketPath: String, pause: pid_t) {
+    init(listener: Int32, socketPath: String, pause: pid_t, node: Int32) {
         self.pause = pause
+        self.node = node
         self.listener = listener
         self.socketPath = socketPath
         signals = sandbox_signal_fd()

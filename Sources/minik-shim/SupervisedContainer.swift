@@ -30,7 +30,8 @@ struct SupervisedContainer {
     var attachments: [Attachment] = []
 
     /// Starts the container, in the PID namespace of process `target` unless that is 0; the failure names the step that did not work.
-    static func start(_ spec: ContainerSpec, target: Int) -> Result<SupervisedContainer, ShimFailure> {
+    /// `node`: a pidfd of the node's init.
+    static func start(_ spec: ContainerSpec, target: Int, node: Int32) -> Result<SupervisedContainer, ShimFailure> {
         var inPipe: [Int32] = [-1, -1], outPipe: [Int32] = [-1, -1], errPipe: [Int32] = [-1, -1]
         if !spec.process.tty {
             if spec.stdin { sandbox_pipe(&inPipe) }
@@ -42,7 +43,7 @@ struct SupervisedContainer {
         process.console = 1
         var terminal: Int32 = -1
         var failure = sandbox_failure()
-        let pid = withRoot(spec, target: target, shm: PodShim.sharedMemory) { root in
+        let pid = withRoot(spec, target: target, node: node, shm: PodShim.sharedMemory) { root in
             withProcess(spec.process, &process) { sandbox_start(root, $0, &terminal, &failure) }
         }
         for fd in [inPipe[0], outPipe[1], errPipe[1]] where fd >= 0 { close(fd) }

@@ -3,7 +3,8 @@
 //   minik-shim pod  SOCKET HOSTNAME SHM NODE-PID own|node [SETTING ...]
 //                                                    owns a pod's namespaces (the network its own, or the node's) and
 //                                                    supervises its containers; settings are ShimProtocol's SandboxSetting
-//   minik-shim node HOSTNAME STATE                   starts a node's init, says its pid, and is gone
+//   minik-shim node HOSTNAME STATE [MOUNT ...]       starts a node's init, says its pid, and is gone; mounts are
+//                                                    ShimProtocol's NodeMount
 //
 // Descriptor 3 is a pipe to the parent: "ok PID" once everything is in place, else what failed.
 import CSandbox
@@ -31,6 +32,7 @@ switch (arguments.dropFirst().first, arguments.count) {
 case ("pod", 7...):
     let settings = arguments.dropFirst(7).compactMap(SandboxSetting.init)
     let shared = (arguments[6] == "node" ? sandbox_shares_network : 0) | (settings.contains(.nodeIPC) ? sandbox_shares_ipc : 0)
+    let node = sandbox_pidfd_open(pid_t(arguments[5]) ?? 0)
     let pid = sandbox_become_pod(pid_t(arguments[5]) ?? 0, arguments[3], arguments[4], Int32(shared), &failure)
     guard pid > 0 else { fail(failure) }
     for setting in settings {
@@ -54,11 +56,13 @@ case ("pod", 7...):
             exit(1)
         }
     }
-    var shim = PodShim(listener: listener, socketPath: arguments[2], pause: pause)
+    var shim = PodShim(listener: listener, socketPath: arguments[2], pause: pause, node: node)
     report("ok \(pid)")
     shim.run()
-case ("node", 4):
-    let pid = sandbox_start_node(arguments[2], arguments[3], &failure)
+case ("node", 4...):
+    let pid = withNode(arguments[2], state: arguments[3], arguments.dropFirst(4).compactMap(NodeMount.init)) {
+        sandbox_start_node($0, &failure)
+    }
     guard pid > 0 else { fail(failure) }
     report("ok \(pid)")
 default:

@@ -97,6 +97,8 @@ struct TestCluster {
         return Shell.minik("\(parts[0]) --cluster \(name)\(tail)", seconds: seconds)
     }
 
+    func pod(_ name: String) throws -> JSON { try Shell.json("\(Shell.minik) get pod \(name) --cluster \(self.name) -o json") }
+
     /// The pods that a selector chooses, as the API tells them.
     func pods(_ selector: String) throws -> [Pod] {
         try Shell.json("\(Shell.minik) get pods --cluster \(name) -l '\(selector)' -o json")["items"].items.map { Pod($0) }

@@ -52,7 +52,7 @@ struct TestContainer: ~Copyable {
                 let mounts = binds.indices.map { index in
                     sandbox_bind(
                         source: paths[4 + 3 * index], sub_path: paths[5 + 3 * index], target: paths[6 + 3 * index],
-                        read_only: binds[index].readOnly ? 1 : 0)
+                        read_only: binds[index].readOnly ? 1 : 0, on_node: 0)
                 }
                 let nodes = devices.enumerated().map { index, device in
                     sandbox_device(
@@ -66,7 +66,7 @@ struct TestContainer: ~Copyable {
                             lower: paths[0], upper: paths[1], work: paths[2], merged: paths[3], binds: mounts.baseAddress,
                             bind_count: mounts.count,
                             devices: nodes.baseAddress, device_count: nodes.count, shm: nil, read_only: 0, privileged: privileged ? 1 : 0,
-                            no_devices: noDevices ? 1 : 0, target: 0)
+                            no_devices: noDevices ? 1 : 0, target: 0, node: -1)
                         return withProcess(argv, terminal, output) { sandbox_start(&root, $0, &master, &failure) }
                     }
                 }

@@ -31,12 +31,30 @@ struct ClusterImagesTests {
             ("  registries: [{host: r.example, mirrors: [\"m//x\"]}]\n", "spec.registries[0].mirrors[0]: \"m//x\" is no HOST"),
             ("  registries: [{host: r.example, mirror: m}]\n", "spec.registries[0].mirror: unknown field"),
             ("  images: [\"\"]\n", "spec.images[0]: is empty"),
+            ("  extraMounts: [{hostPath: a}]\n", "spec.extraMounts[0].nodePath: Required value"),
+            ("  extraMounts: [{hostPath: a, containerPath: /b}]\n", "spec.extraMounts[0].containerPath: unknown field"),
+            ("  extraMounts: [{hostPath: a, nodePath: b}]\n", "spec.extraMounts[0].nodePath: \"b\" must be an absolute path"),
+            ("  extraMounts: [{hostPath: a, nodePath: /b/../etc}]\n", "spec.extraMounts[0].nodePath: \"/b/../etc\" must be an absolute"),
+            ("  extraMounts: [{hostPath: a, nodePath: /var/log/}]\n", "spec.extraMounts[0].nodePath: /var/log is the node's own"),
+            ("  extraMounts: [{hostPath: a, nodePath: /b}, {hostPath: c, nodePath: //b}]\n", "spec.extraMounts[1].nodePath: /b is there"),
         ])
     func wrong(_ spec: String, _ words: String) {
         do {
             _ = try cluster(spec)
             Issue.record("it was taken")
         } catch { #expect("\(error)".hasPrefix("/labs/lab.yaml:4: \(words)"), "\(error)") }
+    }
+
+    @Test("directories for nodes lie beside the document; all nodes have the cluster's, one its own; what was read is what is stored")
+    func extraMounts() throws {
+        let cluster = try cluster(
+            "  extraMounts: [{hostPath: data, nodePath: /data/}, {hostPath: /x, nodePath: /y, readOnly: true}]\n"
+                + "  nodes: [{name: a}, {name: b, extraMounts: [{hostPath: ../b, nodePath: /b}]}]\n")
+        #expect(
+            cluster.extraMounts
+                == [.init(hostPath: "/labs/data", nodePath: "/data"), .init(hostPath: "/x", nodePath: "/y", isReadOnly: true)])
+        #expect(cluster.nodes.map(\.extraMounts) == [[], [.init(hostPath: "/labs/../b", nodePath: "/b")]])
+        #expect(try Cluster(stored: cluster.json) == cluster)
     }
 
     @Test("mirrors stand before the registry; who is on this machine needs no certificate, unless somebody vouches for it")

@@ -51,6 +51,7 @@ final class EmulatedNode: Sendable {
         root = FileManager.default.temporaryDirectory.appending(path: "m-\(UUID().uuidString.prefix(8))").path
         paths = ClusterPaths(cluster: "c", below: root)
         sandboxes = FakeSandboxes(paths: paths)
+        try Files.makeDirectory("\(paths.nodeState("n1"))/log/containers")
         _ = try await api.create(.namespaces, Fixture.namespace("kube-node-lease"))
     }
 

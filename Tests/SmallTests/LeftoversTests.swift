@@ -13,6 +13,7 @@ struct LeftoversTests {
         #expect(role("/usr/local/bin/minik serve lab2") == nil)
         #expect(role("minik up lab") == nil && role("vi serve lab") == nil && role("minik") == nil)
         #expect(role("/opt/minik-shim node n1 /var/lib/minik/clusters/lab/nodes/n1") == .node("n1"))
+        #expect(role("/opt/minik-shim node n1 /var/lib/minik/clusters/lab/nodes/n1 {} {}") == .node("n1"), "with mounts")
         #expect(role("/opt/minik-shim node n1 /var/lib/minik/clusters/lab2/nodes/n1") == nil)
         #expect(role("/opt/minik-shim pod /run/minik/lab/pods/u-1/shim.sock web /shm 7 own") == .pod(uid: "u-1"))
         #expect(role("/opt/minik-shim pod /run/minik/lab2/pods/u-1/shim.sock web /shm 7 own") == nil)

@@ -7,7 +7,7 @@ import Testing
 struct MountPointsTests {
     private static func points(_ binds: [(source: String, subPath: String, target: String)]) -> MountPoints {
         MountPoints(of: binds.map { BindMount(source: $0.source, subPath: $0.subPath, target: $0.target, readOnly: false) }) {
-            $0 == "gone" ? nil : $0.hasSuffix("/")
+            $0.source == "gone" ? nil : $0.source.hasSuffix("/")
         }
     }
 

@@ -7,7 +7,7 @@ struct ShimProtocolTests {
     static var container: ContainerSpec {
         var spec = ContainerSpec()
         spec.name = "c"
-        spec.binds = [BindMount(source: "/s", subPath: "sub", target: "/t", readOnly: true)]
+        spec.binds = [BindMount(source: "/s", subPath: "sub", target: "/t", readOnly: true, onNode: true)]
         spec.devices = DeviceNode.standard
         spec.process.argv = ["sh", "-c", "true"]
         spec.process.uid = 33

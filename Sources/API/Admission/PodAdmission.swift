@@ -90,7 +90,27 @@ struct PodAdmission {
         pod["spec"]["tolerations"] = .array(tolerations)
     }
 
+    /// What a pod that a node made of a file cannot have, for the node cannot ask for it.
+    /// (k8s.io/kubernetes/plugin/pkg/admission/serviceaccount)
+    private func checkMirror(_ spec: JSON, _ name: String) throws {
+        let volumes = spec["volumes"].items.flatMap { [$0] + $0["projected"]["sources"].items }
+        let containers = ["initContainers", "containers", "ephemeralContainers"].flatMap { spec[$0].items }
+        let namesSecret =
+            volumes.contains { !$0["secret"].isNull } || !spec["imagePullSecrets"].items.isEmpty
+            || containers.contains { container in
+                container["env"].items.contains { !$0["valueFrom"]["secretKeyRef"].isNull }
+                    || container["envFrom"].items.contains { !$0["secretRef"].isNull }
+            }
+        for (problem, isThere) in [
+            ("reference service accounts", !(spec["serviceAccountName"].string ?? "").isEmpty), ("reference secrets", namesSecret),
+            ("use service account token volume projections", volumes.contains { !$0["serviceAccountToken"].isNull }),
+        ] where isThere {
+            throw StatusError.forbidden("pods \"\(name)\" is forbidden: a mirror pod may not \(problem)")
+        }
+    }
+
     private func serveAccount(_ pod: inout JSON, _ namespace: String, _ name: String) async throws {
+        if !pod["metadata"]["annotations"]["kubernetes.io/config.mirror"].isNull { return try checkMirror(pod["spec"], name) }
         let account = pod["spec"]["serviceAccountName"].string ?? pod["spec"]["serviceAccount"].string ?? "default"
         pod["spec"]["serviceAccountName"] = .string(account)
         pod["spec"]["serviceAccount"] = .string(account)

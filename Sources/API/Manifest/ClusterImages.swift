@@ -1,4 +1,3 @@
-import Glibc
 import Model
 
 /// What a `Cluster` document says of images: which there are to be, and how registries are spoken to.
@@ -45,15 +44,7 @@ struct ClusterImages {
             || [".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".tar.bz2"].contains { text.hasSuffix($0) }
     }
 
-    private func whole(_ path: String) -> String {
-        if path.hasPrefix("/") { return path }
-        let folder = file.lastIndex(of: "/").map { String(file[..<$0]) }
-        let beside = folder.map { "\($0)/\(path)" } ?? path
-        if beside.hasPrefix("/") { return beside }
-        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-        guard getcwd(&buffer, buffer.count) != nil else { return beside }
-        return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self) + "/\(beside)"
-    }
+    private func whole(_ path: String) -> String { DocumentPath.whole(path, in: file) }
 
     private static func isHost(_ text: String) -> Bool {
         let sides = text.split(separator: ":", omittingEmptySubsequences: false)

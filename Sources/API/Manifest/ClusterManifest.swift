@@ -1,6 +1,9 @@
 import Model
 
 extension Cluster {
+    private static let extraMount = Schema.list(
+        .object([.init("hostPath", .string, required: true), .init("nodePath", .string, required: true), .init("readOnly", .bool)]))
+
     private static let schema = Schema.object([
         .init("apiVersion", .string), .init("kind", .string),
         .init("metadata", .object([.init("name", .string), .init("labels", .labels), .init("annotations", .labels)])),
@@ -13,10 +16,11 @@ extension Cluster {
                         .object([
                             .init("name", .string, required: true), .init("role", .string(oneOf: ["control-plane", "worker"])),
                             .init("address", .string), .init("podCIDR", .string), .init("labels", .labels),
-                            .init("taints", .list(.object(Schema.taint))),
+                            .init("taints", .list(.object(Schema.taint))), .init("extraMounts", extraMount),
                         ]))),
                 .init("nodeSubnet", .string), .init("podSubnet", .string), .init("serviceSubnet", .string),
                 .init("serviceNodePortRange", .string), .init("plugin", .string), .init("vni", .int), .init("mtu", .int),
+                .init("extraMounts", extraMount),
                 .init(
                     "registries",
                     .list(
@@ -86,9 +90,18 @@ extension Cluster {
         mtu = spec["mtu"].int ?? mtu
         guard (576...9000).contains(mtu) else { throw fail("spec.mtu", "\(mtu) must be between 576 and 9000") }
         nodes = try Cluster.nodes(spec["nodes"], in: self, fail)
+        try readMounts(spec, file: manifest.file, fail)
         let images = ClusterImages(file: manifest.file)
         registries = try images.registries(spec["registries"], fail)
         self.images = try images.entries(spec["images"], fail)
+    }
+
+    private mutating func readMounts(_ spec: JSON, file: String, _ fail: (String, String) -> ManifestError) throws {
+        extraMounts = try ClusterMounts(file: file).mounts(spec["extraMounts"], "spec", fail)
+        for (index, node) in spec["nodes"].items.enumerated() {
+            let mounts = ClusterMounts(file: file, after: extraMounts)
+            nodes[index].extraMounts = try mounts.mounts(node["extraMounts"], "spec.nodes[\(index)]", fail)
+        }
     }
 
     /// The tutorial's three nodes.

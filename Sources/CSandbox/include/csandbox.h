@@ -29,6 +29,7 @@ struct sandbox_bind {
     const char *sub_path;
     const char *target;
     int read_only;
+    int on_node;            // the source is a path of the node's
 };
 
 /// A device in the container's /dev.
@@ -71,6 +72,7 @@ struct sandbox_root {
     int privileged;                    // no masked paths, writable /proc/sys and /sys
     int no_devices;                    // device files on its layers and volumes do not open (nodev)
     pid_t target;                      // a process of the pod whose PID namespace is shared; 0: one of its own
+    int node;                          // a pidfd of the node's init
 };
 
 /// Starts a container: new PID and mount namespaces, everything else as the caller's.
@@ -114,9 +116,26 @@ int sandbox_mount_memory(const char *path, uint64_t size, uint32_t gid);
 /// 1: what lies at `path` is in memory alone (tmpfs or ramfs); 0: it is not; or -errno.
 int sandbox_is_memory(const char *path);
 
-/// Forks the init of an emulated node in namespaces of its own (network, IPC, UTS, PID, mount), with /etc an overlay over
-/// the host's, and its own /run, /var/log, /proc and /sys. `state` holds the directories etc, work, run and log.
-pid_t sandbox_start_node(const char *hostname, const char *state, struct sandbox_failure *failure);
+/// A disk of the machine's that is mounted somewhere below its root, and where what a node changes of it goes.
+struct sandbox_disk {
+    const char *path;
+    const char *upper, *work;
+};
+
+/// A node's root: the machine's own, whose files the node sees and does not change, and what is mounted into it.
+struct sandbox_node {
+    const char *hostname;
+    const char *upper, *work;          // the node's layer
+    const char *merged;                // an empty directory the root is mounted on
+    const struct sandbox_disk *disks;  // outer ones first
+    size_t disk_count;
+    const struct sandbox_bind *folders;  // directories of the machine's, in order
+    size_t folder_count;
+};
+
+/// Forks the init of an emulated node in namespaces of its own (network, IPC, UTS, PID, mount), with the machine's /dev and a /proc and
+/// /sys of its own.
+pid_t sandbox_start_node(const struct sandbox_node *node, struct sandbox_failure *failure);
 
 /// Reaps children for ever: the life of a node's init.
 void sandbox_reap_forever(void) __attribute__((noreturn));
@@ -154,6 +173,8 @@ int sandbox_limit_devices(const char *cgroup, const uint64_t *program, size_t co
 int sandbox_open_in_root(int root, const char *path, int flags);
 /// Opens the regular file `path` of a tree that is not ours: no link leads out of it and nothing is waited for. The descriptor or -errno.
 int sandbox_read_in_root(const char *root, const char *path);
+/// The mode (stat(2)) of what `path` is to a process whose root is the directory `root`, links followed; or -errno.
+int sandbox_mode_in_root(int root, const char *path);
 /// Makes what is missing of `path` below the directory `root`, as a process with that root would find it: directories, and at
 /// its end a file unless `is_directory`. An O_PATH descriptor of the end, or -1 and errno.
 int sandbox_make_in_root(int root, const char *path, int is_directory);

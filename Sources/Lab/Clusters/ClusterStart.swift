@@ -96,7 +96,7 @@ package struct ClusterStart {
         guard wish.hasDocument else { return stored }
         guard stored.shape == wish.cluster.shape else {
             throw UserError(
-                "cluster \"\(stored.name)\" is up with another shape: nodes, subnets and plugin of a running cluster do not change",
+                "cluster \"\(stored.name)\" is up with another shape: nodes, subnets, plugin and extraMounts of a running cluster do not change",
                 hint: "take it down first (minik down \(stored.name)), or give this one another name")
         }
         return wish.cluster
@@ -133,6 +133,14 @@ package struct ClusterStart {
             + cluster.images.filter { $0.hasPrefix("/") }.map { ("spec.images", $0) }
         for (field, file) in files where access(file, R_OK) != 0 {
             throw UserError("\(field): there is no file \(file) that can be read", hint: "a path begins beside the file that names it")
+        }
+        let mounts =
+            cluster.extraMounts.map { ("spec.extraMounts", $0.hostPath) }
+            + cluster.nodes.flatMap { node in node.extraMounts.map { ("spec.nodes: \(node.name): extraMounts", $0.hostPath) } }
+        for (field, folder) in mounts where !Files.isDirectory(folder) {
+            throw UserError(
+                "\(field): there is no directory \(folder) on this machine",
+                hint: "make it first; a path begins beside the file that names it")
         }
     }
 

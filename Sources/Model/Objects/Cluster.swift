@@ -25,8 +25,14 @@ package struct Cluster: Sendable, Hashable {
         package var podCIDR: IPNetwork
         package var taints: JSON
         package var labels: [String: String]
+        /// Beside those of all nodes.
+        package var extraMounts: [ExtraMount]
 
-        package init(name: String, isControlPlane: Bool, address: IPAddress, podCIDR: IPNetwork, taints: JSON, labels: [String: String]) {
+        package init(
+            name: String, isControlPlane: Bool, address: IPAddress, podCIDR: IPNetwork, taints: JSON, labels: [String: String],
+            extraMounts: [ExtraMount] = []
+        ) {
+            self.extraMounts = extraMounts
             self.name = name
             self.isControlPlane = isControlPlane
             self.address = address
@@ -45,6 +51,8 @@ package struct Cluster: Sendable, Hashable {
     package var plugin = Plugin.flannelNetpol
     package var vni = 1
     package var mtu = 1500
+    /// Directories of this machine's that its nodes see.
+    package var extraMounts: [ExtraMount] = []
     package var registries: [Registry] = []
     /// What is to be on the machine before pods start: names, and whole paths of archives.
     package var images: [String] = []
@@ -78,13 +86,14 @@ package struct Cluster: Sendable, Hashable {
                         [
                             "name": .string($0.name), "role": .string($0.isControlPlane ? "control-plane" : "worker"),
                             "address": .string($0.address.description), "podCIDR": .string($0.podCIDR.description), "taints": $0.taints,
-                            "labels": JSON($0.labels),
+                            "labels": JSON($0.labels), "extraMounts": ExtraMount.json($0.extraMounts),
                         ]
                     }),
                 "nodeSubnet": .string(nodeSubnet.description), "podSubnet": .string(podSubnet.description),
                 "serviceSubnet": .string(serviceSubnet.description),
                 "serviceNodePortRange": .string("\(nodePortRange.lowerBound)-\(nodePortRange.upperBound)"),
                 "plugin": .string(plugin.rawValue), "vni": .int(vni), "mtu": .int(mtu),
+                "extraMounts": ExtraMount.json(extraMounts),
                 "registries": registries.isEmpty ? .null : .array(registries.map(\.json)),
                 "images": images.isEmpty ? .null : .array(images.map(JSON.string)),
             ],

@@ -51,9 +51,10 @@ package struct ClusterPaths: Sendable, Hashable {
     package func shimSocket(_ uid: String) -> String { "\(podRun(uid))/shim.sock" }
     package func podState(_ uid: String) -> String { "\(state)/pods/\(uid)" }
     /// As the kubelet names it: /var/log/pods/NAMESPACE_NAME_UID, on the pod's node.
-    package func podLogs(_ pod: Pod, node: String) -> String {
-        "\(nodeState(node))/log/pods/\(pod.namespace)_\(pod.name)_\(pod.uid)"
-    }
+    package func podLogs(_ pod: Pod, node: String) -> String { "\(nodeState(node))/log/pods/\(Self.logs(of: pod))" }
+    static func logs(of pod: Pod) -> String { "\(pod.namespace)_\(pod.name)_\(pod.uid)" }
+    /// Where log shippers look: links to the logs of the node's containers.
+    func containerLogs(node: String) -> String { "\(nodeState(node))/log/containers" }
 
     // No Kubernetes name holds an underscore, so these never meet.
     package func nodeNetns(_ node: String) -> String { "\(Self.netns)/\(cluster)_\(node)" }

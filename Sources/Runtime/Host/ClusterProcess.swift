@@ -25,7 +25,7 @@ package struct ClusterProcess: Sendable, Hashable {
         switch (program, arguments[1]) {
         case ("minik", "serve"): return arguments[2] == paths.cluster ? .daemon : nil
         case ("minik-shim", "node"):
-            return arguments.count == 4 && arguments[3] == paths.nodeState(arguments[2]) ? .node(arguments[2]) : nil
+            return arguments.count >= 4 && arguments[3] == paths.nodeState(arguments[2]) ? .node(arguments[2]) : nil
         case ("minik-shim", "pod"):
             guard arguments[2].hasPrefix("\(paths.podRuns)/"), arguments[2].hasSuffix("/shim.sock") else { return nil }
             return .pod(uid: String(arguments[2].dropFirst(paths.podRuns.count + 1).dropLast("/shim.sock".count)))

@@ -25,6 +25,7 @@ package struct Leftovers {
             NetworkNamespace.delete(path: "\(ClusterPaths.netns)/\(name)")
         }
         for node in cluster.nodes {
+            ContainerLogFiles.sweep(node.name, paths, keeping: claimed)
             for nodeGroup in Cgroup.everywhere(.cluster(cluster.name).node(node.name)) {
                 for uid in Self.unclaimed(nodeGroup.children, claimed) {
                     problems += nodeGroup.below { $0.pod(uid) }.delete(milliseconds: 1000)

@@ -2,7 +2,7 @@ import Glibc
 import Model
 import Netlink
 
-/// An emulated node's own namespaces and files: host name, /etc, /run, /var/log, and an init that its pods live below.
+/// An emulated node's own namespaces and root, and an init that its pods live below.
 package struct NodeSandbox: Sendable {
     package let node: Cluster.NodeSpec
     private let cluster: Cluster
@@ -25,13 +25,10 @@ package struct NodeSandbox: Sendable {
             if !hasName(running) { try nameNetwork(of: running) }
             return running
         }
-        let state = paths.nodeState(node.name)
-        for directory in ["etc", "work", "run", "log/pods", "log/containers"] {
-            try Files.makeDirectory("\(state)/\(directory)")
-        }
         try Files.makeDirectory("\(paths.run)/nodes", mode: 0o700)
-        try writeFiles(state)
-        let identity = try await SmallProgram.startShim(["node", node.name, state])
+        let files = NodeFiles(node: node, cluster: cluster, paths: paths)
+        try files.write(plugin.files)
+        let identity = try await SmallProgram.startShim(["node", node.name, paths.nodeState(node.name)] + files.mounts().map(\.word))
         try identity.write(to: paths.nodePID(node.name))
         try nameNetwork(of: identity)
         return identity
@@ -45,18 +42,6 @@ package struct NodeSandbox: Sendable {
     private func nameNetwork(of identity: ProcessIdentity) throws {
         NetworkNamespace.delete(path: paths.nodeNetns(node.name))
         try NetworkNamespace.bind(pid: identity.pid, path: paths.nodeNetns(node.name))
-    }
-
-    private func writeFiles(_ state: String) throws {
-        try Files.write("\(node.name)\n", to: "\(state)/etc/hostname")
-        let hosts = cluster.nodes.map { "\($0.address)\t\($0.name)\n" }.joined()
-        try Files.write("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n\(hosts)", to: "\(state)/etc/hosts")
-        try Files.write("nameserver \(cluster.dnsServiceIP)\nsearch \(cluster.dnsDomain)\n", to: "\(state)/etc/resolv.conf")
-        for (path, text) in plugin.files {
-            let file = "\(state)\(path)"
-            if let slash = file.lastIndex(of: "/") { try Files.makeDirectory(String(file[..<slash])) }
-            try Files.write(text, to: file)
-        }
     }
 
     private static var diskKilobytes: Int {

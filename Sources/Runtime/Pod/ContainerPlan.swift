@@ -29,7 +29,7 @@ struct ContainerPlan {
         self.node = node
         self.client = client
         fields = DownwardAPI(pod: pod, address: address, hostAddress: hostAddress, node: node, seen: seen)
-        volumes = PodVolumes(pod: pod, paths: paths, client: client, fields: fields)
+        volumes = PodVolumes(pod: pod, paths: paths, node: node, client: client, fields: fields)
     }
 
     /// What is wrong with a container before it starts; `CreateContainerConfigError` to the user.
@@ -79,13 +79,11 @@ struct ContainerPlan {
         spec.stdinOnce = container.stdinOnce
         spec.processes = pod.processes
         spec.target = container.json["targetContainerName"].string ?? ""
-        let logs = "\(paths.podLogs(pod, node: node))/\(container.name)"
-        try Files.makeDirectory(logs)
-        spec.logPath = "\(logs)/\(attempt).log"
+        spec.logPath = try ContainerLogFiles(pod: pod, node: node, paths: paths).begin(container.name, life: attempt)
         try secure(&spec, container, user, image)
         try confine(&spec, attempt)
         spec.binds = try await binds(container, environment)
-        spec.lower += ":\(try MountPoints(of: spec.binds).layer(in: paths.mountPoints))"
+        spec.lower += ":\(try MountPoints(of: spec.binds, isDirectory: volumes.isDirectory).layer(in: paths.mountPoints))"
         let words = TerminationMessage(pod: pod, container: container, attempt: attempt, node: node, paths: paths)
         try Files.write([], to: words.file, mode: 0o666)
         chmod(words.file, 0o666)
@@ -279,7 +277,7 @@ struct ContainerPlan {
         for mount in container.volumeMounts {
             let name = mount["name"].string ?? ""
             guard let volume = pod.spec["volumes"].items.first(where: { $0["name"].string == name }) else { continue }
-            let (source, readOnly) = volumes.place(of: volume)
+            let (source, readOnly, onNode) = volumes.place(of: volume)
             let sub = try mount["subPathExpr"].string.map { try Self.expandStrictly($0, environment) } ?? mount["subPath"].string ?? ""
             if !sub.isEmpty {
                 guard !sub.hasPrefix("/") else {
@@ -292,7 +290,7 @@ struct ContainerPlan {
             binds.append(
                 BindMount(
                     source: source, subPath: sub, target: mount["mountPath"].string ?? "",
-                    readOnly: readOnly || mount["readOnly"].bool == true))
+                    readOnly: readOnly || mount["readOnly"].bool == true, onNode: onNode))
         }
         return binds
     }

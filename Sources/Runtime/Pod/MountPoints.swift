@@ -11,12 +11,12 @@ package struct MountPoints: Hashable, Sendable {
 
     /// Those of `binds` that can be known before the image is looked at: what a sub-path is only its volume knows. `isDirectory`: what a
     /// source is, nil when there is none.
-    package init(of binds: [BindMount], isDirectory: (String) -> Bool? = MountPoints.isDirectory) {
+    package init(of binds: [BindMount], isDirectory: (BindMount) throws -> Bool?) rethrows {
         var directories: Set<String> = [], files: Set<String> = []
         for bind in binds where bind.subPath.isEmpty {
             let parts = bind.target.split(separator: "/").filter { $0 != "." }
             guard !parts.isEmpty, !parts.contains(".."), parts[0] != "dev", parts[0] != "proc", parts[0] != "sys",
-                let isDirectory = isDirectory(bind.source)
+                let isDirectory = try isDirectory(bind)
             else { continue }
             let path = parts.joined(separator: "/")
             if isDirectory { directories.insert(path) } else { files.insert(path) }
@@ -27,8 +27,6 @@ package struct MountPoints: Hashable, Sendable {
         self.directories = directories.subtracting(files).filter { !isBelowAnother($0) }.sorted()
         self.files = files.filter { !isBelowAnother($0) }.sorted()
     }
-
-    package static func isDirectory(_ source: String) -> Bool? { Files.exists(source) ? Files.isDirectory(source) : nil }
 
     private var name: String {
         ShortHash.hex((directories.map { "\($0)/" } + files).joined(separator: "\n"), digits: 16)

@@ -54,8 +54,8 @@ struct PodFiles {
 
     /// The node's own, with a line that says whose it is.
     private func hostNetworkHosts() throws -> String {
-        let own = try Files.read("\(paths.nodeState(node))/etc/hosts")
-        return "# Kubernetes-managed hosts file (host network).\n" + String(decoding: own, as: UTF8.self)
+        let own = try NodeRoot(node, paths: paths).text("/etc/hosts") ?? ""
+        return "# Kubernetes-managed hosts file (host network).\n" + own
     }
 
     private func ownHosts(_ hostname: String) -> String {

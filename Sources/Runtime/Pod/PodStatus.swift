@@ -178,9 +178,10 @@ extension PodLifecycle.Entry {
 
 extension ContainerRecord {
     /// The name of one life of a container.
-    fileprivate static func id(_ uid: String, _ name: String, _ life: Int) -> String {
-        "minik://\(ShortHash.hex("\(uid)/\(name)/\(life)", digits: 64))"
-    }
+    fileprivate static func id(_ uid: String, _ name: String, _ life: Int) -> String { "minik://\(number(uid, name, life))" }
+
+    /// The same without the runtime's name.
+    static func number(_ uid: String, _ name: String, _ life: Int) -> String { ShortHash.hex("\(uid)/\(name)/\(life)", digits: 64) }
 
     fileprivate func status(uid: String, life: Int) -> JSON {
         let reason = reason ?? (exitCode == 0 ? "Completed" : "Error")

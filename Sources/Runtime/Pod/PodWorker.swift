@@ -234,8 +234,13 @@ actor PodWorker: PodRunner {
     // MARK: The end
 
     private func finish() async {
-        let left = [paths.podState(pod.uid), paths.podLogs(pod, node: node.spec.name)]
-        _ = await insisting("remove its files") { try await SmallProgram.blocking { for path in left { Files.removeTree(path) } } }
+        let state = paths.podState(pod.uid), logs = ContainerLogFiles(pod: pod, node: node.spec.name, paths: paths)
+        _ = await insisting("remove its files") {
+            try await SmallProgram.blocking {
+                Files.removeTree(state)
+                logs.remove()
+            }
+        }
         _ = await insisting("delete its record") { [node, pod] in
             // A record that is gone, or of another pod by now, is none of ours.
             do { try await node.client.delete(.pods, pod.key, gracePeriod: 0, uid: pod.uid) } catch let error as StatusError

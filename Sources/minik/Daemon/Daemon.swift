@@ -226,6 +226,11 @@ struct Daemon {
             sandboxes: ShimSandboxes(paths: paths), images: images, puller: puller, identity: await node.ground.process,
             object: { sandbox.object(now: $0) }, report: report)
         group.addTask { try await agent.run() }
+        let files = StaticPodSource(
+            node: node.spec.name, client: api,
+            files: { [paths] in try NodeRoot(node.spec.name, paths: paths).texts(in: StaticPodSource.folder) },
+            read: { text, file in try Manifest.read(text, file: file).map(\.json) }, report: report)
+        group.addTask { try await files.run() }
         // Pods come last: what they stand behind holds before they do.
         await node.keeper.add(
             NodePartFunction { [ground = node.ground] in

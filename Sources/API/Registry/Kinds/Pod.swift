@@ -158,7 +158,10 @@ extension KindDefinition {
             PodRules.prepare(&object["spec"])
             PodRules.requestLimits(&object["spec"])
             PodRules.claimHostPorts(&object["spec"])
-            if object["spec"]["serviceAccountName"].isNull { object["spec"]["serviceAccountName"] = "default" }
+            // A node's own pod, known by its mirror, has no account.
+            if object["metadata"]["annotations"]["kubernetes.io/config.mirror"].isNull, object["spec"]["serviceAccountName"].isNull {
+                object["spec"]["serviceAccountName"] = "default"
+            }
             if object["status"]["qosClass"].isNull { PodRules.setQoS(&object) }
         },
         validate: { object, old, context in

@@ -12,7 +12,8 @@ struct DownwardAPI {
 
     /// The pod's annotations, and where the agent has the pod from.
     private var annotations: [String: String] {
-        pod.annotations.merging(["kubernetes.io/config.seen": seen.precise, "kubernetes.io/config.source": "api"]) { $1 }
+        let source = StaticPod.isMirror(pod, of: node) ? "file" : "api"
+        return pod.annotations.merging(["kubernetes.io/config.seen": seen.precise, StaticPod.sourceAnnotation: source]) { $1 }
     }
 
     func field(_ path: String) -> String? {

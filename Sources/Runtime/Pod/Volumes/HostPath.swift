@@ -1,7 +1,7 @@
 import Glibc
 import Model
 
-/// A path of this machine as a volume, and what it has to be. (core/v1 HostPathVolumeSource)
+/// A path of the node's as a volume, and what it has to be. (core/v1 HostPathVolumeSource)
 struct HostPath {
     let path: String
     let type: String
@@ -12,37 +12,29 @@ struct HostPath {
     }
 
     /// Makes what may be made, and checks what has to be there.
-    func prepare() throws {
-        if !Files.exists(path) {
+    func prepare(on root: NodeRoot) throws {
+        if try root.type(of: path) == nil {
             switch type {
-            case "DirectoryOrCreate": try Files.makeDirectory(path)
-            case "FileOrCreate": try Files.write([], to: path)
-            // As container runtimes do for a path of which nothing was said.
-            case "": try Files.makeDirectory(path)
+            // Of a path of which nothing was said container runtimes make a directory.
+            case "DirectoryOrCreate", "": try root.make(path, isDirectory: true)
+            case "FileOrCreate":
+                let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
+                guard try root.type(of: folder) == S_IFDIR else { throw FileError("create", path, errno: ENOENT) }
+                try root.make(path, isDirectory: false)
             default: break
             }
         }
-        var info = stat()
-        guard stat(path, &info) == 0 else {
+        let kind = try root.type(of: path)
+        guard let kind, type.isEmpty || Self.types[type] == kind else {
             throw ContainerPlan.ConfigurationError(
                 description: "hostPath type check failed: \(path) \(Self.words[type] ?? "does not exist")")
         }
-        let kind = info.st_mode & S_IFMT
-        let expected: mode_t? =
-            switch type {
-            case "Directory", "DirectoryOrCreate": S_IFDIR
-            case "File", "FileOrCreate": S_IFREG
-            case "Socket": S_IFSOCK
-            case "CharDevice": S_IFCHR
-            case "BlockDevice": S_IFBLK
-            default: nil
-            }
-        guard expected == nil || expected == kind else {
-            throw ContainerPlan.ConfigurationError(
-                description: "hostPath type check failed: \(path) \(Self.words[type] ?? "is of another type")")
-        }
     }
 
+    private static let types = [
+        "Directory": S_IFDIR, "DirectoryOrCreate": S_IFDIR, "File": S_IFREG, "FileOrCreate": S_IFREG, "Socket": S_IFSOCK,
+        "CharDevice": S_IFCHR, "BlockDevice": S_IFBLK,
+    ]
     private static let words = [
         "Directory": "is not a directory", "DirectoryOrCreate": "is not a directory", "File": "is not a file",
         "FileOrCreate": "is not a file",

@@ -6,6 +6,7 @@ import ShimProtocol
 struct PodVolumes {
     let pod: Pod
     let paths: ClusterPaths
+    let node: String
     let client: any Client
     let fields: DownwardAPI
 
@@ -27,9 +28,15 @@ struct PodVolumes {
     private static let secret = ["secret", "downwardAPI", "projected"]
 
     /// Where a volume lies, and whether nobody may write there.
-    func place(of volume: JSON) -> (source: String, readOnly: Bool) {
-        if let path = volume["hostPath"]["path"].string { return (path, false) }
-        return (directory(volume), Self.written.contains { !volume[$0].isNull })
+    func place(of volume: JSON) -> (source: String, readOnly: Bool, onNode: Bool) {
+        if let path = volume["hostPath"]["path"].string { return (path, false, true) }
+        return (directory(volume), Self.written.contains { !volume[$0].isNull }, false)
+    }
+
+    /// Whether what is to be mounted is a directory; nil when it is not there.
+    func isDirectory(_ bind: BindMount) throws -> Bool? {
+        if bind.onNode { return try NodeRoot(node, paths: paths).type(of: bind.source).map { $0 == S_IFDIR } }
+        return Files.exists(bind.source) ? Files.isDirectory(bind.source) : nil
     }
 
     /// The volumes that live in memory, which the sandbox mounts; their directories are made here.
@@ -68,7 +75,7 @@ struct PodVolumes {
     private func setUp(_ volume: JSON) async throws {
         let kinds = (volume.object?.keys ?? []).filter { $0 != "name" }
         if !volume["emptyDir"].isNull || kinds.isEmpty { return try makeEmpty(volume) }
-        if !volume["hostPath"].isNull { return try HostPath(volume["hostPath"]).prepare() }
+        if !volume["hostPath"].isNull { return try HostPath(volume["hostPath"]).prepare(on: NodeRoot(node, paths: paths)) }
         guard Self.written.contains(where: { !volume[$0].isNull }) else {
             let kind = kinds[0]
             throw ContainerPlan.ConfigurationError(

@@ -1,0 +1,61 @@
+import CSandbox
+import Glibc
+import Model
+
+/// A node's files, as the node's own processes find them: its links and mounts are meant, and nothing leads to the machine's.
+package struct NodeRoot: Sendable {
+    private let directory: String
+
+    /// That of the node as it runs now.
+    package init(_ node: String, paths: ClusterPaths) throws {
+        guard let process = ProcessIdentity(file: paths.nodePID(node)) else { throw NodeDown(node: node) }
+        directory = "/proc/\(process.pid)/root"
+    }
+
+    struct NodeDown: Error, CustomStringConvertible {
+        let node: String
+        var description: String { "node \(node) has no init that runs" }
+    }
+
+    /// The type of what is there (S_IFDIR ...), links followed; nil when nothing is.
+    package func type(of path: String) throws(FileError) -> mode_t? {
+        try opened(path) { root throws(FileError) in
+            let mode = sandbox_mode_in_root(root, path)
+            if mode >= 0 { return mode_t(mode) & S_IFMT }
+            if mode == -ENOENT || mode == -ENOTDIR { return nil }
+            throw FileError("look at", path, errno: -mode)
+        }
+    }
+
+    /// `mkdir -p`, or an empty file with the directories above it; what is there stays.
+    package func make(_ path: String, isDirectory: Bool) throws(FileError) {
+        try opened(path) { root throws(FileError) in
+            let place = sandbox_make_in_root(root, path, isDirectory ? 1 : 0)
+            guard place >= 0 else { throw FileError(isDirectory ? "make the directory" : "create", path, errno: errno) }
+            close(place)
+        }
+    }
+
+    /// The regular files in a directory, by name, as text; nothing when there is no such directory.
+    package func texts(in folder: String) throws(FileError) -> [String: String] {
+        guard try type(of: folder) == S_IFDIR else { return [:] }
+        let names = try opened(folder) { root throws(FileError) in
+            let place = sandbox_open_in_root(root, folder, O_RDONLY | O_DIRECTORY)
+            guard place >= 0 else { throw FileError("open", folder, errno: errno) }
+            defer { close(place) }
+            return Files.list("/proc/self/fd/\(place)")
+        }
+        return Dictionary(
+            names.compactMap { name in text("\(folder)/\(name)").map { (name, $0) } }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// A regular file's text; nil when there is none.
+    package func text(_ path: String) -> String? { Files.text(path, inRoot: directory) }
+
+    private func opened<R>(_ path: String, _ body: (Int32) throws(FileError) -> R) throws(FileError) -> R {
+        let root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard root >= 0 else { throw FileError("open \(directory) for", path, errno: errno) }
+        defer { close(root) }
+        return try body(root)
+    }
+}
