@@ -307,7 +307,7 @@ def load_services(api, start, end):
 
 def await_in_kernel(count):
     """Waits until the node's map leads to this many Services."""
-    listing = inside(f"{NAME}_node1") + "nft list map ip kube-proxy service-ips"
+    listing = inside(f"{NAME}_node1") + "nft list map ip kube-proxy service-endpoints"
     until(lambda: run(listing).count('"default/service') >= count, 60, f"{count} Services in the kernel")
 
 
@@ -319,7 +319,7 @@ def one_more(api, count=20):
         for number in itertools.count():
             api.create("services", service(f"warm{time.monotonic_ns()}", app="bench"))
             with contextlib.suppress(queue.Empty):
-                monitor.await_line("service-ips", "default/warm", timeout=2)
+                monitor.await_line("service-endpoints", "default/warm", timeout=2)
                 break
             if number == 20:
                 raise RuntimeError("nft monitor tells nothing")
@@ -328,7 +328,7 @@ def one_more(api, count=20):
             name, start = f"more{time.monotonic_ns()}", time.monotonic()
             api.create("services", service(name, app="bench"))
             known.append(monitor.await_line("cluster-ips", name) - start)
-            served.append(monitor.await_line("service-ips", name) - start)
+            served.append(monitor.await_line("service-endpoints", name) - start)
     finally:
         monitor.close()
     return known, served

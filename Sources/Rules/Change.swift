@@ -27,11 +27,11 @@ package enum Change: Hashable, Sendable {
         case .addElement(let name, _, let key, let data):
             "add element \(table) \(name) { \(Ruleset.elementText(key, data)) }"
         case .deleteElement(let name, _, let key, let data):
-            "delete element \(table) \(name) { \(Ruleset.elementText(key, ElementData(verdict: data.verdict))) }"
+            "delete element \(table) \(name) { \(Ruleset.elementText(key, ElementData(verdict: data.verdict, data: data.data))) }"
         }
     }
 
-    private static func noun(_ set: NamedSet) -> String { set.isVerdictMap ? "map" : "set" }
+    private static func noun(_ set: NamedSet) -> String { set.isMap ? "map" : "set" }
 }
 
 extension Ruleset {

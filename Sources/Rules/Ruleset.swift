@@ -35,10 +35,15 @@ package struct Chain: Hashable, Sendable {
     }
 }
 
-/// A named set, or a map to verdicts.
+/// A named set, a map to verdicts, or a map to data.
 package struct NamedSet: Hashable, Sendable {
+    /// How many slots a map's keys may tell apart, in words for people: the number is in the map's type and binds nobody.
+    package static let slots = 65536
+
     package var key: [FieldType]
     package var isVerdictMap: Bool
+    /// What a map leads to; empty for what is no map to data.
+    package var data: [FieldType]
     /// Elements are ranges or networks.
     package var isInterval: Bool
     /// Seconds after which the kernel drops an element that rules added (`flags dynamic,timeout`).
@@ -46,9 +51,11 @@ package struct NamedSet: Hashable, Sendable {
     package var comment: String?
 
     package init(
-        key: [FieldType], isVerdictMap: Bool = false, isInterval: Bool = false, timeout: Int? = nil, comment: String? = nil
+        key: [FieldType], data: [FieldType] = [], isVerdictMap: Bool = false, isInterval: Bool = false, timeout: Int? = nil,
+        comment: String? = nil
     ) {
         self.key = key
+        self.data = data
         self.isVerdictMap = isVerdictMap
         self.isInterval = isInterval
         self.timeout = timeout
@@ -57,11 +64,18 @@ package struct NamedSet: Hashable, Sendable {
 
     /// True when elements and rules made for `other` fit this one too.
     package func hasType(of other: NamedSet) -> Bool {
-        key == other.key && isVerdictMap == other.isVerdictMap && isInterval == other.isInterval && timeout == other.timeout
+        key == other.key && data == other.data && isVerdictMap == other.isVerdictMap && isInterval == other.isInterval
+            && timeout == other.timeout
     }
 
+    package var isMap: Bool { isVerdictMap || !data.isEmpty }
+
     package var text: String {
-        var parts = ["type \(key.map(\.text).joined(separator: " . "))\(isVerdictMap ? " : verdict" : "");"]
+        func list(_ types: [FieldType]) -> String {
+            types.map { key.contains(.slot) ? Field.typeof($0) : $0.text }.joined(separator: " . ")
+        }
+        let leadsTo = isVerdictMap ? " : verdict" : data.isEmpty ? "" : " : \(list(data))"
+        var parts = ["\(key.contains(.slot) ? "typeof" : "type") \(list(key))\(leadsTo);"]
         if isInterval { parts.append("flags interval;") }
         if let timeout { parts.append("size 65535; flags dynamic,timeout; timeout \(timeout)s;") }
         if let comment { parts.append("comment \"\(comment)\";") }
@@ -72,10 +86,13 @@ package struct NamedSet: Hashable, Sendable {
 /// What an element holds beside its key.
 package struct ElementData: Hashable, Sendable {
     package var verdict: Verdict?
+    /// Where a map to data leads.
+    package var data: [Value]?
     package var comment: String?
 
-    package init(verdict: Verdict? = nil, comment: String? = nil) {
+    package init(verdict: Verdict? = nil, data: [Value]? = nil, comment: String? = nil) {
         self.verdict = verdict
+        self.data = data
         self.comment = comment
     }
 }
@@ -113,7 +130,9 @@ package struct Ruleset: Hashable, Sendable {
         for (name, members) in elements {
             kept.elements[name] = Dictionary(
                 members.map { key, data in
-                    (key.map(\.canonical), ElementData(verdict: data.verdict, comment: data.comment.map(Ruleset.keptComment)))
+                    var data = data
+                    data.comment = data.comment.map(Ruleset.keptComment)
+                    return (key.map(\.canonical), data)
                 }, uniquingKeysWith: { $1 })
         }
         return kept
@@ -138,7 +157,7 @@ package struct Ruleset: Hashable, Sendable {
     package func text(table: TableID) -> String {
         var lines = ["table \(table) {"]
         for (name, set) in sets.sorted(by: { $0.key < $1.key }) {
-            lines.append("\t\(set.isVerdictMap ? "map" : "set") \(name) {")
+            lines.append("\t\(set.isMap ? "map" : "set") \(name) {")
             lines.append("\t\t\(set.text)")
             if let members = elements[name], !members.isEmpty {
                 let texts = members.map { Ruleset.elementText($0, $1) }.sorted()
@@ -159,6 +178,7 @@ package struct Ruleset: Hashable, Sendable {
         var text = key.map(\.description).joined(separator: " . ")
         if let comment = data.comment { text += " comment \"\(comment)\"" }
         if let verdict = data.verdict { text += " : \(verdict)" }
+        if let data = data.data { text += " : \(data.map(\.description).joined(separator: " . "))" }
         return text
     }
 }

@@ -65,6 +65,16 @@ package struct Tracer: Sendable {
 
         init(_ trace: Trace) { self.trace = trace }
 
+        /// With its destination translated to what a map's element holds; nil where that is no address and port.
+        func led(to data: [Value]) -> Flow? {
+            guard data.count == 2, case .address(let address) = data[0], case .port(let port) = data[1] else { return nil }
+            var flow = self
+            flow.trace.packet.destination = address
+            flow.trace.packet.destinationPort = port
+            flow.trace.packet.isDestinationTranslated = true
+            return flow
+        }
+
         /// Back from another chain, unless the way is over.
         func returned(to control: Control) -> Flow {
             var flow = self
@@ -116,6 +126,14 @@ package struct Tracer: Sendable {
             case .setMark(let bits): flow.trace.packet.mark |= bits
             case .flipMark(let bits): flow.trace.packet.mark ^= bits
             case .remember, .counter, .trace: break
+            case .destinationNATMap(let fields, let count, let map):
+                return (0..<count).flatMap { number -> [Flow] in
+                    let key = fields.map(flow.trace.packet.value) + [.slot(UInt32(number))]
+                    guard let found = tables[place.table]?.elements[map]?[key], let led = flow.led(to: found.data ?? []) else {
+                        return [flow]
+                    }
+                    return self.end(led, .outcome(.accept), rule, place, element ?? found.comment)
+                }
             case .destinationNAT(let proto, let address, let port):
                 guard flow.trace.packet.proto == proto.number else { return [flow] }
                 flow.trace.packet.destination = address

@@ -35,6 +35,17 @@ package enum Field: Hashable, Sendable {
         }
     }
 
+    /// The field with its type, where a type's name does not say all (nft(8), "typeof").
+    package static func typeof(_ type: FieldType) -> String {
+        switch type {
+        case .address(let family): Field.destinationAddress(family).text
+        case .transportProtocol: Field.transportProtocol.text
+        case .port: Field.destinationPort.text
+        case .slot: "numgen random mod \(NamedSet.slots)"
+        case .interface, .hardwareAddress, .etherType, .bytes: type.text
+        }
+    }
+
     /// The nft data type of the field, as `nft list set` prints it.
     package var type: FieldType {
         switch self {
@@ -59,9 +70,11 @@ package enum FieldType: Hashable, Sendable, CaseIterable {
     case hardwareAddress
     case etherType
     case bytes
+    /// What `numgen` throws: a number from 0, in the host's byte order.
+    case slot
 
     package static let allCases: [FieldType] =
-        IPFamily.allCases.map(FieldType.address) + [.transportProtocol, .port, .interface, .hardwareAddress, .etherType, .bytes]
+        IPFamily.allCases.map(FieldType.address) + [.transportProtocol, .port, .interface, .hardwareAddress, .etherType, .bytes, .slot]
 
     package var text: String {
         switch self {
@@ -72,7 +85,7 @@ package enum FieldType: Hashable, Sendable, CaseIterable {
         case .interface: "ifname"
         case .hardwareAddress: "ether_addr"
         case .etherType: "ether_type"
-        case .bytes: "integer"
+        case .bytes, .slot: "integer"
         }
     }
 }
@@ -91,6 +104,7 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
     case hardwareAddress(MACAddress)
     case etherType(UInt16)
     case bytes([UInt8])
+    case slot(UInt32)
 
     package static func proto(_ proto: TransportProtocol) -> Value { .transportProtocol(proto.number) }
 
@@ -131,6 +145,9 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
         case .hardwareAddress(let address): return (address.bytes, address.bytes)
         case .etherType(let type): return (Value.bytes(type), Value.bytes(type))
         case .bytes(let bytes): return (bytes, bytes)
+        case .slot(let number):
+            let bytes = withUnsafeBytes(of: number) { Array($0) }
+            return (bytes, bytes)
         }
     }
 
@@ -151,6 +168,7 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
         case .hardwareAddress(let address): return one(Value.packed(address.bytes))
         case .etherType(let type): return one(type)
         case .bytes(let bytes): return one(Value.packed(bytes))
+        case .slot(let number): return one(number)
         }
     }
 
@@ -192,6 +210,7 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
         case .etherType(0x0806): "arp"
         case .etherType(let type): Value.hex(Value.bytes(type))
         case .bytes(let bytes): Value.hex(bytes)
+        case .slot(let number): "\(number)"
         }
     }
 

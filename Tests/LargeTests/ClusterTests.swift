@@ -56,7 +56,7 @@ struct ClusterTests {
                 """
                 pid=$(cut -d' ' -f1 /run/minik/adopt/daemon.pid); kill -9 $pid
                 while kill -0 $pid 2>/dev/null && ! grep -q '^State:.Z' /proc/$pid/status; do sleep 0.05; done
-                nsenter --net=/run/netns/adopt_worker nft flush map ip kube-proxy service-nodeports
+                nsenter --net=/run/netns/adopt_worker nft flush set ip kube-proxy cluster-nodeports
                 nsenter --net=/run/netns/adopt_worker nft add rule ip kube-netpol forward counter drop
                 """)
             #expect(damage.isSuccess, "\(damage)")

@@ -26,9 +26,12 @@ extension NFTablesTests {
             "metadata": ["name": "s", "namespace": "default", "labels": ["kubernetes.io/service-name": "web"]],
             "endpoints": .array(endpoints), "ports": [["name": "", "port": 80, "protocol": "TCP"]],
         ])
-        var rules = ServiceTable.base(try node6())
-        rules.merge(ServiceCompiler(node: try node6()).compile(service, [slice]))
-        return rules
+        var other = service.json
+        other["metadata"]["name"] = "other"
+        other["spec"]["clusterIP"] = "fd00:10:1::9"
+        other["spec"]["sessionAffinity"] = "None"
+        other["spec"]["ports"][0]["nodePort"] = 33001
+        return ServiceCompiler(node: try node6()).table([(service, [slice]), (Service(other), [slice])])
     }
 
     private static func policies6() throws -> Ruleset {

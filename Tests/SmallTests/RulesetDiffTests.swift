@@ -48,6 +48,9 @@ actor MemoryTable: RulesetTarget {
                 case .verdictMap(let fields, let map):
                     let found = rules.sets[map]
                     try require(found?.isVerdictMap == true && found?.key == fields.map(\.type), change)
+                case .destinationNATMap(let fields, _, let map):
+                    let found = rules.sets[map]
+                    try require(found?.data.isEmpty == false && found?.key == fields.map(\.type) + [.slot], change)
                 case .remember(_, let set): try require(rules.sets[set]?.timeout != nil, change)
                 case .randomGoto(let chains): try require(chains.allSatisfy { rules.chains[$0] != nil }, change)
                 case .verdict(.jump(let target)), .verdict(.goto(let target)): try require(rules.chains[target] != nil, change)
@@ -65,7 +68,7 @@ actor MemoryTable: RulesetTarget {
             rules.elements[name] = nil
         case .addElement(let name, let set, let key, let data):
             try require(rules.sets[name] == set && key.count == set.key.count, change)
-            try require(rules.elements[name]?[key] == nil && (data.verdict != nil) == set.isVerdictMap, change)
+            try require(rules.elements[name]?[key] == nil && (data.verdict != nil) == set.isVerdictMap && (data.data?.count ?? 0) == set.data.count, change)
             if let target = data.verdict?.target { try require(rules.chains[target] != nil, change) }
             rules.elements[name, default: [:]][key] = data
         case .deleteElement(let name, let set, let key, let data):

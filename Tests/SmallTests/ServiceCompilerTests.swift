@@ -39,8 +39,22 @@ private func tutorialSlice(third: String = "10.244.2.10") throws -> EndpointSlic
     try slice([("10.244.1.158", "k8s-node1", ready), (third, "k8s-node2", ready), ("10.244.1.157", "k8s-node1", ready)])
 }
 
+/// The sets of the table, with those of numbers of endpoints.
+private let declared = ServiceTable.sets(.ipv4).merging(
+    (1...3).flatMap { count -> [(String, NamedSet)] in
+        [
+            ("service-ips-\(count)", NamedSet(key: [.address(.ipv4), .transportProtocol, .port])),
+            ("service-nodeports-\(count)", NamedSet(key: [.transportProtocol, .port])),
+        ]
+    }, uniquingKeysWith: { $1 })
+
 private func texts(_ old: Ruleset, _ new: Ruleset) -> String {
-    Ruleset.diff(old, new, declared: ServiceTable.sets(.ipv4)).map { $0.text(table: ServiceTable.id(.ipv4)) }.joined(separator: "\n")
+    Ruleset.diff(old, new, declared: declared).map { $0.text(table: ServiceTable.id(.ipv4)) }.joined(separator: "\n")
+}
+
+/// Who serves a table's Services at their ClusterIPs, or what another map leads to.
+private func served(_ rules: Ruleset, _ map: String = "service-endpoints") -> [String] {
+    elements(rules, map).map { ($0.data ?? []).map(\.description).joined(separator: ":") }.sorted()
 }
 
 private func elements(_ rules: Ruleset, _ set: String) -> [ElementData] { Array((rules.elements[set] ?? [:]).values) }
@@ -48,9 +62,7 @@ private func elements(_ rules: Ruleset, _ set: String) -> [ElementData] { Array(
 private let serviceChain = "service-P26LWKKU-default/httpd-svc/tcp/"
 private let localChain = "local-P26LWKKU-default/httpd-svc/tcp/"
 private let externalChain = "external-P26LWKKU-default/httpd-svc/tcp/"
-private let markRule = """
-    ip daddr 10.1.216.8 ip saddr != 10.244.0.0/16 jump mark-for-masquerade comment "default/httpd-svc: from outside the pod network"
-    """
+private let remembering = #""sessionAffinity": "ClientIP","#
 
 private func endpointChain(_ address: String) -> String {
     ServiceTable.chainName("endpoint", "default/httpd-svc/tcp/__\(address)/80")
@@ -72,40 +84,67 @@ struct NodePortServices {
         #expect(ServiceTable.chainName("service", a) != ServiceTable.chainName("service", b))
     }
 
-    @Test("the tutorial's Service is balanced over its three pods")
+    @Test("the tutorial's Service is elements: who it is, how many serve it, and who")
     func golden() throws {
-        let first = "endpoint-QONNZ2NR-default/httpd-svc/tcp/__10.244.1.157/80"
-        let second = "endpoint-OCFJYY2L-default/httpd-svc/tcp/__10.244.1.158/80"
-        let third = "endpoint-76ZJMVNN-default/httpd-svc/tcp/__10.244.2.10/80"
-        let hairpin = #"jump mark-for-masquerade comment "hairpin: the pod reaches itself""#
+        let who = #"comment "default/httpd-svc""#
         let expected = """
-            add chain ip kube-proxy \(third)
-            add chain ip kube-proxy \(second)
-            add chain ip kube-proxy \(first)
-            add chain ip kube-proxy \(externalChain)
-            add chain ip kube-proxy \(serviceChain)
-            add rule ip kube-proxy \(third) ip saddr 10.244.2.10 \(hairpin)
-            add rule ip kube-proxy \(third) meta l4proto tcp dnat to 10.244.2.10:80
-            add rule ip kube-proxy \(second) ip saddr 10.244.1.158 \(hairpin)
-            add rule ip kube-proxy \(second) meta l4proto tcp dnat to 10.244.1.158:80
-            add rule ip kube-proxy \(first) ip saddr 10.244.1.157 \(hairpin)
-            add rule ip kube-proxy \(first) meta l4proto tcp dnat to 10.244.1.157:80
-            add rule ip kube-proxy \(externalChain) jump mark-for-masquerade comment "default/httpd-svc"
-            add rule ip kube-proxy \(externalChain) goto \(serviceChain)
-            add rule ip kube-proxy \(serviceChain) \(markRule)
-            add rule ip kube-proxy \(serviceChain) numgen random mod 3 vmap { 0 : goto \(first), 1 : goto \(second), 2 : goto \(third) }
-            add element ip kube-proxy cluster-ips { 10.1.216.8 comment "default/httpd-svc" }
-            add element ip kube-proxy service-ips { 10.1.216.8 . tcp . 8080 comment "default/httpd-svc" : goto \(serviceChain) }
-            add element ip kube-proxy service-nodeports { tcp . 33000 comment "default/httpd-svc" : goto \(externalChain) }
+            add element ip kube-proxy cluster-ips { 10.1.216.8 \(who) }
+            add element ip kube-proxy cluster-nodeports { tcp . 33000 \(who) }
+            add element ip kube-proxy nodeport-endpoints { tcp . 33000 . 0 \(who) : 10.244.1.157 . 80 }
+            add element ip kube-proxy nodeport-endpoints { tcp . 33000 . 1 \(who) : 10.244.1.158 . 80 }
+            add element ip kube-proxy nodeport-endpoints { tcp . 33000 . 2 \(who) : 10.244.2.10 . 80 }
+            add element ip kube-proxy service-endpoints { 10.1.216.8 . tcp . 8080 . 0 \(who) : 10.244.1.157 . 80 }
+            add element ip kube-proxy service-endpoints { 10.1.216.8 . tcp . 8080 . 1 \(who) : 10.244.1.158 . 80 }
+            add element ip kube-proxy service-endpoints { 10.1.216.8 . tcp . 8080 . 2 \(who) : 10.244.2.10 . 80 }
+            add element ip kube-proxy service-ips-3 { 10.1.216.8 . tcp . 8080 \(who) }
+            add element ip kube-proxy service-nodeports-3 { tcp . 33000 \(who) }
             """
-        #expect(try texts(Ruleset(), compiler().compile(nodePortService(), [tutorialSlice()])) == expected)
+        let part = try compiler().compile(nodePortService(), [tutorialSlice()])
+        #expect(texts(Ruleset(), part) == expected)
+        #expect(part.chains.isEmpty && part.sets.isEmpty)
+    }
+
+    @Test("a rule throws dice for each number of endpoints that occurs, however many Services have it")
+    func frame() throws {
+        let one = try slice([("10.244.1.5", "k8s-node1", ready)])
+        let services = try (0..<40).map { ("s\($0)", "10.1.7.\($0)", 30000 + $0) }.map { name, ip, port in
+            (try nodePortService(name, ip: ip, nodePort: port), [port % 2 == 0 ? one : try tutorialSlice()])
+        }
+        let table = try compiler().table(services)
+        let fields = "ip daddr . meta l4proto . th dport"
+        #expect(
+            table.chains["choose-service-endpoint"]?.rules.map(\.text) == [
+                "\(fields) @service-ips-1 dnat ip to \(fields) . numgen random mod 1 map @service-endpoints",
+                "\(fields) @service-ips-3 dnat ip to \(fields) . numgen random mod 3 map @service-endpoints",
+            ])
+        #expect(table.chains["choose-local-nodeport-endpoint"]?.rules.isEmpty == true)
+        #expect(table.elements["service-ips-1"]?.count == 20 && table.elements["service-ips-3"]?.count == 20)
+        // Those of this node may come back to themselves.
+        #expect(
+            Set(try #require(table.elements["hairpin-connections"]).keys.map { "\($0[0]) \($0[1])" }) == [
+                "10.244.1.5 10.244.1.5", "10.244.1.157 10.244.1.157", "10.244.1.158 10.244.1.158",
+            ])
+    }
+
+    @Test("the frame's rules are as they were when the last Service of a kind has gone, and new when the first comes")
+    func counted() throws {
+        var frame = ServiceFrame(node: try compiler().node)
+        let empty = frame.rules, first = try compiler().compile(nodePortService(), [tutorialSlice()])
+        let share = ServiceShare(first, local: [])
+        #expect(frame.count(share, by: 1) && frame.rules != empty)
+        let with = frame.rules
+        #expect(!frame.count(share, by: 1) && !frame.count(share, by: -1) && frame.rules == with)
+        #expect(frame.count(share, by: -1) && frame.rules == empty)
     }
 
     @Test("every name a part uses stands in the base or in the part")
     func closed() throws {
-        var whole = ServiceTable.base(try compiler().node)
-        whole.merge(try compiler().compile(nodePortService(fields: #""sessionAffinity": "ClientIP","#), [tutorialSlice()]))
-        whole.merge(try compiler().compile(nodePortService("idle", ip: "10.1.0.9", nodePort: 33001), []))
+        let local = #""externalTrafficPolicy": "Local","#
+        let whole = try compiler().table([
+            (nodePortService(fields: remembering), [tutorialSlice()]), (nodePortService("idle", ip: "10.1.0.9", nodePort: 33001), []),
+            (nodePortService("many", ip: "10.1.0.10", nodePort: 33002), [tutorialSlice()]),
+            (nodePortService("local", ip: "10.1.0.11", nodePort: 33003, fields: local), [tutorialSlice()]),
+        ])
         let known = Set(whole.chains.keys).union(whole.sets.keys)
         let used = whole.chains.values.flatMap(\.rules).flatMap(\.statements).flatMap(\.references)
         let targets = whole.elements.values.flatMap(\.values).compactMap { $0.verdict?.target }
@@ -133,27 +172,27 @@ struct NodePortServices {
 
 @Suite("Which endpoints serve")
 struct ServingEndpoints {
-    private func chains(_ endpoints: [(String, String, String)]) throws -> Set<String> {
-        Set(try compiler().compile(nodePortService(), [slice(endpoints)]).chains.keys.filter { $0.hasPrefix("endpoint-") })
+    private func serving(_ endpoints: [(String, String, String)]) throws -> [String] {
+        served(try compiler().compile(nodePortService(), [slice(endpoints)]))
     }
 
     @Test("only ready ones while there are any")
     func readyOnly() throws {
-        let used = try chains([
+        let used = try serving([
             ("10.244.1.1", "k8s-node1", ready), ("10.244.1.2", "k8s-node1", ending), ("10.244.1.3", "k8s-node1", starting),
         ])
-        #expect(used == [endpointChain("10.244.1.1")])
+        #expect(used == ["10.244.1.1:80"])
     }
 
     @Test("those that end but still serve when none is ready")
     func terminating() throws {
-        let used = try chains([("10.244.1.2", "k8s-node1", ending), ("10.244.1.3", "k8s-node1", starting)])
-        #expect(used == [endpointChain("10.244.1.2")])
+        let used = try serving([("10.244.1.2", "k8s-node1", ending), ("10.244.1.3", "k8s-node1", starting)])
+        #expect(used == ["10.244.1.2:80"])
     }
 
     @Test("an endpoint without conditions counts as ready")
     func unknown() throws {
-        #expect(try chains([("10.244.1.4", "k8s-node1", "")]) == [endpointChain("10.244.1.4")])
+        #expect(try serving([("10.244.1.4", "k8s-node1", "")]) == ["10.244.1.4:80"])
     }
 
     @Test("a port takes the slice ports of its own name and protocol")
@@ -170,10 +209,10 @@ struct ServingEndpoints {
                     {"ports": [{"name": "dns", "protocol": "UDP", "port": 5353}, {"name": "dns-tcp", "protocol": "TCP", "port": 5354}],
                      "endpoints": [{"addresses": ["10.244.1.9"], "conditions": {"ready": true}}]}
                     """))
-        let rules = try compiler().compile(service, [endpoints]).chains.values.flatMap(\.rules).map(\.text)
+        let map = try #require(try compiler().compile(service, [endpoints]).elements["service-endpoints"])
         #expect(
-            rules.filter { $0.contains("dnat") }.sorted() == [
-                "meta l4proto tcp dnat to 10.244.1.9:5354", "meta l4proto udp dnat to 10.244.1.9:5353",
+            Set(map.map { "\($0[1]) \(($1.data ?? []).map(\.description).joined(separator: ":"))" }) == [
+                "tcp 10.244.1.9:5354", "udp 10.244.1.9:5353",
             ])
     }
 }
@@ -185,18 +224,25 @@ struct IdleServices {
         let endpoints = hasUnready ? [("10.244.1.3", "k8s-node1", starting)] : []
         let expected = """
             add element ip kube-proxy cluster-ips { 10.1.216.8 comment "default/httpd-svc" }
-            add element ip kube-proxy no-endpoint-nodeports { tcp . 33000 comment "default/httpd-svc" : goto reject-chain }
-            add element ip kube-proxy no-endpoint-services { 10.1.216.8 . tcp . 8080 comment "default/httpd-svc" : goto reject-chain }
+            add element ip kube-proxy no-endpoint-nodeports { tcp . 33000 comment "default/httpd-svc" }
+            add element ip kube-proxy no-endpoint-services { 10.1.216.8 . tcp . 8080 comment "default/httpd-svc" }
             """
         #expect(try texts(Ruleset(), compiler().compile(nodePortService(), [slice(endpoints)])) == expected)
     }
 
-    @Test("the reject chain rejects, and both maps are looked up for new connections")
+    @Test("refused at the ClusterIP and at the NodePort: new connections that come in, pass through or go out")
     func base() throws {
-        let base = ServiceTable.base(try compiler().node)
-        #expect(base.chains["reject-chain"]?.rules == [Rule(.reject)])
-        let lookups = base.chains.values.flatMap(\.rules).flatMap(\.statements).flatMap(\.references)
-        #expect(Set(lookups).isSuperset(of: ["no-endpoint-services", "no-endpoint-nodeports"]))
+        let table = try compiler().table([(nodePortService(), [])]), tracer = Tracer(tables: [ServiceTable.id(.ipv4): table])
+        for (address, port, points) in [
+            ("10.1.216.8", UInt16(8080), [Hook.Point.input, .forward, .output]), ("192.168.200.11", 33000, [.input]),
+        ] {
+            let packet = Packet(
+                from: try #require(IPAddress("10.244.1.9")), to: try #require(IPAddress(address)), proto: 6, port: port)
+            for point in points {
+                let traces = tracer.traverse(packet, point)
+                #expect(traces.map(\.outcome) == [.reject] && traces[0].steps.last?.element == "default/httpd-svc", "\(address) \(point)")
+            }
+        }
     }
 }
 
@@ -208,7 +254,7 @@ struct SessionAffinity {
     func affinity(_ config: String, _ seconds: Int) throws {
         let service = try nodePortService(fields: #""sessionAffinity": "ClientIP", \#(config)"#)
         let rules = try compiler().compile(service, [tutorialSlice()])
-        #expect(rules.sets.count == 3)
+        #expect(rules.sets.count == 3 && elements(rules, "service-ips").map(\.verdict) == [.goto(serviceChain)])
         #expect(Set(rules.sets.values) == [NamedSet(key: [.address(.ipv4)], timeout: seconds)])
         let body = try #require(rules.chains[serviceChain]).rules.map(\.text)
         for address in ["10.244.1.157", "10.244.1.158", "10.244.2.10"] {
@@ -242,61 +288,52 @@ struct TrafficPolicies {
     func externalLocal() throws {
         let both = try slice([("10.244.1.5", "k8s-node1", ready), ("10.244.2.5", "k8s-node2", ready)])
         let rules = try compiler().compile(nodePortService(fields: local), [both])
-        let external = try #require(rules.chains[externalChain]).rules
-        #expect(external.last == Rule(.verdict(.goto(localChain))))
-        #expect(!external.contains { $0.statements.first == .verdict(.jump("mark-for-masquerade")) })
-        #expect(rules.chains[localChain]?.rules == [Rule(.verdict(.goto(endpointChain("10.244.1.5"))))])
-        #expect(rules.chains[serviceChain]?.rules.last == Rule(.randomGoto([endpointChain("10.244.1.5"), endpointChain("10.244.2.5")])))
+        #expect(served(rules, "local-nodeport-endpoints") == ["10.244.1.5:80"])
+        #expect(served(rules, "nodeport-endpoints") == ["10.244.1.5:80", "10.244.2.5:80"])
+        #expect(elements(rules, "local-nodeports").count == 1 && elements(rules, "cluster-nodeports").isEmpty)
+        #expect(try marks(from: "192.168.200.99", fields: local) == [0] && marks(from: "192.168.200.99", fields: "") == [0x4000])
     }
 
-    /// kube-proxy: "Treat all locally-originated pod -> external destination traffic as a special-case. It is subject to
-    /// neither form of traffic policy."
-    @Test("with Local the cluster's pods may use every endpoint")
-    func podsAreExempt() throws {
-        let both = try slice([("10.244.1.5", "k8s-node1", ready), ("10.244.2.5", "k8s-node2", ready)])
-        let rules = try compiler().compile(nodePortService(fields: local), [both])
-        let external = try #require(rules.chains[externalChain]).rules
-        #expect(external.contains { $0.text.hasPrefix("ip saddr 10.244.0.0/16 goto \(serviceChain)") })
+    private func marks(from source: String, fields: String) throws -> Set<UInt32> {
+        let table = try compiler().table([(nodePortService(fields: fields), [slice([("10.244.1.5", "k8s-node1", ready)])])])
+        let packet = Packet(from: try #require(IPAddress(source)), to: try compiler().node.address, proto: 6, port: 33000)
+        return Set(Tracer(tables: [ServiceTable.id(.ipv4): table]).traverse(packet, .prerouting).map(\.packet.mark))
     }
 
     @Test("with Local a node without endpoints is silent at the NodePort and serves the ClusterIP")
     func noLocalEndpoint() throws {
         let rules = try compiler().compile(nodePortService(fields: local), [slice([("10.244.2.5", "k8s-node2", ready)])])
-        #expect(elements(rules, "no-endpoint-nodeports").map(\.verdict) == [.drop])
-        #expect(elements(rules, "no-endpoint-services").isEmpty)
-        #expect(elements(rules, "service-ips").map(\.verdict) == [.goto(serviceChain)])
+        #expect(elements(rules, "no-local-endpoint-nodeports").count == 1 && elements(rules, "no-endpoint-nodeports").isEmpty)
+        #expect(elements(rules, "no-endpoint-services").isEmpty && elements(rules, "no-local-endpoint-services").isEmpty)
+        #expect(served(rules) == ["10.244.2.5:80"])
     }
 
     @Test("with Local a Service without any endpoint is rejected all the same")
     func noEndpoint() throws {
         let rules = try compiler().compile(nodePortService(fields: local), [])
-        #expect(elements(rules, "no-endpoint-nodeports").map(\.verdict) == [.goto("reject-chain")])
-        #expect(elements(rules, "no-endpoint-services").map(\.verdict) == [.goto("reject-chain")])
+        #expect(elements(rules, "no-endpoint-nodeports").count == 1 && elements(rules, "no-endpoint-services").count == 1)
+        #expect(elements(rules, "no-local-endpoint-nodeports").isEmpty)
     }
 
     @Test("an internal policy of Local holds for the ClusterIP alone")
     func internalLocal() throws {
         let both = try slice([("10.244.1.5", "k8s-node1", ready), ("10.244.2.5", "k8s-node2", ready)])
         let rules = try compiler().compile(nodePortService(fields: #""internalTrafficPolicy": "Local","#), [both])
-        #expect(elements(rules, "service-ips").map(\.verdict) == [.goto(localChain)])
-        #expect(rules.chains[localChain]?.rules.last == Rule(.verdict(.goto(endpointChain("10.244.1.5")))))
-        #expect(rules.chains[externalChain]?.rules.last == Rule(.verdict(.goto(serviceChain))))
-        #expect(rules.chains[serviceChain]?.rules.last == Rule(.randomGoto([endpointChain("10.244.1.5"), endpointChain("10.244.2.5")])))
+        #expect(served(rules) == ["10.244.1.5:80"] && served(rules, "nodeport-endpoints") == ["10.244.1.5:80", "10.244.2.5:80"])
     }
 
     /// Where a packet to the NodePort ends on this node: the endpoints' addresses, the node's own when it goes on untranslated.
     private func ends(from source: String, at point: Hook.Point, endpoints: [String], fields: String) throws -> Set<String> {
         let node = try compiler().node
-        var table = ServiceTable.base(node)
         let list = try slice(endpoints.map { ($0, $0.hasPrefix("10.244.1.") ? "k8s-node1" : "k8s-node2", ready) })
-        table.merge(try compiler().compile(nodePortService(fields: fields), [list]))
+        let table = try compiler().table([(nodePortService(fields: fields), [list])])
         let packet = Packet(from: try #require(IPAddress(source)), to: node.address, proto: 6, port: 33000)
         return Set(Tracer(tables: [ServiceTable.id(.ipv4): table]).traverse(packet, point).map { "\($0.packet.destination)" })
     }
 
     @Test(
         "with Local pods and the node itself are led to all endpoints, who asks from outside to this node's alone",
-        arguments: ["", #""internalTrafficPolicy": "Local","#])
+        arguments: ["", #""internalTrafficPolicy": "Local","#, remembering])
     func insideIsExempt(_ fields: String) throws {
         let here = "10.244.1.5", there = "10.244.2.5", node = "192.168.200.11"
         for (source, point) in [("10.244.1.9", Hook.Point.prerouting), (node, .output)] {
@@ -324,34 +361,40 @@ struct TrafficPolicies {
     func internalLocalDrops() throws {
         let fields = #""internalTrafficPolicy": "Local","#
         let rules = try compiler().compile(nodePortService(fields: fields), [slice([("10.244.2.5", "k8s-node2", ready)])])
-        #expect(elements(rules, "no-endpoint-services").map(\.verdict) == [.drop])
+        #expect(elements(rules, "no-local-endpoint-services").count == 1 && elements(rules, "no-endpoint-services").isEmpty)
+        let packet = Packet(
+            from: try #require(IPAddress("10.244.1.9")), to: try #require(IPAddress("10.1.216.8")), proto: 6, port: 8080)
+        let table = try compiler().table([(nodePortService(fields: fields), [slice([("10.244.2.5", "k8s-node2", ready)])])])
+        #expect(Tracer(tables: [ServiceTable.id(.ipv4): table]).traverse(packet, .forward).map(\.outcome) == [.drop])
+    }
+
+    @Test("who comes from outside the pod network to a ClusterIP, and a pod that comes back to itself, are masqueraded; others are not")
+    func masquerade() throws {
+        let table = try compiler().table([(nodePortService(), [slice([("10.244.1.5", "k8s-node1", ready)])])])
+        let tracer = Tracer(tables: [ServiceTable.id(.ipv4): table]), node = try compiler().node
+        for (source, isMasqueraded) in [("192.168.200.99", true), ("10.244.1.9", false), ("10.244.1.5", true)] {
+            let packet = Packet(
+                from: try #require(IPAddress(source)), to: try #require(IPAddress("10.1.216.8")), proto: 6, port: 8080)
+            let led = try #require(tracer.traverse(packet, .prerouting).first).packet
+            #expect("\(led.destination):\(led.destinationPort)" == "10.244.1.5:80")
+            let left = try #require(tracer.traverse(led, .postrouting).first).packet
+            #expect(left.source == (isMasqueraded ? node.address : packet.source), "\(source)")
+        }
     }
 }
 
 @Suite("The cost of a change of a Service")
 struct ServiceChanges {
-    @Test("another endpoint touches its own chain and its Service's")
+    @Test("another endpoint in the place of one is two elements in the place of two, whatever else the table holds")
     func oneEndpoint() throws {
-        var others = ServiceTable.base(try compiler().node)
-        for number in 0..<40 {
-            others.merge(
-                try compiler().compile(
-                    nodePortService("other-\(number)", ip: "10.1.7.\(number)", nodePort: 30000 + number), [tutorialSlice()]))
-        }
-        var old = others, new = others
-        old.merge(try compiler().compile(nodePortService(), [tutorialSlice()]))
-        new.merge(try compiler().compile(nodePortService(), [tutorialSlice(third: "10.244.2.11")]))
-        let first = endpointChain("10.244.1.157"), second = endpointChain("10.244.1.158")
-        let gone = endpointChain("10.244.2.10"), come = endpointChain("10.244.2.11")
+        let old = try compiler().compile(nodePortService(), [tutorialSlice()])
+        let new = try compiler().compile(nodePortService(), [tutorialSlice(third: "10.244.2.11")])
+        let who = #"comment "default/httpd-svc""#
         let expected = """
-            add chain ip kube-proxy \(come)
-            flush chain ip kube-proxy \(gone)
-            add rule ip kube-proxy \(come) ip saddr 10.244.2.11 jump mark-for-masquerade comment "hairpin: the pod reaches itself"
-            add rule ip kube-proxy \(come) meta l4proto tcp dnat to 10.244.2.11:80
-            flush chain ip kube-proxy \(serviceChain)
-            add rule ip kube-proxy \(serviceChain) \(markRule)
-            add rule ip kube-proxy \(serviceChain) numgen random mod 3 vmap { 0 : goto \(first), 1 : goto \(second), 2 : goto \(come) }
-            delete chain ip kube-proxy \(gone)
+            delete element ip kube-proxy nodeport-endpoints { tcp . 33000 . 2 : 10.244.2.10 . 80 }
+            delete element ip kube-proxy service-endpoints { 10.1.216.8 . tcp . 8080 . 2 : 10.244.2.10 . 80 }
+            add element ip kube-proxy nodeport-endpoints { tcp . 33000 . 2 \(who) : 10.244.2.11 . 80 }
+            add element ip kube-proxy service-endpoints { 10.1.216.8 . tcp . 8080 . 2 \(who) : 10.244.2.11 . 80 }
             """
         #expect(texts(old, new) == expected)
     }
@@ -360,14 +403,18 @@ struct ServiceChanges {
     func lastEndpoint() throws {
         let old = try compiler().compile(nodePortService(), [slice([("10.244.1.5", "k8s-node1", ready)])])
         let new = try compiler().compile(nodePortService(), [])
-        let maps = Ruleset.diff(old, new, declared: ServiceTable.sets(.ipv4)).compactMap { change -> String? in
+        let maps = Ruleset.diff(old, new, declared: declared).compactMap { change -> String? in
             switch change {
             case .addElement(let set, _, _, _): "+\(set)"
             case .deleteElement(let set, _, _, _): "-\(set)"
             default: nil
             }
         }
-        #expect(maps == ["-service-ips", "-service-nodeports", "+no-endpoint-nodeports", "+no-endpoint-services"])
+        #expect(
+            maps == [
+                "-cluster-nodeports", "-nodeport-endpoints", "-service-endpoints", "-service-ips-1", "-service-nodeports-1",
+                "+no-endpoint-nodeports", "+no-endpoint-services",
+            ])
         #expect(new.chains.isEmpty)
     }
 }

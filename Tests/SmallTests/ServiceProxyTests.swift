@@ -75,8 +75,8 @@ struct ProxiedNode {
     /// The addresses that the kernel's table leads to.
     var endpoints: Set<String> {
         get async {
-            let statements = await target.memory.rules.chains.values.flatMap(\.rules).flatMap(\.statements)
-            return Set(statements.compactMap { if case .destinationNAT(_, let address, _) = $0 { "\(address)" } else { nil } })
+            let elements = await target.memory.rules.elements
+            return Set((elements["service-endpoints"] ?? [:]).values.compactMap { $0.data?.first?.description })
         }
     }
 

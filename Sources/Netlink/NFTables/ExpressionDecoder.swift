@@ -13,7 +13,8 @@ struct ExpressionDecoder {
     private struct Load {
         enum Source {
             case field(Field)
-            case connectionState, connectionStatus, mark, random
+            case connectionState, connectionStatus, mark
+            case random(Int)
         }
         let source: Source
         var mask: [UInt8]?
@@ -22,19 +23,21 @@ struct ExpressionDecoder {
 
     private var loads: [Load] = []
     private var immediates: [[UInt8]] = []
+    /// What the map's address and port that were looked up are for.
+    private var chosen: Statement?
     private var statements: [Statement] = []
 
     init(anonymousMaps: [String: [String]]) { self.anonymousMaps = anonymousMaps }
 
     /// The statements of a libnftnl rule; nil when one of its expressions is none of ours.
     mutating func decode(_ rule: OpaquePointer) -> [Statement]? {
-        (loads, immediates, statements) = ([], [], [])
+        (loads, immediates, statements, chosen) = ([], [], [], nil)
         guard let iterator = nftnl_expr_iter_create(rule) else { return nil }
         defer { nftnl_expr_iter_destroy(iterator) }
         while let expression = nftnl_expr_iter_next(iterator) {
             guard take(Expression(expression)) else { return nil }
         }
-        return loads.isEmpty && immediates.isEmpty ? statements : nil
+        return loads.isEmpty && immediates.isEmpty && chosen == nil ? statements : nil
     }
 
     private mutating func take(_ expression: Expression) -> Bool {
@@ -108,7 +111,8 @@ struct ExpressionDecoder {
             case NFT_CT_STATUS.rawValue: return .connectionStatus
             default: return nil
             }
-        default: return expression.u32(NFTNL_EXPR_NG_TYPE) == NFT_NG_RANDOM.rawValue ? .random : nil
+        default:
+            return expression.u32(NFTNL_EXPR_NG_TYPE) == NFT_NG_RANDOM.rawValue ? .random(Int(expression.u32(NFTNL_EXPR_NG_MODULUS))) : nil
         }
     }
 
@@ -136,9 +140,18 @@ struct ExpressionDecoder {
         loads = []
         guard let set = expression.text(NFTNL_EXPR_LOOKUP_SET) else { return false }
         if case .random? = sources.first { return append(anonymousMaps[set].map(Statement.randomGoto)) }
+        if case .random(let count)? = sources.last { return choose(sources.dropLast(), count, set, expression) }
         let fields = sources.compactMap { if case .field(let field) = $0 { field } else { nil } }
         guard fields.count == sources.count else { return false }
         return append(expression.has(NFTNL_EXPR_LOOKUP_DREG) ? .verdictMap(fields, set) : .inSet(fields, set))
+    }
+
+    /// What follows a look-up of an address and a port is their use.
+    private mutating func choose(_ sources: ArraySlice<Load.Source>, _ count: Int, _ map: String, _ expression: Expression) -> Bool {
+        let fields = sources.compactMap { if case .field(let field) = $0 { field } else { nil } }
+        guard fields.count == sources.count, expression.has(NFTNL_EXPR_LOOKUP_DREG) else { return false }
+        chosen = .destinationNATMap(fields, among: count, map)
+        return true
     }
 
     private mutating func setMark(_ expression: Expression) -> Bool {
@@ -155,7 +168,8 @@ struct ExpressionDecoder {
     }
 
     private mutating func translate(_ expression: Expression) -> Bool {
-        defer { immediates = [] }
+        defer { (immediates, chosen) = ([], nil) }
+        if let chosen { return append(immediates.isEmpty && expression.u32(NFTNL_EXPR_NAT_TYPE) == NFT_NAT_DNAT.rawValue ? chosen : nil) }
         guard let first = immediates.first, let address = IPAddress(bytes: first) else { return false }
         if expression.u32(NFTNL_EXPR_NAT_TYPE) == NFT_NAT_SNAT.rawValue { return append(immediates.count == 1 ? .sourceNAT(address) : nil) }
         // The match of the protocol before it is a part of the statement.
@@ -219,6 +233,7 @@ extension Value {
             self = .hardwareAddress(address)
         case .etherType: self = .etherType(UInt16(bytes[0]) << 8 | UInt16(bytes[1]))
         case .bytes: self = .bytes(Array(bytes[..<6]))
+        case .slot: self = .slot(bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) })
         }
     }
 

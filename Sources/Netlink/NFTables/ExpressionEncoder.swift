@@ -40,6 +40,7 @@ struct ExpressionEncoder {
                 nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_META_KEY), NFT_META_NFTRACE.rawValue)
                 nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_META_SREG), Self.register)
             }
+        case .destinationNATMap(let fields, let count, let map): destinationNAT(fields, among: count, map)
         case .destinationNAT(let proto, let address, let port):
             match(.transportProtocol, .proto(proto), negated: false)
             destinationNAT(address, port)
@@ -60,17 +61,32 @@ struct ExpressionEncoder {
         }
     }
 
-    /// `dnat to ADDRESS:PORT`
-    private func destinationNAT(_ address: IPAddress, _ port: UInt16) {
-        let portRegister = Self.register + UInt32(address.family.bits / 32)
-        immediate(Self.register, address.bytes)
-        immediate(portRegister, Value.port(port).bounds.first)
+    /// `dnat to FIELDS . numgen random mod COUNT map @map`
+    private func destinationNAT(_ fields: [Field], among count: Int, _ map: String) {
+        throwDice(count, into: load(fields))
+        add("lookup") {
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_SREG), Self.register)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_DREG), Self.register)
+            nftnl_expr_set_str($0, UInt16(NFTNL_EXPR_LOOKUP_SET), map)
+        }
+        translateDestination(family == .ip6 ? .ipv6 : .ipv4)
+    }
+
+    /// `dnat` to the address in the first register and the port behind it.
+    private func translateDestination(_ addresses: IPFamily) {
         add("nat") {
             nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_TYPE), NFT_NAT_DNAT.rawValue)
-            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_FAMILY), UInt32(address.family.number))
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_FAMILY), UInt32(addresses.number))
             nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_REG_ADDR_MIN), Self.register)
-            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_REG_PROTO_MIN), portRegister)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NAT_REG_PROTO_MIN), Self.register + UInt32(addresses.bits / 32))
         }
+    }
+
+    /// `dnat to ADDRESS:PORT`
+    private func destinationNAT(_ address: IPAddress, _ port: UInt16) {
+        immediate(Self.register, address.bytes)
+        immediate(Self.register + UInt32(address.family.bits / 32), Value.port(port).bounds.first)
+        translateDestination(address.family)
     }
 
     /// `snat to ADDRESS fully-random`
@@ -86,16 +102,21 @@ struct ExpressionEncoder {
 
     /// `numgen random mod COUNT vmap @#setID`
     func randomGoto(_ count: Int, setID: UInt32) {
-        add("numgen") {
-            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NG_DREG), Self.register)
-            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NG_TYPE), NFT_NG_RANDOM.rawValue)
-            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NG_MODULUS), UInt32(count))
-        }
+        throwDice(count, into: Self.register)
         add("lookup") {
             nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_SREG), Self.register)
             nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_DREG), NFT_REG_VERDICT.rawValue)
             nftnl_expr_set_str($0, UInt16(NFTNL_EXPR_LOOKUP_SET), "__map%d")
             nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_SET_ID), setID)
+        }
+    }
+
+    /// `numgen random mod COUNT`
+    private func throwDice(_ count: Int, into register: UInt32) {
+        add("numgen") {
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NG_DREG), register)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NG_TYPE), NFT_NG_RANDOM.rawValue)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_NG_MODULUS), UInt32(count))
         }
     }
 
@@ -149,12 +170,16 @@ struct ExpressionEncoder {
         compare(negated ? NFT_CMP_NEQ : NFT_CMP_EQ, value.bounds.first)
     }
 
-    private func lookup(_ fields: [Field], _ set: String, isMap: Bool) {
-        var register = Self.register
-        for field in fields {
+    /// Loads a concatenation; the register behind it.
+    private func load(_ fields: [Field]) -> UInt32 {
+        fields.reduce(Self.register) { register, field in
             load(field, register)
-            register += UInt32(field.type.paddedLength / 4)
+            return register + UInt32(field.type.paddedLength / 4)
         }
+    }
+
+    private func lookup(_ fields: [Field], _ set: String, isMap: Bool) {
+        _ = load(fields)
         add("lookup") {
             nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_SREG), Self.register)
             nftnl_expr_set_str($0, UInt16(NFTNL_EXPR_LOOKUP_SET), set)

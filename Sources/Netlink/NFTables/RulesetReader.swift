@@ -146,7 +146,9 @@ private struct SetElement {
     let key: [UInt8]
     let keyEnd: [UInt8]?
     let isIntervalEnd: Bool
-    let data: ElementData
+    var data: ElementData
+    /// Where a map to data leads.
+    let target: [UInt8]?
 
     init(_ element: OpaquePointer) {
         func bytes(_ attribute: Int) -> [UInt8]? {
@@ -157,6 +159,7 @@ private struct SetElement {
         }
         key = bytes(NFTNL_SET_ELEM_KEY) ?? []
         keyEnd = bytes(NFTNL_SET_ELEM_KEY_END)
+        target = bytes(NFTNL_SET_ELEM_DATA)
         // libnftnl follows a null pointer when it is asked for flags that are not there.
         isIntervalEnd =
             nftnl_set_elem_is_set(element, UInt16(NFTNL_SET_ELEM_FLAGS))
@@ -182,27 +185,40 @@ extension NamedSet {
     /// What a libnftnl set says of its type; nil when it is none that we declare.
     fileprivate init?(_ set: OpaquePointer) {
         let flags = nftnl_set_get_u32(set, UInt16(NFTNL_SET_FLAGS))
-        var number = nftnl_set_get_u32(set, UInt16(NFTNL_SET_KEY_TYPE))
-        var key: [FieldType] = []
-        while number > 0 {
-            guard let type = FieldType.allCases.first(where: { $0.number == number & 63 }) else { return nil }
-            key.insert(type, at: 0)
-            number >>= 6
-        }
+        guard let key = Self.types(nftnl_set_get_u32(set, UInt16(NFTNL_SET_KEY_TYPE)), nftnl_set_get_u32(set, UInt16(NFTNL_SET_KEY_LEN)))
+        else { return nil }
+        let isMap = flags & NFT_SET_MAP.rawValue != 0, target = nftnl_set_get_u32(set, UInt16(NFTNL_SET_DATA_TYPE))
+        let isVerdictMap = isMap && target == NFT_DATA_VERDICT.rawValue
+        let data = isMap && !isVerdictMap ? Self.types(target, nftnl_set_get_u32(set, UInt16(NFTNL_SET_DATA_LEN))) : []
+        guard let data else { return nil }
         let timeout = flags & NFT_SET_TIMEOUT.rawValue != 0 ? Int(nftnl_set_get_u64(set, UInt16(NFTNL_SET_TIMEOUT)) / 1000) : nil
         var length: UInt32 = 0
-        let data = nftnl_set_get_data(set, UInt16(NFTNL_SET_USERDATA), &length)
+        let userData = nftnl_set_get_data(set, UInt16(NFTNL_SET_USERDATA), &length)
         self.init(
-            key: key, isVerdictMap: flags & NFT_SET_MAP.rawValue != 0, isInterval: flags & NFT_SET_INTERVAL.rawValue != 0, timeout: timeout,
-            comment: Netlink.comment(in: data, length, type: NFTNL_UDATA_SET_COMMENT.rawValue))
+            key: key, data: data, isVerdictMap: isVerdictMap, isInterval: flags & NFT_SET_INTERVAL.rawValue != 0, timeout: timeout,
+            comment: Netlink.comment(in: userData, length, type: NFTNL_UDATA_SET_COMMENT.rawValue))
+    }
+
+    /// The types that nft's number packs, six bits each; nil when one is none of ours. Two of ours have one number: how long a value of
+    /// all is tells them apart.
+    private static func types(_ packed: UInt32, _ length: UInt32) -> [FieldType]? {
+        var types: [FieldType] = [], number = packed
+        while number > 0 {
+            guard let type = FieldType.allCases.first(where: { $0.number == number & 63 }) else { return nil }
+            types.insert(type, at: 0)
+            number >>= 6
+        }
+        if NamedSet(key: types).keyLength == Int(length) { return types }
+        return types.map { $0 == .bytes ? .slot : $0 }
     }
 
     /// The elements' keys as values, in canonical form.
     fileprivate func values(_ raw: [SetElement]) -> [([Value], ElementData)] {
         if isInterval, key.count == 1, let type = key.first { return intervals(raw, type) }
         return raw.compactMap { element in
-            var offset = 0
+            var offset = 0, element = element
             var values: [Value] = []
+            if !data.isEmpty { element.data.data = element.target.flatMap { Self.values($0, data) } }
             for type in key {
                 guard let first = Value(bytes: Array(element.key.dropFirst(offset)), of: type) else { return nil }
                 let last = element.keyEnd.flatMap { Value(bytes: Array($0.dropFirst(offset)), of: type) } ?? first
@@ -211,6 +227,17 @@ extension NamedSet {
             }
             return (values, element.data)
         }
+    }
+
+    /// Single values of `types` as they lie in registers.
+    private static func values(_ bytes: [UInt8], _ types: [FieldType]) -> [Value]? {
+        var rest = bytes[...], values: [Value] = []
+        for type in types {
+            guard let value = Value(bytes: Array(rest), of: type) else { return nil }
+            values.append(value)
+            rest = rest.dropFirst(types.count > 1 ? type.paddedLength : type.length)
+        }
+        return values
     }
 
     /// A set of intervals of one field tells their starts and, each one past it, their ends.

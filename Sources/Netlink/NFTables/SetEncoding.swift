@@ -35,7 +35,7 @@ extension FieldType {
         case .interface: 41
         case .hardwareAddress: 9
         case .etherType: 10
-        case .bytes: 4
+        case .bytes, .slot: 4
         }
     }
 
@@ -45,6 +45,7 @@ extension FieldType {
         case .address(let family): family.bits / 8
         case .transportProtocol: 1
         case .port: 2
+        case .slot: 4
         case .interface: 16
         case .hardwareAddress, .bytes: 6
         case .etherType: 2
@@ -58,7 +59,15 @@ extension FieldType {
 extension NamedSet {
     private var isConcatenation: Bool { key.count > 1 }
 
-    private var keyLength: Int { isConcatenation ? key.reduce(0) { $0 + $1.paddedLength } : key.first?.length ?? 0 }
+    var keyLength: Int { Self.length(key) }
+
+    /// Bytes of a value of each type, one after the other.
+    private static func length(_ types: [FieldType]) -> Int {
+        types.count > 1 ? types.reduce(0) { $0 + $1.paddedLength } : types.first?.length ?? 0
+    }
+
+    /// nft packs the types of a concatenation six bits each.
+    private static func number(_ types: [FieldType]) -> UInt32 { types.reduce(0) { $0 << 6 | $1.number } }
 
     /// Fills in a libnftnl set.
     func describe(_ encoded: OpaquePointer, family: TableFamily, table: String, name: String, id: UInt32) {
@@ -69,24 +78,26 @@ extension NamedSet {
         var flags: UInt32 = 0
         if isConcatenation { flags |= NFT_SET_CONCAT.rawValue }
         if isInterval { flags |= NFT_SET_INTERVAL.rawValue }
-        if isVerdictMap { flags |= NFT_SET_MAP.rawValue }
+        if isMap { flags |= NFT_SET_MAP.rawValue }
         if timeout != nil { flags |= NFT_SET_TIMEOUT.rawValue | NFT_SET_EVAL.rawValue }
         nftnl_set_set_u32(encoded, UInt16(NFTNL_SET_FLAGS), flags)
-        // nft packs the types of a concatenation six bits each.
-        nftnl_set_set_u32(encoded, UInt16(NFTNL_SET_KEY_TYPE), key.reduce(0) { $0 << 6 | $1.number })
+        nftnl_set_set_u32(encoded, UInt16(NFTNL_SET_KEY_TYPE), Self.number(key))
         nftnl_set_set_u32(encoded, UInt16(NFTNL_SET_KEY_LEN), UInt32(keyLength))
         if isConcatenation {
             let lengths = key.map { UInt8($0.length) }
             nftnl_set_set_data(encoded, UInt16(NFTNL_SET_DESC_CONCAT), lengths, UInt32(lengths.count))
         }
         if isVerdictMap { nftnl_set_set_u32(encoded, UInt16(NFTNL_SET_DATA_TYPE), NFT_DATA_VERDICT.rawValue) }
+        if !data.isEmpty {
+            nftnl_set_set_u32(encoded, UInt16(NFTNL_SET_DATA_TYPE), Self.number(data))
+            nftnl_set_set_u32(encoded, UInt16(NFTNL_SET_DATA_LEN), UInt32(Self.length(data)))
+        }
         if let timeout {
             nftnl_set_set_u64(encoded, UInt16(NFTNL_SET_TIMEOUT), UInt64(timeout) * 1000)
             nftnl_set_set_u32(encoded, UInt16(NFTNL_SET_DESC_SIZE), 65535)
         }
-        if let comment {
-            withUserData(NFTNL_UDATA_SET_COMMENT, comment) { nftnl_set_set_data(encoded, UInt16(NFTNL_SET_USERDATA), $0, $1) }
-        }
+        let userData = SetUserData(self).bytes
+        if !userData.isEmpty { nftnl_set_set_data(encoded, UInt16(NFTNL_SET_USERDATA), userData, UInt32(userData.count)) }
     }
 
     /// Adds one element's libnftnl form to `encoded`; an interval of a single field takes two, its start and its end.
@@ -109,6 +120,10 @@ extension NamedSet {
             nftnl_set_elem_set(element, UInt16(NFTNL_SET_ELEM_KEY_END), last, UInt32(last.count))
         }
         data.verdict?.describe(element)
+        if let values = data.data {
+            let bytes = Self.bytes(of: values)
+            nftnl_set_elem_set(element, UInt16(NFTNL_SET_ELEM_DATA), bytes, UInt32(bytes.count))
+        }
         if let comment = data.comment {
             withUserData(NFTNL_UDATA_SET_ELEM_COMMENT, comment) {
                 nftnl_set_elem_set(element, UInt16(NFTNL_SET_ELEM_USERDATA), $0, $1)
@@ -119,6 +134,14 @@ extension NamedSet {
         nftnl_set_elem_set(closing, UInt16(NFTNL_SET_ELEM_KEY), end, UInt32(end.count))
         nftnl_set_elem_set_u32(closing, UInt16(NFTNL_SET_ELEM_FLAGS), NFT_SET_ELEM_INTERVAL_END.rawValue)
         nftnl_set_elem_add(encoded, closing)
+    }
+
+    /// Values as they lie in registers.
+    private static func bytes(of values: [Value]) -> [UInt8] {
+        values.flatMap { value -> [UInt8] in
+            let bytes = value.bounds.first
+            return bytes + [UInt8](repeating: 0, count: values.count > 1 ? (4 - bytes.count % 4) % 4 : 0)
+        }
     }
 
     /// The next value in byte order; nil after the greatest, whose interval stays open.

@@ -47,10 +47,8 @@ package struct ClusterSnapshot: Sendable {
     /// The tables that a node should hold.
     package func tables(_ node: Cluster.NodeSpec) -> [TableID: Ruleset] {
         let view = view(node)
-        var services = ServiceTable.base(view)
-        let compiler = ServiceCompiler(node: view)
         let byService = Dictionary(grouping: slices, by: \.serviceKey)
-        for service in self.services { services.merge(compiler.compile(service, byService[service.key] ?? [])) }
+        let services = ServiceCompiler(node: view).table(self.services.map { ($0, byService[$0.key] ?? []) })
         var tables = PluginTables.compile(view, of: cluster)
         tables[ServiceTable.id(view.family)] = services
         if isEnforced { tables[PolicyCompiler.id(view.family)] = PolicyCompiler(node: view).compile(policySnapshot(node.name)) }

@@ -1,7 +1,9 @@
 import Model
 import Rules
 
-/// The table of kube-proxy's nftables mode (kubernetes pkg/proxy/nftables, KEP-3866): its names, its hooks, its promises.
+/// The table of kube-proxy's nftables mode (kubernetes pkg/proxy/nftables, KEP-3866): its names, its hooks, its promises. But where kube-proxy
+/// has a chain for each Service, here are a few rules for all of them, and each Service is elements of sets and maps: the kernel looks
+/// through a whole table for loops whenever a verdict map gets an element that leads to a chain, and never for an element that holds data.
 package enum ServiceTable {
     package static func id(_ family: IPFamily) -> TableID { TableID(TableFamily(family), "kube-proxy") }
     package static let masqueradeMark: UInt32 = 0x4000
@@ -10,26 +12,36 @@ package enum ServiceTable {
     static let serviceNodePorts = "service-nodeports"
     static let noEndpointServices = "no-endpoint-services"
     static let noEndpointNodePorts = "no-endpoint-nodeports"
+    static let noLocalEndpointServices = "no-local-endpoint-services"
+    static let noLocalEndpointNodePorts = "no-local-endpoint-nodeports"
+    static let clusterNodePorts = "cluster-nodeports"
+    static let localNodePorts = "local-nodeports"
+    static let hairpinConnections = "hairpin-connections"
+    private static let nodePorts = "nodeports", nodePortsOfLocal = "nodeports-of-policy-local"
     static let clusterIPs = "cluster-ips"
     static let nodePortIPs = "nodeport-ips"
     static let markForMasquerade = "mark-for-masquerade"
-    static let rejectChain = "reject-chain"
 
     static func addressProtocolPort(_ family: IPFamily) -> [Field] { [.destinationAddress(family), .transportProtocol, .destinationPort] }
 
     /// The sets and maps that every Service's part adds elements to.
     package static func sets(_ family: IPFamily) -> [String: NamedSet] {
-        [
-            serviceIPs: NamedSet(
-                key: [.address(family), .transportProtocol, .port], isVerdictMap: true,
-                comment: "ClusterIP, ExternalIP and LoadBalancer IP traffic"),
-            serviceNodePorts: NamedSet(key: [.transportProtocol, .port], isVerdictMap: true, comment: "NodePort traffic"),
-            noEndpointServices: NamedSet(
-                key: [.address(family), .transportProtocol, .port], isVerdictMap: true,
-                comment: "vmap to drop or reject packets to services with no endpoints"),
-            noEndpointNodePorts: NamedSet(
-                key: [.transportProtocol, .port], isVerdictMap: true,
-                comment: "vmap to drop or reject packets to service nodeports with no endpoints"),
+        let nodePort = [FieldType.transportProtocol, .port], service = [.address(family)] + nodePort
+        let endpoint = [FieldType.address(family), .port]
+        return [
+            serviceIPs: NamedSet(key: service, isVerdictMap: true, comment: "Services that remember their clients"),
+            serviceNodePorts: NamedSet(key: nodePort, isVerdictMap: true, comment: "node ports of Services that remember their clients"),
+            noEndpointServices: NamedSet(key: service, comment: "Services without an endpoint, to be refused"),
+            noEndpointNodePorts: NamedSet(key: nodePort, comment: "node ports of Services without an endpoint, to be refused"),
+            noLocalEndpointServices: NamedSet(key: service, comment: "internalTrafficPolicy Local, and no endpoint here"),
+            noLocalEndpointNodePorts: NamedSet(key: nodePort, comment: "externalTrafficPolicy Local, and no endpoint here"),
+            clusterNodePorts: NamedSet(key: nodePort, comment: "NodePort traffic to all endpoints"),
+            localNodePorts: NamedSet(key: nodePort, comment: "NodePort traffic of externalTrafficPolicy Local"),
+            hairpinConnections: NamedSet(key: [.address(family), .address(family)], comment: "pods that serve, from and to themselves"),
+            ServiceWay.services.map: NamedSet(key: service + [.slot], data: endpoint, comment: "who serves a Service's address and port"),
+            ServiceWay.nodePorts.map: NamedSet(key: nodePort + [.slot], data: endpoint, comment: "who serves a node port"),
+            ServiceWay.localNodePorts.map: NamedSet(
+                key: nodePort + [.slot], data: endpoint, comment: "who serves a node port on this node"),
             clusterIPs: NamedSet(key: [.address(family)], comment: "Active ClusterIPs"),
             nodePortIPs: NamedSet(key: [.address(family)], comment: "IPs that accept NodePort traffic"),
         ]
@@ -46,6 +58,8 @@ package enum ServiceTable {
         let dropsInvalid = Rule(.connectionState(.invalid), .verdict(.drop), comment: "belongs to no connection, would pass untranslated")
         let isNew = Statement.connectionState(.new)
         func jump(_ chain: String) -> Statement { .verdict(.jump(chain)) }
+        func goto(_ chain: String) -> Statement { .verdict(.goto(chain)) }
+        let nodePort = [Field.transportProtocol, .destinationPort]
         let beforeNAT = Hook.destinationNAT - 10
         rules.chains = [
             "filter-input": Chain(
@@ -63,14 +77,24 @@ package enum ServiceTable {
             "services": Chain([
                 Rule(.verdictMap(addressProtocolPort(family), serviceIPs)),
                 Rule(
-                    .inSet([destination], nodePortIPs),
-                    .verdictMap([.transportProtocol, .destinationPort], serviceNodePorts)),
+                    .inSet([destination], clusterIPs), .match(.sourceAddress(family), .network(node.clusterCIDR), negated: true),
+                    jump(markForMasquerade), comment: "from outside the pod network"),
+                Rule(.inSet([destination], clusterIPs), goto(ServiceWay.services.chain)),
+                Rule(.inSet([destination], nodePortIPs), goto(nodePorts)),
             ]),
-            "service-endpoints-check": Chain([Rule(.verdictMap(addressProtocolPort(family), noEndpointServices))]),
+            nodePorts: Chain([
+                Rule(.verdictMap(nodePort, serviceNodePorts)), Rule(.inSet(nodePort, localNodePorts), goto(nodePortsOfLocal)),
+                Rule(.inSet(nodePort, clusterNodePorts), jump(markForMasquerade)), Rule(goto(ServiceWay.nodePorts.chain)),
+            ]),
+            nodePortsOfLocal: Chain(
+                shortCircuit(node, to: ServiceWay.nodePorts.chain) + [Rule(goto(ServiceWay.localNodePorts.chain))]),
+            "service-endpoints-check": Chain([
+                Rule(.inSet(addressProtocolPort(family), noEndpointServices), .reject),
+                Rule(.inSet(addressProtocolPort(family), noLocalEndpointServices), .verdict(.drop)),
+            ]),
             "nodeport-endpoints-check": Chain([
-                Rule(
-                    .inSet([destination], nodePortIPs),
-                    .verdictMap([.transportProtocol, .destinationPort], noEndpointNodePorts))
+                Rule(.inSet([destination], nodePortIPs), .inSet(nodePort, noEndpointNodePorts), .reject),
+                Rule(.inSet([destination], nodePortIPs), .inSet(nodePort, noLocalEndpointNodePorts), .verdict(.drop)),
             ]),
             "cluster-ips-check": Chain([
                 Rule(
@@ -80,12 +104,27 @@ package enum ServiceTable {
                     comment: "Drop traffic to unallocated ClusterIPs"),
             ]),
             "masquerading": Chain([
+                Rule(
+                    .destinationWasTranslated, .inSet([.sourceAddress(family), destination], hairpinConnections),
+                    .sourceNAT(node.address), comment: "hairpin: the pod reaches itself"),
                 Rule(.markUnset(masqueradeMark), .verdict(.return)),
                 Rule(.flipMark(masqueradeMark), .sourceNAT(node.address)),
             ]),
             markForMasquerade: Chain([Rule(.setMark(masqueradeMark))]),
-            rejectChain: Chain([Rule(.reject)]),
         ]
         return rules
+    }
+
+    /// Pods and the node itself are not subject to externalTrafficPolicy Local: it is for them as if they had gone out to a load balancer
+    /// and come back in. (kubernetes pkg/proxy/nftables/proxier.go)
+    static func shortCircuit(_ node: NodeView, to chain: String) -> [Rule] {
+        let isNode = Statement.inSet([.sourceAddress(node.family)], nodePortIPs)
+        return [
+            Rule(
+                .match(.sourceAddress(node.family), .network(node.clusterCIDR)), .verdict(.goto(chain)),
+                comment: "short-circuit pod traffic"),
+            Rule(isNode, .verdict(.jump(markForMasquerade)), comment: "masquerade local traffic"),
+            Rule(isNode, .verdict(.goto(chain)), comment: "short-circuit local traffic"),
+        ]
     }
 }

@@ -50,6 +50,11 @@ extension ServiceCompiler {
         return frontends
     }
 
+    /// Of the endpoints that are on this node.
+    func localAddresses(_ slices: [EndpointSlice]) -> Set<IPAddress> {
+        Set(slices.flatMap { $0.endpoints.filter { $0["nodeName"].string == node.name }.flatMap(addresses) })
+    }
+
     /// An endpoint's addresses of the node's family.
     private func addresses(_ endpoint: JSON) -> [IPAddress] {
         endpoint["addresses"].items.compactMap { $0.string.flatMap { IPAddress($0, node.family) } }

@@ -19,6 +19,12 @@ package actor ServiceProxy {
     private var owners: [ObjectKey: ObjectKey] = [:]
     /// What is to be compiled, once for each transaction however often it changed.
     private var dirty: Set<ObjectKey> = []
+    /// What each Service has in the frame, as it was compiled last.
+    private var shares: [ObjectKey: ServiceShare] = [:]
+    private var frame: ServiceFrame
+    private var isFrameNew = true
+    /// No Service's key: what all of them need.
+    private static let framePart = ObjectKey("", "")
     private var frontends: [ObjectKey: [UDPFrontend: Set<IPAddress>]] = [:]
     /// What has not been listed yet: until everything is known, the table is left as an earlier daemon left it.
     private var unlisted: Set<Resource> = [.services, .endpointSlices]
@@ -30,6 +36,7 @@ package actor ServiceProxy {
     ) {
         self.shared = shared
         compiler = ServiceCompiler(node: node)
+        frame = ServiceFrame(node: node)
         self.client = client
         self.connections = connections
         self.clock = clock
@@ -95,13 +102,25 @@ package actor ServiceProxy {
     }
 
     private func compile() -> [ObjectKey: Ruleset] {
-        defer { dirty = [] }
-        return Dictionary(
-            uniqueKeysWithValues: dirty.map { key in
-                if let service = services[key] { return (key, shared.part(service, slices(of: key), compiler)) }
-                shared.forget(key)
-                return (key, Ruleset())
-            })
+        var parts: [ObjectKey: Ruleset] = [:]
+        for key in dirty {
+            var part = Ruleset()
+            if let service = services[key] { part = shared.part(service, slices(of: key), compiler) } else { shared.forget(key) }
+            parts[key] = part
+            take(part.isEmpty ? nil : ServiceShare(part, local: compiler.localAddresses(slices(of: key))), of: key)
+        }
+        dirty = []
+        if isFrameNew { parts[Self.framePart] = frame.rules }
+        isFrameNew = false
+        return parts
+    }
+
+    private func take(_ share: ServiceShare?, of key: ObjectKey) {
+        let before = shares[key]
+        if before == share { return }
+        shares[key] = share
+        if let share, frame.count(share, by: 1) { isFrameNew = true }
+        if let before, frame.count(before, by: -1) { isFrameNew = true }
     }
 
     private func slices(of service: ObjectKey) -> [EndpointSlice] { Array((slices[service] ?? [:]).values) }

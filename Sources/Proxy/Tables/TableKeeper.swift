@@ -22,6 +22,8 @@ package actor TableKeeper<Part: Hashable & Sendable> {
     private let synced: @Sendable (Set<Part>) -> Void
 
     private var wanted: [Part: Ruleset] = [:]
+    /// The sets that parts declare: others may add elements to them.
+    private var declared: [String: NamedSet] = [:]
     /// What of the parts that are not as the kernel has them it has instead, while `isInStep`: the rest is there once.
     private var superseded: [Part: Superseded] = [:]
     private enum Superseded {
@@ -78,6 +80,7 @@ package actor TableKeeper<Part: Hashable & Sendable> {
             superseded[part] = .whole(held)
         }
         wanted[part] = rules.isEmpty ? nil : rules
+        declared.merge(rules.sets) { _, new in new }
     }
 
     private func patch(_ part: Part, _ patch: RulesetPatch) {
@@ -207,7 +210,7 @@ package actor TableKeeper<Part: Hashable & Sendable> {
     /// What turns what the kernel has of the changed parts into what is wanted; nil when the table itself has to come or go.
     private func changes() -> [Change]? {
         if isOptional, wanted.isEmpty || held.isEmpty { return nil }
-        var old = Ruleset(), new = Ruleset(), declared = base.sets, patches: [(before: RulesetPatch, after: RulesetPatch)] = []
+        var old = Ruleset(), new = Ruleset(), declared = declared.merging(base.sets) { $1 }, patches: [(before: RulesetPatch, after: RulesetPatch)] = []
         for (part, before) in superseded {
             switch before {
             case .whole(let rules):
