@@ -63,7 +63,7 @@ package enum Statement: Hashable, Sendable {
     case trace
     /// The address and port that the map has for the concatenation of fields and for a number thrown below `among`:
     /// `dnat ip to FIELDS . numgen random mod N map @map`
-    case destinationNATMap([Field], among: Int, String)
+    case destinationNATMap(IPFamily, [Field], among: Int, String)
     /// `meta l4proto P dnat to A:P`
     case destinationNAT(TransportProtocol, IPAddress, UInt16)
     case sourceNAT(IPAddress)
@@ -88,8 +88,8 @@ package enum Statement: Hashable, Sendable {
         case .remember(let field, let set): "update @\(set) { \(field.text) }"
         case .counter: "counter"
         case .trace: "meta nftrace set 1"
-        case .destinationNATMap(let fields, let count, let map):
-            "dnat \(fields.contains(.destinationAddress(.ipv6)) ? "ip6" : "ip") to \(Statement.concatenation(fields)) "
+        case .destinationNATMap(let family, let fields, let count, let map):
+            "dnat \(TableFamily(family).rawValue) to \(Statement.concatenation(fields)) "
                 + ". numgen random mod \(count) map @\(map)"
         case .destinationNAT(let proto, let address, let port):
             "meta l4proto \(proto.rawValue.lowercased()) dnat to \(address.family == .ipv4 ? "\(address)" : "[\(address)]"):\(port)"
@@ -102,7 +102,7 @@ package enum Statement: Hashable, Sendable {
     /// The chains, sets and maps it names.
     package var references: [String] {
         switch self {
-        case .inSet(_, let name), .verdictMap(_, let name), .remember(_, let name), .destinationNATMap(_, _, let name): [name]
+        case .inSet(_, let name), .verdictMap(_, let name), .remember(_, let name), .destinationNATMap(_, _, _, let name): [name]
         case .randomGoto(let chains): chains
         case .verdict(let verdict): verdict.target.map { [$0] } ?? []
         default: []

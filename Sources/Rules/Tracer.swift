@@ -126,7 +126,7 @@ package struct Tracer: Sendable {
             case .setMark(let bits): flow.trace.packet.mark |= bits
             case .flipMark(let bits): flow.trace.packet.mark ^= bits
             case .remember, .counter, .trace: break
-            case .destinationNATMap(let fields, let count, let map):
+            case .destinationNATMap(_, let fields, let count, let map):
                 return (0..<count).flatMap { number -> [Flow] in
                     let key = fields.map(flow.trace.packet.value) + [.slot(UInt32(number))]
                     guard let found = tables[place.table]?.elements[map]?[key], let led = flow.led(to: found.data ?? []) else {

@@ -30,7 +30,7 @@ extension NFTablesTests {
         other["metadata"]["name"] = "other"
         other["spec"]["clusterIP"] = "fd00:10:1::9"
         other["spec"]["sessionAffinity"] = "None"
-        other["spec"]["ports"][0]["nodePort"] = 33001
+        other["spec"]["ports"] = [["port": 8080, "protocol": "TCP", "targetPort": 80, "nodePort": 33001]]
         return ServiceCompiler(node: try node6()).table([(service, [slice]), (Service(other), [slice])])
     }
 

@@ -16,7 +16,7 @@ struct PodSandboxTests {
 
         init() async throws {
             let root = try TestContainer(), directory = root.directory
-            for path in ["etc", "work", "run", "log"] { try Files.makeDirectory("\(directory)/node/\(path)") }
+            for path in ["root", "work", "merged"] { try Files.makeDirectory("\(directory)/node/\(path)") }
             let node = try await SmallProgram.startShim(["node", "n", "\(directory)/node"])
             self.node = node
             sandboxes = ShimSandboxes(paths: ClusterPaths(cluster: "c", below: directory))

@@ -48,7 +48,7 @@ actor MemoryTable: RulesetTarget {
                 case .verdictMap(let fields, let map):
                     let found = rules.sets[map]
                     try require(found?.isVerdictMap == true && found?.key == fields.map(\.type), change)
-                case .destinationNATMap(let fields, _, let map):
+                case .destinationNATMap(_, let fields, _, let map):
                     let found = rules.sets[map]
                     try require(found?.data.isEmpty == false && found?.key == fields.map(\.type) + [.slot], change)
                 case .remember(_, let set): try require(rules.sets[set]?.timeout != nil, change)
@@ -68,7 +68,8 @@ actor MemoryTable: RulesetTarget {
             rules.elements[name] = nil
         case .addElement(let name, let set, let key, let data):
             try require(rules.sets[name] == set && key.count == set.key.count, change)
-            try require(rules.elements[name]?[key] == nil && (data.verdict != nil) == set.isVerdictMap && (data.data?.count ?? 0) == set.data.count, change)
+            try require(rules.elements[name]?[key] == nil && (data.data?.count ?? 0) == set.data.count, change)
+            try require((data.verdict != nil) == set.isVerdictMap, change)
             if let target = data.verdict?.target { try require(rules.chains[target] != nil, change) }
             rules.elements[name, default: [:]][key] = data
         case .deleteElement(let name, let set, let key, let data):

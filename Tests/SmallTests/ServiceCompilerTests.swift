@@ -399,6 +399,27 @@ struct ServiceChanges {
         #expect(texts(old, new) == expected)
     }
 
+    @Test("endpoints keep their numbers as others come and go, however many there are")
+    func numbers() throws {
+        func all(_ hosts: some Sequence<Int>) throws -> [EndpointSlice] {
+            [try slice(hosts.map { ("10.244.\($0 / 200 + 1).\($0 % 200 + 1)", "k8s-node2", ready) })]
+        }
+        func changes(_ old: Ruleset, _ new: Ruleset) -> [String] {
+            let (before, after) = (old.elements["service-endpoints"] ?? [:], new.elements["service-endpoints"] ?? [:])
+            return Set(before.keys).union(after.keys).filter { before[$0] != after[$0] }.map { "\($0[3])" }.sorted()
+        }
+        let service = try nodePortService()
+        let whole = try compiler().compile(service, all(0..<300))
+        // The one that goes has the last one come into its place; one that comes goes last.
+        let fewer = try compiler().compile(service, all((0..<300).filter { $0 != 7 }), after: whole)
+        #expect(changes(whole, fewer) == ["299", "7"])
+        let again = try compiler().compile(service, all(0..<300), after: fewer)
+        #expect(changes(fewer, again) == ["299"])
+        #expect(served(again) == served(whole))
+        let other = try compiler().compile(service, all(300..<310), after: whole)
+        #expect(try served(other) == served(compiler().compile(service, all(300..<310))))
+    }
+
     @Test("the last endpoint's end moves the Service to the maps of the idle")
     func lastEndpoint() throws {
         let old = try compiler().compile(nodePortService(), [slice([("10.244.1.5", "k8s-node1", ready)])])

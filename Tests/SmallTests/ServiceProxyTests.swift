@@ -75,8 +75,10 @@ struct ProxiedNode {
     /// The addresses that the kernel's table leads to.
     var endpoints: Set<String> {
         get async {
-            let elements = await target.memory.rules.elements
-            return Set((elements["service-endpoints"] ?? [:]).values.compactMap { $0.data?.first?.description })
+            let rules = await target.memory.rules
+            let elements = (rules.elements["service-endpoints"] ?? [:]).values.compactMap { $0.data?.first?.description }
+            let statements = rules.chains.values.flatMap(\.rules).flatMap(\.statements)
+            return Set(elements + statements.compactMap { if case .destinationNAT(_, let address, _) = $0 { "\(address)" } else { nil } })
         }
     }
 

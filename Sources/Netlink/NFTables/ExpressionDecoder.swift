@@ -24,7 +24,7 @@ struct ExpressionDecoder {
     private var loads: [Load] = []
     private var immediates: [[UInt8]] = []
     /// What the map's address and port that were looked up are for.
-    private var chosen: Statement?
+    private var chosen: (fields: [Field], count: Int, map: String)?
     private var statements: [Statement] = []
 
     init(anonymousMaps: [String: [String]]) { self.anonymousMaps = anonymousMaps }
@@ -150,7 +150,7 @@ struct ExpressionDecoder {
     private mutating func choose(_ sources: ArraySlice<Load.Source>, _ count: Int, _ map: String, _ expression: Expression) -> Bool {
         let fields = sources.compactMap { if case .field(let field) = $0 { field } else { nil } }
         guard fields.count == sources.count, expression.has(NFTNL_EXPR_LOOKUP_DREG) else { return false }
-        chosen = .destinationNATMap(fields, among: count, map)
+        chosen = (fields, count, map)
         return true
     }
 
@@ -169,7 +169,13 @@ struct ExpressionDecoder {
 
     private mutating func translate(_ expression: Expression) -> Bool {
         defer { (immediates, chosen) = ([], nil) }
-        if let chosen { return append(immediates.isEmpty && expression.u32(NFTNL_EXPR_NAT_TYPE) == NFT_NAT_DNAT.rawValue ? chosen : nil) }
+        if let (fields, count, map) = chosen {
+            let number = expression.u32(NFTNL_EXPR_NAT_FAMILY)
+            guard let family = IPFamily.allCases.first(where: { UInt32($0.number) == number }), immediates.isEmpty,
+                expression.u32(NFTNL_EXPR_NAT_TYPE) == NFT_NAT_DNAT.rawValue
+            else { return false }
+            return append(.destinationNATMap(family, fields, among: count, map))
+        }
         guard let first = immediates.first, let address = IPAddress(bytes: first) else { return false }
         if expression.u32(NFTNL_EXPR_NAT_TYPE) == NFT_NAT_SNAT.rawValue { return append(immediates.count == 1 ? .sourceNAT(address) : nil) }
         // The match of the protocol before it is a part of the statement.

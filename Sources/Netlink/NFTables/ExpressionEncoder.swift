@@ -40,7 +40,7 @@ struct ExpressionEncoder {
                 nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_META_KEY), NFT_META_NFTRACE.rawValue)
                 nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_META_SREG), Self.register)
             }
-        case .destinationNATMap(let fields, let count, let map): destinationNAT(fields, among: count, map)
+        case .destinationNATMap(let family, let fields, let count, let map): destinationNAT(family, fields, among: count, map)
         case .destinationNAT(let proto, let address, let port):
             match(.transportProtocol, .proto(proto), negated: false)
             destinationNAT(address, port)
@@ -62,14 +62,14 @@ struct ExpressionEncoder {
     }
 
     /// `dnat to FIELDS . numgen random mod COUNT map @map`
-    private func destinationNAT(_ fields: [Field], among count: Int, _ map: String) {
+    private func destinationNAT(_ addresses: IPFamily, _ fields: [Field], among count: Int, _ map: String) {
         throwDice(count, into: load(fields))
         add("lookup") {
             nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_SREG), Self.register)
             nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_DREG), Self.register)
             nftnl_expr_set_str($0, UInt16(NFTNL_EXPR_LOOKUP_SET), map)
         }
-        translateDestination(family == .ip6 ? .ipv6 : .ipv4)
+        translateDestination(addresses)
     }
 
     /// `dnat` to the address in the first register and the port behind it.

@@ -1,9 +1,9 @@
 import Model
 import Rules
 
-/// The table of kube-proxy's nftables mode (kubernetes pkg/proxy/nftables, KEP-3866): its names, its hooks, its promises. But where kube-proxy
-/// has a chain for each Service, here are a few rules for all of them, and each Service is elements of sets and maps: the kernel looks
-/// through a whole table for loops whenever a verdict map gets an element that leads to a chain, and never for an element that holds data.
+/// The table of kube-proxy's nftables mode (kubernetes pkg/proxy/nftables, KEP-3866): its names, its hooks, its promises. But where
+/// kube-proxy has a chain for each Service, here are a few rules for all of them, and each Service is elements of sets and maps: the kernel
+/// looks through a whole table for loops whenever a verdict map gets an element that leads to a chain, and never for one that holds data.
 package enum ServiceTable {
     package static func id(_ family: IPFamily) -> TableID { TableID(TableFamily(family), "kube-proxy") }
     package static let masqueradeMark: UInt32 = 0x4000
@@ -58,8 +58,6 @@ package enum ServiceTable {
         let dropsInvalid = Rule(.connectionState(.invalid), .verdict(.drop), comment: "belongs to no connection, would pass untranslated")
         let isNew = Statement.connectionState(.new)
         func jump(_ chain: String) -> Statement { .verdict(.jump(chain)) }
-        func goto(_ chain: String) -> Statement { .verdict(.goto(chain)) }
-        let nodePort = [Field.transportProtocol, .destinationPort]
         let beforeNAT = Hook.destinationNAT - 10
         rules.chains = [
             "filter-input": Chain(
@@ -74,6 +72,25 @@ package enum ServiceTable {
             "nat-prerouting": Chain(hook: Hook(.nat, .prerouting, Hook.destinationNAT), [Rule(jump("services"))]),
             "nat-output": Chain(hook: Hook(.nat, .output, Hook.destinationNAT), [Rule(jump("services"))]),
             "nat-postrouting": Chain(hook: Hook(.nat, .postrouting, Hook.sourceNAT), [Rule(jump("masquerading"))]),
+            "masquerading": Chain([
+                Rule(
+                    .destinationWasTranslated, .inSet([.sourceAddress(family), destination], hairpinConnections),
+                    .sourceNAT(node.address), comment: "hairpin: the pod reaches itself"),
+                Rule(.markUnset(masqueradeMark), .verdict(.return)),
+                Rule(.flipMark(masqueradeMark), .sourceNAT(node.address)),
+            ]),
+            markForMasquerade: Chain([Rule(.setMark(masqueradeMark))]),
+        ]
+        rules.chains.merge(ways(node).merging(checks(node)) { $1 }) { $1 }
+        return rules
+    }
+
+    /// Where a connection to a Service goes.
+    private static func ways(_ node: NodeView) -> [String: Chain] {
+        let family = node.family, destination = Field.destinationAddress(family)
+        func jump(_ chain: String) -> Statement { .verdict(.jump(chain)) }
+        func goto(_ chain: String) -> Statement { .verdict(.goto(chain)) }
+        return [
             "services": Chain([
                 Rule(.verdictMap(addressProtocolPort(family), serviceIPs)),
                 Rule(
@@ -88,6 +105,13 @@ package enum ServiceTable {
             ]),
             nodePortsOfLocal: Chain(
                 shortCircuit(node, to: ServiceWay.nodePorts.chain) + [Rule(goto(ServiceWay.localNodePorts.chain))]),
+        ]
+    }
+
+    /// What becomes of a connection to nobody.
+    private static func checks(_ node: NodeView) -> [String: Chain] {
+        let family = node.family, destination = Field.destinationAddress(family)
+        return [
             "service-endpoints-check": Chain([
                 Rule(.inSet(addressProtocolPort(family), noEndpointServices), .reject),
                 Rule(.inSet(addressProtocolPort(family), noLocalEndpointServices), .verdict(.drop)),
@@ -103,17 +127,10 @@ package enum ServiceTable {
                     .match(destination, .network(node.serviceCIDR)), .verdict(.drop),
                     comment: "Drop traffic to unallocated ClusterIPs"),
             ]),
-            "masquerading": Chain([
-                Rule(
-                    .destinationWasTranslated, .inSet([.sourceAddress(family), destination], hairpinConnections),
-                    .sourceNAT(node.address), comment: "hairpin: the pod reaches itself"),
-                Rule(.markUnset(masqueradeMark), .verdict(.return)),
-                Rule(.flipMark(masqueradeMark), .sourceNAT(node.address)),
-            ]),
-            markForMasquerade: Chain([Rule(.setMark(masqueradeMark))]),
         ]
-        return rules
     }
+
+    private static let nodePort = [Field.transportProtocol, .destinationPort]
 
     /// Pods and the node itself are not subject to externalTrafficPolicy Local: it is for them as if they had gone out to a load balancer
     /// and come back in. (kubernetes pkg/proxy/nftables/proxier.go)

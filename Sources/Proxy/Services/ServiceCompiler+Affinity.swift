@@ -1,8 +1,8 @@
 import Model
 import Rules
 
-/// Services that remember their clients (sessionAffinity: ClientIP) have chains, as in kube-proxy: one for each way in, one for each endpoint,
-/// and for each endpoint a set of the clients that it has served. An element of a map leads to the first chain.
+/// Services that remember their clients (sessionAffinity: ClientIP) have chains, as in kube-proxy: one for each way in, one for each
+/// endpoint, and for each endpoint a set of the clients that it has served. An element of a map leads to the first chain.
 extension ServiceCompiler {
     func addAffinity(_ plan: PortPlan, _ rules: inout Ruleset) {
         guard !plan.endpoints.isEmpty else { return }

@@ -8,14 +8,16 @@ package struct ServiceCompiler: Sendable {
 
     package init(node: NodeView) { self.node = node }
 
-    package func compile(_ service: Service, _ slices: [EndpointSlice]) -> Ruleset {
+    /// `previous`: the part as it was compiled last. Who had a number keeps it, as far as there are as many, so that a change of one
+    /// endpoint changes the elements of one, however many there are.
+    package func compile(_ service: Service, _ slices: [EndpointSlice], after previous: Ruleset = Ruleset()) -> Ruleset {
         var rules = Ruleset()
         guard let clusterIP = service.clusterIP, clusterIP.family == node.family, service.type != "ExternalName" else { return rules }
         rules.add([.address(clusterIP)], ElementData(comment: "\(service.key)"), to: ServiceTable.clusterIPs)
         for port in service.ports {
             let plan = PortPlan(service, port, clusterIP, endpoints(slices, port))
             addIdle(plan, &rules)
-            if service.affinitySeconds == nil { addEndpoints(plan, &rules) } else { addAffinity(plan, &rules) }
+            if service.affinitySeconds == nil { addEndpoints(plan, previous, &rules) } else { addAffinity(plan, &rules) }
         }
         return rules
     }
@@ -50,23 +52,32 @@ package struct ServiceCompiler: Sendable {
     }
 
     /// The ways in, each with who serves it.
-    private func addEndpoints(_ plan: PortPlan, _ rules: inout Ruleset) {
-        add(plan.inside, .services, plan.serviceKey, plan, &rules)
+    private func addEndpoints(_ plan: PortPlan, _ previous: Ruleset, _ rules: inout Ruleset) {
+        func add(_ endpoints: [Endpoint], _ way: ServiceWay, _ key: [Value]) {
+            if endpoints.isEmpty { return }
+            rules.add(key, ElementData(comment: plan.comment), to: way.set(endpoints.count))
+            let targets = endpoints.map { [Value.address($0.address), .port($0.port)] }
+            for (slot, target) in Self.keeping(previous.elements[way.map], key, targets).enumerated() {
+                rules.add(key + [.slot(UInt32(slot))], ElementData(data: target, comment: plan.comment), to: way.map)
+            }
+        }
+        add(plan.inside, .services, plan.serviceKey)
         guard let nodePortKey = plan.nodePortKey, !plan.endpoints.isEmpty else { return }
         let isLocal = plan.service.externalTrafficIsLocal
         rules.add(
             nodePortKey, ElementData(comment: plan.comment), to: isLocal ? ServiceTable.localNodePorts : ServiceTable.clusterNodePorts)
-        add(plan.endpoints, .nodePorts, nodePortKey, plan, &rules)
-        if isLocal { add(plan.local, .localNodePorts, nodePortKey, plan, &rules) }
+        add(plan.endpoints, .nodePorts, nodePortKey)
+        if isLocal { add(plan.local, .localNodePorts, nodePortKey) }
     }
 
-    private func add(_ endpoints: [Endpoint], _ way: ServiceWay, _ key: [Value], _ plan: PortPlan, _ rules: inout Ruleset) {
-        if endpoints.isEmpty { return }
-        rules.add(key, ElementData(comment: plan.comment), to: way.set(endpoints.count))
-        for (slot, endpoint) in endpoints.enumerated() {
-            let data = ElementData(data: [.address(endpoint.address), .port(endpoint.port)], comment: plan.comment)
-            rules.add(key + [.slot(UInt32(slot))], data, to: way.map)
-        }
+    /// `targets` in an order in which those that `map` has below `key` stay where they are.
+    private static func keeping(_ map: [[Value]: ElementData]?, _ key: [Value], _ targets: [[Value]]) -> [[Value]] {
+        guard let map, map[key + [.slot(0)]] != nil else { return targets }
+        var rest = Set(targets)
+        var slots = targets.indices.map { slot in map[key + [.slot(UInt32(slot))]]?.data.flatMap { rest.remove($0) } }
+        var others = targets.filter(rest.contains).makeIterator()
+        for slot in slots.indices where slots[slot] == nil { slots[slot] = others.next() }
+        return slots.compactMap { $0 }
     }
 
     /// One port of a Service with who serves it, and the names that it has in the table.

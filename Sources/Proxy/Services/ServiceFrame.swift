@@ -85,7 +85,7 @@ package struct ServiceFrame: Sendable {
                     key: fields.map(\.type), comment: "those with \(count) endpoint\(count == 1 ? "" : "s")")
             }
             rules.chains[way.chain] = Chain(
-                counts.map { Rule(.inSet(fields, way.set($0)), .destinationNATMap(fields, among: $0, way.map)) })
+                counts.map { Rule(.inSet(fields, way.set($0)), .destinationNATMap(node.family, fields, among: $0, way.map)) })
         }
         for address in local.keys { rules.add([.address(address), .address(address)], to: ServiceTable.hairpinConnections) }
         return rules

@@ -19,8 +19,8 @@ package actor ServiceProxy {
     private var owners: [ObjectKey: ObjectKey] = [:]
     /// What is to be compiled, once for each transaction however often it changed.
     private var dirty: Set<ObjectKey> = []
-    /// What each Service has in the frame, as it was compiled last.
-    private var shares: [ObjectKey: ServiceShare] = [:]
+    /// Each Service as it was compiled last, and what it has in the frame.
+    private var compiled: [ObjectKey: (part: Ruleset, share: ServiceShare)] = [:]
     private var frame: ServiceFrame
     private var isFrameNew = true
     /// No Service's key: what all of them need.
@@ -104,23 +104,25 @@ package actor ServiceProxy {
     private func compile() -> [ObjectKey: Ruleset] {
         var parts: [ObjectKey: Ruleset] = [:]
         for key in dirty {
+            let before = compiled[key]
             var part = Ruleset()
-            if let service = services[key] { part = shared.part(service, slices(of: key), compiler) } else { shared.forget(key) }
+            if let service = services[key] {
+                part = shared.part(service, slices(of: key), compiler, after: before?.part ?? part)
+            } else {
+                shared.forget(key)
+            }
+            let share = ServiceShare(part, local: part.isEmpty ? [] : compiler.localAddresses(slices(of: key)))
+            if share != before?.share {
+                if frame.count(share, by: 1) { isFrameNew = true }
+                if let before, frame.count(before.share, by: -1) { isFrameNew = true }
+            }
+            compiled[key] = part.isEmpty ? nil : (part, share)
             parts[key] = part
-            take(part.isEmpty ? nil : ServiceShare(part, local: compiler.localAddresses(slices(of: key))), of: key)
         }
         dirty = []
         if isFrameNew { parts[Self.framePart] = frame.rules }
         isFrameNew = false
         return parts
-    }
-
-    private func take(_ share: ServiceShare?, of key: ObjectKey) {
-        let before = shares[key]
-        if before == share { return }
-        shares[key] = share
-        if let share, frame.count(share, by: 1) { isFrameNew = true }
-        if let before, frame.count(before, by: -1) { isFrameNew = true }
     }
 
     private func slices(of service: ObjectKey) -> [EndpointSlice] { Array((slices[service] ?? [:]).values) }

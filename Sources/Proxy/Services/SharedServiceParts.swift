@@ -17,14 +17,15 @@ package final class SharedServiceParts: Sendable {
 
     package init() {}
 
-    package func part(_ service: Service, _ slices: [EndpointSlice], _ compiler: ServiceCompiler) -> Ruleset {
+    /// `previous`: the part as the node has it.
+    package func part(_ service: Service, _ slices: [EndpointSlice], _ compiler: ServiceCompiler, after previous: Ruleset) -> Ruleset {
         let key = service.key
         guard let origin = origin(service, slices, compiler.node) else {
             forget(key)
-            return compiler.compile(service, slices)
+            return compiler.compile(service, slices, after: previous)
         }
         if let found = parts.withLock({ $0[key] }), found.origin == origin { return found.rules }
-        let rules = compiler.compile(service, slices)
+        let rules = compiler.compile(service, slices, after: previous)
         parts.withLock { $0[key] = (origin, rules) }
         return rules
     }

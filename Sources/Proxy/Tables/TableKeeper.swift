@@ -210,7 +210,8 @@ package actor TableKeeper<Part: Hashable & Sendable> {
     /// What turns what the kernel has of the changed parts into what is wanted; nil when the table itself has to come or go.
     private func changes() -> [Change]? {
         if isOptional, wanted.isEmpty || held.isEmpty { return nil }
-        var old = Ruleset(), new = Ruleset(), declared = declared.merging(base.sets) { $1 }, patches: [(before: RulesetPatch, after: RulesetPatch)] = []
+        var old = Ruleset(), new = Ruleset(), declared = declared.merging(base.sets) { $1 }
+        var patches: [(before: RulesetPatch, after: RulesetPatch)] = []
         for (part, before) in superseded {
             switch before {
             case .whole(let rules):
