@@ -68,7 +68,11 @@ struct PolicyTests {
     func why() throws {
         let file = try ClusterFiles.write(lab("why", subnet: 220)), policy = try ClusterFiles.write(Self.onlyFriends)
         try TestCluster.with(file, name: "why") { cluster in
-            let open = cluster.minik("why bob echo-svc")
+            // The Service's table may be a moment behind its pods.
+            let open = try Shell.eventually { () -> CommandResult? in
+                let said = cluster.minik("why bob echo-svc")
+                return said.output.contains("kernel:   arrived") ? said : nil
+            }
             #expect(
                 open.isSuccess && open.output.contains("ingress: no policy isolates default/echo")
                     && open.output.contains("kernel:   arrived"), "\(open)")
