@@ -126,7 +126,7 @@ package final class ImageStore: ImageSource {
         }
     }
 
-    private func document(_ digest: ContentDigest) throws -> [UInt8] {
+    func document(_ digest: ContentDigest) throws -> [UInt8] {
         do { return try Files.read(places.blob(digest)) } catch {
             throw ImageError("its content \(digest) cannot be read: \(error)", hint: "load the image again")
         }

@@ -1,11 +1,13 @@
-import Glibc
 import Runtime
 
 /// An OCI image layout in a directory, as skopeo, buildah and others write it. (opencontainers/image-spec image-layout.md)
 package struct LayoutDirectory: ImageArchive {
     package let name: String
+    /// It is ours, on the store's disk, and goes when it has been read.
+    private let isOwn: Bool
 
-    package init(_ path: String) { name = path }
+    package init(_ path: String) { (name, isOwn) = (path, false) }
+    init(own path: String) { (name, isOwn) = (path, true) }
 
     private func place(_ path: String) -> String { "\(name)/\(path)" }
 
@@ -18,19 +20,9 @@ package struct LayoutDirectory: ImageArchive {
     }
 
     package func copy(_ paths: Set<String>, to target: (String) throws -> BlobFile, done: (String, BlobFile) throws -> Void) throws {
-        var buffer = [UInt8](repeating: 0, count: 1 << 18)
         for path in paths.sorted() where has(path) {
-            let file = open(place(path), O_RDONLY | O_CLOEXEC)
-            guard file >= 0 else { throw FileError("open", place(path), errno: errno) }
-            defer { close(file) }
             let blob = try target(path)
-            while true {
-                let n = read(file, &buffer, buffer.count)
-                if n < 0, errno == EINTR { continue }
-                guard n >= 0 else { throw FileError("read", place(path), errno: errno) }
-                if n == 0 { break }
-                try buffer.withUnsafeBytes { try blob.add(UnsafeRawBufferPointer(rebasing: $0[..<n])) }
-            }
+            if isOwn { try blob.take(place(path)) } else { try FileBytes.each(place(path)) { try blob.add($0) } }
             try done(path, blob)
         }
     }

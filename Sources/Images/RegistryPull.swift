@@ -74,7 +74,7 @@ package struct RegistryPull {
             progress("\(blobs) layers begun")
         }
         try layout.finish(top: top, digest: digest, manifest: manifest, name: names.first)
-        let images = try store.load(LayoutDirectory(layout.path), names: names, isPulled: true, progress: progress)
+        let images = try store.load(LayoutDirectory(own: layout.path), names: names, isPulled: true, progress: progress)
         guard let image = images.first else { throw ImageError("image \(reference): the registry sent none") }
         return Pulled(image: image, isOld: false)
     }

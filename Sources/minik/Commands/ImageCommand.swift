@@ -9,7 +9,8 @@ struct ImageCommand: AsyncParsableCommand {
         commandName: "image", abstract: "The images of this machine, which all its clusters share.",
         discussion: "minik image pull nginx, or minik image load app.tar; then pods find it. No cluster has to run.",
         subcommands: [
-            ImageLoad.self, ImagePull.self, ImageLs.self, ImageInspect.self, ImageHistory.self, ImageTag.self, ImageRm.self,
+            ImageLoad.self, ImagePull.self, ImageImport.self, ImageLs.self, ImageInspect.self, ImageHistory.self, ImageTag.self,
+            ImageRm.self, ImageSave.self,
             ImagePrune.self,
         ])
 
