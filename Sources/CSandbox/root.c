@@ -19,7 +19,6 @@
 struct site {
     int sync;
     const struct sandbox_root *wish;
-    const char *cwd;
     int root;
 };
 
@@ -157,14 +156,35 @@ static void make_read_only(int sync, const char *path) {
         sandbox_die(sync, "make read-only", path);
 }
 
-// Where the process is to begin may be in no image and on no volume: it is made, as runc does.
-static void make_directory(const struct site *site) {
-    if (site->cwd[0] != '/') { errno = EINVAL; sandbox_die(site->sync, "Cwd must be an absolute path:", site->cwd); }
-    int directory = sandbox_make_in_root(site->root, site->cwd, 1);
+// A directory that the image may lack: where the process is to begin, as runc makes it, and what the image calls a volume.
+static void make_directory(const struct site *site, const char *path) {
+    int directory = sandbox_make_in_root(site->root, path, 1);
     struct stat info;
     if (directory >= 0 && fstat(directory, &info) == 0 && !S_ISDIR(info.st_mode)) { errno = ENOTDIR; directory = -1; }
-    if (directory < 0) sandbox_die(site->sync, "mkdir", site->cwd);
+    if (directory < 0) sandbox_die(site->sync, "mkdir", path);
     close(directory);
+}
+
+int sandbox_mount_image(const char *layers, const char *target) {
+    int held[256];
+    size_t count = 0, used = 0;
+    char data[4096];
+    int result = 0;
+    for (const char *layer = layers; *layer && !result;) {
+        char path[PATH_MAX];
+        size_t length = strcspn(layer, ":");
+        if (length >= sizeof path || count == sizeof held / sizeof *held) { result = -ENAMETOOLONG; break; }
+        memcpy(path, layer, length);
+        path[length] = 0;
+        held[count] = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (held[count] < 0) { result = -errno; break; }
+        used += (size_t)snprintf(data + used, sizeof data - used, "%s/proc/self/fd/%d", used ? ":" : "lowerdir=", held[count++]);
+        if (used >= sizeof data) result = -ENAMETOOLONG;
+        layer += length + (layer[length] == ':');
+    }
+    if (!result && mount("overlay", target, "overlay", MS_RDONLY | MS_NOEXEC | MS_NOSUID | MS_NODEV, data) < 0) result = -errno;
+    while (count > 0) close(held[--count]);
+    return result;
 }
 
 static void enter_root(const struct site *site) {
@@ -188,10 +208,12 @@ static void enter_root(const struct site *site) {
 }
 
 void sandbox_build_root(int sync, const struct sandbox_root *root, const char *cwd) {
-    struct site site = {.sync = sync, .wish = root, .cwd = cwd, .root = -1};
+    struct site site = {.sync = sync, .wish = root, .root = -1};
     mount_layers(&site);
     mount_kernels(&site);
+    for (size_t i = 0; i < root->directory_count; i++) make_directory(&site, root->directories[i]);
     for (size_t i = 0; i < root->bind_count; i++) mount_volume(&site, &root->binds[i]);
-    make_directory(&site);
+    if (cwd[0] != '/') { errno = EINVAL; sandbox_die(sync, "Cwd must be an absolute path:", cwd); }
+    make_directory(&site, cwd);
     enter_root(&site);
 }

@@ -87,7 +87,11 @@ package struct ForeignImage: Sendable, Hashable {
         guard let reference = ImageReference(name) else {
             throw ImageError("\"\(name)\" is no name for an image", hint: "write REGISTRY/NAME:TAG")
         }
-        let whole = reference.description
+        let whole = reference.description, socket = "/run/containerd/containerd.sock"
+        // ctr would wait ten seconds for it.
+        if getenv("CONTAINERD_ADDRESS") == nil, !Files.exists(socket) {
+            throw ImageError("containerd does not answer: there is no \(socket)", hint: "start it: systemctl start containerd")
+        }
         let spaces = try StreamingProgram(argv: [path, "namespaces", "ls", "-q"]).text().split(separator: "\n").map(String.init)
         let usual = ["k8s.io", "default", "moby"]
         for space in usual.filter(spaces.contains) + spaces.filter({ !usual.contains($0) }) {

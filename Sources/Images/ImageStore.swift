@@ -89,7 +89,8 @@ package final class ImageStore: ImageSource {
         let records = try records()
         let same: [ImageListing]? = known.withLock { known in known.records == records ? known.listings : nil }
         if let same { return same }
-        let listings = try records.images.map { try summary($0).listing }
+        // What is damaged is told to whoever asks for it.
+        let listings = try summaries { _ in }.map(\.listing)
         known.withLock { if $0.records == records { $0.listings = listings } }
         return listings
     }

@@ -78,5 +78,13 @@ extension ImageStore {
         return ImageSummary(record: record, manifest: manifest, description: description, layerSizes: sizes(description))
     }
 
-    package func summaries() throws -> [ImageSummary] { try records().images.map(summary) }
+    /// All images; of those whose contents cannot be read any more, `complain` hears what is wrong.
+    package func summaries(complain: (String) -> Void) throws -> [ImageSummary] {
+        try records().images.compactMap { record in
+            do { return try summary(record) } catch {
+                complain("\(error)")
+                return nil
+            }
+        }
+    }
 }

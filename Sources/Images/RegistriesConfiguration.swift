@@ -48,8 +48,9 @@ package struct RegistriesConfiguration: Sendable {
             """
     }
 
-    /// localhost, or an address of 127.0.0.0/8.
+    /// localhost, or an address of 127.0.0.0/8, or ::1.
     private static func isLoopback(_ authority: Substring) -> Bool {
+        if authority == "[::1]" || authority.hasPrefix("[::1]:") { return true }
         let host = authority.prefix { $0 != ":" }
         return host == "localhost" || IPAddress(String(host), .ipv4)?.isLoopback ?? false
     }

@@ -1,3 +1,5 @@
+import Runtime
+
 /// What a registry, or the way to it, answered; with what a person can do.
 package struct RegistryComplaint: Error, CustomStringConvertible {
     package let message: String
@@ -12,6 +14,8 @@ package struct RegistryComplaint: Error, CustomStringConvertible {
         var podHint: String?
     }
 
+    private static let refused = ["unauthorized", "authentication required", "denied", "403"]
+    private static let absent = ["manifest unknown", "name unknown", "not found", "404"]
     private static let known = [
         Known(
             words: ["HTTP response to HTTPS client"], hint: "this registry speaks plain HTTP: --insecure takes that",
@@ -21,10 +25,16 @@ package struct RegistryComplaint: Error, CustomStringConvertible {
             hint: "give the registry's own authority with --cacert FILE, or take any certificate with --insecure",
             podHint: "the Cluster document's registries may name its authority as caFile"),
         Known(
-            words: ["unauthorized", "authentication required", "denied", "403"],
+            words: refused,
             hint: "log in with docker login or podman login, or give a file of theirs with --authfile",
             podHint: "give the pod, or its service account, imagePullSecrets, or log root in: docker login"),
-        Known(words: ["manifest unknown", "name unknown", "not found", "404"], hint: "look at the image's name and tag"),
+        Known(words: absent, hint: "look at the image's name and tag"),
+        Known(
+            words: ["invalid character '<'", "text/html"],
+            hint: "what answers there is a web page, no registry: look at the registry's address and port"),
+        Known(
+            words: ["500 ", "502 ", "503 ", "Internal Server Error", "Service Unavailable"],
+            hint: "the registry is in trouble: try again later, or look at its log"),
         Known(
             words: ["no such host", "lookup "], hint: "look at the registry's name, and at this machine's DNS",
             podHint: "look at the registry's name, and at this machine's DNS; without a network: minik image load FILE"),
@@ -49,4 +59,14 @@ package struct RegistryComplaint: Error, CustomStringConvertible {
     }
 
     package var description: String { message }
+
+    /// As containerd tells a kubelet of it, with the registry's own reason. (core/remotes/docker, errdefs)
+    func words(of reference: ImageReference) -> String {
+        func says(_ words: [String]) -> Bool { words.contains { message.contains($0) } }
+        let meaning =
+            says(Self.refused)
+            ? "pull access denied, repository does not exist or may require authorization: "
+            : says(Self.absent) ? "\(reference): not found: " : ""
+        return "failed to resolve reference \"\(reference)\": \(meaning)\(message)"
+    }
 }

@@ -43,7 +43,7 @@ package final class RegistryImageService: ImageService {
         for way in configuration.endpoints {
             do { return try pull(reference, by: way, configuration, in: folder, running, tell) } catch {
                 if running.isStopped { throw error }
-                let words = (error as? RegistryComplaint)?.message ?? (error as? ImageError)?.message ?? "\(error)"
+                let words = (error as? RegistryComplaint)?.words(of: reference) ?? (error as? ImageError)?.message ?? "\(error)"
                 refusals.append(way == configuration.endpoints.last ? words : "mirror \(way.place): \(words)")
                 hint = (error as? RegistryComplaint)?.podHint ?? (error as? ImageError)?.hint
             }

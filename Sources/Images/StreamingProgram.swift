@@ -10,7 +10,7 @@ struct StreamingProgram {
 
     /// What other programs may want to know of ours.
     static func environment(_ more: [String] = []) -> [String] {
-        (["PATH", "HOME", "XDG_RUNTIME_DIR"] + more).compactMap { (name: String) -> String? in
+        (["PATH", "HOME", "XDG_RUNTIME_DIR", "CONTAINERD_ADDRESS"] + more).compactMap { (name: String) -> String? in
             getenv(name).map { "\(name)=\(String(cString: $0))" }
         }
     }

@@ -9,6 +9,10 @@ package struct ContainerSpec: Sendable, Hashable {
     package var work = ""
     package var merged = ""
     package var binds: [BindMount] = []
+    /// Images whose files volumes show: mounted before the binds, once a pod.
+    package var images: [ImageMount] = []
+    /// What its image calls volumes: directories that are made in its own layer when the image lacks them.
+    package var directories: [String] = []
     package var devices: [DeviceNode] = []
     /// No device file on its layers and volumes opens: what to do where no control group limits devices.
     package var noDevices = false
@@ -34,6 +38,8 @@ package struct ContainerSpec: Sendable, Hashable {
         work = try json.required("work", \.string)
         merged = try json.required("merged", \.string)
         for bind in try json.required("binds", \.array) { binds.append(try BindMount(bind)) }
+        for image in try json.required("images", \.array) { images.append(try ImageMount(image)) }
+        directories = try json.list("directories", \.string)
         for device in try json.required("devices", \.array) { devices.append(try DeviceNode(device)) }
         noDevices = try json.required("noDevices", \.bool)
         process = try ProcessSpec(json["process"])
@@ -51,7 +57,8 @@ package struct ContainerSpec: Sendable, Hashable {
     package var json: JSON {
         [
             "name": .string(name), "lower": .string(lower), "upper": .string(upper), "work": .string(work), "merged": .string(merged),
-            "binds": .array(binds.map(\.json)), "devices": .array(devices.map(\.json)), "noDevices": .bool(noDevices),
+            "binds": .array(binds.map(\.json)), "devices": .array(devices.map(\.json)),
+            "images": .array(images.map(\.json)), "directories": .array(directories.map(JSON.string)), "noDevices": .bool(noDevices),
             "process": process.json,
             "readOnlyRoot": .bool(readOnlyRoot), "stdin": .bool(stdin), "stdinOnce": .bool(stdinOnce), "logPath": .string(logPath),
             "target": .string(target), "processes": .string(processes.rawValue),

@@ -15,6 +15,8 @@ package enum ShimVersion {
     package static let confining = 2
     /// The first whose containers share a PID namespace where they should.
     package static let sharing = 3
+    /// The first that mounts images for volumes, and makes the directories that images call volumes.
+    package static let mounting = 4
 }
 
 /// A packet that is not what its sender can have meant.

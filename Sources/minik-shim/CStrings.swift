@@ -35,7 +35,7 @@ func withProcess<R>(_ spec: ProcessSpec, _ process: inout sandbox_process, _ bod
 func withRoot<R>(_ spec: ContainerSpec, target: Int, node: Int32, shm: String, _ body: (UnsafePointer<sandbox_root>) -> R) -> R {
     let paths = [spec.lower, spec.upper, spec.work, spec.merged, shm] + spec.binds.flatMap { [$0.source, $0.subPath, $0.target] }
     return withCStrings(paths) { paths in
-        withCStrings(spec.devices.map(\.path)) { names in
+        withCStrings(spec.devices.map(\.path) + spec.directories) { names in
             let binds = spec.binds.enumerated().map { index, bind in
                 sandbox_bind(
                     source: paths[5 + 3 * index], sub_path: paths[6 + 3 * index], target: paths[7 + 3 * index],
@@ -49,10 +49,12 @@ func withRoot<R>(_ spec: ContainerSpec, target: Int, node: Int32, shm: String, _
             }
             return binds.withUnsafeBufferPointer { binds in
                 devices.withUnsafeBufferPointer { devices in
+                    let directories = UnsafeRawPointer(names + spec.devices.count).assumingMemoryBound(to: UnsafePointer<CChar>?.self)
                     var root = sandbox_root(
                         lower: paths[0], upper: paths[1], work: paths[2], merged: paths[3], binds: binds.baseAddress,
                         bind_count: binds.count,
-                        devices: devices.baseAddress, device_count: devices.count, shm: paths[4], read_only: spec.readOnlyRoot ? 1 : 0,
+                        devices: devices.baseAddress, device_count: devices.count, directories: directories,
+                        directory_count: spec.directories.count, shm: paths[4], read_only: spec.readOnlyRoot ? 1 : 0,
                         privileged: spec.process.privileged ? 1 : 0, no_devices: spec.noDevices ? 1 : 0, target: pid_t(target),
                         node: node)
                     return body(&root)

@@ -62,6 +62,15 @@ extension PodShim {
                 .failed(container: spec.name, stage: "the target container \(spec.target) is not running", errno: Int(ESRCH)),
                 to: connection)
         }
+        for image in spec.images where !images.contains(image.target) {
+            let problem = -sandbox_mount_image(image.lower, image.target)
+            guard problem == 0 else {
+                return say(
+                    .failed(container: spec.name, stage: "mount the image of a volume on \(image.target)", errno: Int(problem)),
+                    to: connection)
+            }
+            images.insert(image.target)
+        }
         switch SupervisedContainer.start(spec, target: target, node: node) {
         case .success(let container):
             containers[spec.name] = container

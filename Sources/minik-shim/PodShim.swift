@@ -25,6 +25,8 @@ struct PodShim {
     private let signals: Int32
     private var connections: [Int32] = []
     var containers: [String: SupervisedContainer] = [:]
+    /// Where images are mounted for volumes.
+    var images: Set<String> = []
     /// Processes of `exec`.
     var execs: [pid_t: ExecProcess] = [:]
     var isEnding = false

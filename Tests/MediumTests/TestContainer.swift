@@ -65,7 +65,8 @@ struct TestContainer: ~Copyable {
                         var root = sandbox_root(
                             lower: paths[0], upper: paths[1], work: paths[2], merged: paths[3], binds: mounts.baseAddress,
                             bind_count: mounts.count,
-                            devices: nodes.baseAddress, device_count: nodes.count, shm: nil, read_only: 0, privileged: privileged ? 1 : 0,
+                            devices: nodes.baseAddress, device_count: nodes.count, directories: nil, directory_count: 0, shm: nil,
+                            read_only: 0, privileged: privileged ? 1 : 0,
                             no_devices: noDevices ? 1 : 0, target: 0, node: -1)
                         return withProcess(argv, terminal, output) { sandbox_start(&root, $0, &master, &failure) }
                     }

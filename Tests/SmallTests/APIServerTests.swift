@@ -38,8 +38,26 @@ struct APIDefaults {
             ("httpd@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "IfNotPresent"),
         ])
     func imagePullPolicy(_ image: String, _ policy: String) async throws {
-        let pod = try await Fixture.api().create(.pods, Fixture.pod("a", image: image))
+        let pod = try await Fixture.api().create(
+            .pods,
+            setting(Fixture.pod("a", image: image)) {
+                $0["spec"]["volumes"] = [["name": "v", "image": ["reference": .string(image)]]]
+            })
+        #expect(pod["spec"]["volumes"].items.first { $0["name"].string == "v" }?["image"]["pullPolicy"].string == policy)
         #expect(pod["spec"]["containers"][0]["imagePullPolicy"].string == policy)
+    }
+
+    @Test("a pod's image volume names its image; a template may leave that out")
+    func imageVolume() async throws {
+        let api = try await Fixture.api(), volumes: JSON = [["name": "v", "image": ["pullPolicy": "Never"]]]
+        let error = await #expect(throws: StatusError.self) {
+            _ = try await api.create(.pods, setting(Fixture.pod("a")) { $0["spec"]["volumes"] = volumes })
+        }
+        #expect("\(try #require(error))".contains("spec.volumes[0].image.reference: Required value"))
+        let mistaken: JSON = [["name": "v", "image": ["reference": "x", "pullPolicy": "Sometimes"]]]
+        await #expect(throws: StatusError.self) {
+            _ = try await api.create(.pods, setting(Fixture.pod("b")) { $0["spec"]["volumes"] = mistaken })
+        }
     }
 
     @Test("a volume that says nothing of what it is made of is an empty directory")

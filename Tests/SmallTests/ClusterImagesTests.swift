@@ -37,6 +37,12 @@ struct ClusterImagesTests {
             ("  extraMounts: [{hostPath: a, nodePath: /b/../etc}]\n", "spec.extraMounts[0].nodePath: \"/b/../etc\" must be an absolute"),
             ("  extraMounts: [{hostPath: a, nodePath: /var/log/}]\n", "spec.extraMounts[0].nodePath: /var/log is the node's own"),
             ("  extraMounts: [{hostPath: a, nodePath: /b}, {hostPath: c, nodePath: //b}]\n", "spec.extraMounts[1].nodePath: /b is there"),
+            ("  images: app.tar\n", "spec.images: must be a list of texts, not text"),
+            ("  images: [1]\n", "spec.images[0]: must be text, not a number"),
+            ("  registries: x\n", "spec.registries: must be a list of maps, not text"),
+            ("  registries: {host: x}\n", "spec.registries: must be a list of maps, not a map"),
+            ("  registries: [x]\n", "spec.registries[0]: must be a map, not text"),
+            ("  registries: [{host: x, insecure: \"yes\"}]\n", "spec.registries[0].insecure: must be true or false, not text"),
         ])
     func wrong(_ spec: String, _ words: String) {
         do {

@@ -26,6 +26,15 @@ struct DockerKeyringTests {
         #expect(try users(image, [[place: Self.entry("u")]]) == (isMeant ? ["u"] : []))
     }
 
+    @Test("the padding of auth may be missing, as docker takes it", arguments: ["u:p", "u:pw", "u:pwd", "u:pwd1"])
+    func padding(_ pair: String) throws {
+        let reference = try #require(ImageReference("r.example/a"))
+        for auth in [Base64.encode(Array(pair.utf8)), Base64.encode(Array(pair.utf8)).replacing("=", with: "")] {
+            let found = DockerKeyring([["r.example": ["auth": .string(auth)]]]).lookup(reference)
+            #expect(found.map { "\($0.user):\($0.password)" } == [pair], "\(auth)")
+        }
+    }
+
     @Test("what is more exact is tried first, and all that match in turn")
     func order() throws {
         let first: JSON = ["r.example": Self.entry("host"), "r.example/a/b": Self.entry("exact"), "r.example/a": Self.entry("team")]

@@ -14,7 +14,12 @@ struct ImageTests {
             ("busybox", "docker.io/library/busybox:latest"), ("library/httpd:2.4", "docker.io/library/httpd:2.4"),
             ("docker.io/httpd", "docker.io/library/httpd:latest"), ("a/b__c/d-e--f.g", "docker.io/a/b__c/d-e--f.g:latest"),
             ("registry.example:5000/a/b", "registry.example:5000/a/b:latest"), ("ghcr.io/x/y:1_A.b-c", "ghcr.io/x/y:1_A.b-c"),
-            ("localhost/x@\(digest)", "localhost/x@\(digest)"), ("x:1@\(digest)", "docker.io/library/x:1@\(digest)"),
+            ("localhost/x@\(digest)", "localhost/x@\(digest)"),
+            ("[::1]:5000/x", "[::1]:5000/x:latest"), ("[fe80::1]/x", "[fe80::1]/x:latest"), ("Host/x", "Host/x:latest"),
+            ("index.docker.io/x", "docker.io/library/x:latest"), ("index.docker.io/a/b", "docker.io/a/b:latest"),
+            ("x@sha512:" + String(repeating: "a", count: 128), "docker.io/library/x@sha512:" + String(repeating: "a", count: 128)),
+            (String(repeating: "a", count: 63) + "x", "docker.io/library/" + String(repeating: "a", count: 63) + "x:latest"),
+            ("x:1@\(digest)", "docker.io/library/x:1@\(digest)"),
         ])
     func names(_ short: String, _ full: String) throws {
         let reference = try #require(ImageReference(short))
@@ -27,7 +32,9 @@ struct ImageTests {
         arguments: [
             "", "UPPER", "a b", "a:", "a:b:c", "a:-x", "a//b", "/a", "a/", "-a", "a.", "a..b", "a___b", "a@sha256:12", "a@sha256", "x.y:/a",
             "x.y:80:90/a", "registry.example/", "a:" + String(repeating: "x", count: 129), "a@sha256:" + String(repeating: "G", count: 64),
-            "-x.y/a",
+            "-x.y/a", "a@md5:" + String(repeating: "0", count: 32), "a@sha256:" + String(repeating: "0", count: 63),
+            "a@sha256:" + String(repeating: "A", count: 64), "a@sha512:" + String(repeating: "0", count: 64),
+            String(repeating: "0", count: 64), String(repeating: "x", count: 256), "[::1/x", "[]:5000/x", "[::1]x/a", "[::1]:/a", "[g::]/a",
         ])
     func refused(_ text: String) { #expect(ImageReference(text) == nil) }
 

@@ -22,6 +22,10 @@ struct PodImageTests {
         try await node.pod(name)?.status["containerStatuses"][0]["state"]["waiting"] ?? .null
     }
 
+    private func ready(_ node: EmulatedNode, _ name: String) async throws -> Int {
+        try await node.pod(name)?.status["containerStatuses"].items.count { $0["ready"].bool == true } ?? 0
+    }
+
     private func messages(_ node: EmulatedNode, _ reason: String) async throws -> [String] {
         try await node.events(reason).compactMap { $0["message"].string }
     }
@@ -114,6 +118,71 @@ struct PodImageTests {
             #expect(node.registry.calls.map(\.user) == ["one", "two"])
             let words = "Unable to retrieve some image pull secrets (none); attempting to pull the image may not succeed."
             #expect(try await messages(node, "FailedToRetrieveImagePullSecret") == [words])
+        }
+    }
+
+    private func createWithVolume(_ node: EmulatedNode, _ name: String, policy: String = "IfNotPresent", mounts: Bool = true) async throws {
+        _ = try await node.create(name) {
+            $0["spec"]["volumes"] = [["name": "v", "image": ["reference": "r.example/data:1", "pullPolicy": .string(policy)]]]
+            let mount: JSON = mounts ? [["name": "v", "mountPath": "/data", "subPath": "x"]] : .null
+            $0["spec"]["containers"] = [
+                ["name": "c0", "image": .string(Self.app), "imagePullPolicy": "IfNotPresent", "volumeMounts": mount],
+                ["name": "c1", "image": .string(Self.app), "imagePullPolicy": "IfNotPresent"],
+            ]
+        }
+    }
+
+    @Test("the image of a volume is pulled before the container that mounts it is made, and shown to it where nobody writes")
+    func volume() async throws {
+        let node = try await EmulatedNode()
+        for name in [Self.app, "r.example/data:1"] { node.registry.push(name) }
+        try await node.following {
+            try await createWithVolume(node, "a", policy: "Always")
+            try await eventually("a runs") { try await ready(node, "a") == 2 }
+            #expect(Set(node.registry.calls.map(\.image)) == ["r.example/data:1", Self.app] && node.registry.calls.count == 2)
+            #expect(try await messages(node, "Pulling").contains("Pulling image \"r.example/data:1\""))
+            #expect(
+                try await node.events("Pulling").allSatisfy {
+                    ($0["involvedObject"]["fieldPath"].string == nil) == $0["message"].string?.contains("data")
+                })
+            let uid = try #require(try await node.pod("a")).uid, specs = try #require(node.sandboxes.shim(uid)).specs
+            let spec = try #require(specs.first { $0.name == "c0" }), other = try #require(specs.first { $0.name == "c1" })
+            #expect(other.images == [] && spec.images.count == 1 && spec.images[0].lower.hasPrefix("/layer:"))
+            let bind = try #require(spec.binds.first { $0.target == "/data" })
+            #expect(bind.source == spec.images[0].target && bind.readOnly && bind.subPath == "x")
+        }
+    }
+
+    @Test("a volume's image that cannot be had keeps the container that mounts it waiting, and no other")
+    func absentVolume() async throws {
+        let node = try await EmulatedNode()
+        node.registry.push(Self.app)
+        try await node.following {
+            try await createWithVolume(node, "a")
+            try await node.passing(until: "it waits") { try await waiting(node, "a")["reason"].string == "ImagePullBackOff" }
+            let words = "failed to pull and unpack image \"r.example/data:1\": manifest unknown"
+            #expect(try await waiting(node, "a")["message"].string == "Back-off pulling image \"r.example/data:1\": ErrImagePull: \(words)")
+            #expect(try await messages(node, "Failed").contains("Failed to pull image \"r.example/data:1\": \(words)"))
+            #expect(try await node.pod("a")?.status["containerStatuses"][1]["state"]["running"].isNull == false)
+            node.registry.push("r.example/data:1")
+            try await node.passing(until: "it runs") {
+                try await ready(node, "a") == 2
+            }
+            try await createWithVolume(node, "b", policy: "Never", mounts: false)
+            try await eventually("b runs") { try await node.isRunning("b") }
+        }
+    }
+
+    @Test("a volume's image that is not to be looked for, or has no name, is said of the container that mounts it")
+    func refusedVolume() async throws {
+        let node = try await EmulatedNode()
+        node.registry.push(Self.app)
+        try await node.following {
+            try await createWithVolume(node, "a", policy: "Never")
+            try await eventually("it is told") { try await waiting(node, "a")["reason"].string == "ErrImageNeverPull" }
+            #expect(
+                try await waiting(node, "a")["message"].string
+                    == "Container image \"r.example/data:1\" is not present with pull policy of Never")
         }
     }
 

@@ -46,7 +46,7 @@ extension Cluster {
         var findings = SchemaFindings()
         let json = Cluster.schema.decode(manifest.json, &findings)
         if let field = findings.unknown.first { throw fail(field, "unknown field") }
-        if let text = findings.mistyped.first { throw fail(String(text.prefix { $0 != ":" }), text) }
+        if let wrong = findings.mistyped.first.map(MistypedField.init) { throw fail(wrong.field, wrong.message) }
         if let cause = findings.causes.first { throw fail(cause.field, cause.message) }
 
         let spec = json["spec"]

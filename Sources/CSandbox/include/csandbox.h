@@ -67,6 +67,8 @@ struct sandbox_root {
     size_t bind_count;
     const struct sandbox_device *devices;
     size_t device_count;
+    const char *const *directories;    // made in the container's own layer when the image lacks them
+    size_t directory_count;
     const char *shm;                   // the pod's /dev/shm
     int read_only;
     int privileged;                    // no masked paths, writable /proc/sys and /sys
@@ -112,6 +114,9 @@ pid_t sandbox_start_pause(void);
 /// Mounts a tmpfs of at most `size` bytes (0: as the kernel likes) on `path`, for everybody, or for group `gid` unless that is 0.
 /// 0 or -errno.
 int sandbox_mount_memory(const char *path, uint64_t size, uint32_t gid);
+
+/// Mounts an image's layers (colons between, the topmost first, two at least) on `target`, where nobody writes and nothing runs. 0 or -errno.
+int sandbox_mount_image(const char *layers, const char *target);
 
 /// 1: what lies at `path` is in memory alone (tmpfs or ramfs); 0: it is not; or -errno.
 int sandbox_is_memory(const char *path);

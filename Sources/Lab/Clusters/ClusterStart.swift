@@ -50,9 +50,16 @@ package struct ClusterStart {
         try Files.makeDirectory(ClusterPaths.stateRoot, mode: 0o700)
         try Files.makeDirectory(paths.run, mode: 0o700)
         let lock = try ClusterLock(paths)
-        let isNew = try await start()
-        lock.release()
-        return isNew
+        let outcome: Result<Bool, any Error>
+        do { outcome = .success(try await start()) } catch { outcome = .failure(error) }
+        if Files.exists(paths.clusterFile) {
+            lock.release()
+        } else {
+            // Of a cluster that did not come to be nothing stays.
+            rmdir(paths.run)
+            lock.remove()
+        }
+        return try outcome.get()
     }
 
     private func start() async throws -> Bool {
@@ -141,6 +148,12 @@ package struct ClusterStart {
             throw UserError(
                 "\(field): there is no directory \(folder) on this machine",
                 hint: "make it first; a path begins beside the file that names it")
+        }
+        for registry in cluster.registries {
+            guard let file = registry.caFile, let reason = CertificateFile.problem(file) else { continue }
+            throw UserError(
+                "spec.registries: \(registry.host): caFile \(file) \(reason)",
+                hint: "it begins with -----BEGIN CERTIFICATE-----: give the certificate of the authority that signed the registry's")
         }
     }
 

@@ -9,8 +9,9 @@ package struct ImageUse: Sendable {
     private let file: String
     private let pod: ObjectKey
 
-    package init(state: String, container: String, pod: ObjectKey) {
-        file = "\(state)/\(Self.directory)/\(container)"
+    /// `volume`: what the container mounts, where it is not the image that it runs from. No container's name has a dot.
+    package init(state: String, container: String, volume: String? = nil, pod: ObjectKey) {
+        file = "\(state)/\(Self.directory)/\(container)\(volume.map { ".\($0)" } ?? "")"
         self.pod = pod
     }
 

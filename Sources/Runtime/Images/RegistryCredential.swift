@@ -18,8 +18,10 @@ package struct RegistryCredential: Sendable, Hashable {
         var user = json["username"].string ?? "", password = json["password"].string ?? ""
         let token = json["identitytoken"].string ?? ""
         if let auth = json["auth"].string, !auth.isEmpty {
-            // Some write NULs behind the password.
-            let text = Base64.decode(auth.trimmed).map { String(decoding: $0, as: UTF8.self) } ?? ""
+            // Some leave the padding out, and some write NULs behind the password.
+            let signs = String(auth.trimmed.prefix { $0 != "=" })
+            let whole = signs + String(repeating: "=", count: (4 - signs.utf8.count % 4) % 4)
+            let text = Base64.decode(whole).map { String(decoding: $0, as: UTF8.self) } ?? ""
             guard let colon = text.firstIndex(of: ":") else { return nil }
             user = String(text[..<colon])
             password = String(text[text.index(after: colon)...].prefix { $0 != "\0" })

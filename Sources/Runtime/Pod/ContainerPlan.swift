@@ -50,7 +50,8 @@ struct ContainerPlan {
         "PERFMON", "BPF", "CHECKPOINT_RESTORE",
     ]
 
-    func spec(_ container: Container, image: Image, attempt: Int) async throws -> ContainerSpec {
+    /// `shown`: the images of its volumes, by those.
+    func spec(_ container: Container, image: Image, shown: [String: Image], attempt: Int) async throws -> ContainerSpec {
         var spec = ContainerSpec()
         let layers = "\(paths.podState(pod.uid))/containers/\(container.name)/\(attempt)"
         spec.name = container.name
@@ -82,7 +83,10 @@ struct ContainerPlan {
         spec.logPath = try ContainerLogFiles(pod: pod, node: node, paths: paths).begin(container.name, life: attempt)
         try secure(&spec, container, user, image)
         try confine(&spec, attempt)
-        spec.binds = try await binds(container, environment)
+        spec.directories = image.configuration.volumes.map { $0.hasPrefix("/") ? $0 : "/\($0)" }
+        let images = try shown.mapValues(imageMount)
+        spec.images = Set(images.values).sorted { $0.target < $1.target }
+        spec.binds = try binds(container, environment, images)
         spec.lower += ":\(try MountPoints(of: spec.binds, isDirectory: volumes.isDirectory).layer(in: paths.mountPoints))"
         let words = TerminationMessage(pod: pod, container: container, attempt: attempt, node: node, paths: paths)
         try Files.write([], to: words.file, mode: 0o666)
@@ -271,13 +275,26 @@ struct ContainerPlan {
 
     // MARK: Mounts
 
-    private func binds(_ container: Container, _ environment: [(name: String, value: String)]) async throws -> [BindMount] {
+    /// Where an image's files are shown to the volumes of this pod.
+    private func imageMount(_ image: Image) throws -> ImageMount {
+        var layers = image.layers
+        // overlayfs wants two where nobody writes.
+        if layers.count < 2 { layers.insert(try MountPoints(of: []).layer(in: paths.mountPoints), at: 0) }
+        let lower = layers.reversed().joined(separator: ":")
+        let target = "\(paths.podRun(pod.uid))/images/\(ShortHash.hex(lower, digits: 16))"
+        try Files.makeDirectory(target)
+        return ImageMount(lower: lower, target: target)
+    }
+
+    private func binds(
+        _ container: Container, _ environment: [(name: String, value: String)], _ images: [String: ImageMount]
+    ) throws -> [BindMount] {
         let state = paths.podState(pod.uid)
         var binds = ["hosts", "hostname", "resolv.conf"].map { BindMount(source: "\(state)/\($0)", target: "/etc/\($0)", readOnly: false) }
         for mount in container.volumeMounts {
             let name = mount["name"].string ?? ""
             guard let volume = pod.spec["volumes"].items.first(where: { $0["name"].string == name }) else { continue }
-            let (source, readOnly, onNode) = volumes.place(of: volume)
+            let (source, readOnly, onNode) = images[name].map { ($0.target, true, false) } ?? volumes.place(of: volume)
             let sub = try mount["subPathExpr"].string.map { try Self.expandStrictly($0, environment) } ?? mount["subPath"].string ?? ""
             if !sub.isEmpty {
                 guard !sub.hasPrefix("/") else {

@@ -5,33 +5,36 @@ extension PodLifecycle {
     /// Seconds until a container whose image could not be pulled says that it waits.
     private static let timeToTell = 2
 
-    mutating func pullNeeded(_ name: String) -> [Action] {
+    /// `image`: nil for the container's own, or one that a volume of it shows.
+    mutating func pullNeeded(_ name: String, _ image: String?) -> [Action] {
+        update(name) { $0.volumeImage = image == $0.image ? nil : image }
         guard let entry = entry(name), entry.isStarting else { return [] }
         if isEnding {
             update(name) { $0.isStarting = false }
             return goOnEnding()
         }
         // Two containers of one image wait together.
-        if pullsBackingOff.contains(entry.image) { return backOff(name) }
-        let isUnderWay = entries.contains { $0.isPulling && $0.image == entry.image }
+        if pullsBackingOff.contains(entry.needed) { return backOff(name) }
+        let isUnderWay = entries.contains { $0.isPulling && $0.needed == entry.needed }
         update(name) {
             $0.isPulling = true
             $0.sharesPull = isUnderWay
         }
         if isUnderWay { return [] }
-        return [tell(entry, "Normal", "Pulling", "Pulling image \"\(entry.image)\""), .pull(container: name)]
+        return [tell(entry, "Normal", "Pulling", "Pulling image \"\(entry.needed)\""), .pull(container: name)]
     }
 
     mutating func pulled(_ name: String, _ message: String) -> [Action] {
         guard let entry = entry(name), entry.isPulling else { return [] }
         update(name) { $0.isPulling = false }
-        pullFailures[entry.image] = nil
-        return [tell(entry, "Normal", "Pulled", message), .create(container: name)] + leave(entry.image).flatMap { start($0) }
+        found(name, entry.needed)
+        pullFailures[entry.needed] = nil
+        return [tell(entry, "Normal", "Pulled", message), .create(container: name)] + leave(entry.needed).flatMap { start($0) }
     }
 
     /// The pull of an image has ended: who shared it, in order, and waits for nothing now.
     private mutating func leave(_ image: String) -> [String] {
-        let sharers = entries.filter { $0.sharesPull && $0.image == image }.map(\.name)
+        let sharers = entries.filter { $0.sharesPull && $0.needed == image }.map(\.name)
         for name in sharers { update(name) { ($0.sharesPull, $0.isPulling, $0.isStarting) = (false, false, false) } }
         return sharers
     }
@@ -45,25 +48,25 @@ extension PodLifecycle {
         }
         if isEnding { return goOnEnding() }
         let told = [
-            tell(entry, "Warning", "Failed", "Failed to pull image \"\(entry.image)\": \(message)"),
+            tell(entry, "Warning", "Failed", "Failed to pull image \"\(entry.needed)\": \(message)"),
             tell(entry, "Warning", "Failed", "Error: \(Self.errImagePull)"),
             .schedule(.pullBackOff(container: name), seconds: Self.timeToTell),
         ]
-        pullsBackingOff.insert(entry.image)
-        pullFailures[entry.image, default: 0] += 1
-        return told + leave(entry.image).flatMap { backOff($0) } + [
-            .schedule(.pullAgain(image: entry.image), seconds: Self.backOff(pullFailures[entry.image] ?? 1))
+        pullsBackingOff.insert(entry.needed)
+        pullFailures[entry.needed, default: 0] += 1
+        return told + leave(entry.needed).flatMap { backOff($0) } + [
+            .schedule(.pullAgain(image: entry.needed), seconds: Self.backOff(pullFailures[entry.needed] ?? 1))
         ]
     }
 
     /// Says that the image is not asked for just now, and why.
     mutating func backOff(_ name: String) -> [Action] {
         guard let entry = entry(name) else { return [] }
-        let words = "Back-off pulling image \"\(entry.image)\""
-        let reason = entries.lazy.filter { $0.image == entry.image }.compactMap { other -> String? in
+        let words = "Back-off pulling image \"\(entry.needed)\""
+        let reason = entries.lazy.filter { $0.needed == entry.needed }.compactMap { other -> String? in
             if case .waiting(Self.errImagePull, let message?) = other.state { "\(words): \(Self.errImagePull): \(message)" } else { nil }
         }.first
-        let told = entries.lazy.filter { $0.image == entry.image }.compactMap { other -> String? in
+        let told = entries.lazy.filter { $0.needed == entry.needed }.compactMap { other -> String? in
             if case .waiting(Self.imagePullBackOff, let message) = other.state { message } else { nil }
         }.first
         update(name) {
@@ -91,11 +94,12 @@ extension PodLifecycle {
         guard !isEnding, let entry = entry(name), entry.image != image else { return [] }
         update(name) {
             $0.image = image
+            $0.volumeImage = nil
             $0.failures = 0
         }
         if entry.isPulling {
             update(name) { ($0.isPulling, $0.sharesPull) = (false, false) }
-            let left = entry.sharesPull ? [] : leave(entry.image)
+            let left = entry.sharesPull ? [] : leave(entry.needed)
             return [.stopPull(container: name), .start(container: name)] + left.flatMap { start($0) }
         }
         if hasSandbox, entry.lacksImage || entry.isRefusedImage { return start(name) }
@@ -111,9 +115,15 @@ extension PodLifecycle {
         return pulling.map { .stopPull(container: $0) }
     }
 
-    func isPulling(_ name: String) -> Bool { entry(name)?.isPulling ?? false }
+    /// The image that a container waits for; nil when it waits for none.
+    func pulling(_ name: String) -> String? { entry(name).flatMap { $0.isPulling ? $0.needed : nil } }
 
+    /// An image is there, as its policy wants it, for the start at hand.
+    mutating func found(_ name: String, _ image: String) { update(name) { $0.foundImages.insert(image) } }
+    func hasFound(_ name: String, _ image: String) -> Bool { entry(name)?.foundImages.contains(image) ?? false }
+
+    /// What is said of a volume's image is said of the pod.
     private func tell(_ entry: Entry, _ type: String, _ reason: String, _ words: String) -> Action {
-        .event(type: type, reason: reason, message: words, container: entry.name)
+        .event(type: type, reason: reason, message: words, container: entry.volumeImage == nil ? entry.name : nil)
     }
 }

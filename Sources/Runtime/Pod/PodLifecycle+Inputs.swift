@@ -16,7 +16,7 @@ extension PodLifecycle {
             update(name) { $0.isStarting = false }
             return isEnding ? goOnEnding() : [.schedule(.restart(container: name), seconds: Self.volumePause)]
         case .configurationChanged: return configurationChanged()
-        case .pullNeeded(let name): return pullNeeded(name)
+        case .pullNeeded(let name, let image): return pullNeeded(name, image)
         case .pulled(let name, let message): return pulled(name, message)
         case .pullFailed(let name, let message): return pullFailed(name, message)
         case .imageRefused(let name, let reason, let event, let message): return imageRefused(name, reason, event, message)
@@ -114,7 +114,7 @@ extension PodLifecycle {
         case .pullAgain(let image):
             pullsBackingOff.remove(image)
             guard hasSandbox, !isEnding else { return [] }
-            return entries.filter { $0.image == image && $0.lacksImage }.flatMap { start($0.name) }
+            return entries.filter { $0.needed == image && $0.lacksImage }.flatMap { start($0.name) }
         case .lastWarning(let name, let life):
             guard let entry = entry(name), entry.restartCount == life, case .running = entry.state else { return [] }
             return [.stop(container: name, force: true)]

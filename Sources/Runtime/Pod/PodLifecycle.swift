@@ -14,8 +14,8 @@ package struct PodLifecycle: Sendable {
         case startError(container: String, message: String, at: Timestamp)
         /// Its volumes are not there yet.
         case startPostponed(container: String)
-        /// Its image has to be pulled.
-        case pullNeeded(container: String)
+        /// Its image has to be pulled, or one that a volume of it shows.
+        case pullNeeded(container: String, image: String? = nil)
         /// Its image is there; `message`: how long that took.
         case pulled(container: String, message: String)
         case pullFailed(container: String, message: String)
@@ -66,7 +66,7 @@ package struct PodLifecycle: Sendable {
         case pull(container: String)
         /// Nobody waits for the container's image any more.
         case stopPull(container: String)
-        /// Make and start the container, whose image has come.
+        /// Make and start the container, of whose images one more has come.
         case create(container: String)
         /// Ask the container to end (its stop signal), or end it.
         case stop(container: String, force: Bool)
@@ -104,6 +104,11 @@ package struct PodLifecycle: Sendable {
         var isStarting = false
         /// It is to start when its image has come.
         var isPulling = false
+        /// The image that was needed last, where that is not its own but one that a volume shows.
+        var volumeImage: String?
+        var needed: String { volumeImage ?? image }
+        /// Images that nothing more has to be done for, in the start at hand.
+        var foundImages: Set<String> = []
         /// Another container of the pod has begun that pull.
         var sharesPull = false
         /// The next start is a restart.
@@ -271,6 +276,7 @@ package struct PodLifecycle: Sendable {
     mutating func start(_ name: String) -> [Action] {
         update(name) {
             $0.isStarting = true
+            $0.foundImages = []
             // A life that ended is counted when the next begins.
             if $0.isRestart {
                 $0.restartCount += 1
@@ -294,7 +300,7 @@ package struct PodLifecycle: Sendable {
     /// It waits for nothing but its turn.
     private func mayStart(_ entry: Entry) -> Bool {
         guard !entry.isStarting, case .waiting(let reason, _) = entry.state else { return false }
-        return ["ContainerCreating", "PodInitializing"].contains(reason) || (entry.lacksImage && !pullsBackingOff.contains(entry.image))
+        return ["ContainerCreating", "PodInitializing"].contains(reason) || (entry.lacksImage && !pullsBackingOff.contains(entry.needed))
     }
 
     mutating func retry(_ name: String) -> [Action] {

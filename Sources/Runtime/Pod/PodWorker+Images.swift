@@ -5,40 +5,53 @@ import ShimProtocol
 extension PodWorker {
     func start(_ name: String, _ group: inout DiscardingTaskGroup) async {
         guard let container = pod.allContainers.first(where: { $0.name == name }) else { return }
-        guard shimVersion >= (pod.processes == .own ? ShimVersion.confining : ShimVersion.sharing) else { return await leaveOldShim() }
-        guard let reference = ImageReference(container.image) else { return refuse(container, "InvalidImageName") }
-        let policy = ImagePullPolicy(rawValue: container.json["imagePullPolicy"].string ?? "") ?? .ifNotPresent
-        do {
-            try await plan.volumes.refresh()
-            switch policy.decide(reference, present: try await inspect(reference, of: container)) {
-            case .use:
-                await tell(
-                    "Normal", "Pulled", "Container image \"\(container.image)\" already present on machine and can be accessed by the pod",
-                    name)
-                try await make(container, reference, &group)
-            case .pull: inbox.post(.input(.pullNeeded(container: name)))
-            case .refuse: refuse(container, "ErrImageNeverPull")
-            }
-        } catch { await fail(name, error) }
+        let needed =
+            !pod.imageVolumes(of: container).isEmpty
+            ? ShimVersion.mounting : pod.processes == .own ? ShimVersion.confining : ShimVersion.sharing
+        guard shimVersion >= needed else { return await leaveOldShim() }
+        await goOn(container, &group)
     }
 
-    /// Makes and starts a container, whose image has come. Its volumes may show something else by now.
+    /// Goes on now that an image has come: with the next, or with the container itself.
     func create(_ name: String, _ group: inout DiscardingTaskGroup) async {
-        guard let container = pod.allContainers.first(where: { $0.name == name }), let reference = ImageReference(container.image)
-        else { return }
+        guard let container = pod.allContainers.first(where: { $0.name == name }) else { return }
+        await goOn(container, &group)
+    }
+
+    /// Makes and starts a container when all its images are there. Its volumes may show something else by now.
+    private func goOn(_ container: Container, _ group: inout DiscardingTaskGroup) async {
+        let name = container.name
         do {
             try await plan.volumes.refresh()
-            try await make(container, reference, &group)
+            for wanted in WantedImage.all(of: container, in: pod) where !lifecycle.hasFound(name, wanted.name) {
+                guard let reference = ImageReference(wanted.name) else { return refuse(container, wanted, "InvalidImageName") }
+                switch wanted.policy.decide(reference, present: try await inspect(reference)) {
+                case .use:
+                    lifecycle.found(name, wanted.name)
+                    await tell(
+                        "Normal", "Pulled", "Container image \"\(wanted.name)\" already present on machine and can be accessed by the pod",
+                        wanted.volume == nil ? name : nil)
+                case .pull: return inbox.post(.input(.pullNeeded(container: name, image: wanted.name)))
+                case .refuse: return refuse(container, wanted, "ErrImageNeverPull")
+                }
+            }
+            try await make(container, &group)
         } catch { await fail(name, error) }
     }
 
-    private func make(_ container: Container, _ reference: ImageReference, _ group: inout DiscardingTaskGroup) async throws {
+    private func make(_ container: Container, _ group: inout DiscardingTaskGroup) async throws {
         let name = container.name
-        guard let image = try await take(reference, for: container) else {
-            // It went between two looks.
-            return inbox.post(.input(.pullFailed(container: name, message: "image \"\(reference)\" was removed")))
+        var image: Image?, shown: [String: Image] = [:]
+        for wanted in WantedImage.all(of: container, in: pod) {
+            guard let reference = ImageReference(wanted.name), let found = try await take(reference, wanted, for: container) else {
+                // It went between two looks.
+                inbox.post(.input(.pullNeeded(container: name, image: wanted.name)))
+                return inbox.post(.input(.pullFailed(container: name, message: "image \"\(wanted.name)\" was removed")))
+            }
+            if let volume = wanted.volume { shown[volume] = found } else { image = found }
         }
-        let spec = try await plan.spec(container, image: image, attempt: lifecycle.attempt(name))
+        guard let image else { return }
+        let spec = try await plan.spec(container, image: image, shown: shown, attempt: lifecycle.attempt(name))
         await tell("Normal", "Created", "Container created", name)
         try connection?.send(.start(spec))
         expect(.start(container: name, life: lifecycle.attempt(name)), &group)
@@ -59,10 +72,9 @@ extension PodWorker {
 
     // MARK: Pulls
 
-    /// Begins to fetch a container's image; how that ended is a message.
+    /// Begins to fetch the image that a container waits for; how that ended is a message.
     func pull(_ name: String, _ group: inout DiscardingTaskGroup) async {
-        guard let container = pod.allContainers.first(where: { $0.name == name }), let reference = ImageReference(container.image)
-        else { return }
+        guard let image = lifecycle.pulling(name), let reference = ImageReference(image) else { return }
         let elapsed = node.clock.stopwatch(), credentials = await credentials(for: reference)
         let task = Task { [inbox, node] in
             let result: Result<ImagePuller.Outcome, any Error>
@@ -72,7 +84,7 @@ extension PodWorker {
                         Task { await self.tell("Normal", "Pulling", words, name) }
                     })
             } catch { result = .failure(error) }
-            if !Task.isCancelled { inbox.post(.pullEnded(container: name, image: container.image, result, waited: elapsed())) }
+            if !Task.isCancelled { inbox.post(.pullEnded(container: name, image: image, result, waited: elapsed())) }
         }
         pulls[name] = task
         group.addTask {
@@ -88,7 +100,7 @@ extension PodWorker {
     func pullEnded(_ name: String, _ image: String, _ result: Result<ImagePuller.Outcome, any Error>, _ waited: Duration)
         -> PodLifecycle.Input?
     {
-        guard lifecycle.isPulling(name), pod.allContainers.contains(where: { $0.name == name && $0.image == image }) else { return nil }
+        guard lifecycle.pulling(name) == image else { return nil }
         pulls[name] = nil
         switch result {
         case .success(let outcome):
@@ -114,8 +126,8 @@ extension PodWorker {
     // MARK: What is there
 
     /// What no other try would make better: a name that is none, an image that is not to be looked for.
-    private func refuse(_ container: Container, _ reason: String) {
-        let name = "\"\(container.image)\""
+    private func refuse(_ container: Container, _ wanted: WantedImage, _ reason: String) {
+        let name = "\"\(wanted.name)\""
         let isName = reason != "InvalidImageName"
         let words =
             isName
@@ -130,22 +142,23 @@ extension PodWorker {
     private struct ImageFailure: Error, CustomStringConvertible {
         let description: String
 
-        init(_ container: Container, _ error: any Error) {
-            description = "Failed to inspect image \"\(container.image)\": \("\(error)".replacing("\n  ", with: "; "))"
+        init(_ reference: ImageReference, _ error: any Error) {
+            description = "Failed to inspect image \"\(reference)\": \("\(error)".replacing("\n  ", with: "; "))"
         }
     }
 
-    private func inspect(_ reference: ImageReference, of container: Container) async throws -> Image? {
-        do { return try await node.images.resolve(reference) } catch { throw ImageFailure(container, error) }
+    private func inspect(_ reference: ImageReference) async throws -> Image? {
+        do { return try await node.images.resolve(reference) } catch { throw ImageFailure(reference, error) }
     }
 
     /// The same for the container, which has it from now on.
-    private func take(_ reference: ImageReference, for container: Container) async throws -> Image? {
-        do { return try await node.images.resolve(reference, for: use(of: container)) } catch { throw ImageFailure(container, error) }
+    private func take(_ reference: ImageReference, _ wanted: WantedImage, for container: Container) async throws -> Image? {
+        let use = use(of: container, volume: wanted.volume)
+        do { return try await node.images.resolve(reference, for: use) } catch { throw ImageFailure(reference, error) }
     }
 
-    private func use(of container: Container) -> ImageUse {
-        ImageUse(state: paths.podState(pod.uid), container: container.name, pod: pod.key)
+    private func use(of container: Container, volume: String? = nil) -> ImageUse {
+        ImageUse(state: paths.podState(pod.uid), container: container.name, volume: volume, pod: pod.key)
     }
 
     /// The image that a container runs from; nil where there is none, or none can be asked for just now. A name may have become another

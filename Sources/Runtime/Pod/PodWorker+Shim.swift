@@ -51,14 +51,14 @@ extension PodWorker {
         sandbox?.kill()
     }
 
-    /// The shim is of an older minik, which keeps no devices from its containers: those it has go on, but it starts no more. The pod
-    /// begins anew in a sandbox of ours.
+    /// The shim is of an older minik, which keeps no devices from its containers, or does not know what this pod wants: those it has go on,
+    /// but it starts no more. The pod begins anew in a sandbox of ours.
     func leaveOldShim() async {
         await node.client.recordEvent(
             about: pod, type: "Normal", reason: "SandboxOutdated",
             message:
-                "Pod sandbox was made by an older minik (version \(shimVersion) of the shim protocol, not \(ShimVersion.current)), which would start "
-                + "containers with access to the machine's devices", component: "kubelet", node: node.spec.name)
+                "Pod sandbox was made by an older minik (version \(shimVersion) of the shim protocol, not \(ShimVersion.current)), which cannot "
+                + "start a container as it is to be", component: "kubelet", node: node.spec.name)
         connection?.disconnect()
     }
 }

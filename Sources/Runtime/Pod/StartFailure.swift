@@ -33,6 +33,8 @@ package struct StartFailure: Sendable, Hashable {
 
     /// Of a container's own process.
     package var ofContainer: String {
+        // What is not there is made, but in the image of a volume nothing can be.
+        if isConfiguration, errno == Int(EROFS) { return "failed to \(stage): no such file or directory, and the volume is read-only" }
         if isConfiguration { return "failed to \(stage): \(String(cString: strerror(Int32(errno))))" }
         return "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
             + "unable to start container process: error during container init: \(words)"

@@ -12,7 +12,7 @@ struct ImageLs: AsyncParsableCommand {
 
     func run() async throws {
         try requireRoot()
-        let images = try ImageStore().summaries(), own = BuiltInImages().names
+        let images = try ImageStore().summaries { printError("minik: warning: \($0)") }, own = BuiltInImages().names
         if format.isJSON {
             let builtIn = own.map { name -> JSON in ["names": [.string("docker.io/library/\(name)")], "source": "built-in"] }
             return print(JSON.array(images.map(\.listed) + builtIn).text(indented: true))

@@ -8,10 +8,13 @@ struct ImageRm: AsyncParsableCommand {
         discussion: "An image that a pod has stays: delete the pod first.")
     @Argument(help: "NAME[:TAG], a digest, or the beginning of an ID.") var images: [String]
 
+    @OptionGroup var format: ImageOutput
+
     func run() async throws {
         try requireRoot()
         let images = images
         let removal = try await SmallProgram.blocking { try ImageStore().remove(images) }
+        if format.isJSON { return print(removal.json.text(indented: true)) }
         for name in removal.names { print("Untagged: \(name)") }
         for image in removal.images { print("Deleted: \(image.id)") }
     }

@@ -6,15 +6,22 @@ enum PodRules {
         if var volumes = spec["volumes"].array {
             // A volume that says nothing of what it is made of is an empty directory.
             for index in volumes.indices where (volumes[index].object?.keys ?? []) == ["name"] { volumes[index]["emptyDir"] = .emptyObject }
+            for index in volumes.indices where !volumes[index]["image"].isNull && volumes[index]["image"]["pullPolicy"].isNull {
+                volumes[index]["image"]["pullPolicy"] = .string(pullPolicy(of: volumes[index]["image"]["reference"].string ?? ""))
+            }
             spec["volumes"] = .array(volumes)
         }
         changeContainers(of: &spec, ["initContainers", "containers", "ephemeralContainers"]) { container in
             guard container["imagePullPolicy"].isNull else { return }
-            let image = container["image"].string ?? ""
-            let sides = image.split(separator: "@", maxSplits: 1)
-            let tag = sides.first?.split(separator: "/").last?.split(separator: ":").dropFirst().first
-            container["imagePullPolicy"] = tag == "latest" || (tag == nil && sides.count < 2) ? "Always" : "IfNotPresent"
+            container["imagePullPolicy"] = .string(pullPolicy(of: container["image"].string ?? ""))
         }
+    }
+
+    /// What is not said: a name without a tag, or with `latest`, may be another image by now.
+    private static func pullPolicy(of image: String) -> String {
+        let sides = image.split(separator: "@", maxSplits: 1)
+        let tag = sides.first?.split(separator: "/").last?.split(separator: ":").dropFirst().first
+        return tag == "latest" || (tag == nil && sides.count < 2) ? "Always" : "IfNotPresent"
     }
 
     private static func changeContainers(

@@ -67,6 +67,10 @@ struct PodValidation {
             for (number, source) in volume["projected"]["sources"].items.enumerated() {
                 checkToken(source["serviceAccountToken"], "\(here).projected.sources[\(number)].serviceAccountToken")
             }
+            // A template may leave it to whoever fills it in.
+            if path == "spec", !volume["image"].isNull, volume["image"]["reference"].string ?? "" == "" {
+                causes.append(.required("\(here).image.reference"))
+            }
             if let host = volume["hostPath"]["path"].string, host.split(separator: "/").contains("..") {
                 causes.append(.invalid("\(here).hostPath.path", .string(host), "must not contain '..'"))
             }

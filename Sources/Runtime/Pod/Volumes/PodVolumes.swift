@@ -76,10 +76,13 @@ struct PodVolumes {
         let kinds = (volume.object?.keys ?? []).filter { $0 != "name" }
         if !volume["emptyDir"].isNull || kinds.isEmpty { return try makeEmpty(volume) }
         if !volume["hostPath"].isNull { return try HostPath(volume["hostPath"]).prepare(on: NodeRoot(node, paths: paths)) }
+        // It comes with the container that mounts it.
+        if !volume["image"].isNull { return }
         guard Self.written.contains(where: { !volume[$0].isNull }) else {
             let kind = kinds[0]
             throw ContainerPlan.ConfigurationError(
-                description: "minik has no volumes of kind \(kind): use emptyDir, configMap, secret, downwardAPI, projected or hostPath")
+                description:
+                    "minik has no volumes of kind \(kind): use emptyDir, configMap, secret, downwardAPI, projected, hostPath or image")
         }
         var content = VolumeFiles(group: group)
         if volume["configMap"].isNull { content.directoryMode = 0o1777 }

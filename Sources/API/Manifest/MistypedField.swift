@@ -1,0 +1,35 @@
+import Model
+
+/// A field of a document with a value of the wrong type, as Go's decoder tells it, in words for who writes the document.
+struct MistypedField {
+    /// `spec.images[0]`; empty for the document itself.
+    let field: String
+    let message: String
+
+    /// `json: cannot unmarshal string into Go struct field .spec.images of type []string`
+    init(_ complaint: String) {
+        guard let start = complaint.firstRange(of: " Go struct field ."), let end = complaint.firstRange(of: " of type ") else {
+            (field, message) = ("", complaint)
+            return
+        }
+        field = String(complaint[start.upperBound..<end.lowerBound])
+        let found = complaint.firstRange(of: "cannot unmarshal ").map { complaint[$0.upperBound...].prefix { $0 != " " } } ?? ""
+        message = "must be \(Self.wanted(String(complaint[end.upperBound...]))), not \(Self.kinds[String(found)] ?? "that")"
+    }
+
+    private static let kinds = [
+        "string": "text", "number": "a number", "object": "a map", "array": "a list", "bool": "true or false",
+    ]
+
+    private static func wanted(_ type: String) -> String {
+        switch type {
+        case "string": "text"
+        case "bool": "true or false"
+        case "[]string": "a list of texts"
+        case "map[string]string": "a map of texts"
+        case _ where type.hasPrefix("int"): "a whole number"
+        case _ where type.hasPrefix("[]"): "a list of maps"
+        default: "a map"
+        }
+    }
+}
