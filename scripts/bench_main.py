@@ -1,13 +1,14 @@
 """The performance budget, measured: scripts/bench runs this."""
 import argparse, os, queue, signal, subprocess, sys
 
-import bench, bench_api, bench_change, bench_endings, bench_policies
+import bench, bench_api, bench_change, bench_endings, bench_images, bench_policies
 
 PARTS = {
     "up": bench.measure_up, "pods": bench.measure_pods, "scale": bench.measure_scale,
     "endings": bench_endings.measure_endings, "services": bench.measure_services,
     "policies": bench_policies.measure_policies, "changes": bench_policies.measure_changes, "throughput": bench.measure_throughput, "api": bench_api.measure_api,
     "posting": bench_change.measure_posting, "share": bench_change.measure_share, "deployment": bench_change.measure_deployment,
+    "images": bench_images.measure_images,
 }
 
 
