@@ -111,10 +111,11 @@ package final class ImageStore: ImageSource {
         if let gone = layers.first(where: { !Files.isDirectory($0) }) {
             throw ImageError("image \(record.title): its layer \(gone) is gone", hint: "load the image again")
         }
-        let image = Image(
+        var image = Image(
             id: manifest.configuration.digest.description, configuration: description.configuration, layers: layers,
             digest: record.digest.description)
-        known.withLock { $0.images[record.digest] = image }
+        image.accounts = Image.Accounts(of: image)
+        known.withLock { [image] in $0.images[record.digest] = image }
         return image
     }
 

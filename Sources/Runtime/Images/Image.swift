@@ -43,6 +43,16 @@ package struct Image: Sendable, Hashable {
     package let digest: String?
     /// The name that it was asked for by is a registry's, which may have another image under it by now.
     package var isPulled: Bool
+    /// Its users and groups, where its source has read them already: an image of many layers is looked through once.
+    package var accounts: Accounts?
+
+    /// The image's /etc/passwd and /etc/group.
+    package struct Accounts: Sendable, Hashable {
+        package let passwd: String
+        package let group: String
+
+        package init(of image: Image) { (passwd, group) = (image.text("etc/passwd") ?? "", image.text("etc/group") ?? "") }
+    }
 
     package init(
         id: String, configuration: ImageConfiguration, layers: [String], digest: String? = nil, isPulled: Bool = false

@@ -41,9 +41,9 @@ package struct ContainerUser: Sendable, Hashable {
     }
 
     init(pod: Pod, container: Container, image: Image) {
+        let accounts = image.accounts ?? Image.Accounts(of: image)
         self.init(
-            pod: pod, container: container, passwd: image.text("etc/passwd") ?? "", group: image.text("etc/group") ?? "",
-            image: image.configuration.user)
+            pod: pod, container: container, passwd: accounts.passwd, group: accounts.group, image: image.configuration.user)
     }
 
     private static func rows(_ text: String) -> [[String]] {
