@@ -100,7 +100,6 @@ static void make_dev(const struct site *site) {
 }
 
 static void mount_kernels(const struct site *site) {
-    (void)mkdirat(site->root, "tmp", 01777);
     mount_kernel(site, "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     make_dev(site);
     mount_kernel(site, "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | (site->wish->privileged ? 0 : MS_RDONLY), NULL);
@@ -210,8 +209,10 @@ static void enter_root(const struct site *site) {
 void sandbox_build_root(int sync, const struct sandbox_root *root, const char *cwd) {
     struct site site = {.sync = sync, .wish = root, .root = -1};
     mount_layers(&site);
-    mount_kernels(&site);
+    (void)mkdirat(site.root, "tmp", 01777);
+    // Before the kernel's file systems: some images call /sys/fs/cgroup a volume, where nothing can be made.
     for (size_t i = 0; i < root->directory_count; i++) make_directory(&site, root->directories[i]);
+    mount_kernels(&site);
     for (size_t i = 0; i < root->bind_count; i++) mount_volume(&site, &root->binds[i]);
     if (cwd[0] != '/') { errno = EINVAL; sandbox_die(sync, "Cwd must be an absolute path:", cwd); }
     make_directory(&site, cwd);

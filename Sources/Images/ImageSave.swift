@@ -1,3 +1,4 @@
+import CSandbox
 import Glibc
 import Model
 import Runtime
@@ -41,17 +42,29 @@ extension ImageStore {
     /// The same into a file, which appears whole or not at all.
     package func save(_ texts: [String], as format: ArchiveFormat, path: String, progress: (String) -> Void = { _ in }) throws {
         var info = stat()
-        // A device or a pipe takes what it is given.
-        let isPlace = stat(path, &info) == 0 && info.st_mode & S_IFMT != S_IFREG
-        let written = isPlace ? path : "\(path).\(UInt32.random(in: 0 ... .max)).new"
-        let output = open(written, O_WRONLY | O_CLOEXEC | (isPlace ? 0 : O_CREAT | O_EXCL), 0o644)
+        if stat(path, &info) == 0, info.st_mode & S_IFMT != S_IFREG {
+            // A device or a pipe takes what it is given.
+            let output = open(path, O_WRONLY | O_CLOEXEC)
+            guard output >= 0 else { throw FileError("open", path, errno: errno) }
+            defer { close(output) }
+            return try save(texts, as: format, to: output, name: path, progress: progress)
+        }
+        let passing = "\(path).\(UInt32.random(in: 0 ... .max)).new"
+        var output = sandbox_unnamed_file(path.lastIndex(of: "/").map { String(path[...$0]) } ?? ".")
+        let isUnnamed = output >= 0
+        // Not every file system has files without a name, which go with us however we end.
+        if !isUnnamed { output = open(passing, O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, 0o644) }
         guard output >= 0 else { throw FileError("create", path, errno: errno) }
         defer { close(output) }
         do {
             try save(texts, as: format, to: output, name: path, progress: progress)
-            if !isPlace, rename(written, path) < 0 { throw FileError("rename to", path, errno: errno) }
+            fchmod(output, 0o644)
+            if isUnnamed, linkat(AT_FDCWD, "/proc/self/fd/\(output)", AT_FDCWD, passing, AT_SYMLINK_FOLLOW) < 0 {
+                throw FileError("name", path, errno: errno)
+            }
+            if rename(passing, path) < 0 { throw FileError("rename to", path, errno: errno) }
         } catch {
-            if !isPlace { unlink(written) }
+            unlink(passing)
             throw error
         }
     }

@@ -24,6 +24,12 @@ struct BadInputTests {
             head + "  nodes:\n  - {name: a, address: 10.9.9.9}\n", "FILE:6: spec.nodes[0].address: 10.9.9.9 is not a host of nodeSubnet")
         try refused(head + "  plugin: weave\n", "FILE:5: spec.plugin: \"weave\" is none of flannel, flannel-netpol")
         try refused("a: [1, 2\n", "FILE:")
+        try refused(head + "  images: app.tar\n", "FILE:5: spec.images: must be a list of texts, not text")
+        let text = try ClusterFiles.write("no certificate\n")
+        try refused(
+            head + "  registries:\n  - {host: r.example, caFile: \(text)}\n",
+            "spec.registries: r.example: caFile \(text) is no certificate in PEM", "-----BEGIN CERTIFICATE-----")
+        #expect(Shell.run("for left in /var/lib/minik/bad.lock /run/minik/bad; do [ ! -e $left ] || echo $left; done").output == "")
         try refused(head + "---\n" + head, "two Cluster documents")
         #expect(Shell.minik("up /nowhere.yaml").errors.contains("the path \"/nowhere.yaml\" does not exist"))
     }

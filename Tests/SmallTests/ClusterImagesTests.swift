@@ -17,7 +17,7 @@ struct ClusterImagesTests {
         #expect(cluster.images == ["/labs/app.tar", "/labs/./layout", "/x/y.tar.gz", "ghcr.io/x/y:1", "nginx"])
         let registries = try self.cluster(
             "  registries:\n  - {host: docker.io, mirrors: [\"http://m.example:5000/hub\", n.example], caFile: ca.pem}\n"
-                + "  - {host: \"r.example:5000\", insecure: true}\n")
+                + "  - {host: \"r.example:5000\", insecure: true}\n  - {host: \"[::1]:5000\"}\n")
         #expect(registries.registries[0].caFile == "/labs/ca.pem")
         #expect(try Cluster(stored: registries.json) == registries)
         #expect(registries.shape == registries.shape.shape && registries.shape != registries)
@@ -37,6 +37,7 @@ struct ClusterImagesTests {
             ("  extraMounts: [{hostPath: a, nodePath: /b/../etc}]\n", "spec.extraMounts[0].nodePath: \"/b/../etc\" must be an absolute"),
             ("  extraMounts: [{hostPath: a, nodePath: /var/log/}]\n", "spec.extraMounts[0].nodePath: /var/log is the node's own"),
             ("  extraMounts: [{hostPath: a, nodePath: /b}, {hostPath: c, nodePath: //b}]\n", "spec.extraMounts[1].nodePath: /b is there"),
+            ("  registries: [{host: \"[::1\"}]\n", "spec.registries[0].host: \"[::1\" is no HOST"),
             ("  images: app.tar\n", "spec.images: must be a list of texts, not text"),
             ("  images: [1]\n", "spec.images[0]: must be text, not a number"),
             ("  registries: x\n", "spec.registries: must be a list of maps, not text"),

@@ -47,6 +47,12 @@ struct ClusterImages {
     private func whole(_ path: String) -> String { DocumentPath.whole(path, in: file) }
 
     private static func isHost(_ text: String) -> Bool {
+        // IPv6's addresses stand in brackets.
+        if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
+            let port = text[text.index(after: end)...]
+            return IPAddress(String(text[..<end].dropFirst()), .ipv6) != nil
+                && (port.isEmpty || port.first == ":" && UInt16(port.dropFirst()) != nil)
+        }
         let sides = text.split(separator: ":", omittingEmptySubsequences: false)
         return (1...2).contains(sides.count) && isWord(sides[0]) && (sides.count == 1 || UInt16(sides[1]) != nil)
     }
