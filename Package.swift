@@ -49,22 +49,25 @@ let package = Package(
         .target(name: "Proxy", dependencies: ["Model", "Rules"]),
         .target(name: "ShimProtocol", dependencies: ["Model"]),
         .target(name: "DNS", dependencies: ["Model"]),
+        .target(name: "YAML", dependencies: ["Model", .product(name: "Yams", package: "Yams")]),
 
         // Rooms that act.
         .target(name: "Netlink", dependencies: ["Model", "Rules", "CMnl", "CNftnl", "CSandbox"]),
         .target(name: "Runtime", dependencies: ["Model", "Netlink", "ShimProtocol", "TLS", "CSandbox", "CSystemd"]),
-        .target(name: "Images", dependencies: ["Model", "Runtime", "COpenSSL", "CArchive", "CSandbox"]),
+        .target(
+            name: "Images", dependencies: ["Model", "YAML", "Runtime", "COpenSSL", "CArchive", "CSandbox"],
+            // Bytes of the program: nothing has to lie beside it.
+            resources: [.embedInCode("LookAlikes/Recipes")]),
         .target(name: "Store", dependencies: ["Model", "CSQLite"]),
         .target(name: "TLS", dependencies: ["COpenSSL", .product(name: "NIOCore", package: "swift-nio")]),
         .target(
             name: "API",
             dependencies: [
-                "Model", "Store", "TLS", "CZlib", "CRE2",
+                "Model", "YAML", "Store", "TLS", "CZlib", "CRE2",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
-                .product(name: "Yams", package: "Yams"),
             ]),
         .target(name: "Controllers", dependencies: ["Model", "Store"]),
 

@@ -6,10 +6,10 @@ import Synchronization
 
 extension ImageStore {
     /// Takes in all images of an archive; blocks until they are there. `names` go to its only image, in the place of the archive's own.
-    /// `isPulled`: a registry filled the archive.
+    /// `isPulled`: a registry filled the archive. `lookAlike`: minik made it itself.
     @discardableResult
     package func load(
-        _ archive: any ImageArchive, names: [ImageReference] = [], isPulled: Bool = false,
+        _ archive: any ImageArchive, names: [ImageReference] = [], isPulled: Bool = false, lookAlike: ImageRecord.LookAlike? = nil,
         progress: @escaping (String) -> Void = { _ in }
     ) throws -> [ImageRecord] {
         try changing {
@@ -21,7 +21,7 @@ extension ImageStore {
                 }
                 images[0] = images[0].with(names, instead: true)
             }
-            let load = try ImageLoad(store: self, archive: archive, isPulled: isPulled, progress: progress)
+            let load = try ImageLoad(store: self, archive: archive, isPulled: isPulled, lookAlike: lookAlike, progress: progress)
             defer { Files.removeTree(load.staging) }
             return try load.run(images)
         }
@@ -50,6 +50,7 @@ private struct ImageLoad {
     let store: ImageStore
     let archive: any ImageArchive
     let isPulled: Bool
+    let lookAlike: ImageRecord.LookAlike?
     let progress: (String) -> Void
     let staging: String
     private var places: StorePlaces { store.places }
@@ -70,8 +71,12 @@ private struct ImageLoad {
         let descriptor: ContentDescriptor
     }
 
-    init(store: ImageStore, archive: any ImageArchive, isPulled: Bool, progress: @escaping (String) -> Void) throws {
+    init(
+        store: ImageStore, archive: any ImageArchive, isPulled: Bool, lookAlike: ImageRecord.LookAlike?,
+        progress: @escaping (String) -> Void
+    ) throws {
         self.isPulled = isPulled
+        self.lookAlike = lookAlike
         self.store = store
         self.archive = archive
         self.progress = progress
@@ -206,7 +211,7 @@ private struct ImageLoad {
         let digest = ContentDigest(of: image.documents.last ?? manifest.bytes), names = image.names.map(\.description).sorted()
         return ImageRecord(
             digest: image.digest ?? digest, manifest: digest, id: ContentDigest(of: image.configuration),
-            names: names, pulled: isPulled ? names : [], loaded: .now())
+            names: names, pulled: isPulled ? names : [], loaded: .now(), lookAlike: lookAlike)
     }
 
     /// The manifest of an image that came without one.

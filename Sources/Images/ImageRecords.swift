@@ -14,11 +14,27 @@ package struct ImageRecord: Sendable, Hashable {
     /// Those of the names under which it came from their registry, rather than out of an archive or by somebody's word.
     package var pulled: [String]
     package let loaded: Timestamp
+    /// Of one that minik assembled: which of its look-alikes it is, and of what state of things.
+    package var lookAlike: LookAlike?
+
+    package struct LookAlike: Sendable, Hashable {
+        /// The public repository that it is like, whole.
+        package let title: String
+        /// What it was made of; another one asks for another image.
+        package let stamp: String
+
+        package init(title: String, stamp: String) {
+            self.title = title
+            self.stamp = stamp
+        }
+    }
 
     package init(
-        digest: ContentDigest, manifest: ContentDigest, id: ContentDigest, names: [String], pulled: [String] = [], loaded: Timestamp
+        digest: ContentDigest, manifest: ContentDigest, id: ContentDigest, names: [String], pulled: [String] = [], loaded: Timestamp,
+        lookAlike: LookAlike? = nil
     ) {
         self.pulled = pulled
+        self.lookAlike = lookAlike
         self.digest = digest
         self.manifest = manifest
         self.id = id
@@ -46,7 +62,8 @@ package struct ImageRecords: Sendable, Hashable {
                 ImageRecord(
                     digest: digest, manifest: manifest, id: id, names: item["names"].items.compactMap(\.string),
                     pulled: item["pulled"].items.compactMap(\.string),
-                    loaded: item["loaded"].string.flatMap(Timestamp.init) ?? Timestamp(seconds: 0)))
+                    loaded: item["loaded"].string.flatMap(Timestamp.init) ?? Timestamp(seconds: 0),
+                    lookAlike: item["lookAlike"].string.map { ImageRecord.LookAlike(title: $0, stamp: item["stamp"].string ?? "") }))
         }
     }
 
@@ -56,7 +73,8 @@ package struct ImageRecords: Sendable, Hashable {
                 "digest": .string(image.digest.description), "manifest": .string(image.manifest.description),
                 "id": .string(image.id.description), "names": .array(image.names.map(JSON.string)),
                 "pulled": image.pulled.isEmpty ? .null : .array(image.pulled.map(JSON.string)),
-                "loaded": .string(image.loaded.description),
+                "loaded": .string(image.loaded.description), "lookAlike": JSON(image.lookAlike?.title),
+                "stamp": JSON(image.lookAlike?.stamp),
             ]
         }
         return ["version": 1, "images": .array(list)]
@@ -70,7 +88,10 @@ package struct ImageRecords: Sendable, Hashable {
 
     /// What people mean: a name, a digest, or the beginning of an ID.
     package func find(_ text: String) throws(ImageError) -> ImageRecord {
-        if let reference = ImageReference(text), let image = image(reference) { return image }
+        if let reference = ImageReference(text) {
+            if let image = image(reference) { return image }
+            if reference.digest == nil, let own = lookAlike("\(reference.registry)/\(reference.repository)") { return own }
+        }
         let start = text.hasPrefix("sha256:") ? String(text.dropFirst("sha256:".count)) : text
         let found = start.utf8.count < 4 ? [] : images.filter { [$0.id, $0.digest, $0.manifest].contains { $0.hex.hasPrefix(start) } }
         if found.count == 1 { return found[0] }
@@ -78,14 +99,21 @@ package struct ImageRecords: Sendable, Hashable {
         throw ImageError("there is no image \"\(text)\"", hint: "minik image ls shows what there is")
     }
 
+    /// minik's own that is like a repository.
+    package func lookAlike(_ title: String) -> ImageRecord? { images.first { $0.lookAlike?.title == title } }
+
     package func image(_ digest: ContentDigest) -> ImageRecord? { images.first { $0.digest == digest || $0.manifest == digest } }
 
     /// Takes an image in; its names are no other's from now on.
     package mutating func add(_ record: ImageRecord) {
         remove(names: record.names)
+        if let title = record.lookAlike?.title {
+            for index in images.indices where images[index].lookAlike?.title == title { images[index].lookAlike = nil }
+        }
         if let place = images.firstIndex(where: { $0.digest == record.digest && $0.manifest == record.manifest }) {
             images[place].names = (images[place].names + record.names).sorted()
             images[place].pulled = (images[place].pulled + record.pulled).sorted()
+            images[place].lookAlike = record.lookAlike ?? images[place].lookAlike
         } else {
             images.append(record)
         }

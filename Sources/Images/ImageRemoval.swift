@@ -28,7 +28,7 @@ extension ImageStore {
 
         fileprivate mutating func take(_ image: ImageRecord, from records: inout ImageRecords) {
             records.remove(image)
-            names += image.names
+            names += image.names + (image.lookAlike.map { [$0.title] } ?? [])
             images.append(image)
         }
     }
@@ -60,10 +60,20 @@ extension ImageStore {
     /// Removes images without a name, or `all` that no pod has; and whatever in the store belongs to none.
     package func prune(all: Bool) throws -> Removal {
         try removing { records, held, removal in
-            for image in records.images where all || image.names.isEmpty {
+            for image in records.images where all || (image.names.isEmpty && image.lookAlike == nil) {
                 guard !held.contains(where: { $0.manifest == image.manifest }) else { continue }
                 removal.take(image, from: &records)
             }
+        }
+    }
+
+    /// Removes an image that nothing names any more, unless a pod has it.
+    func drop(_ manifest: ContentDigest) throws {
+        _ = try removing { records, held, removal in
+            guard let image = records.image(manifest), image.names.isEmpty, image.lookAlike == nil,
+                !held.contains(where: { $0.manifest == manifest })
+            else { return }
+            removal.take(image, from: &records)
         }
     }
 

@@ -76,13 +76,21 @@ package final class ImageStore: ImageSource {
     }
 
     package func resolve(_ reference: ImageReference, for use: ImageUse) throws -> Image? {
-        guard try records().image(reference) != nil else { return nil }
+        try take(for: use) { $0.image(reference) }.map { try image($0, as: reference) }
+    }
+
+    /// The image that `find` gives, which a container has from now on.
+    func take(for use: ImageUse, _ find: (ImageRecords) -> ImageRecord?) throws -> ImageRecord? {
+        guard find(try records()) != nil else { return nil }
         // From here until the pod has said so, nobody removes anything.
         let lock = try StoreLock(places.removalLock, shared: true)
-        let record = try records().image(reference), image = try record.map { try self.image($0, as: reference) }
-        if let record { try use.note(record.manifest.description) }
+        let record = find(try records())
+        if let record {
+            _ = try image(record)
+            try use.note(record.manifest.description)
+        }
         lock.release()
-        return image
+        return record
     }
 
     package func listings() throws -> [ImageListing] {
@@ -102,7 +110,7 @@ package final class ImageStore: ImageSource {
     }
 
     /// An image ready to be mounted.
-    private func image(_ record: ImageRecord) throws -> Image {
+    func image(_ record: ImageRecord) throws -> Image {
         if let image = known.withLock({ $0.images[record.digest] }) { return image }
         let (manifest, description) = try contents(of: record)
         // overlayfs takes no directory twice; of a layer that comes again the upper one shows all that the lower one would.
@@ -140,5 +148,5 @@ package final class ImageStore: ImageSource {
 
 extension ImageRecord {
     /// What to call it to people.
-    package var title: String { names.first ?? digest.description }
+    package var title: String { names.first ?? lookAlike?.title ?? digest.description }
 }

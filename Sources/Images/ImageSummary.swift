@@ -20,9 +20,13 @@ package struct ImageSummary: Sendable {
     /// What its contents come to as a registry keeps them.
     package var packedSize: Int { manifest.bytes.count + manifest.configuration.size + manifest.layers.reduce(0) { $0 + $1.size } }
     /// Where it came from; one that came in both ways is its registry's.
-    package var source: String { record.pulled.isEmpty ? "loaded" : "pulled" }
+    package var source: String { !record.pulled.isEmpty ? "pulled" : record.lookAlike != nil ? "built-in" : "loaded" }
 
-    package var listing: ImageListing { ImageListing(names: repositoryDigests + record.names, size: packedSize) }
+    package var listing: ImageListing {
+        // No registry has a look-alike under its digest.
+        let own = record.lookAlike.map { ["\($0.title):latest"] } ?? []
+        return ImageListing(names: repositoryDigests + record.names + own.filter { !record.names.contains($0) }, size: packedSize)
+    }
     private var repositoryDigests: [String] {
         Set(record.names.compactMap(ImageReference.init).map { "\($0.registry)/\($0.repository)" }).sorted().map {
             "\($0)@\(record.digest)"
@@ -33,7 +37,8 @@ package struct ImageSummary: Sendable {
     package var listed: JSON {
         [
             "id": .string(record.id.description), "digest": .string(record.digest.description),
-            "names": .array(record.names.map(JSON.string)), "created": JSON(description.created?.description),
+            "names": .array((record.names + (record.lookAlike.map { [$0.title] } ?? [])).map(JSON.string)),
+            "created": JSON(description.created?.description),
             "loaded": .string(record.loaded.description), "platform": .string(description.platform.description), "size": .int(size),
             "source": .string(source),
         ]

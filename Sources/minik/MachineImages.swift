@@ -6,10 +6,14 @@ import Runtime
 /// The images of this machine, for whoever needs more of them than there are.
 struct MachineImages: ImageSupply {
     let store = ImageStore()
+    var lookAlikes: LookAlikes { LookAlikes(store: store) }
 
-    /// Fetches images as a cluster says it, and installs what it takes.
-    func service(_ registries: @escaping @Sendable () throws -> [Cluster.Registry]) -> RegistryImageService {
-        RegistryImageService(store: store, registries: registries) { try DebianPackage.install("skopeo", "to pull images with") }
+    /// Fetches images as a cluster says it, and installs what it takes; minik's own it assembles.
+    func service(_ registries: @escaping @Sendable () throws -> [Cluster.Registry]) -> any ImageService {
+        let fetched = RegistryImageService(store: store, registries: registries) {
+            try DebianPackage.install("skopeo", "to pull images with")
+        }
+        return LookAlikeService(lookAlikes, otherwise: fetched)
     }
 
     func bring(_ entry: String, _ registries: [Cluster.Registry], progress: @escaping @Sendable (String) -> Void) async throws {
@@ -23,8 +27,13 @@ struct MachineImages: ImageSupply {
                 "this is neither an image's name nor an archive's path",
                 hint: "write NAME[:TAG] or REGISTRY/NAME[:TAG], in small letters, or a path that begins with ./ or ends in .tar")
         }
-        if try store.resolve(reference) != nil || BuiltInImages().resolve(reference) != nil { return }
-        progress("pulling")
+        if try store.resolve(reference) != nil { return }
+        if let image = try lookAlikes.resolve(reference) {
+            guard image.isStillToBeMade else { return }
+            progress("assembling minik's look-alike")
+        } else {
+            progress("pulling")
+        }
         // Whoever calls us may have logged in.
         let keyring = try DockerKeyring(file: RegistryAccess.callersPasswords ?? NodeAgent.dockerConfiguration)
         _ = try await ImagePuller(service { registries }).pull(reference, credentials: keyring.lookup(reference), tell: progress)

@@ -211,10 +211,10 @@ struct ClusterTests {
             #expect(looping.contains("0/1"))
             #expect(cluster.minik("logs crash --previous").output == "dying\n")
 
-            #expect(cluster.minik("run stranger --image=registry.invalid/nginx").isSuccess)
+            #expect(cluster.minik("run stranger --image=registry.invalid/team/nginx").isSuccess)
             let refused = try Shell.eventually { () -> String? in
                 let events = cluster.minik("get events").output
-                return events.contains("Failed to pull image \"registry.invalid/nginx\"") ? events : nil
+                return events.contains("Failed to pull image \"registry.invalid/team/nginx\"") ? events : nil
             }
             #expect(refused.contains("minik image load"), "the event says what helps without a network")
             #expect(cluster.minik("get pod stranger").output.contains("ImagePull"))

@@ -70,7 +70,7 @@ final class EmulatedNode: Sendable {
         let spec = cluster.nodes[0]
         return NodeAgent(
             node: spec, cluster: cluster, paths: paths, client: client, network: network, guards: [tables], sandboxes: sandboxes,
-            images: ImageSources([registry, BuiltInImages(directory: "\(root)/images")]), puller: ImagePuller(registry, clock: clock),
+            images: ImageSources([registry, SpareImages()]), puller: ImagePuller(registry, clock: clock),
             identity: identity, dockerConfiguration: "\(root)/config.json", deviceControl: nil, clock: clock,
             object: { [paths, cluster] in
                 let plugin = NodePlugins.plugin(for: spec, of: cluster, paths: paths)

@@ -108,12 +108,4 @@ struct ImageDocumentTests {
             (0, "0B"), (999, "999B"), (1000, "1kB"), (1234, "1.23kB"), (45_678, "45.7kB"), (4_500_000, "4.5MB"), (512_000_000_000, "512GB"),
         ])
     func sizes(_ bytes: Int, _ text: String) { #expect(ImageSummary.human(bytes) == text) }
-
-    @Test("minik's look-alikes answer to no digest")
-    func lookAlikes() throws {
-        let digest = try Self.digest("a"), images = BuiltInImages(directory: "/images")
-        let plain = try #require(ImageReference("busybox:1"))
-        #expect(images.resolve(plain) != nil)
-        for name in ["busybox@\(digest)", "busybox:1@\(digest)"] { #expect(images.resolve(try #require(ImageReference(name))) == nil) }
-    }
 }

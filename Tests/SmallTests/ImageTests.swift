@@ -64,15 +64,13 @@ struct ImageTests {
         await #expect(throws: Shelf.Away.self) { try await broken.resolve(a) }
     }
 
-    @Test("minik's own answer to their name with any registry and tag, and say what runs from them")
-    func builtIn() throws {
-        let images = BuiltInImages(directory: "/images")
-        func resolve(_ name: String) throws -> Image? { images.resolve(try #require(ImageReference(name))) }
-        let httpd = try #require(try resolve("registry.example/deep/httpd:9"))
-        #expect(httpd.layers == ["/images/httpd"] && httpd.configuration.command == ["httpd-foreground"])
-        #expect(httpd.id.count == 71 && httpd.configuration.workingDirectory == "/usr/local/apache2")
-        #expect(try resolve("nginx") == nil)
-        #expect(images.names == ["busybox", "httpd"], "the one that serves names is not for users")
+    @Test("the cluster's DNS has an image of its own, which nobody else's name or digest means, and which is in no list")
+    func dns() throws {
+        let image = DNSImage(directory: "/images")
+        func resolve(_ name: String) throws -> Image? { image.resolve(try #require(ImageReference(name))) }
+        #expect(try resolve("minik-dns")?.layers == ["/images/minik-dns"])
+        #expect(try resolve("team/minik-dns") == nil && resolve("minik-dns@\(Self.digest)") == nil && resolve("busybox") == nil)
+        #expect(image.listings().isEmpty)
     }
 
     @Test("a file is the topmost layer's that has it; a link in a layer leads nowhere else")

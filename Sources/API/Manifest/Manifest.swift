@@ -1,4 +1,5 @@
 import Model
+import YAML
 
 /// One document of a file, and where each of its fields stands.
 package struct Manifest: Sendable {
@@ -45,8 +46,12 @@ extension Manifest {
 
     /// Without the lines of fields, which nobody asks for: what a client sent is no file.
     static func read(_ text: String, file: String, keepsLines: Bool) throws(ManifestError) -> [Manifest] {
+        let found: [YAMLReader.Document]
+        do { found = try YAMLReader.documents(text, file: file, keepsLines: keepsLines) } catch {
+            throw ManifestError(file: error.file, line: error.line, message: error.message)
+        }
         var documents: [Manifest] = []
-        for document in try YAMLReader.documents(text, file: file, keepsLines: keepsLines) {
+        for document in found {
             guard document.json.object != nil else {
                 throw ManifestError(file: file, line: document.line, message: "a document must be a mapping with apiVersion and kind")
             }

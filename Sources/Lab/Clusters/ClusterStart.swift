@@ -119,9 +119,9 @@ package struct ClusterStart {
         progress.begin("kernel and images")
         try Teardown.shareNetns()
         try await Preflight.check(paths: paths)
-        try BuiltInImages().assemble { progress.detail("assembling \($0)") }
+        try DNSImage().assemble { progress.detail("assembling \($0)") }
         progress.end()
-        for shortcoming in [BusyboxImage.shortcoming, Cgroups.shortcoming, ClusterPaths.shortcoming] {
+        for shortcoming in [Busybox.shortcoming, Cgroups.shortcoming, ClusterPaths.shortcoming] {
             if let shortcoming { progress.note("minik: warning: \(shortcoming)") }
         }
         try Files.makeDirectory(paths.state, mode: 0o700)

@@ -112,6 +112,16 @@ package enum Files {
         return (try? read(fd, path)).map { String(decoding: $0, as: UTF8.self) }
     }
 
+    /// A regular file of such a tree, and its mode.
+    package static func read(_ path: String, inRoot root: String) throws(FileError) -> (bytes: [UInt8], mode: mode_t) {
+        let fd = sandbox_read_in_root(root.isEmpty ? "/" : root, path)
+        guard fd >= 0 else { throw FileError("open", root + path, errno: -fd) }
+        defer { close(fd) }
+        var info = stat()
+        guard fstat(fd, &info) == 0 else { throw FileError("look at", root + path, errno: errno) }
+        return (try read(fd, root + path), info.st_mode)
+    }
+
     package static func text(_ path: String) -> String? { (try? read(path)).map { String(decoding: $0, as: UTF8.self) } }
 
     /// Writes a whole file, or leaves what was there: a reader never sees half of it.

@@ -43,6 +43,8 @@ package struct Image: Sendable, Hashable {
     package let digest: String?
     /// The name that it was asked for by is a registry's, which may have another image under it by now.
     package var isPulled: Bool
+    /// One that would be here for the asking: it has to be made first, as others have to be pulled.
+    package let isStillToBeMade: Bool
     /// Its users and groups, where its source has read them already: an image of many layers is looked through once.
     package var accounts: Accounts?
 
@@ -55,9 +57,11 @@ package struct Image: Sendable, Hashable {
     }
 
     package init(
-        id: String, configuration: ImageConfiguration, layers: [String], digest: String? = nil, isPulled: Bool = false
+        id: String, configuration: ImageConfiguration, layers: [String], digest: String? = nil, isPulled: Bool = false,
+        isStillToBeMade: Bool = false
     ) {
         self.isPulled = isPulled
+        self.isStillToBeMade = isStillToBeMade
         self.id = id
         self.configuration = configuration
         self.layers = layers

@@ -15,6 +15,8 @@ package enum ImagePullPolicy: String, Sendable {
     /// name is never asked for, so that a lab needs no network; nor is a digest, behind which there is one image for ever.
     package func decide(_ reference: ImageReference, present image: Image?) -> Decision {
         guard let image else { return self == .never ? .refuse : .pull }
+        // Made of what is on this machine or in Debian's archive, no registry is asked: Never is kept.
+        if image.isStillToBeMade { return .pull }
         return self == .always && image.isPulled && reference.digest == nil ? .pull : .use
     }
 }

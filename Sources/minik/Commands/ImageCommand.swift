@@ -10,8 +10,7 @@ struct ImageCommand: AsyncParsableCommand {
         discussion: "minik image pull nginx, or minik image load app.tar; then pods find it. No cluster has to run.",
         subcommands: [
             ImageLoad.self, ImagePull.self, ImageImport.self, ImageLs.self, ImageInspect.self, ImageHistory.self, ImageTag.self,
-            ImageRm.self, ImageSave.self,
-            ImagePrune.self,
+            ImageRm.self, ImageSave.self, ImagePrune.self, ImageAssemble.self,
         ])
 
     /// The name that somebody gave, whole.

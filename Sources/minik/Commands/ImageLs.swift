@@ -12,21 +12,27 @@ struct ImageLs: AsyncParsableCommand {
 
     func run() async throws {
         try requireRoot()
-        let images = try ImageStore().summaries { printError("minik: warning: \($0)") }, own = BuiltInImages().names
+        let images = try ImageStore().summaries { printError("minik: warning: \($0)") }, recipes = try LookAlikes(store: ImageStore()).recipes
+        let missing = recipes.filter { recipe in !images.contains { $0.record.lookAlike?.title == recipe.title } }
         if format.isJSON {
-            let builtIn = own.map { name -> JSON in ["names": [.string("docker.io/library/\(name)")], "source": "built-in"] }
+            let builtIn = missing.map { ["names": [.string($0.title)], "source": "built-in"] as JSON }
             return print(JSON.array(images.map(\.listed) + builtIn).text(indented: true))
         }
-        let now = Timestamp.now().seconds
-        var rows = images.flatMap { image -> [[String]] in
-            let rest = [
-                image.record.id.short, image.description.created.map { "\(humanDuration(seconds: now - $0.seconds)) ago" } ?? "",
-                ImageSummary.human(image.size), image.source,
-            ]
-            if image.record.names.isEmpty { return [["<none>", "<none>"] + rest] }
-            return image.record.names.compactMap(ImageReference.init).map { ["\($0.registry)/\($0.repository)", $0.tag ?? ""] + rest }
-        }.sorted { ($0[0], $0[1]) < ($1[0], $1[1]) }
-        rows += own.map { ["docker.io/library/\($0)", "<any>", "", "", "", "built-in"] }
+        var rows = images.flatMap { Self.rows($0) }.sorted { ($0[0], $0[1]) < ($1[0], $1[1]) }
+        rows += missing.map { [$0.title, "<any>", "", "", "", "built-in, not assembled yet"] }
         TextTable(header: ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SOURCE"], rows: rows).print()
+    }
+
+    private static func rows(_ image: ImageSummary) -> [[String]] {
+        let now = Timestamp.now().seconds
+        let rest = [
+            image.record.id.short, image.description.created.map { "\(humanDuration(seconds: now - $0.seconds)) ago" } ?? "",
+            ImageSummary.human(image.size),
+        ]
+        var rows = image.record.names.compactMap(ImageReference.init).map {
+            ["\($0.registry)/\($0.repository)", $0.tag ?? ""] + rest + [image.source]
+        }
+        if let own = image.record.lookAlike { rows.append([own.title, "<any>"] + rest + ["built-in"]) }
+        return rows.isEmpty ? [["<none>", "<none>"] + rest + [image.source]] : rows
     }
 }

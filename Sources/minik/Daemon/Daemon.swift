@@ -27,7 +27,7 @@ struct Daemon {
         self.cluster = cluster
         self.paths = paths
         let machine = MachineImages()
-        images = ImageSources([machine.store, BuiltInImages()])
+        images = ImageSources([machine.store, machine.lookAlikes, DNSImage()])
         // As the document says it when an image is asked for: `up` may have changed it.
         puller = ImagePuller(machine.service { try paths.storedCluster()?.registries ?? [] })
     }

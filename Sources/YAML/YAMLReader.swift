@@ -3,12 +3,12 @@ import Model
 
 /// Reads YAML's documents as JSON, event by event. An alias is the value that its anchor has, not a copy of it, and counts as all
 /// that it stands for: a document that is mostly aliases is refused before anybody walks through it.
-struct YAMLReader {
-    struct Document {
-        let json: JSON
-        let line: Int
+package struct YAMLReader {
+    package struct Document {
+        package let json: JSON
+        package let line: Int
         /// Field path (`spec.ports[0].nodePort`) -> line.
-        let lines: [String: Int]
+        package let lines: [String: Int]
     }
 
     private static let deepest = 256, mostDirectives = 64
@@ -25,21 +25,21 @@ struct YAMLReader {
     private var decoded = 0, aliased = 0
 
     /// Every document of `text` that holds anything.
-    static func documents(_ text: String, file: String, keepsLines: Bool) throws(ManifestError) -> [Document] {
+    package static func documents(_ text: String, file: String, keepsLines: Bool) throws(YAMLError) -> [Document] {
         let bytes = Array(text.utf8)
         // libyaml compares each directive with all before it.
         let directives = bytes.indices.lazy.filter {
             bytes[$0] == UInt8(ascii: "%") && ($0 == 0 || bytes[$0 - 1] == 0x0A || bytes[$0 - 1] == 0x0D)
         }
         guard directives.prefix(mostDirectives + 1).count <= mostDirectives else {
-            throw ManifestError(file: file, line: 1, message: "too many directives: at most \(mostDirectives) are read")
+            throw YAMLError(file: file, line: 1, message: "too many directives: at most \(mostDirectives) are read")
         }
         // On the heap: libyaml's parser holds its own address.
         let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
         defer { parser.deallocate() }
-        guard yaml_parser_initialize(parser) == 1 else { throw ManifestError(file: file, line: 1, message: "no memory for a YAML parser") }
+        guard yaml_parser_initialize(parser) == 1 else { throw YAMLError(file: file, line: 1, message: "no memory for a YAML parser") }
         defer { yaml_parser_delete(parser) }
-        return try bytes.withUnsafeBufferPointer { (bytes) throws(ManifestError) in
+        return try bytes.withUnsafeBufferPointer { (bytes) throws(YAMLError) in
             yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
             yaml_parser_set_input_string(parser, bytes.baseAddress, bytes.count)
             var reader = YAMLReader(parser: parser, file: file, keepsLines: keepsLines)
@@ -51,7 +51,7 @@ struct YAMLReader {
         (self.parser, self.file, self.keepsLines) = (parser, file, keepsLines)
     }
 
-    private mutating func documents() throws(ManifestError) -> [Document] {
+    private mutating func documents() throws(YAMLError) -> [Document] {
         var documents: [Document] = []
         while true {
             let event = try next()
@@ -67,9 +67,9 @@ struct YAMLReader {
         }
     }
 
-    private func fail(_ line: Int, _ message: String) -> ManifestError { ManifestError(file: file, line: line, message: message) }
+    private func fail(_ line: Int, _ message: String) -> YAMLError { YAMLError(file: file, line: line, message: message) }
 
-    private mutating func value(_ event: Event, path: String?) throws(ManifestError) -> JSON {
+    private mutating func value(_ event: Event, path: String?) throws(YAMLError) -> JSON {
         note(path, event.line)
         depth += 1
         defer { depth -= 1 }
@@ -88,7 +88,7 @@ struct YAMLReader {
         return value
     }
 
-    private mutating func sequence(_ path: String?) throws(ManifestError) -> JSON {
+    private mutating func sequence(_ path: String?) throws(YAMLError) -> JSON {
         var items: [JSON] = []
         while true {
             let event = try next()
@@ -97,7 +97,7 @@ struct YAMLReader {
         }
     }
 
-    private mutating func mapping(_ path: String?) throws(ManifestError) -> JSON {
+    private mutating func mapping(_ path: String?) throws(YAMLError) -> JSON {
         var keys: [String] = []
         var values: [JSON] = []
         var seen: Set<String> = []
@@ -122,7 +122,7 @@ struct YAMLReader {
     }
 
     /// As yaml.v3's decoder has it, whose words these are: 99 of 100 values may come from aliases in a small document, 10 in a large one.
-    private mutating func alias(_ name: String, _ line: Int) throws(ManifestError) -> JSON {
+    private mutating func alias(_ name: String, _ line: Int) throws(YAMLError) -> JSON {
         guard let (value, size) = anchors[name] else { throw fail(line, "unknown anchor '\(name)' referenced") }
         decoded += size
         aliased += size
@@ -176,7 +176,7 @@ extension YAMLReader {
         let line: Int
     }
 
-    private func next() throws(ManifestError) -> Event {
+    private func next() throws(YAMLError) -> Event {
         var event = yaml_event_t()
         guard yaml_parser_parse(parser, &event) == 1 else {
             let problem = parser.pointee.problem.map { String(cString: $0) } ?? "this is no YAML"
