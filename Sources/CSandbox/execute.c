@@ -99,6 +99,16 @@ static void take_stdio(int sync, const struct sandbox_process *process) {
         if (dup2(fds[i], i) < 0) sandbox_die(sync, "place stdio", NULL);
 }
 
+// Pipes and the terminal are the user's that reads and writes them, or /dev/stdout could not be opened by one who is not root. (runc's
+// fixStdioPermissions) What cannot be given away stays as it is.
+static void give_stdio(const struct sandbox_process *process) {
+    struct stat info;
+    for (int i = 0; i < 3; i++) {
+        if (fstat(i, &info) < 0 || info.st_uid == process->uid) continue;
+        if (S_ISFIFO(info.st_mode) || (process->terminal && S_ISCHR(info.st_mode))) (void)!fchown(i, process->uid, (gid_t)-1);
+    }
+}
+
 // The kernel's keyrings know users, not containers: a session of its own keeps the machine's session keys from a process, and the
 // calls stay away from it altogether, for root's keyring is root's in every container. "No such call" is what programs expect who can
 // do without; containerd's default profile forbids them too.
@@ -203,6 +213,7 @@ void sandbox_run(int sync, const struct sandbox_process *process) {
     setsid();
     umask(022);
     if (process->terminal) take_terminal(sync, process); else take_stdio(sync, process);
+    give_stdio(process);
     if (chdir(process->cwd ? process->cwd : "/") < 0) sandbox_die(sync, "chdir", process->cwd);
     // Nothing of the caller stays open; the socket to it closes with exec.
     int keep = fcntl(sync, F_DUPFD_CLOEXEC, 3);
