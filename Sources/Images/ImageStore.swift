@@ -119,9 +119,11 @@ package final class ImageStore: ImageSource {
         if let gone = layers.first(where: { !Files.isDirectory($0) }) {
             throw ImageError("image \(record.title): its layer \(gone) is gone", hint: "load the image again")
         }
+        // No registry knows what minik has made, so it goes by its ID.
+        let isOwn = description.configuration.labels[ImageRecipe.label] != nil
         var image = Image(
             id: manifest.configuration.digest.description, configuration: description.configuration, layers: layers,
-            digest: record.digest.description)
+            digest: isOwn ? nil : record.digest.description)
         image.accounts = Image.Accounts(of: image)
         known.withLock { [image] in $0.images[record.digest] = image }
         return image

@@ -5,8 +5,13 @@ import Runtime
 
 /// The images of this machine, for whoever needs more of them than there are.
 struct MachineImages: ImageSupply {
-    let store = ImageStore()
-    var lookAlikes: LookAlikes { LookAlikes(store: store) }
+    let store: ImageStore
+    let lookAlikes: LookAlikes
+
+    init() {
+        store = ImageStore()
+        lookAlikes = LookAlikes(store: store)
+    }
 
     /// Fetches images as a cluster says it, and installs what it takes; minik's own it assembles.
     func service(_ registries: @escaping @Sendable () throws -> [Cluster.Registry]) -> any ImageService {

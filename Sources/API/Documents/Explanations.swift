@@ -28,7 +28,7 @@ enum Explanations {
         "metadata": "Standard object's metadata.", "spec": "What is wished for.", "status": "What is observed. Populated by the system.",
         "containers": "List of containers belonging to the pod.", "replicas": "The number of desired pods.",
         "selector": "Chooses the pods that this object is about.", "template": "Describes the pods that will be created.",
-        "image": "Container image name: one that was loaded (minik image ls), or busybox or httpd with any tag.",
+        "image": "Container image name: what is on the machine (minik image ls) is used, and others are pulled.",
         "labels": "Map of string keys and values that organize objects.",
         "name": "The name; unique where names must be.", "ports": "The ports that are exposed.",
         "podSelector": "Chooses pods by their labels.",

@@ -38,7 +38,7 @@ struct AssembledLayout {
     private func description(_ layer: ContentDigest) -> JSON {
         let platform = Platform.machine
         var config = recipe.config
-        config["Labels"]["dev.minik.look-alike"] = .string(recipe.name)
+        config["Labels"][ImageRecipe.label] = .string(recipe.name)
         return [
             "architecture": .string(platform.architecture), "variant": platform.variant.isEmpty ? .null : .string(platform.variant),
             "os": .string(platform.os), "config": config, "rootfs": ["type": "layers", "diff_ids": [.string(layer.description)]],

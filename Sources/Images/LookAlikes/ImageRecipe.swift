@@ -31,6 +31,9 @@ package struct ImageRecipe: Sendable, Hashable {
         package let home: String
     }
 
+    /// Of every image that is made of a recipe: the recipe's name.
+    package static let label = "dev.minik.look-alike"
+
     package let name: String
     /// Registry and repository, without a tag.
     package let answers: [String]

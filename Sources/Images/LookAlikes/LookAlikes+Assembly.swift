@@ -29,6 +29,7 @@ extension LookAlikes {
         } catch {
             guard let old, !(error is CancellationError) else { throw error }
             // Better than none, on a machine that has lost its network since.
+            noteFailure(recipe)
             tell("The look-alike of \(recipe.title) is an older one: a newer one could not be made: \(error)")
             return old
         }

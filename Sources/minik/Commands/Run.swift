@@ -10,7 +10,7 @@ struct Run: AsyncParsableCommand {
     @OptionGroup var options: ClusterOptions
     @OptionGroup var scope: NamespaceOptions
     @Argument(help: "The pod's name.") var name: String
-    @Option(help: "The image: one that was loaded, or busybox or httpd with any tag.") var image: String
+    @Option(help: "The image: a name as a registry has it; minik image ls shows what is here.") var image: String
     @Option(name: .shortAndLong, help: "Labels, such as access=true,tier=web; run=NAME without.") var labels: String?
     @Option(help: "Environment, such as KEY=VALUE; may be given more than once.") var env: [String] = []
     @Option(help: "The port that the container exposes.") var port: Int?
