@@ -279,7 +279,7 @@ struct ContainerPlan {
     private func imageMount(_ image: Image) throws -> ImageMount {
         var layers = image.layers
         // overlayfs wants two where nobody writes.
-        if layers.count < 2 { layers.insert(try MountPoints(of: []).layer(in: paths.mountPoints), at: 0) }
+        if layers.count < 2 { layers.insert(try MountPoints(of: [], isDirectory: volumes.isDirectory).layer(in: paths.mountPoints), at: 0) }
         let lower = layers.reversed().joined(separator: ":")
         let target = "\(paths.podRun(pod.uid))/images/\(ShortHash.hex(lower, digits: 16))"
         try Files.makeDirectory(target)
