@@ -40,6 +40,7 @@ struct NodeRootTests {
     func ownFiles() throws {
         let file = try ClusterFiles.write(ClusterFiles.cluster("roots", subnet: 231) + "\n" + Self.host)
         try TestCluster.with(file, name: "roots") { cluster in
+            #expect(cluster.minik("node exec worker -- ls -A /root /home").output == "/home:\n\n/root:\n", "nobody's own files are seen")
             let wrote = cluster.minik(
                 "exec host -- sh -c 'echo pod > /data/file; echo part > /part/file; echo pod > /host/opt/minik-node-root'")
             #expect(wrote.isSuccess, "\(wrote)")

@@ -454,6 +454,37 @@ struct PodRestarts {
     }
 }
 
+@Suite("A pod's life: what init containers have set up")
+struct PodInitAgain {
+    private func initialized(_ policy: String) -> Life {
+        var life = Life(containers: ["web"], initContainers: ["one"], restartPolicy: policy)
+        _ = life.tell(.sandboxReady)
+        _ = life.start("one")
+        _ = life.exit("one", code: 0)
+        _ = life.start("web")
+        return life
+    }
+
+    @Test("goes with the sandbox, so they run again before the others in the new one")
+    func again() {
+        var life = initialized("Always")
+        _ = life.tell(.sandboxLost(at: Fixture.time))
+        #expect(life.status["conditions"].condition("Initialized") == "False")
+        #expect(life.tell(.sandboxReady) == [.start(container: "one")])
+        _ = life.start("one")
+        #expect(life.container("one")["restartCount"].int == 1)
+        #expect(life.exit("one", code: 0) == [.start(container: "web")])
+    }
+
+    @Test("is nobody's any more where nothing of the pod starts again")
+    func never() {
+        var life = initialized("Never")
+        let lost = life.tell(.sandboxLost(at: Fixture.time)) + life.tell(.sandboxReady)
+        #expect(!lost.contains(.start(container: "one")))
+        #expect(life.container("one")["state"]["terminated"]["exitCode"].int == 0)
+    }
+}
+
 @Suite("A pod's life: its end")
 struct PodEnding {
     @Test("a pod is asked to stop, forced when its grace is over, and torn down when nothing runs any more")

@@ -220,6 +220,26 @@ struct StaleConnectionTests {
         }
     }
 
+    @Test("end with an endpoint that ended slowly, though no rule changes when it has gone")
+    func endingEndpoint() async throws {
+        let node = try await ProxiedNode()
+        try await node.service("a", "10.1.0.20")
+        _ = try await node.api.create(.endpointSlices, ProxiedNode.slice("a", ["10.244.1.2", "10.244.1.3"]))
+        try await node.connections.add(from: "10.244.1.9", to: "10.1.0.20", 53, answeredBy: "10.244.1.2")
+        try await node.following {
+            var slice = ProxiedNode.slice("a", ["10.244.1.3"])
+            let ending: JSON = [
+                "addresses": ["10.244.1.2"], "conditions": ["ready": false, "serving": true, "terminating": true], "nodeName": "n1",
+            ]
+            slice["endpoints"] = .array(slice["endpoints"].items + [ending])
+            _ = try await node.api.update(.endpointSlices, slice)
+            try await eventually("it is in no rule") { await node.endpoints == ["10.244.1.3"] }
+            #expect(await node.connections.answering == ["10.244.1.2"], "and goes on serving those it has")
+            _ = try await node.api.update(.endpointSlices, ProxiedNode.slice("a", ["10.244.1.3"]))
+            try await eventually("they are gone with it") { await node.connections.all.isEmpty }
+        }
+    }
+
     @Test("a daemon that comes back ends what went stale meanwhile")
     func atStart() async throws {
         let node = try await ProxiedNode()

@@ -96,6 +96,18 @@ struct StaticPodTests {
         #expect(try await folder.pods() == ["web-n1"])
     }
 
+    @Test("of two files that name one pod the first has it, and the other is told")
+    func twice() async throws {
+        let folder = try await Folder(), key = ObjectKey("default", "web-n1")
+        try await folder.write("web.yaml", Self.web("httpd"))
+        let first = try #require(try await folder.api.find(Pod.self, key))
+        try await folder.write("web.yaml.bak", Self.web("busybox"))
+        for _ in 0..<3 { try await folder.source.look() }
+        let still = try #require(try await folder.api.find(Pod.self, key))
+        #expect(still.uid == first.uid && !still.isBeingDeleted)
+        #expect(folder.said.withLock { $0.contains { $0.contains("web.yaml.bak is not used: web.yaml has a pod of that name") } })
+    }
+
     @Test("another pod of that name is left alone, and so is a file's that names an account or a secret: both are said")
     func refused() async throws {
         let folder = try await Folder()

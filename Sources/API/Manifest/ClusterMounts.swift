@@ -8,7 +8,9 @@ struct ClusterMounts {
     var after: [Cluster.ExtraMount] = []
 
     /// What a node could not do without, or has from elsewhere.
-    private static let taken = ["/", "/proc", "/sys", "/dev", "/run", "/tmp", "/etc", "/usr", "/var/log", "/var/lib/minik"]
+    private static let taken = ["/", "/run", "/tmp", "/etc", "/usr", "/root", "/home", "/var/log"]
+    /// The kernel's, and minik's, with all that is below.
+    private static let whole = ["/proc", "/sys", "/dev", "/var/lib/minik"]
 
     /// `place`: the field that holds the list.
     func mounts(_ json: JSON, _ place: String, _ fail: (String, String) -> ManifestError) throws -> [Cluster.ExtraMount] {
@@ -20,6 +22,9 @@ struct ClusterMounts {
                 throw fail("\(path).nodePath", "\"\(target)\" must be an absolute path without \"..\", such as /data")
             }
             guard !Self.taken.contains(nodePath) else { throw fail("\(path).nodePath", "\(nodePath) is the node's own: mount below it") }
+            if let place = Self.whole.first(where: { nodePath == $0 || nodePath.hasPrefix("\($0)/") }) {
+                throw fail("\(path).nodePath", "\(nodePath) is in \(place), which is not to be mounted on")
+            }
             guard !(after + mounts).contains(where: { $0.nodePath == nodePath }) else {
                 throw fail("\(path).nodePath", "\(nodePath) is there twice")
             }

@@ -4,6 +4,11 @@ import Glibc
 enum DocumentPath {
     /// The whole of a path, which begins beside the document unless it begins with `/`.
     static func whole(_ path: String, in file: String) -> String {
+        let words = path.hasPrefix("./") ? String(path.dropFirst(2)) : path
+        return words.isEmpty ? found(".", file) : found(words, file)
+    }
+
+    private static func found(_ path: String, _ file: String) -> String {
         if path.hasPrefix("/") { return path }
         let folder = file.lastIndex(of: "/").map { String(file[..<$0]) }
         let beside = folder.map { "\($0)/\(path)" } ?? path

@@ -52,15 +52,24 @@ package struct NFTablesSocket: ~Copyable {
         return try RulesetReader.read(table, &socket)
     }
 
+    /// Whether there is one that works: a dormant table is attached to nothing, and is made anew as if it were missing.
     private mutating func hasTable(_ table: TableID) throws(NetlinkError) -> Bool {
+        var isDormant = false
         let message = NetlinkMessage(
             (Int(NFNL_SUBSYS_NFTABLES) << 8) | Int(NFT_MSG_GETTABLE.rawValue), NLM_F_ACK,
             nfgenmsg(nfgen_family: table.family.number, version: UInt8(NFNETLINK_V0), res_id: 0))
         message.put(NFTA_TABLE_NAME.rawValue, table.name)
-        do { try socket.execute(message, "nft list table \(table)") } catch {
+        do {
+            try socket.run(message, { "nft list table \(table)" }) { header in
+                guard let found = nftnl_table_alloc() else { return }
+                defer { nftnl_table_free(found) }
+                guard nftnl_table_nlmsg_parse(header, found) == 0 else { return }
+                isDormant = nftnl_table_get_u32(found, UInt16(NFTNL_TABLE_FLAGS)) & NFT_TABLE_F_DORMANT.rawValue != 0
+            }
+        } catch {
             if error.isNotFound { return false }
             throw error
         }
-        return true
+        return !isDormant
     }
 }

@@ -60,7 +60,9 @@ struct RulesetReader {
             if nftnl_chain_is_set(chain, UInt16(NFTNL_CHAIN_HOOKNUM)) {
                 let number = nftnl_chain_get_u32(chain, UInt16(NFTNL_CHAIN_HOOKNUM))
                 if let kind = Self.text(nftnl_chain_get_str(chain, UInt16(NFTNL_CHAIN_TYPE))).flatMap(Hook.Kind.init),
-                    let point = Hook.Point.allCases.first(where: { $0.number == number })
+                    let point = Hook.Point.allCases.first(where: { $0.number == number }),
+                    // Ours accept what no rule decides: one that does not is none of ours.
+                    nftnl_chain_get_u32(chain, UInt16(NFTNL_CHAIN_POLICY)) == UInt32(NF_ACCEPT)
                 {
                     hook = Hook(kind, point, Int(nftnl_chain_get_s32(chain, UInt16(NFTNL_CHAIN_PRIO))))
                 }

@@ -102,7 +102,7 @@ package actor ServiceProxy {
     }
 
     private func compile() -> [ObjectKey: Ruleset] {
-        var parts: [ObjectKey: Ruleset] = [:]
+        var parts: [ObjectKey: Ruleset] = [:], unchanged: Set<ObjectKey> = []
         for key in dirty {
             let before = compiled[key]
             var part = Ruleset()
@@ -117,8 +117,11 @@ package actor ServiceProxy {
                 if let before, frame.count(before.share, by: -1) { isFrameNew = true }
             }
             compiled[key] = part.isEmpty ? nil : (part, share)
+            if part == before?.part { unchanged.insert(key) }
             parts[key] = part
         }
+        // An endpoint that was ending leads nobody any more, and is in no rule: connections to it end when it has gone for good.
+        synced.add(unchanged.filter { frontends[$0] != nil })
         dirty = []
         if isFrameNew { parts[Self.framePart] = frame.rules }
         isFrameNew = false

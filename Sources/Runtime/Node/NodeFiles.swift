@@ -9,6 +9,7 @@ import ShimProtocol
 ///     disks/HASH        the same for each disk that is mounted below it
 ///     run, tmp, log     /run, /tmp, /var/log
 ///     own               /var/lib/minik: the machine's holds the clusters' keys
+///     root-home, homes  /root, /home
 ///     merged            where the root is mounted while it is put together
 ///
 /// All of it lies in the node's state, so it outlives the node's init and goes with the cluster.
@@ -21,6 +22,8 @@ struct NodeFiles {
     private var own: [(name: String, target: String, mode: mode_t)] {
         [
             ("run", "/run", 0o755), ("tmp", "/tmp", 0o1777), ("log", "/var/log", 0o755), ("own", ClusterPaths.stateRoot, 0o755),
+            // People's own files on the machine, their kubeconfig among them, are none of a node's.
+            ("root-home", "/root", 0o700), ("homes", "/home", 0o755),
         ]
     }
 
@@ -68,7 +71,10 @@ struct NodeFiles {
     }
 
     private func extra() -> [NodeMount] {
-        (cluster.extraMounts + node.extraMounts).map { .folder(source: $0.hostPath, target: $0.nodePath, readOnly: $0.isReadOnly) }
+        // One below another comes after it.
+        (cluster.extraMounts + node.extraMounts).sorted { $0.nodePath < $1.nodePath }.map {
+            .folder(source: $0.hostPath, target: $0.nodePath, readOnly: $0.isReadOnly)
+        }
     }
 
     /// Where a file of the node's is written before its root is there.

@@ -160,7 +160,22 @@ extension PodLifecycle {
             entries[index].isReady = false
             entries[index].hasStarted = false
         }
+        beginInitAgain()
         return stopPulls() + afterLoss()
+    }
+
+    /// What init containers have set up may have gone with the sandbox: they run again where anything after them does.
+    private mutating func beginInitAgain() {
+        let goesOn = entries.contains { entry in
+            if !entry.isInit, !entry.isEphemeral, case .waiting = entry.state { true } else { false }
+        }
+        guard goesOn, restartPolicy != "Never", !isEnding else { return }
+        for index in entries.indices where entries[index].isInit && !entries[index].isSidecar {
+            guard case .terminated(let record) = entries[index].state else { continue }
+            entries[index].last = record
+            entries[index].isRestart = true
+            entries[index].state = .waiting(reason: "PodInitializing", message: nil)
+        }
     }
 
     private mutating func sandboxMissing(_ time: Timestamp) -> [Action] {
@@ -175,6 +190,7 @@ extension PodLifecycle {
                 lose(index, record)
             }
         }
+        beginInitAgain()
         return isNews ? afterLoss() : []
     }
 

@@ -12,7 +12,8 @@ struct ImageLs: AsyncParsableCommand {
 
     func run() async throws {
         try requireRoot()
-        let images = try ImageStore().summaries { printError("minik: warning: \($0)") }, recipes = try LookAlikes(store: ImageStore()).recipes
+        let images = try ImageStore().summaries { printError("minik: warning: \($0)") }
+        let recipes = try LookAlikes(store: ImageStore()).recipes
         let missing = recipes.filter { recipe in !images.contains { $0.record.lookAlike?.title == recipe.title } }
         if format.isJSON {
             let builtIn = missing.map { ["names": [.string($0.title)], "source": "built-in"] as JSON }

@@ -17,7 +17,7 @@ struct NodeExec: AsyncParsableCommand {
     func run() async throws {
         let paths = try options.paths()
         guard let process = ProcessIdentity(file: paths.nodePID(node)) else {
-            let nodes = Files.list("\(paths.run)/nodes").map { $0.replacing(".pid", with: "") }
+            let nodes = Files.list("\(paths.run)/nodes").filter { $0.hasSuffix(".pid") }.map { String($0.dropLast(".pid".count)) }
             throw UserError("there is no node \"\(node)\"", hint: "there are: \(nodes.joined(separator: ", "))")
         }
         throw ExitCode(try Foreground.run(command.isEmpty ? ["/bin/sh"] : command, in: process.pid))

@@ -15,7 +15,12 @@ enum UnappliedFields {
         look(spec["securityContext"], "\(path).securityContext")
         for list in ["initContainers", "containers", "ephemeralContainers"] {
             for (index, container) in spec[list].items.enumerated() {
-                look(container["securityContext"], "\(path).\(list)[\(index)].securityContext")
+                let here = "\(path).\(list)[\(index)]"
+                look(container["securityContext"], "\(here).securityContext")
+                for (number, mount) in container["volumeMounts"].items.enumerated()
+                where !["", "None"].contains(mount["mountPropagation"].string ?? "") {
+                    places.append("\(here).volumeMounts[\(number)].mountPropagation")
+                }
             }
         }
         return places.map { "\($0): accepted, but minik does not apply it yet" }

@@ -57,14 +57,28 @@ package actor StaticPodSource {
         if found != texts {
             told = []
             let before = Set(pods.values.map(\.key))
-            pods = Dictionary(
-                found.compactMap { file, text in pod(in: file, text).map { (file, $0) } }, uniquingKeysWith: { first, _ in first })
+            pods = pods(in: found)
             strays.formUnion(before)
             texts = found
         }
         strays.subtract(pods.values.map(\.key))
         for key in strays { try await remove(key) }
         for pod in pods.values { try await keep(pod) }
+    }
+
+    /// The pod of each file; of two that name one pod the first by name has it.
+    private func pods(in texts: [String: String]) -> [String: StaticPod] {
+        var result: [String: StaticPod] = [:], files: [ObjectKey: String] = [:]
+        for (file, text) in texts.sorted(by: { $0.key < $1.key }) {
+            guard let pod = pod(in: file, text) else { continue }
+            if let first = files[pod.key] {
+                tell("\(Self.folder)/\(file) is not used: \(first) has a pod of that name, too")
+                continue
+            }
+            files[pod.key] = file
+            result[file] = pod
+        }
+        return result
     }
 
     private func pod(in file: String, _ text: String) -> StaticPod? {
