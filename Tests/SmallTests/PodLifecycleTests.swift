@@ -469,11 +469,12 @@ struct PodInitAgain {
     func again() {
         var life = initialized("Always")
         _ = life.tell(.sandboxLost(at: Fixture.time))
-        #expect(life.status["conditions"].condition("Initialized") == "False")
-        #expect(life.tell(.sandboxReady) == [.start(container: "one")])
+        let first = life.tell(.sandboxReady)
+        #expect(first == [.start(container: "one")])
         _ = life.start("one")
         #expect(life.container("one")["restartCount"].int == 1)
-        #expect(life.exit("one", code: 0) == [.start(container: "web")])
+        let second = life.exit("one", code: 0)
+        #expect(second == [.start(container: "web")])
     }
 
     @Test("is nobody's any more where nothing of the pod starts again")
