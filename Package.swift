@@ -40,6 +40,7 @@ let package = Package(
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CSandbox"),
+        .target(name: "CDatagrams"),
         // RE2 is C++; a few lines make it C. (libre2-dev) Its archive, for each Debian release has a soname of its own.
         .target(name: "CRE2", linkerSettings: [.linkedLibrary(":libre2.a"), .linkedLibrary("stdc++")]),
 
@@ -76,7 +77,7 @@ let package = Package(
         // Programs.
         .executableTarget(
             name: "minik-shim", dependencies: ["Model", "ShimProtocol", "CSandbox"], linkerSettings: small),
-        .executableTarget(name: "minik-dns", dependencies: ["Model", "DNS"], linkerSettings: small),
+        .executableTarget(name: "minik-dns", dependencies: ["Model", "DNS", "CDatagrams"], linkerSettings: small),
         // C alone: it reads what strangers wrote, as root.
         .executableTarget(
             name: "minik-unpack", dependencies: ["CArchive", "COpenSSL"],

@@ -1,7 +1,7 @@
 """The performance budget, measured: scripts/bench runs this."""
 import argparse, os, queue, signal, subprocess, sys
 
-import bench, bench_api, bench_change, bench_endings, bench_images, bench_policies
+import bench, bench_api, bench_change, bench_dns, bench_endings, bench_images, bench_policies
 
 PARTS = {
     "up": bench.measure_up, "pods": bench.measure_pods, "scale": bench.measure_scale,
@@ -9,16 +9,19 @@ PARTS = {
     "policies": bench_policies.measure_policies, "changes": bench_policies.measure_changes, "throughput": bench.measure_throughput, "api": bench_api.measure_api,
     "posting": bench_change.measure_posting, "share": bench_change.measure_share, "deployment": bench_change.measure_deployment,
     "images": bench_images.measure_images,
+    "dns": bench_dns.measure_dns,
 }
 
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Prints the performance budget and what of it holds.")
     parser.add_argument("--runs", type=int, default=5, help="how often to repeat what is repeated (default: 5)")
+    parser.add_argument("--coredns", metavar="PATH", help="a CoreDNS to measure the cluster's DNS beside (default: dnsmasq)")
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS) + " (default: all)")
     arguments = parser.parse_args()
     for part in set(arguments.parts) - set(PARTS):
         parser.error(f"no part {part!r}; there are {', '.join(PARTS)}")
+    bench_dns.coredns = arguments.coredns
     if bench.STATE.exists():
         sys.exit(f"a cluster {bench.NAME} is up already: {bench.MINIK} down {bench.NAME}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

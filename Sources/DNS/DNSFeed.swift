@@ -4,7 +4,8 @@ import Synchronization
 /// Keeps the DNS server's records in step with namespaces, Services and EndpointSlices. The server reads files; it asks nobody.
 ///
 /// What has changed since the whole was written is appended beside it, so that a change of one name costs what that name costs, however
-/// many there are. Now and then the whole is written anew, for servers that know nothing of changes, and the changes go.
+/// many there are. When there are more changes than names the whole is written anew. Who comes back after another writes what differs
+/// from what stands there.
 package struct DNSFeed: Sendable {
     private let zone: String
     private let target: any RecordTarget
@@ -16,7 +17,6 @@ package struct DNSFeed: Sendable {
     private let report: @Sendable (String) -> Void
 
     private static let byService = ObjectIndex("service") { ["\(EndpointSlice($0).serviceKey)"] }
-    package static let wholeInterval = Duration.seconds(30)
 
     package init(
         zone: String, target: any RecordTarget, client: any Client, clock: any Clock<Duration> = ContinuousClock(),
@@ -37,7 +37,6 @@ package struct DNSFeed: Sendable {
         struct Names: Sendable {
             var namespaces: Set<String> = []
             var services: Set<ObjectKey> = []
-            var isWholeDue = false
         }
 
         private let names = Mutex(Names())
@@ -66,13 +65,6 @@ package struct DNSFeed: Sendable {
                     }
                 }
             }
-            group.addTask {
-                while true {
-                    try await clock.sleep(for: Self.wholeInterval)
-                    waiting.add { $0.isWholeDue = true }
-                    wake.yield()
-                }
-            }
             group.addTask { try await write(wakes, wake) }
             try await group.waitForAll()
         }
@@ -86,64 +78,59 @@ package struct DNSFeed: Sendable {
         }
     }
 
-    /// What has been written, and whether changes stand beside the whole.
-    private struct Written {
-        var book: DNSBook
-        var hasChanges = false
-    }
-
     private func write(_ wakes: AsyncStream<Void>, _ wake: AsyncStream<Void>.Continuation) async throws {
-        var written: Written?
+        var written: DNSBook?
         for await _ in wakes {
             // Until all is known, the records stay as an earlier daemon left them.
             guard namespaces.hasSynced, services.hasSynced, slices.hasSynced else { continue }
             let took = try await clock.measure {
                 do { try await write(after: &written) } catch  where !Task.isCancelled {
-                    // What is written is not known any more: all of it is, when it can be.
+                    // What is written is not known any more.
                     report("\(error); trying again")
                     try await clock.sleep(for: .seconds(1))
                     wake.yield()
                 }
             }
-            try await clock.sleep(for: max(.milliseconds(5), took * 2))
+            try await clock.sleep(for: min(.milliseconds(100), max(.milliseconds(2), took)))
         }
     }
 
-    /// Writes what is new; the whole when it is due, or nothing is known of what is written. Nothing is, after an error.
-    private func write(after written: inout Written?) async throws {
+    /// Writes what is new, and nothing is known of what is written before and after an error.
+    private func write(after written: inout DNSBook?) async throws {
         let names = waiting.take()
         // Taken out: with two owners, all records would be copied for each that changes.
-        guard var now = written.take() else {
-            var book = DNSBook(known(after: try await target.serial()))
-            try await target.write(book.whole())
-            written = Written(book: book)
+        guard var book = written.take() else {
+            written = try await begin()
             return
         }
-        let changes = changes(names, &now.book)
-        if !changes.isEmpty { try await target.append(changes, since: now.book.serial) }
-        now.hasChanges = now.hasChanges || !changes.isEmpty
-        if names.isWholeDue, now.hasChanges {
-            try await target.write(now.book.whole())
-            now.hasChanges = false
+        let changes = changes(names, &book)
+        if !changes.isEmpty { try await target.append(changes, since: book.serial) }
+        if book.isWholeDue { try await target.fold(book.whole()) }
+        written = book
+    }
+
+    /// Brings what stands there to what is known.
+    private func begin() async throws -> DNSBook {
+        let known = DNSRecords.compile(
+            zone: zone, namespaces: namespaces.list().map(\.metadata.name), services: services.list().map { Service($0) },
+            slices: slices.list().map { EndpointSlice($0) })
+        if var book = try await target.read(), book.zone == zone {
+            let changes = book.become(known)
+            if !changes.isEmpty { try await target.append(changes, since: book.serial) }
+            return book
         }
-        written = now
+        var book = DNSBook(known)
+        try await target.write(book.whole(try await target.newSerial()))
+        return book
     }
 
     private func changes(_ names: Waiting.Names, _ book: inout DNSBook) -> [DNSChange] {
         var changes = names.namespaces.sorted().compactMap { book.set(namespace: $0, isThere: namespaces.get(ObjectKey("", $0)) != nil) }
         for key in names.services.sorted() {
-            let service = services.get(key).map { Service($0) }
-            let record = service.map { DNSRecords.record($0, slices.list(Self.byService, "\(key)").map { EndpointSlice($0) }) }
+            let record = DNSRecords.record(
+                key, services.get(key).map { Service($0) }, slices.list(Self.byService, "\(key)").map { EndpointSlice($0) })
             if let change = book.set(key, record) { changes.append(change) }
         }
         return changes
-    }
-
-    private func known(after serial: Int) -> DNSRecords {
-        var records = DNSRecords.compile(
-            zone: zone, namespaces: namespaces.list().map(\.metadata.name), services: services.list().map { Service($0) },
-            slices: slices.list().map { EndpointSlice($0) })
-        records.serial = serial
-        return records
     }
 }

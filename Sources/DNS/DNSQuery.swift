@@ -2,65 +2,92 @@ import Model
 
 /// A query as it came.
 package struct DNSQuery: Sendable {
-    package let id: UInt16
-    package let flags: UInt16
-    package let question: DNSQuestion
-    /// The question's bytes: an answer repeats them as they are, letters' case included.
-    let questionBytes: [UInt8]
-    /// The largest UDP answer the client takes (EDNS, RFC 6891), 512 without.
-    package let udpSize: Int
-    package let hasEDNS: Bool
-
-    /// nil for what is no query with one question.
-    package init?(_ bytes: [UInt8]) {
-        guard bytes.count >= 12 else { return nil }
-        func word(_ offset: Int) -> UInt16 { UInt16(bytes[offset]) << 8 | UInt16(bytes[offset + 1]) }
-        id = word(0)
-        flags = word(2)
-        guard flags & 0x8000 == 0, word(4) == 1 else { return nil }
-        var offset = 12
-        var labels: [String] = []
-        while true {
-            guard offset < bytes.count else { return nil }
-            let length = Int(bytes[offset])
-            offset += 1
-            if length == 0 { break }
-            guard length < 64, offset + length <= bytes.count, offset + length - 12 < 255 else { return nil }
-            labels.append(String(decoding: bytes[offset..<offset + length], as: UTF8.self))
-            offset += length
-        }
-        guard offset + 4 <= bytes.count else { return nil }
-        question = DNSQuestion(labels: labels, type: word(offset), dnsClass: word(offset + 2))
-        offset += 4
-        questionBytes = Array(bytes[12..<offset])
-        // An OPT record has the root as its name; only as the first additional one do clients send it.
-        if word(10) > 0, word(6) == 0, word(8) == 0, offset + 11 <= bytes.count, bytes[offset] == 0, word(offset + 1) == 41 {
-            udpSize = max(512, Int(word(offset + 3)))
-            hasEDNS = true
-        } else {
-            udpSize = 512
-            hasEDNS = false
-        }
+    /// What a client says with its OPT record (RFC 6891).
+    package struct EDNS: Sendable, Hashable {
+        package let udpSize: Int
+        package let version: UInt8
+        /// DNSSEC OK: the answer's OPT says it, too (RFC 3225).
+        package let wantsDNSSEC: Bool
     }
 
-    /// The answer as bytes, at most `limit`: as many records as fit, and TC when some do not (RFC 2181, section 9).
+    package let id: UInt16
+    let flags: UInt16
+    package let question: DNSQuestion
+    package let edns: EDNS?
+
+    /// What becomes of some bytes.
+    package enum Reading: Sendable {
+        case query(DNSQuery)
+        /// To be answered by a header alone.
+        case refusal(DNSHeader)
+        /// No query: a reply, or not even a header. Two servers that answer each other would never end.
+        case silence
+    }
+
+    package static func read(_ bytes: [UInt8]) -> Reading {
+        guard let header = DNSHeader(bytes), !header.isReply else { return .silence }
+        guard header.opcode == 0 else { return .refusal(header.reply(.notImplemented)) }
+        // More than one question is nobody's (RFC 9619); records are at most a signature and an OPT.
+        guard header.counts[0] == 1, header.counts[1] <= 1, header.counts[2] <= 1, header.counts[3] <= 2,
+            let query = DNSQuery(header, bytes)
+        else { return .refusal(header.reply(.formatError)) }
+        return .query(query)
+    }
+
+    private init?(_ header: DNSHeader, _ bytes: [UInt8]) {
+        var reader = DNSReader(bytes, at: DNSHeader.size)
+        // Nothing stands before the question's name that it could point to.
+        guard let name = reader.name(followsPointers: false), let type = reader.word(), let dnsClass = reader.word() else { return nil }
+        question = DNSQuestion(name, type: type, dnsClass: dnsClass)
+        var edns: EDNS?
+        for section in 1...3 {
+            for _ in 0..<header.counts[section] where !reader.isAtEnd {
+                guard let record = reader.record() else { return nil }
+                guard section == 3, record.type == RecordType.opt.rawValue else { continue }
+                // One, of the root's, with whole options (RFC 6891, 6.1.1).
+                guard edns == nil, record.name == .root, Self.areOptions(record.data) else { return nil }
+                edns = EDNS(
+                    udpSize: Int(record.dnsClass), version: UInt8(record.ttl >> 16 & 255), wantsDNSSEC: record.ttl & 0x8000 != 0)
+            }
+        }
+        id = header.id
+        flags = header.flags
+        self.edns = edns
+    }
+
+    private static func areOptions(_ data: ArraySlice<UInt8>) -> Bool {
+        var rest = data
+        while !rest.isEmpty {
+            guard rest.count >= 4 else { return false }
+            let length = Int(rest[rest.startIndex + 2]) << 8 | Int(rest[rest.startIndex + 3])
+            guard rest.count >= 4 + length else { return false }
+            rest = rest.dropFirst(4 + length)
+        }
+        return true
+    }
+
+    /// The answer as bytes, at most `limit`: as many records as fit, and TC when some do not (RFC 2181, 9).
     package func encode(_ answer: DNSAnswer, limit: Int) -> [UInt8] {
-        var message = DNSMessage(question: questionBytes, labels: question.spelled)
-        let room = limit - (hasEDNS ? DNSMessage.optRecord.count : 0)
-        var counts = [0, 0, 0], isTruncated = false
+        var message = DNSMessage(question)
+        let room = limit - (edns == nil ? 0 : DNSMessage.optSize)
+        var counts = [1, 0, 0, 0], isTruncated = false
         sections: for (section, records) in [answer.answers, answer.authority, answer.additional].enumerated() {
             for record in records {
                 guard message.append(record, within: room) else {
                     isTruncated = true
                     break sections
                 }
-                counts[section] += 1
+                counts[section + 1] += 1
             }
         }
-        if hasEDNS { message.append(bytes: DNSMessage.optRecord) }
-        // QR, the query's opcode, RD and CD, AA for what is ours to know, TC, and the code.
-        let isOurs = answer.code == .noError || answer.code == .nameError
-        let header = 0x8000 | Int(flags & 0x7910) | (isOurs ? 0x0400 : 0) | (isTruncated ? 0x0200 : 0) | Int(answer.code.rawValue)
-        return message.bytes(header: [Int(id), header, 1, counts[0], counts[1], counts[2] + (hasEDNS ? 1 : 0)])
+        if let edns {
+            message.appendOPT(code: answer.code, wantsDNSSEC: edns.wantsDNSSEC && edns.version == 0)
+            counts[3] += 1
+        }
+        // RD and CD are the client's words (RFC 1035, 4.1.1; RFC 4035, 3.2.2).
+        var flags = DNSHeader.reply | self.flags & (DNSHeader.recursionDesired | DNSHeader.checkingDisabled)
+        if answer.isAuthoritative { flags |= DNSHeader.authoritative }
+        if isTruncated { flags |= DNSHeader.truncated }
+        return message.bytes(DNSHeader(id: id, flags: flags | UInt16(answer.code.rawValue & 15), counts: counts))
     }
 }

@@ -16,13 +16,21 @@ package struct DNSRecords: Sendable, Hashable {
         }
 
         /// The label that names it below its Service.
-        package var label: String { hostname ?? address.description.replacing(".", with: "-") }
+        package var label: String {
+            hostname ?? address.description.replacing(address.family == .ipv4 ? "." : ":", with: "-")
+        }
     }
 
     package struct Port: Sendable, Hashable {
         package let name: String
         package let proto: String
         package let number: Int
+
+        package init(name: String, proto: String, number: Int) {
+            self.name = name
+            self.proto = proto
+            self.number = number
+        }
     }
 
     package struct ServiceRecord: Sendable, Hashable {
@@ -33,14 +41,20 @@ package struct DNSRecords: Sendable, Hashable {
         package let externalName: String?
         package let ports: [Port]
         package let endpoints: [Endpoint]
+        /// false: slices that name a Service which is not there. Their addresses lead to its endpoints' names, these lead nowhere.
+        package let isService: Bool
 
-        package init(name: String, namespace: String, clusterIP: IPAddress?, externalName: String?, ports: [Port], endpoints: [Endpoint]) {
+        package init(
+            name: String, namespace: String, clusterIP: IPAddress?, externalName: String?, ports: [Port], endpoints: [Endpoint],
+            isService: Bool = true
+        ) {
             self.name = name
             self.namespace = namespace
             self.clusterIP = clusterIP
             self.externalName = externalName
             self.ports = ports
             self.endpoints = endpoints
+            self.isService = isService
         }
     }
 
@@ -54,12 +68,14 @@ package struct DNSRecords: Sendable, Hashable {
     /// The records that follow from the cluster's objects.
     package static func compile(zone: String, namespaces: [String], services: [Service], slices: [EndpointSlice]) -> DNSRecords {
         let byService = Dictionary(grouping: slices, by: \.serviceKey)
-        let records = services.sorted { $0.key < $1.key }.map { record($0, byService[$0.key] ?? []) }
-        return DNSRecords(zone: zone, namespaces: namespaces.sorted(), services: records)
+        let services = Dictionary(services.map { ($0.key, $0) }, uniquingKeysWith: { $1 })
+        let keys = Set(services.keys).union(byService.keys).sorted()
+        return DNSRecords(
+            zone: zone, namespaces: namespaces.sorted(), services: keys.compactMap { record($0, services[$0], byService[$0] ?? []) })
     }
 
-    /// What one Service's objects say of its name.
-    package static func record(_ service: Service, _ slices: [EndpointSlice]) -> ServiceRecord {
+    /// What objects say of one Service's name; nil: nothing.
+    package static func record(_ key: ObjectKey, _ service: Service?, _ slices: [EndpointSlice]) -> ServiceRecord? {
         var endpoints: Set<Endpoint> = []
         for slice in slices.sorted(by: { $0.name < $1.name }) {
             let ports = slice.ports.map {
@@ -67,16 +83,17 @@ package struct DNSRecords: Sendable, Hashable {
             }
             // Who wants addresses that are not ready has them called ready in the slice.
             for endpoint in slice.endpoints where endpoint["conditions"]["ready"].bool ?? true {
-                for address in endpoint["addresses"].items.compactMap({ $0.string.flatMap { IPAddress($0, .ipv4) } }) {
+                for address in endpoint["addresses"].items.compactMap({ $0.string.flatMap { IPAddress($0) } }) {
                     endpoints.insert(Endpoint(address: address, hostname: endpoint["hostname"].string, ports: ports))
                 }
             }
         }
+        guard service != nil || !endpoints.isEmpty, !key.name.isEmpty else { return nil }
         return ServiceRecord(
-            name: service.name, namespace: service.namespace, clusterIP: service.clusterIP,
-            externalName: service.type == "ExternalName" ? service.spec["externalName"].string : nil,
-            ports: service.ports.map { Port(name: $0.name, proto: $0.proto.rawValue.lowercased(), number: $0.port) },
-            endpoints: endpoints.sorted { ($0.address, $0.hostname ?? "") < ($1.address, $1.hostname ?? "") })
+            name: key.name, namespace: key.namespace, clusterIP: service?.clusterIP,
+            externalName: service?.type == "ExternalName" ? service?.spec["externalName"].string : nil,
+            ports: service?.ports.map { Port(name: $0.name, proto: $0.proto.rawValue.lowercased(), number: $0.port) } ?? [],
+            endpoints: endpoints.sorted { ($0.address, $0.hostname ?? "") < ($1.address, $1.hostname ?? "") }, isService: service != nil)
     }
 
     package init(zone: String, namespaces: [String] = [], services: [ServiceRecord]) {
@@ -92,9 +109,16 @@ package struct DNSRecords: Sendable, Hashable {
         services = json["services"].items.map { ServiceRecord($0) }
     }
 
+    /// The serial of a whole's bytes, which it begins with; nil when it begins with anything else.
+    package static func serial(_ bytes: [UInt8]) -> Int? {
+        let start = Array(#"{"serial":"#.utf8)
+        guard bytes.starts(with: start) else { return nil }
+        return Int(String(decoding: bytes[start.count...].prefix { 0x30...0x39 ~= $0 }, as: UTF8.self))
+    }
+
     package var json: JSON {
         [
-            "zone": .string(zone), "serial": .int(serial), "namespaces": .array(namespaces.map { .string($0) }),
+            "serial": .int(serial), "zone": .string(zone), "namespaces": .array(namespaces.map { .string($0) }),
             "services": .array(services.map(\.json)),
         ]
     }
@@ -109,13 +133,13 @@ extension DNSRecords.ServiceRecord {
         }
         self.init(
             name: json["name"].string ?? "", namespace: json["namespace"].string ?? "",
-            clusterIP: json["clusterIP"].string.flatMap { IPAddress($0, .ipv4) },
+            clusterIP: json["clusterIP"].string.flatMap { IPAddress($0) },
             externalName: json["externalName"].string, ports: ports(json["ports"]),
             endpoints: json["endpoints"].items.compactMap { endpoint in
-                endpoint["address"].string.flatMap { IPAddress($0, .ipv4) }.map {
+                endpoint["address"].string.flatMap { IPAddress($0) }.map {
                     DNSRecords.Endpoint(address: $0, hostname: endpoint["hostname"].string, ports: ports(endpoint["ports"]))
                 }
-            })
+            }, isService: json["isService"].bool ?? true)
     }
 
     package var json: JSON {
@@ -128,6 +152,7 @@ extension DNSRecords.ServiceRecord {
             "ports": json(ports),
             "endpoints": .array(
                 endpoints.map { ["address": .string($0.address.description), "hostname": JSON($0.hostname), "ports": json($0.ports)] }),
+            "isService": isService ? .null : false,
         ]
     }
 }

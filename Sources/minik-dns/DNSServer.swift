@@ -2,124 +2,112 @@ import DNS
 import Glibc
 import Model
 
-/// One thread, one poll loop: a UDP socket, a TCP listener and the TCP connections there are.
+/// One thread, one poll loop: a UDP socket, a TCP listener and its connections, and the records.
 struct DNSServer {
-    private static let mostConnections = 64
+    private static let mostConnections = 256
+    /// Seconds for which a client may say nothing (RFC 7766, 6.2.3).
+    private static let idle = 10
 
-    private let recordsPath: String
-    private var zone = DNSZone(DNSRecords(zone: "cluster.local", services: []))
-    private var whole = stat()
-    private var serial = 0
-    /// How far the changes since the whole have been read.
-    private var read = 0
-    private var udp: Int32 = -1
-    private var tcp: Int32 = -1
-    private var connections: [Int32: [UInt8]] = [:]
+    private var records: RecordsFollower
+    private let datagrams: Datagrams
+    private let udp: Int32
+    private let tcp: Int32
+    private var connections: [Int32: Connection] = [:]
+    private var turn = 0
 
-    init(recordsPath: String) { self.recordsPath = recordsPath }
+    /// nil: the port cannot be listened on; `errno` says why.
+    init?(recordsPath: String, port: UInt16) {
+        udp = Self.open(Int32(SOCK_DGRAM.rawValue), port)
+        tcp = Self.open(Int32(SOCK_STREAM.rawValue), port)
+        guard udp >= 0, tcp >= 0, listen(tcp, 128) == 0 else { return nil }
+        datagrams = Datagrams(udp)
+        records = RecordsFollower(path: recordsPath)
+    }
 
-    mutating func listen(port: UInt16) -> Bool {
-        func open(_ type: Int32) -> Int32 {
-            let fd = socket(AF_INET, type, 0)
-            var on: Int32 = 1
-            setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
-            var address = sockaddr_in(
-                sin_family: sa_family_t(AF_INET), sin_port: port.bigEndian, sin_addr: in_addr(s_addr: 0), sin_zero: (0, 0, 0, 0, 0, 0, 0, 0)
-            )
-            let bound = withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
-            }
-            return bound == 0 ? fd : -1
+    private static func open(_ type: Int32, _ port: UInt16) -> Int32 {
+        let fd = socket(AF_INET, type | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+        var on: Int32 = 1, room: Int32 = 1 << 20
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+        // A burst of queries waits rather than gets lost.
+        if type == Int32(SOCK_DGRAM.rawValue) { setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, socklen_t(MemoryLayout<Int32>.size)) }
+        var address = sockaddr_in(
+            sin_family: sa_family_t(AF_INET), sin_port: port.bigEndian, sin_addr: in_addr(s_addr: 0), sin_zero: (0, 0, 0, 0, 0, 0, 0, 0))
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
         }
-        udp = open(Int32(SOCK_DGRAM.rawValue))
-        tcp = open(Int32(SOCK_STREAM.rawValue))
-        return udp >= 0 && tcp >= 0 && Glibc.listen(tcp, 64) == 0
+        return bound == 0 ? fd : -1
     }
 
     mutating func run() {
         while true {
-            var fds = ([udp, tcp] + connections.keys).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-            guard poll(&fds, nfds_t(fds.count), -1) > 0 else { continue }
-            reload()
-            for ready in fds where ready.revents != 0 {
-                if ready.fd == udp {
-                    answerDatagram()
-                } else if ready.fd == tcp {
-                    let fd = accept(tcp, nil, nil)
-                    if fd >= 0, connections.count < Self.mostConnections { connections[fd] = [] } else if fd >= 0 { close(fd) }
-                } else {
-                    serve(ready.fd)
-                }
-            }
+            var fds = [
+                pollfd(fd: records.notifications, events: Int16(POLLIN), revents: 0), pollfd(fd: udp, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: tcp, events: Int16(POLLIN), revents: 0),
+            ]
+            for (fd, connection) in connections { fds.append(pollfd(fd: fd, events: connection.events, revents: 0)) }
+            let isTimed = !connections.isEmpty || records.notifications < 0
+            guard poll(&fds, nfds_t(fds.count), isTimed ? 1000 : -1) >= 0 else { continue }
+            // Before any query: who has been told that a write is done finds it.
+            if fds[0].revents != 0 || records.notifications < 0 { records.follow() }
+            if fds[1].revents != 0 { answerDatagrams() }
+            if fds[2].revents != 0 { accept() }
+            for ready in fds.dropFirst(3) where ready.revents != 0 { serve(ready) }
+            if isTimed { closeIdle() }
         }
     }
 
-    /// Reads the whole again when it is another, and the changes that have come since.
-    private mutating func reload() {
-        var info = stat()
-        guard stat(recordsPath, &info) == 0 else { return }
-        if info.st_ino != whole.st_ino || info.st_mtim.tv_sec != whole.st_mtim.tv_sec || info.st_mtim.tv_nsec != whole.st_mtim.tv_nsec {
-            guard let bytes = Self.bytes(of: recordsPath, from: 0), let json = try? JSON(parsing: bytes) else { return }
-            let records = DNSRecords(json)
-            (zone, whole, serial, read) = (DNSZone(records), info, records.serial, 0)
-        }
-        let path = (recordsPath.split(separator: "/", omittingEmptySubsequences: false).dropLast() + [Substring(DNSChange.file(serial))])
-            .joined(separator: "/")
-        guard stat(path, &info) == 0, info.st_size > read, let bytes = Self.bytes(of: path, from: read), let end = bytes.lastIndex(of: 0x0A)
-        else { return }
-        // A line without its end is still being written.
-        for line in bytes[..<end].split(separator: 0x0A) {
-            if let json = try? JSON(parsing: Array(line)), let change = DNSChange(json) { zone.apply(change) }
-        }
-        read += end + 1
+    private static var now: Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+        return time.tv_sec
     }
 
-    private static func bytes(of path: String, from start: Int) -> [UInt8]? {
-        guard let file = fopen(path, "r") else { return nil }
-        defer { fclose(file) }
-        guard fseek(file, start, SEEK_SET) == 0 else { return nil }
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65536)
-        while case let n = fread(&buffer, 1, buffer.count, file), n > 0 { bytes += buffer[..<n] }
-        return bytes
-    }
-
-    private func answer(_ bytes: [UInt8], limit: (DNSQuery) -> Int) -> [UInt8]? {
-        guard let query = DNSQuery(bytes) else { return nil }
-        guard query.flags & 0x7800 == 0 else { return query.encode(DNSAnswer(code: .notImplemented), limit: 512) }
-        return query.encode(zone.resolve(query.question), limit: limit(query))
-    }
-
-    private func answerDatagram() {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        var peer = sockaddr_storage()
-        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        withUnsafeMutablePointer(to: &peer) { peer in
-            peer.withMemoryRebound(to: sockaddr.self, capacity: 1) { peer in
-                let n = recvfrom(udp, &buffer, buffer.count, 0, peer, &length)
-                guard n > 0, let reply = answer(Array(buffer[..<n]), limit: { min($0.udpSize, 1232) }) else { return }
-                _ = sendto(udp, reply, reply.count, 0, peer, length)
-            }
+    private mutating func answer(_ bytes: [UInt8], isDatagram: Bool) -> [UInt8]? {
+        turn &+= 1
+        switch DNSReply.to(bytes, from: records.zone, isDatagram: isDatagram, turn: turn) {
+        case .silence: return nil
+        case .bytes(let reply): return reply
+        case .elsewhere(let query, let answer): return query.encode(answer, limit: query.limit(isDatagram: isDatagram))
         }
     }
 
-    /// A TCP message is preceded by its length (RFC 1035, section 4.2.2).
-    private mutating func serve(_ fd: Int32) {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let n = recv(fd, &buffer, buffer.count, Int32(MSG_DONTWAIT))
-        guard n > 0 else {
-            close(fd)
-            connections[fd] = nil
-            return
+    private mutating func answerDatagrams() {
+        // Not for ever: others wait, too.
+        for _ in 0..<16 { guard datagrams.answer({ query, _ in answer(query, isDatagram: true) }) else { return } }
+    }
+
+    // MARK: Connections
+
+    private mutating func accept() {
+        let fd = Glibc.accept(tcp, nil, nil)
+        guard fd >= 0 else { return }
+        _ = fcntl(fd, F_SETFL, O_NONBLOCK)
+        // Who comes is served; who has been silent for the longest time makes room.
+        if connections.count >= Self.mostConnections, let oldest = connections.min(by: { $0.value.lastUse < $1.value.lastUse }) {
+            end(oldest.key)
         }
-        var pending = (connections[fd] ?? []) + buffer[..<n]
-        while pending.count >= 2, case let size = Int(pending[0]) << 8 | Int(pending[1]), pending.count >= size + 2 {
-            if let reply = answer(Array(pending[2..<size + 2]), limit: { _ in 65535 }) {
-                let framed = [UInt8(reply.count >> 8), UInt8(reply.count & 255)] + reply
-                _ = send(fd, framed, framed.count, Int32(MSG_NOSIGNAL))
-            }
-            pending.removeFirst(size + 2)
+        connections[fd] = Connection(fd, now: Self.now)
+    }
+
+    private mutating func serve(_ ready: pollfd) {
+        // Taken out: with two owners, what it holds would be copied.
+        guard var connection = connections.removeValue(forKey: ready.fd) else { return }
+        var isOpen = true
+        if ready.revents & Int16(POLLOUT) != 0 { isOpen = connection.send(now: Self.now) && !connection.isOver }
+        if isOpen, ready.revents & Int16(POLLIN | POLLHUP | POLLERR) != 0 {
+            isOpen = connection.receive(now: Self.now) { answer($0, isDatagram: false) }
         }
-        connections[fd] = pending
+        connections[ready.fd] = connection
+        if !isOpen { end(ready.fd) }
+    }
+
+    private mutating func closeIdle() {
+        let now = Self.now
+        for fd in connections.filter({ now - $0.value.lastUse > Self.idle }).keys { end(fd) }
+    }
+
+    private mutating func end(_ fd: Int32) {
+        connections[fd] = nil
+        close(fd)
     }
 }

@@ -1,21 +1,21 @@
-// minik-dns RECORDS: answers the cluster's names on port 53, UDP and TCP, from the JSON file RECORDS, which it reads
-// again whenever it changes. It needs no daemon: names go on resolving while the cluster's daemon is away.
+// minik-dns RECORDS [PORT]: answers the cluster's names on port 53, UDP and TCP, from the JSON file RECORDS and the changes beside it. It
+// needs no daemon: names go on resolving while the cluster's daemon is away.
 import DNS
 import Glibc
 import Model
 
-guard CommandLine.arguments.count == 2 else {
-    print("usage: minik-dns RECORDS")
+let arguments = CommandLine.arguments
+guard 2...3 ~= arguments.count, let port = arguments.count == 3 ? UInt16(arguments[2]) : 53 else {
+    print("usage: minik-dns RECORDS [PORT]")
     exit(2)
 }
 signal(SIGPIPE, SIG_IGN)
 // The first process of a PID namespace is ended by no signal that it does not handle (pid_namespaces(7)).
 for number in [SIGTERM, SIGINT] { signal(number) { _ in _exit(0) } }
-var server = DNSServer(recordsPath: CommandLine.arguments[1])
-guard server.listen(port: 53) else {
-    perror("minik-dns: listen on port 53")
+guard var server = DNSServer(recordsPath: arguments[1], port: port) else {
+    perror("minik-dns: listen on port \(port)")
     exit(1)
 }
-print("minik-dns: listening on port 53")
+print("minik-dns: listening on port \(port)")
 fflush(nil)
 server.run()
