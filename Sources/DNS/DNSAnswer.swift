@@ -29,6 +29,8 @@ package enum RecordData: Sendable, Hashable {
 package struct DNSRecord: Sendable, Hashable {
     package let name: DNSName
     package let data: RecordData
+    /// Seconds to live: kubeadm's, for the cluster's names.
+    var ttl: UInt32 = 30
 }
 
 /// An answer before it is bytes.
@@ -44,6 +46,10 @@ package struct DNSAnswer: Sendable, Hashable {
     package var answers: [DNSRecord] = []
     package var authority: [DNSRecord] = []
     package var additional: [DNSRecord] = []
+    /// Somebody else has been asked.
+    var isRecursive = false
+    /// Somebody else had more to say.
+    var isTruncated = false
     /// What somebody else may know: the name that was asked for, or the one that an alias leads to.
     package var elsewhere: DNSName?
 

@@ -40,7 +40,7 @@ extension DNSZone {
         let count = asked.count
         if count == 0 { return apex(asked, type) }
         if count == 1, asked.labels(0..<1) == Self.version { return asked.answer(type == .txt ? [.txt("1.1.0")] : []) }
-        if count == 2, asked.labels(0..<2) == Self.dns { return nameServer(asked, type) }
+        if count == 2, asked.labels(0..<2) == Self.dns { return server(asked, type) }
         let kind = asked.labels(count - 1..<count)
         guard kind == Self.svc || kind == Self.pod else { return asked.missing }
         if count == 1 { return asked.answer([]) }
@@ -58,18 +58,25 @@ extension DNSZone {
     private func apex(_ asked: Asked, _ type: RecordType?) -> DNSAnswer {
         switch type {
         case .soa, .any: return asked.answer([.soa(zone: asked.zone)])
-        case .ns:
-            guard let server else { return asked.answer([]) }
-            let name = DNSName(wire: DNSName(server.name).wire.dropLast() + asked.zone.wire)
-            return asked.answer([.ns(name)], additional: [DNSRecord(name: name, data: .a(server.address))])
+        case .ns: return nameServer(asked) { (.ns($0), [DNSRecord(name: $0, data: .a($1))]) }
         default: return asked.answer([])
         }
     }
 
-    /// The name that SOA records have for the server. As in CoreDNS it has an address where the zone is spelled in small letters.
-    private func nameServer(_ asked: Asked, _ type: RecordType?) -> DNSAnswer {
-        guard type == .a, asked.zone == name, let server else { return asked.answer([]) }
-        return asked.answer([.a(server.address)])
+    /// The name that SOA records have for the server.
+    private func server(_ asked: Asked, _ type: RecordType?) -> DNSAnswer {
+        switch type {
+        case .a: nameServer(asked) { (.a($1), []) }
+        case .srv: nameServer(asked) { (.srv(weight: 100, port: 0, target: $0), [DNSRecord(name: $0, data: .a($1))]) }
+        default: asked.answer([])
+        }
+    }
+
+    /// Of the zone's server, by its Service's name and address. As with CoreDNS there is one where the zone is spelled in small letters.
+    private func nameServer(_ asked: Asked, _ records: (DNSName, IPAddress) -> (RecordData, [DNSRecord])) -> DNSAnswer {
+        guard asked.zone == name, let server else { return asked.answer([]) }
+        let (data, additional) = records(DNSName(wire: DNSName(server.name).wire.dropLast() + name.wire), server.address)
+        return asked.answer([data], additional: additional)
     }
 
     /// The address that the name spells, whoever has it ("pods insecure").

@@ -6,9 +6,6 @@ struct DNSMessage {
     static let optSize = 11
     /// Larger datagrams are cut to pieces on some ways (DNS flag day 2020); who wants more asks by TCP.
     static let largestDatagram = 1232
-    /// Seconds to live: kubeadm's, for the cluster's names.
-    private static let timeToLive = 30
-
     private var out: [UInt8]
     private let question: DNSName
     /// Where a name, or its end, stands, by a hash. The question's come in when they are first looked for.
@@ -30,10 +27,10 @@ struct DNSMessage {
         put(record.name)
         put(record.data.type)
         put(DNSQuestion.internet)
-        put(UInt32(Self.timeToLive))
+        put(record.ttl)
         let start = out.count
         put(0 as UInt16)
-        put(record.data)
+        put(record.data, record.ttl)
         let length = out.count - start - 2
         out[start] = UInt8(length >> 8 & 255)
         out[start + 1] = UInt8(length & 255)
@@ -66,7 +63,7 @@ struct DNSMessage {
         put(UInt16(long & 0xFFFF))
     }
 
-    private mutating func put(_ data: RecordData) {
+    private mutating func put(_ data: RecordData, _ ttl: UInt32) {
         switch data {
         case .a(let address): out += address.bytes
         case .ns(let target), .cname(let target), .ptr(let target): put(target)
@@ -79,7 +76,7 @@ struct DNSMessage {
         case .soa(let zone):
             put(DNSName(wire: DNSName("ns.dns").wire.dropLast() + zone.wire))
             put(DNSName(wire: DNSName("hostmaster").wire.dropLast() + zone.wire))
-            for number in [1, 7200, 1800, 86400, Self.timeToLive] { put(UInt32(number)) }
+            for number in [1, 7200, 1800, 86400, ttl] { put(number) }
         case .other(_, let bytes): out += bytes
         }
     }

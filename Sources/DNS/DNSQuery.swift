@@ -70,7 +70,7 @@ package struct DNSQuery: Sendable {
     package func encode(_ answer: DNSAnswer, limit: Int) -> [UInt8] {
         var message = DNSMessage(question)
         let room = limit - (edns == nil ? 0 : DNSMessage.optSize)
-        var counts = [1, 0, 0, 0], isTruncated = false
+        var counts = [1, 0, 0, 0], isTruncated = answer.isTruncated
         sections: for (section, records) in [answer.answers, answer.authority, answer.additional].enumerated() {
             for record in records {
                 guard message.append(record, within: room) else {
@@ -87,6 +87,7 @@ package struct DNSQuery: Sendable {
         // RD and CD are the client's words (RFC 1035, 4.1.1; RFC 4035, 3.2.2).
         var flags = DNSHeader.reply | self.flags & (DNSHeader.recursionDesired | DNSHeader.checkingDisabled)
         if answer.isAuthoritative { flags |= DNSHeader.authoritative }
+        if answer.isRecursive { flags |= DNSHeader.recursionAvailable }
         if isTruncated { flags |= DNSHeader.truncated }
         return message.bytes(DNSHeader(id: id, flags: flags | UInt16(answer.code.rawValue & 15), counts: counts))
     }

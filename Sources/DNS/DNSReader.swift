@@ -10,7 +10,7 @@ struct DNSReader {
     }
 
     private let bytes: [UInt8]
-    private var offset: Int
+    private(set) var offset: Int
 
     init(_ bytes: [UInt8], at offset: Int) {
         self.bytes = bytes
@@ -59,5 +59,27 @@ struct DNSReader {
         return Record(
             name: name, type: type, dnsClass: dnsClass, ttl: UInt32(high) << 16 | UInt32(low),
             data: bytes[offset..<offset + Int(length)])
+    }
+}
+
+extension DNSReader.Record {
+    /// Its data without pointers, which only the types of RFC 1035 may have (RFC 3597, 4); nil when it is not what its type says.
+    func spelledOut(in message: [UInt8]) -> [UInt8]? {
+        let (before, names) =
+            switch type {
+            case 2, 5, 12, 39: (0, 1)  // NS, CNAME, PTR, DNAME
+            case 6: (0, 2)  // SOA
+            case 15: (2, 1)  // MX
+            case 33: (6, 1)  // SRV
+            default: (data.count, 0)
+            }
+        guard data.count >= before else { return nil }
+        var reader = DNSReader(message, at: data.startIndex + before), spelled = Array(data.prefix(before))
+        for _ in 0..<names {
+            guard let name = reader.name() else { return nil }
+            spelled += name.wire
+        }
+        guard reader.offset <= data.endIndex else { return nil }
+        return spelled + message[reader.offset..<data.endIndex]
     }
 }

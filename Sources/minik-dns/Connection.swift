@@ -6,13 +6,16 @@ struct Connection {
     private static let mostPending = 128 * 1024
 
     private let fd: Int32
+    /// No other connection of this server's has it, as one may have the descriptor.
+    let number: Int
     private var input: [UInt8] = []
     private var output: [UInt8] = []
     private var isClosing = false
     private(set) var lastUse: Int
 
-    init(_ fd: Int32, now: Int) {
+    init(_ fd: Int32, number: Int, now: Int) {
         self.fd = fd
+        self.number = number
         lastUse = now
     }
 

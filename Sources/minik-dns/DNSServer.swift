@@ -9,11 +9,13 @@ struct DNSServer {
     private static let idle = 10
 
     private var records: RecordsFollower
+    private var forwarder: Forwarder
+    private var isForwarding: Bool
     private let datagrams: Datagrams
     private let udp: Int32
     private let tcp: Int32
     private var connections: [Int32: Connection] = [:]
-    private var turn = 0
+    private var turn = 0, accepted = 0
 
     /// nil: the port cannot be listened on; `errno` says why.
     init?(recordsPath: String, port: UInt16) {
@@ -22,6 +24,8 @@ struct DNSServer {
         guard udp >= 0, tcp >= 0, listen(tcp, 128) == 0 else { return nil }
         datagrams = Datagrams(udp)
         records = RecordsFollower(path: recordsPath)
+        forwarder = Forwarder(directory: records.directory)
+        isForwarding = forwarder.isThere
     }
 
     private static func open(_ type: Int32, _ port: UInt16) -> Int32 {
@@ -42,16 +46,20 @@ struct DNSServer {
         while true {
             var fds = [
                 pollfd(fd: records.notifications, events: Int16(POLLIN), revents: 0), pollfd(fd: udp, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: tcp, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: tcp, events: Int16(POLLIN), revents: 0), pollfd(fd: forwarder.fd, events: Int16(POLLIN), revents: 0),
             ]
             for (fd, connection) in connections { fds.append(pollfd(fd: fd, events: connection.events, revents: 0)) }
-            let isTimed = !connections.isEmpty || records.notifications < 0
+            let isTimed = !connections.isEmpty || forwarder.isWaiting || records.notifications < 0
             guard poll(&fds, nfds_t(fds.count), isTimed ? 1000 : -1) >= 0 else { continue }
             // Before any query: who has been told that a write is done finds it.
-            if fds[0].revents != 0 || records.notifications < 0 { records.follow() }
+            if fds[0].revents != 0 || records.notifications < 0 {
+                records.follow()
+                isForwarding = forwarder.isThere
+            }
             if fds[1].revents != 0 { answerDatagrams() }
             if fds[2].revents != 0 { accept() }
-            for ready in fds.dropFirst(3) where ready.revents != 0 { serve(ready) }
+            if fds[3].revents != 0 || forwarder.isWaiting { passOn() }
+            for ready in fds.dropFirst(4) where ready.revents != 0 { serve(ready) }
             if isTimed { closeIdle() }
         }
     }
@@ -62,18 +70,35 @@ struct DNSServer {
         return time.tv_sec
     }
 
-    private mutating func answer(_ bytes: [UInt8], isDatagram: Bool) -> [UInt8]? {
+    /// nil: there is none, or it comes later.
+    private mutating func answer(_ bytes: [UInt8], for client: Forwarder.Client) -> [UInt8]? {
         turn &+= 1
+        let isDatagram = if case .datagram = client { true } else { false }
         switch DNSReply.to(bytes, from: records.zone, isDatagram: isDatagram, turn: turn) {
         case .silence: return nil
         case .bytes(let reply): return reply
-        case .elsewhere(let query, let answer): return query.encode(answer, limit: query.limit(isDatagram: isDatagram))
+        case .elsewhere(let query, let answer):
+            if isForwarding, forwarder.ask(query, answer, for: client) { return nil }
+            return query.encode(answer, limit: query.limit(isDatagram: isDatagram))
         }
     }
 
     private mutating func answerDatagrams() {
         // Not for ever: others wait, too.
-        for _ in 0..<16 { guard datagrams.answer({ query, _ in answer(query, isDatagram: true) }) else { return } }
+        for _ in 0..<16 { guard datagrams.answer({ answer($0, for: .datagram($1)) }) else { return } }
+    }
+
+    /// Tells clients what somebody else has answered.
+    private mutating func passOn() {
+        for reply in forwarder.replies() {
+            switch reply.client {
+            case .datagram(let peer): datagrams.send(reply.query.encode(reply.answer, limit: reply.query.limit(isDatagram: true)), to: peer)
+            case .connection(let fd, let number):
+                // Another client may have the descriptor by now.
+                guard connections[fd]?.number == number else { continue }
+                connections[fd]?.put(reply.query.encode(reply.answer, limit: reply.query.limit(isDatagram: false)))
+            }
+        }
     }
 
     // MARK: Connections
@@ -86,16 +111,18 @@ struct DNSServer {
         if connections.count >= Self.mostConnections, let oldest = connections.min(by: { $0.value.lastUse < $1.value.lastUse }) {
             end(oldest.key)
         }
-        connections[fd] = Connection(fd, now: Self.now)
+        accepted += 1
+        connections[fd] = Connection(fd, number: accepted, now: Self.now)
     }
 
     private mutating func serve(_ ready: pollfd) {
         // Taken out: with two owners, what it holds would be copied.
         guard var connection = connections.removeValue(forKey: ready.fd) else { return }
+        let number = connection.number
         var isOpen = true
         if ready.revents & Int16(POLLOUT) != 0 { isOpen = connection.send(now: Self.now) && !connection.isOver }
         if isOpen, ready.revents & Int16(POLLIN | POLLHUP | POLLERR) != 0 {
-            isOpen = connection.receive(now: Self.now) { answer($0, isDatagram: false) }
+            isOpen = connection.receive(now: Self.now) { answer($0, for: .connection(ready.fd, number)) }
         }
         connections[ready.fd] = connection
         if !isOpen { end(ready.fd) }

@@ -41,4 +41,15 @@ struct Datagrams {
         while sent < replies { sent += max(1, Int(datagrams_send(fd, datagrams + sent, Int32(replies - sent)))) }
         return count == Self.most
     }
+
+    /// Sends one, or loses it.
+    func send(_ bytes: [UInt8], to peer: sockaddr_storage) {
+        var peer = peer
+        let size = peer.ss_family == sa_family_t(AF_INET) ? MemoryLayout<sockaddr_in>.size : MemoryLayout<sockaddr_in6>.size
+        withUnsafePointer(to: &peer) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                _ = sendto(fd, bytes, bytes.count, Int32(MSG_DONTWAIT), $0, socklen_t(size))
+            }
+        }
+    }
 }

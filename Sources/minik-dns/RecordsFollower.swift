@@ -4,7 +4,7 @@ import Model
 
 /// The zone as the files of a directory tell it: the whole, and what has changed since, told by inotify(7).
 struct RecordsFollower {
-    private let directory: String
+    let directory: String
     private let path: String
     private(set) var zone = DNSZone(DNSRecords(zone: "cluster.local", services: []))
     /// Tells of changes in the directory; -1 when the kernel has none to give, and then it is looked at again and again.
@@ -17,7 +17,7 @@ struct RecordsFollower {
         directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
         notifications = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
         if notifications >= 0 {
-            inotify_add_watch(notifications, directory.isEmpty ? "." : directory, UInt32(IN_MODIFY | IN_MOVED_TO | IN_CREATE))
+            inotify_add_watch(notifications, directory.isEmpty ? "." : directory, UInt32(IN_MODIFY | IN_MOVED_TO | IN_CREATE | IN_DELETE))
         }
         follow()
     }

@@ -79,6 +79,7 @@ private let rows = [
     Row("in.a.svc.cluster.local A", "0 aa | CNAME web.a.svc.cluster.local, web.a.svc.cluster.local A 10.1.0.1", "an alias, followed"),
     Row("out.a.svc.cluster.local A", "0 aa | CNAME www.example.org", "an alias that leads out"),
     Row("number.a.svc.cluster.local A", "3 aa | | cluster.local SOA", "an address is no name"),
+    Row("ns.dns.CLUSTER.local A", "0 aa | | CLUSTER.local SOA", "which CoreDNS has in small letters only"),
     Row("ns.dns.cluster.local A", "0 aa | A 10.1.0.10", "the server that SOA records name"),
     Row(
         "cluster.local NS",

@@ -28,7 +28,7 @@ extension Cluster {
                             .init("host", .string, required: true), .init("mirrors", .list(.string)), .init("insecure", .bool),
                             .init("caFile", .string),
                         ]))),
-                .init("images", .list(.string)),
+                .init("images", .list(.string)), .init("dns", .object([.init("forward", .list(.string))])),
             ])),
     ])
 
@@ -93,7 +93,17 @@ extension Cluster {
         try readMounts(spec, file: manifest.file, fail)
         let images = ClusterImages(file: manifest.file)
         registries = try images.registries(spec["registries"], fail)
-        self.images = try images.entries(spec["images"], fail)
+        (self.images, forward) = (try images.entries(spec["images"], fail), try Cluster.forward(spec["dns"]["forward"], fail))
+    }
+
+    private static func forward(_ json: JSON, _ fail: (String, String) -> ManifestError) throws -> [String] {
+        let entries = json.items.compactMap(\.string)
+        for (index, text) in entries.enumerated() where Resolver(text) == nil {
+            throw fail(
+                "spec.dns.forward[\(index)]",
+                "\"\(text)\" is no address, such as 192.0.2.1 or 192.0.2.1:5353, and no whole path of a file, such as /etc/resolv.conf")
+        }
+        return entries
     }
 
     private mutating func readMounts(_ spec: JSON, file: String, _ fail: (String, String) -> ManifestError) throws {

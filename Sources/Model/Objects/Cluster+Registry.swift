@@ -31,10 +31,10 @@ extension Cluster {
         }
     }
 
-    /// Everything but what may change while it runs: where images come from.
+    /// Everything but what may change while it runs: where images, and other names, come from.
     package var shape: Cluster {
         var shape = self
-        (shape.registries, shape.images) = ([], [])
+        (shape.registries, shape.images, shape.forward) = ([], [], [])
         return shape
     }
 }

@@ -56,6 +56,9 @@ package struct Cluster: Sendable, Hashable {
     package var registries: [Registry] = []
     /// What is to be on the machine before pods start: names, and whole paths of archives.
     package var images: [String] = []
+    /// Who is asked for names that are not the cluster's, as CoreDNS' `forward` has it: addresses, with a port or without, and paths of
+    /// resolv.conf files. Empty: nobody.
+    package var forward: [String] = []
 
     package init() {}
 
@@ -96,6 +99,7 @@ package struct Cluster: Sendable, Hashable {
                 "extraMounts": ExtraMount.json(extraMounts),
                 "registries": registries.isEmpty ? .null : .array(registries.map(\.json)),
                 "images": images.isEmpty ? .null : .array(images.map(JSON.string)),
+                "dns": forward.isEmpty ? .null : ["forward": .array(forward.map(JSON.string))],
             ],
         ]
     }

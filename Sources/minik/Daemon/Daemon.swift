@@ -56,6 +56,11 @@ struct Daemon {
             group.addTask { try await EventExpiry(store: store, report: report).run() }
             let records = try DNSRecordFiles(directory: paths.dnsRecords)
             group.addTask { try await DNSFeed(zone: cluster.dnsDomain, target: records, client: api, report: report).run() }
+            let forwarder = NameForwarder(path: "\(paths.dnsRecords)/forward.sock") { [paths] in
+                // A document that cannot be read names nobody; `status` says what is wrong with it.
+                ((try? paths.storedCluster()) ?? nil)?.forward.compactMap { Cluster.Resolver($0) } ?? []
+            }
+            group.addTask { try await forwarder.run() }
             let nodes = try await startNodes(lan, api, report)
             for problem in Leftovers(cluster: cluster, paths: paths).remove(keeping: try await api.list(Pod.self)) { report(problem) }
             for node in nodes { try await run(node, api, parts, report, &group) }

@@ -1,0 +1,171 @@
+import Glibc
+import Model
+
+/// Queries on their way to resolvers, each with a socket of its own: an answer has to know its port as well as its number (RFC 5452).
+struct NameExchanges {
+    private static let mostLinks = 16, most = 256, largest = 65536
+    /// Milliseconds that one resolver has.
+    private static let patience = 2000
+
+    private struct Exchange {
+        let link: Int32
+        let query: [UInt8]
+        var servers: ArraySlice<Server>
+        var deadline: Int
+    }
+
+    private struct Server {
+        let address: IPAddress
+        let port: UInt16
+    }
+
+    private let listener: Int32
+    private let stopped: Int32
+    private let resolvers: @Sendable () -> [Cluster.Resolver]
+    private var links: Set<Int32> = []
+    private var exchanges: [Int32: Exchange] = [:]
+
+    init(listener: Int32, stopped: Int32, resolvers: @escaping @Sendable () -> [Cluster.Resolver]) {
+        self.listener = listener
+        self.stopped = stopped
+        self.resolvers = resolvers
+    }
+
+    /// Until `stopped` can be read.
+    mutating func run() {
+        while true {
+            var fds = ([stopped, listener] + links + exchanges.keys).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            guard poll(&fds, nfds_t(fds.count), exchanges.isEmpty ? -1 : 200) >= 0 else { continue }
+            if fds[0].revents != 0 { break }
+            if fds[1].revents != 0 { accept() }
+            for ready in fds.dropFirst(2) where ready.revents != 0 {
+                if links.contains(ready.fd) { serve(ready.fd) } else { receive(ready.fd) }
+            }
+            let now = Self.now
+            for (fd, exchange) in exchanges where exchange.deadline <= now { next(fd) }
+        }
+        for link in links { end(link) }
+    }
+
+    private static var now: Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+    }
+
+    private mutating func accept() {
+        let fd = Glibc.accept(listener, nil, nil)
+        guard fd >= 0 else { return }
+        // Who is let go at once knows that there is nobody to ask.
+        guard links.count < Self.mostLinks, !resolvers().isEmpty else {
+            close(fd)
+            return
+        }
+        _ = fcntl(fd, F_SETFD, FD_CLOEXEC)
+        links.insert(fd)
+    }
+
+    private mutating func end(_ link: Int32) {
+        links.remove(link)
+        close(link)
+        for (fd, _) in exchanges.filter({ $0.value.link == link }) {
+            exchanges[fd] = nil
+            close(fd)
+        }
+    }
+
+    // MARK: Queries and answers
+
+    private mutating func serve(_ link: Int32) {
+        var buffer = [UInt8](repeating: 0, count: Self.largest)
+        let n = recv(link, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+        guard n > 0 else { return end(link) }
+        let query = Array(buffer[..<n])
+        guard query.count >= 12, query[2] & 0x80 == 0 else { return }
+        let servers = servers()
+        guard !servers.isEmpty else { return end(link) }
+        guard exchanges.count < Self.most else { return fail(query, link) }
+        start(Exchange(link: link, query: query, servers: servers[...], deadline: 0))
+    }
+
+    private func servers() -> [Server] {
+        resolvers().flatMap { resolver -> [Server] in
+            switch resolver {
+            case .address(let address, let port): [Server(address: address, port: port)]
+            case .file(let path): Cluster.Resolver.servers(Files.text(path) ?? "").map { Server(address: $0, port: 53) }
+            }
+        }
+    }
+
+    /// Asks the first of its servers that can be asked.
+    private mutating func start(_ exchange: Exchange) {
+        var exchange = exchange
+        while let server = exchange.servers.popFirst() {
+            guard let fd = Self.link(to: server) else { continue }
+            guard send(fd, exchange.query, exchange.query.count, Int32(MSG_NOSIGNAL)) == exchange.query.count else {
+                close(fd)
+                continue
+            }
+            exchange.deadline = Self.now + Self.patience
+            exchanges[fd] = exchange
+            return
+        }
+        fail(exchange.query, exchange.link)
+    }
+
+    private mutating func next(_ fd: Int32) {
+        guard let exchange = exchanges.removeValue(forKey: fd) else { return }
+        close(fd)
+        start(exchange)
+    }
+
+    private mutating func receive(_ fd: Int32) {
+        guard let exchange = exchanges[fd] else { return }
+        var buffer = [UInt8](repeating: 0, count: Self.largest)
+        let n = recv(fd, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+        if n < 0 {
+            // Nobody listens there, for example.
+            if errno != EAGAIN, errno != EINTR { next(fd) }
+            return
+        }
+        guard n >= 12, buffer[..<2] == exchange.query[..<2], buffer[2] & 0x80 != 0 else { return }
+        exchanges[fd] = nil
+        close(fd)
+        _ = send(exchange.link, buffer, n, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
+    }
+
+    /// SERVFAIL, so that nobody waits for what will not come.
+    private func fail(_ query: [UInt8], _ link: Int32) {
+        var reply = query
+        reply[2] |= 0x80
+        reply[3] = 0x82
+        _ = send(link, reply, reply.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
+    }
+
+    private static func link(to server: Server) -> Int32? {
+        let isIPv4 = server.address.family == .ipv4, bytes = server.address.bytes
+        let fd = socket(server.address.family.number, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard fd >= 0 else { return nil }
+        var storage = sockaddr_storage()
+        withUnsafeMutableBytes(of: &storage) { raw in
+            if isIPv4 {
+                var address = sockaddr_in()
+                (address.sin_family, address.sin_port) = (sa_family_t(AF_INET), server.port.bigEndian)
+                withUnsafeMutableBytes(of: &address.sin_addr) { $0.copyBytes(from: bytes) }
+                withUnsafeBytes(of: address) { raw.copyMemory(from: $0) }
+            } else {
+                var address = sockaddr_in6()
+                (address.sin6_family, address.sin6_port) = (sa_family_t(AF_INET6), server.port.bigEndian)
+                withUnsafeMutableBytes(of: &address.sin6_addr) { $0.copyBytes(from: bytes) }
+                withUnsafeBytes(of: address) { raw.copyMemory(from: $0) }
+            }
+        }
+        let size = isIPv4 ? MemoryLayout<sockaddr_in>.size : MemoryLayout<sockaddr_in6>.size
+        let isConnected = withUnsafePointer(to: &storage) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(fd, $0, socklen_t(size)) == 0 }
+        }
+        if isConnected { return fd }
+        close(fd)
+        return nil
+    }
+}
