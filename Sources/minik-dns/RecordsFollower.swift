@@ -15,11 +15,16 @@ struct RecordsFollower {
     init(path: String) {
         self.path = path
         directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-        notifications = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
-        if notifications >= 0 {
-            inotify_add_watch(notifications, directory.isEmpty ? "." : directory, UInt32(IN_MODIFY | IN_MOVED_TO | IN_CREATE | IN_DELETE))
-        }
+        notifications = Self.watch(directory.isEmpty ? "." : directory)
         follow()
+    }
+
+    private static func watch(_ directory: String) -> Int32 {
+        let fd = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
+        guard fd >= 0 else { return -1 }
+        if inotify_add_watch(fd, directory, UInt32(IN_MODIFY | IN_MOVED_TO | IN_CREATE | IN_DELETE)) >= 0 { return fd }
+        close(fd)
+        return -1
     }
 
     /// Takes in what has been written since the last look. Call it when `notifications` can be read, at least.
