@@ -96,7 +96,7 @@ struct ContainerRootTests {
         #expect(Files.list(below) == ["a"] && Files.list(volume) == ["below", "token"])
     }
 
-    @Test("a sub-path stays in its volume, though somebody swaps links there all the while", .timeLimit(.minutes(1)))
+    @Test("a sub-path stays in its volume, though somebody swaps links there all the while", .timeLimit(.minutes(5)))
     func swapped() throws {
         var container = try TestContainer()
         let volume = try Self.volume(container), outside = "\(container.directory)/outside"
@@ -147,7 +147,7 @@ struct ContainerRootTests {
         #expect(Files.list("\(layer)/data/x") == [] && Files.size("\(layer)/etc/hosts") == 0)
     }
 
-    @Test("at a mount point that is a FIFO nobody waits", .timeLimit(.minutes(1)))
+    @Test("at a mount point that is a FIFO nobody waits", .timeLimit(.minutes(5)))
     func fifo() throws {
         var container = try TestContainer()
         mkfifo("\(container.image)/pipe", 0o666)
@@ -168,7 +168,7 @@ struct ContainerRootTests {
 
     // MARK: The terminal
 
-    @Test("a terminal is taken though the container has put a FIFO in every place it could be looked for", .timeLimit(.minutes(1)))
+    @Test("a terminal is taken though the container has put a FIFO in every place it could be looked for", .timeLimit(.minutes(5)))
     func terminal() throws {
         let container = try TestContainer()
         let (first, master) = try container.start(

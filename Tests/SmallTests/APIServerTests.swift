@@ -529,7 +529,7 @@ struct APIAllocation {
         _ = try await api.create(.services, Fixture.service("b", type: "NodePort", nodePort: 30080))
     }
 
-    @Test("of many that ask for one node port at once, one gets it", .timeLimit(.minutes(1)))
+    @Test("of many that ask for one node port at once, one gets it", .timeLimit(.minutes(5)))
     func race() async throws {
         let api = try await Fixture.api()
         let successes = await withTaskGroup(of: Bool.self) { group in

@@ -4,7 +4,7 @@ import Model
 import PolicyCases
 import Testing
 
-@Suite("A change that concerns one object asks after that object", .timeLimit(.minutes(1)))
+@Suite("A change that concerns one object asks after that object", .timeLimit(.minutes(5)))
 struct ConcernedObjects {
     private let api: APIServer, client: CountingClient
 

@@ -3,7 +3,7 @@ import Controllers
 import Model
 import Testing
 
-@Suite("Controllers know what they follow, and what they wrote", .timeLimit(.minutes(1)))
+@Suite("Controllers know what they follow, and what they wrote", .timeLimit(.minutes(5)))
 struct ControllerCaches {
     private let api: APIServer, client: TroubledClient
 

@@ -56,7 +56,7 @@ private func threeNodes() async throws -> APIServer {
     return api
 }
 
-@Suite("Controllers: a Deployment and its pods", .timeLimit(.minutes(1)))
+@Suite("Controllers: a Deployment and its pods", .timeLimit(.minutes(5)))
 struct DeploymentControl {
     /// A Deployment `web` of `replicas` that has come up.
     private func rolledOut(_ api: APIServer, replicas: Int) async throws -> [Pod] {
@@ -242,7 +242,7 @@ struct DeploymentControl {
     }
 }
 
-@Suite("Controllers: the scheduler", .timeLimit(.minutes(1)))
+@Suite("Controllers: the scheduler", .timeLimit(.minutes(5)))
 struct SchedulerControl {
     private func place(_ pod: JSON, _ nodes: [JSON], among pods: [JSON] = []) -> String? {
         guard case .success(let node) = Scheduler.place(Pod(pod), nodes: nodes.map { Node($0) }, pods: pods.map { Pod($0) }) else {
@@ -321,7 +321,7 @@ struct SchedulerControl {
     }
 }
 
-@Suite("Controllers: endpoints", .timeLimit(.minutes(1)))
+@Suite("Controllers: endpoints", .timeLimit(.minutes(5)))
 struct EndpointsControl {
     private func slices(_ api: APIServer) async throws -> [EndpointSlice] {
         try await api.list(EndpointSlice.self).filter { $0.serviceKey == Fixture.key("web") }

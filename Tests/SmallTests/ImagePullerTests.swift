@@ -2,7 +2,7 @@ import Model
 import Runtime
 import Testing
 
-@Suite("pulls of images", .timeLimit(.minutes(1)))
+@Suite("pulls of images", .timeLimit(.minutes(5)))
 struct ImagePullerTests {
     private let registry = FakeRegistry()
     private let clock = ManualClock()

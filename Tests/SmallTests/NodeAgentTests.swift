@@ -19,7 +19,7 @@ private final class IdleRunner: PodRunner {
     func run() async { for await _ in stream {} }
 }
 
-@Suite("A node's agent and its pods", .timeLimit(.minutes(1)))
+@Suite("A node's agent and its pods", .timeLimit(.minutes(5)))
 struct NodeAgents {
     private let api: APIServer, client: TroubledClient
     private let clock = ManualClock()

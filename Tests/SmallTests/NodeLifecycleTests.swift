@@ -3,7 +3,7 @@ import Controllers
 import Model
 import Testing
 
-@Suite("Nodes that are silent or gone", .timeLimit(.minutes(1)))
+@Suite("Nodes that are silent or gone", .timeLimit(.minutes(5)))
 struct NodeLifecycles {
     private let api: APIServer
     private let clock = ManualClock()

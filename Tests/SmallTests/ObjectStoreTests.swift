@@ -66,7 +66,7 @@ private func document(_ name: String, value: Int = 0, namespace: String = "defau
     ["metadata": ["namespace": .string(namespace), "name": .string(name)], "value": .int(value)]
 }
 
-@Suite("The store: reading and writing", .timeLimit(.minutes(1)))
+@Suite("The store: reading and writing", .timeLimit(.minutes(5)))
 struct StoreWrites {
     @Test("an object is stored under its key with the revision of its write", arguments: StoreBacking.allCases)
     func create(_ backing: StoreBacking) async throws {
@@ -195,7 +195,7 @@ struct StoreWrites {
     }
 }
 
-@Suite("The store: watching", .timeLimit(.minutes(1)))
+@Suite("The store: watching", .timeLimit(.minutes(5)))
 struct StoreWatches {
     @Test("a watcher sees every write of its resource, once and in order", arguments: StoreBacking.allCases)
     func order(_ backing: StoreBacking) async throws {
@@ -302,7 +302,7 @@ struct StoreWatches {
     }
 }
 
-@Suite("The store: what watchers cost", .timeLimit(.minutes(1)))
+@Suite("The store: what watchers cost", .timeLimit(.minutes(5)))
 struct StoreHistory {
     private func large(_ name: String, _ value: Int) -> JSON {
         var object = document(name, value: value)
@@ -404,7 +404,7 @@ extension Sequence {
     }
 }
 
-@Suite("The store: opening again", .timeLimit(.minutes(1)))
+@Suite("The store: opening again", .timeLimit(.minutes(5)))
 struct StoreReopening {
     @Test("a reopened store holds the same objects at the same revision")
     func reopen() async throws {
@@ -457,7 +457,7 @@ struct StoreReopening {
     }
 }
 
-@Suite("The store: damage, loss and copies", .timeLimit(.minutes(1)))
+@Suite("The store: damage, loss and copies", .timeLimit(.minutes(5)))
 struct StoreDamage {
     /// A store of many pages in `path`, closed, with its log of writes in the file.
     private func fill(_ path: String, from first: Int = 0, _ count: Int = 300) async throws {

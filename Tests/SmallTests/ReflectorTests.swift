@@ -19,7 +19,7 @@ private func configMap(_ name: String, labels: JSON = .null, data: String = "") 
     ["metadata": ["name": .string(name), "namespace": "default", "labels": labels], "data": ["text": .string(data)]]
 }
 
-@Suite("A Reflector follows what there is", .timeLimit(.minutes(1)))
+@Suite("A Reflector follows what there is", .timeLimit(.minutes(5)))
 struct Reflectors {
     private let api: APIServer, client: TroubledClient, reflector: Reflector
     private let clock = ManualClock(), told = Told(), reports = Told()
@@ -192,7 +192,7 @@ struct Reflectors {
     }
 }
 
-@Suite("Clients: a status is changed", .timeLimit(.minutes(1)))
+@Suite("Clients: a status is changed", .timeLimit(.minutes(5)))
 struct StatusChanges {
     @Test("a status that is lost to others each time is an error, not a success")
     func conflicts() async throws {

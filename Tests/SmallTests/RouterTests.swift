@@ -231,7 +231,7 @@ struct RouterWriting {
     }
 }
 
-@Suite("HTTP: watching", .timeLimit(.minutes(1)))
+@Suite("HTTP: watching", .timeLimit(.minutes(5)))
 struct RouterWatching {
     @Test("a watch is a line of JSON for every change behind its revision")
     func watch() async throws {

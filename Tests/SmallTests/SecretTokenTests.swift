@@ -17,7 +17,7 @@ private struct PlainCredentials: Credentials {
     }
 }
 
-@Suite("Secrets that hold a service account's token", .timeLimit(.minutes(1)))
+@Suite("Secrets that hold a service account's token", .timeLimit(.minutes(5)))
 struct SecretTokenTests {
     private static let credentials = PlainCredentials()
 

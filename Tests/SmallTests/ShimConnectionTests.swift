@@ -41,7 +41,7 @@ private final class FakeShim {
 
 @Suite("a daemon's connection to a shim")
 struct ShimConnectionTests {
-    @Test("an odd packet is told and ends nothing", .timeLimit(.minutes(1)))
+    @Test("an odd packet is told and ends nothing", .timeLimit(.minutes(5)))
     func odd() async throws {
         let shim = try FakeShim(), connection = try ShimConnection(socket: shim.path)
         try connection.send(.state)
@@ -63,7 +63,7 @@ struct ShimConnectionTests {
         connection.disconnect()
     }
 
-    @Test("an older shim is known by what it does not say", .timeLimit(.minutes(1)))
+    @Test("an older shim is known by what it does not say", .timeLimit(.minutes(5)))
     func older() async throws {
         let shim = try FakeShim(), connection = try ShimConnection(socket: shim.path)
         try connection.send(.exec(container: "c", argv: ["true"], tty: false, rows: 0, columns: 0, bound: true))
@@ -79,7 +79,7 @@ struct ShimConnectionTests {
         connection.disconnect()
     }
 
-    @Test("a shim that says nothing is not waited for for ever", .timeLimit(.minutes(1)))
+    @Test("a shim that says nothing is not waited for for ever", .timeLimit(.minutes(5)))
     func silent() async throws {
         let shim = try FakeShim(), connection = try ShimConnection(socket: shim.path)
         try connection.send(.state)
@@ -88,7 +88,7 @@ struct ShimConnectionTests {
         connection.disconnect()
     }
 
-    @Test("a shim that is gone is no answer", .timeLimit(.minutes(1)))
+    @Test("a shim that is gone is no answer", .timeLimit(.minutes(5)))
     func gone() async throws {
         var shim: FakeShim? = try FakeShim()
         let connection = try ShimConnection(socket: try #require(shim).path)

@@ -37,7 +37,7 @@ private final class SlowDisk: Journal {
     func keys(_ resource: Resource) -> [ObjectKey] { [] }
 }
 
-@Suite("A slow disk", .timeLimit(.minutes(1)))
+@Suite("A slow disk", .timeLimit(.minutes(5)))
 struct SlowDiskTests {
     private let disk = SlowDisk()
     private let api: APIServer

@@ -13,7 +13,7 @@ private final class Tally: Sendable {
     func add(_ number: Int = 1) { value.withLock { $0 += number } }
 }
 
-@Suite("Streams that push back: the channel", .timeLimit(.minutes(1)))
+@Suite("Streams that push back: the channel", .timeLimit(.minutes(5)))
 struct BoundedChannelTests {
     @Test("who sends waits until there is room, and what was sent comes in order")
     func room() async throws {
@@ -138,7 +138,7 @@ private struct Site {
     }
 }
 
-@Suite("Streams that push back: the server", .timeLimit(.minutes(1)))
+@Suite("Streams that push back: the server", .timeLimit(.minutes(5)))
 struct ServedStreams {
     private static let log = "GET /api/v1/namespaces/default/pods/a/log HTTP/1.1\r\nHost: m\r\n\r\n"
 

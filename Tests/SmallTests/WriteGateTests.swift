@@ -25,7 +25,7 @@ struct WriteGateTests {
         #expect(managed.items.count == 1 && managed[0]["operation"] == "Apply")
     }
 
-    @Test("an eviction undoes no write that somebody else was told had succeeded", .timeLimit(.minutes(1)))
+    @Test("an eviction undoes no write that somebody else was told had succeeded", .timeLimit(.minutes(5)))
     func evictionLosesNothing() async throws {
         for round in 0..<20 {
             let api = try await Fixture.api()
@@ -56,7 +56,7 @@ struct WriteGateTests {
         }
     }
 
-    @Test("of many that bind a pod at once, one does", .timeLimit(.minutes(1)))
+    @Test("of many that bind a pod at once, one does", .timeLimit(.minutes(5)))
     func oneBinding() async throws {
         let api = try await Fixture.api()
         let router = Router(api: api, nodes: ScriptedNodes(), now: { Fixture.time })

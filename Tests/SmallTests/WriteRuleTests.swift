@@ -38,7 +38,7 @@ struct WriteRuleTests {
         #expect(try await refusal { _ = try await api.update(.services, named) }.message.contains("provided IP is already allocated"))
     }
 
-    @Test("many Services at once have no address and no port in common", .timeLimit(.minutes(1)))
+    @Test("many Services at once have no address and no port in common", .timeLimit(.minutes(5)))
     func allocations() async throws {
         let api = api
         try await withThrowingTaskGroup(of: Void.self) { group in
