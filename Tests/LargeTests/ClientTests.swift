@@ -9,6 +9,10 @@ struct ClientTests {
 
     /// One cluster for all tests of a client; each of them works in namespaces of its own.
     private static func withCluster(_ name: String, subnet: Int, _ body: (_ kubeconfig: String) throws -> Void) throws {
+        // Pods of some tests run this machine's Python, which may lie where nodes have directories of their own.
+        let python = Shell.run("python3 -c 'import sys; print(sys.base_prefix)'").output.trimmingCharacters(in: .whitespacesAndNewlines)
+        let isHidden = ["/root/", "/home/"].contains { python.hasPrefix($0) }
+        let mounts = isHidden ? "  extraMounts: [{hostPath: \(python), nodePath: \(python), readOnly: true}]" : ""
         let file = try ClusterFiles.write(
             """
             apiVersion: minik.dev/v1
@@ -20,6 +24,7 @@ struct ClientTests {
               - {name: node-2}
               - {name: node-3}
               nodeSubnet: 192.168.\(subnet).0/24
+            \(mounts)
             """)
         try TestCluster.with(file, name: name) { cluster in
             let kubeconfig = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).kubeconfig").path

@@ -1,4 +1,5 @@
 """kubectl run, expose, scale, set, wait, and the workloads other than rollouts (kubectl_rollouts_test.py)."""
+import time
 import kubectl as k
 
 
@@ -163,6 +164,8 @@ class Wait(k.Case):
         self.create(k.pod("d"))
         self.ready("d")
         process = self.background("wait", "--for=delete", "pod/d", "--timeout=15s")
+        # It has to see the pod before that goes: kubectl 1.20 takes one that is gone already for a mistake.
+        time.sleep(1)
         self.k("delete", "pod", "d")
         self.assertEqual(process.wait(), 0, process.stderr)
 
