@@ -96,15 +96,7 @@ package struct TarArchive: ImageArchive {
     }
 
     private static func read(_ archive: OpaquePointer, _ name: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-        while true {
-            var piece: UnsafeRawPointer?
-            var length = 0
-            var offset: Int64 = 0
-            let result = archive_read_data_block(archive, &piece, &length, &offset)
-            if result == ARCHIVE_EOF { return }
-            guard result == ARCHIVE_OK else { throw damaged(archive, name) }
-            try body(UnsafeRawBufferPointer(start: piece, count: length))
-        }
+        try ArchiveEntry.read(archive, orElse: damaged(archive, name), body)
     }
 
     /// A name as a manifest writes it: without `./` before it and without ways up.

@@ -71,15 +71,7 @@ package struct RootImport: Sendable {
         guard archive_read_open_fd(archive, file, 1 << 18) == ARCHIVE_OK, archive_read_next_header(archive, &entry) == ARCHIVE_OK else {
             throw damaged()
         }
-        while true {
-            var piece: UnsafeRawPointer?
-            var length = 0
-            var offset: Int64 = 0
-            let result = archive_read_data_block(archive, &piece, &length, &offset)
-            if result == ARCHIVE_EOF { return }
-            guard result == ARCHIVE_OK else { throw damaged() }
-            try blob.add(UnsafeRawBufferPointer(start: piece, count: length))
-        }
+        try ArchiveEntry.read(archive, orElse: damaged()) { try blob.add($0) }
     }
 
     /// What its configuration says, around a layer.
