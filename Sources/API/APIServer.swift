@@ -34,7 +34,8 @@ package actor APIServer: Client {
     }
 
     nonisolated func context(_ options: WriteOptions) -> ValidationContext {
-        ValidationContext(nodePortRange: cluster.nodePortRange, serviceCIDR: cluster.serviceSubnet, isOwnPart: options.fieldManager == nil)
+        ValidationContext(
+            nodePortRange: cluster.nodePortRange, serviceCIDRs: cluster.networks.map(\.services), isOwnPart: options.fieldManager == nil)
     }
 
     // MARK: Reading
@@ -247,7 +248,7 @@ package actor APIServer: Client {
         var warnings: [String] = []
         var decoded = try decode(object, kind, WriteOptions(), &warnings)
         kind.prepare(&decoded)
-        try validate(decoded, kind, ValidationContext(nodePortRange: cluster.nodePortRange, serviceCIDR: cluster.serviceSubnet))
+        try validate(decoded, kind, ValidationContext(nodePortRange: cluster.nodePortRange, serviceCIDRs: cluster.networks.map(\.services)))
         return decoded
     }
 

@@ -34,7 +34,7 @@ package struct EndpointsReconciler: Reconciler {
 
     /// Whether no endpoint tells two states of a pod apart.
     private static func servesAlike(_ a: Pod, _ b: Pod) -> Bool {
-        a.json["metadata"]["labels"] == b.json["metadata"]["labels"] && a.ip == b.ip && a.isReady == b.isReady
+        a.json["metadata"]["labels"] == b.json["metadata"]["labels"] && a.ips == b.ips && a.isReady == b.isReady
             && a.isFinished == b.isFinished
             && a.isBeingDeleted == b.isBeingDeleted && a.spec == b.spec
     }
@@ -47,23 +47,9 @@ package struct EndpointsReconciler: Reconciler {
             for slice in old { try await client.delete(.endpointSlices, slice.key) }
             return try await mirror(key, client)
         }
-        let pods = try await client.list(Pod.self, namespace: key.namespace, selector: selector)
-            .compactMap { pod in pod.isFinished ? nil : pod.ip.map { (pod: pod, ip: $0) } }.sorted { $0.ip < $1.ip }.map(\.pod)
-        // Pods may resolve a named port to different numbers: one group of slices for each.
-        let groups = Dictionary(grouping: pods) { Self.ports(of: service, for: $0) }
-        var wanted: [String: JSON] = [:]
-        for (ports, members) in groups where !ports.items.isEmpty || service.isHeadless {
-            for start in stride(from: 0, to: members.count, by: Self.endpointsPerSlice) {
-                let part = members[start..<min(start + Self.endpointsPerSlice, members.count)]
-                let name = "\(key.name)-\(ShortHash.podTemplate("\(ports.text())/\(start)").prefix(5))"
-                wanted[name] = slice(name, service, ports, Array(part))
-            }
-        }
-        // A Service that no pod serves has a slice all the same, which says so.
-        if wanted.isEmpty {
-            let name = "\(key.name)-\(ShortHash.podTemplate("placeholder").prefix(5))"
-            wanted[name] = slice(name, service, .null, [])
-        }
+        let pods = try await client.list(Pod.self, namespace: key.namespace, selector: selector).filter { !$0.isFinished }
+        let families = service.families.map { (family: $0, groups: Self.groups(of: pods, service, $0)) }
+        let wanted = families.reduce(into: [String: JSON]()) { $0.merge(slices(service, $1.family, $1.groups)) { first, _ in first } }
         for slice in old where wanted[slice.name] == nil { try await client.delete(.endpointSlices, slice.key) }
         for (name, slice) in wanted {
             if let current = old.first(where: { $0.name == name }) {
@@ -76,7 +62,36 @@ package struct EndpointsReconciler: Reconciler {
                 written.note(.endpointSlices, try await client.create(.endpointSlices, slice))
             }
         }
-        try await writeEndpoints(service, groups, client)
+        // They have one family, the Service's first.
+        if let first = families.first { try await writeEndpoints(service, first.family, first.groups, client) }
+    }
+
+    /// The pods that have an address of a family, in its order: one group for each, for pods may resolve a named port to different numbers.
+    private static func groups(of pods: [Pod], _ service: Service, _ family: IPFamily) -> [JSON: [Pod]] {
+        let reached = pods.compactMap { pod in pod.ip(family).map { (pod: pod, ip: $0) } }.sorted { $0.ip < $1.ip }.map(\.pod)
+        return Dictionary(grouping: reached) { ports(of: service, for: $0) }
+    }
+
+    private func slices(_ service: Service, _ family: IPFamily, _ groups: [JSON: [Pod]]) -> [String: JSON] {
+        var wanted: [String: JSON] = [:]
+        for (ports, members) in groups where !ports.items.isEmpty || service.isHeadless {
+            for start in stride(from: 0, to: members.count, by: Self.endpointsPerSlice) {
+                let part = members[start..<min(start + Self.endpointsPerSlice, members.count)]
+                let name = Self.name(service.key, family, "\(ports.text())/\(start)")
+                wanted[name] = slice(name, service, family, ports, Array(part))
+            }
+        }
+        // A Service that no pod serves has a slice all the same, which says so.
+        if wanted.isEmpty {
+            let name = Self.name(service.key, family, "placeholder")
+            wanted[name] = slice(name, service, family, .null, [])
+        }
+        return wanted
+    }
+
+    /// A slice is named by what it holds.
+    private static func name(_ service: ObjectKey, _ family: IPFamily, _ content: String) -> String {
+        "\(service.name)-\(ShortHash.podTemplate(family == .ipv4 ? content : "\(family.rawValue)/\(content)").prefix(5))"
     }
 
     /// Endpoints that somebody wrote for a Service without a selector, as slices: all that a node's proxy reads.
@@ -91,45 +106,54 @@ package struct EndpointsReconciler: Reconciler {
         let subsets = skips || service == nil ? [] : endpoints?["subsets"].items ?? []
         var kept: Set<String> = []
         for subset in subsets {
-            func endpoint(_ address: JSON, _ isReady: Bool) -> JSON {
-                [
-                    "addresses": [address["ip"]], "conditions": ["ready": .bool(isReady)], "hostname": address["hostname"],
-                    "nodeName": address["nodeName"],
-                    "targetRef": address["targetRef"],
-                ]
-            }
-            let name = "\(key.name)-\(ShortHash.podTemplate("mirror/\(subset["ports"].text())").prefix(5))"
-            kept.insert(name)
-            var labels = endpoints?["metadata"]["labels"].stringMap ?? [:]
-            labels[EndpointSlice.serviceNameLabel] = key.name
-            labels[Self.managedBy] = Self.mirrorManager
-            let wanted: JSON = [
-                "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
-                "metadata": [
-                    "name": .string(name), "namespace": .string(key.namespace), "labels": JSON(labels),
-                    "ownerReferences": [
-                        [
-                            "apiVersion": "v1", "kind": "Endpoints", "name": .string(key.name),
-                            "uid": endpoints?["metadata"]["uid"] ?? .null, "controller": true,
-                            "blockOwnerDeletion": true,
-                        ]
-                    ],
-                ],
-                "addressType": "IPv4",
-                "endpoints": .array(
-                    subset["addresses"].items.map { endpoint($0, true) } + subset["notReadyAddresses"].items.map { endpoint($0, false) }),
-                "ports": subset["ports"],
-            ]
-            if let current = old.first(where: { $0.name == name }) {
-                if current.json["endpoints"] == wanted["endpoints"], current.json["ports"] == wanted["ports"] { continue }
-                var updated = current.json
-                (updated["endpoints"], updated["ports"]) = (wanted["endpoints"], wanted["ports"])
-                written.note(.endpointSlices, try await client.update(.endpointSlices, updated))
-            } else {
-                written.note(.endpointSlices, try await client.create(.endpointSlices, wanted))
+            for family in IPFamily.allCases {
+                guard let wanted = Self.mirrored(subset, family, key, endpoints?["metadata"] ?? .null) else { continue }
+                kept.insert(wanted.metadata.name)
+                try await put(wanted, old, client)
             }
         }
         for slice in old where !kept.contains(slice.name) { try await client.delete(.endpointSlices, slice.key) }
+    }
+
+    private func put(_ wanted: JSON, _ old: [EndpointSlice], _ client: any Client) async throws {
+        guard let current = old.first(where: { $0.name == wanted.metadata.name }) else {
+            return written.note(.endpointSlices, try await client.create(.endpointSlices, wanted))
+        }
+        if current.json["endpoints"] == wanted["endpoints"], current.json["ports"] == wanted["ports"] { return }
+        var updated = current.json
+        (updated["endpoints"], updated["ports"]) = (wanted["endpoints"], wanted["ports"])
+        written.note(.endpointSlices, try await client.update(.endpointSlices, updated))
+    }
+
+    /// What a subset has of a family, as a slice; nil: nothing.
+    private static func mirrored(_ subset: JSON, _ family: IPFamily, _ key: ObjectKey, _ endpoints: JSON) -> JSON? {
+        func mirrors(_ list: String, isReady: Bool) -> [JSON] {
+            subset[list].items.filter { IPAddress($0["ip"].string ?? "")?.family == family }.map { address in
+                [
+                    "addresses": [address["ip"]], "conditions": ["ready": .bool(isReady)], "hostname": address["hostname"],
+                    "nodeName": address["nodeName"], "targetRef": address["targetRef"],
+                ]
+            }
+        }
+        let found = mirrors("addresses", isReady: true) + mirrors("notReadyAddresses", isReady: false)
+        if found.isEmpty { return nil }
+        var labels = endpoints["labels"].stringMap
+        labels[EndpointSlice.serviceNameLabel] = key.name
+        labels[managedBy] = mirrorManager
+        return [
+            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+            "metadata": [
+                "name": .string(name(key, family, "mirror/\(subset["ports"].text())")), "namespace": .string(key.namespace),
+                "labels": JSON(labels),
+                "ownerReferences": [
+                    [
+                        "apiVersion": "v1", "kind": "Endpoints", "name": .string(key.name), "uid": endpoints["uid"], "controller": true,
+                        "blockOwnerDeletion": true,
+                    ]
+                ],
+            ],
+            "addressType": .string(family.rawValue), "endpoints": .array(found), "ports": subset["ports"],
+        ]
     }
 
     /// The ports of `service` as `pod` serves them.
@@ -145,7 +169,7 @@ package struct EndpointsReconciler: Reconciler {
             })
     }
 
-    private func slice(_ name: String, _ service: Service, _ ports: JSON, _ pods: [Pod]) -> JSON {
+    private func slice(_ name: String, _ service: Service, _ family: IPFamily, _ ports: JSON, _ pods: [Pod]) -> JSON {
         var labels = service.labels
         labels[EndpointSlice.serviceNameLabel] = service.name
         labels[Self.managedBy] = Self.manager
@@ -156,12 +180,12 @@ package struct EndpointsReconciler: Reconciler {
                 "name": .string(name), "namespace": .string(service.namespace), "labels": JSON(labels),
                 "ownerReferences": [service.ownerReference],
             ],
-            "addressType": "IPv4",
+            "addressType": .string(family.rawValue),
             "endpoints": .array(
                 pods.map { pod in
                     let serving = pod.isReady || service.publishNotReadyAddresses
                     return [
-                        "addresses": [.string(pod.ip?.description ?? "")],
+                        "addresses": [.string(pod.ip(family)?.description ?? "")],
                         "conditions": [
                             "ready": .bool(serving && !pod.isBeingDeleted || service.publishNotReadyAddresses), "serving": .bool(serving),
                             "terminating": .bool(pod.isBeingDeleted),
@@ -177,7 +201,7 @@ package struct EndpointsReconciler: Reconciler {
         ]
     }
 
-    private func writeEndpoints(_ service: Service, _ groups: [JSON: [Pod]], _ client: any Client) async throws {
+    private func writeEndpoints(_ service: Service, _ family: IPFamily, _ groups: [JSON: [Pod]], _ client: any Client) async throws {
         let subsets: [JSON] = groups.sorted { $0.key.text() < $1.key.text() }.compactMap { ports, pods in
             func addresses(_ pods: [Pod]) -> JSON {
                 pods.isEmpty
@@ -185,7 +209,7 @@ package struct EndpointsReconciler: Reconciler {
                     : .array(
                         pods.map { pod in
                             [
-                                "ip": .string(pod.ip?.description ?? ""), "nodeName": JSON(pod.nodeName),
+                                "ip": .string(pod.ip(family)?.description ?? ""), "nodeName": JSON(pod.nodeName),
                                 "targetRef": [
                                     "kind": "Pod", "namespace": .string(pod.namespace), "name": .string(pod.name), "uid": .string(pod.uid),
                                 ],

@@ -72,7 +72,7 @@ package struct KubernetesService: Sendable {
     private func slice(_ held: JSON) -> JSON {
         var slice = held
         slice["metadata"]["labels"] = ["kubernetes.io/service-name": .string(Self.key.name)]
-        slice["addressType"] = "IPv4"
+        if slice["addressType"].isNull { slice["addressType"] = .string(publicIP.family.rawValue) }
         slice["endpoints"] = [["addresses": [address], "conditions": ["ready": true]]]
         if slice["ports"].items.isEmpty { slice["ports"] = ports }
         return slice

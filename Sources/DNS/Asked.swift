@@ -90,10 +90,10 @@ extension DNSZone.Entry {
     /// What a name of this Service leads to: `[endpoint.|_port._protocol.]service.namespace.svc`. Nothing: there is no such name.
     func targets(_ asked: Asked) -> [Target] {
         switch asked.count {
-        case 3: record.clusterIP == nil ? served(record.endpoints.indices, nil) : virtual(nil)
+        case 3: record.clusterIPs.isEmpty ? served(record.endpoints.indices, nil) : virtual(nil)
         case 4: served(endpoints[asked.labels(0..<1)] ?? [], nil)
         case 5:
-            record.clusterIP == nil
+            record.clusterIPs.isEmpty
                 ? served(record.endpoints.indices) { isNamed($0, asked) } : virtual { isNamed($0, asked) }
         default: []
         }
@@ -107,10 +107,11 @@ extension DNSZone.Entry {
     }
 
     private func virtual(_ isAsked: ((DNSRecords.Port) -> Bool)?) -> [Target] {
-        guard let address = record.clusterIP else { return [] }
         let ports = record.ports.filter { isAsked?($0) ?? true }
-        if ports.isEmpty, isAsked == nil { return [Target(address: address, port: nil, labels: labels)] }
-        return ports.map { Target(address: address, port: $0.number, labels: labels) }
+        return record.clusterIPs.flatMap { address -> [Target] in
+            if ports.isEmpty, isAsked == nil { return [Target(address: address, port: nil, labels: labels)] }
+            return ports.map { Target(address: address, port: $0.number, labels: labels) }
+        }
     }
 
     private func served(_ indices: some Sequence<Int>, _ isAsked: ((DNSRecords.Port) -> Bool)?) -> [Target] {

@@ -58,7 +58,7 @@ extension DNSZone {
     private func apex(_ asked: Asked, _ type: RecordType?) -> DNSAnswer {
         switch type {
         case .soa, .any: return asked.answer([.soa(zone: asked.zone)])
-        case .ns: return nameServer(asked) { (.ns($0), [DNSRecord(name: $0, data: .a($1))]) }
+        case .ns: return nameServer(asked) { name, addresses in ([.ns(name)], addresses.map { DNSRecord(name: name, data: .a($0)) }) }
         default: return asked.answer([])
         }
     }
@@ -66,17 +66,25 @@ extension DNSZone {
     /// The name that SOA records have for the server.
     private func server(_ asked: Asked, _ type: RecordType?) -> DNSAnswer {
         switch type {
-        case .a: nameServer(asked) { (.a($1), []) }
-        case .srv: nameServer(asked) { (.srv(weight: 100, port: 0, target: $0), [DNSRecord(name: $0, data: .a($1))]) }
+        case .a: nameServer(asked) { (Self.data($1, .ipv4), []) }
+        case .aaaa: nameServer(asked) { (Self.data($1, .ipv6), []) }
+        case .srv:
+            nameServer(asked) { name, addresses in
+                ([.srv(weight: 100, port: 0, target: name)], addresses.map { DNSRecord(name: name, data: .a($0)) })
+            }
         default: asked.answer([])
         }
     }
 
-    /// Of the zone's server, by its Service's name and address. As with CoreDNS there is one where the zone is spelled in small letters.
-    private func nameServer(_ asked: Asked, _ records: (DNSName, IPAddress) -> (RecordData, [DNSRecord])) -> DNSAnswer {
+    private static func data(_ addresses: [IPAddress], _ family: IPFamily) -> [RecordData] {
+        addresses.filter { $0.family == family }.map { .a($0) }
+    }
+
+    /// Of the zone's server, by its Service's name and addresses. As with CoreDNS there is one where the zone is spelled in small letters.
+    private func nameServer(_ asked: Asked, _ records: (DNSName, [IPAddress]) -> ([RecordData], [DNSRecord])) -> DNSAnswer {
         guard asked.zone == name, let server else { return asked.answer([]) }
-        let (data, additional) = records(DNSName(wire: DNSName(server.name).wire.dropLast() + name.wire), server.address)
-        return asked.answer([data], additional: additional)
+        let (data, additional) = records(DNSName(wire: DNSName(server.name).wire.dropLast() + name.wire), server.addresses)
+        return asked.answer(data, additional: additional)
     }
 
     /// The address that the name spells, whoever has it ("pods insecure").

@@ -36,8 +36,8 @@ package struct DNSRecords: Sendable, Hashable {
     package struct ServiceRecord: Sendable, Hashable {
         package let name: String
         package let namespace: String
-        /// nil: headless, its endpoints are the answer.
-        package let clusterIP: IPAddress?
+        /// None: headless, its endpoints are the answer.
+        package let clusterIPs: [IPAddress]
         package let externalName: String?
         package let ports: [Port]
         package let endpoints: [Endpoint]
@@ -45,12 +45,12 @@ package struct DNSRecords: Sendable, Hashable {
         package let isService: Bool
 
         package init(
-            name: String, namespace: String, clusterIP: IPAddress?, externalName: String?, ports: [Port], endpoints: [Endpoint],
+            name: String, namespace: String, clusterIPs: [IPAddress], externalName: String?, ports: [Port], endpoints: [Endpoint],
             isService: Bool = true
         ) {
             self.name = name
             self.namespace = namespace
-            self.clusterIP = clusterIP
+            self.clusterIPs = clusterIPs
             self.externalName = externalName
             self.ports = ports
             self.endpoints = endpoints
@@ -90,7 +90,7 @@ package struct DNSRecords: Sendable, Hashable {
         }
         guard service != nil || !endpoints.isEmpty, !key.name.isEmpty else { return nil }
         return ServiceRecord(
-            name: key.name, namespace: key.namespace, clusterIP: service?.clusterIP,
+            name: key.name, namespace: key.namespace, clusterIPs: service?.clusterIPs ?? [],
             externalName: service?.type == "ExternalName" ? service?.spec["externalName"].string : nil,
             ports: service?.ports.map { Port(name: $0.name, proto: $0.proto.rawValue.lowercased(), number: $0.port) } ?? [],
             endpoints: endpoints.sorted { ($0.address, $0.hostname ?? "") < ($1.address, $1.hostname ?? "") }, isService: service != nil)
@@ -133,7 +133,7 @@ extension DNSRecords.ServiceRecord {
         }
         self.init(
             name: json["name"].string ?? "", namespace: json["namespace"].string ?? "",
-            clusterIP: json["clusterIP"].string.flatMap { IPAddress($0) },
+            clusterIPs: ([json["clusterIP"]] + json["otherClusterIPs"].items).compactMap { $0.string.flatMap { IPAddress($0) } },
             externalName: json["externalName"].string, ports: ports(json["ports"]),
             endpoints: json["endpoints"].items.compactMap { endpoint in
                 endpoint["address"].string.flatMap { IPAddress($0) }.map {
@@ -147,7 +147,9 @@ extension DNSRecords.ServiceRecord {
             .array(ports.map { ["name": .string($0.name), "protocol": .string($0.proto), "port": .int($0.number)] })
         }
         return [
-            "name": .string(name), "namespace": .string(namespace), "clusterIP": JSON(clusterIP?.description),
+            "name": .string(name), "namespace": .string(namespace), "clusterIP": JSON(clusterIPs.first?.description),
+            // Apart: whoever knows of one alone reads that.
+            "otherClusterIPs": clusterIPs.count > 1 ? .array(clusterIPs.dropFirst().map { .string($0.description) }) : .null,
             "externalName": JSON(externalName),
             "ports": json(ports),
             "endpoints": .array(

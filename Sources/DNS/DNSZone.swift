@@ -44,7 +44,7 @@ package struct DNSZone: Sendable {
                 endpoints: Dictionary(grouping: record.endpoints.indices) { DNSLabels(record.endpoints[$0].label) })
             services[DNSLabels(record.name, record.namespace)] = entry
             count(record.namespace, 1)
-            if let address = record.clusterIP { owners[address, default: Owners()].services[home(entry), default: 0] += 1 }
+            for address in record.clusterIPs { owners[address, default: Owners()].services[home(entry), default: 0] += 1 }
             for endpoint in record.endpoints {
                 owners[endpoint.address, default: Owners()].endpoints[home(entry, endpoint), default: 0] += 1
             }
@@ -56,7 +56,7 @@ package struct DNSZone: Sendable {
     private mutating func remove(_ name: String, _ namespace: String) {
         guard let entry = services.removeValue(forKey: DNSLabels(name, namespace)) else { return }
         count(namespace, -1)
-        if let address = entry.record.clusterIP { disown(address, \.services, home(entry)) }
+        for address in entry.record.clusterIPs { disown(address, \.services, home(entry)) }
         for endpoint in entry.record.endpoints { disown(endpoint.address, \.endpoints, home(entry, endpoint)) }
     }
 
@@ -88,7 +88,8 @@ package struct DNSZone: Sendable {
     func owners(of address: IPAddress) -> Owners? { owners[address] }
 
     /// Where this zone's own server answers: the Service that every cluster has for it.
-    var server: (name: String, address: IPAddress)? {
-        services[DNSLabels("kube-dns", "kube-system")]?.record.clusterIP.map { ("kube-dns.kube-system.svc", $0) }
+    var server: (name: String, addresses: [IPAddress])? {
+        guard let record = services[DNSLabels("kube-dns", "kube-system")]?.record, !record.clusterIPs.isEmpty else { return nil }
+        return ("kube-dns.kube-system.svc", record.clusterIPs)
     }
 }

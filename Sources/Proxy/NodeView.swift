@@ -22,9 +22,12 @@ package struct NodeView: Sendable, Hashable {
         self.podCIDR = podCIDR
     }
 
-    package init(_ node: Cluster.NodeSpec, of cluster: Cluster) {
-        self.init(
-            name: node.name, address: node.address, clusterCIDR: cluster.podSubnet, serviceCIDR: cluster.serviceSubnet,
-            podCIDR: node.podCIDR)
+    /// A node in each of the cluster's families, the primary first.
+    package static func views(_ node: Cluster.NodeSpec, of cluster: Cluster) -> [NodeView] {
+        cluster.places(of: node).map { networks, place in
+            NodeView(
+                name: node.name, address: place.address, clusterCIDR: networks.pods, serviceCIDR: networks.services,
+                podCIDR: place.podCIDR)
+        }
     }
 }

@@ -31,7 +31,8 @@ package struct Packet: Hashable, Sendable {
         case .outputInterface: .interface(outputInterface)
         // What a packet is wrapped in is the link's business, and no table of its family asks.
         case .sourceAddress, .destinationAddress: .bytes([])
-        case .etherType, .sourceHardwareAddress, .destinationHardwareAddress, .arpFormat, .arpSenderHardwareAddress, .arpSenderAddress:
+        case .etherType, .sourceHardwareAddress, .destinationHardwareAddress, .arpFormat, .arpSenderHardwareAddress, .arpSenderAddress,
+            .icmpv6Type, .neighbourTarget:
             .bytes([])
         }
     }

@@ -15,6 +15,9 @@ package enum Field: Hashable, Sendable {
     case arpFormat
     case arpSenderHardwareAddress
     case arpSenderAddress
+    case icmpv6Type
+    /// Whom a neighbour solicitation asks for, and an advertisement tells of.
+    case neighbourTarget
 
     package var text: String {
         switch self {
@@ -32,6 +35,8 @@ package enum Field: Hashable, Sendable {
         case .arpFormat: "@nh,0,48"
         case .arpSenderHardwareAddress: "arp saddr ether"
         case .arpSenderAddress: "arp saddr ip"
+        case .icmpv6Type: "icmpv6 type"
+        case .neighbourTarget: "@th,64,128"
         }
     }
 
@@ -42,7 +47,7 @@ package enum Field: Hashable, Sendable {
         case .transportProtocol: Field.transportProtocol.text
         case .port: Field.destinationPort.text
         case .slot: "numgen random mod \(NamedSet.slots)"
-        case .interface, .hardwareAddress, .etherType, .bytes: type.text
+        case .interface, .hardwareAddress, .etherType, .bytes, .icmpv6Type: type.text
         }
     }
 
@@ -51,6 +56,8 @@ package enum Field: Hashable, Sendable {
         switch self {
         case .sourceAddress(let family), .destinationAddress(let family): .address(family)
         case .arpSenderAddress: .address(.ipv4)
+        case .neighbourTarget: .address(.ipv6)
+        case .icmpv6Type: .icmpv6Type
         case .sourceHardwareAddress, .destinationHardwareAddress, .arpSenderHardwareAddress: .hardwareAddress
         case .etherType: .etherType
         case .arpFormat: .bytes
@@ -69,12 +76,15 @@ package enum FieldType: Hashable, Sendable, CaseIterable {
     case interface
     case hardwareAddress
     case etherType
+    case icmpv6Type
     case bytes
     /// What `numgen` throws: a number from 0, in the host's byte order.
     case slot
 
     package static let allCases: [FieldType] =
-        IPFamily.allCases.map(FieldType.address) + [.transportProtocol, .port, .interface, .hardwareAddress, .etherType, .bytes, .slot]
+        IPFamily.allCases.map(FieldType.address) + [
+            .transportProtocol, .port, .interface, .hardwareAddress, .etherType, .icmpv6Type, .bytes, .slot,
+        ]
 
     package var text: String {
         switch self {
@@ -85,6 +95,7 @@ package enum FieldType: Hashable, Sendable, CaseIterable {
         case .interface: "ifname"
         case .hardwareAddress: "ether_addr"
         case .etherType: "ether_type"
+        case .icmpv6Type: "icmpv6_type"
         case .bytes, .slot: "integer"
         }
     }
@@ -103,6 +114,7 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
     case interface(String)
     case hardwareAddress(MACAddress)
     case etherType(UInt16)
+    case icmpv6Type(UInt8)
     case bytes([UInt8])
     case slot(UInt32)
 
@@ -144,6 +156,7 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
             return (padded, padded)
         case .hardwareAddress(let address): return (address.bytes, address.bytes)
         case .etherType(let type): return (Value.bytes(type), Value.bytes(type))
+        case .icmpv6Type(let type): return ([type], [type])
         case .bytes(let bytes): return (bytes, bytes)
         case .slot(let number):
             let bytes = withUnsafeBytes(of: number) { Array($0) }
@@ -167,6 +180,7 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
         case .interface(let name): return one(Value.packed(name.utf8))
         case .hardwareAddress(let address): return one(Value.packed(address.bytes))
         case .etherType(let type): return one(type)
+        case .icmpv6Type(let type): return one(type)
         case .bytes(let bytes): return one(Value.packed(bytes))
         case .slot(let number): return one(number)
         }
@@ -208,7 +222,11 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
         case .hardwareAddress(let address): "\(address)"
         case .etherType(0x0800): "ip"
         case .etherType(0x0806): "arp"
+        case .etherType(0x86DD): "ip6"
         case .etherType(let type): Value.hex(Value.bytes(type))
+        case .icmpv6Type(135): "nd-neighbor-solicit"
+        case .icmpv6Type(136): "nd-neighbor-advert"
+        case .icmpv6Type(let type): "\(type)"
         case .bytes(let bytes): Value.hex(bytes)
         case .slot(let number): "\(number)"
         }
@@ -219,6 +237,7 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
     private static func protocolName(_ number: UInt8) -> String {
         switch number {
         case 1: "icmp"
+        case 58: "ipv6-icmp"
         default: TransportProtocol.allCases.first { $0.number == number }?.rawValue.lowercased() ?? "\(number)"
         }
     }

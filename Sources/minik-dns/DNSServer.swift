@@ -17,10 +17,10 @@ struct DNSServer {
     private var connections: [Int32: Connection] = [:]
     private var turn = 0, accepted = 0
 
-    /// nil: the port cannot be listened on; `errno` says why.
-    init?(recordsPath: String, port: UInt16) {
-        udp = Self.open(Int32(SOCK_DGRAM.rawValue), port)
-        tcp = Self.open(Int32(SOCK_STREAM.rawValue), port)
+    /// `address`: what to listen on; :: is every address of both families. nil: the port cannot be listened on; `errno` says why.
+    init?(recordsPath: String, address: IPAddress, port: UInt16) {
+        udp = Self.open(Int32(SOCK_DGRAM.rawValue), address, port)
+        tcp = Self.open(Int32(SOCK_STREAM.rawValue), address, port)
         guard udp >= 0, tcp >= 0, listen(tcp, 128) == 0 else { return nil }
         datagrams = Datagrams(udp)
         records = RecordsFollower(path: recordsPath)
@@ -28,18 +28,35 @@ struct DNSServer {
         isForwarding = forwarder.isThere
     }
 
-    private static func open(_ type: Int32, _ port: UInt16) -> Int32 {
-        let fd = socket(AF_INET, type | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+    private static func open(_ type: Int32, _ address: IPAddress, _ port: UInt16) -> Int32 {
+        let fd = socket(address.family.number, type | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
         var on: Int32 = 1, room: Int32 = 1 << 20
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
         // A burst of queries waits rather than gets lost.
         if type == Int32(SOCK_DGRAM.rawValue) { setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, socklen_t(MemoryLayout<Int32>.size)) }
-        var address = sockaddr_in(
-            sin_family: sa_family_t(AF_INET), sin_port: port.bigEndian, sin_addr: in_addr(s_addr: 0), sin_zero: (0, 0, 0, 0, 0, 0, 0, 0))
-        let bound = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+        let bound: Int32
+        switch address.family {
+        case .ipv4:
+            var place = sockaddr_in()
+            (place.sin_family, place.sin_port) = (sa_family_t(AF_INET), port.bigEndian)
+            withUnsafeMutableBytes(of: &place.sin_addr) { $0.copyBytes(from: address.bytes) }
+            bound = bind(fd, place)
+        case .ipv6:
+            var place = sockaddr_in6(), no: Int32 = 0
+            (place.sin6_family, place.sin6_port) = (sa_family_t(AF_INET6), port.bigEndian)
+            withUnsafeMutableBytes(of: &place.sin6_addr) { $0.copyBytes(from: address.bytes) }
+            // Whatever the machine's habit is: clients of IPv4 come by the same socket.
+            setsockopt(fd, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &no, socklen_t(MemoryLayout<Int32>.size))
+            bound = bind(fd, place)
         }
         return bound == 0 ? fd : -1
+    }
+
+    private static func bind<Place>(_ fd: Int32, _ place: Place) -> Int32 {
+        withUnsafeBytes(of: place) { bytes in
+            guard let start = bytes.baseAddress else { return -1 }
+            return Glibc.bind(fd, start.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
+        }
     }
 
     mutating func run() {

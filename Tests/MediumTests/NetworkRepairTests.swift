@@ -35,8 +35,38 @@ struct NetworkRepairTests {
             ("sysctl -qw net.ipv4.conf.cni0.route_localnet=0", "sysctl net.ipv4.conf.cni0.route_localnet=1"),
             ("ip link set flannel.1 address 02:00:00:00:00:01", "link flannel.1"),
         ])
-    func repaired(_ damage: String, _ word: String) throws {
-        let cluster = try Self.cluster(), layout = FlannelLayout.node(cluster.nodes[0], cluster)
+    func repaired(_ damage: String, _ word: String) throws { try repaired(damage, word, try Self.cluster()) }
+
+    @Test(
+        "the same of IPv6",
+        arguments: [
+            ("ip link set eth0 down", "link eth0"), ("ip link del flannel-v6.1", "link flannel-v6.1"),
+            ("ip link set flannel-v6.1 down; ip link set flannel-v6.1 name foo; ip link set foo up", "link flannel-v6.1"),
+            ("ip link del cni0", "link cni0"), ("ip -6 addr flush dev cni0 scope global", "address fd00:10:244:1::1/64 on cni0"),
+            ("ip -6 addr flush dev eth0 scope global", "address fd00:c8::a/64 on eth0"), ("ip -6 route del default", "route default"),
+            ("ip -6 route flush table main", "route fd00:10:244:2::/64"),
+            ("ip -6 neigh flush dev flannel-v6.1 nud permanent", "neighbour fd00:10:244:2::"),
+            ("for m in $(bridge fdb show dev flannel-v6.1 | cut -d' ' -f1); do bridge fdb del $m dev flannel-v6.1; done", "fdb entry"),
+            ("sysctl -qw net.ipv6.conf.all.forwarding=0", "sysctl net.ipv6.conf.all.forwarding=1"),
+            ("sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1; sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0", "address fd00:c8::a/64 on eth0"),
+        ])
+    func repairedIPv6(_ damage: String, _ word: String) throws { try repaired(damage, word, try Self.dualCluster()) }
+
+    private static func dualCluster() throws -> Cluster {
+        var cluster = try Self.cluster()
+        cluster.networks.append(.standard(.ipv6))
+        cluster.networks[1].nodes = try #require(IPNetwork("fd00:c8::/64"))
+        for index in cluster.nodes.indices {
+            cluster.nodes[index].places.append(
+                NodePlace(
+                    address: try #require(IPAddress("fd00:c8::\(index == 0 ? "a" : "b")")),
+                    podCIDR: try #require(IPNetwork("fd00:10:244:\(index + 1)::/64"))))
+        }
+        return cluster
+    }
+
+    private func repaired(_ damage: String, _ word: String, _ cluster: Cluster) throws {
+        let layout = FlannelLayout.node(cluster.nodes[0], cluster)
         let node = try TestNamespace(), lan = try TestNamespace()
         var outside = try NetlinkSocket(in: NetworkNamespace(path: lan.path))
         try outside.addVeth(
@@ -49,9 +79,13 @@ struct NetworkRepairTests {
             try [
                 "ip -o link | sed 's/^[0-9]*: //; s/@if[0-9]*//'", "ip -o -4 addr | sed 's/^[0-9]*: //'",
                 "ip -4 route | sed 's/ proto [a-z]*//'",
-                "ip neigh show dev flannel.1 2>&1 || true",
+                // What the kernel finds out by itself, and gives up, is nobody's.
+                "ip -o -6 addr show scope global | sed 's/^[0-9]*: //; s/tentative//'",
+                "ip -6 route | grep -v fe80 | sed 's/ proto [a-z]*//; s/ metric [0-9]*//; s/ linkdown//'",
+                "ip neigh show dev flannel.1 2>&1 || true", "ip -6 neigh show dev flannel-v6.1 nud permanent 2>&1 || true",
+                "bridge fdb show dev flannel-v6.1 2>&1 || true",
                 "bridge fdb show dev flannel.1 2>&1 || true",
-                "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/cni0/route_localnet 2>&1 || true",
+                "cat /proc/sys/net/ipv6/conf/all/forwarding /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/cni0/route_localnet 2>&1 || true",
             ].map { Set(try node.output($0).split(separator: "\n")).sorted().joined(separator: "\n") }
         }
         // The kernel itself takes a moment to bring a link all the way up.

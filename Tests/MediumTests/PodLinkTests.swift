@@ -21,7 +21,7 @@ struct PodLinkTests {
                 name: "veth-\(pod.uid)", hardwareAddress: MACAddress([2, 0, 0, 0, 0, address.bytes[3]]) ?? any, address: address)
         }
         return PodLinkProxy(
-            node: Self.node, link: link, target: try KernelRulesets(namespace: node.path), report: { _ in })
+            node: Self.node.name, families: [.ipv4], link: link, target: try KernelRulesets(namespace: node.path), report: { _ in })
     }
 
     private static func pod(_ name: String, uid: String? = nil) -> Pod {
@@ -47,9 +47,9 @@ struct PodLinkTests {
         try Self.connect(node, a, b)
         let links = try Self.proxy(node)
         try await links.start([])
-        try await links.admit(Self.pod("a", uid: "old"), address: Self.address(9))
+        try await links.admit(Self.pod("a", uid: "old"), addresses: [Self.address(9)])
         for (pod, last) in [("a", UInt8(10)), ("b", 11)] {
-            try await links.admit(Self.pod(pod), address: Self.address(last))
+            try await links.admit(Self.pod(pod), addresses: [Self.address(last)])
         }
         try await links.release(Self.pod("a", uid: "old"))
         #expect(try FrameSender.run(from: a, to: b, device: "eth0").seen.count == 5)
@@ -80,7 +80,7 @@ struct PodLinkTests {
         #expect(shut.seen == [], "a link that nobody has admitted carries nothing")
 
         for (pod, last) in [("a", UInt8(10)), ("b", 11)] {
-            try await links.admit(Self.pod(pod), address: Self.address(last))
+            try await links.admit(Self.pod(pod), addresses: [Self.address(last)])
         }
         let guarded = try FrameSender.run(from: a, to: b, device: "eth0")
         #expect(guarded.seen == open.seen.filter { $0.hasPrefix("own") })
@@ -106,7 +106,7 @@ struct PodLinkTests {
 
         let links = try Self.proxy(node)
         try await links.start([])
-        try await links.admit(Self.pod("a"), address: Self.address(10))
+        try await links.admit(Self.pod("a"), addresses: [Self.address(10)])
         let guarded = try FrameSender.run(from: a, to: node, device: "cni0").seen
         // To the node its pod may say what it likes to whom it likes, as long as it is the one who says it.
         #expect(guarded.filter { !$0.hasPrefix("own") } == Set(["broadcast", "multicast", "another's packet", "unicast to everyone"]))
@@ -120,7 +120,7 @@ struct PodLinkTests {
         let links = try Self.proxy(node)
         try await links.start([])
         for (pod, last) in [("a", UInt8(10)), ("b", 11)] {
-            try await links.admit(Self.pod(pod), address: Self.address(last))
+            try await links.admit(Self.pod(pod), addresses: [Self.address(last)])
         }
         _ = try a.output("ip address add 10.244.1.10/24 dev eth0")
         _ = try b.output("ip address add 10.244.1.11/24 dev eth0")
@@ -137,7 +137,7 @@ struct PodLinkTests {
         let node = try TestNamespace()
         let links = try Self.proxy(node)
         try await links.start([])
-        try await links.admit(Self.pod("a"), address: Self.address(10))
+        try await links.admit(Self.pod("a"), addresses: [Self.address(10)])
         // nft leaves out matches that a header's field implies.
         let text = try node.output("nft -s list table bridge pod-links")
         #expect(text.contains("elements = { \"veth-a\" . 02:00:00:00:00:0a . 10.244.1.10 comment \"default/a\" }"), "\(text)")

@@ -169,7 +169,8 @@ struct DNSFeedTests {
             zone: "cluster.local",
             services: [
                 DNSRecords.ServiceRecord(
-                    name: "web", namespace: "default", clusterIP: IPAddress("10.1.0.99"), externalName: nil, ports: [], endpoints: [])
+                    name: "web", namespace: "default", clusterIPs: [IPAddress(ipv4: 0x0A01_0063)], externalName: nil, ports: [],
+                    endpoints: [])
             ])
         left.serial = 7
         records.leave(left)

@@ -10,7 +10,7 @@ struct DNSForwardingTests {
             zone: "cluster.local", namespaces: ["a"],
             services: [
                 DNSRecords.ServiceRecord(
-                    name: "out", namespace: "a", clusterIP: nil, externalName: "www.example.org", ports: [], endpoints: [])
+                    name: "out", namespace: "a", clusterIPs: [], externalName: "www.example.org", ports: [], endpoints: [])
             ]))
 
     private static func wire(_ name: String) -> [UInt8] {

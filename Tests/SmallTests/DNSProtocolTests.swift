@@ -20,7 +20,8 @@ private let zone: DNSZone = {
         isService: Bool = true
     ) -> DNSRecords.ServiceRecord {
         DNSRecords.ServiceRecord(
-            name: name, namespace: "a", clusterIP: address.flatMap { IPAddress($0) }, externalName: external, ports: ports,
+            name: name, namespace: "a", clusterIPs: address.flatMap { IPAddress($0) }.map { [$0] } ?? [], externalName: external,
+            ports: ports,
             endpoints: endpoints, isService: isService)
     }
     func endpoint(_ address: String, _ hostname: String? = nil, _ ports: [DNSRecords.Port] = []) -> DNSRecords.Endpoint {
@@ -41,7 +42,7 @@ private let zone: DNSZone = {
                 service("number", external: "10.2.3.4"),
                 service("ghost", endpoints: [endpoint("10.9.0.7", "g")], isService: false),
                 DNSRecords.ServiceRecord(
-                    name: "kube-dns", namespace: "kube-system", clusterIP: IPAddress("10.1.0.10"), externalName: nil, ports: [],
+                    name: "kube-dns", namespace: "kube-system", clusterIPs: [IPAddress(ipv4: 0x0A01_000A)], externalName: nil, ports: [],
                     endpoints: []),
             ]))
 }()

@@ -27,13 +27,13 @@ final class EmulatedNode: Sendable {
 
         struct Refused: Error, CustomStringConvertible { let description = "the kernel refuses" }
 
-        func admit(_ pod: Pod, address: IPAddress) throws {
+        func admit(_ pod: Pod, addresses: [IPAddress]) throws {
             try state.withLock { state in
                 if state.refusals > 0 {
                     state.refusals -= 1
                     throw Refused()
                 }
-                state.admitted[pod.uid] = address
+                state.admitted[pod.uid] = addresses.first
             }
         }
 
@@ -138,8 +138,8 @@ final class FakeNetwork: PodNetwork {
         }
     }
 
-    func attach(_ attachment: PodAttachment) async throws { try act { $0[attachment.pod.uid] = attachment.address } }
-    func adopt(_ attachment: PodAttachment) async { state.withLock { $0.attached[attachment.pod.uid] = attachment.address } }
+    func attach(_ attachment: PodAttachment) async throws { try act { $0[attachment.pod.uid] = attachment.addresses.first } }
+    func adopt(_ attachment: PodAttachment) async { state.withLock { $0.attached[attachment.pod.uid] = attachment.addresses.first } }
     func detach(_ pod: Pod) async throws { try act { $0[pod.uid] = nil } }
 }
 

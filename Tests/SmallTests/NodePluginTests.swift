@@ -49,7 +49,8 @@ struct NodePluginTests {
     @Test("only a plugin that enforces policies has a table of them; what the plugin itself keeps, each has")
     func tables() throws {
         for kind in Cluster.Plugin.allCases {
-            let snapshot = ClusterSnapshot(cluster: Self.cluster(kind)), tables = snapshot.tables(snapshot.cluster.nodes[0])
+            let snapshot = ClusterSnapshot(cluster: Self.cluster(kind))
+            let tables = snapshot.tables(try #require(NodeView.views(snapshot.cluster.nodes[0], of: snapshot.cluster).first))
             #expect(kind.enforcesPolicies == (tables[PolicyCompiler.id(.ipv4)] != nil), "\(kind)")
             #expect(
                 Set(tables.keys).isSuperset(of: [TableID(.ip, "flannel-ipv4"), TableID(.ip, "overlay-peers"), TableID(.ip, "kube-proxy")]),

@@ -61,7 +61,7 @@ private struct Life {
     var status: JSON {
         var reported = pod
         lifecycle.report(
-            into: &reported, address: IPAddress(ipv4: 0x0AF4_0102), host: IPAddress(ipv4: 0xC0A8_C881),
+            into: &reported, addresses: [IPAddress(ipv4: 0x0AF4_0102)], hosts: [IPAddress(ipv4: 0xC0A8_C881)],
             image: {
                 PodLifecycle.ImageFacts(
                     name: ImageReference($0.image)?.description ?? "", id: "sha256:1",

@@ -42,7 +42,7 @@ private func pod(_ namespace: String, _ name: String, _ address: String, labels:
              "spec": {"nodeName": "\(address.hasPrefix("10.244.1.") ? "n1" : "n2")", "containers": [{"name": "c", "ports": [\(ports)]}]}}
             """)
     json["metadata"]["labels"] = JSON(labels)
-    return try #require(PolicyPod(Pod(json), node: "n1"))
+    return try #require(PolicyPod(Pod(json), .ipv4, node: "n1"))
 }
 
 private func snapshot(_ pods: [PolicyPod], _ policies: [(key: String, spec: String)], namespaces: [String: [String: String]] = [:]) throws
@@ -337,7 +337,7 @@ struct PolicyRules {
     @Test("pods that are finished, without an address or of the host's network are no pods to a policy")
     func unreachable() {
         func entry(_ spec: JSON, _ status: JSON) -> PolicyPod? {
-            PolicyPod(Pod(["metadata": ["name": "p"], "spec": spec, "status": status]), node: "n1")
+            PolicyPod(Pod(["metadata": ["name": "p"], "spec": spec, "status": status]), .ipv4, node: "n1")
         }
         #expect(entry([:], ["podIP": "10.244.1.1", "phase": "Running"]) != nil)
         #expect(entry([:], ["podIP": "10.244.1.1", "phase": "Succeeded"]) == nil)

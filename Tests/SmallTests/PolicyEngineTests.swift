@@ -73,8 +73,8 @@ struct PolicyEngineTests {
                 "metadata": ["name": "n1", "labels": ["zone": .string(random.pick(["a", "b"]))]],
                 "status": ["addresses": [["type": "InternalIP", "address": "192.168.200.130"]]],
             ])
-            snapshot.nodes["n1"] = PolicyNode(node)
-            engine.set(node: "n1", PolicyNode(node))
+            snapshot.nodes["n1"] = PolicyNode(node, .ipv4)
+            engine.set(node: "n1", PolicyNode(node, .ipv4))
         }
     }
 

@@ -84,7 +84,7 @@ struct PolicyProxyTests {
         node.client.refuseLists(2)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await proxy.run {} }
-            let admission = Task { try await proxy.admit(Pod(Fixture.pod("new", node: "n1")), address: address) }
+            let admission = Task { try await proxy.admit(Pod(Fixture.pod("new", node: "n1")), addresses: [address]) }
             try await eventually("two lists failed") { node.clock.sleepers == 2 }
             #expect(await node.target.applied.isEmpty, "the table is left alone until everything is known")
             node.clock.pass(.seconds(1))
@@ -95,7 +95,7 @@ struct PolicyProxyTests {
             try await eventually("it waits") { node.clock.sleepers == 1 }
             await #expect(throws: UnwillingTable.Refusal.self) {
                 await node.target.refuse(1_000)
-                try await proxy.admit(Pod(Fixture.pod("other", node: "n1")), address: address)
+                try await proxy.admit(Pod(Fixture.pod("other", node: "n1")), addresses: [address])
             }
             group.cancelAll()
         }
@@ -113,7 +113,7 @@ struct PolicyProxyTests {
             try await eventually("it watches") { node.client.watches == 5 }
             func admit(_ name: String, _ address: String) async throws {
                 let pod = Pod(try await node.api.create(.pods, Fixture.pod(name, labels: ["app": name], node: "n1")))
-                try await proxy.admit(pod, address: try #require(IPAddress(address)))
+                try await proxy.admit(pod, addresses: [try #require(IPAddress(address))])
             }
             try await admit("x3", "10.244.1.3")
             #expect(await Self.isolated(node) == ["10.244.1.3"])
@@ -142,7 +142,7 @@ struct PolicyProxyTests {
         try await following(node) { proxy in
             func admit(_ address: String) async throws -> Pod {
                 let pod = Pod(try await node.api.create(.pods, Fixture.pod("a", labels: ["app": "a"], node: "n1")))
-                try await proxy.admit(pod, address: try #require(IPAddress(address)))
+                try await proxy.admit(pod, addresses: [try #require(IPAddress(address))])
                 return pod
             }
             /// Another pod, that is heard of after everything before it.
@@ -226,7 +226,7 @@ struct HostPortProxyTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 2..<10 {
                 group.addTask {
-                    try await proxy.admit(Self.pod("p\(number)", 8000 + number), address: IPAddress(ipv4: 0x0AF4_0100 + UInt32(number)))
+                    try await proxy.admit(Self.pod("p\(number)", 8000 + number), addresses: [IPAddress(ipv4: 0x0AF4_0100 + UInt32(number))])
                 }
             }
             try await group.waitForAll()
@@ -239,7 +239,7 @@ struct HostPortProxyTests {
         let node = try await ProxiedNode(), proxy = proxy(node)
         await node.target.refuse(2)
         let address = IPAddress(ipv4: 0x0AF4_0102)
-        await #expect(throws: UnwillingTable.Refusal.self) { try await proxy.admit(Self.pod("a", 8080), address: address) }
+        await #expect(throws: UnwillingTable.Refusal.self) { try await proxy.admit(Self.pod("a", 8080), addresses: [address]) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await proxy.run() }
             try await eventually("it waits, or is done") {
@@ -258,8 +258,8 @@ struct HostPortProxyTests {
     func successor() async throws {
         let node = try await ProxiedNode(), proxy = proxy(node)
         let old = Self.pod("a", 8080, uid: "old"), new = Self.pod("a", 8080, uid: "new")
-        try await proxy.admit(old, address: IPAddress(ipv4: 0x0AF4_0102))
-        try await proxy.admit(new, address: IPAddress(ipv4: 0x0AF4_0103))
+        try await proxy.admit(old, addresses: [IPAddress(ipv4: 0x0AF4_0102)])
+        try await proxy.admit(new, addresses: [IPAddress(ipv4: 0x0AF4_0103)])
         try await proxy.release(old)
         #expect(await node.endpoints == ["10.244.1.3"])
         try await proxy.release(new)
@@ -271,7 +271,7 @@ struct HostPortProxyTests {
         let node = try await ProxiedNode(), proxy = proxy(node)
         try await node.connections.add(from: "192.168.200.99", to: "192.168.200.11", 5353)
         try await node.connections.add(from: "192.168.200.99", to: "192.168.200.11", 5354)
-        try await proxy.admit(Self.pod("dns", 5353, proto: "UDP"), address: IPAddress(ipv4: 0x0AF4_0102))
+        try await proxy.admit(Self.pod("dns", 5353, proto: "UDP"), addresses: [IPAddress(ipv4: 0x0AF4_0102)])
         #expect(await node.connections.all.map(\.sent.destinationPort) == [5354])
         try await node.connections.add(from: "192.168.200.99", to: "192.168.200.11", 5353, answeredBy: "10.244.1.2")
         try await proxy.release(Self.pod("dns", 5353, proto: "UDP"))

@@ -5,21 +5,21 @@ struct ServiceClaims: Sendable {
     private var addresses: [IPAddress: ObjectKey] = [:]
     /// `TCP/30080`
     private var ports: [String: ObjectKey] = [:]
-    private var held: [ObjectKey: (address: IPAddress?, ports: [String])] = [:]
+    private var held: [ObjectKey: (addresses: [IPAddress], ports: [String])] = [:]
 
     static func slot(_ port: JSON) -> String { "\(port["protocol"].string ?? "TCP")/\(port["nodePort"].int ?? 0)" }
 
     /// Notes what a Service holds now; nil: it is gone.
     mutating func set(_ key: ObjectKey, _ service: Service?) {
         if let old = held[key] {
-            if let address = old.address { addresses[address] = nil }
+            for address in old.addresses { addresses[address] = nil }
             for port in old.ports { ports[port] = nil }
         }
         held[key] = nil
         guard let service else { return }
         let slots = service.spec["ports"].items.filter { $0["nodePort"].int != nil }.map(Self.slot)
-        held[key] = (service.clusterIP, slots)
-        if let address = service.clusterIP { addresses[address] = key }
+        held[key] = (service.clusterIPs, slots)
+        for address in service.clusterIPs { addresses[address] = key }
         for slot in slots { ports[slot] = key }
     }
 
@@ -43,20 +43,31 @@ struct ServiceAllocator {
             returnNodePorts(&object, old: old)
             return
         }
-        if object["spec"]["clusterIP"].string ?? "" == "" {
-            object["spec"]["clusterIP"] = old?["spec"]["clusterIP"] ?? .null
-            if object["spec"]["clusterIP"].isNull { object["spec"]["clusterIP"] = .string(try freeAddress(name).description) }
-        } else if let wanted = IPAddress(object["spec"]["clusterIP"].string ?? ""), claims.isTaken(wanted, but: own) {
-            throw StatusError.invalid(
-                .services, name,
-                [
-                    .invalid(
-                        "spec.clusterIPs", [.string(wanted.description)],
-                        "failed to allocate IP \(wanted): provided IP is already allocated")
-                ])
-        }
-        object["spec"]["clusterIPs"] = [object["spec"]["clusterIP"]]
+        try ServiceFamilies(configured: cluster.families).settle(&object, old: old)
+        try allocateAddresses(&object, name)
         try allocateNodePorts(&object, old: old, type: type, name: name)
+    }
+
+    /// An address of each family that the Service has; what it asks for, or has, is its own.
+    private func allocateAddresses(_ object: inout JSON, _ name: String) throws {
+        if object["spec"]["clusterIP"].string == "None" { return }
+        let asked = object["spec"]["clusterIPs"].items.compactMap(\.string)
+        let addresses = try Service(object).families.enumerated().map { index, family -> String in
+            guard index < asked.count else { return try freeAddress(family, name).description }
+            // Where it is no address, or not one of the cluster's, validation says so.
+            if let wanted = IPAddress(asked[index]), claims.isTaken(wanted, but: own) {
+                throw StatusError.invalid(
+                    .services, name,
+                    [
+                        .invalid(
+                            "spec.clusterIPs", .array(asked.map(JSON.string)),
+                            "failed to allocate IP \(wanted): provided IP is already allocated")
+                    ])
+            }
+            return asked[index]
+        }
+        object["spec"]["clusterIP"] = JSON(addresses.first)
+        object["spec"]["clusterIPs"] = .array(addresses.map(JSON.string))
     }
 
     /// A Service that is no NodePort any more gives back what it had; what the user still asks for is validation's.
@@ -105,14 +116,17 @@ struct ServiceAllocator {
     }
 
     /// A random free address past the band that is kept for addresses people choose (KEP-3070).
-    private func freeAddress(_ name: String) throws -> IPAddress {
-        let size = cluster.serviceSubnet.size
+    private func freeAddress(_ family: IPFamily, _ name: String) throws -> IPAddress {
+        guard let network = cluster.networks(of: family)?.services else {
+            throw StatusError(500, .internalError, "failed to allocate a serviceIP for \(name): the cluster has no \(family.rawValue)")
+        }
+        let size = network.size
         let reserved = min(max(16, size / 16), 256)
         for _ in 0..<64 {
-            let candidate = cluster.serviceSubnet[Int.random(in: min(reserved, size - 2)..<size - 1)]
+            let candidate = network[Int.random(in: min(reserved, size - 2)..<size - 1)]
             if !claims.isTaken(candidate, but: own) { return candidate }
         }
-        for index in 1..<size - 1 where !claims.isTaken(cluster.serviceSubnet[index], but: own) { return cluster.serviceSubnet[index] }
+        for index in 1..<size - 1 where !claims.isTaken(network[index], but: own) { return network[index] }
         throw StatusError(500, .internalError, "failed to allocate a serviceIP for \(name): range is full")
     }
 }

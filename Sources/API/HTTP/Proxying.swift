@@ -31,11 +31,11 @@ extension Router {
                 Int(port) ?? pod.containers.lazy.compactMap { $0.port(named: port, protocol: "TCP") }.first ?? pod.containers.first?.ports
                 .first?["containerPort"].int
                 ?? 80
-            let proxied = ProxiedRequest(request, path: path, prefix: prefix, to: "\(address):\(number)", isSecure: isSecure)
+            let proxied = ProxiedRequest(request, path: path, prefix: prefix, to: address.authority(port: number), isSecure: isSecure)
             return try await proxied.send(over: try await dialling(address, number))
         case .services:
             let (address, number) = try await endpoint(ObjectKey(namespace, name), port)
-            let proxied = ProxiedRequest(request, path: path, prefix: prefix, to: "\(address):\(number)", isSecure: isSecure)
+            let proxied = ProxiedRequest(request, path: path, prefix: prefix, to: address.authority(port: number), isSecure: isSecure)
             return try await proxied.send(over: try await dialling(address, number))
         default:
             return try await kubelet(name, path)
@@ -44,7 +44,8 @@ extension Router {
 
     private func dialling(_ address: IPAddress, _ port: Int) async throws -> Int32 {
         do { return try await nodes.controlPlane.dial(address, port: port) } catch {
-            throw StatusError(503, .serviceUnavailable, "error trying to reach service: dial tcp \(address):\(port): \(error)")
+            throw StatusError(
+                503, .serviceUnavailable, "error trying to reach service: dial tcp \(address.authority(port: port)): \(error)")
         }
     }
 
@@ -52,8 +53,9 @@ extension Router {
     /// nor a bridge's. Whoever may write statuses would otherwise choose what the API's machine dials.
     private func mayDial(_ address: IPAddress, of pod: Pod) -> Bool {
         let nodes = api.cluster.nodes
-        if pod.isHostNetwork { return nodes.contains { $0.name == pod.nodeName && $0.address == address } }
-        return api.cluster.podSubnet.contains(address) && !nodes.contains { $0.podCIDR[0] == address || $0.podCIDR[1] == address }
+        if pod.isHostNetwork { return nodes.contains { $0.name == pod.nodeName && $0.addresses.contains(address) } }
+        return api.cluster.networks.contains { $0.pods.contains(address) }
+            && !nodes.contains { $0.podCIDRs.contains { $0[0] == address || $0[1] == address } }
     }
 
     /// Whether an endpoint's address is its pod's, as Kubernetes asks before it dials one: a slice that somebody wrote by hand names
@@ -63,7 +65,7 @@ extension Router {
         guard target["kind"].string == "Pod", let name = target["name"].string else { return false }
         do {
             let pod = Pod(try await api.get(.pods, ObjectKey(namespace, name)))
-            return pod.ip == address && mayDial(address, of: pod)
+            return pod.ips.contains(address) && mayDial(address, of: pod)
         } catch let error as StatusError where error.reason == .notFound { return false }
     }
 

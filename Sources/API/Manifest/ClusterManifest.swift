@@ -15,10 +15,10 @@ extension Cluster {
                     .list(
                         .object([
                             .init("name", .string, required: true), .init("role", .string(oneOf: ["control-plane", "worker"])),
-                            .init("address", .string), .init("podCIDR", .string), .init("labels", .labels),
+                            .init("address", .any), .init("podCIDR", .any), .init("labels", .labels),
                             .init("taints", .list(.object(Schema.taint))), .init("extraMounts", extraMount),
                         ]))),
-                .init("nodeSubnet", .string), .init("podSubnet", .string), .init("serviceSubnet", .string),
+                .init("nodeSubnet", .any), .init("podSubnet", .any), .init("serviceSubnet", .any),
                 .init("serviceNodePortRange", .string), .init("plugin", .string), .init("vni", .int), .init("mtu", .int),
                 .init("extraMounts", extraMount),
                 .init(
@@ -50,27 +50,10 @@ extension Cluster {
         if let cause = findings.causes.first { throw fail(cause.field, cause.message) }
 
         let spec = json["spec"]
-        func cidr(_ field: String, _ standard: IPNetwork, _ lengths: ClosedRange<Int>) throws -> IPNetwork {
-            guard let text = spec[field].string else { return standard }
-            guard let value = IPNetwork(text, .ipv4) else {
-                throw fail("spec.\(field)", "\"\(text)\" is no IPv4 CIDR without host bits, such as \(standard)")
-            }
-            guard lengths.contains(value.prefixLength) else {
-                throw fail("spec.\(field)", "\(value): the prefix length must be between \(lengths.lowerBound) and \(lengths.upperBound)")
-            }
-            return value
-        }
         name = json["metadata"]["name"].string ?? name
         guard Cluster.isName(name) else { throw fail("metadata.name", "\"\(name)\" \(Cluster.nameRule)") }
-        nodeSubnet = try cidr("nodeSubnet", nodeSubnet, 16...28)
-        podSubnet = try cidr("podSubnet", podSubnet, 8...22)
-        serviceSubnet = try cidr("serviceSubnet", serviceSubnet, 12...27)
-        let subnets = [("nodeSubnet", nodeSubnet), ("podSubnet", podSubnet), ("serviceSubnet", serviceSubnet)]
-        for (index, (field, subnet)) in subnets.enumerated() {
-            for (other, otherSubnet) in subnets[..<index] where subnet.overlaps(otherSubnet) {
-                throw fail("spec.\(field)", "\(subnet) overlaps \(other) \(otherSubnet)")
-            }
-        }
+        let ranges = ClusterRanges(spec: spec, fail: fail)
+        networks = try ranges.networks()
         if let text = spec["serviceNodePortRange"].string {
             let parts = text.split(separator: "-", omittingEmptySubsequences: false)
             let ends = parts.compactMap { Int($0) }
@@ -89,7 +72,7 @@ extension Cluster {
         guard (1...0xFF_FFFF).contains(vni) else { throw fail("spec.vni", "\(vni) must be between 1 and 16777215") }
         mtu = spec["mtu"].int ?? mtu
         guard (576...9000).contains(mtu) else { throw fail("spec.mtu", "\(mtu) must be between 576 and 9000") }
-        nodes = try Cluster.nodes(spec["nodes"], in: self, fail)
+        nodes = try Cluster.nodes(spec["nodes"], in: self, ranges, fail)
         try readMounts(spec, file: manifest.file, fail)
         let images = ClusterImages(file: manifest.file)
         registries = try images.registries(spec["registries"], fail)
@@ -119,7 +102,9 @@ extension Cluster {
         ["name": "k8s-master", "role": "control-plane"], ["name": "k8s-node1"], ["name": "k8s-node2"],
     ]
 
-    private static func nodes(_ json: JSON, in cluster: Cluster, _ fail: (String, String) -> ManifestError) throws -> [NodeSpec] {
+    private static func nodes(_ json: JSON, in cluster: Cluster, _ ranges: ClusterRanges, _ fail: (String, String) -> ManifestError)
+        throws -> [NodeSpec]
+    {
         let list = json.items.isEmpty ? standardNodes : json
         var nodes: [NodeSpec] = []
         for (index, item) in list.items.enumerated() {
@@ -129,35 +114,11 @@ extension Cluster {
             guard !nodes.contains(where: { $0.name == name }) else { throw fail("\(path).name", "\"\(name)\" is there twice") }
             let isControlPlane = item["role"].string == "control-plane"
 
-            let text = item["address"].string ?? cluster.nodeSubnet[min(128, cluster.nodeSubnet.size / 2) + index].description
-            guard let address = IPAddress(text, .ipv4) else { throw fail("\(path).address", "\"\(text)\" is no IPv4 address") }
-            guard cluster.nodeSubnet.contains(address), address != cluster.nodeSubnet.network, address != cluster.nodeSubnet.last else {
-                throw fail("\(path).address", "\(address) is not a host of nodeSubnet \(cluster.nodeSubnet)")
-            }
-            guard address != cluster.hostAddress, address != cluster.gatewayAddress else {
-                throw fail(
-                    "\(path).address",
-                    "\(address) is the outside host's (\(cluster.hostAddress)) or the gateway's (\(cluster.gatewayAddress))")
-            }
-            guard !nodes.contains(where: { $0.address == address }) else { throw fail("\(path).address", "\(address) is there twice") }
-
-            let pods = item["podCIDR"].string ?? cluster.podSubnet.subnet(index, length: 24)?.description ?? ""
-            guard let podCIDR = IPNetwork(pods, .ipv4) else {
-                throw fail("\(path).podCIDR", "\"\(pods)\" is no IPv4 CIDR without host bits")
-            }
-            guard cluster.podSubnet.contains(podCIDR.network), podCIDR.prefixLength >= cluster.podSubnet.prefixLength,
-                podCIDR.prefixLength <= 28
-            else {
-                throw fail("\(path).podCIDR", "\(podCIDR) is no network of up to /28 inside podSubnet \(cluster.podSubnet)")
-            }
-            if let other = nodes.first(where: { $0.podCIDR.overlaps(podCIDR) }) {
-                throw fail("\(path).podCIDR", "\(podCIDR) overlaps \(other.podCIDR) of \(other.name)")
-            }
+            let places = try ranges.places(of: item, index, path, in: cluster.networks, beside: nodes)
             let taints = item["taints"].isNull && isControlPlane ? controlPlaneTaint : item["taints"]
             nodes.append(
                 NodeSpec(
-                    name: name, isControlPlane: isControlPlane, address: address, podCIDR: podCIDR, taints: taints,
-                    labels: item["labels"].stringMap))
+                    name: name, isControlPlane: isControlPlane, places: places, taints: taints, labels: item["labels"].stringMap))
         }
         return nodes
     }

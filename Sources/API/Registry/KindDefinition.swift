@@ -3,7 +3,8 @@ import Model
 /// What validation may look at beside the object.
 package struct ValidationContext: Sendable {
     package let nodePortRange: ClosedRange<Int>
-    package let serviceCIDR: IPNetwork
+    /// One of each family that the cluster has.
+    package let serviceCIDRs: [IPNetwork]
     /// The writer is a part of the cluster: its scheduler gives a pod its node by an update.
     package var isOwnPart = false
 }

@@ -52,9 +52,18 @@ package struct AddOns {
             ],
             "spec": [
                 "clusterIP": .string(cluster.dnsServiceIP.description), "selector": Self.labels,
+                "clusterIPs": isDual ? .array(cluster.networks.map { .string($0.dnsService.description) }) : .null,
+                "ipFamilyPolicy": isDual ? "PreferDualStack" : .null,
                 "ports": [["name": "dns", "protocol": "UDP", "port": 53], ["name": "dns-tcp", "protocol": "TCP", "port": 53]],
             ],
         ]
+    }
+
+    private var isDual: Bool { cluster.families.count > 1 }
+
+    /// Where there is IPv6, the server listens to that, too.
+    private var arguments: [JSON] {
+        ["/etc/minik-dns/records.json"] + (cluster.families.contains(.ipv6) ? ["53", .string("\(IPAddress.unspecified(.ipv6))")] : [])
     }
 
     private var deployment: JSON {
@@ -72,7 +81,7 @@ package struct AddOns {
                         "dnsPolicy": "Default",
                         "containers": [
                             [
-                                "name": "coredns", "image": .string(Image.dns), "args": ["/etc/minik-dns/records.json"],
+                                "name": "coredns", "image": .string(Image.dns), "args": .array(arguments),
                                 "imagePullPolicy": "IfNotPresent",
                                 "ports": [
                                     ["name": "dns", "containerPort": 53, "protocol": "UDP"],

@@ -14,19 +14,19 @@ package enum Preflight {
         package var description: String { "this kernel lacks \(feature) (\(detail))\n  load it: modprobe \(module)" }
     }
 
-    package static func check(paths: ClusterPaths) async throws {
+    package static func check(paths: ClusterPaths, _ families: [IPFamily]) async throws {
         let path = "\(ClusterPaths.netns)/\(paths.cluster)__preflight"
         NetworkNamespace.delete(path: path)
         try NetworkNamespace.create(path: path)
         defer { NetworkNamespace.delete(path: path) }
-        try probeLinks(path)
+        try probeLinks(path, families)
         try probeRules(path)
         guard (Files.text("/proc/filesystems") ?? "").contains("overlay") else {
             throw Missing(feature: "overlay file systems", module: "overlay", detail: "not in /proc/filesystems")
         }
     }
 
-    private static func probeLinks(_ path: String) throws {
+    private static func probeLinks(_ path: String, _ families: [IPFamily]) throws {
         let namespace = try NetworkNamespace(path: path)
         var socket = try NetlinkSocket(in: namespace)
         let mac = MACAddress(derivedFrom: "preflight")
@@ -42,6 +42,10 @@ package enum Preflight {
         } catch { throw Missing(feature: "VXLAN", module: "vxlan", detail: "\(error)") }
         do { try namespace.set(sysctl: "net.bridge.bridge-nf-call-iptables", "1") } catch {
             throw Missing(feature: "br_netfilter", module: "br_netfilter", detail: "\(error)")
+        }
+        guard families.contains(.ipv6) else { return }
+        do { try namespace.set(sysctl: "net.ipv6.conf.all.forwarding", "1") } catch {
+            throw Missing(feature: "IPv6, which the Cluster document asks for", module: "ipv6", detail: "\(error)")
         }
     }
 

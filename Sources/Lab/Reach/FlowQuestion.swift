@@ -9,36 +9,88 @@ package struct FlowQuestion {
     package let address: IPAddress
     package let probe: ReachMatrix.Probe
 
-    /// `from`: POD, node/NAME, host or an IP. `to`: POD, svc/NAME or an IP, then `:PORT`, `:PORT/PROTO` or `:icmp`.
-    package init(from: String, to: String, namespace: String, _ snapshot: ClusterSnapshot) throws {
-        for text in [from, to] where text.hasPrefix("[") || text.split(separator: ":", omittingEmptySubsequences: false).count > 2 {
-            throw UserError(
-                "error: \"\(text)\" is an IPv6 address, and the cluster has IPv4 only: no pod's link lets IPv6 through, to or from anybody",
-                hint: "see \"What a pod may send, and what reaches it\" in docs/policy.md")
-        }
+    /// `from`: POD, node/NAME, host or an IP. `to`: POD, svc/NAME or an IP, then `:PORT`, `:PORT/PROTO` or `:icmp`; an IPv6 address with a
+    /// port stands in brackets. `family`: nil where the target's first that the source has, too, is meant.
+    package init(from: String, to: String, namespace: String, family: IPFamily? = nil, _ snapshot: ClusterSnapshot) throws {
+        let from = Self.unbracketed(from), (place, ending) = Self.parts(to)
+        for text in [from, place] { try Self.check(text, snapshot.cluster) }
         let names = Names(snapshot: snapshot, namespace: namespace)
-        (source, sourceName) = try names.source(from)
-        let parts = to.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         var wish: ReachMatrix.Probe?
-        if parts.count == 2 {
+        if let ending {
             // PORT/PROTO is how people say it, PROTO/PORT how a probe is written.
-            let turned = parts[1].split(separator: "/").reversed().joined(separator: "/")
-            guard let probe = ReachMatrix.Probe(parts[1]) ?? ReachMatrix.Probe(turned) else {
-                throw UserError("error: \"\(parts[1])\" is no port", hint: "write it as 80, 53/udp or icmp")
+            let turned = ending.split(separator: "/").reversed().joined(separator: "/")
+            guard let probe = ReachMatrix.Probe(ending) ?? ReachMatrix.Probe(turned) else {
+                throw UserError("error: \"\(ending)\" is no port", hint: "write it as 80, 53/udp or icmp")
             }
             wish = probe
         }
-        let target = try names.target(parts[0])
-        targetName = target.name
-        address = target.address
+        let source = try names.source(from), target = try names.target(place)
+        let common = target.addresses.filter { source.families.contains($0.family) && $0.family == family ?? $0.family }
+        guard let address = common.first, let packets = source.packets(address.family) else {
+            throw UserError(
+                "error: no packet goes from \(source.name) to \(target.name)\(family.map { " over \($0.rawValue)" } ?? "")",
+                hint: "they have no address of one family")
+        }
+        (self.source, sourceName) = (packets, source.name)
+        (targetName, self.address) = (target.name, address)
         guard let probe = wish ?? (target.probes.count == 1 ? target.probes.first : nil) else {
-            let choices = target.probes.map { "\(parts[0]):\($0.port)" }.joined(separator: ", ")
+            let choices = target.probes.map { "\(place):\($0.port)" }.joined(separator: ", ")
             throw UserError(
                 "error: which port of \(target.name)?",
-                hint: target.probes.isEmpty ? "such as \(parts[0]):80 or \(parts[0]):icmp" : "one of \(choices)")
+                hint: target.probes.isEmpty ? "such as \(place):80 or \(place):icmp" : "one of \(choices)")
         }
         self.probe = probe
     }
+
+    package var proto: UInt8 { probe.proto(address.family) }
+
+    private static func unbracketed(_ text: String) -> String {
+        text.hasPrefix("[") && text.hasSuffix("]") ? String(text.dropFirst().dropLast()) : text
+    }
+
+    /// What is before a port, and the port: `web:80`, `[fd00::1]:80`, `fd00::1`.
+    private static func parts(_ text: String) -> (String, String?) {
+        if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
+            let rest = text[text.index(after: end)...]
+            return (String(text[text.index(after: text.startIndex)..<end]), rest.hasPrefix(":") ? String(rest.dropFirst()) : nil)
+        }
+        if IPAddress(text) != nil { return (text, nil) }
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        return (parts[0], parts.count == 2 ? parts[1] : nil)
+    }
+
+    private static func check(_ text: String, _ cluster: Cluster) throws {
+        guard let family = IPAddress(text)?.family, !cluster.families.contains(family) else { return }
+        let others = cluster.families.map(\.rawValue).joined(separator: " and ")
+        throw UserError(
+            "error: \"\(text)\" is an \(family.rawValue) address, and the cluster has \(others) only: no pod's link lets \(family.rawValue) through, "
+                + "to or from anybody", hint: "see \"What a pod may send, and what reaches it\" in docs/policy.md")
+    }
+
+    /// Who sends: what its packets start as, in each family that it has.
+    private struct Source {
+        let name: String
+        let addresses: [IPAddress]
+        /// nil: outside.
+        let node: String?
+        let isPod: Bool
+
+        var families: [IPFamily] { addresses.map(\.family) }
+
+        func packets(_ family: IPFamily) -> PacketSource? {
+            guard let address = addresses.of(family) else { return nil }
+            guard let node else { return .outside(address) }
+            return isPod ? .pod(address, node: node) : .node(node)
+        }
+    }
+
+    private struct Target {
+        let name: String
+        let addresses: [IPAddress]
+        var probes: [ReachMatrix.Probe] = []
+    }
+
+    private static func list(_ addresses: [IPAddress]) -> String { addresses.map(\.description).joined(separator: ", ") }
 
     private struct Names {
         let snapshot: ClusterSnapshot
@@ -56,39 +108,46 @@ package struct FlowQuestion {
             return snapshot.cluster.nodes.first { $0.name == name }
         }
 
-        func source(_ text: String) throws -> (PacketSource, String) {
+        func source(_ text: String) throws -> Source {
             if ["host", "outside"].contains(text) {
-                return (.outside(snapshot.cluster.hostAddress), "the outside client (\(snapshot.cluster.hostAddress))")
+                let addresses = snapshot.cluster.networks.map(\.host)
+                return Source(name: "the outside client (\(list(addresses)))", addresses: addresses, node: nil, isPod: false)
             }
             if let address = IPAddress(text) {
-                if let pod = snapshot.pods.first(where: { $0.ip == address && !$0.isHostNetwork }) { return try source(pod) }
-                if let node = snapshot.cluster.nodes.first(where: { $0.address == address }) {
-                    return (.node(node.name), "node \(node.name)")
+                if let pod = snapshot.pods.first(where: { $0.ips.contains(address) && !$0.isHostNetwork }) {
+                    return try source(pod, [address])
                 }
-                return (.outside(address), "\(address), outside")
+                if let node = snapshot.cluster.nodes.first(where: { $0.addresses.contains(address) }) { return source(node, [address]) }
+                return Source(name: "\(address), outside", addresses: [address], node: nil, isPod: false)
             }
-            if let pod = pod(text) { return try source(pod) }
-            if let node = node(text) { return (.node(node.name), "node \(node.name)") }
+            if let pod = pod(text) { return try source(pod, pod.ips) }
+            if let node = node(text) { return source(node, node.addresses) }
             throw UserError(
                 "error: there is no pod or node \"\(text)\"",
                 hint: "name a pod (NAMESPACE/NAME outside -n \(namespace)), node/NAME, host, or an IP address")
         }
 
-        private func source(_ pod: Pod) throws -> (PacketSource, String) {
-            guard let node = pod.nodeName, let address = pod.ip else {
-                throw UserError("error: pod \(pod.key) has no address yet", hint: "see: minik get pods")
-            }
-            return (pod.isHostNetwork ? .node(node) : .pod(address, node: node), "\(pod.key) (\(address), \(node))")
+        private func source(_ node: Cluster.NodeSpec, _ addresses: [IPAddress]) -> Source {
+            Source(name: "node \(node.name)", addresses: addresses, node: node.name, isPod: false)
         }
 
-        func target(_ text: String) throws -> (name: String, address: IPAddress, probes: [ReachMatrix.Probe]) {
+        private func source(_ pod: Pod, _ addresses: [IPAddress]) throws -> Source {
+            guard let node = pod.nodeName, !addresses.isEmpty else { throw addressless(pod) }
+            return Source(name: "\(pod.key) (\(list(addresses)), \(node))", addresses: addresses, node: node, isPod: !pod.isHostNetwork)
+        }
+
+        private func addressless(_ pod: Pod) -> UserError {
+            UserError("error: pod \(pod.key) has no address yet", hint: "see: minik get pods")
+        }
+
+        func target(_ text: String) throws -> Target {
             if let address = IPAddress(text) {
-                if let service = snapshot.services.first(where: { $0.clusterIP == address }) {
-                    return (describe(service), address, probes(service))
+                if let service = snapshot.services.first(where: { $0.clusterIPs.contains(address) }) { return target(service, [address]) }
+                if let pod = snapshot.pods.first(where: { $0.ips.contains(address) && !$0.isHostNetwork }) {
+                    return try target(pod, [address])
                 }
-                if let pod = snapshot.pods.first(where: { $0.ip == address && !$0.isHostNetwork }) { return try target(pod) }
-                let node = snapshot.cluster.nodes.first { $0.address == address }
-                return (node.map { "node \($0.name) (\(address))" } ?? "\(address)", address, [])
+                let node = snapshot.cluster.nodes.first { $0.addresses.contains(address) }
+                return Target(name: node.map { "node \($0.name) (\(address))" } ?? "\(address)", addresses: [address])
             }
             let isService = text.hasPrefix("svc/") || text.hasPrefix("service/")
             let name = isService ? String(text.drop { $0 != "/" }.dropFirst()) : text
@@ -97,27 +156,29 @@ package struct FlowQuestion {
             let pod = isService ? nil : pod(text)
             if let service = snapshot.services.first(where: { $0.key == key }), !text.hasPrefix("pod/") {
                 if pod != nil { throw UserError("error: \"\(text)\" is a pod and a Service", hint: "say pod/\(text) or svc/\(text)") }
-                guard let address = service.clusterIP else {
+                guard !service.clusterIPs.isEmpty else {
                     throw UserError("error: Service \(key) has no address of its own", hint: "ask for one of its pods")
                 }
-                return (describe(service), address, probes(service))
+                return target(service, service.clusterIPs)
             }
-            if let pod { return try target(pod) }
-            if let node = node(text) { return ("node \(node.name) (\(node.address))", node.address, []) }
+            if let pod { return try target(pod, pod.ips) }
+            if let node = node(text) { return Target(name: "node \(node.name) (\(list(node.addresses)))", addresses: node.addresses) }
             throw UserError(
                 "error: there is no pod, Service or node \"\(text)\"",
                 hint: "name a pod or svc/NAME (NAMESPACE/NAME outside -n \(namespace)), or an IP address")
         }
 
-        private func target(_ pod: Pod) throws -> (name: String, address: IPAddress, probes: [ReachMatrix.Probe]) {
-            guard let address = pod.ip else { throw UserError("error: pod \(pod.key) has no address yet", hint: "see: minik get pods") }
-            return ("\(pod.key) (\(address), \(pod.nodeName ?? "?"))", address, pod.declaredProbes)
+        private func target(_ pod: Pod, _ addresses: [IPAddress]) throws -> Target {
+            guard !addresses.isEmpty else { throw addressless(pod) }
+            return Target(
+                name: "\(pod.key) (\(list(addresses)), \(pod.nodeName ?? "?"))", addresses: addresses, probes: pod.declaredProbes)
         }
 
-        private func describe(_ service: Service) -> String { "Service \(service.key) (\(service.clusterIP.map(\.description) ?? "None"))" }
-
-        private func probes(_ service: Service) -> [ReachMatrix.Probe] {
-            service.ports.compactMap { port in UInt16(exactly: port.port).map { ReachMatrix.Probe(proto: port.proto.number, port: $0) } }
+        private func target(_ service: Service, _ addresses: [IPAddress]) -> Target {
+            let probes = service.ports.compactMap { port in
+                UInt16(exactly: port.port).map { ReachMatrix.Probe(proto: port.proto.number, port: $0) }
+            }
+            return Target(name: "Service \(service.key) (\(list(addresses)))", addresses: addresses, probes: probes)
         }
     }
 }

@@ -26,19 +26,22 @@ package struct LiveTrace {
         package init(sent: Int) { self.sent = sent }
     }
 
-    private static let table = TableID(.ip, "minik-why")
+    /// A table sees its own family's packets.
+    private var table: TableID { TableID(TableFamily(family), "minik-why") }
     /// As often as it takes to meet every endpoint of a Service, very likely.
     private static let packetsPerEndpoint = 12
 
     let paths: ClusterPaths
     let snapshot: ClusterSnapshot
     let walk: PacketWalk
+    private let family: IPFamily
 
     /// `walk`: the snapshot's, compiled once for the question.
-    package init(paths: ClusterPaths, snapshot: ClusterSnapshot, walk: PacketWalk) {
+    package init(paths: ClusterPaths, snapshot: ClusterSnapshot, walk: PacketWalk, _ family: IPFamily) {
         self.paths = paths
         self.snapshot = snapshot
         self.walk = walk
+        self.family = family
     }
 
     package func run(_ question: FlowQuestion, _ journeys: [Journey]) async throws -> Finding {
@@ -99,12 +102,12 @@ package struct LiveTrace {
                     return Rule(statements + [.trace])
                 })
         }
-        try await ears.rulesets.apply([.addTable, .deleteTable, .addTable] + Ruleset.diff(Ruleset(), rules), table: Self.table)
+        try await ears.rulesets.apply([.addTable, .deleteTable, .addTable] + Ruleset.diff(Ruleset(), rules), table: table)
         return ears
     }
 
     private func silence(_ nodes: [String: Ears]) async {
-        for ears in nodes.values { try? await ears.rulesets.apply([.deleteTable], table: Self.table) }
+        for ears in nodes.values { try? await ears.rulesets.apply([.deleteTable], table: table) }
     }
 
     private func ask(_ question: FlowQuestion, _ journeys: [Journey], _ nodes: [String: Ears]) async throws -> Finding {
@@ -112,7 +115,7 @@ package struct LiveTrace {
         let base = UInt32.random(in: 1...0x7FFF) << 16
         let packets = (0..<count).map { number in
             ProbePacket(
-                from: walk.sourceAddress(of: question.source, to: question.address), to: question.address, proto: question.probe.proto,
+                from: walk.sourceAddress(of: question.source, to: question.address), to: question.address, proto: question.proto,
                 port: question.probe.port, token: base + UInt32(number))
         }
         let namespace = namespace(question.source)
@@ -129,7 +132,7 @@ package struct LiveTrace {
     private func namespace(_ source: PacketSource) -> String {
         switch source {
         case .pod(let address, _):
-            return snapshot.pods.first { $0.ip == address && !$0.isHostNetwork }.map { paths.podNetns($0.key) } ?? paths.outside
+            return snapshot.pods.first { $0.ips.contains(address) && !$0.isHostNetwork }.map { paths.podNetns($0.key) } ?? paths.outside
         case .node(let name): return paths.nodeNetns(name)
         case .outside: return paths.outside
         }
@@ -137,10 +140,10 @@ package struct LiveTrace {
 
     private func listeners(_ journeys: [Journey]) -> [(name: String, namespace: String)] {
         Set(journeys.map(\.packet.destination)).compactMap { address in
-            if let pod = snapshot.pods.first(where: { $0.ip == address && !$0.isHostNetwork && !$0.isFinished }) {
+            if let pod = snapshot.pods.first(where: { $0.ips.contains(address) && !$0.isHostNetwork && !$0.isFinished }) {
                 return ("\(address)", paths.podNetns(pod.key))
             }
-            return snapshot.cluster.nodes.first { $0.address == address }.map { ("\(address)", paths.nodeNetns($0.name)) }
+            return snapshot.cluster.nodes.first { $0.addresses.contains(address) }.map { ("\(address)", paths.nodeNetns($0.name)) }
         }
     }
 
@@ -157,7 +160,7 @@ package struct LiveTrace {
             stops.insert(
                 Stop(
                     node: node, table: event.table, chain: event.chain, rule: rule?.text ?? "policy drop", comment: rule?.comment,
-                    destination: destinations[event.packet] ?? .unspecified(.ipv4)))
+                    destination: destinations[event.packet] ?? .unspecified(family)))
         }
         return stops
     }

@@ -19,15 +19,18 @@ package struct MatrixProbe {
         let base = UInt32.random(in: 1...0x7FFF) << 16
         var sendings: [ReachProbe.Sending] = [], expected: Set<UInt32> = []
         for (index, cell) in matrix.cells.enumerated() {
-            let source = matrix.sources[cell.from], target = matrix.targets[cell.to]
+            let family = cell.probe.family ?? snapshot.cluster.families[0], party = matrix.sources[cell.from]
+            guard let source = party.source(family), let target = matrix.targets[cell.to].addresses.of(family) else { continue }
             let token = base &+ UInt32(index)
             let packet = ProbePacket(
-                from: matrix.walk.sourceAddress(of: source.source, to: target.address), to: target.address, proto: cell.probe.proto,
-                port: cell.probe.port, token: token)
+                from: matrix.walk.sourceAddress(of: source, to: target), to: target, proto: cell.probe.proto(family), port: cell.probe.port,
+                token: token)
             // The client outside has no route to pods: it hands the packet to the pod's node, as a route there would.
             var via: IPAddress?
-            if case .outside = source.source { via = snapshot.cluster.nodes.first { $0.podCIDR.contains(target.address) }?.address }
-            sendings.append(ReachProbe.Sending(namespace: namespace(source), packet: packet, via: via))
+            if case .outside = source {
+                via = snapshot.cluster.nodes.compactMap { $0.place(family) }.first { $0.podCIDR.contains(target) }?.address
+            }
+            sendings.append(ReachProbe.Sending(namespace: namespace(party), packet: packet, via: via))
             if cell.isAllowed { expected.insert(token) }
         }
         let arrivals = try await prober.run(sendings, expected: expected)
@@ -40,7 +43,6 @@ package struct MatrixProbe {
 
     private func namespace(_ party: ReachMatrix.Party) -> String {
         if let pod = party.pod { return paths.podNetns(pod) }
-        if case .node(let name) = party.source { return paths.nodeNetns(name) }
-        return paths.outside
+        return party.node.map(paths.nodeNetns) ?? paths.outside
     }
 }

@@ -119,6 +119,12 @@ package struct Description {
             line("Selector", selector.isEmpty ? "<none>" : selector), line("Type", service.type),
             line("IP", service.spec["clusterIP"].string ?? ""),
         ]
+        if service.clusterIPs.count > 1 {
+            lines += [
+                line("IP Families", service.families.map(\.rawValue).joined(separator: ",")),
+                line("IPs", service.clusterIPs.map(\.description).joined(separator: ",")),
+            ]
+        }
         let slices = try await client.list(
             EndpointSlice.self, namespace: service.namespace,
             selector: LabelSelector(matching: [EndpointSlice.serviceNameLabel: service.name]))
@@ -244,6 +250,8 @@ package struct Description {
         ]
         lines += node.status["addresses"].items.map { "  \($0["type"].string ?? ""):  \($0["address"].string ?? "")" }
         lines.append(field("PodCIDR", node.podCIDR?.description ?? "", width: 20))
+        let podCIDRs = node.spec["podCIDRs"].items.compactMap(\.string)
+        if podCIDRs.count > 1 { lines.append(field("PodCIDRs", podCIDRs.joined(separator: ","), width: 20)) }
         let pods = try await client.list(Pod.self).filter { $0.nodeName == node.name && !$0.isFinished }
         lines.append("Non-terminated Pods:  (\(pods.count) in total)")
         lines += TextTable(header: ["  Namespace", "Name"], rows: pods.map { ["  \($0.namespace)", $0.name] }).lines

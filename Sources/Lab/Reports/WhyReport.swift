@@ -31,12 +31,12 @@ package struct WhyReport {
         if finding.stops.contains(where: { $0.destination == destination }) { return "denied" }
         if finding.arrivedAt.contains("\(destination)") { return "allowed" }
         // Beyond the cluster nobody listens; inside it, silence on the only way there is is an answer.
-        let isKnown = endpoint(journey) != nil || snapshot.cluster.nodes.contains { $0.address == destination }
+        let isKnown = endpoint(journey) != nil || snapshot.cluster.nodes.contains { $0.addresses.contains(destination) }
         return isKnown && journeys.count == 1 ? "denied" : nil
     }
 
     private func endpoint(_ journey: Journey) -> Pod? {
-        snapshot.pods.first { $0.ip == journey.packet.destination && !$0.isHostNetwork && !$0.isFinished }
+        snapshot.pods.first { $0.ips.contains(journey.packet.destination) && !$0.isHostNetwork && !$0.isFinished }
     }
 
     /// The decisions of policies on one way, in the order in which they are made.
@@ -64,7 +64,8 @@ package struct WhyReport {
     private func describe(_ journey: Journey) -> [String] {
         let packet = journey.packet
         let pod = endpoint(journey)
-        let place = packet.proto == 1 ? "\(packet.destination)" : "\(packet.destination):\(packet.destinationPort)"
+        let place =
+            packet.destinationPort == 0 ? "\(packet.destination)" : packet.destination.authority(port: Int(packet.destinationPort))
         let name = pod.map { "\($0.key) (\(place), \($0.nodeName ?? "?"))" } ?? place
         var lines: [String] = []
         if journey.hops.contains(where: { $0.trace.packet.isDestinationTranslated }) {

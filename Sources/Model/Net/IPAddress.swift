@@ -137,8 +137,16 @@ package struct IPAddress: Hashable, Comparable, Sendable, CustomStringConvertibl
         return longest.isEmpty ? text(0..<8) : "\(text(0..<longest.lowerBound))::\(text(longest.upperBound..<8))"
     }
 
+    /// `10.0.0.1:80`, `[fd00::1]:80`
+    package func authority(port: Int) -> String { family == .ipv4 ? "\(self):\(port)" : "[\(self)]:\(port)" }
+
     /// The address that stands for all of a host's: 0.0.0.0 or ::.
     package var isUnspecified: Bool { number == 0 }
 
     package static func unspecified(_ family: IPFamily) -> IPAddress { IPAddress(family, number: 0) }
+}
+
+extension Sequence<IPAddress> {
+    /// A pod, a node or a Service has one address of each family at most.
+    package func of(_ family: IPFamily) -> IPAddress? { first { $0.family == family } }
 }

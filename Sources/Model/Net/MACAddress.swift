@@ -25,4 +25,10 @@ package struct MACAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     package var description: String { bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":") }
+
+    /// The address that a link with this one gives itself in IPv6. (RFC 4291, appendix A)
+    package var linkLocalAddress: IPAddress {
+        let identifier = [bytes[0] ^ 0x02, bytes[1], bytes[2], 0xFF, 0xFE, bytes[3], bytes[4], bytes[5]]
+        return IPAddress(.ipv6, number: 0xFE80 << 112 | identifier.reduce(0) { $0 << 8 | UInt128($1) })
+    }
 }

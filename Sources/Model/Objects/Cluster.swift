@@ -21,32 +21,45 @@ package struct Cluster: Sendable, Hashable {
     package struct NodeSpec: Sendable, Hashable {
         package var name: String
         package var isControlPlane: Bool
-        package var address: IPAddress
-        package var podCIDR: IPNetwork
+        /// One of each family of the cluster's, the primary first.
+        package var places: [NodePlace]
         package var taints: JSON
         package var labels: [String: String]
         /// Beside those of all nodes.
         package var extraMounts: [ExtraMount]
 
         package init(
-            name: String, isControlPlane: Bool, address: IPAddress, podCIDR: IPNetwork, taints: JSON, labels: [String: String],
-            extraMounts: [ExtraMount] = []
+            name: String, isControlPlane: Bool, places: [NodePlace], taints: JSON, labels: [String: String], extraMounts: [ExtraMount] = []
         ) {
             self.extraMounts = extraMounts
             self.name = name
             self.isControlPlane = isControlPlane
-            self.address = address
-            self.podCIDR = podCIDR
+            self.places = places
             self.taints = taints
             self.labels = labels
         }
+
+        /// A node of a cluster with one family.
+        package init(
+            name: String, isControlPlane: Bool, address: IPAddress, podCIDR: IPNetwork, taints: JSON, labels: [String: String],
+            extraMounts: [ExtraMount] = []
+        ) {
+            self.init(
+                name: name, isControlPlane: isControlPlane, places: [NodePlace(address: address, podCIDR: podCIDR)], taints: taints,
+                labels: labels, extraMounts: extraMounts)
+        }
+
+        /// The primary family's.
+        package var address: IPAddress { places[0].address }
+        package var podCIDR: IPNetwork { places[0].podCIDR }
+        package var addresses: [IPAddress] { places.map(\.address) }
+        package var podCIDRs: [IPNetwork] { places.map(\.podCIDR) }
     }
 
     package var name = "minik"
     package var nodes: [NodeSpec] = []
-    package var nodeSubnet = IPNetwork(IPAddress(ipv4: 0xC0A8_C800), 24)  // 192.168.200.0/24
-    package var podSubnet = IPNetwork(IPAddress(ipv4: 0x0AF4_0000), 16)  // 10.244.0.0/16
-    package var serviceSubnet = IPNetwork(IPAddress(ipv4: 0x0A01_0000), 16)  // 10.1.0.0/16
+    /// One of each family, the primary first.
+    package var networks = [ClusterNetworks.standard(.ipv4)]
     package var nodePortRange = 30000...32767
     package var plugin = Plugin.flannelNetpol
     package var vni = 1
@@ -70,11 +83,6 @@ package struct Cluster: Sendable, Hashable {
     }
     package static let nameRule = "must be at most 32 lower case letters, digits and '-', and start and end with a letter or digit"
 
-    /// The outside client's place on the node LAN, and the LAN's own router beside it.
-    package var hostAddress: IPAddress { nodeSubnet[1] }
-    package var gatewayAddress: IPAddress { nodeSubnet[2] }
-    package var kubernetesServiceIP: IPAddress { serviceSubnet[1] }
-    package var dnsServiceIP: IPAddress { serviceSubnet[10] }
     /// The port of the API on the control plane's node.
     package static let apiPort = 6443
     package var controlPlane: NodeSpec { nodes.first(where: \.isControlPlane) ?? nodes[0] }
@@ -88,12 +96,12 @@ package struct Cluster: Sendable, Hashable {
                     nodes.map {
                         [
                             "name": .string($0.name), "role": .string($0.isControlPlane ? "control-plane" : "worker"),
-                            "address": .string($0.address.description), "podCIDR": .string($0.podCIDR.description), "taints": $0.taints,
+                            "address": Self.text($0.addresses), "podCIDR": Self.text($0.podCIDRs), "taints": $0.taints,
                             "labels": JSON($0.labels), "extraMounts": ExtraMount.json($0.extraMounts),
                         ]
                     }),
-                "nodeSubnet": .string(nodeSubnet.description), "podSubnet": .string(podSubnet.description),
-                "serviceSubnet": .string(serviceSubnet.description),
+                "nodeSubnet": Self.text(networks.map(\.nodes)), "podSubnet": Self.text(networks.map(\.pods)),
+                "serviceSubnet": Self.text(networks.map(\.services)),
                 "serviceNodePortRange": .string("\(nodePortRange.lowerBound)-\(nodePortRange.upperBound)"),
                 "plugin": .string(plugin.rawValue), "vni": .int(vni), "mtu": .int(mtu),
                 "extraMounts": ExtraMount.json(extraMounts),
@@ -102,5 +110,10 @@ package struct Cluster: Sendable, Hashable {
                 "dns": forward.isEmpty ? .null : ["forward": .array(forward.map(JSON.string))],
             ],
         ]
+    }
+
+    /// As kubeadm writes one network, or one of each family.
+    private static func text(_ values: [some CustomStringConvertible]) -> JSON {
+        .string(values.map(\.description).joined(separator: ","))
     }
 }

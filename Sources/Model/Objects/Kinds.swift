@@ -29,6 +29,10 @@ package struct Node: Object {
     package var internalIP: IPAddress? {
         status["addresses"].items.first { $0["type"].string == "InternalIP" }?["address"].string.flatMap { IPAddress($0) }
     }
+    package func internalIP(_ family: IPFamily) -> IPAddress? {
+        status["addresses"].items.lazy.filter { $0["type"].string == "InternalIP" }
+            .compactMap { $0["address"].string.flatMap { IPAddress($0, family) } }.first
+    }
     package var isReady: Bool { status["conditions"].condition("Ready") == "True" }
 }
 

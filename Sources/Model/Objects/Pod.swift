@@ -16,6 +16,17 @@ package struct Pod: Object {
 
     package var phase: String { status["phase"].string ?? "Pending" }
     package var ip: IPAddress? { status["podIP"].string.flatMap { IPAddress($0) } }
+    /// One of each family that it has, the primary first.
+    package var ips: [IPAddress] {
+        let all = status["podIPs"].items
+        // Whoever writes a status may leave the list out.
+        return all.isEmpty ? ip.map { [$0] } ?? [] : all.compactMap { $0["ip"].string.flatMap { IPAddress($0) } }
+    }
+
+    package func ip(_ family: IPFamily) -> IPAddress? {
+        if let ip, ip.family == family { return ip }
+        return status["podIPs"].items.lazy.compactMap { $0["ip"].string.flatMap { IPAddress($0, family) } }.first
+    }
     package var isReady: Bool { status["conditions"].condition("Ready") == "True" }
     /// Succeeded or Failed: nothing of it runs, and nothing of it will.
     package var isFinished: Bool { phase == "Succeeded" || phase == "Failed" }

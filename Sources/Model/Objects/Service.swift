@@ -30,6 +30,22 @@ package struct Service: Object {
     package var type: String { spec["type"].string ?? "ClusterIP" }
     /// nil for headless Services and ExternalName.
     package var clusterIP: IPAddress? { spec["clusterIP"].string.flatMap { IPAddress($0) } }
+    /// One of each family that it has, the primary first.
+    package var clusterIPs: [IPAddress] {
+        let all = spec["clusterIPs"].items
+        return all.isEmpty ? clusterIP.map { [$0] } ?? [] : all.compactMap { $0.string.flatMap { IPAddress($0) } }
+    }
+
+    package func clusterIP(_ family: IPFamily) -> IPAddress? {
+        if let clusterIP, clusterIP.family == family { return clusterIP }
+        return spec["clusterIPs"].items.lazy.compactMap { $0.string.flatMap { IPAddress($0, family) } }.first
+    }
+
+    /// What its endpoints' addresses are of. A Service that names no family is of IPv4, as all were before there was another.
+    package var families: [IPFamily] {
+        let named = spec["ipFamilies"].items.compactMap { $0.string.flatMap { IPFamily(rawValue: $0) } }
+        return named.isEmpty ? [clusterIP?.family ?? .ipv4] : named
+    }
     package var isHeadless: Bool { spec["clusterIP"].string == "None" }
     /// nil when the Service selects no pods and its endpoints are somebody else's to write.
     package var selector: LabelSelector? {
@@ -64,6 +80,8 @@ package struct EndpointSlice: Object {
     package static let serviceNameLabel = "kubernetes.io/service-name"
 
     package var serviceKey: ObjectKey { ObjectKey(namespace, labels[Self.serviceNameLabel] ?? "") }
+    /// nil for names, and for what was written before there was a type.
+    package var family: IPFamily? { json["addressType"].string.flatMap { IPFamily(rawValue: $0) } }
     package var endpoints: [JSON] { json["endpoints"].items }
     package var ports: [JSON] { json["ports"].items }
 }

@@ -96,17 +96,19 @@ extension TrackedConnection {
     }
 }
 
-/// The connections of one network namespace, for whoever must not touch a socket.
+/// The connections of one family in one network namespace, for whoever must not touch a socket.
 package actor KernelConnections: ConnectionTracking {
     /// A list of all connections may be long.
     private let executor = QueueExecutor("conntrack")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     private let path: String
+    private let family: IPFamily
     private var socket: ConntrackSocket
 
-    package init(namespace path: String) throws(NetlinkError) {
+    package init(namespace path: String, _ family: IPFamily = .ipv4) throws(NetlinkError) {
         self.path = path
+        self.family = family
         socket = try ConntrackSocket(in: NetworkNamespace(path: path))
     }
 
@@ -115,11 +117,11 @@ package actor KernelConnections: ConnectionTracking {
 
     package func connections() async throws -> [TrackedConnection] {
         for _ in 0..<4 {
-            do { return try socket.list() } catch {
+            do { return try socket.list(family) } catch {
                 if error.errno != EINTR { throw error }  // it changed while it was told: ask again
             }
         }
-        return try socket.list()
+        return try socket.list(family)
     }
 
     package func forget(_ connections: [TrackedConnection]) async throws {

@@ -89,6 +89,8 @@ struct ExpressionDecoder {
             case (NFT_PAYLOAD_NETWORK_HEADER.rawValue, 8, 16): return .field(.sourceAddress(.ipv6))
             case (NFT_PAYLOAD_NETWORK_HEADER.rawValue, 24, 16): return .field(.destinationAddress(.ipv6))
             case (NFT_PAYLOAD_TRANSPORT_HEADER.rawValue, 2, 2): return .field(.destinationPort)
+            case (NFT_PAYLOAD_TRANSPORT_HEADER.rawValue, 0, 1): return .field(.icmpv6Type)
+            case (NFT_PAYLOAD_TRANSPORT_HEADER.rawValue, 8, 16): return .field(.neighbourTarget)
             case (NFT_PAYLOAD_LL_HEADER.rawValue, 12, 2): return .field(.etherType)
             case (NFT_PAYLOAD_LL_HEADER.rawValue, 6, 6): return .field(.sourceHardwareAddress)
             case (NFT_PAYLOAD_LL_HEADER.rawValue, 0, 6): return .field(.destinationHardwareAddress)
@@ -238,6 +240,7 @@ extension Value {
             guard let address = MACAddress(bytes[..<6]) else { return nil }
             self = .hardwareAddress(address)
         case .etherType: self = .etherType(UInt16(bytes[0]) << 8 | UInt16(bytes[1]))
+        case .icmpv6Type: self = .icmpv6Type(bytes[0])
         case .bytes: self = .bytes(Array(bytes[..<6]))
         case .slot: self = .slot(bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) })
         }

@@ -142,6 +142,8 @@ struct ExpressionEncoder {
         case .arpFormat: payload(NFT_PAYLOAD_NETWORK_HEADER, offset: 0, length: 6, register)
         case .arpSenderHardwareAddress: payload(NFT_PAYLOAD_NETWORK_HEADER, offset: 8, length: 6, register)
         case .arpSenderAddress: payload(NFT_PAYLOAD_NETWORK_HEADER, offset: 14, length: 4, register)
+        case .icmpv6Type: payload(NFT_PAYLOAD_TRANSPORT_HEADER, offset: 0, length: 1, register)
+        case .neighbourTarget: payload(NFT_PAYLOAD_TRANSPORT_HEADER, offset: 8, length: 16, register)
         }
     }
 

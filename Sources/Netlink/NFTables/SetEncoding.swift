@@ -35,6 +35,7 @@ extension FieldType {
         case .interface: 41
         case .hardwareAddress: 9
         case .etherType: 10
+        case .icmpv6Type: 29
         case .bytes, .slot: 4
         }
     }
@@ -49,6 +50,7 @@ extension FieldType {
         case .interface: 16
         case .hardwareAddress, .bytes: 6
         case .etherType: 2
+        case .icmpv6Type: 1
         }
     }
 

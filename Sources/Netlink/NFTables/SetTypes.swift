@@ -38,7 +38,7 @@ struct SetUserData {
         case .port: expression(payload, numbers(transport, destinationPort))
         case .transportProtocol: expression(meta, numbers(l4proto))
         case .slot: expression(numgen, numbers(random, UInt32(NamedSet.slots), 0))
-        case .interface, .hardwareAddress, .etherType, .bytes: []
+        case .interface, .hardwareAddress, .etherType, .icmpv6Type, .bytes: []
         }
     }
 

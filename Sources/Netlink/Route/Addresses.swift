@@ -3,7 +3,8 @@ import Glibc
 import Model
 
 extension NetlinkSocket {
-    /// `ip addr add ADDRESS/LENGTH dev INDEX [noprefixroute]`; the same address there already is no error.
+    /// `ip addr add ADDRESS/LENGTH dev INDEX [noprefixroute] [nodad]`; the same address there already is no error. One of IPv6 can be used
+    /// at once: nobody else has it, and nobody is asked for a second whether he does.
     package mutating func addAddress(
         _ address: IPAddress, _ prefixLength: Int, dev index: Int32, prefixRoute: Bool = true
     ) throws(NetlinkError) {
@@ -17,7 +18,8 @@ extension NetlinkSocket {
         if address.family == .ipv4, prefixLength < 31 {
             message.put(IFA_BROADCAST, IPNetwork(address, prefixLength).last.bytes)
         }
-        if !prefixRoute { message.put(IFA_FLAGS, u32: UInt32(IFA_F_NOPREFIXROUTE)) }
+        let flags = (prefixRoute ? 0 : UInt32(IFA_F_NOPREFIXROUTE)) | (address.family == .ipv6 ? UInt32(IFA_F_NODAD) : 0)
+        if flags != 0 { message.put(IFA_FLAGS, u32: flags) }
         try execute(message, "ip addr add \(address)/\(prefixLength) dev #\(index)")
     }
 

@@ -12,8 +12,9 @@ package struct Link: Sendable, Hashable {
     /// `veth`, `bridge`, `vxlan`, ...; nil for plain devices.
     package var kind: String?
     package var master: Int32?
-    /// A VXLAN's network identifier.
+    /// A VXLAN's network identifier, and the family that it talks in.
     package var vni: Int?
+    package var underlay: IPFamily?
 
     package init(index: Int32, name: String, mtu: Int, address: MACAddress?, isUp: Bool, kind: String?, master: Int32?) {
         self.index = index
@@ -200,7 +201,10 @@ extension Link {
                     // The kernel tells the kind first; what the data's attributes mean depends on it.
                     guard Int(type) == IFLA_INFO_DATA, link.kind == "vxlan", let data = value.baseAddress else { return }
                     forEachAttribute(UnsafeMutableRawPointer(mutating: data), value.count) { type, value in
-                        if Int(type) == IFLA_VXLAN_ID { link.vni = Int(value.loadUnaligned(as: UInt32.self)) }
+                        if Int(type) == IFLA_VXLAN_ID {
+                            (link.vni, link.underlay) = (Int(value.loadUnaligned(as: UInt32.self)), .ipv4)
+                        }
+                        if Int(type) == IFLA_VXLAN_LOCAL6 { link.underlay = .ipv6 }
                     }
                 }
             default: break

@@ -37,7 +37,7 @@ package actor HostPortProxy: PodGuard {
     package func start() async throws {
         var parts: [ObjectKey: Ruleset] = [:]
         for pod in try await client.list(Pod.self) where pod.nodeName == node.name && !pod.isFinished && !pod.isHostNetwork {
-            guard let address = pod.ip, address.family == node.family, !pod.hostPorts.isEmpty else { continue }
+            guard let address = pod.ip(node.family), !pod.hostPorts.isEmpty else { continue }
             claims[pod.key] = Claim(pod)
             parts[pod.key] = HostPortTable.compile(pod, address)
         }
@@ -48,8 +48,8 @@ package actor HostPortProxy: PodGuard {
     package func run() async throws { try await keeper.run() }
 
     /// Leads the node's ports to a pod that is about to start. When this returns the kernel does so.
-    package func admit(_ pod: Pod, address: IPAddress) async throws {
-        guard !pod.hostPorts.isEmpty else { return }
+    package func admit(_ pod: Pod, addresses: [IPAddress]) async throws {
+        guard !pod.hostPorts.isEmpty, let address = addresses.of(node.family) else { return }
         claims[pod.key] = Claim(pod)
         await keeper.set([pod.key: HostPortTable.compile(pod, address)])
         try await keeper.sync()

@@ -8,7 +8,7 @@ package enum PluginTables {
         case .flannel, .flannelNetpol:
             [
                 FlannelMasquerade.id(node.family): FlannelMasquerade.compile(node),
-                OverlayTable.id(node.family): OverlayTable.compile(cluster.nodes.map(\.address), node.family),
+                OverlayTable.id(node.family): OverlayTable.compile(cluster.nodes.flatMap(\.addresses), node.family),
             ]
         }
     }

@@ -32,9 +32,10 @@ package struct PolicyPod: Sendable, Hashable {
     /// The same pod under another name.
     func renamed(_ key: ObjectKey) -> PolicyPod { PolicyPod(key: key, address: address, labels: labels, ports: ports, isLocal: isLocal) }
 
-    /// nil for pods that policies do not reach: of the host's network, finished, or without an address yet.
-    package init?(_ pod: Pod, address: IPAddress? = nil, node: String) {
-        guard !pod.isHostNetwork, !pod.isFinished, let address = address ?? pod.ip else { return nil }
+    /// A pod by its address of a family. nil for pods that policies do not reach: of the host's network, finished, or without such an
+    /// address yet.
+    package init?(_ pod: Pod, _ family: IPFamily, address: IPAddress? = nil, node: String) {
+        guard !pod.isHostNetwork, !pod.isFinished, let address = address ?? pod.ip(family) else { return nil }
         var ports: [NamedPort: Set<UInt16>] = [:]
         for container in pod.containers + pod.initContainers {
             for port in container.ports {
@@ -53,9 +54,9 @@ package struct PolicyNode: Sendable, Hashable {
     package let address: IPAddress
     package let labels: [String: String]
 
-    /// nil while the node has no address.
-    package init?(_ node: Node) {
-        guard let address = node.internalIP else { return nil }
+    /// nil while the node has no address of the family.
+    package init?(_ node: Node, _ family: IPFamily) {
+        guard let address = node.internalIP(family) else { return nil }
         self.address = address
         labels = node.labels
     }
@@ -109,9 +110,12 @@ package struct PolicyCompiler: Sendable {
         rules.sets["itself"] = NamedSet(key: key + key, comment: "isolated pods of this node, to and from themselves")
         let itself = Rule(
             .inSet([source, destination], "itself"), .verdict(.accept), comment: "a pod always reaches itself")
+        // Who is where on a link is not the pods' affair alone: a bridge lets these tables see it, where ARP has one of its own.
+        let neighbours: [Rule] =
+            family == .ipv4 ? [] : NeighbourDiscovery.types.map { Rule(NeighbourDiscovery.matches($0) + [.verdict(.accept)]) }
         rules.chains["forward"] = Chain(
             hook: Hook(.filter, .forward, Hook.filter),
-            [known, itself, Rule(.verdict(.jump("egress"))), ingress])
+            [known, itself] + neighbours + [Rule(.verdict(.jump("egress"))), ingress])
         // A node always reaches its own pods directly, as probes must; what it sends to a Service is the policy's business.
         rules.chains["output"] = Chain(
             hook: Hook(.filter, .output, Hook.filter), [known, Rule(.destinationWasTranslated, .verdict(.jump("ingress")))])
@@ -119,7 +123,7 @@ package struct PolicyCompiler: Sendable {
         rules.sets["isolated-from-node"] = NamedSet(
             key: key, isVerdictMap: true, comment: "pods of this node whose way to it ClusterNetworkPolicies judge")
         rules.chains["input"] = Chain(
-            hook: Hook(.filter, .input, Hook.filter), [known, Rule(.verdictMap([source], "isolated-from-node"))])
+            hook: Hook(.filter, .input, Hook.filter), [known] + neighbours + [Rule(.verdictMap([source], "isolated-from-node"))])
         rules.chains["ingress"] = Chain([ingress])
         rules.chains["egress"] = Chain([Rule(.verdictMap([source], "isolated-egress"))])
         return rules

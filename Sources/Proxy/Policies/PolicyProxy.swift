@@ -73,9 +73,11 @@ package actor PolicyProxy: PodGuard {
         }
     }
 
-    /// Puts the policies of a pod that is about to start into the kernel. When this returns they hold for `address`.
-    package func admit(_ pod: Pod, address: IPAddress) async throws {
-        guard let entry = PolicyPod(pod, address: address, node: node.name) else { return }
+    /// Puts the policies of a pod that is about to start into the kernel. When this returns they hold for its address.
+    package func admit(_ pod: Pod, addresses: [IPAddress]) async throws {
+        guard let address = addresses.of(node.family), let entry = PolicyPod(pod, node.family, address: address, node: node.name) else {
+            return
+        }
         try await everythingListed()
         // A policy older than the pod must hold, even if its event has not arrived here yet; most times all have.
         if try await isBehind(.networkPolicies) {
@@ -146,7 +148,7 @@ package actor PolicyProxy: PodGuard {
         case .namespaces: engine.set(namespace: key.name, object.map { Namespace($0).labels })
         case .networkPolicies: engine.set(key, policy: object.map { NetworkPolicy($0) })
         case .clusterNetworkPolicies: engine.set(key, clusterPolicy: object.map { ClusterNetworkPolicy($0) })
-        case .nodes: engine.set(node: key.name, object.flatMap { PolicyNode(Node($0)) })
+        case .nodes: engine.set(node: key.name, object.flatMap { PolicyNode(Node($0), node.family) })
         default: take(key, object.map { Pod($0) })
         }
         if engine.isDirty { changed.add([Self.anything]) }
@@ -159,7 +161,7 @@ package actor PolicyProxy: PodGuard {
             return
         }
         setAside(key, for: pod)
-        let own = admitted[pod.uid], entry = PolicyPod(pod, address: own?.address, node: node.name)
+        let own = admitted[pod.uid], entry = PolicyPod(pod, node.family, address: own?.address, node: node.name)
         if own != nil, let entry { admitted[pod.uid] = entry }
         engine.set(key, entry ?? (pod.isFinished ? nil : own))
     }

@@ -29,34 +29,32 @@ package struct ClusterSnapshot: Sendable {
     /// Whether policies hold.
     package var isEnforced: Bool { cluster.plugin.enforcesPolicies }
 
-    package func view(_ node: Cluster.NodeSpec) -> NodeView {
-        NodeView(node, of: cluster)
-    }
-
-    /// What a node's policy table follows from.
-    package func policySnapshot(_ node: String) -> PolicySnapshot {
+    /// What a node's policy table of one family follows from.
+    package func policySnapshot(_ node: NodeView) -> PolicySnapshot {
         var snapshot = PolicySnapshot()
         for policy in policies { snapshot.policies[policy.key] = policy }
         for namespace in namespaces { snapshot.namespaces[namespace.name] = namespace.labels }
         for policy in clusterPolicies { snapshot.clusterPolicies[policy.key] = policy }
-        for node in nodes { snapshot.nodes[node.name] = PolicyNode(node) }
-        for pod in pods { snapshot.pods[pod.key] = PolicyPod(pod, node: node) }
+        for other in nodes { snapshot.nodes[other.name] = PolicyNode(other, node.family) }
+        for pod in pods { snapshot.pods[pod.key] = PolicyPod(pod, node.family, node: node.name) }
         return snapshot
     }
 
-    /// The tables that a node should hold.
-    package func tables(_ node: Cluster.NodeSpec) -> [TableID: Ruleset] {
-        let view = view(node)
+    /// The tables of one family that a node should hold.
+    package func tables(_ node: NodeView) -> [TableID: Ruleset] {
         let byService = Dictionary(grouping: slices, by: \.serviceKey)
-        let services = ServiceCompiler(node: view).table(self.services.map { ($0, byService[$0.key] ?? []) })
-        var tables = PluginTables.compile(view, of: cluster)
-        tables[ServiceTable.id(view.family)] = services
-        if isEnforced { tables[PolicyCompiler.id(view.family)] = PolicyCompiler(node: view).compile(policySnapshot(node.name)) }
+        let services = ServiceCompiler(node: node).table(self.services.map { ($0, byService[$0.key] ?? []) })
+        var tables = PluginTables.compile(node, of: cluster)
+        tables[ServiceTable.id(node.family)] = services
+        if isEnforced { tables[PolicyCompiler.id(node.family)] = PolicyCompiler(node: node).compile(policySnapshot(node)) }
         return tables
     }
 
-    /// The cluster's nodes with the tables they should hold.
+    /// The cluster's nodes with the tables they should hold, of every family.
     package func walk() -> PacketWalk {
-        PacketWalk(nodes: cluster.nodes.map { NodeTables(view: view($0), tables: tables($0)) })
+        PacketWalk(
+            nodes: cluster.nodes.flatMap { node in
+                NodeView.views(node, of: cluster).map { NodeTables(view: $0, tables: tables($0)) }
+            })
     }
 }

@@ -38,7 +38,7 @@ package struct Journey: Hashable, Sendable {
     package var stop: TraceStep? { isDelivered ? nil : hops.last?.trace.steps.last }
 }
 
-/// One node's tables and place in the network.
+/// One node's tables of one family, and its place in the network.
 package struct NodeTables: Sendable {
     package let view: NodeView
     package let tracer: Tracer
@@ -63,10 +63,10 @@ package struct PacketWalk: Sendable {
             let packet = Packet(from: address, to: destination, proto: proto, port: port)
             // What a pod says to itself never leaves it.
             if address == destination { return [Journey(end: .delivered(address), packet: packet)] }
-            guard let node = node(named: name) else { return [] }
+            guard let node = node(named: name, destination.family) else { return [] }
             return enter(node, Journey(end: .delivered(destination), packet: packet), visited: 0)
         case .node(let name):
-            guard let node = node(named: name) else { return [] }
+            guard let node = node(named: name, destination.family) else { return [] }
             let packet = Packet(from: sourceAddress(node, destination), to: destination, proto: proto, port: port)
             return pass(node, .output, Journey(end: .delivered(destination), packet: packet)).flatMap { journey -> [Journey] in
                 guard journey.isDelivered else { return [journey] }
@@ -97,11 +97,14 @@ package struct PacketWalk: Sendable {
     package func sourceAddress(of source: PacketSource, to destination: IPAddress) -> IPAddress {
         switch source {
         case .pod(let address, _), .outside(let address): address
-        case .node(let name): node(named: name).map { sourceAddress($0, destination) } ?? .unspecified(destination.family)
+        case .node(let name):
+            node(named: name, destination.family).map { sourceAddress($0, destination) } ?? .unspecified(destination.family)
         }
     }
 
-    private func node(named name: String) -> NodeTables? { nodes.first { $0.view.name == name } }
+    private func node(named name: String, _ family: IPFamily) -> NodeTables? {
+        nodes.first { $0.view.name == name && $0.view.family == family }
+    }
 
     /// A packet that comes to a node from a pod, another node or outside.
     private func enter(_ node: NodeTables, _ journey: Journey, visited: Int) -> [Journey] {

@@ -11,14 +11,15 @@ extension ClusterSnapshot {
         if case .pod(let address, _) = source, let pod = pod(at: address), let hop = deciding.first {
             result.append(explain(hop.trace.packet, of: pod, .egress, isOwnNode: hop.point == .input))
         }
-        guard let pod = pod(at: journey.packet.destination), let hop = deciding.last, hop.point != .input, hop.trace.packet.source != pod.ip
+        guard let pod = pod(at: journey.packet.destination), let hop = deciding.last, hop.point != .input,
+            !pod.ips.contains(hop.trace.packet.source)
         else { return result }
         // What a node sends to a Service is judged, although it is the pod's own.
         let isOwnNode = hop.point == .output && !hop.trace.packet.isDestinationTranslated
         return result + [explain(hop.trace.packet, of: pod, .ingress, isOwnNode: isOwnNode)]
     }
 
-    private func pod(at address: IPAddress) -> Pod? { pods.first { !$0.isHostNetwork && !$0.isFinished && $0.ip == address } }
+    private func pod(at address: IPAddress) -> Pod? { pods.first { !$0.isHostNetwork && !$0.isFinished && $0.ips.contains(address) } }
 
     /// Explains the decision on `packet` of the policies that choose `pod`. `packet` as it stands where they decide.
     package func explain(_ packet: Packet, of pod: Pod, _ direction: NetworkPolicy.Direction, isOwnNode: Bool = false) -> PolicyExplanation
@@ -102,7 +103,7 @@ private struct PolicyReading {
     private func matches(_ peer: ClusterNetworkPolicy.Peer) -> Bool {
         switch peer {
         case .pods(let choice): self.peer.map { isChosen($0, choice) } ?? false
-        case .nodes(let selector): snapshot.nodes.contains { $0.internalIP == address && selector.matches($0.labels) }
+        case .nodes(let selector): snapshot.nodes.contains { $0.internalIP(address.family) == address && selector.matches($0.labels) }
         case .networks(let networks): networks.contains { $0.contains(address) }
         }
     }

@@ -6,19 +6,43 @@ package struct ReachMatrix: Sendable {
     package struct Party: Sendable, Hashable {
         /// `default/web`, `node/k8s-node1` or `outside`: a client on the nodes' LAN that sends by way of the pod's node.
         package let name: String
-        package let source: PacketSource
         /// nil for a node.
         package let pod: ObjectKey?
-        package let address: IPAddress
+        /// The node, or the pod's; nil for the client outside.
+        package let node: String?
+        /// One of each family.
+        package let addresses: [IPAddress]
+
+        /// nil: it has no address of the family.
+        package func source(_ family: IPFamily) -> PacketSource? {
+            guard let address = addresses.of(family) else { return nil }
+            guard let node else { return .outside(address) }
+            return pod == nil ? .node(node) : .pod(address, node: node)
+        }
     }
 
     package struct Probe: Sendable, Hashable, CustomStringConvertible {
+        /// 1 stands for ICMP of either family.
         package let proto: UInt8
         package let port: UInt16
+        /// nil: the cluster's first.
+        package var family: IPFamily?
 
         package init(proto: UInt8, port: UInt16) {
             self.proto = proto
             self.port = port
+        }
+
+        /// The protocol's number in packets of a family.
+        package func proto(_ family: IPFamily) -> UInt8 { proto == 1 && family == .ipv6 ? 58 : proto }
+
+        /// The same in each of a cluster's families.
+        fileprivate func inEach(_ families: [IPFamily]) -> [Probe] {
+            families.enumerated().map { index, family in
+                var probe = self
+                probe.family = index == 0 ? nil : family
+                return probe
+            }
         }
 
         /// Reads `TCP/80`, `udp/53`, `icmp`; a number alone is TCP.
@@ -38,7 +62,8 @@ package struct ReachMatrix: Sendable {
         }
 
         package var description: String {
-            proto == 1 ? "ICMP" : "\(TransportProtocol.allCases.first { $0.number == proto }?.rawValue ?? "\(proto)")/\(port)"
+            let what = proto == 1 ? "ICMP" : "\(TransportProtocol.allCases.first { $0.number == proto }?.rawValue ?? "\(proto)")/\(port)"
+            return family.map { "\(what) over \($0.rawValue)" } ?? what
         }
     }
 
@@ -63,23 +88,25 @@ package struct ReachMatrix: Sendable {
 
     /// Computes the matrix of the pods that `isWanted`, and of the nodes as sources, from the tables that the nodes should hold.
     package init(_ snapshot: ClusterSnapshot, probes: [Probe], isWanted: (Pod) -> Bool) {
+        let families = snapshot.cluster.families, probes = probes.flatMap { $0.inEach(families) }
         self.probes = probes
         let pods = snapshot.pods.filter { !$0.isFinished && !$0.isBeingDeleted && !$0.isHostNetwork && $0.ip != nil && isWanted($0) }.sorted
         { $0.key < $1.key }
         targets = pods.compactMap { pod in
-            guard let address = pod.ip, let node = pod.nodeName else { return nil }
-            return Party(name: "\(pod.key)", source: .pod(address, node: node), pod: pod.key, address: address)
+            pod.nodeName.map { Party(name: "\(pod.key)", pod: pod.key, node: $0, addresses: pod.ips) }
         }
-        let outside = snapshot.cluster.hostAddress
         sources =
-            targets + snapshot.cluster.nodes.map { Party(name: "node/\($0.name)", source: .node($0.name), pod: nil, address: $0.address) }
-            + [Party(name: "outside", source: .outside(outside), pod: nil, address: outside)]
+            targets + snapshot.cluster.nodes.map { Party(name: "node/\($0.name)", pod: nil, node: $0.name, addresses: $0.addresses) }
+            + [Party(name: "outside", pod: nil, node: nil, addresses: snapshot.cluster.networks.map(\.host))]
         walk = snapshot.walk()
         var cells: [Cell] = []
         for probe in probes {
-            for (from, source) in sources.enumerated() {
+            let family = probe.family ?? families[0], proto = probe.proto(family)
+            for (from, party) in sources.enumerated() {
+                guard let source = party.source(family) else { continue }
                 for (to, target) in targets.enumerated() {
-                    let journey = walk.journeys(from: source.source, to: target.address, proto: probe.proto, port: probe.port).first
+                    guard let address = target.addresses.of(family) else { continue }
+                    let journey = walk.journeys(from: source, to: address, proto: proto, port: probe.port).first
                     let isAllowed = journey?.isDelivered ?? false
                     let stop = journey?.stop
                     cells.append(

@@ -12,7 +12,7 @@ package struct ServiceCompiler: Sendable {
     /// endpoint changes the elements of one, however many there are.
     package func compile(_ service: Service, _ slices: [EndpointSlice], after previous: Ruleset = Ruleset()) -> Ruleset {
         var rules = Ruleset()
-        guard let clusterIP = service.clusterIP, clusterIP.family == node.family, service.type != "ExternalName" else { return rules }
+        guard let clusterIP = service.clusterIP(node.family), service.type != "ExternalName" else { return rules }
         rules.add([.address(clusterIP)], ElementData(comment: "\(service.key)"), to: ServiceTable.clusterIPs)
         for port in service.ports {
             let plan = PortPlan(service, port, clusterIP, endpoints(slices, port))

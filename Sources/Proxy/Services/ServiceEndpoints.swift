@@ -33,7 +33,7 @@ extension ServiceCompiler {
     /// The addresses that UDP packets to each way into a Service may be led to: all that serve, whatever the traffic policies say, for a
     /// change of those leaves flows alone. (kubernetes pkg/proxy/conntrack/cleanup.go)
     func udpFrontends(_ service: Service, _ slices: [EndpointSlice]) -> [UDPFrontend: Set<IPAddress>] {
-        guard let clusterIP = service.clusterIP, clusterIP.family == node.family, service.type != "ExternalName" else { return [:] }
+        guard let clusterIP = service.clusterIP(node.family), service.type != "ExternalName" else { return [:] }
         var frontends: [UDPFrontend: Set<IPAddress>] = [:]
         for port in service.ports where port.proto == .udp {
             var serving: Set<IPAddress> = []

@@ -29,7 +29,8 @@ package struct AddressPool: Sendable {
     package mutating func reserve(_ address: IPAddress) {
         guard network.contains(address) else { return }
         taken.insert(address)
-        last = max(last, Int(address.number - network.network.number))
+        // Nobody hands out addresses so far away that they cannot be counted.
+        last = max(last, Int(clamping: min(address.number - network.network.number, UInt128(network.size - 2))))
     }
 
     package mutating func release(_ address: IPAddress) { taken.remove(address) }

@@ -10,15 +10,15 @@ enum LANLayout {
 
     /// The LAN that the nodes stand on, without its ports.
     package static func lan(_ cluster: Cluster) -> [NetworkItem] {
-        [
-            // As a router it answers "network unreachable" for what lies beyond the lab.
-            .sysctl("net.ipv4.ip_forward", "1"),
-            // Frames between nodes are the LAN's alone: nothing here filters them.
-            .sysctl("net.bridge.bridge-nf-call-iptables", "0"),
-            .link(LinkItem(NodeLAN.bridge, .bridge, mtu: cluster.mtu, address: MACAddress(derivedFrom: "\(cluster.name)/lan"))),
-            .address(cluster.gatewayAddress, cluster.nodeSubnet.prefixLength, dev: NodeLAN.bridge),
-            .connected(cluster.nodeSubnet, from: cluster.gatewayAddress, dev: NodeLAN.bridge),
-        ]
+        // As a router it answers "network unreachable" for what lies beyond the lab. Frames between nodes are the LAN's alone: nothing here
+        // filters them.
+        let settings = cluster.families.flatMap { family -> [NetworkItem] in
+            [.routing(family), .bridgeFiltering(family, isOn: false)]
+        }
+        let bridge = NetworkItem.link(
+            LinkItem(NodeLAN.bridge, .bridge, mtu: cluster.mtu, address: MACAddress(derivedFrom: "\(cluster.name)/lan")))
+        return settings + [bridge]
+            + cluster.networks.flatMap { NetworkItem.onLink($0.gateway, in: $0.nodes, dev: NodeLAN.bridge) }
     }
 
     /// A node's port on the LAN's bridge.
@@ -28,9 +28,6 @@ enum LANLayout {
 
     /// The outside client's end of the LAN.
     package static func outside(_ link: String, _ cluster: Cluster) -> [NetworkItem] {
-        [
-            .link(LinkItem(link, .plug, mtu: cluster.mtu)), .address(cluster.hostAddress, cluster.nodeSubnet.prefixLength, dev: link),
-            .connected(cluster.nodeSubnet, from: cluster.hostAddress, dev: link),
-        ]
+        [.link(LinkItem(link, .plug, mtu: cluster.mtu))] + cluster.networks.flatMap { NetworkItem.onLink($0.host, in: $0.nodes, dev: link) }
     }
 }

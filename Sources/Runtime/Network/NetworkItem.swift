@@ -61,3 +61,29 @@ extension NetworkItem: CustomStringConvertible {
         }
     }
 }
+
+extension NetworkItem {
+    /// An address of a host of `network`, and the way to the others.
+    static func onLink(_ address: IPAddress, in network: IPNetwork, dev device: String) -> [NetworkItem] {
+        [.address(address, network.prefixLength, dev: device), .connected(network, from: address, dev: device)]
+    }
+
+    /// Packets of a family that are for somebody else go on.
+    static func routing(_ family: IPFamily) -> NetworkItem {
+        .sysctl(family == .ipv4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding", "1")
+    }
+
+    /// Whether the tables of a family see what a bridge passes on.
+    static func bridgeFiltering(_ family: IPFamily, isOn: Bool) -> NetworkItem {
+        .sysctl("net.bridge.bridge-nf-call-\(family == .ipv4 ? "iptables" : "ip6tables")", isOn ? "1" : "0")
+    }
+
+    /// The family of what only one family has; nil for the others.
+    var family: IPFamily? {
+        switch self {
+        case .address(let address, _, _), .neighbour(let address, _, _): address.family
+        case .route(let destination, _, _, _), .connected(let destination, _, _): destination.family
+        case .link, .forwarding, .sysctl: nil
+        }
+    }
+}

@@ -28,12 +28,14 @@ package struct NetworkPlace: ~Copyable {
     private mutating func readOnce(_ layout: [NetworkItem]) throws(NetlinkError) -> NetworkReading {
         var reading = NetworkReading()
         for link in try socket.links() { reading.links[link.name] = link }
-        reading.addresses = Set(try socket.addresses().map { .init($0.address, $0.prefixLength, $0.device) })
-        reading.routes = Set(try socket.routes().map { .init($0.destination, via: $0.gateway, $0.device) })
-        if layout.contains(where: { if case .neighbour = $0 { true } else { false } }) {
-            reading.neighbours = Set(try socket.neighbours().map { .init($0.address, $0.mac, $0.device) })
-            reading.forwarding = Set(try socket.fdbEntries().map { .init($0.address, $0.mac, $0.device) })
+        let hasNeighbours = layout.contains { if case .neighbour = $0 { true } else { false } }
+        for family in IPFamily.allCases where layout.contains(where: { $0.family == family }) {
+            reading.addresses.formUnion(try socket.addresses(family).map { NetworkReading.Address($0.address, $0.prefixLength, $0.device) })
+            reading.routes.formUnion(try socket.routes(family).map { NetworkReading.Route($0.destination, via: $0.gateway, $0.device) })
+            guard hasNeighbours else { continue }
+            reading.neighbours.formUnion(try socket.neighbours(family).map { NetworkReading.Neighbour($0.address, $0.mac, $0.device) })
         }
+        if hasNeighbours { reading.forwarding = Set(try socket.fdbEntries().map { .init($0.address, $0.mac, $0.device) }) }
         for case .sysctl(let key, _) in layout { reading.sysctls[key] = try namespace.sysctl(key) }
         return reading
     }
@@ -94,7 +96,9 @@ package struct NetworkPlace: ~Copyable {
             do { try add() } catch {
                 guard error.errno == EEXIST else { throw error }
                 // Another device has its VNI, such as itself under a name that somebody gave it.
-                for holder in try socket.links() where holder.vni == vni { try socket.deleteLink(holder.name) }
+                for holder in try socket.links() where holder.vni == vni && holder.underlay == local.family {
+                    try socket.deleteLink(holder.name)
+                }
                 try add()
             }
         case .plug: throw NetlinkError("ip link show dev \(wanted.name)", errno: ENODEV)

@@ -42,7 +42,9 @@ package struct NodeLAN: Sendable {
         // Where the host already has a route into the LAN's range, a route of ours would cut it off: the outside client is a
         // namespace of its own then.
         if try host.link(paths.hostLink) == nil,
-            try host.routes().contains(where: { $0.destination.prefixLength > 0 && $0.destination.overlaps(cluster.nodeSubnet) })
+            try cluster.networks.contains(where: { networks in
+                try host.routes(networks.family).contains { $0.destination.prefixLength > 0 && $0.destination.overlaps(networks.nodes) }
+            })
         {
             try NetworkNamespace.create(path: paths.outsideNetns)
             return try connect(&lan, .init(path: paths.outsideNetns), .init(path: paths.outsideNetns), link: "eth0")

@@ -1,14 +1,14 @@
 import Model
 
-/// A pod that is to be connected: its address, and who is in its network namespace.
+/// A pod that is to be connected: its addresses, one of each family, and who is in its network namespace.
 package struct PodAttachment: Sendable {
     package let pod: Pod
-    package let address: IPAddress
+    package let addresses: [IPAddress]
     package let process: Int
 
-    package init(pod: Pod, address: IPAddress, process: Int) {
+    package init(pod: Pod, addresses: [IPAddress], process: Int) {
         self.pod = pod
-        self.address = address
+        self.addresses = addresses
         self.process = process
     }
 
@@ -17,7 +17,7 @@ package struct PodAttachment: Sendable {
 
 /// The pods' network of one node, as a pod's life needs it.
 package protocol PodNetwork: Sendable {
-    /// Connects a pod. When this returns it has its links, its address and its routes.
+    /// Connects a pod. When this returns it has its links, its addresses and its routes.
     func attach(_ attachment: PodAttachment) async throws
     /// Keeps an eye on a pod that an earlier daemon has connected.
     func adopt(_ attachment: PodAttachment) async

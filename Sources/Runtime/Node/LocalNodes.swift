@@ -1,3 +1,4 @@
+import Glibc
 import Model
 
 /// The nodes of a cluster that lies on this machine: what a kubelet's server does is done here, at once.
@@ -38,7 +39,15 @@ struct LocalNodeServices: NodeServices {
     func dial(_ pod: Pod, port: Int) async throws -> Int32 {
         let namespace = pod.isHostNetwork ? paths.nodeNetns(node) : paths.podNetns(pod.key)
         return try await SmallProgram.blocking {
-            try NodeSocket.connected(to: IPAddress(ipv4: 0x7F00_0001), port: port, namespace: namespace)
+            do { return try NodeSocket.connected(to: IPAddress(ipv4: 0x7F00_0001), port: port, namespace: namespace) } catch let error
+                as FileError
+            {
+                // Somebody may listen on ::1 alone; if nobody does, it is the first refusal that is told.
+                guard error.errno == ECONNREFUSED, let local = IPAddress("::1"),
+                    let fd = try? NodeSocket.connected(to: local, port: port, namespace: namespace)
+                else { throw error }
+                return fd
+            }
         }
     }
 

@@ -21,7 +21,8 @@ package actor NodeAgent {
     nonisolated let clock: any Clock<Duration>
     nonisolated let now: @Sendable () -> Timestamp
     private var identity: ProcessIdentity
-    private var pool: AddressPool
+    /// One of each family, the primary first.
+    private var pools: [AddressPool]
     private lazy var workers = PodWorkers(node: spec.name) { [self] in PodWorker(node: self, pod: $0) }
 
     /// `guards`: in the order in which they admit a pod. `object`: the Node to register.
@@ -49,14 +50,14 @@ package actor NodeAgent {
         self.deviceControl = deviceControl
         self.clock = clock
         self.now = now
-        pool = AddressPool(network: node.podCIDR)
+        pools = node.podCIDRs.map(AddressPool.init)
     }
 
     nonisolated var report: @Sendable (String) -> Void { { [tell, spec] in tell("node \(spec.name): \($0)") } }
 
     /// When this returns, all that must hold for the pod does.
-    nonisolated func admit(_ pod: Pod, address: IPAddress) async throws {
-        for one in guards { try await one.admit(pod, address: address) }
+    nonisolated func admit(_ pod: Pod, addresses: [IPAddress]) async throws {
+        for one in guards { try await one.admit(pod, addresses: addresses) }
     }
 
     /// Takes it all back; what cannot be taken just now holds nothing up, and its keeper goes on trying.
@@ -85,7 +86,7 @@ package actor NodeAgent {
         try await register()
         // Addresses of pods that already run are theirs before any other pod asks for one.
         for pod in try await client.list(Pod.self) where pod.nodeName == spec.name {
-            if let address = Files.text("\(paths.podState(pod.uid))/address").flatMap({ IPAddress($0.trimmed) }) { pool.reserve(address) }
+            reserve(PodFiles.addresses(of: pod.uid, paths))
         }
         let pods = Reflector(.pods, client: client, clock: clock, report: report)
         let heartbeat = NodeHeartbeat(
@@ -138,11 +139,24 @@ package actor NodeAgent {
         var description: String { "no IP addresses available in range set: \(network[1])-\(network.last)" }
     }
 
-    func allocate() throws -> IPAddress {
-        guard let address = pool.allocate() else { throw PoolExhausted(network: spec.podCIDR) }
-        return address
+    /// An address of each family.
+    func allocate() throws -> [IPAddress] {
+        var addresses: [IPAddress] = []
+        for index in pools.indices {
+            guard let address = pools[index].allocate() else {
+                release(addresses)
+                throw PoolExhausted(network: spec.podCIDRs[index])
+            }
+            addresses.append(address)
+        }
+        return addresses
     }
 
-    func reserve(_ address: IPAddress) { pool.reserve(address) }
-    func release(_ address: IPAddress) { pool.release(address) }
+    func reserve(_ addresses: [IPAddress]) {
+        for index in pools.indices { for address in addresses { pools[index].reserve(address) } }
+    }
+
+    func release(_ addresses: [IPAddress]) {
+        for index in pools.indices { for address in addresses { pools[index].release(address) } }
+    }
 }

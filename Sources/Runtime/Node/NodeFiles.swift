@@ -40,11 +40,12 @@ struct NodeFiles {
         let memory = paths.nodeSharedMemory(node.name)
         try Files.makeDirectory(memory)
         chmod(memory, 0o1777)
-        let hosts = cluster.nodes.map { "\($0.address)\t\($0.name)\n" }.joined()
+        let hosts = cluster.nodes.flatMap { node in node.addresses.map { "\($0)\t\(node.name)\n" } }.joined()
+        let resolvers = cluster.networks.map { "nameserver \($0.dnsService)\n" }.joined()
         let standard = [
             "/etc/hostname": "\(node.name)\n",
             "/etc/hosts": "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n\(hosts)",
-            "/etc/resolv.conf": "nameserver \(cluster.dnsServiceIP)\nsearch \(cluster.dnsDomain)\n",
+            "/etc/resolv.conf": "\(resolvers)search \(cluster.dnsDomain)\n",
         ]
         for (path, text) in standard.merging(files, uniquingKeysWith: { $1 }) {
             let file = place(of: path)

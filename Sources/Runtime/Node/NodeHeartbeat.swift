@@ -74,7 +74,10 @@ package struct NodeHeartbeat: Sendable {
 
     /// Where a node answers, and its name, as its status has them.
     static func addresses(of node: Cluster.NodeSpec) -> JSON {
-        [["type": "InternalIP", "address": .string(node.address.description)], ["type": "Hostname", "address": .string(node.name)]]
+        .array(
+            node.addresses.map { ["type": "InternalIP", "address": .string($0.description)] } + [
+                ["type": "Hostname", "address": .string(node.name)]
+            ])
     }
 
     /// Says that all is well, when it is time to and when somebody has had reason to doubt it; and where the node is, when somebody has

@@ -44,6 +44,11 @@ package struct NodeSandbox: Sendable {
         try NetworkNamespace.bind(pid: identity.pid, path: paths.nodeNetns(node.name))
     }
 
+    /// As many as have an address of each family; where those are too many to count, as many as an IPv4 network of the usual size holds.
+    private static func mostPods(_ node: Cluster.NodeSpec) -> Int {
+        node.podCIDRs.map { $0.family == .ipv4 ? $0.size - 3 : min($0.size - 3, 253) }.min() ?? 0
+    }
+
     private static var diskKilobytes: Int {
         var disk = statvfs()
         return statvfs(ClusterPaths.stateRoot, &disk) == 0 ? Int(disk.f_blocks) * Int(disk.f_frsize) / 1024 : 0
@@ -88,7 +93,7 @@ package struct NodeSandbox: Sendable {
         let capacity: JSON = [
             "cpu": .string(String(sysconf(Int32(_SC_NPROCESSORS_ONLN)))),
             "memory": .string("\(sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) / 1024)Ki"),
-            "pods": .string("\(node.podCIDR.size - 3)"),
+            "pods": .string("\(Self.mostPods(node))"),
             "ephemeral-storage": .string("\(Self.diskKilobytes)Ki"), "hugepages-2Mi": "0",
         ]
         let conditions = Self.wellConditions(after: .null, now: now)
@@ -99,7 +104,8 @@ package struct NodeSandbox: Sendable {
                 "annotations": JSON(plugin.annotations),
             ],
             "spec": [
-                "podCIDR": .string(node.podCIDR.description), "podCIDRs": [.string(node.podCIDR.description)],
+                "podCIDR": .string(node.podCIDR.description),
+                "podCIDRs": .array(node.podCIDRs.map { .string($0.description) }),
                 "taints": node.taints.items.isEmpty ? .null : node.taints,
             ],
             "status": [

@@ -5,7 +5,6 @@ import ShimProtocol
 /// Resolves a container of a pod into what its shim starts: environment, volumes, user, command.
 struct ContainerPlan {
     let pod: Pod
-    let address: IPAddress?
     let paths: ClusterPaths
     let node: String
     let client: any Client
@@ -17,18 +16,18 @@ struct ContainerPlan {
     let hostname: @Sendable () throws -> String
 
     init(
-        pod: Pod, address: IPAddress?, hostAddress: IPAddress, paths: ClusterPaths, node: String, client: any Client, seen: Timestamp,
+        pod: Pod, addresses: [IPAddress], hostAddresses: [IPAddress], paths: ClusterPaths, node: String, client: any Client,
+        seen: Timestamp,
         deviceControl: Cgroups.DeviceControl?,
         hostname: @escaping @Sendable () throws -> String
     ) {
         self.hostname = hostname
         self.deviceControl = deviceControl
         self.pod = pod
-        self.address = address
         self.paths = paths
         self.node = node
         self.client = client
-        fields = DownwardAPI(pod: pod, address: address, hostAddress: hostAddress, node: node, seen: seen)
+        fields = DownwardAPI(pod: pod, addresses: addresses, hostAddresses: hostAddresses, node: node, seen: seen)
         volumes = PodVolumes(pod: pod, paths: paths, node: node, client: client, fields: fields)
     }
 
@@ -227,11 +226,11 @@ struct ContainerPlan {
             for port in service.ports where !port.name.isEmpty {
                 links.append(("\(prefix)_SERVICE_PORT_\(port.name.uppercased().replacing("-", with: "_"))", "\(port.port)"))
             }
-            links.append(("\(prefix)_PORT", "\(first.proto.rawValue.lowercased())://\(ip):\(first.port)"))
+            links.append(("\(prefix)_PORT", "\(first.proto.rawValue.lowercased())://\(ip.authority(port: first.port))"))
             for port in service.ports {
                 let base = "\(prefix)_PORT_\(port.port)_\(port.proto.rawValue)", proto = port.proto.rawValue.lowercased()
                 links += [
-                    (base, "\(proto)://\(ip):\(port.port)"), ("\(base)_PROTO", proto), ("\(base)_PORT", "\(port.port)"),
+                    (base, "\(proto)://\(ip.authority(port: port.port))"), ("\(base)_PROTO", proto), ("\(base)_PORT", "\(port.port)"),
                     ("\(base)_ADDR", ip.description),
                 ]
             }

@@ -3,7 +3,8 @@ import Model
 /// The files that every container of a pod sees: its host name, hosts, and the resolver's configuration.
 struct PodFiles {
     let pod: Pod
-    let address: IPAddress?
+    /// One of each family.
+    let addresses: [IPAddress]
     let paths: ClusterPaths
     let node: String
     let cluster: Cluster
@@ -50,6 +51,14 @@ struct PodFiles {
         }
         try Files.write(hosts, to: "\(state)/hosts")
         try Files.write(resolver(), to: "\(state)/resolv.conf")
+        if !addresses.isEmpty { try Files.write(addresses.map { "\($0)\n" }.joined(), to: Self.addressFile(pod.uid, paths)) }
+    }
+
+    private static func addressFile(_ uid: String, _ paths: ClusterPaths) -> String { "\(paths.podState(uid))/address" }
+
+    /// The addresses that a pod has been given, by whatever daemon.
+    static func addresses(of uid: String, _ paths: ClusterPaths) -> [IPAddress] {
+        (Files.text(addressFile(uid, paths)) ?? "").split(separator: "\n").compactMap { IPAddress($0) }
     }
 
     /// The node's own, with a line that says whose it is.
@@ -59,7 +68,7 @@ struct PodFiles {
     }
 
     private func ownHosts(_ hostname: String) -> String {
-        var hosts = """
+        let hosts = """
             # Kubernetes-managed hosts file.
             127.0.0.1\tlocalhost
             ::1\tlocalhost ip6-localhost ip6-loopback
@@ -69,23 +78,21 @@ struct PodFiles {
             fe00::2\tip6-allrouters
 
             """
-        if let address {
-            let domain = domainName(hostname).map { "\($0)\t" } ?? ""
-            hosts += "\(address)\t\(domain)\(hostname)\n"
-        }
-        return hosts
+        let domain = domainName(hostname).map { "\($0)\t" } ?? ""
+        return hosts + addresses.map { "\($0)\t\(domain)\(hostname)\n" }.joined()
     }
 
     private func resolver() -> String {
         let policy = pod.spec["dnsPolicy"].string ?? "ClusterFirst"
         let config = pod.spec["dnsConfig"]
+        let servers = cluster.networks.map(\.dnsService.description)
         var nameservers: [String] = [], searches: [String] = [], options: [String] = []
         if policy == "ClusterFirstWithHostNet" || (policy == "ClusterFirst" && !pod.isHostNetwork) {
-            nameservers = [cluster.dnsServiceIP.description]
+            nameservers = servers
             searches = ["\(pod.namespace).svc.\(cluster.dnsDomain)", "svc.\(cluster.dnsDomain)", cluster.dnsDomain]
             options = ["ndots:5"]
         } else if policy != "None" {
-            nameservers = [cluster.dnsServiceIP.description]
+            nameservers = servers
             searches = [cluster.dnsDomain]
         }
         nameservers += config["nameservers"].items.compactMap(\.string)

@@ -36,7 +36,9 @@ extension PodLifecycle {
     }
 
     /// Fills in what the kubelet reports of a pod.
-    package func report(into pod: inout Pod, address: IPAddress?, host: IPAddress, image: (Container) -> ImageFacts?, now: Timestamp) {
+    package func report(
+        into pod: inout Pod, addresses: [IPAddress], hosts: [IPAddress], image: (Container) -> ImageFacts?, now: Timestamp
+    ) {
         var status = pod.status
         status["observedGeneration"] = .int(pod.generation)
         status["phase"] = .string(phase)
@@ -45,7 +47,7 @@ extension PodLifecycle {
             status["message"] = .string(failure.message)
         }
         if status["startTime"].isNull { status["startTime"] = .string(now.description) }
-        Self.place(&status, address: address, host: host)
+        Self.place(&status, addresses: addresses, hosts: hosts)
         func statuses(_ isInit: Bool, isEphemeral: Bool = false) -> JSON {
             let list = entries.filter { $0.isInit == isInit && $0.isEphemeral == isEphemeral }
             return list.isEmpty || isRejected ? .null : .array(list.map { $0.status(of: pod, image: image) })
@@ -68,12 +70,13 @@ extension PodLifecycle {
     }
 
     /// Says where the pod is.
-    static func place(_ status: inout JSON, address: IPAddress?, host: IPAddress) {
-        status["hostIP"] = .string(host.description)
-        status["hostIPs"] = [["ip": .string(host.description)]]
-        guard let address else { return }
-        status["podIP"] = .string(address.description)
-        status["podIPs"] = [["ip": .string(address.description)]]
+    static func place(_ status: inout JSON, addresses: [IPAddress], hosts: [IPAddress]) {
+        func list(_ addresses: [IPAddress]) -> JSON { .array(addresses.map { ["ip": .string($0.description)] }) }
+        status["hostIP"] = JSON(hosts.first?.description)
+        status["hostIPs"] = list(hosts)
+        guard let first = addresses.first else { return }
+        status["podIP"] = .string(first.description)
+        status["podIPs"] = list(addresses)
     }
 
     /// The pod's conditions after what the kubelet says of it now; `old` are those that it has, of others too.

@@ -40,7 +40,7 @@ extension PodWorker {
 
     /// Writes what is known of the pod to the API; later, if it cannot be written now.
     func report(_ group: inout DiscardingTaskGroup) async {
-        let lifecycle = lifecycle, address = address ?? lastAddress, host = node.spec.address, now = node.now()
+        let lifecycle = lifecycle, addresses = addresses.isEmpty ? lastAddresses : addresses, hosts = node.spec.addresses, now = node.now()
         var found: [String: PodLifecycle.ImageFacts] = [:]
         for container in pod.allContainers {
             guard let image = await image(of: container), let name = ImageReference(container.image) else { continue }
@@ -50,7 +50,7 @@ extension PodWorker {
         do {
             try await node.client.mutateStatus(Pod.self, pod.key) { [uid = pod.uid, facts = found] current in
                 guard current.uid == uid else { return }
-                lifecycle.report(into: &current, address: address, host: host, image: { facts[$0.name] }, now: now)
+                lifecycle.report(into: &current, addresses: addresses, hosts: hosts, image: { facts[$0.name] }, now: now)
             }
             reportPause = Self.firstPause
         } catch {

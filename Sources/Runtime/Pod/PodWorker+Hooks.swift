@@ -6,7 +6,7 @@ import ShimProtocol
 extension PodWorker {
     /// Probes this life of a container for as long as it lasts.
     func startProbes(_ record: ContainerRecord, _ group: inout DiscardingTaskGroup) {
-        guard let container = pod.probedContainers.first(where: { $0.name == record.name }), let address,
+        guard let container = pod.probedContainers.first(where: { $0.name == record.name }), let address = addresses.first,
             Probe.Kind.allCases.contains(where: { Probe($0, of: container) != nil })
         else { return }
         let prober = Prober(pod: pod, container: container, address: address, node: node.spec.name, paths: paths)
@@ -42,7 +42,7 @@ extension PodWorker {
     func stop(_ name: String, force: Bool, _ group: inout DiscardingTaskGroup) async {
         let container = pod.allContainers.first { $0.name == name }
         let signal = force ? Int(SIGKILL) : await image(of: container)?.configuration.stopSignal ?? Int(SIGTERM)
-        guard !force, let container, let address, !container.json["lifecycle"]["preStop"].isNull else {
+        guard !force, let container, let address = addresses.first, !container.json["lifecycle"]["preStop"].isNull else {
             try? connection?.send(.signal(container: name, signal: signal))
             return
         }
@@ -59,7 +59,7 @@ extension PodWorker {
 
     /// Runs a container's postStart hook; one whose hook fails is ended.
     func afterStart(_ record: ContainerRecord, _ group: inout DiscardingTaskGroup) {
-        guard let container = pod.allContainers.first(where: { $0.name == record.name }), let address,
+        guard let container = pod.allContainers.first(where: { $0.name == record.name }), let address = addresses.first,
             !container.json["lifecycle"]["postStart"].isNull
         else { return }
         let hook = container.json["lifecycle"]["postStart"]

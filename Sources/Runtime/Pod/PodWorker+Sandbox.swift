@@ -49,11 +49,11 @@ extension PodWorker {
     /// Takes over a sandbox that an earlier daemon left running.
     private func adopt(_ sandbox: any PodSandbox, _ group: inout DiscardingTaskGroup) async throws {
         self.sandbox = sandbox
-        address = pod.isHostNetwork ? node.spec.address : Files.text(addressPath).flatMap { IPAddress($0.trimmed) }
-        if let address, !pod.isHostNetwork {
-            await node.reserve(address)
-            try await node.admit(pod, address: address)
-            await node.network.adopt(PodAttachment(pod: pod, address: address, process: sandbox.process))
+        addresses = pod.isHostNetwork ? node.spec.addresses : PodFiles.addresses(of: pod.uid, paths)
+        if !addresses.isEmpty, !pod.isHostNetwork {
+            await node.reserve(addresses)
+            try await node.admit(pod, addresses: addresses)
+            await node.network.adopt(PodAttachment(pod: pod, addresses: addresses, process: sandbox.process))
         }
         try connect(sandbox, &group)
         _ = lifecycle.handle(.sandboxAdopted)  // what runs already is told by the shim's answer; nothing is started before it
@@ -69,26 +69,23 @@ extension PodWorker {
         await perform(lifecycle.handle(.sandboxReady), &group)
     }
 
-    private var addressPath: String { "\(paths.podState(pod.uid))/address" }
-
     private func createSandbox() async throws -> any PodSandbox {
         if pod.isHostNetwork {
-            address = node.spec.address
-        } else if address == nil {
-            address = try await node.allocate()
+            addresses = node.spec.addresses
+        } else if addresses.isEmpty {
+            addresses = try await node.allocate()
         }
         try files.write()
-        if let address { try Files.write("\(address)\n", to: addressPath) }
         let request = SandboxRequest(
             uid: pod.uid, hostname: try files.kernelHostname(), nodeProcess: try await node.initPID(), isHostNetwork: pod.isHostNetwork,
             settings: pod.sharedNamespaces + (try plan.volumes.memory()) + pod.standardSysctls + pod.sysctls,
             nodeSharedMemory: paths.nodeSharedMemory(node.spec.name))
         let sandbox = try await node.sandboxes.create(request)
         self.sandbox = sandbox
-        guard let address, !pod.isHostNetwork else { return sandbox }
+        guard !pod.isHostNetwork else { return sandbox }
         // Isolation first: when the pod's first process runs, its policies are in the kernel.
-        try await node.admit(pod, address: address)
-        try await node.network.attach(PodAttachment(pod: pod, address: address, process: sandbox.process))
+        try await node.admit(pod, addresses: addresses)
+        try await node.network.attach(PodAttachment(pod: pod, addresses: addresses, process: sandbox.process))
         return sandbox
     }
 
@@ -107,8 +104,8 @@ extension PodWorker {
             }
             for problem in left ?? [] { node.report("pod \(key): \(problem)") }
         }
-        if !pod.isHostNetwork { await giveAddressBack() }
-        address = nil
+        if !pod.isHostNetwork { await giveAddressesBack() }
+        addresses = []
         Files.removeTree(paths.podRun(pod.uid))
     }
 
@@ -133,18 +130,18 @@ extension PodWorker {
         do { return try await sandbox.awaitEnd(milliseconds: 2000) } catch { return false }
     }
 
-    private func giveAddressBack() async {
+    private func giveAddressesBack() async {
         for attempt in 1...3 {
             do {
                 try await node.network.detach(pod)
-                if let address {
-                    lastAddress = address
-                    await node.release(address)
+                if !addresses.isEmpty {
+                    lastAddresses = addresses
+                    await node.release(addresses)
                 }
                 return
             } catch {
                 // An address that still stands on the bridge is nobody else's.
-                let next = attempt == 3 ? "its address \(address?.description ?? "") is kept" : "next try in 1s"
+                let next = attempt == 3 ? "its address \(addresses.map(\.description).joined(separator: ", ")) is kept" : "next try in 1s"
                 node.report("pod \(pod.key): \(error); \(next)")
             }
             if attempt < 3 { guard await sleep(1) else { return } }

@@ -7,14 +7,15 @@ actor PodWorker: PodRunner {
     let node: NodeAgent
     var pod: Pod
     var lifecycle: PodLifecycle
-    var address: IPAddress?
+    /// One of each family, the primary first; none as long as it has no sandbox.
+    var addresses: [IPAddress] = []
     var sandbox: (any PodSandbox)?
     var connection: ShimConnection?
     /// What the shim that is connected speaks.
     var shimVersion = ShimVersion.current
     var isSandboxWanted = true
     /// Where the pod was, for the last word on it.
-    var lastAddress: IPAddress?
+    var lastAddresses: [IPAddress] = []
     private let seen: Timestamp
     private var deadline: Int?
     private var volumePause = PodWorker.firstVolumePause
@@ -44,10 +45,11 @@ actor PodWorker: PodRunner {
     nonisolated func send(_ message: PodInbox.Message) { inbox.post(message) }
 
     var paths: ClusterPaths { node.paths }
-    var files: PodFiles { PodFiles(pod: pod, address: address, paths: paths, node: node.spec.name, cluster: node.cluster) }
+    var files: PodFiles { PodFiles(pod: pod, addresses: addresses, paths: paths, node: node.spec.name, cluster: node.cluster) }
     var plan: ContainerPlan {
         ContainerPlan(
-            pod: pod, address: address, hostAddress: node.spec.address, paths: paths, node: node.spec.name, client: node.client, seen: seen,
+            pod: pod, addresses: addresses, hostAddresses: node.spec.addresses, paths: paths, node: node.spec.name, client: node.client,
+            seen: seen,
             deviceControl: node.deviceControl,
             hostname: { [files] in try files.kernelHostname() })
     }
@@ -198,9 +200,9 @@ actor PodWorker: PodRunner {
 
     /// Somebody else has written where the pod is.
     private var isMisplaced: Bool {
-        guard let address, !pod.status["podIP"].isNull else { return false }
+        guard !addresses.isEmpty, !pod.status["podIP"].isNull else { return false }
         var status = pod.status
-        PodLifecycle.place(&status, address: address, host: node.spec.address)
+        PodLifecycle.place(&status, addresses: addresses, hosts: node.spec.addresses)
         return status != pod.status
     }
 

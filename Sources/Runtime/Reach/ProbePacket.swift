@@ -2,7 +2,7 @@ import Model
 
 /// A packet that asks for a connection and carries a token by which it is known again wherever it arrives, translated or
 /// not: a TCP SYN (in its sequence number), a UDP datagram (payload), an SCTP INIT (initiate tag), an ICMP echo request
-/// (identifier and sequence number).
+/// (identifier and sequence number). Of either family, by its addresses.
 package struct ProbePacket: Sendable, Hashable {
     package let source: IPAddress
     package let destination: IPAddress
@@ -19,13 +19,16 @@ package struct ProbePacket: Sendable, Hashable {
         self.token = token
     }
 
-    private static let icmp: UInt8 = 1, tcp: UInt8 = 6, udp: UInt8 = 17, sctp: UInt8 = 132
+    private static let icmp: UInt8 = 1, icmpv6: UInt8 = 58, tcp: UInt8 = 6, udp: UInt8 = 17, sctp: UInt8 = 132
     /// Above the ports that connections take by themselves.
     private var sourcePort: UInt16 { 61000 + UInt16(token % 4000) }
 
-    /// The whole packet, IP header included (RFC 791). The kernel fills in the header's checksum.
+    /// The whole packet, IP header included (RFC 791, RFC 8200). The kernel fills in an IPv4 header's checksum.
     package var bytes: [UInt8] {
         let body = payload
+        if destination.family == .ipv6 {
+            return [0x60, 0, 0, 0] + Self.big(UInt16(body.count)) + [proto, 64] + source.bytes + destination.bytes + body
+        }
         let length = 20 + body.count
         var header: [UInt8] = [0x45, 0] + Self.big(UInt16(length)) + Self.big(UInt16(truncatingIfNeeded: token))
         header += [0x40, 0, 64, proto, 0, 0] + source.bytes + destination.bytes
@@ -37,6 +40,10 @@ package struct ProbePacket: Sendable, Hashable {
         case Self.icmp:
             var message: [UInt8] = [8, 0, 0, 0] + Self.big(token)
             message.replaceSubrange(2..<4, with: Self.big(Self.checksum(message)))
+            return message
+        case Self.icmpv6:
+            var message: [UInt8] = [128, 0, 0, 0] + Self.big(token)
+            message.replaceSubrange(2..<4, with: Self.big(Self.checksum(pseudoHeader(message.count) + message)))
             return message
         case Self.tcp:
             // No data, SYN, a window, no options (RFC 9293).
@@ -62,12 +69,18 @@ package struct ProbePacket: Sendable, Hashable {
 
     /// The protocol and the token of a probe found on the wire; nil for any other packet.
     package static func token(in packet: [UInt8]) -> UInt32? {
-        guard packet.count >= 28, packet[0] >> 4 == 4 else { return nil }
-        let body = Array(packet.dropFirst(Int(packet[0] & 15) * 4))
+        let proto: UInt8, body: [UInt8]
+        switch packet.first.map({ $0 >> 4 }) {
+        case 4 where packet.count >= 28: (proto, body) = (packet[9], Array(packet.dropFirst(Int(packet[0] & 15) * 4)))
+        // A probe has no extension headers.
+        case 6 where packet.count >= 48: (proto, body) = (packet[6], Array(packet.dropFirst(40)))
+        default: return nil
+        }
         func number(at offset: Int) -> UInt32? {
             body.count >= offset + 4 ? body[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) } : nil
         }
-        switch packet[9] {
+        switch proto {
+        case icmpv6: return body.count >= 8 && body[0] == 128 ? number(at: 4) : nil
         case icmp: return body.count >= 8 && body[0] == 8 ? number(at: 4) : nil
         case tcp: return body.count >= 20 && body[13] & 0x3F == 0x02 ? number(at: 4) : nil
         case udp: return number(at: 8)
@@ -76,6 +89,7 @@ package struct ProbePacket: Sendable, Hashable {
         }
     }
 
+    /// RFC 9293, 3.1; RFC 8200, 8.1: what a family sums up of the header differs in zeros alone.
     private func pseudoHeader(_ length: Int) -> [UInt8] { source.bytes + destination.bytes + [0, proto] + Self.big(UInt16(length)) }
 
     private static func big(_ value: UInt16) -> [UInt8] { [UInt8(value >> 8), UInt8(value & 255)] }

@@ -43,14 +43,15 @@ package struct ReachProbe: Sendable {
             descriptors.append(fd)
             return fd
         }
-        let allIPv4 = Int32(UInt16(0x0800).bigEndian)  // ETH_P_IP
-        let ears = try listeners.map { listener -> (name: String, fd: Int32) in
-            let fd = try socket(listener.namespace, AF_PACKET, Int32(SOCK_DGRAM.rawValue), allIPv4)
-            var size: Int32 = 4 << 20
-            setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, socklen_t(MemoryLayout<Int32>.size))
-            return (listener.name, fd)
+        let ears = try listeners.flatMap { listener in
+            try Set(sendings.map(\.packet.destination.family)).map { family -> (name: String, fd: Int32) in
+                let fd = try socket(listener.namespace, AF_PACKET, Int32(SOCK_DGRAM.rawValue), etherType(family))
+                var size: Int32 = 4 << 20
+                setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, socklen_t(MemoryLayout<Int32>.size))
+                return (listener.name, fd)
+            }
         }
-        var mouths: [String: Int32] = [:]
+        var mouths: [Place: Int32] = [:]
         var wanted = Set(sendings.map(\.packet.token)), missing = expected, arrivals: [UInt32: Set<String>] = [:]
         func listen(milliseconds: Int32) {
             var polls = ears.map { pollfd(fd: $0.fd, events: Int16(POLLIN), revents: 0) }
@@ -64,8 +65,9 @@ package struct ReachProbe: Sendable {
             }
         }
         for (index, sending) in sendings.enumerated() {
-            let fd = try mouths[sending.namespace] ?? socket(sending.namespace, AF_INET, Int32(SOCK_RAW.rawValue), Int32(IPPROTO_RAW))
-            mouths[sending.namespace] = fd
+            let place = Place(namespace: sending.namespace, family: sending.packet.destination.family)
+            let fd = try mouths[place] ?? socket(place.namespace, place.family.number, Int32(SOCK_RAW.rawValue), Int32(IPPROTO_RAW))
+            mouths[place] = fd
             send(sending.packet, to: sending.via ?? sending.packet.destination, on: fd)
             if index % 32 == 31 { listen(milliseconds: 0) }
         }
@@ -78,6 +80,15 @@ package struct ReachProbe: Sendable {
         wanted = []
         return arrivals
     }
+
+    /// Where packets of a family leave from.
+    private struct Place: Hashable {
+        let namespace: String
+        let family: IPFamily
+    }
+
+    /// ETH_P_IP, ETH_P_IPV6
+    private static func etherType(_ family: IPFamily) -> Int32 { Int32(UInt16(family == .ipv4 ? 0x0800 : 0x86DD).bigEndian) }
 
     /// The kernel routes by `next`, and sends the packet as it is.
     private static func send(_ packet: ProbePacket, to next: IPAddress, on fd: Int32) {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Lab
+import Model
 import Runtime
 
 struct Ls: AsyncParsableCommand {
@@ -7,12 +8,13 @@ struct Ls: AsyncParsableCommand {
 
     func run() async throws {
         try requireRoot()
+        func text(_ networks: [IPNetwork]?) -> String { (networks ?? []).map(\.description).joined(separator: ",") }
         let rows = RunningCluster.all().map { cluster -> [String] in
             // A file that cannot be read is no reason to hide that the cluster is there.
             let spec = try? cluster.paths.storedCluster()
             return [
                 cluster.name, cluster.daemon == nil ? "Stopped" : "Running", "\(spec?.nodes.count ?? 0)",
-                "\(Files.list(cluster.paths.podRuns).count)", spec?.podSubnet.description ?? "", spec?.serviceSubnet.description ?? "",
+                "\(Files.list(cluster.paths.podRuns).count)", text(spec?.networks.map(\.pods)), text(spec?.networks.map(\.services)),
                 spec?.plugin.rawValue ?? "",
             ]
         }

@@ -32,7 +32,7 @@ struct Bootstrap {
             .serviceCIDRs,
             [
                 "apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": ["name": "kubernetes"],
-                "spec": ["cidrs": [.string(cluster.serviceSubnet.description)]],
+                "spec": ["cidrs": .array(cluster.networks.map { .string($0.services.description) })],
             ])
         for (resource, object) in BootstrapPolicy.objects { try await reconcile(resource, object, api) }
     }

@@ -33,7 +33,7 @@ struct ClusterPKI: Credentials {
                 "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.\(cluster.dnsDomain)", "localhost",
                 home.name,
             ]
-            let addresses = ["127.0.0.1", cluster.kubernetesServiceIP.description, home.address.description]
+            let addresses = ["127.0.0.1"] + (cluster.networks.map(\.kubernetesService) + home.addresses).map(\.description)
             server = (
                 try authority.issueServer(commonName: "kube-apiserver", names: names, addresses: addresses, key: serverKey), serverKey
             )

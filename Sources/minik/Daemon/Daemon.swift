@@ -17,7 +17,7 @@ import TLS
 struct Daemon {
     let cluster: Cluster
     let paths: ClusterPaths
-    private let serviceParts = SharedServiceParts()
+    private let serviceParts: [IPFamily: SharedServiceParts]
     /// What was loaded or pulled comes before minik's own of the same name.
     private let images: ImageSources
     /// One for all nodes, which have one store.
@@ -26,6 +26,7 @@ struct Daemon {
     init(cluster: Cluster, paths: ClusterPaths) {
         self.cluster = cluster
         self.paths = paths
+        serviceParts = Dictionary(uniqueKeysWithValues: cluster.families.map { ($0, SharedServiceParts()) })
         let machine = MachineImages()
         images = ImageSources([machine.store, machine.lookAlikes, DNSImage()])
         // As the document says it when an image is asked for: `up` may have changed it.
@@ -47,7 +48,7 @@ struct Daemon {
         let report: @Sendable (String) -> Void = { [cluster] in Systemd.log($0, priority: LOG_WARNING, cluster: cluster.name) }
 
         try await withThrowingTaskGroup(of: Void.self) { group in
-            let parts = Countdown(cluster.nodes.count * 2 + 3, then: ready)
+            let parts = Countdown(cluster.nodes.count * cluster.families.count * 2 + 3, then: ready)
             let informers = Informers(client: api, report: report)
             let controllers = reconcilers(api, pki).map { Controller($0, informers: informers, report: report) }
             for controller in controllers { group.addTask { try await controller.run() } }
@@ -148,8 +149,10 @@ struct Daemon {
         var next = moves.makeAsyncIterator()
         repeat {
             try await withThrowingTaskGroup(of: Void.self) { group in
-                let socket = try NodeSocket.listening(on: home.address, port: Cluster.apiPort, namespace: namespace)
-                group.addTask { try await server.run(on: .socket(socket, tls)) { _ in ready() } }
+                for address in home.addresses {
+                    let socket = try NodeSocket.listening(on: address, port: Cluster.apiPort, namespace: namespace)
+                    group.addTask { try await server.run(on: .socket(socket, tls)) { _ in if address == home.address { ready() } } }
+                }
                 await next.next(isolation: nil)
                 group.cancelAll()
             }
@@ -213,18 +216,23 @@ struct Daemon {
         _ node: StartedNode, _ api: APIServer, _ parts: Countdown, _ report: @escaping @Sendable (String) -> Void,
         _ group: inout ThrowingTaskGroup<Void, any Error>
     ) async throws {
-        let view = NodeView(node.spec, of: cluster)
+        let views = NodeView.views(node.spec, of: cluster)
         let plugin = node.ground.plugin
-        for table in PluginTables.keepers(view, of: cluster, target: node.rulesets, report: report) {
-            try await table.sync()
-            group.addTask { try await table.run() }
-            await node.keeper.add(TablePart(table))
+        for view in views {
+            for table in PluginTables.keepers(view, of: cluster, target: node.rulesets, report: report) {
+                try await table.sync()
+                group.addTask { try await table.run() }
+                await node.keeper.add(TablePart(table))
+            }
         }
-        let links = PodLinkProxy(node: view, link: { plugin.link(of: $0, $1) }, target: node.rulesets, report: report)
+        let links = PodLinkProxy(
+            node: node.spec.name, families: cluster.families, link: { plugin.link(of: $0, $1) }, target: node.rulesets, report: report)
         try await links.start(try await api.list(Pod.self))
         group.addTask { try await links.run() }
         await node.keeper.add(TablePart(links.keeper))
-        let guards = try await runProxies(node, view, api, parts, report, &group) + [links]
+        var guards: [any PodGuard] = []
+        for view in views { guards += try await runProxies(node, view, api, parts, report, &group) }
+        guards.append(links)
         let sandbox = NodeSandbox(node: node.spec, cluster: cluster, paths: paths, plugin: plugin)
         let agent = NodeAgent(
             node: node.spec, cluster: cluster, paths: paths, client: api, network: plugin, guards: guards,
@@ -246,16 +254,18 @@ struct Daemon {
         group.addTask { try await node.keeper.run() }
     }
 
-    /// Services, policies and host ports. Returns what a pod needs of them before it starts, in order.
+    /// Services, policies and host ports of one family. Returns what a pod needs of them before it starts, in order.
     private func runProxies(
         _ node: StartedNode, _ view: NodeView, _ api: APIServer, _ parts: Countdown,
         _ report: @escaping @Sendable (String) -> Void, _ group: inout ThrowingTaskGroup<Void, any Error>
     ) async throws -> [any PodGuard] {
         var guards: [any PodGuard] = []
-        let connections = try KernelConnections(namespace: paths.nodeNetns(node.spec.name))
+        let connections = try KernelConnections(namespace: paths.nodeNetns(node.spec.name), view.family)
         await node.ground.whenMoved { try await connections.reopen() }
         let services = ServiceProxy(
-            node: view, client: api, target: node.rulesets, connections: connections, shared: serviceParts, report: report)
+            node: view, client: api, target: node.rulesets, connections: connections,
+            shared: serviceParts[view.family] ?? SharedServiceParts(),
+            report: report)
         // Whoever writes a Service does not wait for what the nodes make of it.
         group.addTask(priority: .utility) { try await services.run { Task { await parts.count() } } }
         await node.keeper.add(TablePart(services.keeper))

@@ -32,8 +32,6 @@ extension KindDefinition {
             let type = object["spec"]["type"].string
             if type != "ExternalName" {
                 if object["spec"]["internalTrafficPolicy"].isNull { object["spec"]["internalTrafficPolicy"] = "Cluster" }
-                if object["spec"]["ipFamilies"].items.isEmpty { object["spec"]["ipFamilies"] = ["IPv4"] }
-                if object["spec"]["ipFamilyPolicy"].isNull { object["spec"]["ipFamilyPolicy"] = "SingleStack" }
             }
             if type == "NodePort" || type == "LoadBalancer", object["spec"]["externalTrafficPolicy"].isNull {
                 object["spec"]["externalTrafficPolicy"] = "Cluster"
@@ -52,7 +50,7 @@ extension KindDefinition {
             if spec["ports"].items.isEmpty, type != "ExternalName", spec["clusterIP"].string != "None" {
                 causes.append(.required("spec.ports"))
             }
-            causes += familyCauses(spec, type)
+            causes += familyCauses(spec, old?["spec"], type)
             let names = spec["ports"].items.map { $0["name"].string ?? "" }
             for (index, port) in spec["ports"].items.enumerated() {
                 let path = "spec.ports[\(index)]"
@@ -76,23 +74,7 @@ extension KindDefinition {
                             "provided port is not in the valid range. The range of valid ports is \(range.lowerBound)-\(range.upperBound)"))
                 }
             }
-            if let ip = spec["clusterIP"].string, ip != "None", !ip.isEmpty {
-                if let address = IPAddress(ip) {
-                    if !context.serviceCIDR.contains(address) {
-                        causes.append(
-                            .invalid(
-                                "spec.clusterIPs", .array([.string(ip)]),
-                                "failed to allocate IP \(ip): the provided IP (\(ip)) is not in the valid range. The range of valid IPs is \(context.serviceCIDR)"
-                            ))
-                    }
-                } else {
-                    causes.append(
-                        .invalid("spec.clusterIPs[0]", .string(ip), IPAddress.notAddress))
-                }
-                if let was = old?["spec"]["clusterIP"].string, was != ip, old?["spec"]["type"].string != "ExternalName" {
-                    causes.append(.invalid("spec.clusterIPs[0]", .string(ip), "may not change once set"))
-                }
-            }
+            causes += addressCauses(spec, old?["spec"], context)
             return causes
         }
     ).with {
@@ -126,24 +108,42 @@ extension KindDefinition {
         }
     }
 
-    /// What a Service asks of a cluster that has IPv4 alone. (k8s.io/kubernetes/pkg/registry/core/service/storage/alloc.go)
-    private static func familyCauses(_ spec: JSON, _ type: String) -> [StatusError.Cause] {
+    /// A name for others has no families; the others keep their first. What else there is to say of them is `ServiceFamilies`'.
+    private static func familyCauses(_ spec: JSON, _ old: JSON?, _ type: String) -> [StatusError.Cause] {
         if type == "ExternalName" {
             return ["ipFamilies", "ipFamilyPolicy"].filter { !spec[$0].isNull }.map {
                 .forbidden("spec.\($0)", "may not be set for ExternalName services")
             }
         }
-        var causes: [StatusError.Cause] = []
-        if spec["ipFamilyPolicy"].string == "RequireDualStack" {
-            causes.append(.invalid("spec.ipFamilyPolicy", spec["ipFamilyPolicy"], "this cluster is not configured for dual-stack services"))
+        guard let old, old["type"].string != "ExternalName" else { return [] }
+        return zip(spec["ipFamilies"].items, old["ipFamilies"].items).enumerated().compactMap { index, pair in
+            pair.0 == pair.1 ? nil : .invalid("spec.ipFamilies[\(index)]", .array(spec["ipFamilies"].items), "may not change once set")
         }
-        for (index, family) in spec["ipFamilies"].items.enumerated() where family.string != "IPv4" {
-            let path = "spec.ipFamilies[\(index)]"
-            causes.append(
-                family.string == "IPv6"
-                    ? .invalid(path, family, "not configured on this cluster") : .notSupported(path, family, "\"IPv4\", \"IPv6\""))
+    }
+
+    /// A Service's addresses are of the cluster's ranges, and stay.
+    private static func addressCauses(_ spec: JSON, _ old: JSON?, _ context: ValidationContext) -> [StatusError.Cause] {
+        let texts = spec["clusterIPs"].items.isEmpty ? [spec["clusterIP"]] : spec["clusterIPs"].items
+        return texts.enumerated().flatMap { index, value -> [StatusError.Cause] in
+            guard let ip = value.string, ip != "None", !ip.isEmpty else { return [] }
+            var causes: [StatusError.Cause] = []
+            if let address = IPAddress(ip) {
+                if let range = context.serviceCIDRs.first(where: { $0.family == address.family }), !range.contains(address) {
+                    causes.append(
+                        .invalid(
+                            "spec.clusterIPs", .array(texts),
+                            "failed to allocate IP \(ip): the provided IP (\(ip)) is not in the valid range. The range of valid IPs is \(range)"
+                        ))
+                }
+            } else {
+                causes.append(.invalid("spec.clusterIPs[\(index)]", .string(ip), IPAddress.notAddress))
+            }
+            if let old, old["type"].string != "ExternalName" {
+                let was = index == 0 ? old["clusterIP"].string : old["clusterIPs"][index].string
+                if let was, was != ip { causes.append(.invalid("spec.clusterIPs[\(index)]", .string(ip), "may not change once set")) }
+            }
+            return causes
         }
-        return causes
     }
 
     static let endpoints = KindDefinition(

@@ -12,7 +12,6 @@ extension KindDefinition {
             if cidrs.items.count > 2 { return [.invalid("spec.cidrs", cidrs, "may only hold up to 2 values")] }
             return cidrs.items.enumerated().compactMap { index, cidr in
                 let text = cidr.string ?? ""
-                // IPv6 is stored and gives no addresses.
                 guard let parsed = IPNetwork(text) else {
                     return .invalid("spec.cidrs[\(index)]", cidr, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")
                 }

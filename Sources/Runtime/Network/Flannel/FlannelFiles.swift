@@ -11,21 +11,24 @@ enum FlannelFiles {
                 ["type": "portmap", "capabilities": ["portMappings": true]],
             ],
         ]
-        let subnet = """
-            FLANNEL_NETWORK=\(cluster.podSubnet)
-            FLANNEL_SUBNET=\(node.podCIDR[1])/\(node.podCIDR.prefixLength)
-            FLANNEL_MTU=\(FlannelLayout.podMTU(cluster))
-            FLANNEL_IPMASQ=true
-
-            """
+        let networks = cluster.places(of: node).sorted { $0.place.family == .ipv4 && $1.place.family == .ipv6 }.map { networks, place in
+            let prefix = place.family == .ipv4 ? "FLANNEL" : "FLANNEL_IPV6"
+            return "\(prefix)_NETWORK=\(networks.pods)\n\(prefix)_SUBNET=\(place.podCIDR[1])/\(place.podCIDR.prefixLength)\n"
+        }
+        let subnet = networks.joined() + "FLANNEL_MTU=\(FlannelLayout.podMTU(cluster))\nFLANNEL_IPMASQ=true\n"
         return ["/etc/cni/net.d/10-flannel.conflist": delegate.text(indented: true) + "\n", "/run/flannel/subnet.env": subnet]
     }
 
     static func annotations(_ node: Cluster.NodeSpec, _ cluster: Cluster) -> [String: String] {
-        [
-            "flannel.alpha.coreos.com/backend-data": "{\"VNI\":\(cluster.vni),\"VtepMAC\":\"\(FlannelLayout.vtep(node, cluster))\"}",
+        var annotations = [
             "flannel.alpha.coreos.com/backend-type": "vxlan", "flannel.alpha.coreos.com/kube-subnet-manager": "true",
-            "flannel.alpha.coreos.com/public-ip": node.address.description,
         ]
+        for place in node.places {
+            let isIPv4 = place.family == .ipv4
+            annotations["flannel.alpha.coreos.com/\(isIPv4 ? "backend-data" : "backend-v6-data")"] =
+                "{\"VNI\":\(cluster.vni),\"VtepMAC\":\"\(FlannelLayout.vtep(node, place.family, cluster))\"}"
+            annotations["flannel.alpha.coreos.com/\(isIPv4 ? "public-ip" : "public-ipv6")"] = place.address.description
+        }
+        return annotations
     }
 }

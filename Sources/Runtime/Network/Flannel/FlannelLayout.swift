@@ -4,15 +4,19 @@ import Netlink
 /// What the network of a node and of a pod consists of, as flannel lays it out, each in the order in which it can be made.
 package enum FlannelLayout {
     static let bridge = "cni0"
-    static let vxlan = "flannel.1"
+    /// Each family has a tunnel of its own, of the same VNI.
+    static func vxlan(_ family: IPFamily) -> String { family == .ipv4 ? "flannel.1" : "flannel-v6.1" }
     private static let vxlanPort: UInt16 = 8472
 
-    /// What a VXLAN adds to a packet: outer Ethernet, IP, UDP and VXLAN headers.
-    static func podMTU(_ cluster: Cluster) -> Int { cluster.mtu - 50 }
+    /// What is left below what a VXLAN adds to a packet: outer Ethernet, IP, UDP and VXLAN headers.
+    static func tunnelMTU(_ family: IPFamily, _ cluster: Cluster) -> Int { cluster.mtu - (family == .ipv4 ? 50 : 70) }
+
+    /// What fits into every tunnel.
+    static func podMTU(_ cluster: Cluster) -> Int { cluster.families.map { tunnelMTU($0, cluster) }.min() ?? cluster.mtu }
 
     /// The VTEP address of a node: derived, so that peers need not be told when a node is rebuilt.
-    static func vtep(_ node: Cluster.NodeSpec, _ cluster: Cluster) -> MACAddress {
-        MACAddress(derivedFrom: "\(cluster.name)/\(node.name)/flannel.1")
+    static func vtep(_ node: Cluster.NodeSpec, _ family: IPFamily, _ cluster: Cluster) -> MACAddress {
+        MACAddress(derivedFrom: "\(cluster.name)/\(node.name)/\(vxlan(family))")
     }
 
     /// The host side's name of a pod's veth: `veth` and eight hexadecimal digits.
@@ -21,50 +25,66 @@ package enum FlannelLayout {
     /// The MAC of a pod's eth0: derived, so that a link that is made again is known by the same.
     static func hardwareAddress(_ pod: Pod, _ cluster: Cluster) -> MACAddress { MACAddress(derivedFrom: "\(cluster.name)/\(pod.uid)") }
 
-    /// As flannel lays a node out: eth0 on the LAN, flannel.1 to the peers, cni0 for its pods.
+    /// As flannel lays a node out: eth0 on the LAN, flannel.1 and flannel-v6.1 to the peers, cni0 for its pods.
     package static func node(_ node: Cluster.NodeSpec, _ cluster: Cluster) -> [NetworkItem] {
-        let eth0 = "eth0", mtu = podMTU(cluster)
-        let tunnel = LinkItem.Kind.vxlan(vni: cluster.vni, underlay: eth0, local: node.address, port: vxlanPort)
-        var items: [NetworkItem] = [
-            .sysctl("net.ipv4.ip_forward", "1"), .sysctl("net.ipv4.conf.all.rp_filter", "0"),
-            .sysctl("net.ipv4.conf.default.rp_filter", "0"),
-            .sysctl("net.bridge.bridge-nf-call-iptables", "1"),
-            // A connection that was cut off must not be taken up again in its midst.
-            .sysctl("net.netfilter.nf_conntrack_tcp_loose", "0"),
-            .link(LinkItem(eth0, .plug, mtu: cluster.mtu, address: LANLayout.eth0Address(node, cluster))),
-            .sysctl("net.ipv4.conf.eth0.rp_filter", "0"),
-            .address(node.address, cluster.nodeSubnet.prefixLength, dev: eth0),
-            .connected(cluster.nodeSubnet, from: node.address, dev: eth0),
-            .route(.all(.ipv4), via: cluster.gatewayAddress, dev: eth0),
-            .link(LinkItem(vxlan, tunnel, mtu: mtu, address: vtep(node, cluster))),
-            .address(node.podCIDR.network, 32, dev: vxlan),
-        ]
-        // Flannel's order for a peer: neighbour, FDB, route.
-        for peer in cluster.nodes where peer.name != node.name {
-            let mac = vtep(peer, cluster)
-            items += [
-                .neighbour(peer.podCIDR.network, mac, dev: vxlan), .forwarding(mac, to: peer.address, dev: vxlan),
-                .route(peer.podCIDR, via: peer.podCIDR.network, dev: vxlan, onlink: true),
-            ]
+        let places = cluster.places(of: node), hasIPv4 = cluster.families.contains(.ipv4)
+        var items = settings(cluster)
+        items.append(.link(LinkItem(lan, .plug, mtu: cluster.mtu, address: LANLayout.eth0Address(node, cluster))))
+        if hasIPv4 { items.append(.sysctl("net.ipv4.conf.eth0.rp_filter", "0")) }
+        for (networks, place) in places {
+            items += NetworkItem.onLink(place.address, in: networks.nodes, dev: lan)
+            items.append(.route(.all(networks.family), via: networks.gateway, dev: lan))
         }
-        return items + [
-            .link(LinkItem(bridge, .bridge, mtu: mtu, address: MACAddress(derivedFrom: "\(cluster.name)/\(node.name)/cni0"))),
-            .address(node.podCIDR[1], node.podCIDR.prefixLength, dev: bridge), .connected(node.podCIDR, from: node.podCIDR[1], dev: bridge),
-            // So that 127.0.0.1 leads to host ports, too.
-            .sysctl("net.ipv4.conf.\(bridge).route_localnet", "1"),
-        ]
+        for (_, place) in places { items += tunnel(node, place, cluster) }
+        let address = MACAddress(derivedFrom: "\(cluster.name)/\(node.name)/cni0")
+        items.append(.link(LinkItem(bridge, .bridge, mtu: podMTU(cluster), address: address)))
+        for (_, place) in places { items += NetworkItem.onLink(place.podCIDR[1], in: place.podCIDR, dev: bridge) }
+        // So that 127.0.0.1 leads to host ports, too.
+        if hasIPv4 { items.append(.sysctl("net.ipv4.conf.\(bridge).route_localnet", "1")) }
+        return items
     }
 
-    /// The inside of a pod.
-    package static func pod(_ pod: Pod, address: IPAddress, on node: Cluster.NodeSpec, _ cluster: Cluster) -> [NetworkItem] {
-        let gateway = node.podCIDR[1]
-        return [
-            .link(
-                LinkItem("eth0", .plug, mtu: podMTU(cluster), address: hardwareAddress(pod, cluster))),
-            .address(address, node.podCIDR.prefixLength, dev: "eth0"), .connected(node.podCIDR, from: address, dev: "eth0"),
-            .route(.all(.ipv4), via: gateway, dev: "eth0"),
-            .route(cluster.podSubnet, via: gateway, dev: "eth0"),
-        ]
+    private static let lan = "eth0"
+
+    private static func settings(_ cluster: Cluster) -> [NetworkItem] {
+        var items: [NetworkItem] = []
+        for family in cluster.families {
+            items.append(.routing(family))
+            if family == .ipv4 { for name in ["all", "default"] { items.append(.sysctl("net.ipv4.conf.\(name).rp_filter", "0")) } }
+            items.append(.bridgeFiltering(family, isOn: true))
+        }
+        // A connection that was cut off must not be taken up again in its midst.
+        return items + [.sysctl("net.netfilter.nf_conntrack_tcp_loose", "0")]
+    }
+
+    /// One family's tunnel, and where each peer is in it: flannel's order is neighbour, FDB, route.
+    private static func tunnel(_ node: Cluster.NodeSpec, _ place: NodePlace, _ cluster: Cluster) -> [NetworkItem] {
+        let family = place.family, name = vxlan(family)
+        let kind = LinkItem.Kind.vxlan(vni: cluster.vni, underlay: lan, local: place.address, port: vxlanPort)
+        let link = LinkItem(name, kind, mtu: tunnelMTU(family, cluster), address: vtep(node, family, cluster))
+        let peers = cluster.nodes.filter { $0.name != node.name }.flatMap { peer -> [NetworkItem] in
+            guard let there = peer.place(family) else { return [] }
+            let mac = vtep(peer, family, cluster)
+            return [
+                .neighbour(there.podCIDR.network, mac, dev: name), .forwarding(mac, to: there.address, dev: name),
+                .route(there.podCIDR, via: there.podCIDR.network, dev: name, onlink: true),
+            ]
+        }
+        return [.link(link), .address(place.podCIDR.network, family.bits, dev: name)] + peers
+    }
+
+    /// The inside of a pod, with an address of each family that it has.
+    package static func pod(_ pod: Pod, addresses: [IPAddress], on node: Cluster.NodeSpec, _ cluster: Cluster) -> [NetworkItem] {
+        let link = NetworkItem.link(LinkItem(lan, .plug, mtu: podMTU(cluster), address: hardwareAddress(pod, cluster)))
+        return cluster.places(of: node).reduce(into: [link]) { items, position in
+            let (networks, place) = position
+            guard let address = addresses.of(place.family) else { return }
+            let gateway = place.podCIDR[1]
+            items += NetworkItem.onLink(address, in: place.podCIDR, dev: lan)
+            items += [
+                .route(.all(place.family), via: gateway, dev: lan), .route(networks.pods, via: gateway, dev: lan),
+            ]
+        }
     }
 
     /// A pod's port on its node's bridge.

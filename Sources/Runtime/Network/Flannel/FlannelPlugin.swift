@@ -62,13 +62,13 @@ package actor FlannelPlugin: NodePlugin {
         plugged = [:]
     }
 
-    /// A name under /run/netns, a veth from cni0 to eth0 in the pod's namespace, its address and its two routes.
+    /// A name under /run/netns, a veth from cni0 to eth0 in the pod's namespace; of each family an address and two routes.
     package func attach(_ attachment: PodAttachment) throws {
         let pod = attachment.pod
         try names.take(paths.podNetns(pod.key), for: pod.uid, process: attachment.process)
         try plug(attachment)
         var inside = try NetworkPlace(path: attachment.namespace)
-        _ = try inside.repair(FlannelLayout.pod(pod, address: attachment.address, on: node, cluster))
+        _ = try inside.repair(FlannelLayout.pod(pod, addresses: attachment.addresses, on: node, cluster))
         plugged[pod.uid] = attachment
     }
 
@@ -129,7 +129,7 @@ package actor FlannelPlugin: NodePlugin {
             found.append(port.description)
             if own == nil || own?.master != master { try plug(plugged) } else { _ = try withPlace { try $0.repair([port]) } }
         }
-        let layout = FlannelLayout.pod(plugged.pod, address: plugged.address, on: self.node, cluster)
+        let layout = FlannelLayout.pod(plugged.pod, addresses: plugged.addresses, on: self.node, cluster)
         return found + (try inside.repair(layout).map(\.description))
     }
 }

@@ -71,9 +71,10 @@ struct Prober: Sendable {
         case .grpc(let port, let service):
             guard let (target, number) = target(nil, port) else { return "cannot find port \(port.text())" }
             return await connecting(
-                target, number, seconds, "timeout: failed to connect service \"\(target):\(number)\" within \(seconds)s: "
+                target, number, seconds,
+                "timeout: failed to connect service \"\(target.authority(port: Int(number)))\" within \(seconds)s: "
             ) {
-                ProbeQuestion.health($0, service: service, authority: "\(target):\(number)", seconds: seconds)
+                ProbeQuestion.health($0, service: service, authority: "\(target.authority(port: Int(number)))", seconds: seconds)
             }
         case .exec(let command): return await execute(command, seconds: seconds)
         case .tcpSocket(let host, let port):
@@ -82,9 +83,9 @@ struct Prober: Sendable {
         case .httpGet(let scheme, let host, let port, let path, let headers):
             guard let (target, number) = target(host, port) else { return "cannot find port \(port.text())" }
             let isSecure = scheme == "HTTPS"
-            let url = "\(isSecure ? "https" : "http")://\(target):\(number)\(path)"
+            let url = "\(isSecure ? "https" : "http")://\(target.authority(port: Int(number)))\(path)"
             var lines = ["GET \(path) HTTP/1.1", "Connection: close"]
-            let standard = ["Host": "\(target):\(number)", "User-Agent": "kube-probe/1.36", "Accept": "*/*"]
+            let standard = ["Host": "\(target.authority(port: Int(number)))", "User-Agent": "kube-probe/1.36", "Accept": "*/*"]
             lines += standard.merging(headers) { $1 }.sorted { $0.key < $1.key }.map { "\($0): \($1)" }
             let request = Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
             return await connecting(target, number, seconds, "Get \"\(url)\": ") { fd in
@@ -146,7 +147,7 @@ struct Prober: Sendable {
                 as FileError
             {
                 let words = error.errno == ETIMEDOUT ? "i/o timeout" : "connect: \(String(cString: strerror(error.errno)).lowercased())"
-                return "\(prefix)dial tcp \(target):\(port): \(words)"
+                return "\(prefix)dial tcp \(target.authority(port: Int(port))): \(words)"
             }
             defer { close(fd) }
             var limit = timeval(tv_sec: seconds, tv_usec: 0)

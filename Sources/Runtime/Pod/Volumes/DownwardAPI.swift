@@ -4,8 +4,9 @@ import Model
 /// What a pod's containers may be told of the pod. (kubernetes.io/docs/concepts/workloads/pods/downward-api)
 struct DownwardAPI {
     let pod: Pod
-    let address: IPAddress?
-    let hostAddress: IPAddress
+    /// One of each family, the primary first.
+    let addresses: [IPAddress]
+    let hostAddresses: [IPAddress]
     let node: String
     /// When this node's agent first saw the pod.
     let seen: Timestamp
@@ -23,8 +24,10 @@ struct DownwardAPI {
         case "metadata.uid": return pod.uid
         case "spec.nodeName": return node
         case "spec.serviceAccountName": return pod.spec["serviceAccountName"].string
-        case "status.podIP", "status.podIPs": return address?.description
-        case "status.hostIP", "status.hostIPs": return hostAddress.description
+        case "status.podIP": return addresses.first?.description
+        case "status.podIPs": return addresses.isEmpty ? nil : addresses.map(\.description).joined(separator: ",")
+        case "status.hostIP": return hostAddresses.first?.description
+        case "status.hostIPs": return hostAddresses.map(\.description).joined(separator: ",")
         default:
             for (prefix, map) in [("metadata.labels['", pod.labels), ("metadata.annotations['", annotations)] where path.hasPrefix(prefix) {
                 return map[String(path.dropFirst(prefix.count).dropLast(2))] ?? ""
