@@ -1,6 +1,7 @@
 import API
 import ArgumentParser
 import Glibc
+import Host
 import Lab
 import Model
 import Runtime

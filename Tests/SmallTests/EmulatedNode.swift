@@ -1,6 +1,7 @@
 import API
 import Foundation
 import Glibc
+import Host
 import Model
 import Runtime
 import Synchronization

@@ -1,3 +1,4 @@
+import Host
 import Model
 
 /// The nodes of a cluster that lies on this machine: what a kubelet's server does is done here, at once.

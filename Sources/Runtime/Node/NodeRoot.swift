@@ -1,5 +1,6 @@
 import CSandbox
 import Glibc
+import Host
 import Model
 
 /// A node's files, as the node's own processes find them: its links and mounts are meant, and nothing leads to the machine's.

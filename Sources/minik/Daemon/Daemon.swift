@@ -3,6 +3,7 @@ import CSandbox
 import Controllers
 import DNS
 import Glibc
+import Host
 import Images
 import Lab
 import Model
