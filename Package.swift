@@ -54,9 +54,10 @@ let package = Package(
 
         // Rooms that act.
         .target(name: "Netlink", dependencies: ["Model", "Rules", "CMnl", "CNftnl", "CSandbox"]),
-        .target(name: "Runtime", dependencies: ["Model", "Netlink", "ShimProtocol", "TLS", "CSandbox", "CSystemd"]),
+        .target(name: "Host", dependencies: ["Model", "CSandbox", "CSystemd"]),
+        .target(name: "Runtime", dependencies: ["Model", "Host", "Netlink", "ShimProtocol", "TLS", "CSandbox"]),
         .target(
-            name: "Images", dependencies: ["Model", "YAML", "Runtime", "COpenSSL", "CArchive", "CSandbox"],
+            name: "Images", dependencies: ["Model", "YAML", "Host", "Runtime", "COpenSSL", "CArchive", "CSandbox"],
             // Bytes of the program: nothing has to lie beside it.
             resources: [.embedInCode("LookAlikes/Recipes")]),
         .target(name: "Store", dependencies: ["Model", "CSQLite"]),
@@ -72,7 +73,7 @@ let package = Package(
             ]),
         .target(name: "Controllers", dependencies: ["Model", "Store"]),
 
-        .target(name: "Lab", dependencies: ["Model", "Rules", "Proxy", "Netlink", "Runtime", "Store", "API", "CSandbox"]),
+        .target(name: "Lab", dependencies: ["Model", "Rules", "Proxy", "Netlink", "Host", "Runtime", "Store", "API", "CSandbox"]),
 
         // Programs.
         .executableTarget(
@@ -85,7 +86,8 @@ let package = Package(
         .executableTarget(
             name: "minik",
             dependencies: [
-                "Model", "Rules", "Proxy", "Netlink", "Runtime", "Images", "Store", "API", "Controllers", "DNS", "TLS", "Lab", "CSandbox",
+                "Model", "Rules", "Proxy", "Netlink", "Host", "Runtime", "Images", "Store", "API", "Controllers", "DNS", "TLS", "Lab",
+                "CSandbox",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             linkerSettings: standalone),
@@ -94,20 +96,20 @@ let package = Package(
         .target(
             name: "PolicyCases", dependencies: ["Model", .product(name: "Yams", package: "Yams")], path: "Tests/PolicyCases",
             exclude: ["cases.yaml"]),
-        .target(name: "SandboxCases", dependencies: ["Model", "Runtime", "ShimProtocol"], path: "Tests/SandboxCases"),
-        .target(name: "ImageCases", dependencies: ["Model", "Runtime", "Images"], path: "Tests/ImageCases"),
+        .target(name: "SandboxCases", dependencies: ["Model", "Host", "Runtime", "ShimProtocol"], path: "Tests/SandboxCases"),
+        .target(name: "ImageCases", dependencies: ["Model", "Host", "Runtime", "Images"], path: "Tests/ImageCases"),
         .testTarget(
             name: "SmallTests",
             dependencies: [
-                "Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Runtime", "Images", "ShimProtocol", "Lab",
+                "Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Host", "Runtime", "Images", "ShimProtocol", "Lab",
                 "CSandbox", "PolicyCases", "SandboxCases", "ImageCases",
             ], exclude: ["Data"]),
         .testTarget(
             name: "MediumTests",
             dependencies: [
-                "Model", "Rules", "Proxy", "Netlink", "Runtime", "Images", "ShimProtocol", "CSandbox", "SandboxCases", "ImageCases",
+                "Model", "Rules", "Proxy", "Netlink", "Host", "Runtime", "Images", "ShimProtocol", "CSandbox", "SandboxCases", "ImageCases",
             ]),
-        .testTarget(name: "LargeTests", dependencies: ["Model", "Runtime", "PolicyCases", "ImageCases"]),
+        .testTarget(name: "LargeTests", dependencies: ["Model", "Host", "Runtime", "PolicyCases", "ImageCases"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 // Between vfork and exec: says why there is no program, for instance that no descriptor is left.
@@ -100,6 +101,10 @@ ssize_t sandbox_receive(int fd, void *bytes, size_t capacity, int *fds, size_t f
 }
 
 int sandbox_unmount(const char *path) { return umount2(path, MNT_DETACH) < 0 ? -errno : 0; }
+int sandbox_make_opaque(const char *directory) {
+    return setxattr(directory, "trusted.overlay.opaque", "y", 1, 0) < 0 ? -errno : 0;
+}
+
 int sandbox_bind_mount(const char *source, const char *target) {
     return mount(source, target, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
 }

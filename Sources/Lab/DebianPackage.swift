@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Runtime
 
 /// A package of Debian's that is needed only now.

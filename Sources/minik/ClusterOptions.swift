@@ -1,6 +1,7 @@
 import API
 import ArgumentParser
 import Glibc
+import Host
 import Lab
 import Model
 import Runtime
@@ -31,7 +32,9 @@ struct ClusterOptions: ParsableArguments {
         let plugin = try clusterDocument().plugin
         guard !plugin.enforcesPolicies else { return }
         printError(
-            "Warning: NetworkPolicies exist, but the cluster's plugin \"\(plugin.rawValue)\" does not enforce them: every packet passes. Use plugin \(Cluster.Plugin.flannelNetpol.rawValue)."
+            plugin.isBuiltIn
+                ? "Warning: NetworkPolicies exist, but the cluster's plugin \"\(plugin.rawValue)\" does not enforce them: every packet passes. Use plugin \(Cluster.Plugin.flannelNetpol.rawValue)."
+                : "Warning: NetworkPolicies exist, and minik does not enforce them under plugin \"\(plugin.rawValue)\": they hold if the nodes' CNI plugins make them hold."
         )
     }
 

@@ -42,7 +42,7 @@ struct Minik: AsyncParsableCommand {
                 name: "Objects",
                 subcommands: [Get.self, Describe.self, Apply.self, Delete.self, Run.self, Exec.self, Logs.self, Label.self, Scale.self]),
             CommandGroup(name: "Images", subcommands: [ImageCommand.self]),
-            CommandGroup(name: "Explanations", subcommands: [Why.self, Matrix.self]),
+            CommandGroup(name: "Explanations", subcommands: [Why.self, Matrix.self, Diff.self]),
             CommandGroup(
                 name: "Machines",
                 subcommands: [NodeCommand.self, HostCommand.self, MeasurePolicies.self, MeasureChanges.self, MeasureStore.self]),

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Host
 import Runtime
 
 /// Debian's docker-registry on this machine's loopback, for one test; with TLS and a password where it is told so.

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Host
 import Model
 import Runtime
 import Testing

@@ -1,4 +1,5 @@
 import Foundation
+import Host
 import ImageCases
 import Images
 import Model

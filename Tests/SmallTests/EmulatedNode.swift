@@ -1,6 +1,7 @@
 import API
 import Foundation
 import Glibc
+import Host
 import Model
 import Runtime
 import Synchronization
@@ -74,7 +75,7 @@ final class EmulatedNode: Sendable {
             identity: identity, dockerConfiguration: "\(root)/config.json", deviceControl: nil, clock: clock,
             object: { [paths, cluster] in
                 let plugin = NodePlugins.plugin(for: spec, of: cluster, paths: paths)
-                return NodeSandbox(node: spec, cluster: cluster, paths: paths, plugin: plugin).object(now: $0)
+                return NodeSandbox(node: spec, cluster: cluster, paths: paths, plugin: plugin).object(networkTrouble: $0, now: $1)
             }, report: { [reports] in reports.add($0) })
     }
 
@@ -138,7 +139,10 @@ final class FakeNetwork: PodNetwork {
         }
     }
 
-    func attach(_ attachment: PodAttachment) async throws { try act { $0[attachment.pod.uid] = attachment.addresses.first } }
+    func attach(_ attachment: PodAttachment) async throws -> [IPAddress] {
+        try act { $0[attachment.pod.uid] = attachment.addresses.first }
+        return attachment.addresses
+    }
     func adopt(_ attachment: PodAttachment) async { state.withLock { $0.attached[attachment.pod.uid] = attachment.addresses.first } }
     func detach(_ pod: Pod) async throws { try act { $0[pod.uid] = nil } }
 }

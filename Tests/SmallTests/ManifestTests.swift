@@ -263,10 +263,10 @@ struct ClusterManifests {
 
     @Test("an unknown plugin is an error that names the known ones")
     func plugin() throws {
-        let error = try complaint(lab("  plugin: calico\n"))
+        let error = try complaint(lab("  plugin: cilium\n"))
         #expect(error.line == 5)
         #expect(error.message.hasPrefix("spec.plugin:"))
-        #expect(error.message.contains("calico"))
+        #expect(error.message.contains("cilium"))
         #expect(error.message.contains("flannel-netpol"))
     }
 

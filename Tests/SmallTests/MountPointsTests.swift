@@ -1,4 +1,5 @@
 import Foundation
+import Host
 import Runtime
 import ShimProtocol
 import Testing

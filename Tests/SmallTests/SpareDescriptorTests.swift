@@ -1,3 +1,4 @@
+import Host
 import Runtime
 import Synchronization
 import Testing

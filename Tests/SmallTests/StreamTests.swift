@@ -1,6 +1,7 @@
 import API
 import Dispatch
 import Glibc
+import Host
 import Model
 import Runtime
 import Synchronization

@@ -19,7 +19,8 @@ extension Cluster {
                             .init("taints", .list(.object(Schema.taint))), .init("extraMounts", extraMount),
                         ]))),
                 .init("nodeSubnet", .any), .init("podSubnet", .any), .init("serviceSubnet", .any),
-                .init("serviceNodePortRange", .string), .init("plugin", .string), .init("vni", .int), .init("mtu", .int),
+                .init("serviceNodePortRange", .string), .init("plugin", .string), .init("encapsulation", .string), .init("vni", .int),
+                .init("mtu", .int),
                 .init("extraMounts", extraMount),
                 .init(
                     "registries",
@@ -68,6 +69,7 @@ extension Cluster {
             }
             plugin = known
         }
+        try readEncapsulation(spec["encapsulation"], fail)
         vni = spec["vni"].int ?? vni
         guard (1...0xFF_FFFF).contains(vni) else { throw fail("spec.vni", "\(vni) must be between 1 and 16777215") }
         mtu = spec["mtu"].int ?? mtu
@@ -77,6 +79,20 @@ extension Cluster {
         let images = ClusterImages(file: manifest.file)
         registries = try images.registries(spec["registries"], fail)
         (self.images, forward) = (try images.entries(spec["images"], fail), try Cluster.forward(spec["dns"]["forward"], fail))
+    }
+
+    private mutating func readEncapsulation(_ json: JSON, _ fail: (String, String) -> ManifestError) throws {
+        if [.calico, .canal].contains(plugin), families != [.ipv4] {
+            throw fail("spec.plugin", "\"\(plugin.rawValue)\" has IPv4 networks only; leave the IPv6 ones out, or use flannel-netpol")
+        }
+        guard let text = json.string else { return }
+        guard let known = Encapsulation(rawValue: text) else {
+            throw fail("spec.encapsulation", "\"\(text)\" is none of \(Encapsulation.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        guard plugin == .calico || known == .vxlan else {
+            throw fail("spec.encapsulation", "plugin \"\(plugin.rawValue)\" cannot do without a tunnel; plugin calico can")
+        }
+        encapsulation = known
     }
 
     private static func forward(_ json: JSON, _ fail: (String, String) -> ManifestError) throws -> [String] {

@@ -167,6 +167,8 @@ ssize_t sandbox_receive(int fd, void *bytes, size_t capacity, int *fds, size_t f
 
 /// umount2(path, MNT_DETACH); 0 or -errno.
 int sandbox_unmount(const char *path);
+/// Marks a directory of an overlay's upper layer: nothing of the layers below shows in it. (overlayfs, "whiteouts and opaque directories")
+int sandbox_make_opaque(const char *directory);
 /// Binds `source` on `target`; 0 or -errno.
 int sandbox_bind_mount(const char *source, const char *target);
 /// Makes `path` a shared mount point of its own, as `ip netns add` does with /run/netns; 1 if it was made now, 0 if it

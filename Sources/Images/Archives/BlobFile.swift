@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Runtime
 
 /// A content on its way into the store: written, counted and hashed. Its file goes with it unless it is kept.

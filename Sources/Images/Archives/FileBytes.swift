@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Runtime
 
 /// The bytes of a large file, piece by piece.

@@ -1,3 +1,4 @@
+import Host
 import Runtime
 
 /// An OCI image layout in a directory, as skopeo, buildah and others write it. (opencontainers/image-spec image-layout.md)

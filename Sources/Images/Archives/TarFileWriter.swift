@@ -1,5 +1,6 @@
 import CArchive
 import Glibc
+import Host
 import Runtime
 
 /// A tar on its way to a descriptor, written by libarchive. The same files make the same bytes: nothing tells when, or by whom.

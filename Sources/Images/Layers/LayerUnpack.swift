@@ -1,5 +1,6 @@
 import CSandbox
 import Glibc
+import Host
 import Runtime
 
 /// One layer unpacked into an empty directory, by minik-unpack in a sandbox of its own.

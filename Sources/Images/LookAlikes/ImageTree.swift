@@ -1,5 +1,6 @@
 import CSandbox
 import Glibc
+import Host
 import Runtime
 
 /// The root directory of an image while it is made. /bin, /sbin, /lib and /lib64 are links into /usr, as Debian has them.

@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Runtime
 
 /// Fetches Debian's packages with what they depend on, and unpacks them beside the machine: nothing is installed, and nothing that

@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Runtime
 
 /// Files of Debian's packages, below a root: this machine's own, or that of packages that were unpacked beside it.

@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Runtime
 
 /// A program of this machine that does a part of the work, and speaks only when it has failed.

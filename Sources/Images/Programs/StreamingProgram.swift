@@ -1,5 +1,6 @@
 import CSandbox
 import Glibc
+import Host
 import Runtime
 
 /// A program whose output is read as it comes; what it complains of is kept until it has ended.

@@ -1,5 +1,6 @@
 import CSandbox
 import Glibc
+import Host
 import Runtime
 
 /// A directory for what a pull needs while it runs, and what must not lie on any disk.

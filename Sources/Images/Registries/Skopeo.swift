@@ -1,5 +1,6 @@
 import CSandbox
 import Glibc
+import Host
 import Runtime
 
 /// skopeo(1), which speaks with registries for us: their protocol, passwords and certificates are what it is for.

@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import Host
 import Model
 import Runtime
 import Synchronization

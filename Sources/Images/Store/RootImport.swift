@@ -1,5 +1,6 @@
 import CArchive
 import Glibc
+import Host
 import Model
 import Runtime
 

@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Runtime
 
 /// A lock between processes, on a file. Given back when it goes, also by a process that is killed. (flock(2))

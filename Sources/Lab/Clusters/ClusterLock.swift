@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Runtime
 
 /// The right to make or remove a cluster: one `minik up` or `down` a cluster at a time. Given back when it goes, also by a process that

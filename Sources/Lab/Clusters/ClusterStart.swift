@@ -1,5 +1,6 @@
 import API
 import Glibc
+import Host
 import Model
 import Runtime
 
@@ -30,6 +31,13 @@ package struct ClusterStart {
                 throw UserError("--cluster \(name) and the file's Cluster \"\(cluster.name)\" disagree", hint: "leave one of them out")
             }
             cluster.name = try ClusterPaths(named: name).cluster
+        }
+
+        /// A cluster of its own, with what `other` puts into its.
+        package init(_ cluster: Cluster, like other: Wish) {
+            self.cluster = cluster
+            (hasDocument, objects, patience) = (true, other.objects, other.patience)
+            (restoresStore, writesKubeconfig) = (false, false)
         }
     }
 
@@ -209,10 +217,24 @@ package struct ClusterStart {
 
     private func awaitReady(_ applied: [(KindDefinition, ObjectKey)]) async throws {
         guard let patience = wish.patience else { return }
+        let unconnected = try await nodesWithoutNetwork()
+        guard unconnected.isEmpty else {
+            return progress.note(
+                "\(unconnected.joined(separator: ", ")): no network for pods yet, so nothing is waited for; "
+                    + "put one into /etc/cni/net.d there (docs/plugins.md)")
+        }
         progress.begin("everything ready")
         try await Readiness(client: client).wait(for: applied, timeout: patience) { waiting in
             if let first = waiting.first { progress.detail("\(first)\(waiting.count > 1 ? " and \(waiting.count - 1) more" : "")") }
         }
         progress.end()
+    }
+
+    /// The nodes that cannot connect pods, because nobody has told their CNI plugins how.
+    private func nodesWithoutNetwork() async throws -> [String] {
+        guard try paths.storedCluster()?.plugin.isBuiltIn == false else { return [] }
+        return try await client.list(Node.self).filter { node in
+            node.status["conditions"].items.contains { $0["type"] == "Ready" && $0["reason"] == "KubeletNotReady" }
+        }.map(\.name).sorted()
     }
 }

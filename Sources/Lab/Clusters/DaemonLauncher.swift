@@ -1,5 +1,6 @@
 import CSandbox
 import Glibc
+import Host
 import Runtime
 
 /// Starts `minik serve` as a process of its own and waits for its READY=1, the word that systemd would wait for.

@@ -1,4 +1,5 @@
 import API
+import Host
 import Model
 import Runtime
 

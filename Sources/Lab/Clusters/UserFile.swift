@@ -1,5 +1,6 @@
 import API
 import Glibc
+import Host
 import Model
 import Runtime
 

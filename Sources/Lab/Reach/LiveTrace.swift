@@ -124,7 +124,7 @@ package struct LiveTrace {
             packets.map { ReachProbe.Sending(namespace: namespace, packet: $0) }, expected: isEveryExpected ? Set(packets.map(\.token)) : []
         )
         var finding = Finding(sent: count)
-        for names in arrivals.values { finding.arrivedAt.formUnion(names) }
+        for names in arrivals.values { finding.arrivedAt.formUnion(names.keys) }
         for (node, ears) in nodes { finding.stops.formUnion(try await stops(node, ears)) }
         return finding
     }

@@ -35,8 +35,8 @@ package struct MatrixProbe {
         }
         let arrivals = try await prober.run(sendings, expected: expected)
         for index in measured.cells.indices {
-            let arrived = arrivals[base &+ UInt32(index)] ?? []
-            measured.cells[index].measured = arrived.contains(matrix.targets[measured.cells[index].to].name)
+            let hops = arrivals[base &+ UInt32(index)]?[matrix.targets[measured.cells[index].to].name]
+            (measured.cells[index].measured, measured.cells[index].hops) = (hops != nil, hops)
         }
         return measured
     }

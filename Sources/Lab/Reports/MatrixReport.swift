@@ -76,7 +76,8 @@ package struct MatrixReport {
                     [
                         "from": .string(matrix.sources[cell.from].name), "to": .string(matrix.targets[cell.to].name),
                         "probe": .string(cell.probe.description),
-                        "allowed": .bool(cell.isAllowed), "measured": cell.measured.map(JSON.bool) ?? .null, "reason": JSON(cell.reason),
+                        "allowed": .bool(cell.isAllowed), "measured": cell.measured.map(JSON.bool) ?? .null,
+                        "ttl": JSON(cell.hops), "reason": JSON(cell.reason),
                     ]
                 }),
         ]

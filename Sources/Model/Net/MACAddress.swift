@@ -16,6 +16,8 @@ package struct MACAddress: Hashable, Sendable, CustomStringConvertible {
         bytes = fields.compactMap(\.self)
     }
 
+    package init(_ a: UInt8, _ b: UInt8, _ c: UInt8, _ d: UInt8, _ e: UInt8, _ f: UInt8) { bytes = [a, b, c, d, e, f] }
+
     /// A unicast, locally administered address derived from a name: the same name gives the same address, so that a
     /// rebuilt link keeps the entries that other nodes hold for it.
     package init(derivedFrom name: String) {

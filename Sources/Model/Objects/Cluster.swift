@@ -8,14 +8,39 @@ package struct Cluster: Sendable, Hashable {
         case flannel
         /// Flannel's VXLAN with a policy engine beside it.
         case flannelNetpol = "flannel-netpol"
+        /// Calico's links without a bridge, blocks of addresses, tunnel or routes by the nodes' addresses, and policies.
+        case calico
+        /// Calico's links and policies, Flannel's addresses and tunnel.
+        case canal
+        /// What each node's /etc/cni/net.d says, done by the programs of its /opt/cni/bin.
+        case cni
+        /// The same, and nobody has put anything there yet: as kubeadm leaves a cluster.
+        case none
 
         /// Whether NetworkPolicies hold, or are only kept.
         package var enforcesPolicies: Bool {
             switch self {
-            case .flannel: false
-            case .flannelNetpol: true
+            case .flannel, .cni, .none: false
+            case .flannelNetpol, .calico, .canal: true
             }
         }
+
+        /// Whether a node's pods share a bridge, so that frames of theirs must be held to their addresses.
+        package var hasBridge: Bool { [.flannel, .flannelNetpol].contains(self) }
+
+        /// Whether minik connects pods by itself: then it gives them addresses, and leads host ports to them.
+        /// Programs of the node do otherwise.
+        package var isBuiltIn: Bool {
+            switch self {
+            case .flannel, .flannelNetpol, .calico, .canal: true
+            case .cni, .none: false
+            }
+        }
+    }
+
+    /// How packets get from node to node under Calico.
+    package enum Encapsulation: String, Sendable, CaseIterable {
+        case vxlan, none
     }
 
     package struct NodeSpec: Sendable, Hashable {
@@ -62,6 +87,7 @@ package struct Cluster: Sendable, Hashable {
     package var networks = [ClusterNetworks.standard(.ipv4)]
     package var nodePortRange = 30000...32767
     package var plugin = Plugin.flannelNetpol
+    package var encapsulation = Encapsulation.vxlan
     package var vni = 1
     package var mtu = 1500
     /// Directories of this machine's that its nodes see.
@@ -103,7 +129,8 @@ package struct Cluster: Sendable, Hashable {
                 "nodeSubnet": Self.text(networks.map(\.nodes)), "podSubnet": Self.text(networks.map(\.pods)),
                 "serviceSubnet": Self.text(networks.map(\.services)),
                 "serviceNodePortRange": .string("\(nodePortRange.lowerBound)-\(nodePortRange.upperBound)"),
-                "plugin": .string(plugin.rawValue), "vni": .int(vni), "mtu": .int(mtu),
+                "plugin": .string(plugin.rawValue),
+                "encapsulation": encapsulation == .vxlan ? .null : .string(encapsulation.rawValue), "vni": .int(vni), "mtu": .int(mtu),
                 "extraMounts": ExtraMount.json(extraMounts),
                 "registries": registries.isEmpty ? .null : .array(registries.map(\.json)),
                 "images": images.isEmpty ? .null : .array(images.map(JSON.string)),

@@ -33,6 +33,16 @@ extension NetlinkSocket {
         try execute(message, "ip route replace \(destination)\(gateway.map { " via \($0)" } ?? "") dev #\(index)")
     }
 
+    /// `ip route replace blackhole DESTINATION`
+    package mutating func addBlackhole(_ destination: IPNetwork) throws(NetlinkError) {
+        var info = Self.route(destination, gateway: nil, onlink: false)
+        info.rtm_scope = UInt8(RT_SCOPE_UNIVERSE.rawValue)
+        info.rtm_type = UInt8(RTN_BLACKHOLE)
+        let message = NetlinkMessage(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, info)
+        message.put(RTA_DST.rawValue, destination.network.bytes)
+        try execute(message, "ip route replace blackhole \(destination)")
+    }
+
     /// `ip -4 addr show`, or `ip -6`
     package mutating func addresses(_ family: IPFamily = .ipv4) throws(NetlinkError) -> [(
         address: IPAddress, prefixLength: Int, device: Int32
@@ -54,6 +64,7 @@ extension NetlinkSocket {
     }
 
     /// `ip -4 route show table main`, or `ip -6`: destinations, the devices they go out of, and the gateways they go by.
+    /// Those of a black hole go out of none, 0.
     package mutating func routes(_ family: IPFamily = .ipv4) throws(NetlinkError) -> [(
         destination: IPNetwork, device: Int32, gateway: IPAddress?
     )] {
@@ -63,7 +74,7 @@ extension NetlinkSocket {
         try run(NetlinkMessage(RTM_GETROUTE, NLM_F_DUMP, request), { "ip \(family.option) route show" }) { header in
             guard let payload = mnl_nlmsg_get_payload(header) else { return }
             let info = payload.load(as: rtmsg.self)
-            guard info.rtm_table == RT_TABLE_MAIN.rawValue, info.rtm_type == RTN_UNICAST else { return }
+            guard info.rtm_table == RT_TABLE_MAIN.rawValue, [RTN_UNICAST, RTN_BLACKHOLE].contains(Int(info.rtm_type)) else { return }
             var destination = IPAddress.unspecified(family)
             var device: Int32 = 0
             var gateway: IPAddress?

@@ -4,13 +4,13 @@ import Rules
 /// Keeps one node's `pod-links` in the kernel: a pod's entry is there before its link is, and goes before its address is given to another.
 package struct PodLinkProxy: PodGuard {
     private let node: String
-    private let link: @Sendable (Pod, IPAddress) -> PodLink
+    private let link: @Sendable (Pod, IPAddress) -> PodLink?
     /// Its parts are pods by uid: a pod and its successor of the same name have a link each.
     package let keeper: TableKeeper<String>
 
     /// `link`: what a pod's frames are known by, which the network plugin says.
     package init(
-        node: String, families: [IPFamily], link: @escaping @Sendable (Pod, IPAddress) -> PodLink, target: any RulesetTarget,
+        node: String, families: [IPFamily], link: @escaping @Sendable (Pod, IPAddress) -> PodLink?, target: any RulesetTarget,
         clock: any Clock<Duration> = ContinuousClock(), report: @escaping @Sendable (String) -> Void
     ) {
         self.node = node
@@ -40,7 +40,7 @@ package struct PodLinkProxy: PodGuard {
     }
 
     private func part(_ pod: Pod, _ addresses: [IPAddress]) -> Ruleset {
-        addresses.reduce(into: Ruleset()) { $0.merge(PodLinkTable.compile(link(pod, $1), of: pod.key)) }
+        addresses.compactMap { link(pod, $0) }.reduce(into: Ruleset()) { $0.merge(PodLinkTable.compile($1, of: pod.key)) }
     }
 
     package func release(_ pod: Pod) async throws {

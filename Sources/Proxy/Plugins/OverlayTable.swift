@@ -7,9 +7,11 @@ import Rules
 /// addresses only, and carries none for its pods, whose packets would leave with the node's own address.
 package enum OverlayTable {
     package static func id(_ family: IPFamily) -> TableID { TableID(TableFamily(family), "overlay-peers") }
-    private static let port: UInt16 = 8472, nodes = "nodes"
+    /// Linux' own VXLAN port, which flannel keeps; and IANA's, which Calico has.
+    package static let flannelPort: UInt16 = 8472, calicoPort: UInt16 = 4789
+    private static let nodes = "nodes"
 
-    package static func compile(_ peers: [IPAddress], _ family: IPFamily) -> Ruleset {
+    package static func compile(_ peers: [IPAddress], _ family: IPFamily, port: UInt16 = flannelPort) -> Ruleset {
         let isVXLAN: [Statement] = [.match(.transportProtocol, .proto(.udp)), .match(.destinationPort, .port(port))]
         var rules = Ruleset()
         rules.sets[nodes] = NamedSet(key: [.address(family)], comment: "the cluster's nodes")

@@ -5,12 +5,24 @@ import Rules
 package enum PluginTables {
     package static func compile(_ node: NodeView, of cluster: Cluster) -> [TableID: Ruleset] {
         switch cluster.plugin {
-        case .flannel, .flannelNetpol:
+        case .flannel, .flannelNetpol, .canal:
             [
                 FlannelMasquerade.id(node.family): FlannelMasquerade.compile(node),
                 OverlayTable.id(node.family): OverlayTable.compile(cluster.nodes.flatMap(\.addresses), node.family),
             ]
+        case .calico: calico(node, cluster)
+        case .cni, .none: [:]
         }
+    }
+
+    /// Without a tunnel nobody can put anything into one.
+    private static func calico(_ node: NodeView, _ cluster: Cluster) -> [TableID: Ruleset] {
+        var tables = [CalicoMasquerade.id(node.family): CalicoMasquerade.compile(node)]
+        if cluster.encapsulation == .vxlan {
+            let peers = cluster.nodes.flatMap(\.addresses)
+            tables[OverlayTable.id(node.family)] = OverlayTable.compile(peers, node.family, port: OverlayTable.calicoPort)
+        }
+        return tables
     }
 
     /// One for each, in the order of their names.

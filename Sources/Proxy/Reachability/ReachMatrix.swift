@@ -76,6 +76,8 @@ package struct ReachMatrix: Sendable {
         package let reason: String?
         /// What real packets did; nil when none were sent.
         package var measured: Bool?
+        /// How many hops a packet that arrived had left (TTL).
+        package var hops: Int?
         package var differs: Bool { measured.map { $0 != isAllowed } ?? false }
     }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Host
 
 /// One control group, in every hierarchy that is used.
 package struct Cgroup: Sendable, Hashable {

@@ -1,5 +1,6 @@
 import CSandbox
 import Glibc
+import Host
 
 /// The hierarchies of control groups that are mounted here. Version 1 has one a controller, version 2 one for all; a machine may have both.
 package struct Cgroups: Sendable, Hashable {

@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import ShimProtocol
 
 /// The machine's own devices, which privileged containers get.

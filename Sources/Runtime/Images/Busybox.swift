@@ -1,4 +1,5 @@
 import Glibc
+import Host
 
 /// The busybox of which images have their shell and their small programs.
 package enum Busybox {

@@ -1,3 +1,4 @@
+import Host
 import TLS
 
 /// A file that is to hold the certificate of an authority.

@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Model
 
 /// The image that the cluster's DNS server runs from: one static program of minik's own, which `up` puts in place.

@@ -1,3 +1,4 @@
+import Host
 import Model
 
 /// Who is let in where, as docker's configuration and secrets of its form say it. (kubernetes pkg/credentialprovider/keyring.go)

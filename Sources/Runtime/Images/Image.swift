@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Model
 
 /// What an image says of the processes that run from it. (opencontainers/image-spec config.md)

@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Model
 
 /// That a container of a pod has an image: a file of the pod's state, which goes with the pod.

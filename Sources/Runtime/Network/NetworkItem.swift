@@ -7,7 +7,9 @@ package enum NetworkItem: Sendable, Hashable {
     case address(IPAddress, Int, dev: String)
     case route(IPNetwork, via: IPAddress, dev: String, onlink: Bool = false)
     /// The kernel makes it with the address, but not again when only it is gone.
-    case connected(IPNetwork, from: IPAddress, dev: String)
+    case connected(IPNetwork, from: IPAddress?, dev: String)
+    /// Addresses that lead nowhere.
+    case blackhole(IPNetwork)
     case neighbour(IPAddress, MACAddress, dev: String)
     /// Where a VXLAN sends the frames for an address.
     case forwarding(MACAddress, to: IPAddress, dev: String)
@@ -55,6 +57,7 @@ extension NetworkItem: CustomStringConvertible {
         case .route(let destination, let gateway, let device, _):
             "route \(destination.prefixLength == 0 ? "default" : "\(destination)") via \(gateway) dev \(device)"
         case .connected(let destination, _, let device): "route \(destination) dev \(device)"
+        case .blackhole(let destination): "route blackhole \(destination)"
         case .neighbour(let address, let mac, let device): "neighbour \(address) lladdr \(mac) dev \(device)"
         case .forwarding(let mac, let address, let device): "fdb entry \(mac) dst \(address) dev \(device)"
         case .sysctl(let key, let value): "sysctl \(key)=\(value)"
@@ -82,7 +85,7 @@ extension NetworkItem {
     var family: IPFamily? {
         switch self {
         case .address(let address, _, _), .neighbour(let address, _, _): address.family
-        case .route(let destination, _, _, _), .connected(let destination, _, _): destination.family
+        case .route(let destination, _, _, _), .connected(let destination, _, _), .blackhole(let destination): destination.family
         case .link, .forwarding, .sysctl: nil
         }
     }

@@ -66,6 +66,7 @@ package struct NetworkPlace: ~Copyable {
             try socket.addRoute(destination, via: gateway, dev: try socket.index(of: device), onlink: onlink)
         case .connected(let destination, let source, let device):
             try socket.addRoute(destination, dev: try socket.index(of: device), source: source)
+        case .blackhole(let destination): try socket.addBlackhole(destination)
         case .neighbour(let address, let mac, let device): try socket.addNeighbour(address, mac, dev: try socket.index(of: device))
         case .forwarding(let mac, let address, let device): try socket.addFDBEntry(mac, dst: address, dev: try socket.index(of: device))
         case .sysctl(let key, let value): try namespace.set(sysctl: key, value)

@@ -61,6 +61,7 @@ package struct NetworkReading: Sendable, Hashable {
         case .address(let address, let length, let device): return addresses.contains(Address(address, length, index(device)))
         case .route(let destination, let gateway, let device, _): return routes.contains(Route(destination, via: gateway, index(device)))
         case .connected(let destination, _, let device): return routes.contains(Route(destination, via: nil, index(device)))
+        case .blackhole(let destination): return routes.contains(Route(destination, via: nil, 0))
         case .neighbour(let address, let mac, let device): return neighbours.contains(Neighbour(address, mac, index(device)))
         case .forwarding(let mac, let address, let device): return forwarding.contains(Neighbour(address, mac, index(device)))
         case .sysctl(let key, let value): return sysctls[key] == value

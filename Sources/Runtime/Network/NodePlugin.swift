@@ -17,12 +17,23 @@ package struct PodAttachment: Sendable {
 
 /// The pods' network of one node, as a pod's life needs it.
 package protocol PodNetwork: Sendable {
+    /// Whether it gives pods their addresses itself, as CNI plugins do; then `attach` says which, and it is told of a pod's end while the
+    /// pod's network namespace is still there.
+    var givesAddresses: Bool { get }
+    /// Why it cannot connect pods just now; nil when it can.
+    func trouble() async -> String?
     /// Connects a pod. When this returns it has its links, its addresses and its routes.
-    func attach(_ attachment: PodAttachment) async throws
+    /// Which addresses it has then, the primary one first.
+    func attach(_ attachment: PodAttachment) async throws -> [IPAddress]
     /// Keeps an eye on a pod that an earlier daemon has connected.
     func adopt(_ attachment: PodAttachment) async
     /// Takes the pod's links; nothing there is no error.
     func detach(_ pod: Pod) async throws
+}
+
+extension PodNetwork {
+    package var givesAddresses: Bool { false }
+    package func trouble() async -> String? { nil }
 }
 
 /// A network plugin on one node: what its daemon lays out there, what its CNI binary does for a pod, and what it leaves behind for people
@@ -33,8 +44,8 @@ package protocol NodePlugin: PodNetwork {
     var files: [String: String] { get }
     /// What it writes of itself into the Node.
     var annotations: [String: String] { get }
-    /// What a pod's frames are known by, before and after its link is there.
-    func link(of pod: Pod, _ address: IPAddress) -> PodLink
+    /// What a pod's frames are known by, before and after its link is there; nil where only the plugin knows.
+    func link(of pod: Pod, _ address: IPAddress) -> PodLink?
     /// Lays out what is missing of the node's own network. In words, what was missing.
     func setUp() async throws -> [String]
     /// Turns to the namespace that now has the node's name; the pods of the old one went with it.
@@ -47,7 +58,10 @@ package protocol NodePlugin: PodNetwork {
 package enum NodePlugins {
     package static func plugin(for node: Cluster.NodeSpec, of cluster: Cluster, paths: ClusterPaths) -> any NodePlugin {
         switch cluster.plugin {
-        case .flannel, .flannelNetpol: FlannelPlugin(node: node, cluster: cluster, paths: paths)
+        case .flannel, .flannelNetpol: VethPlugin(node: node, layout: FlannelNetwork(spec: node, cluster: cluster), paths: paths)
+        case .calico: VethPlugin(node: node, layout: CalicoNetwork(spec: node, cluster: cluster), paths: paths)
+        case .canal: VethPlugin(node: node, layout: CanalNetwork(spec: node, cluster: cluster), paths: paths)
+        case .cni, .none: CNIPlugin(node: node, cluster: cluster, paths: paths)
         }
     }
 }

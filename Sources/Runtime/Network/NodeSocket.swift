@@ -1,5 +1,6 @@
 import CSandbox
 import Glibc
+import Host
 import Model
 
 /// Sockets in other network namespaces, made by this process.

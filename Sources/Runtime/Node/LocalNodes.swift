@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Model
 
 /// The nodes of a cluster that lies on this machine: what a kubelet's server does is done here, at once.

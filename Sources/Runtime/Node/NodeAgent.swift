@@ -1,3 +1,4 @@
+import Host
 import Model
 import Netlink
 
@@ -15,7 +16,7 @@ package actor NodeAgent {
     nonisolated let dockerConfiguration: String
     /// Where this machine's root has logged in to registries, which is what a kubelet reads.
     package static let dockerConfiguration = "/root/.docker/config.json"
-    nonisolated let object: @Sendable (Timestamp) -> JSON
+    nonisolated let object: @Sendable (_ networkTrouble: String?, Timestamp) -> JSON
     private nonisolated let tell: @Sendable (String) -> Void
     nonisolated let deviceControl: Cgroups.DeviceControl?
     nonisolated let clock: any Clock<Duration>
@@ -31,7 +32,7 @@ package actor NodeAgent {
         guards: [any PodGuard], sandboxes: any PodSandboxes, images: any ImageSource, puller: ImagePuller,
         identity: ProcessIdentity, dockerConfiguration: String = NodeAgent.dockerConfiguration,
         deviceControl: Cgroups.DeviceControl? = Cgroups.ofMachine().deviceControl(), clock: any Clock<Duration> = TimerClock(),
-        now: @escaping @Sendable () -> Timestamp = { .now() }, object: @escaping @Sendable (Timestamp) -> JSON,
+        now: @escaping @Sendable () -> Timestamp = { .now() }, object: @escaping @Sendable (_ networkTrouble: String?, Timestamp) -> JSON,
         report: @escaping @Sendable (String) -> Void
     ) {
         spec = node
@@ -89,10 +90,11 @@ package actor NodeAgent {
             reserve(PodFiles.addresses(of: pod.uid, paths))
         }
         let pods = Reflector(.pods, client: client, clock: clock, report: report)
+        let networkTrouble: @Sendable () async -> String? = { [network] in await network.trouble() }
         let heartbeat = NodeHeartbeat(
             node: spec, client: client, clock: clock, now: now, report: report,
-            images: { [images] in ImageListing.status(try await images.listings()) }
-        ) { await self.ailment(pods) }
+            images: { [images] in ImageListing.status(try await images.listings()) },
+            ailment: { await self.ailment(pods) }, networkTrouble: network.givesAddresses ? networkTrouble : nil)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await heartbeat.run() }
             group.addTask { try await self.workers.run(pods) }
@@ -123,11 +125,13 @@ package actor NodeAgent {
 
     /// Tells the API of the node; a Node that somebody deleted is there again.
     package func register() async throws {
-        let now = now(), wanted = object(now)
+        let now = now(), trouble = await network.trouble()
+        let wanted = object(trouble, now)
         let key = ObjectKey("", spec.name)
         if try await client.find(Node.self, key) == nil { _ = try await client.create(.nodes, wanted) }
         try await client.mutateStatus(Node.self, key) { node in
-            let conditions = NodeSandbox.wellConditions(after: node.status["conditions"], now: now), images = node.status["images"]
+            let conditions = NodeSandbox.conditions(after: node.status["conditions"], networkTrouble: trouble, now: now)
+            let images = node.status["images"]
             node.status = wanted["status"]
             node.status["images"] = images
             node.status["conditions"] = conditions

@@ -1,4 +1,6 @@
+import CSandbox
 import Glibc
+import Host
 import Model
 import ShimProtocol
 
@@ -36,6 +38,7 @@ struct NodeFiles {
             try Files.makeDirectory("\(state)/\(name)")
             chmod("\(state)/\(name)", mode)
         }
+        for folder in Self.hidden { try hide(folder) }
         try Files.makeDirectory(paths.dnsRecords)
         let memory = paths.nodeSharedMemory(node.name)
         try Files.makeDirectory(memory)
@@ -82,6 +85,19 @@ struct NodeFiles {
     private func place(of path: String) -> String {
         for (name, target, _) in own where path.hasPrefix("\(target)/") { return "\(state)/\(name)\(path.dropFirst(target.count))" }
         return "\(state)/root\(path)"
+    }
+
+    /// What a container engine of the machine keeps for its own networks is none of a node's.
+    private static let hidden = ["/etc/cni/net.d", "/var/lib/cni"]
+
+    /// A directory of the node's own, empty as it begins, over the machine's. (Documentation/filesystems/overlayfs, "whiteouts and opaque
+    /// directories")
+    private func hide(_ folder: String) throws {
+        let path = place(of: folder)
+        if Files.exists(path) { return }
+        try Files.makeDirectory(path)
+        let result = sandbox_make_opaque(path)
+        guard result == 0 else { throw FileError("hide the machine's", folder, errno: -result) }
     }
 
     /// A disk's own directory is the upper layer's as soon as there is one.

@@ -10,17 +10,19 @@ package struct NodeHeartbeat: Sendable {
     private let report: @Sendable (String) -> Void
     private let images: @Sendable () async throws -> JSON
     private let ailment: @Sendable () async -> String?
+    private let networkTrouble: (@Sendable () async -> String?)?
 
     package static let interval = Duration.seconds(10)
     package static let pause = Duration.seconds(1)
     private static let leaseSeconds = 40, beatsAReport = 30
 
-    /// `images`: those that the node has, as its status tells them. `ailment` says why the node should be taken for dead, if it should.
+    /// `images`: those that the node has, as its status tells them. `ailment` says why the node should be taken for dead, if it should;
+    /// `networkTrouble` why it cannot connect pods just now; nil: it always can.
     package init(
         node: Cluster.NodeSpec, client: any Client, clock: any Clock<Duration> = ContinuousClock(),
         now: @escaping @Sendable () -> Timestamp = Timestamp.now,
         report: @escaping @Sendable (String) -> Void, images: @escaping @Sendable () async throws -> JSON = { .null },
-        ailment: @escaping @Sendable () async -> String?
+        ailment: @escaping @Sendable () async -> String?, networkTrouble: (@Sendable () async -> String?)? = nil
     ) {
         self.node = node
         self.client = client
@@ -29,9 +31,10 @@ package struct NodeHeartbeat: Sendable {
         self.report = report
         self.images = images
         self.ailment = ailment
+        self.networkTrouble = networkTrouble
     }
 
-    /// Beats until cancelled.
+    /// Beats until cancelled; at once when the node's network is ready, or is no more.
     package func run() async throws {
         var beats = 0, trouble: String?
         // Whoever has just started has not heard of anything yet.
@@ -40,14 +43,24 @@ package struct NodeHeartbeat: Sendable {
             let reason = await ailment()
             if let reason, reason != trouble { report("no heartbeat: \(reason)") }
             trouble = reason
+            let network = await networkTrouble?()
             if reason == nil {
                 do {
                     try await renewLease()
-                    try await post(isDue: beats % Self.beatsAReport == 0)
+                    try await post(isDue: beats % Self.beatsAReport == 0, network)
                     beats += 1
                 } catch  where !Task.isCancelled { report("heartbeat: \(error)") }
             }
-            try await clock.sleep(for: reason == nil ? Self.interval : Self.pause)
+            if reason == nil { try await rest(network) } else { try await clock.sleep(for: Self.pause) }
+        }
+    }
+
+    /// Until the next beat, which comes early when the network has become ready, or is no more.
+    private func rest(_ before: String?) async throws {
+        guard let networkTrouble else { return try await clock.sleep(for: Self.interval) }
+        for _ in 0..<Int(Self.interval / Self.pause) {
+            try await clock.sleep(for: Self.pause)
+            if await networkTrouble() != before { return }
         }
     }
 
@@ -82,13 +95,13 @@ package struct NodeHeartbeat: Sendable {
 
     /// Says that all is well, when it is time to and when somebody has had reason to doubt it; and where the node is, when somebody has
     /// written something else; and which images it has.
-    private func post(isDue: Bool) async throws {
+    private func post(isDue: Bool, _ trouble: String?) async throws {
         let now = now(), addresses = Self.addresses(of: node), images = try await images()
         try await client.mutateStatus(Node.self, ObjectKey("", node.name)) { node in
             node.status["addresses"] = addresses
             node.status["images"] = images.items.isEmpty ? .null : images
-            guard isDue || !node.isReady else { return }
-            node.status["conditions"] = NodeSandbox.wellConditions(after: node.status["conditions"], now: now)
+            guard isDue || !node.isReady || trouble != nil else { return }
+            node.status["conditions"] = NodeSandbox.conditions(after: node.status["conditions"], networkTrouble: trouble, now: now)
         }
     }
 }

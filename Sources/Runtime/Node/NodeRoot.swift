@@ -1,5 +1,6 @@
 import CSandbox
 import Glibc
+import Host
 import Model
 
 /// A node's files, as the node's own processes find them: its links and mounts are meant, and nothing leads to the machine's.
@@ -51,6 +52,33 @@ package struct NodeRoot: Sendable {
 
     /// A regular file's text; nil when there is none.
     package func text(_ path: String) -> String? { Files.text(path, inRoot: directory) }
+
+    /// Writes a file whole, in directories that are made where they are missing.
+    package func write(_ text: String, to path: String) throws(FileError) {
+        try make(path, isDirectory: false)
+        try opened(path) { root throws(FileError) in
+            let file = sandbox_open_in_root(root, path, O_WRONLY | O_TRUNC)
+            guard file >= 0 else { throw FileError("open", path, errno: errno) }
+            defer { close(file) }
+            try Files.append(Array(text.utf8), to: "/proc/self/fd/\(file)")
+        }
+    }
+
+    /// Removes a file; nothing there is no error.
+    package func remove(_ path: String) throws(FileError) {
+        let slash = path.lastIndex(of: "/") ?? path.startIndex
+        try opened(path) { root throws(FileError) in
+            let folder = sandbox_open_in_root(root, String(path[..<slash]) + "/", O_RDONLY | O_DIRECTORY)
+            guard folder >= 0 else {
+                if errno == ENOENT { return }
+                throw FileError("remove", path, errno: errno)
+            }
+            defer { close(folder) }
+            guard unlinkat(folder, String(path[path.index(after: slash)...]), 0) == 0 || errno == ENOENT else {
+                throw FileError("remove", path, errno: errno)
+            }
+        }
+    }
 
     private func opened<R>(_ path: String, _ body: (Int32) throws(FileError) -> R) throws(FileError) -> R {
         let root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Model
 import Netlink
 
@@ -54,15 +55,17 @@ package struct NodeSandbox: Sendable {
         return statvfs(ClusterPaths.stateRoot, &disk) == 0 ? Int(disk.f_blocks) * Int(disk.f_frsize) / 1024 : 0
     }
 
-    /// The conditions of a node that is well; one that held before keeps its times, and those of others stay.
-    package static func wellConditions(after old: JSON, now: Timestamp) -> JSON {
+    /// The conditions of a node that is well, or cannot connect pods; one that held before keeps its times, and those of others stay.
+    package static func conditions(after old: JSON, networkTrouble: String?, now: Timestamp) -> JSON {
         var conditions = JSON.array(old.items)
         for (type, reason, message) in [
             ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
             ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
             ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
         ] { conditions.setCondition(type, false, reason: reason, message: message, now: now) }
-        conditions.setCondition("Ready", true, reason: "KubeletReady", message: "kubelet is posting ready status", now: now)
+        conditions.setCondition(
+            "Ready", networkTrouble == nil, reason: networkTrouble == nil ? "KubeletReady" : "KubeletNotReady",
+            message: networkTrouble ?? "kubelet is posting ready status", now: now)
         let own: Set<String> = ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"]
         return .array(
             conditions.items.map { condition in
@@ -73,7 +76,7 @@ package struct NodeSandbox: Sendable {
     }
 
     /// The Node object that the node's agent registers.
-    package func object(now: Timestamp) -> JSON {
+    package func object(networkTrouble: String? = nil, now: Timestamp) -> JSON {
         var system = utsname()
         uname(&system)
         func text<T>(_ field: T) -> String { withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) } }
@@ -96,7 +99,7 @@ package struct NodeSandbox: Sendable {
             "pods": .string("\(Self.mostPods(node))"),
             "ephemeral-storage": .string("\(Self.diskKilobytes)Ki"), "hugepages-2Mi": "0",
         ]
-        let conditions = Self.wellConditions(after: .null, now: now)
+        let conditions = Self.conditions(after: .null, networkTrouble: networkTrouble, now: now)
         return [
             "apiVersion": "v1", "kind": "Node",
             "metadata": [

@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Model
 
 /// What every process of this machine used until now. (proc(5))

@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Model
 
 /// Reads a container's log file: CRI lines, as its shim wrote them.

@@ -1,3 +1,4 @@
+import Host
 import Model
 
 /// What a container of a pod has said, one log for each of its lives, and which of them is meant when somebody asks.

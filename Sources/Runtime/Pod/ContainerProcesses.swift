@@ -1,3 +1,4 @@
+import Host
 import ShimProtocol
 
 /// The first process of each container of a pod, as its shim knows them.

@@ -1,3 +1,4 @@
+import Host
 import Model
 
 /// The files that every container of a pod sees: its host name, hosts, and the resolver's configuration.

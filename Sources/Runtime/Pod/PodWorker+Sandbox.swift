@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Model
 import ShimProtocol
 
@@ -19,6 +20,11 @@ extension PodWorker {
                     try await make(&group)
                 }
                 return
+            } catch let error as NetworkNotReady {
+                await report(&group)
+                await node.client.recordEvent(
+                    about: pod, type: "Warning", reason: "NetworkNotReady", message: "\(error)", component: "kubelet", node: node.spec.name)
+                await wait(2, evenUnwanted: false)
             } catch let error as PodVolumes.MountError {
                 // As the kubelet, which has no sandbox made before the volumes stand.
                 await report(&group)
@@ -72,9 +78,10 @@ extension PodWorker {
     private func createSandbox() async throws -> any PodSandbox {
         if pod.isHostNetwork {
             addresses = node.spec.addresses
-        } else if addresses.isEmpty {
+        } else if addresses.isEmpty, !node.network.givesAddresses {
             addresses = try await node.allocate()
         }
+        if !pod.isHostNetwork, let trouble = await node.network.trouble() { throw NetworkNotReady(reason: trouble) }
         try files.write()
         let request = SandboxRequest(
             uid: pod.uid, hostname: try files.kernelHostname(), nodeProcess: try await node.initPID(), isHostNetwork: pod.isHostNetwork,
@@ -84,13 +91,26 @@ extension PodWorker {
         self.sandbox = sandbox
         guard !pod.isHostNetwork else { return sandbox }
         // Isolation first: when the pod's first process runs, its policies are in the kernel.
-        try await node.admit(pod, addresses: addresses)
-        try await node.network.attach(PodAttachment(pod: pod, addresses: addresses, process: sandbox.process))
+        if !addresses.isEmpty { try await node.admit(pod, addresses: addresses) }
+        let given = try await node.network.attach(PodAttachment(pod: pod, addresses: addresses, process: sandbox.process))
+        if given != addresses {
+            addresses = given
+            try files.write()
+            try await node.admit(pod, addresses: given)
+        }
         return sandbox
+    }
+
+    /// (k8s.io/kubernetes/pkg/kubelet, NetworkNotReadyErrorMsg)
+    private struct NetworkNotReady: Error, CustomStringConvertible {
+        let reason: String
+        var description: String { "network is not ready: \(reason)" }
     }
 
     /// Gives everything back that the sandbox held. Goes on past what is not there.
     func releaseSandbox() async {
+        // Plugins look into the pod's network namespace, which goes with its sandbox.
+        if !pod.isHostNetwork, node.network.givesAddresses { await giveAddressesBack() }
         if let sandbox = sandbox ?? node.sandboxes.find(pod.uid) { await end(sandbox) }
         sandbox = nil
         let group = plan.podCgroup, key = pod.key

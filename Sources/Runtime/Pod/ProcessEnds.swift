@@ -1,5 +1,6 @@
 import CSandbox
 import Glibc
+import Host
 import Model
 
 /// Our ends of a process' standard streams: pipes, or a terminal. Closed by whoever holds them last.

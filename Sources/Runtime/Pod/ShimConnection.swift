@@ -1,6 +1,7 @@
 import CSandbox
 import Dispatch
 import Glibc
+import Host
 import Model
 import ShimProtocol
 

@@ -1,3 +1,4 @@
+import Host
 import Model
 
 /// What a container leaves to be shown as the reason of its end.

@@ -1,5 +1,6 @@
 import CSandbox
 import Glibc
+import Host
 import Model
 import Netlink
 
@@ -24,16 +25,16 @@ package struct ReachProbe: Sendable {
 
     package init(listeners: [(name: String, namespace: String)]) { self.listeners = listeners }
 
-    /// Sends everything and tells, by token, the names of the listeners that saw it come in. Waits until all of `expected`
+    /// Sends everything and tells, by token, the listeners that saw it come in, and with how many hops left. Waits until all of `expected`
     /// have been seen and a moment longer for what nobody expects, at most `patience` seconds.
-    package func run(_ sendings: [Sending], expected: Set<UInt32>, patience: Double = 1) async throws -> [UInt32: Set<String>] {
+    package func run(_ sendings: [Sending], expected: Set<UInt32>, patience: Double = 1) async throws -> [UInt32: [String: Int]] {
         let listeners = listeners
         return try await SmallProgram.blocking { try Self.run(sendings, listeners, expected, patience) }
     }
 
     private static func run(
         _ sendings: [Sending], _ listeners: [(name: String, namespace: String)], _ expected: Set<UInt32>, _ patience: Double
-    ) throws -> [UInt32: Set<String>] {
+    ) throws -> [UInt32: [String: Int]] {
         var descriptors: [Int32] = []
         defer { for descriptor in descriptors { close(descriptor) } }
         func socket(_ namespace: String, _ domain: Int32, _ type: Int32, _ proto: Int32) throws -> Int32 {
@@ -52,14 +53,14 @@ package struct ReachProbe: Sendable {
             }
         }
         var mouths: [Place: Int32] = [:]
-        var wanted = Set(sendings.map(\.packet.token)), missing = expected, arrivals: [UInt32: Set<String>] = [:]
+        var wanted = Set(sendings.map(\.packet.token)), missing = expected, arrivals: [UInt32: [String: Int]] = [:]
         func listen(milliseconds: Int32) {
             var polls = ears.map { pollfd(fd: $0.fd, events: Int16(POLLIN), revents: 0) }
             guard poll(&polls, nfds_t(polls.count), milliseconds) > 0 else { return }
             for (ear, ready) in zip(ears, polls) where ready.revents != 0 {
-                drain(ear.fd) { token in
+                drain(ear.fd) { token, hops in
                     guard wanted.contains(token) else { return }
-                    arrivals[token, default: []].insert(ear.name)
+                    arrivals[token, default: [:]][ear.name] = hops
                     missing.remove(token)
                 }
             }
@@ -98,7 +99,7 @@ package struct ReachProbe: Sendable {
     }
 
     /// Reads what came in; what goes out of the namespace is not an arrival.
-    private static func drain(_ fd: Int32, _ found: (UInt32) -> Void) {
+    private static func drain(_ fd: Int32, _ found: (UInt32, Int) -> Void) {
         var buffer = [UInt8](repeating: 0, count: 2048)
         let outgoing: UInt8 = 4  // PACKET_OUTGOING
         while true {
@@ -110,7 +111,8 @@ package struct ReachProbe: Sendable {
             }
             guard n > 0 else { return }
             if from[10] == outgoing { continue }
-            if let token = ProbePacket.token(in: Array(buffer[..<n])) { found(token) }
+            let packet = Array(buffer[..<n])
+            if let token = ProbePacket.token(in: packet) { found(token, ProbePacket.hops(in: packet)) }
         }
     }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CSandbox
 import Glibc
+import Host
 import Lab
 import Model
 import Runtime

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Host
 import Images
 import Lab
 import Model

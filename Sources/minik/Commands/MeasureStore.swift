@@ -1,6 +1,7 @@
 import API
 import ArgumentParser
 import Glibc
+import Host
 import Model
 import Runtime
 import Store

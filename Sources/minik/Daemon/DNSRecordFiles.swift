@@ -1,4 +1,5 @@
 import DNS
+import Host
 import Model
 import Runtime
 

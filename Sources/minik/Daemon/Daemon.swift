@@ -3,6 +3,7 @@ import CSandbox
 import Controllers
 import DNS
 import Glibc
+import Host
 import Images
 import Lab
 import Model
@@ -225,19 +226,15 @@ struct Daemon {
                 await node.keeper.add(TablePart(table))
             }
         }
-        let links = PodLinkProxy(
-            node: node.spec.name, families: cluster.families, link: { plugin.link(of: $0, $1) }, target: node.rulesets, report: report)
-        try await links.start(try await api.list(Pod.self))
-        group.addTask { try await links.run() }
-        await node.keeper.add(TablePart(links.keeper))
+        let links = cluster.plugin.hasBridge ? [try await runLinks(node, api, report, &group)] : []
         var guards: [any PodGuard] = []
         for view in views { guards += try await runProxies(node, view, api, parts, report, &group) }
-        guards.append(links)
+        guards += links
         let sandbox = NodeSandbox(node: node.spec, cluster: cluster, paths: paths, plugin: plugin)
         let agent = NodeAgent(
             node: node.spec, cluster: cluster, paths: paths, client: api, network: plugin, guards: guards,
             sandboxes: ShimSandboxes(paths: paths), images: images, puller: puller, identity: await node.ground.process,
-            object: { sandbox.object(now: $0) }, report: report)
+            object: { sandbox.object(networkTrouble: $0, now: $1) }, report: report)
         group.addTask { try await agent.run() }
         let files = StaticPodSource(
             node: node.spec.name, client: api,
@@ -252,6 +249,20 @@ struct Daemon {
             })
         await node.keeper.registers { try await agent.register() }
         group.addTask { try await node.keeper.run() }
+    }
+
+    /// What may cross the bridge that pods are plugged into.
+    private func runLinks(
+        _ node: StartedNode, _ api: APIServer, _ report: @escaping @Sendable (String) -> Void,
+        _ group: inout ThrowingTaskGroup<Void, any Error>
+    ) async throws -> any PodGuard {
+        let links = PodLinkProxy(
+            node: node.spec.name, families: cluster.families, link: { [plugin = node.ground.plugin] in plugin.link(of: $0, $1) },
+            target: node.rulesets, report: report)
+        try await links.start(try await api.list(Pod.self))
+        group.addTask { try await links.run() }
+        await node.keeper.add(TablePart(links.keeper))
+        return links
     }
 
     /// Services, policies and host ports of one family. Returns what a pod needs of them before it starts, in order.
@@ -278,6 +289,7 @@ struct Daemon {
         } else {
             await parts.count()
         }
+        guard cluster.plugin.isBuiltIn else { return guards }
         let hostPorts = HostPortProxy(node: view, client: api, target: node.rulesets, connections: connections, report: report)
         try await hostPorts.start()
         group.addTask { try await hostPorts.run() }

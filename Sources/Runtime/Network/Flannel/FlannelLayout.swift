@@ -27,35 +27,21 @@ package enum FlannelLayout {
 
     /// As flannel lays a node out: eth0 on the LAN, flannel.1 and flannel-v6.1 to the peers, cni0 for its pods.
     package static func node(_ node: Cluster.NodeSpec, _ cluster: Cluster) -> [NetworkItem] {
-        let places = cluster.places(of: node), hasIPv4 = cluster.families.contains(.ipv4)
-        var items = settings(cluster)
-        items.append(.link(LinkItem(lan, .plug, mtu: cluster.mtu, address: LANLayout.eth0Address(node, cluster))))
-        if hasIPv4 { items.append(.sysctl("net.ipv4.conf.eth0.rp_filter", "0")) }
-        for (networks, place) in places {
-            items += NetworkItem.onLink(place.address, in: networks.nodes, dev: lan)
-            items.append(.route(.all(networks.family), via: networks.gateway, dev: lan))
-        }
-        for (_, place) in places { items += tunnel(node, place, cluster) }
+        var items = withoutBridge(node, cluster)
         let address = MACAddress(derivedFrom: "\(cluster.name)/\(node.name)/cni0")
         items.append(.link(LinkItem(bridge, .bridge, mtu: podMTU(cluster), address: address)))
-        for (_, place) in places { items += NetworkItem.onLink(place.podCIDR[1], in: place.podCIDR, dev: bridge) }
+        for (_, place) in cluster.places(of: node) { items += NetworkItem.onLink(place.podCIDR[1], in: place.podCIDR, dev: bridge) }
         // So that 127.0.0.1 leads to host ports, too.
-        if hasIPv4 { items.append(.sysctl("net.ipv4.conf.\(bridge).route_localnet", "1")) }
+        if cluster.families.contains(.ipv4) { items.append(.sysctl("net.ipv4.conf.\(bridge).route_localnet", "1")) }
         return items
     }
 
-    private static let lan = "eth0"
-
-    private static func settings(_ cluster: Cluster) -> [NetworkItem] {
-        var items: [NetworkItem] = []
-        for family in cluster.families {
-            items.append(.routing(family))
-            if family == .ipv4 { for name in ["all", "default"] { items.append(.sysctl("net.ipv4.conf.\(name).rp_filter", "0")) } }
-            items.append(.bridgeFiltering(family, isOn: true))
-        }
-        // A connection that was cut off must not be taken up again in its midst.
-        return items + [.sysctl("net.netfilter.nf_conntrack_tcp_loose", "0")]
+    /// What flannel's daemon lays out; the bridge is its CNI plugin's.
+    static func withoutBridge(_ node: Cluster.NodeSpec, _ cluster: Cluster) -> [NetworkItem] {
+        NodeLayout.items(node, cluster) + cluster.places(of: node).flatMap { tunnel(node, $0.place, cluster) }
     }
+
+    private static let lan = NodeLayout.lan
 
     /// One family's tunnel, and where each peer is in it: flannel's order is neighbour, FDB, route.
     private static func tunnel(_ node: Cluster.NodeSpec, _ place: NodePlace, _ cluster: Cluster) -> [NetworkItem] {

@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Model
 
 /// A path of the node's as a volume, and what it has to be. (core/v1 HostPathVolumeSource)

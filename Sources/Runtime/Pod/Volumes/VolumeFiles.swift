@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Model
 
 /// The files of a volume that the cluster writes. Readers see all of a change or nothing of it: every file is a link through `..data`,

@@ -4,12 +4,12 @@ import Glibc
 
 /// Waits for descriptors on threads of its own, and ends every wait when the waiting task is cancelled. Not a dispatch source: with
 /// those the daemon crashed in _dispatch_event_loop_drain (Swift 6.3.1) as pipes hung up.
-final class DescriptorWait: Sendable {
+package final class DescriptorWait: Sendable {
     private let stopped: Int32
     private let stopper: Int32
     private let threads = DispatchQueue(label: "descriptors", attributes: .concurrent)
 
-    init() throws {
+    package init() throws {
         var fds: [Int32] = [-1, -1]
         let result = sandbox_pipe(&fds)
         guard result == 0 else { throw FileError("make", "a pipe", errno: -result) }
@@ -22,10 +22,10 @@ final class DescriptorWait: Sendable {
     }
 
     /// Which of `descriptors` can be read, or have ended.
-    func readable(_ descriptors: [Int32]) async throws -> Set<Int32> { try await wait(descriptors, POLLIN) }
+    package func readable(_ descriptors: [Int32]) async throws -> Set<Int32> { try await wait(descriptors, POLLIN) }
 
     /// Writes to a descriptor that does not block, as it takes it. What cannot be written any more has no reader.
-    func write(_ bytes: [UInt8], to descriptor: Int32) async {
+    package func write(_ bytes: [UInt8], to descriptor: Int32) async {
         var rest = bytes[...]
         while !rest.isEmpty {
             let n = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }

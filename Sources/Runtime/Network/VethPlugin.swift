@@ -1,41 +1,41 @@
+import Host
 import Model
 import Netlink
 
-/// Flannel on one node, with its VXLAN: eth0 on the node LAN, flannel.1 to the peers, cni0 for its pods. `flannel-netpol` is the same, with
-/// an engine for policies beside it.
-package actor FlannelPlugin: NodePlugin {
+/// A plugin that minik itself is: a veth for each pod, with what its `PodLayout` says is to be on both sides of it.
+package actor VethPlugin: NodePlugin {
     private let executor = QueueExecutor("links")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    private nonisolated let node: Cluster.NodeSpec
-    private nonisolated let cluster: Cluster
+    private nonisolated let layout: any PodLayout
     private let path: String
     private let paths: ClusterPaths
     private let names: NamespaceNames
-    private let layout: [NetworkItem]
+    private let node: [NetworkItem]
     /// The node's namespace, once it has been opened.
     private var opened: NetworkPlace?
     /// The pods whose links stand here, to be held against what they should be.
     private var plugged: [String: PodAttachment] = [:]
+    /// Which pod has a link's name: one's successor may have it by the time that it goes.
+    private var holders: [String: String] = [:]
     /// Links that are about to be deleted together, and why some of those were not that others have tried.
     private var leaving: Set<String> = []
     private var refused: [String: any Error] = [:]
 
-    package init(node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, names: NamespaceNames = .ofMachine) {
-        self.node = node
-        self.cluster = cluster
+    package init(node: Cluster.NodeSpec, layout: any PodLayout, paths: ClusterPaths, names: NamespaceNames = .ofMachine) {
+        self.layout = layout
         self.paths = paths
         self.names = names
+        self.node = layout.node
         path = paths.nodeNetns(node.name)
-        layout = FlannelLayout.node(node, cluster)
     }
 
-    package nonisolated var files: [String: String] { FlannelFiles.files(node, cluster) }
-    package nonisolated var annotations: [String: String] { FlannelFiles.annotations(node, cluster) }
+    package nonisolated var files: [String: String] { layout.files }
+    package nonisolated var annotations: [String: String] { layout.annotations }
 
-    package nonisolated func link(of pod: Pod, _ address: IPAddress) -> PodLink {
-        PodLink(
-            name: FlannelLayout.vethName(pod), hardwareAddress: FlannelLayout.hardwareAddress(pod, cluster), address: address)
+    package nonisolated func link(of pod: Pod, _ address: IPAddress) -> PodLink? {
+        guard layout.bridge != nil else { return nil }
+        return PodLink(name: layout.linkName(pod), hardwareAddress: layout.hardwareAddress(pod), address: address)
     }
 
     /// Does something in the node's namespace, which the first to come opens.
@@ -55,46 +55,53 @@ package actor FlannelPlugin: NodePlugin {
         }
     }
 
-    package func setUp() throws -> [String] { try withPlace { try $0.repair(layout).map(\.description) } }
+    package func setUp() throws -> [String] { try withPlace { try $0.repair(node).map(\.description) } }
 
     package func moved() {
         opened = nil
-        plugged = [:]
+        (plugged, holders) = ([:], [:])
     }
 
-    /// A name under /run/netns, a veth from cni0 to eth0 in the pod's namespace; of each family an address and two routes.
-    package func attach(_ attachment: PodAttachment) throws {
+    /// A name under /run/netns, a veth from the node to eth0 in the pod's namespace; of each family an address and what leads to others.
+    package func attach(_ attachment: PodAttachment) throws -> [IPAddress] {
         let pod = attachment.pod
         try names.take(paths.podNetns(pod.key), for: pod.uid, process: attachment.process)
         try plug(attachment)
         var inside = try NetworkPlace(path: attachment.namespace)
-        _ = try inside.repair(FlannelLayout.pod(pod, addresses: attachment.addresses, on: node, cluster))
+        _ = try inside.repair(layout.pod(pod, addresses: attachment.addresses))
         plugged[pod.uid] = attachment
+        return attachment.addresses
     }
 
     package func adopt(_ attachment: PodAttachment) {
         names.hold(paths.podNetns(attachment.pod.key), for: attachment.pod.uid)
         plugged[attachment.pod.uid] = attachment
+        holders[layout.linkName(attachment.pod)] = attachment.pod.uid
     }
 
     private func plug(_ attachment: PodAttachment) throws {
         let podNamespace = try NetworkNamespace(path: attachment.namespace)
-        let name = FlannelLayout.vethName(attachment.pod)
+        let name = layout.linkName(attachment.pod), bridge = layout.bridge
+        let port = layout.port(of: attachment.pod, addresses: attachment.addresses)
+        holders[name] = attachment.pod.uid
         try withPlace { place in
             try place.socket.deleteLink(name)
+            let master = try bridge.map { name throws(NetlinkError) in try place.socket.index(of: name) }
             try place.socket.addVeth(
-                name, master: try place.socket.index(of: FlannelLayout.bridge), mtu: FlannelLayout.podMTU(cluster), peer: "eth0",
-                peerAddress: FlannelLayout.hardwareAddress(attachment.pod, cluster), peerNamespace: podNamespace)
-            try place.socket.setHairpin(try place.socket.index(of: name))
+                name, master: master, mtu: layout.podMTU, address: layout.portAddress, peer: "eth0",
+                peerAddress: layout.hardwareAddress(attachment.pod), peerNamespace: podNamespace)
+            if bridge != nil { try place.socket.setHairpin(try place.socket.index(of: name)) } else { _ = try place.repair(port) }
         }
     }
 
     /// Takes a pod's links, and its namespace's name unless its successor of the same name has it by now. Whoever comes meanwhile goes with
     /// the same request: the kernel takes as long for many links as for one.
     package func detach(_ pod: Pod) async throws {
-        let name = FlannelLayout.vethName(pod)
+        let name = layout.linkName(pod)
         plugged[pod.uid] = nil
         names.giveBack(paths.podNetns(pod.key), of: pod.uid)
+        guard (holders[name] ?? pod.uid) == pod.uid else { return }
+        holders[name] = nil
         leaving.insert(name)
         await Task.yield()
         if leaving.contains(name) {
@@ -107,12 +114,10 @@ package actor FlannelPlugin: NodePlugin {
 
     package func check() throws -> [String] {
         if plugged.isEmpty { return [] }
-        let node = try withPlace { try $0.read(for: []) }
-        var found: [String] = []
-        for pod in plugged.values where Files.exists(pod.namespace) {
-            found += try repair(pod, node).map { "\($0) of pod \(pod.pod.key)" }
-        }
-        return found
+        let standing = plugged.values.filter { Files.exists($0.namespace) }
+        let ports = standing.flatMap { layout.port(of: $0.pod, addresses: $0.addresses) }
+        let node = try withPlace { try $0.read(for: ports) }
+        return try standing.flatMap { pod in try repair(pod, node).map { "\($0) of pod \(pod.pod.key)" } }
     }
 
     private func repair(_ plugged: PodAttachment, _ node: NetworkReading) throws -> [String] {
@@ -123,13 +128,16 @@ package actor FlannelPlugin: NodePlugin {
             found.append("name \(name) of the network namespace")
         }
         var inside = try NetworkPlace(path: plugged.namespace)
-        let port = FlannelLayout.port(of: plugged.pod, cluster)
-        if !node.has(port) {
-            let master = node.links[FlannelLayout.bridge]?.index, own = node.links[FlannelLayout.vethName(plugged.pod)]
-            found.append(port.description)
-            if own == nil || own?.master != master { try plug(plugged) } else { _ = try withPlace { try $0.repair([port]) } }
+        let missing = node.missing(of: layout.port(of: plugged.pod, addresses: plugged.addresses))
+        if !missing.isEmpty {
+            let master = layout.bridge.flatMap { node.links[$0]?.index }, own = node.links[layout.linkName(plugged.pod)]
+            found += missing.map(\.description)
+            if own == nil || (layout.bridge != nil && own?.master != master) {
+                try plug(plugged)
+            } else {
+                _ = try withPlace { try $0.repair(missing) }
+            }
         }
-        let layout = FlannelLayout.pod(plugged.pod, addresses: plugged.addresses, on: self.node, cluster)
-        return found + (try inside.repair(layout).map(\.description))
+        return found + (try inside.repair(layout.pod(plugged.pod, addresses: plugged.addresses)).map(\.description))
     }
 }

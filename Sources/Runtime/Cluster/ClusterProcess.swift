@@ -1,4 +1,5 @@
 import Glibc
+import Host
 
 /// A process of a cluster, found by what it is: by its arguments, whatever became of the files that name it.
 package struct ClusterProcess: Sendable, Hashable {

@@ -1,3 +1,4 @@
+import Host
 import Model
 
 /// Where everything of one cluster lies. Durable state under /var/lib/minik, run-time state under /run/minik, names of

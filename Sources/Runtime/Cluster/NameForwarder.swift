@@ -1,6 +1,7 @@
 import CSandbox
 import Dispatch
 import Glibc
+import Host
 import Model
 
 /// Asks the machine's resolvers for the cluster's DNS server, which reaches nobody from its pod. It listens on a Unix socket that pods of

@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Model
 
 /// Queries on their way to resolvers, each with a socket of its own: an answer has to know its port as well as its number (RFC 5452).

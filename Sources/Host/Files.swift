@@ -29,13 +29,13 @@ package enum Files {
     }
 
     /// Where a symbolic link leads; nil for what is none.
-    static func link(_ path: String) -> String? {
+    package static func link(_ path: String) -> String? {
         var buffer = [UInt8](repeating: 0, count: 4096)
         let n = readlink(path, &buffer, buffer.count)
         return n < 0 ? nil : String(decoding: buffer.prefix(n), as: UTF8.self)
     }
 
-    static func isLink(_ path: String) -> Bool {
+    package static func isLink(_ path: String) -> Bool {
         var info = stat()
         return lstat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFLNK
     }

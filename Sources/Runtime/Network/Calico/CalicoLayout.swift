@@ -1,0 +1,84 @@
+import Model
+import Netlink
+import TLS
+
+/// What Calico lays out: no bridge, a route for each pod, and blocks of addresses.
+/// (projectcalico/calico cni-plugin, felix, libcalico-go/lib/ipam)
+package enum CalicoLayout {
+    static let vxlan = "vxlan.calico"
+    private static let vxlanPort: UInt16 = 4789, vni = 4096
+    /// The node's end of every link has the same, so that a pod that moves needs no new neighbour.
+    static let portAddress = MACAddress(0xEE, 0xEE, 0xEE, 0xEE, 0xEE, 0xEE)
+    /// Where a pod sends everything: nobody has it, and the node answers for it.
+    private static let gateway = IPAddress(ipv4: 0xA9FE_0101)
+    private static let blockLength = 26, mostBlocks = 16
+
+    /// `cali` and eleven digits, of the pod's name and not of the pod: its successor of the same name has the same.
+    static func linkName(_ pod: Pod) -> String {
+        let digest = Digest.sha1(Array("\(pod.namespace).\(pod.name)".utf8))
+        return "cali" + String(digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined().prefix(11))
+    }
+
+    static func podMTU(_ cluster: Cluster) -> Int { cluster.encapsulation == .none ? cluster.mtu : cluster.mtu - 50 }
+
+    /// A node's range in blocks. One that would be too many blocks is led to whole.
+    package static func blocks(of node: Cluster.NodeSpec) -> [IPNetwork] {
+        let range = node.podCIDR, count = 1 << max(0, blockLength - range.prefixLength)
+        guard range.prefixLength < blockLength, count <= mostBlocks else { return [range] }
+        return (0..<count).map { IPNetwork(range[$0 << (32 - blockLength)], blockLength) }
+    }
+
+    /// The node's own address in the tunnel: the first of its first block.
+    static func tunnelAddress(of node: Cluster.NodeSpec) -> IPAddress { node.podCIDR.network }
+
+    static func vtep(_ node: Cluster.NodeSpec, _ cluster: Cluster) -> MACAddress {
+        MACAddress(derivedFrom: "\(cluster.name)/\(node.name)/\(vxlan)")
+    }
+
+    package static func node(_ node: Cluster.NodeSpec, _ cluster: Cluster) -> [NetworkItem] {
+        let peers = cluster.nodes.filter { $0.name != node.name }
+        var items = NodeLayout.items(node, cluster)
+        if cluster.encapsulation == .vxlan {
+            let kind = LinkItem.Kind.vxlan(vni: vni, underlay: NodeLayout.lan, local: node.address, port: vxlanPort)
+            items.append(.link(LinkItem(vxlan, kind, mtu: podMTU(cluster), address: vtep(node, cluster))))
+            items.append(.address(tunnelAddress(of: node), 32, dev: vxlan))
+        }
+        for peer in peers { items += cluster.encapsulation == .vxlan ? tunnel(to: peer, cluster) : direct(to: peer) }
+        // What no pod has is nobody else's.
+        return items + blocks(of: node).map { .blackhole($0) }
+    }
+
+    private static func tunnel(to peer: Cluster.NodeSpec, _ cluster: Cluster) -> [NetworkItem] {
+        let mac = vtep(peer, cluster), address = tunnelAddress(of: peer)
+        return [.neighbour(address, mac, dev: vxlan), .forwarding(mac, to: peer.address, dev: vxlan)]
+            + blocks(of: peer).map { .route($0, via: address, dev: vxlan, onlink: true) }
+    }
+
+    /// Routes by the nodes' addresses: on one LAN no tunnel is needed.
+    private static func direct(to peer: Cluster.NodeSpec) -> [NetworkItem] {
+        blocks(of: peer).map { .route($0, via: peer.address, dev: NodeLayout.lan) }
+    }
+
+    /// A pod's link on its node, and the way to the pod.
+    package static func port(of pod: Pod, addresses: [IPAddress], mtu: Int) -> [NetworkItem] {
+        let name = linkName(pod)
+        return [
+            .link(LinkItem(name, .plug, mtu: mtu, address: portAddress)),
+            .sysctl("net.ipv4.conf.\(name).proxy_arp", "1"),
+            // The kernel would think up to 0.8 s before it answers for somebody else.
+            .sysctl("net.ipv4.neigh.\(name).proxy_delay", "0"),
+            // What a pod sends has the address that the route back leads to it by.
+            .sysctl("net.ipv4.conf.\(name).rp_filter", "1"),
+            // So that 127.0.0.1 leads to host ports, too.
+            .sysctl("net.ipv4.conf.\(name).route_localnet", "1"),
+        ] + addresses.map { .connected(IPNetwork($0, 32), from: nil, dev: name) }
+    }
+
+    /// The inside of a pod.
+    package static func pod(addresses: [IPAddress], mtu: Int, hardwareAddress: MACAddress) -> [NetworkItem] {
+        [.link(LinkItem(NodeLayout.lan, .plug, mtu: mtu, address: hardwareAddress))]
+            + addresses.map { .address($0, 32, dev: NodeLayout.lan) } + [
+                .connected(IPNetwork(gateway, 32), from: nil, dev: NodeLayout.lan), .route(.all(.ipv4), via: gateway, dev: NodeLayout.lan),
+            ]
+    }
+}
