@@ -60,6 +60,16 @@ struct NodeRootTests {
             #expect(Shell.run("ls /usr/lib/os-release").isSuccess)
             let keys = cluster.minik("exec host -- sh -c 'cd /host/var/lib/minik; find . -type f'").output
             #expect(keys.split(separator: "\n").allSatisfy { $0.hasPrefix("./clusters/roots/dns/") }, "no key of a cluster: \(keys)")
+            for (command, code, words) in [
+                ("/nope", 127, "exec: \"/nope\": stat /nope: no such file or directory"),
+                ("nope", 127, "exec: \"nope\": executable file not found in $PATH"),
+                ("/etc/hosts", 126, "exec: \"/etc/hosts\": permission denied"),
+                ("/etc", 126, "exec: \"/etc\": is a directory"),
+            ] {
+                let run = cluster.minik("node exec worker -- \(command)")
+                #expect(run.status == code && run.errors == "error: \(words)\n", "\(run)")
+            }
+            #expect(cluster.minik("host exec -- /nope").status == 127)
             let mounts = cluster.minik("node exec worker -- cat /proc/mounts").output
             #expect(mounts.split(separator: "\n").first?.hasPrefix("overlay / overlay") == true, "\(mounts)")
             // A node whose init was killed has its files again.
