@@ -127,6 +127,8 @@ struct NodeRootTests {
                 let file = try ClusterFiles.write(ClusterFiles.cluster("rootmounts", subnet: 233, more: "  extraMounts: [\(wish)]"))
                 let up = Shell.minik("up \(file)", seconds: 60)
                 #expect(up.status == 1 && up.errors.contains(words), "\(up)")
+                ("{hostPath: \(folder), nodePath: /etc/passwd}", "nodePath /etc/passwd: /etc/passwd is no directory on the nodes"),
+                ("{hostPath: \(folder), nodePath: /etc/passwd/x}", "nodePath /etc/passwd/x: /etc/passwd is no directory on the nodes"),
                 #expect(Shell.run("ls -d /var/lib/minik/clusters/rootmounts").output.isEmpty)
             }
         }
