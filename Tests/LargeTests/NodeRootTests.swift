@@ -109,6 +109,9 @@ struct NodeRootTests {
     @Test("extraMounts open a directory of this machine to all nodes or one, for writing or reading only; what is wrong is said before")
     func extraMounts() throws {
         try Self.withFolder { folder in
+            // The clusters' keys by another name.
+            Shell.run("mkdir \(folder)-keys && mount --bind /var/lib/minik \(folder)-keys")
+            defer { Shell.run("umount \(folder)-keys; rmdir \(folder)-keys") }
             let more = "  extraMounts: [{hostPath: \(folder), nodePath: /mnt/all}]"
             let cluster = ClusterFiles.cluster("rootmounts", subnet: 233, more: more).replacing(
                 ".11}", with: ".11, extraMounts: [{hostPath: \(folder)/sub, nodePath: /mnt/deep/one, readOnly: true}]}")
@@ -118,17 +121,19 @@ struct NodeRootTests {
                 let one = cluster.minik("node exec worker -- sh -c 'cat /mnt/deep/one/file /mnt/all/new; touch /mnt/deep/one/x'")
                 #expect(one.output == "mine\nnode\n" && one.errors.contains("Read-only file system"), "\(one)")
                 #expect(!cluster.minik("node exec master -- ls /mnt/deep/one").isSuccess)
+                #expect(Shell.run("ls \(folder)-keys/clusters").output.contains("rootmounts"))
+                #expect(cluster.minik("node exec master -- find \(folder)-keys").output == "\(folder)-keys\n")
             }
             for (wish, words) in [
                 ("{hostPath: /no/such, nodePath: /a}", "there is no directory /no/such on this machine"),
                 ("{hostPath: \(folder)/sub/file, nodePath: /a}", "there is no directory \(folder)/sub/file on this machine"),
+                ("{hostPath: \(folder), nodePath: /etc/passwd}", "nodePath /etc/passwd: /etc/passwd is no directory on the nodes"),
+                ("{hostPath: \(folder), nodePath: /etc/passwd/x}", "nodePath /etc/passwd/x: /etc/passwd is no directory on the nodes"),
                 ("{hostPath: \(folder), nodePath: /etc}", "spec.extraMounts[0].nodePath: /etc is the node's own"),
             ] {
                 let file = try ClusterFiles.write(ClusterFiles.cluster("rootmounts", subnet: 233, more: "  extraMounts: [\(wish)]"))
                 let up = Shell.minik("up \(file)", seconds: 60)
                 #expect(up.status == 1 && up.errors.contains(words), "\(up)")
-                ("{hostPath: \(folder), nodePath: /etc/passwd}", "nodePath /etc/passwd: /etc/passwd is no directory on the nodes"),
-                ("{hostPath: \(folder), nodePath: /etc/passwd/x}", "nodePath /etc/passwd/x: /etc/passwd is no directory on the nodes"),
                 #expect(Shell.run("ls -d /var/lib/minik/clusters/rootmounts").output.isEmpty)
             }
         }
