@@ -17,6 +17,9 @@ let standalone: [LinkerSetting] = [
     .linkedLibrary("_FoundationCollections"), .linkedLibrary("stdc++"),
 ]
 
+/// Tests are compiled once and run once: what optimizing them would take is more than it gives. What they test is optimized.
+let tests: [SwiftSetting] = [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+
 let package = Package(
     name: "minik",
     products: [
@@ -95,21 +98,24 @@ let package = Package(
         // Tests by size: pure ones, ones with a namespace of their own (root), whole clusters (root).
         .target(
             name: "PolicyCases", dependencies: ["Model", .product(name: "Yams", package: "Yams")], path: "Tests/PolicyCases",
-            exclude: ["cases.yaml"]),
-        .target(name: "SandboxCases", dependencies: ["Model", "Host", "Runtime", "ShimProtocol"], path: "Tests/SandboxCases"),
-        .target(name: "ImageCases", dependencies: ["Model", "Host", "Runtime", "Images"], path: "Tests/ImageCases"),
+            exclude: ["cases.yaml"], swiftSettings: tests),
+        .target(
+            name: "SandboxCases", dependencies: ["Model", "Host", "Runtime", "ShimProtocol"], path: "Tests/SandboxCases", swiftSettings: tests),
+        .target(
+            name: "ImageCases", dependencies: ["Model", "Host", "Runtime", "Images"], path: "Tests/ImageCases", swiftSettings: tests),
         .testTarget(
             name: "SmallTests",
             dependencies: [
                 "Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Host", "Runtime", "Images", "ShimProtocol", "Lab",
                 "CSandbox", "PolicyCases", "SandboxCases", "ImageCases",
-            ], exclude: ["Data"]),
+            ], exclude: ["Data"], swiftSettings: tests),
         .testTarget(
             name: "MediumTests",
             dependencies: [
                 "Model", "Rules", "Proxy", "Netlink", "Host", "Runtime", "Images", "ShimProtocol", "CSandbox", "SandboxCases", "ImageCases",
-            ]),
-        .testTarget(name: "LargeTests", dependencies: ["Model", "Host", "Runtime", "PolicyCases", "ImageCases"]),
+            ], swiftSettings: tests),
+        .testTarget(
+            name: "LargeTests", dependencies: ["Model", "Host", "Runtime", "PolicyCases", "ImageCases"], swiftSettings: tests),
     ],
     swiftLanguageModes: [.v6]
 )

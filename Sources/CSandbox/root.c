@@ -116,7 +116,8 @@ static int copy_volume(const struct site *site, const struct sandbox_bind *bind,
     int source = open(bind->source, O_PATH | O_CLOEXEC);
     if (source < 0) sandbox_die(site->sync, "mount: no such source", bind->source);
     if (*bind->sub_path) {
-        int beneath = sandbox_make_beneath(source, bind->sub_path);
+        int beneath = bind->in_image ? sandbox_open_in_root(source, bind->sub_path, O_PATH) : sandbox_make_beneath(source, bind->sub_path);
+        if (beneath < 0 && bind->in_image && errno == ENOENT) errno = EROFS;  // what is missing cannot be made
         if (beneath < 0) sandbox_die(site->sync, SANDBOX_SUB_PATH_STAGE, bind->sub_path);
         close(source);
         source = beneath;

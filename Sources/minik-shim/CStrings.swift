@@ -39,7 +39,8 @@ func withRoot<R>(_ spec: ContainerSpec, target: Int, node: Int32, shm: String, _
             let binds = spec.binds.enumerated().map { index, bind in
                 sandbox_bind(
                     source: paths[5 + 3 * index], sub_path: paths[6 + 3 * index], target: paths[7 + 3 * index],
-                    read_only: bind.readOnly ? 1 : 0, on_node: bind.onNode ? 1 : 0)
+                    read_only: bind.readOnly ? 1 : 0, on_node: bind.onNode ? 1 : 0,
+                    in_image: spec.images.contains { $0.target == bind.source } ? 1 : 0)
             }
             let devices = spec.devices.enumerated().map { index, device in
                 sandbox_device(
@@ -84,7 +85,8 @@ func withNode<R>(_ hostname: String, state: String, _ mounts: [NodeMount], _ bod
         let folder = (0..<folders.count).map { index in
             let first = own.count + 3 * disks.count + 2 * index
             return sandbox_bind(
-                source: texts[first], sub_path: nil, target: texts[first + 1], read_only: writable[index] ? 0 : 1, on_node: 0)
+                source: texts[first], sub_path: nil, target: texts[first + 1], read_only: writable[index] ? 0 : 1, on_node: 0,
+                in_image: 0)
         }
         return disk.withUnsafeBufferPointer { disk in
             folder.withUnsafeBufferPointer { folder in

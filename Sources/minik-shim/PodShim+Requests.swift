@@ -30,9 +30,7 @@ extension PodShim {
             unused = []
             say(.joined, to: fd)
             let attachment = Attachment(connection: fd, input: fds[0], output: fds[1], errors: fds[2])
-            // Between this and the container's next word nothing else happens here: no word is lost or told twice.
-            if fromStart { containers[name]?.retell(to: attachment) }
-            containers[name]?.attachments.append(attachment)
+            containers[name]?.join(attachment, fromStart: fromStart)
         case .resize(let name, let rows, let columns):
             if let terminal = containers[name]?.terminal, terminal >= 0 {
                 sandbox_set_window(terminal, UInt16(clamping: rows), UInt16(clamping: columns))

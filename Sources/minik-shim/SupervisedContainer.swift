@@ -28,6 +28,8 @@ struct SupervisedContainer {
     var stderr: Int32
     var log: LogFile
     var attachments: [Attachment] = []
+    /// Somebody has attached to it.
+    var wasJoined = false
 
     /// Starts the container, in the PID namespace of process `target` unless that is 0; the failure names the step that did not work.
     /// `node`: a pidfd of the node's init.
@@ -85,8 +87,16 @@ struct SupervisedContainer {
         }
     }
 
-    /// Sends what the container has said so far.
-    func retell(to attachment: Attachment) {
+    /// Takes an attachment in. `fromStart`: what the container has said so far comes first; and so it does for the first one of a container
+    /// whose input is for one alone, for whoever made that waits to hear it all.
+    mutating func join(_ attachment: Attachment, fromStart: Bool) {
+        // Between this and the container's next word nothing else happens here: no word is lost or told twice.
+        if fromStart || (spec.stdinOnce && !wasJoined) { retell(to: attachment) }
+        wasJoined = true
+        attachments.append(attachment)
+    }
+
+    private func retell(to attachment: Attachment) {
         log.retell { bytes, stream in send(bytes, to: stream == "stderr" ? attachment.errors : attachment.output) }
     }
 

@@ -174,6 +174,7 @@ uint64_t apply_entries(struct archive *tar, int marks, uint64_t most_entries) {
     while ((result = archive_read_next_header(tar, &entry)) == ARCHIVE_OK || result == ARCHIVE_WARN) {
         if (++count > most_entries) fail("it holds more than %llu files", (unsigned long long)most_entries);
         apply_entry(tar, entry, marks);
+        if (count + tree_implied() > most_entries) fail("it holds more than %llu files and directories", (unsigned long long)most_entries);
     }
     if (result != ARCHIVE_EOF) fail("it is damaged, cut short or no tar: %s", archive_error_string(tar));
     set_directory_times();

@@ -47,9 +47,11 @@ int inodes_have(const struct inodes *set, int directory) {
     return set->size > 0 && set->slots[find(set, inode)] == inode;
 }
 
-void inodes_remove(struct inodes *set, int directory) {
+int inodes_remove(struct inodes *set, int directory) {
     ino_t inode = inode_of(directory);
-    if (set->size == 0) return;
+    if (set->size == 0) return 0;
     size_t i = find(set, inode);
-    if (set->slots[i] == inode) set->slots[i] = left_slot;
+    if (set->slots[i] != inode) return 0;
+    set->slots[i] = left_slot;
+    return 1;
 }

@@ -12,5 +12,6 @@ struct inodes {
 /// 1 when `directory`, a descriptor, was not in the set.
 int inodes_add(struct inodes *set, int directory);
 int inodes_have(const struct inodes *set, int directory);
-void inodes_remove(struct inodes *set, int directory);
+/// 1 when it was in the set.
+int inodes_remove(struct inodes *set, int directory);
 #endif

@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include "tree.h"
 #include "unpack.h"
 #include <errno.h>
 #include <locale.h>
@@ -50,7 +51,7 @@ static void unpack(const char *directory, struct limits most, int marks) {
     struct stream *stream = open_stream(STDIN_FILENO, most.bytes);
     uint64_t entries = apply_entries(open_tar(stream), marks, most.entries);
     uint64_t bytes = finish_stream(stream, hex);
-    printf("ok %s %llu %llu\n", hex, (unsigned long long)bytes, (unsigned long long)entries);
+    printf("ok %s %llu %llu %llu\n", hex, (unsigned long long)bytes, (unsigned long long)entries, tree_implied());
     if (fflush(stdout) != 0) _exit(1);
     _exit(0);
 }

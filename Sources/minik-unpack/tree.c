@@ -13,8 +13,11 @@
 
 enum { look = O_PATH | O_DIRECTORY | O_CLOEXEC, hold = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
 
-// The directories that hide all below them.
-static struct inodes opaque;
+// The directories that hide all below them, and those that have no entry of their own.
+static struct inodes opaque, implied;
+static unsigned long long implied_count;
+
+unsigned long long tree_implied(void) { return implied_count; }
 
 char *tree_clean(const char *path) {
     if (strlen(path) >= PATH_MAX) fail("it holds a path of %zu bytes; Linux has none longer than %d", strlen(path), PATH_MAX - 1);
@@ -44,7 +47,7 @@ static int is_whiteout(int parent, const char *name) {
 }
 
 static void mark_opaque(int directory, const char *path, int marks) {
-    if (inodes_add(&opaque, directory)) ask_for_mark(marks, directory, path);
+    if (inodes_add(&opaque, directory)) ask_for_mark(marks, directory, opaque_mark, path);
 }
 
 // A new directory; in the place of a whiteout it hides what the layers below have there.
@@ -55,6 +58,16 @@ static int make_directory(int parent, const char *name, const char *path, int ma
     int directory = openat(parent, name, hold);
     if (directory < 0) fail("open %s: %s", path, strerror(errno));
     if (was_hidden) mark_opaque(directory, path, marks);
+    return directory;
+}
+
+// One that is there for what lies in it. What it is like the layers below say, or a later entry.
+static int imply_directory(int parent, const char *name, const char *path, int marks) {
+    int directory = make_directory(parent, name, path, marks);
+    if (inodes_add(&implied, directory)) {
+        ask_for_mark(marks, directory, implied_mark, path);
+        implied_count++;
+    }
     return directory;
 }
 
@@ -79,10 +92,10 @@ static int walk(int base, const char *path, const char *whole, int marks, int li
                 if (links == 0) fail("%s leads through too many links", whole);
                 next = walk(here, target, whole, marks, links - 1);
             } else {
-                next = make_directory(here, name, whole, marks);
+                next = imply_directory(here, name, whole, marks);
             }
         } else if (next < 0 && errno == ENOTDIR && is_whiteout(here, name)) {
-            next = make_directory(here, name, whole, marks);
+            next = imply_directory(here, name, whole, marks);
         }
         if (next < 0) fail("%s: %s is no directory: %s", whole, name, strerror(errno));
         close(here);
@@ -104,7 +117,13 @@ void tree_leave(struct place *place) { close(place->parent); }
 
 int tree_directory(const struct place *place, int marks) {
     int directory = openat(place->parent, place->name, hold);
-    if (directory >= 0) return directory;
+    if (directory >= 0) {
+        if (inodes_remove(&implied, directory)) {
+            ask_for_mark(marks, directory, named_mark, place->path);
+            implied_count--;
+        }
+        return directory;
+    }
     if (!is_whiteout(place->parent, place->name)) tree_remove(place->parent, place->name, place->path);
     return make_directory(place->parent, place->name, place->path, marks);
 }
@@ -126,6 +145,7 @@ void tree_remove(int parent, const char *name, const char *path) {
     if (directory < 0) fail("replace %s: %s", path, strerror(errno));
     each_name(directory, path, tree_remove);
     inodes_remove(&opaque, directory);
+    if (inodes_remove(&implied, directory)) implied_count--;
     close(directory);
     if (unlinkat(parent, name, AT_REMOVEDIR) < 0) fail("replace %s: %s", path, strerror(errno));
 }

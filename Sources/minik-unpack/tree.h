@@ -14,6 +14,8 @@ char *tree_clean(const char *path);
 /// Finds the directory that is to hold `path`, which is clean, and makes what is missing of it.
 struct place tree_place(const char *path, int marks);
 void tree_leave(struct place *place);
+/// How many directories there are that something lies in, and that `tree_directory` was not asked for.
+unsigned long long tree_implied(void);
 /// The directory at `place`, made unless it is there; one in the place of a whiteout hides what is below it.
 int tree_directory(const struct place *place, int marks);
 /// Removes what is at a name, whole trees too.

@@ -5,10 +5,11 @@
 #include <stdint.h>
 
 // minik-unpack DIRECTORY MOST-BYTES MOST-ENTRIES <LAYER: unpacks one layer of an image, plain or compressed, into an empty directory.
-// It says `ok SHA256 BYTES ENTRIES` of the uncompressed tar, or `failed SENTENCE`, and ends with 0 or 1.
+// It says `ok SHA256 BYTES ENTRIES IMPLIED` of the uncompressed tar, or `failed SENTENCE`, and ends with 0 or 1. IMPLIED are the
+// directories that the layer holds something in and has no entry for: they are marked, for what they are like the layers below say.
 //
 // Whoever made the layer may wish us ill. So what reads it sees nothing of the machine but that directory, has no network and no other
-// process to talk to, and of root's powers only those over files; what needs more (the mark of an opaque directory) its parent does for it.
+// process to talk to, and of root's powers only those over files; what needs more (the marks of directories) its parent does for it.
 
 /// What a layer may come to.
 struct limits {
@@ -26,11 +27,17 @@ void enter_directory(const char *directory);
 /// Gives up all powers but those over files.
 void drop_capabilities(void);
 
-// opaque.c
-/// Marks directories as opaque for the child at the other end of `socket`, until it has gone.
+// marks.c
+/// What a directory is marked as, in attributes that only the machine's root sees.
+enum mark {
+    opaque_mark,   ///< hides what layers below have in it
+    implied_mark,  ///< has no entry of its own
+    named_mark,    ///< has one after all
+};
+/// Marks directories for the child at the other end of `socket`, until it has gone.
 void serve_marks(int socket);
 /// Has the directory `directory` marked, by whoever serves at `socket`.
-void ask_for_mark(int socket, int directory, const char *path);
+void ask_for_mark(int socket, int directory, enum mark mark, const char *path);
 
 // stream.c
 /// A layer's bytes without their compression, counted and hashed as they go by.

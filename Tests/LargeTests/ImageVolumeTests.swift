@@ -55,9 +55,9 @@ struct ImageVolumeTests {
         try #require(Shell.minik("image load \(archive)").isSuccess)
         try WordImage.with([]) { archive in try #require(registry.push(archive, "data:1").isSuccess) }
         let script =
-            "exec 2>/dev/null; cat /v/etc/word /part/word /file; touch /v/x || echo unwritten; /v/bin/busybox echo ran || echo unrun; cat /data/kept; stat -c %a /data /made/here /run/volume"
+            "exec 2>/dev/null; cat /v/etc/word /part/word /file /linked; touch /v/x || echo unwritten; /v/bin/busybox echo ran || echo unrun; cat /data/kept; stat -c %a /data /made/here /run/volume"
         let mounts =
-            "{name: v, mountPath: /v}, {name: v, mountPath: /part, subPath: etc}, {name: v, mountPath: /file, subPath: etc/word}"
+            "{name: v, mountPath: /v}, {name: v, mountPath: /part, subPath: etc}, {name: v, mountPath: /linked, subPath: current/etc/word}, {name: v, mountPath: /file, subPath: etc/word}"
         let pods = [
             Self.pod("a", data, mounts, script), Self.pod("absent", "\(registry.host)/none:1", "{name: v, mountPath: /v}", "echo no"),
             Self.pod("part", data, "{name: v, mountPath: /v, subPath: none}", "echo no"),
@@ -67,10 +67,10 @@ struct ImageVolumeTests {
             try #require(cluster.minik("apply -f \(try ClusterFiles.write(pods.joined(separator: "\n---\n")))").isSuccess)
             let said = try Shell.eventually(seconds: 30) {
                 let log = cluster.minik("logs a").output
-                return log.contains("kept") && log.split(separator: "\n").count >= 9 ? log : nil
+                return log.contains("kept") && log.split(separator: "\n").count >= 10 ? log : nil
             }
             let word = "from a registry\n"
-            for line in ["\(word)\(word)\(word)", "\nunwritten\n", "\nunrun\n", "\nkept\n2775\n755\n755\n"] {
+            for line in ["\(word)\(word)\(word)\(word)", "\nunwritten\n", "\nunrun\n", "\nkept\n2775\n755\n755\n"] {
                 #expect(said.contains(line), "\(said)")
             }
             func waiting(_ pod: String) throws -> JSON {

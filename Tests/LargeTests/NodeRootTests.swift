@@ -60,6 +60,16 @@ struct NodeRootTests {
             #expect(Shell.run("ls /usr/lib/os-release").isSuccess)
             let keys = cluster.minik("exec host -- sh -c 'cd /host/var/lib/minik; find . -type f'").output
             #expect(keys.split(separator: "\n").allSatisfy { $0.hasPrefix("./clusters/roots/dns/") }, "no key of a cluster: \(keys)")
+            for (command, code, words) in [
+                ("/nope", 127, "exec: \"/nope\": stat /nope: no such file or directory"),
+                ("nope", 127, "exec: \"nope\": executable file not found in $PATH"),
+                ("/etc/hosts", 126, "exec: \"/etc/hosts\": permission denied"),
+                ("/etc", 126, "exec: \"/etc\": is a directory"),
+            ] {
+                let run = cluster.minik("node exec worker -- \(command)")
+                #expect(run.status == code && run.errors == "error: \(words)\n", "\(run)")
+            }
+            #expect(cluster.minik("host exec -- /nope").status == 127)
             let mounts = cluster.minik("node exec worker -- cat /proc/mounts").output
             #expect(mounts.split(separator: "\n").first?.hasPrefix("overlay / overlay") == true, "\(mounts)")
             // A node whose init was killed has its files again.
@@ -99,6 +109,9 @@ struct NodeRootTests {
     @Test("extraMounts open a directory of this machine to all nodes or one, for writing or reading only; what is wrong is said before")
     func extraMounts() throws {
         try Self.withFolder { folder in
+            // The clusters' keys by another name.
+            Shell.run("mkdir \(folder)-keys && mount --bind /var/lib/minik \(folder)-keys")
+            defer { Shell.run("umount \(folder)-keys; rmdir \(folder)-keys") }
             let more = "  extraMounts: [{hostPath: \(folder), nodePath: /mnt/all}]"
             let cluster = ClusterFiles.cluster("rootmounts", subnet: 233, more: more).replacing(
                 ".11}", with: ".11, extraMounts: [{hostPath: \(folder)/sub, nodePath: /mnt/deep/one, readOnly: true}]}")
@@ -108,10 +121,14 @@ struct NodeRootTests {
                 let one = cluster.minik("node exec worker -- sh -c 'cat /mnt/deep/one/file /mnt/all/new; touch /mnt/deep/one/x'")
                 #expect(one.output == "mine\nnode\n" && one.errors.contains("Read-only file system"), "\(one)")
                 #expect(!cluster.minik("node exec master -- ls /mnt/deep/one").isSuccess)
+                #expect(Shell.run("ls \(folder)-keys/clusters").output.contains("rootmounts"))
+                #expect(cluster.minik("node exec master -- find \(folder)-keys").output == "\(folder)-keys\n")
             }
             for (wish, words) in [
                 ("{hostPath: /no/such, nodePath: /a}", "there is no directory /no/such on this machine"),
                 ("{hostPath: \(folder)/sub/file, nodePath: /a}", "there is no directory \(folder)/sub/file on this machine"),
+                ("{hostPath: \(folder), nodePath: /etc/passwd}", "nodePath /etc/passwd: /etc/passwd is no directory on the nodes"),
+                ("{hostPath: \(folder), nodePath: /etc/passwd/x}", "nodePath /etc/passwd/x: /etc/passwd is no directory on the nodes"),
                 ("{hostPath: \(folder), nodePath: /etc}", "spec.extraMounts[0].nodePath: /etc is the node's own"),
             ] {
                 let file = try ClusterFiles.write(ClusterFiles.cluster("rootmounts", subnet: 233, more: "  extraMounts: [\(wish)]"))

@@ -18,6 +18,7 @@ enum WordImage {
         base.add("bin/busybox", bytes: try Files.read("/bin/busybox"), mode: 0o755)
         for name in ["sh", "cat", "sleep", "echo"] { base.add("bin/\(name)", type: "2", link: "busybox") }
         app.add("etc/word", "\(word)\n")
+        app.add("current", type: "2", link: "/")
         var image = MadeImage([base, app])
         image.configuration = ["Cmd": ["sh", "-c", "cat /etc/word; sleep 1000"], "Env": ["PATH=/bin"]]
         try Files.write(try MadeImage.dockerArchive([(image, ["app:1"])]), to: file)

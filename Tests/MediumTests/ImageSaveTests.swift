@@ -72,6 +72,23 @@ struct ImageSaveTests {
         #expect(Files.text(file) == "before" && Files.list(folder.directory).allSatisfy { !$0.hasSuffix(".new") })
     }
 
+    @Test("a look-alike that is not assembled is told as one", arguments: ["nginx", "docker.io/library/nginx:1.27", "busybox"])
+    func notAssembled(_ name: String) throws {
+        let folder = try StoreFolder()
+        for ask in [
+            { _ = try folder.store.remove([name]) }, { try folder.store.save([name], as: .oci, path: "\(folder.directory)/x.tar") },
+            { try folder.store.tag(name, try #require(ImageReference("x:1"))) }, { _ = try folder.store.records().find(name) },
+        ] as [() throws -> Void] {
+            let error = try #require(throws: ImageError.self) { try ask() }
+            #expect(
+                error.message == "image \"\(name)\" is a look-alike of minik's that is not assembled yet"
+                    && error.hint?.contains("minik image assemble") == true)
+        }
+        #expect(!Files.exists("\(folder.directory)/x.tar"))
+        let other = try #require(throws: ImageError.self) { try folder.store.records().find("quay.example/acme/nginx") }
+        #expect(other.message == "there is no image \"quay.example/acme/nginx\"")
+    }
+
     @Test("an image of which a content is gone is told, and the others are listed")
     func listed() throws {
         let folder = try Self.filled(), id = try folder.store.records().find("plain:1").id

@@ -40,6 +40,27 @@ struct ImageStoreTests {
         #expect(try folder.store.records().images.map(\.names) == [["docker.io/library/one:1", "docker.io/library/other:2"]])
     }
 
+    @Test("on a full disk an image is not there at all; what was there stays, and can be removed", arguments: ["blob", "layer"])
+    func fullDisk(_ what: String) throws {
+        let folder = try StoreFolder(), disk = "\(folder.directory)/store"
+        try Files.makeDirectory(disk, mode: 0o700)
+        _ = try MadeImage.piped(["/usr/bin/mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], [])
+        defer { _ = try? MadeImage.piped(["/usr/bin/umount", disk], []) }
+        try folder.load(try MadeImage.dockerArchive([(MadeImage([Self.tar("one")]), ["one:1"])]))
+        let before = folder.contents
+        var large = TarFile()
+        large.add("file", bytes: [UInt8](repeating: 1, count: 6 << 20))
+        // Packed it is small, and does not fit when it is unpacked.
+        let archive = try MadeImage.dockerArchive(
+            [(MadeImage([Self.tar("two"), large]), ["large:1"])], compressed: what == "layer" ? ["/usr/bin/gzip", "-c"] : [])
+        let error = try #require(throws: ImageError.self) { try folder.load(archive) }
+        #expect(error.message.hasPrefix("image docker.io/library/large:1: layer 2, "), "\(error)")
+        #expect("\(error)".contains("the disk is full") && error.hint?.contains("minik image prune --all makes room") == true, "\(error)")
+        #expect(try folder.contents == before && folder.image("one:1") != nil && folder.image("large:1") == nil)
+        #expect(try folder.store.remove(["one:1"]).names == ["docker.io/library/one:1"])
+        #expect(folder.contents == [])
+    }
+
     @Test("an image whose content is gone can be removed, and so can others")
     func removesDamaged() throws {
         let folder = try StoreFolder()

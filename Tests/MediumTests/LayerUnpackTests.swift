@@ -65,6 +65,52 @@ struct LayerUnpackTests {
         #expect(!Files.list("\(layer)/e").contains("none"), "what is hidden anyhow needs no whiteout, which would be listed")
     }
 
+    @Test("a directory without an entry is as the layers below have it, whatever an image has there; one that none names is root's, 0755")
+    func impliedDirectories() throws {
+        let folder = try StoreFolder()
+        var lower = TarFile(), other = TarFile(), upper = TarFile()
+        for (name, mode, user) in [
+            ("tmp/", 0o1777, 0), ("srv/", 0o750, 12), ("srv/app/", 0o2775, 12), ("gone/", 0o700, 3), ("late/", 0o700, 3),
+            ("was/", 0o700, 3),
+        ] {
+            if name == "srv/app/" { lower.attributes(["user.note": "below"]) }
+            lower.add(name, type: "5", mode: mode, user: user, group: 34)
+        }
+        other.add("tmp/", type: "5", mode: 0o711, user: 7)
+        upper.add("tmp/.file", "upper\n")
+        upper.add("srv/app/deep/file", "upper\n")
+        upper.add("late/file", "upper\n")
+        upper.directory("late/", mode: 0o710)
+        upper.add("gone/.wh..wh..opq")
+        upper.add("gone/file", "upper\n")
+        upper.add(".wh.was")
+        upper.add("was/file", "upper\n")
+        try folder.load(try MadeImage.dockerArchive([(MadeImage([lower, upper]), ["x:1"]), (MadeImage([other, upper]), ["y:1"])]))
+        func modes(_ image: String) throws -> [String] {
+            var container = try TestContainer()
+            container.layers = try #require(try folder.image(image)).layers
+            let (code, text) = try container.run(
+                "cd /; busybox stat -c '%n %a %u %g' tmp srv srv/app srv/app/deep late gone was; cat srv/app/deep/file")
+            #expect(code == 0, "\(text)")
+            return text.split(separator: "\n").map(String.init)
+        }
+        let below = ["tmp 1777 0 34", "srv 750 12 34", "srv/app 2775 12 34", "srv/app/deep 755 0 0"]
+        let own = ["late 710 0 0", "gone 755 0 0", "was 755 0 0", "upper"]
+        #expect(try modes("x:1") == below + own)
+        #expect(try modes("y:1") == ["tmp 711 7 0", "srv 755 0 0", "srv/app 755 0 0", "srv/app/deep 755 0 0"] + own)
+        // The layers are shared: what differs is one more, of directories alone.
+        let x = try #require(try folder.image("x:1")), y = try #require(try folder.image("y:1"))
+        #expect(x.layers.count == 3 && y.layers.count == 3 && x.layers[1] == y.layers[1])
+        #expect(
+            Files.list(x.layers[2]) == ["srv", "tmp"] && Files.list("\(x.layers[2])/srv/app") == []
+                && Files.list("\(x.layers[2])/tmp") == [])
+        #expect(try Self.attribute("\(x.layers[2])/srv/app", "user.note") == "below")
+        _ = try folder.store.remove(["x:1"])
+        #expect(Files.isDirectory(y.layers[2]) && !Files.isDirectory(x.layers[2]))
+        _ = try folder.store.remove(["y:1"])
+        #expect(folder.contents == [])
+    }
+
     @Test(
         "what leads out leads nowhere",
         arguments: ["dots", "absolute", "link", "dangling", "hard", "device", "whiteout", "setuid"])
@@ -106,7 +152,7 @@ struct LayerUnpackTests {
         "what cannot be unpacked is told with image and layer, and nothing of it stays",
         arguments: [
             "cut gzip", "corrupt gzip", "cut tar", "no tar", "another content", "too large", "too many", "whiteout of the root",
-            "long path",
+            "long path", "too deep",
             "loop",
         ])
     func refused(_ kind: String) throws {
@@ -131,6 +177,9 @@ struct LayerUnpackTests {
         case "too many":
             for number in 0..<60 { tar.add("f\(number)") }
             expected = "more than 50 files"
+        case "too deep":
+            for number in 0..<4 { tar.add("d\(number)/\(String(repeating: "d/", count: 20))f") }
+            expected = "more than 50 files and directories"
         case "whiteout of the root":
             tar.add("/.wh.")
             expected = "hides no file"

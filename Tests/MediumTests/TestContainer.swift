@@ -53,7 +53,7 @@ struct TestContainer: ~Copyable {
                 let mounts = binds.indices.map { index in
                     sandbox_bind(
                         source: paths[4 + 3 * index], sub_path: paths[5 + 3 * index], target: paths[6 + 3 * index],
-                        read_only: binds[index].readOnly ? 1 : 0, on_node: 0)
+                        read_only: binds[index].readOnly ? 1 : 0, on_node: 0, in_image: 0)
                 }
                 let nodes = devices.enumerated().map { index, device in
                     sandbox_device(

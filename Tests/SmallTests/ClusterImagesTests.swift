@@ -99,6 +99,11 @@ struct ClusterImagesTests {
         let locked = complaint("unauthorized: authentication required")
         #expect(locked.message == "unauthorized: authentication required")
         #expect(locked.hint.contains("docker login") && locked.podHint.contains("imagePullSecrets"))
+        // A port, a digest or a name may hold any number.
+        #expect(!complaint("pinging container registry r:5403: connection reset 404 500 ").hint.contains("log in"))
+        let page = complaint("reading manifest 1 in r/app: StatusCode: 404, <!DOCTYPE html><html>Hello</html>")
+        #expect(page.message == "reading manifest 1 in r/app: StatusCode: 404, a web page" && page.hint.contains("web page"))
+        #expect(complaint("Error parsing image name \\\"docker://r/app:1\\\": pinging").message == "pinging")
         let plain = complaint("http: server gave HTTP response to HTTPS client")
         #expect(plain.hint.contains("--insecure") && plain.podHint.contains("insecure: true"))
     }

@@ -24,6 +24,23 @@ struct MachineDisksTests {
         #expect(MachineDisks.paths(mountinfo: Self.table) == ["/home", "/srv/my music", "/var", "/varlog"])
     }
 
+    @Test(
+        "a directory's other names are found: bound elsewhere, whole, in part or with what is around it, and where its disk is mounted again",
+        arguments: [
+            ("", []), ("40 27 254:0 /var/lib/minik /srv/alias rw - ext4 /dev/vda rw", ["/srv/alias"]),
+            ("40 27 254:0 / /srv/all rw - ext4 /dev/vda rw", ["/srv/all/var/lib/minik"]),
+            ("40 27 254:0 /var/lib /srv/lib rw - ext4 /dev/vda rw", ["/srv/lib/minik"]),
+            ("40 27 254:0 /var/lib/minik/clusters/lab /srv/lab rw - ext4 /dev/vda rw", ["/srv/lab"]),
+            ("40 27 254:0 /var/lib/minik-2 /srv/other rw - ext4 /dev/vda rw", []),
+            ("40 27 254:1 /var/lib/minik /srv/other rw - ext4 /dev/vdb rw", []),
+            ("40 27 254:2 / /var/lib/minik rw - ext4 /dev/vdc rw\n41 27 254:2 / /srv/disk rw - ext4 /dev/vdc rw", ["/srv/disk"]),
+            ("40 27 254:0 /data /var/lib/minik rw - ext4 /dev/vda rw", ["/data"]),
+        ])
+    func aliases(_ more: String, _ names: [String]) {
+        let table = "27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n\(more)\n"
+        #expect(MachineDisks.aliases(of: "/var/lib/minik", mountinfo: table) == names)
+    }
+
     @Test("a line that is none is passed over")
     func broken() {
         #expect(MachineDisks.paths(mountinfo: "\n27 1\n1 2 3 4 5 6 7 - \n27 1 254:0 / /a rw - ext4\nx\n") == ["/a"])

@@ -4,15 +4,17 @@ import Glibc
 import Model
 import Runtime
 import ShimProtocol
+import Synchronization
 import Testing
 
 /// A shim's end of a connection, that says what a test wants.
 private final class FakeShim {
-    let path = FileManager.default.temporaryDirectory.appending(path: "shim-\(UUID().uuidString.prefix(8)).sock").path
+    let path: String
     private let listener: Int32
     private var connection: Int32 = -1
 
-    init() throws {
+    init(path: String = FileManager.default.temporaryDirectory.appending(path: "shim-\(UUID().uuidString.prefix(8)).sock").path) throws {
+        self.path = path
         listener = sandbox_unix_socket(path, Int32(SOCK_SEQPACKET.rawValue), 1)
         try #require(listener >= 0, "listen on \(path): errno \(-listener)")
     }
@@ -77,6 +79,25 @@ struct ShimConnectionTests {
         #expect(answer.version == 1)
         if case .success(.joined) = answer.reply {} else { Issue.record("\(answer.reply)") }
         connection.disconnect()
+    }
+
+    @Test("what a shim tells everybody is no answer to who attaches", .timeLimit(.minutes(5)))
+    func endedBefore() async throws {
+        let root = "/tmp/minik-test-\(UInt64.random(in: 0...UInt64.max))", paths = ClusterPaths(cluster: "c", below: root)
+        defer { Files.removeTree(root) }
+        try Files.makeDirectory(paths.podRun("u"))
+        let shim = try FakeShim(path: paths.shimSocket("u")), heard = Mutex<[String]>([])
+        async let conversation: Void = ProcessStream.run(
+            pod: Pod(["metadata": ["uid": "u"]]), StreamRequest(container: "c", command: [], stdin: false, tty: false), paths: paths,
+            input: StreamInputs()
+        ) { output in heard.withLock { $0.append("\(output)") } }
+        #expect(try shim.hear()["op"].string == "attach")
+        var record = ContainerRecord(name: "c", pid: 1, startedAt: Timestamp(seconds: 1))
+        (record.pid, record.exitCode, record.finishedAt) = (0, 0, Timestamp(seconds: 2))
+        shim.say(ShimReply.exited(record).json.text())
+        shim.say(ShimReply.failed(container: "c", stage: "attach: the container is not running", errno: Int(ESRCH)).json.text())
+        try await conversation
+        #expect(heard.withLock(\.self) == [#"failure("failed to exec in container: attach: the container is not running")"#])
     }
 
     @Test("a shim that says nothing is not waited for for ever", .timeLimit(.minutes(5)))

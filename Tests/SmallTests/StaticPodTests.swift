@@ -82,6 +82,28 @@ struct StaticPodTests {
         #expect(try await folder.api.find(Pod.self, key).map { $0.uid != second.uid } == true)
     }
 
+    @Test("whoever gives the mirror another image finds the file's there again")
+    func otherImage() async throws {
+        let folder = try await Folder(), key = ObjectKey("default", "web-n1")
+        try await folder.write("web.yaml", Self.web("httpd"))
+        var pod = try #require(try await folder.api.find(Pod.self, key)).json
+        let first = pod["metadata"]["uid"].string
+        pod["spec"]["containers"] = .array(
+            pod["spec"]["containers"].items.map {
+                var one = $0; one["image"] = "busybox"; return one
+            })
+        _ = try await folder.api.update(.pods, pod)
+        try await folder.source.look()
+        let marked = try #require(try await folder.api.find(Pod.self, key))
+        #expect(marked.isBeingDeleted)
+        try await folder.api.delete(.pods, key, gracePeriod: 0, uid: marked.uid)
+        try await folder.source.look()
+        let second = try #require(try await folder.api.find(Pod.self, key))
+        #expect(second.uid != first && second.spec["containers"][0]["image"].string == "httpd")
+        try await folder.source.look()
+        #expect(try await folder.api.find(Pod.self, key)?.uid == second.uid)
+    }
+
     @Test("what is no pod is told once, with its file; half a file changes nothing; hidden files are none")
     func broken() async throws {
         let folder = try await Folder()

@@ -30,6 +30,7 @@ struct sandbox_bind {
     const char *target;
     int read_only;
     int on_node;            // the source is a path of the node's
+    int in_image;           // the source shows an image: links of the sub-path mean its files, and nothing is made
 };
 
 /// A device in the container's /dev.

@@ -4,7 +4,7 @@ import Runtime
 /// An OCI image layout in a directory, as skopeo, buildah and others write it. (opencontainers/image-spec image-layout.md)
 package struct LayoutDirectory: ImageArchive {
     package let name: String
-    /// It is ours, on the store's disk, and goes when it has been read.
+    /// It is ours, on the store's disk, and goes when it has been read; skopeo has checked what each file is, by its name.
     private let isOwn: Bool
 
     package init(_ path: String) { (name, isOwn) = (path, false) }

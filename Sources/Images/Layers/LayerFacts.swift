@@ -7,8 +7,11 @@ struct LayerFacts: Sendable, Hashable {
     let blob: ContentDescriptor
     let bytes: Int
     let entries: Int
+    /// Directories that it has something in and no entry for.
+    let implied: Int
 
-    init(blob: ContentDescriptor, bytes: Int, entries: Int) {
+    init(blob: ContentDescriptor, bytes: Int, entries: Int, implied: Int) {
+        self.implied = implied
         self.blob = blob
         self.bytes = bytes
         self.entries = entries
@@ -19,8 +22,8 @@ struct LayerFacts: Sendable, Hashable {
         guard let text = Files.text(path), let json = try? JSON(parsing: text), let blob = try? ContentDescriptor(json["blob"]),
             let bytes = json["bytes"].int, let entries = json["entries"].int
         else { return nil }
-        self.init(blob: blob, bytes: bytes, entries: entries)
+        self.init(blob: blob, bytes: bytes, entries: entries, implied: json["implied"].int ?? 0)
     }
 
-    var json: JSON { ["blob": blob.json, "bytes": .int(bytes), "entries": .int(entries)] }
+    var json: JSON { ["blob": blob.json, "bytes": .int(bytes), "entries": .int(entries), "implied": .int(implied)] }
 }

@@ -13,6 +13,7 @@ struct LayerUnpack {
         let digest: ContentDigest
         let bytes: Int
         let entries: Int
+        let implied: Int
     }
 
     /// Blocks until it is done. The error says what is wrong with the layer, but not which it is.
@@ -35,10 +36,10 @@ struct LayerUnpack {
         let said = String(decoding: bytes, as: UTF8.self).split(separator: "\n").last.map(String.init) ?? ""
         let words = said.split(separator: " ").map(String.init)
         // Its last word counts: in a daemon, which buries no children, there is no code.
-        if words.count == 4, words[0] == "ok", let digest = ContentDigest(hex: words[1]), let size = Int(words[2]),
-            let entries = Int(words[3])
+        if words.count == 5, words[0] == "ok", let digest = ContentDigest(hex: words[1]), let size = Int(words[2]),
+            let entries = Int(words[3]), let implied = Int(words[4])
         {
-            return Result(digest: digest, bytes: size, entries: entries)
+            return Result(digest: digest, bytes: size, entries: entries, implied: implied)
         }
         throw ImageError(
             words.first == "failed" ? String(said.dropFirst("failed ".count)) : "\(program) ended without a word")

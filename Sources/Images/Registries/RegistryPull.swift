@@ -9,7 +9,7 @@ package struct RegistryPull {
     private let access: RegistryAccess
 
     /// Seconds without a byte after which a registry has left us.
-    private static let patience = 60
+    private let patience: Int
     /// What a registry's name or digest leads to may be this long.
     private static let mostOfDocument = 4 << 20
 
@@ -19,8 +19,10 @@ package struct RegistryPull {
         package let isOld: Bool
     }
 
-    /// `install` is asked for skopeo when it is not there.
-    package init(store: ImageStore, access: RegistryAccess, orElse install: () throws -> Void) throws {
+    /// `install` is asked for skopeo when it is not there. `patience`: one that has us wait (429) is asked again for a minute before skopeo
+    /// tells.
+    package init(store: ImageStore, access: RegistryAccess, patience: Int = 75, orElse install: () throws -> Void) throws {
+        self.patience = patience
         self.store = store
         self.access = access
         skopeo = try Skopeo(orElse: install)
@@ -30,6 +32,8 @@ package struct RegistryPull {
     package func run(_ reference: ImageReference, progress: @escaping (String) -> Void = { _ in }) throws -> Pulled {
         do { return try pull(reference, progress: progress) } catch let error as RegistryComplaint {
             throw ImageError("image \(reference): \(reference.registry) says: \(error.message)", hint: error.hint)
+        } catch let error as ImageError where !error.message.hasPrefix("image ") {
+            throw ImageError("image \(reference): \(error.message)", hint: error.hint)
         }
     }
 
@@ -42,8 +46,9 @@ package struct RegistryPull {
         let repository = "docker://\(reference.registry)/\(reference.repository)"
         let source = repository + (reference.digest.map { "@\($0)" } ?? reference.tag.map { ":\($0)" } ?? "")
         let top = try skopeo.run(
-            access.asking + ["inspect", "--raw"] + access.options(of: "") + [source], most: Self.mostOfDocument, patience: Self.patience,
+            access.asking + ["inspect", "--raw"] + access.options(of: "") + [source], most: Self.mostOfDocument, patience: patience,
             running: running)
+        let json = try Self.manifest(top, reference)
         let digest = ContentDigest(of: top)
         // Of a name with both, the digest says what is meant; what the tag leads to is another question.
         let names = reference.digest == nil ? reference.tag.map { [reference.named($0)] } ?? [] : []
@@ -61,13 +66,12 @@ package struct RegistryPull {
         defer { folder.remove() }
         let layout = try PulledLayout(in: folder)
         let manifest = try ArchivedImage.named(reference.description) { () throws -> ContentDigest in
-            let json = try JSON(parsing: top)
-            return ImageIndex.isIndex(json) ? try ImageIndex(json).choose(for: store.machine).digest : digest
+            ImageIndex.isIndex(json) ? try ImageIndex(json).choose(for: store.machine).digest : digest
         }
         var blobs = 0
         _ = try skopeo.run(
             access.asking + ["copy"] + access.options(of: "src-") + ["\(repository)@\(manifest)", "dir:\(layout.contents)"], most: 1 << 24,
-            patience: Self.patience, running: running, progress: { layout.size }
+            patience: patience, running: running, progress: { layout.size }
         ) { line in
             guard line.hasPrefix("Copying blob") else { return }
             blobs += 1
@@ -77,6 +81,17 @@ package struct RegistryPull {
         let images = try store.load(LayoutDirectory(own: layout.path), names: names, isPulled: true, progress: progress)
         guard let image = images.first else { throw ImageError("image \(reference): the registry sent none") }
         return Pulled(image: image, isOld: false)
+    }
+
+    /// skopeo hands on whatever is there.
+    private static func manifest(_ bytes: [UInt8], _ reference: ImageReference) throws -> JSON {
+        let isPage = bytes.first { ![0x09, 0x0A, 0x0D, 0x20].contains($0) } == UInt8(ascii: "<")
+        guard !isPage, let json = try? JSON(parsing: bytes), json["schemaVersion"].int != nil else {
+            throw ImageError(
+                "image \(reference): \(reference.registry) sent \(isPage ? "a web page" : "\(bytes.count) bytes that are no manifest")",
+                hint: isPage ? RegistryComplaint.pageHint : "look at the registry's address, and at the image's name and tag")
+        }
+        return json
     }
 }
 

@@ -95,6 +95,7 @@ private struct ImageLoad {
             try Files.write(found.json.text() + "\n", to: places.facts(layer), mode: 0o600)
             try places.move("\(staging)/\(layer.hex)", to: places.layer(layer))
         }
+        for image in images { try top(image) }
         var records = try store.records(), added: [ImageRecord] = []
         for image in images {
             let record = try keep(image)
@@ -182,7 +183,7 @@ private struct ImageLoad {
             throw ImageError(
                 "its content is \(result.digest), and the image's configuration says \(layer.layer)", hint: "build or save it again")
         }
-        return LayerFacts(blob: blob.descriptor, bytes: result.bytes, entries: result.entries)
+        return LayerFacts(blob: blob.descriptor, bytes: result.bytes, entries: result.entries, implied: result.implied)
     }
 
     /// An error with the layer that it is about, and what to do.
@@ -200,6 +201,18 @@ private struct ImageLoad {
     }
 
     // MARK: The image
+
+    /// The layer of directories that the image needs on top, where its layers do not say what they are like.
+    private func top(_ image: ArchivedImage) throws {
+        let layers = image.description.layers, id = ContentDigest(of: image.configuration), made = "\(staging)/top-\(id.hex)"
+        let implying = layers.filter { LayerFacts(places.facts($0))?.implied ?? 0 > 0 }.map(places.layer)
+        guard !implying.isEmpty, !Files.isDirectory(places.top(id)) else { return }
+        do {
+            guard try ImpliedDirectories(layers: store.stack(layers), implying: Set(implying)).make(in: made) else { return }
+        } catch { throw Self.explained(error, nil) }
+        try places.sync()
+        try places.move(made, to: places.top(id))
+    }
 
     /// Keeps what describes an image, now that its layers are there.
     private func keep(_ image: ArchivedImage) throws -> ImageRecord {

@@ -96,7 +96,17 @@ package struct ImageRecords: Sendable, Hashable {
         let found = start.utf8.count < 4 ? [] : images.filter { [$0.id, $0.digest, $0.manifest].contains { $0.hex.hasPrefix(start) } }
         if found.count == 1 { return found[0] }
         if found.count > 1 { throw ImageError("\"\(text)\" begins the ID of \(found.count) images", hint: "give more of it") }
-        throw ImageError("there is no image \"\(text)\"", hint: "minik image ls shows what there is")
+        throw Self.absent(text)
+    }
+
+    /// What is not there; it may be one that minik makes when a pod asks for it.
+    private static func absent(_ text: String) -> ImageError {
+        if let reference = ImageReference(text), let recipe = (try? RecipeBook.recipes)?.first(where: { $0.answers(reference) }) {
+            return ImageError(
+                "image \"\(text)\" is a look-alike of minik's that is not assembled yet",
+                hint: "minik image assemble \(recipe.name) makes it, minik image pull \(text) takes the real one")
+        }
+        return ImageError("there is no image \"\(text)\"", hint: "minik image ls shows what there is")
     }
 
     /// minik's own that is like a repository.

@@ -103,7 +103,7 @@ extension ImageStore {
             }
             blobs.formUnion(
                 ([record.digest, record.manifest, manifest.configuration.digest] + manifest.layers.map(\.digest)).map(\.hex))
-            layers.formUnion(description.layers.map(\.hex))
+            layers.formUnion(description.layers.map(\.hex) + [record.id.hex])
             // An image that was loaded with layers of another compression than those that were there.
             blobs.formUnion(description.layers.compactMap { LayerFacts(places.facts($0))?.blob.digest.hex })
         }

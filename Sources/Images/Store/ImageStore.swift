@@ -114,12 +114,11 @@ package final class ImageStore: ImageSource {
     func image(_ record: ImageRecord) throws -> Image {
         if let image = known.withLock({ $0.images[record.digest] }) { return image }
         let (manifest, description) = try contents(of: record)
-        // overlayfs takes no directory twice; of a layer that comes again the upper one shows all that the lower one would.
-        var seen: Set<ContentDigest> = []
-        let layers = description.layers.reversed().filter { seen.insert($0).inserted }.reversed().map(places.layer)
+        var layers = stack(description.layers)
         if let gone = layers.first(where: { !Files.isDirectory($0) }) {
             throw ImageError("image \(record.title): its layer \(gone) is gone", hint: "load the image again")
         }
+        if Files.isDirectory(places.top(record.id)) { layers.append(places.top(record.id)) }
         // No registry knows what minik has made, so it goes by its ID.
         let isOwn = description.configuration.labels[ImageRecipe.label] != nil
         var image = Image(
@@ -128,6 +127,13 @@ package final class ImageStore: ImageSource {
         image.accounts = Image.Accounts(of: image)
         known.withLock { [image] in $0.images[record.digest] = image }
         return image
+    }
+
+    /// The directories of layers, the lowest first. overlayfs takes none twice; of a layer that comes again the upper one shows all that
+    /// the lower one would.
+    func stack(_ layers: [ContentDigest]) -> [String] {
+        var seen: Set<ContentDigest> = []
+        return layers.reversed().filter { seen.insert($0).inserted }.reversed().map(places.layer)
     }
 
     // MARK: Contents

@@ -11,6 +11,8 @@ struct StorePlaces: Sendable {
     func blob(_ digest: ContentDigest) -> String { "\(root)/blobs/sha256/\(digest.hex)" }
     /// A layer's files, by the digest of its tar without compression.
     func layer(_ digest: ContentDigest) -> String { "\(root)/layers/\(digest.hex)" }
+    /// Directories that an image has on top of its layers, where those say nothing of them, by its ID.
+    func top(_ id: ContentDigest) -> String { "\(root)/layers/\(id.hex)" }
     /// What is known of a layer.
     func facts(_ digest: ContentDigest) -> String { "\(root)/layers/\(digest.hex).json" }
     var blobs: String { "\(root)/blobs/sha256" }

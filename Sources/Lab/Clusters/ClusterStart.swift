@@ -149,19 +149,31 @@ package struct ClusterStart {
         for (field, file) in files where access(file, R_OK) != 0 {
             throw UserError("\(field): there is no file \(file) that can be read", hint: "a path begins beside the file that names it")
         }
-        let mounts =
-            cluster.extraMounts.map { ("spec.extraMounts", $0.hostPath) }
-            + cluster.nodes.flatMap { node in node.extraMounts.map { ("spec.nodes: \(node.name): extraMounts", $0.hostPath) } }
-        for (field, folder) in mounts where !Files.isDirectory(folder) {
-            throw UserError(
-                "\(field): there is no directory \(folder) on this machine",
-                hint: "make it first; a path begins beside the file that names it")
+        try checkMounts(cluster.extraMounts, beside: cluster.extraMounts, "spec.extraMounts")
+        for node in cluster.nodes {
+            try checkMounts(node.extraMounts, beside: cluster.extraMounts + node.extraMounts, "spec.nodes: \(node.name): extraMounts")
         }
         for registry in cluster.registries {
             guard let file = registry.caFile, let reason = CertificateFile.problem(file) else { continue }
             throw UserError(
                 "spec.registries: \(registry.host): caFile \(file) \(reason)",
                 hint: "it begins with -----BEGIN CERTIFICATE-----: give the certificate of the authority that signed the registry's")
+        }
+    }
+
+    private func checkMounts(_ mounts: [Cluster.ExtraMount], beside all: [Cluster.ExtraMount], _ field: String) throws {
+        for mount in mounts {
+            guard Files.isDirectory(mount.hostPath) else {
+                throw UserError(
+                    "\(field): there is no directory \(mount.hostPath) on this machine",
+                    hint: "make it first; a path begins beside the file that names it")
+            }
+            let place = NodePlace(path: mount.nodePath, others: all.filter { $0.nodePath != mount.nodePath })
+            if let obstacle = place.obstacle {
+                throw UserError(
+                    "\(field): nodePath \(mount.nodePath): \(obstacle) is no directory on the nodes",
+                    hint: "mount on a directory, or on a new one")
+            }
         }
     }
 

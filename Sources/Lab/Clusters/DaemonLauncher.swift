@@ -12,7 +12,19 @@ package struct DaemonLauncher {
     package struct NotReady: Error, CustomStringConvertible {
         let cause: String
         let log: String
-        package var description: String { "the daemon did not come up: \(cause)\n  its log: \(log)" }
+        /// How the log ends, for it goes with a cluster that is taken back.
+        let last: [String]
+
+        init(cause: String, log: String) {
+            self.cause = cause
+            self.log = log
+            last = String(decoding: Files.last(2000, of: log), as: UTF8.self).split(separator: "\n").suffix(5).map(String.init)
+        }
+
+        package var description: String {
+            let place = Files.exists(log) ? "its log: \(log)" : (["its last words:"] + last).joined(separator: "\n    ")
+            return "the daemon did not come up: \(cause)\n  \(place)"
+        }
     }
 
     package func start(timeout: Double = 60) async throws {

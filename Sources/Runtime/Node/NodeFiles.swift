@@ -12,6 +12,7 @@ import ShimProtocol
 ///     run, tmp, log     /run, /tmp, /var/log
 ///     own               /var/lib/minik: the machine's holds the clusters' keys
 ///     root-home, homes  /root, /home
+///     nothing           what is seen of the same directory by its other names
 ///     merged            where the root is mounted while it is put together
 ///
 /// All of it lies in the node's state, so it outlives the node's init and goes with the cluster.
@@ -59,7 +60,8 @@ struct NodeFiles {
 
     /// What is mounted into the root, in order.
     func mounts() throws -> [NodeMount] {
-        let found = MachineDisks.paths(mountinfo: String(decoding: try Files.read("/proc/self/mountinfo"), as: UTF8.self))
+        let mountinfo = String(decoding: try Files.read("/proc/self/mountinfo"), as: UTF8.self)
+        let found = MachineDisks.paths(mountinfo: mountinfo)
         let disks = try found.filter(Files.isDirectory).map { path -> NodeMount in
             let folder = "\(state)/disks/\(ShortHash.hex(path, digits: 16))"
             for name in ["root", "work"] { try Files.makeDirectory("\(folder)/\(name)") }
@@ -67,11 +69,23 @@ struct NodeFiles {
             return .disk(path: path, upper: "\(folder)/root", work: "\(folder)/work")
         }
         let folders: [NodeMount] = own.map { .folder(source: "\(state)/\($0.name)", target: $0.target, readOnly: false) }
-        return disks + folders + [
+        return try disks + hidden(mountinfo) + folders + [
             .folder(source: paths.nodeSharedMemory(node.name), target: "/dev/shm", readOnly: false),
             // The cluster's DNS reads its records from here, whatever node it is on.
             .folder(source: paths.dnsRecords, target: paths.dnsRecords, readOnly: true),
         ] + extra()
+    }
+
+    /// The state of clusters by its other names: where it is mounted a second time, or a link leads to.
+    private func hidden(_ mountinfo: String) throws -> [NodeMount] {
+        let real = realpath(ClusterPaths.stateRoot, nil).map { name in
+            defer { free(name) }
+            return String(cString: name)
+        }
+        let place = real ?? ClusterPaths.stateRoot, links = place == ClusterPaths.stateRoot ? [] : [place]
+        let paths = (MachineDisks.aliases(of: place, mountinfo: mountinfo) + links).filter(Files.isDirectory)
+        if !paths.isEmpty { try Files.makeDirectory("\(state)/nothing") }
+        return paths.map { .folder(source: "\(state)/nothing", target: $0, readOnly: true) }
     }
 
     private func extra() -> [NodeMount] {

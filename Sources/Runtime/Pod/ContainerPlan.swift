@@ -87,7 +87,7 @@ struct ContainerPlan {
         let images = try shown.mapValues(imageMount)
         spec.images = Set(images.values).sorted { $0.target < $1.target }
         spec.binds = try binds(container, environment, images)
-        spec.lower += ":\(try MountPoints(of: spec.binds, isDirectory: volumes.isDirectory).layer(in: paths.mountPoints))"
+        spec.lower += ":\(try MountPoints(of: spec.binds, withKernel: true, isDirectory: volumes.isDirectory).layer(in: paths.mountPoints))"
         let words = TerminationMessage(pod: pod, container: container, attempt: attempt, node: node, paths: paths)
         try Files.write([], to: words.file, mode: 0o666)
         chmod(words.file, 0o666)

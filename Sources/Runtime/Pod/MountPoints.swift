@@ -10,13 +10,15 @@ package struct MountPoints: Hashable, Sendable {
     package let directories: [String]
     package let files: [String]
 
+    private static let kernel = ["dev", "proc", "sys"]
+
     /// Those of `binds` that can be known before the image is looked at: what a sub-path is only its volume knows. `isDirectory`: what a
-    /// source is, nil when there is none.
-    package init(of binds: [BindMount], isDirectory: (BindMount) throws -> Bool?) rethrows {
+    /// source is, nil when there is none. `withKernel`: those of /dev, /proc and /sys, too, which every container has.
+    package init(of binds: [BindMount], withKernel: Bool = false, isDirectory: (BindMount) throws -> Bool?) rethrows {
         var directories: Set<String> = [], files: Set<String> = []
         for bind in binds where bind.subPath.isEmpty {
             let parts = bind.target.split(separator: "/").filter { $0 != "." }
-            guard !parts.isEmpty, !parts.contains(".."), parts[0] != "dev", parts[0] != "proc", parts[0] != "sys",
+            guard !parts.isEmpty, !parts.contains(".."), !Self.kernel.contains(String(parts[0])),
                 let isDirectory = try isDirectory(bind)
             else { continue }
             let path = parts.joined(separator: "/")
@@ -25,7 +27,7 @@ package struct MountPoints: Hashable, Sendable {
         // Nothing is made below a file, nor below what is mounted: the volume is there then.
         let all = directories.union(files)
         func isBelowAnother(_ path: String) -> Bool { all.contains { path.hasPrefix("\($0)/") } }
-        self.directories = directories.subtracting(files).filter { !isBelowAnother($0) }.sorted()
+        self.directories = (directories.subtracting(files).filter { !isBelowAnother($0) } + (withKernel ? Self.kernel : [])).sorted()
         self.files = files.filter { !isBelowAnother($0) }.sorted()
     }
 

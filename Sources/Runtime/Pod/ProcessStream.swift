@@ -30,7 +30,7 @@ package struct ProcessStream: Sendable {
         do { try ask(&ends) } catch { return try await output(.failure("\(error)")) }
         let first: ShimConnection.Message
         do {
-            guard let answer = try await connection.next(within: Self.patience) else {
+            guard let answer = try await answer() else {
                 return try await output(.failure("the pod's sandbox is gone"))
             }
             first = answer
@@ -49,6 +49,15 @@ package struct ProcessStream: Sendable {
         let code = try await carry(input, output, ends.sources, to: ends.takeWrite())
         // Whoever attached has heard all there was, however the container ended: its exit code is in the pod's status.
         try await output(code.map { .exit(request.command.isEmpty ? 0 : $0) } ?? .failure("the pod's sandbox is gone"))
+    }
+
+    /// What the shim says to what was asked. A container that ends between the connection and the request is told to everybody.
+    private func answer() async throws -> ShimConnection.Message? {
+        while let message = try await connection.next(within: Self.patience) {
+            if case .success(.exited) = message.reply { continue }
+            return message
+        }
+        return nil
     }
 
     /// 64 hexadecimal digits, as containerd names a process.

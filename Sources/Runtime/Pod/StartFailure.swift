@@ -31,6 +31,13 @@ package struct StartFailure: Sendable, Hashable {
             ? "exec: \"\(program)\": stat \(program): \(reason)" : "exec: \"\(program)\": executable file not found in $PATH"
     }
 
+    /// Of a command that somebody runs: what to say, and its exit code by the shells' convention (POSIX.1-2017, Shell & Utilities 2.8.2).
+    /// nil when it is not the program that is at fault.
+    package var ofCommand: (words: String, code: Int32)? {
+        guard program != nil else { return nil }
+        return (words, errno == Int(ENOENT) || errno == Int(ENOTDIR) ? 127 : 126)
+    }
+
     /// Of a container's own process.
     package var ofContainer: String {
         // What is not there is made, but in the image of a volume nothing can be.

@@ -32,6 +32,8 @@ struct HostExec: AsyncParsableCommand {
             guard entered == 0 else { throw FileError("enter", paths.outsideNetns, errno: -entered) }
         }
         let error = -withCStrings(command) { sandbox_replace($0) }
-        throw UserError("\(command[0]): \(String(cString: strerror(error)))")
+        guard let (words, code) = StartFailure(stage: "\(SANDBOX_EXEC_STAGE) \(command[0])", errno: Int(error)).ofCommand else { return }
+        printError("error: \(words)")
+        throw ExitCode(code)
     }
 }

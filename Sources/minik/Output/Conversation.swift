@@ -16,6 +16,8 @@ struct Conversation {
     let tty: Bool
     /// Attach: what the process has said before comes first.
     var fromStart = false
+    /// Hears that the process has said something.
+    var heard: @Sendable () -> Void = {}
 
     /// Runs until the far process ends; its exit code.
     func run() async throws -> Int32 {
@@ -35,8 +37,12 @@ struct Conversation {
             defer { reading?.cancel() }
             try await client.connect("\(path)?\(query.joined(separator: "&"))", input: input) { output in
                 switch output {
-                case .stdout(let bytes): Output.write(bytes)
-                case .stderr(let bytes): Output.write(bytes, to: STDERR_FILENO)
+                case .stdout(let bytes):
+                    heard()
+                    Output.write(bytes)
+                case .stderr(let bytes):
+                    heard()
+                    Output.write(bytes, to: STDERR_FILENO)
                 case .exit, .failure: result.withLock { $0 = output }
                 }
             }

@@ -19,7 +19,11 @@ enum Foreground {
         }
         guard child > 0 else {
             let stage = withUnsafeBytes(of: &failure.stage) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-            throw UserError("\(stage): \(String(cString: strerror(failure.error)))")
+            guard let (words, code) = StartFailure(stage: stage, errno: Int(failure.error)).ofCommand else {
+                throw UserError("\(stage): \(String(cString: strerror(failure.error)))")
+            }
+            printError("error: \(words)")
+            return code
         }
         // The terminal's signals reach the command itself; we only wait.
         signal(SIGINT, SIG_IGN)

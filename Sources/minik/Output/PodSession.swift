@@ -2,6 +2,7 @@ import API
 import Glibc
 import Lab
 import Model
+import Synchronization
 
 /// `minik run -i`: waits until the pod runs, joins it, and tells the code that its process ended with.
 struct PodSession {
@@ -15,9 +16,13 @@ struct PodSession {
     func run() async throws -> Int32 {
         if let ended = try await awaitRunning() { return try await printEnded(ended) }
         if tty, isatty(STDIN_FILENO) != 0, !isQuiet { printError("If you don't see a command prompt, try pressing enter.") }
-        let conversation = Conversation(client: client, pod: pod, command: [], container: nil, stdin: stdin, tty: tty, fromStart: true)
-        do { _ = try await conversation.run() } catch  where Self.isRefusal(error) {
-            // It ended while we asked, or cannot be joined: nothing was told yet, and all it says is in its log.
+        let isSilent = Mutex(true)
+        let conversation = Conversation(client: client, pod: pod, command: [], container: nil, stdin: stdin, tty: tty, fromStart: true) {
+            isSilent.withLock { $0 = false }
+        }
+        do { _ = try await conversation.run() } catch  where isSilent.withLock({ $0 }) {
+            // It ended while we asked, and its sandbox with it, or cannot be joined: all it says is in its log.
+            if !Self.isRefusal(error) { guard try await hasEnded() else { throw error } }
             try await printLog(follow: true)
         }
         return try await exitCode()
@@ -26,6 +31,15 @@ struct PodSession {
     private static func isRefusal(_ error: any Error) -> Bool {
         if let error = error as? UserError { return error.message.contains("not running") || error.message.contains("completed pod") }
         return error is StatusError
+    }
+
+    /// Whether the process is known to have ended, now or soon: a sandbox goes before the API hears of it.
+    private func hasEnded() async throws -> Bool {
+        for _ in 0..<50 {
+            if Self.exitCode(of: Pod(try await client.get(.pods, pod))) != nil { return true }
+            try await TimerClock().sleep(for: .milliseconds(100))
+        }
+        return false
     }
 
     /// nil: it runs. Else the pod, whose process was quicker than we.

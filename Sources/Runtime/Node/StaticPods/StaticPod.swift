@@ -38,6 +38,14 @@ package struct StaticPod: Sendable, Hashable {
         return pod
     }
 
+    /// Whether a mirror says what the file does. Its containers are made of it, so one that was given other images, or a deadline, does
+    /// not.
+    package func isShown(by pod: Pod) -> Bool {
+        func images(_ spec: JSON) -> [JSON] { (spec["initContainers"].items + spec["containers"].items).map { $0["image"] } }
+        return pod.annotations[Self.mirrorAnnotation] == hash && images(pod.spec) == images(mirror["spec"])
+            && pod.spec["activeDeadlineSeconds"] == mirror["spec"]["activeDeadlineSeconds"]
+    }
+
     /// Whether a pod of the API is a mirror that `node` made.
     package static func isMirror(_ pod: Pod, of node: String) -> Bool {
         pod.nodeName == node && pod.annotations[sourceAnnotation] == "file" && pod.annotations[mirrorAnnotation] != nil

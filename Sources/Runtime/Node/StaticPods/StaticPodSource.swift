@@ -1,7 +1,7 @@
 import Model
 
 /// Runs the pods that files in a node's /etc/kubernetes/manifests describe: there as long as its file is, made anew when that changes, and
-/// again when somebody deletes it. Unlike a kubelet's, such a pod begins anew where only its mirror was deleted.
+/// again when somebody deletes it or gives it another image. Unlike a kubelet's, such a pod begins anew where only its mirror was deleted.
 package actor StaticPodSource {
     package static let folder = "/etc/kubernetes/manifests"
     /// How often the folder is looked at.
@@ -109,7 +109,7 @@ package actor StaticPodSource {
             guard StaticPod.isMirror(mirror, of: node) else {
                 return tell("pod \(pod.key) of \(Self.folder) is not made: the API has another pod of that name")
             }
-            if mirror.annotations[StaticPod.mirrorAnnotation] == pod.hash || mirror.isBeingDeleted { return }
+            if pod.isShown(by: mirror) || mirror.isBeingDeleted { return }
             return try await client.delete(.pods, pod.key, gracePeriod: nil, uid: mirror.uid)
         }
         guard let node = try await client.find(.nodes, ObjectKey("", node)) else { return }

@@ -13,6 +13,16 @@ union control {
     struct cmsghdr align;
 };
 
+static int set_mark(int directory, char mark) {
+    static const char implied[] = "trusted.minik.implied";  // Images' ImpliedDirectories reads it
+    switch (mark) {
+        case opaque_mark: return fsetxattr(directory, "trusted.overlay.opaque", "y", 1, 0);
+        case implied_mark: return fsetxattr(directory, implied, "y", 1, 0);
+        case named_mark: return fremovexattr(directory, implied);
+        default: errno = EINVAL; return -1;
+    }
+}
+
 void serve_marks(int socket) {
     for (;;) {
         char byte;
@@ -26,15 +36,15 @@ void serve_marks(int socket) {
         int error = EINVAL, directory = -1;
         if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int))) {
             memcpy(&directory, CMSG_DATA(header), sizeof directory);
-            error = fsetxattr(directory, "trusted.overlay.opaque", "y", 1, 0) < 0 ? errno : 0;
+            error = set_mark(directory, byte) < 0 ? errno : 0;
             close(directory);
         }
         if (send(socket, &error, sizeof error, MSG_NOSIGNAL) < 0) return;
     }
 }
 
-void ask_for_mark(int socket, int directory, const char *path) {
-    char byte = 0;
+void ask_for_mark(int socket, int directory, enum mark mark, const char *path) {
+    char byte = (char)mark;
     struct iovec part = {&byte, 1};
     union control control;
     memset(&control, 0, sizeof control);
@@ -46,5 +56,5 @@ void ask_for_mark(int socket, int directory, const char *path) {
     memcpy(CMSG_DATA(header), &directory, sizeof directory);
     int error = 0;
     if (sendmsg(socket, &message, MSG_NOSIGNAL) < 0 || recv(socket, &error, sizeof error, 0) != sizeof error) error = errno ? errno : EPIPE;
-    if (error) fail("mark %s as opaque: %s", path, strerror(error));
+    if (error) fail("mark the directory %s: %s", path, strerror(error));
 }
