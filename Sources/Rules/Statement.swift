@@ -54,8 +54,12 @@ package enum Statement: Hashable, Sendable {
     case randomGoto([String])
     /// `meta mark & bits == 0`
     case markUnset(UInt32)
+    /// `meta mark & bits != 0`
+    case markHas(UInt32)
     case setMark(UInt32)
     case flipMark(UInt32)
+    /// The mark that the map has for the concatenation of fields: `meta mark set FIELDS map @map`
+    case setMarkFromMap([Field], String)
     /// Remembers the source address in a dynamic set: `update @set { ip saddr }`
     case remember(Field, String)
     case counter
@@ -83,8 +87,10 @@ package enum Statement: Hashable, Sendable {
             "numgen random mod \(chains.count) vmap { "
                 + chains.enumerated().map { "\($0) : goto \($1)" }.joined(separator: ", ") + " }"
         case .markUnset(let bits): "meta mark & \(Statement.hex(bits)) == 0x00000000"
+        case .markHas(let bits): "meta mark & \(Statement.hex(bits)) != 0x00000000"
         case .setMark(let bits): "meta mark set meta mark | \(Statement.hex(bits))"
         case .flipMark(let bits): "meta mark set meta mark ^ \(Statement.hex(bits))"
+        case .setMarkFromMap(let fields, let map): "meta mark set \(Statement.concatenation(fields)) map @\(map)"
         case .remember(let field, let set): "update @\(set) { \(field.text) }"
         case .counter: "counter"
         case .trace: "meta nftrace set 1"
@@ -102,7 +108,9 @@ package enum Statement: Hashable, Sendable {
     /// The chains, sets and maps it names.
     package var references: [String] {
         switch self {
-        case .inSet(_, let name), .verdictMap(_, let name), .remember(_, let name), .destinationNATMap(_, _, _, let name): [name]
+        case .inSet(_, let name), .verdictMap(_, let name), .remember(_, let name), .destinationNATMap(_, _, _, let name),
+            .setMarkFromMap(_, let name):
+            [name]
         case .randomGoto(let chains): chains
         case .verdict(let verdict): verdict.target.map { [$0] } ?? []
         default: []

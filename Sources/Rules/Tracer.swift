@@ -27,9 +27,18 @@ package struct Trace: Hashable, Sendable {
 package struct Tracer: Sendable {
     private let tables: [TableID: Ruleset]
     private let bases: [(table: TableID, chain: String, hook: Hook)]
+    /// The elements of sets of intervals by their first piece, where that is one value; the others below nil.
+    private let ranges: [TableID: [String: [Value?: [(key: [Value], value: ElementData)]]]]
 
     package init(tables: [TableID: Ruleset]) {
         self.tables = tables
+        ranges = tables.mapValues { table in
+            table.elements.filter { table.sets[$0.key]?.isInterval ?? true }.mapValues { members in
+                Dictionary(grouping: members.map { ($0.key, $0.value) }) { element, _ in
+                    element.first.flatMap { $0.isInterval ? nil : $0 }
+                }
+            }
+        }
         bases = tables.flatMap { table, rules in rules.chains.compactMap { name, chain in chain.hook.map { (table, name, $0) } } }
             .sorted { ($0.hook.priority, $0.table, $0.chain) < ($1.hook.priority, $1.table, $1.chain) }
     }
@@ -123,8 +132,12 @@ package struct Tracer: Sendable {
             case .randomGoto(let chains):
                 return chains.flatMap { self.end(start, .verdict(.goto($0)), rule, place, element) }
             case .markUnset(let bits): if flow.trace.packet.mark & bits != 0 { return [flow] }
+            case .markHas(let bits): if flow.trace.packet.mark & bits == 0 { return [flow] }
             case .setMark(let bits): flow.trace.packet.mark |= bits
             case .flipMark(let bits): flow.trace.packet.mark ^= bits
+            case .setMarkFromMap(let fields, let map):
+                guard case .mark(let mark)? = find(fields, map, place.table, flow.trace.packet)?.data?.first else { return [flow] }
+                flow.trace.packet.mark = mark
             case .remember, .counter, .trace: break
             case .destinationNATMap(_, let fields, let count, let map):
                 return (0..<count).flatMap { number -> [Flow] in
@@ -193,6 +206,12 @@ package struct Tracer: Sendable {
         let key = fields.map(packet.value)
         if let exact = members[key] { return exact }
         guard tables[table]?.sets[set]?.isInterval ?? true else { return nil }
-        return members.first { element, _ in zip(element, key).allSatisfy { $0.contains($1) } }?.value
+        let candidates = ranges[table]?[set]
+        for value in [key.first, nil] {
+            if let found = candidates?[value]?.first(where: { element, _ in zip(element, key).allSatisfy { $0.contains($1) } }) {
+                return found.value
+            }
+        }
+        return nil
     }
 }

@@ -8,6 +8,9 @@ package enum Field: Hashable, Sendable {
     case destinationPort
     case inputInterface
     case outputInterface
+    case mark
+    /// The mark in network byte order, as sets of intervals keep numbers.
+    case orderedMark
     case etherType
     case sourceHardwareAddress
     case destinationHardwareAddress
@@ -26,6 +29,7 @@ package enum Field: Hashable, Sendable {
         case .destinationPort: "th dport"
         case .inputInterface: "iifname"
         case .outputInterface: "oifname"
+        case .mark, .orderedMark: "meta mark"
         case .etherType: "ether type"
         case .sourceHardwareAddress: "ether saddr"
         case .destinationHardwareAddress: "ether daddr"
@@ -42,6 +46,7 @@ package enum Field: Hashable, Sendable {
         case .transportProtocol: Field.transportProtocol.text
         case .port: Field.destinationPort.text
         case .slot: "numgen random mod \(NamedSet.slots)"
+        case .mark: Field.mark.text
         case .interface, .hardwareAddress, .etherType, .bytes: type.text
         }
     }
@@ -57,6 +62,7 @@ package enum Field: Hashable, Sendable {
         case .transportProtocol: .transportProtocol
         case .destinationPort: .port
         case .inputInterface, .outputInterface: .interface
+        case .mark, .orderedMark: .mark
         }
     }
 }
@@ -67,6 +73,7 @@ package enum FieldType: Hashable, Sendable, CaseIterable {
     case transportProtocol
     case port
     case interface
+    case mark
     case hardwareAddress
     case etherType
     case bytes
@@ -74,7 +81,9 @@ package enum FieldType: Hashable, Sendable, CaseIterable {
     case slot
 
     package static let allCases: [FieldType] =
-        IPFamily.allCases.map(FieldType.address) + [.transportProtocol, .port, .interface, .hardwareAddress, .etherType, .bytes, .slot]
+        IPFamily.allCases.map(FieldType.address) + [
+            .transportProtocol, .port, .interface, .mark, .hardwareAddress, .etherType, .bytes, .slot,
+        ]
 
     package var text: String {
         switch self {
@@ -83,6 +92,7 @@ package enum FieldType: Hashable, Sendable, CaseIterable {
         case .transportProtocol: "inet_proto"
         case .port: "inet_service"
         case .interface: "ifname"
+        case .mark: "mark"
         case .hardwareAddress: "ether_addr"
         case .etherType: "ether_type"
         case .bytes, .slot: "integer"
@@ -101,6 +111,7 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
     case port(UInt16)
     case ports(ClosedRange<UInt16>)
     case interface(String)
+    case mark(UInt32)
     case hardwareAddress(MACAddress)
     case etherType(UInt16)
     case bytes([UInt8])
@@ -145,7 +156,7 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
         case .hardwareAddress(let address): return (address.bytes, address.bytes)
         case .etherType(let type): return (Value.bytes(type), Value.bytes(type))
         case .bytes(let bytes): return (bytes, bytes)
-        case .slot(let number):
+        case .mark(let number), .slot(let number):
             let bytes = withUnsafeBytes(of: number) { Array($0) }
             return (bytes, bytes)
         }
@@ -168,7 +179,7 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
         case .hardwareAddress(let address): return one(Value.packed(address.bytes))
         case .etherType(let type): return one(type)
         case .bytes(let bytes): return one(Value.packed(bytes))
-        case .slot(let number): return one(number)
+        case .mark(let number), .slot(let number): return one(number)
         }
     }
 
@@ -205,6 +216,7 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
         case .port(let port): "\(port)"
         case .ports(let range): "\(range.lowerBound)-\(range.upperBound)"
         case .interface(let name): "\"\(name)\""
+        case .mark(let number): Value.hex(withUnsafeBytes(of: number.bigEndian) { Array($0) })
         case .hardwareAddress(let address): "\(address)"
         case .etherType(0x0800): "ip"
         case .etherType(0x0806): "arp"

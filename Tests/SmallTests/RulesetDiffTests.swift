@@ -51,6 +51,8 @@ actor MemoryTable: RulesetTarget {
                 case .destinationNATMap(_, let fields, _, let map):
                     let found = rules.sets[map]
                     try require(found?.data.isEmpty == false && found?.key == fields.map(\.type) + [.slot], change)
+                case .setMarkFromMap(let fields, let map):
+                    try require(rules.sets[map]?.data == [.mark] && rules.sets[map]?.key == fields.map(\.type), change)
                 case .remember(_, let set): try require(rules.sets[set]?.timeout != nil, change)
                 case .randomGoto(let chains): try require(chains.allSatisfy { rules.chains[$0] != nil }, change)
                 case .verdict(.jump(let target)), .verdict(.goto(let target)): try require(rules.chains[target] != nil, change)
@@ -301,6 +303,9 @@ struct NFTText {
             (.destinationWasTranslated, "ct status dnat"),
             (.randomGoto(["a", "b"]), "numgen random mod 2 vmap { 0 : goto a, 1 : goto b }"),
             (.markUnset(0x4000), "meta mark & 0x00004000 == 0x00000000"),
+            (.markHas(0x4000), "meta mark & 0x00004000 != 0x00000000"),
+            (.setMarkFromMap([.destinationAddress(.ipv4)], "class"), "meta mark set ip daddr map @class"),
+            (.inSet([.orderedMark, .sourceAddress(.ipv4)], "peers"), "meta mark . ip saddr @peers"),
             (.setMark(0x4000), "meta mark set meta mark | 0x00004000"),
             (.flipMark(0x4000), "meta mark set meta mark ^ 0x00004000"),
             (.remember(.sourceAddress(.ipv4), "recent"), "update @recent { ip saddr }"),

@@ -17,15 +17,22 @@ struct ExpressionEncoder {
         case .match(let field, let value, let negated): match(field, value, negated: negated)
         case .connectionState(let state): connectionBits(NFT_CT_STATE, state.rawValue)
         case .destinationWasTranslated: connectionBits(NFT_CT_STATUS, 1 << 5)  // IPS_DST_NAT
-        case .inSet(let fields, let set): lookup(fields, set, isMap: false)
-        case .verdictMap(let fields, let map): lookup(fields, map, isMap: true)
+        case .inSet(let fields, let set): lookup(fields, set)
+        case .verdictMap(let fields, let map): lookup(fields, map, into: NFT_REG_VERDICT.rawValue)
         case .randomGoto: preconditionFailure("the batch encodes it, for it owns the map")
         case .markUnset(let bits):
             loadMark()
             bitwise(length: 4, mask: hostBytes(bits), xor: hostBytes(0))
             compare(NFT_CMP_EQ, hostBytes(0))
+        case .markHas(let bits):
+            loadMark()
+            bitwise(length: 4, mask: hostBytes(bits), xor: hostBytes(0))
+            compare(NFT_CMP_NEQ, hostBytes(0))
         case .setMark(let bits): changeMark(mask: ~bits, xor: bits)
         case .flipMark(let bits): changeMark(mask: ~0, xor: bits)
+        case .setMarkFromMap(let fields, let map):
+            lookup(fields, map, into: Self.register)
+            setMark()
         case .remember(let field, let set):
             load(field, Self.register)
             add("dynset") {
@@ -136,6 +143,10 @@ struct ExpressionEncoder {
         case .transportProtocol: meta(NFT_META_L4PROTO, register)
         case .inputInterface: meta(NFT_META_IIFNAME, register)
         case .outputInterface: meta(NFT_META_OIFNAME, register)
+        case .mark: meta(NFT_META_MARK, register)
+        case .orderedMark:
+            meta(NFT_META_MARK, register)
+            networkByteOrder(register)
         case .etherType: payload(NFT_PAYLOAD_LL_HEADER, offset: 12, length: 2, register)
         case .sourceHardwareAddress: payload(NFT_PAYLOAD_LL_HEADER, offset: 6, length: 6, register)
         case .destinationHardwareAddress: payload(NFT_PAYLOAD_LL_HEADER, offset: 0, length: 6, register)
@@ -178,12 +189,13 @@ struct ExpressionEncoder {
         }
     }
 
-    private func lookup(_ fields: [Field], _ set: String, isMap: Bool) {
+    /// Looks into a set, or with `result` takes what a map leads to.
+    private func lookup(_ fields: [Field], _ set: String, into result: UInt32? = nil) {
         _ = load(fields)
         add("lookup") {
             nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_SREG), Self.register)
             nftnl_expr_set_str($0, UInt16(NFTNL_EXPR_LOOKUP_SET), set)
-            if isMap { nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_DREG), NFT_REG_VERDICT.rawValue) }
+            if let result { nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_DREG), result) }
         }
     }
 
@@ -201,9 +213,24 @@ struct ExpressionEncoder {
     private func changeMark(mask: UInt32, xor: UInt32) {
         loadMark()
         bitwise(length: 4, mask: hostBytes(mask), xor: hostBytes(xor))
+        setMark()
+    }
+
+    /// From the first register.
+    private func setMark() {
         add("meta") {
             nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_META_KEY), NFT_META_MARK.rawValue)
             nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_META_SREG), Self.register)
+        }
+    }
+
+    private func networkByteOrder(_ register: UInt32) {
+        add("byteorder") {
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_BYTEORDER_SREG), register)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_BYTEORDER_DREG), register)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_BYTEORDER_OP), NFT_BYTEORDER_HTON.rawValue)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_BYTEORDER_LEN), 4)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_BYTEORDER_SIZE), 4)
         }
     }
 
