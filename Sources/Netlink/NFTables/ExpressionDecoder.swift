@@ -25,7 +25,7 @@ struct ExpressionDecoder {
     private var immediates: [[UInt8]] = []
     /// What the map's address and port that were looked up are for.
     private var chosen: (fields: [Field], count: Int, map: String)?
-    /// What was looked up in a map of marks.
+    /// What was looked up in a map, and waits for its use.
     private var mapped: (fields: [Field], map: String)?
     private var statements: [Statement] = []
 
@@ -69,10 +69,14 @@ struct ExpressionDecoder {
             return append(Verdict(code: code, chain: expression.text(NFTNL_EXPR_IMM_CHAIN)).map(Statement.verdict))
         case "nat": return translate(expression)
         case "dynset":
-            guard case .field(let field)? = loads.popLast()?.source, let set = expression.text(NFTNL_EXPR_DYNSET_SET_NAME) else {
-                return false
+            let sources = loads.map(\.source)
+            loads = []
+            guard let fields = Self.fields(sources), let set = expression.text(NFTNL_EXPR_DYNSET_SET_NAME) else { return false }
+            switch expression.u32(NFTNL_EXPR_DYNSET_OP) {
+            case NFT_DYNSET_OP_UPDATE.rawValue: return append(.remember(fields, set))
+            case NFT_DYNSET_OP_DELETE.rawValue: return append(.forget(fields, set))
+            default: return false
             }
-            return append(.remember(field, set))
         case "reject": return append(.reject)
         case "counter": return append(.counter)
         default: return false
@@ -147,7 +151,7 @@ struct ExpressionDecoder {
         let sources = loads.map(\.source)
         loads = []
         guard let set = expression.text(NFTNL_EXPR_LOOKUP_SET) else { return false }
-        if case .random? = sources.first { return append(anonymousMaps[set].map(Statement.randomGoto)) }
+        if case .random? = sources.first { return append(anonymousMaps[set].map(Statement.randomJump)) }
         if case .random(let count)? = sources.last { return choose(sources.dropLast(), count, set, expression) }
         guard let fields = Self.fields(sources) else { return false }
         guard expression.has(NFTNL_EXPR_LOOKUP_DREG) else { return append(.inSet(fields, set)) }
@@ -195,13 +199,14 @@ struct ExpressionDecoder {
     }
 
     private mutating func translate(_ expression: Expression) -> Bool {
-        defer { (immediates, chosen) = ([], nil) }
-        if let (fields, count, map) = chosen {
+        defer { (immediates, chosen, mapped) = ([], nil, nil) }
+        if chosen != nil || mapped != nil {
             let number = expression.u32(NFTNL_EXPR_NAT_FAMILY)
             guard let family = IPFamily.allCases.first(where: { UInt32($0.number) == number }), immediates.isEmpty,
                 expression.u32(NFTNL_EXPR_NAT_TYPE) == NFT_NAT_DNAT.rawValue
             else { return false }
-            return append(.destinationNATMap(family, fields, among: count, map))
+            if let (fields, count, map) = chosen { return append(.destinationNATMap(family, fields, among: count, map)) }
+            return append(mapped.map { .destinationNATFrom(family, $0.fields, $0.map) })
         }
         guard let first = immediates.first, let address = IPAddress(bytes: first) else { return false }
         if expression.u32(NFTNL_EXPR_NAT_TYPE) == NFT_NAT_SNAT.rawValue { return append(immediates.count == 1 ? .sourceNAT(address) : nil) }

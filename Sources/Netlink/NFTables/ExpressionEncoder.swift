@@ -19,7 +19,7 @@ struct ExpressionEncoder {
         case .destinationWasTranslated: connectionBits(NFT_CT_STATUS, 1 << 5)  // IPS_DST_NAT
         case .inSet(let fields, let set): lookup(fields, set)
         case .verdictMap(let fields, let map): lookup(fields, map, into: NFT_REG_VERDICT.rawValue)
-        case .randomGoto: preconditionFailure("the batch encodes it, for it owns the map")
+        case .randomJump: preconditionFailure("the batch encodes it, for it owns the map")
         case .markUnset(let bits):
             loadMark()
             bitwise(length: 4, mask: hostBytes(bits), xor: hostBytes(0))
@@ -33,13 +33,11 @@ struct ExpressionEncoder {
         case .setMarkFromMap(let fields, let map):
             lookup(fields, map, into: Self.register)
             setMark()
-        case .remember(let field, let set):
-            load(field, Self.register)
-            add("dynset") {
-                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_DYNSET_OP), NFT_DYNSET_OP_UPDATE.rawValue)
-                nftnl_expr_set_str($0, UInt16(NFTNL_EXPR_DYNSET_SET_NAME), set)
-                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_DYNSET_SREG_KEY), Self.register)
-            }
+        case .remember(let fields, let set): change(set, NFT_DYNSET_OP_UPDATE, fields)
+        case .forget(let fields, let set): change(set, NFT_DYNSET_OP_DELETE, fields)
+        case .destinationNATFrom(let family, let fields, let map):
+            lookup(fields, map, into: Self.register)
+            translateDestination(family)
         case .counter: add("counter") { _ in }
         case .trace:
             immediate(Self.register, [1])
@@ -65,6 +63,16 @@ struct ExpressionEncoder {
                 nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_IMM_VERDICT), UInt32(bitPattern: verdict.code))
                 if let chain = verdict.target { nftnl_expr_set_str($0, UInt16(NFTNL_EXPR_IMM_CHAIN), chain) }
             }
+        }
+    }
+
+    /// `update @set { FIELDS }`
+    private func change(_ set: String, _ operation: nft_dynset_ops, _ fields: [Field]) {
+        _ = load(fields)
+        add("dynset") {
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_DYNSET_OP), operation.rawValue)
+            nftnl_expr_set_str($0, UInt16(NFTNL_EXPR_DYNSET_SET_NAME), set)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_DYNSET_SREG_KEY), Self.register)
         }
     }
 
@@ -108,7 +116,7 @@ struct ExpressionEncoder {
     }
 
     /// `numgen random mod COUNT vmap @#setID`
-    func randomGoto(_ count: Int, setID: UInt32) {
+    func randomJump(_ count: Int, setID: UInt32) {
         throwDice(count, into: Self.register)
         add("lookup") {
             nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_SREG), Self.register)

@@ -114,7 +114,9 @@ struct RulesetReader {
         if let definition {
             elements[name] = Dictionary(definition.values(raw), uniquingKeysWith: { $1 })
         } else {
-            anonymousMaps[name] = raw.sorted { $0.index < $1.index }.compactMap { $0.data.verdict?.target }
+            anonymousMaps[name] = raw.sorted { $0.index < $1.index }.compactMap {
+                if case .jump(let chain)? = $0.data.verdict { chain } else { nil }
+            }
         }
     }
 
