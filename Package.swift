@@ -100,7 +100,8 @@ let package = Package(
             name: "PolicyCases", dependencies: ["Model", .product(name: "Yams", package: "Yams")], path: "Tests/PolicyCases",
             exclude: ["cases.yaml"], swiftSettings: tests),
         .target(
-            name: "SandboxCases", dependencies: ["Model", "Host", "Runtime", "ShimProtocol"], path: "Tests/SandboxCases", swiftSettings: tests),
+            name: "SandboxCases", dependencies: ["Model", "Host", "Runtime", "ShimProtocol"], path: "Tests/SandboxCases",
+            swiftSettings: tests),
         .target(
             name: "ImageCases", dependencies: ["Model", "Host", "Runtime", "Images"], path: "Tests/ImageCases", swiftSettings: tests),
         .testTarget(

@@ -1,5 +1,5 @@
 """The parts of the benchmark, and what they are made of. MINIK names the program, WORK a directory to fill."""
-import argparse, contextlib, http.client, itertools, json, os, pathlib, queue, re, shutil, signal, socket, statistics, subprocess, sys
+import argparse, contextlib, http.client, json, os, pathlib, queue, re, shutil, signal, socket, statistics, subprocess, sys
 import threading, time
 
 MINIK, WORK, LAB = os.environ["MINIK"], pathlib.Path(os.environ["WORK"]), pathlib.Path(__file__).parent.parent / "labs/netpol.yaml"
@@ -267,7 +267,7 @@ def measure_scale(_, pods=500, services=1000):
     row("down, of all that", seconds(time.monotonic() - start))
 
 
-# services: one more of many
+# What the kernel is told
 
 
 class Monitor:
@@ -293,69 +293,6 @@ class Monitor:
     def close(self):
         self.process.terminate()
         self.process.wait()
-
-
-def load_services(api, start, end):
-    """Creates Services until there are `end` or the time is up; how many there are, and the seconds of each creation."""
-    took, deadline = [], time.monotonic() + LOAD_LIMIT
-    for number in range(start, end):
-        before = time.monotonic()
-        if before > deadline:
-            break
-        api.create("services", service(f"service{number}", app="bench"))
-        took.append(time.monotonic() - before)
-    return start + len(took), took
-
-
-def await_in_kernel(count):
-    """Waits until the node's map leads to this many Services."""
-    listing = inside(f"{NAME}_node1") + "nft list map ip kube-proxy service-endpoints"
-    until(lambda: run(listing).count('"default/service') >= count, 60, f"{count} Services in the kernel")
-
-
-def one_more(api, count=20):
-    """Creates single Services; the seconds until a node's kernel holds the address of each, and until its endpoint."""
-    monitor, known, served = Monitor("node1"), [], []
-    try:
-        # It reads the whole ruleset before it tells anything.
-        for number in itertools.count():
-            api.create("services", service(f"warm{time.monotonic_ns()}", app="bench"))
-            with contextlib.suppress(queue.Empty):
-                monitor.await_line("service-endpoints", "default/warm", timeout=2)
-                break
-            if number == 20:
-                raise RuntimeError("nft monitor tells nothing")
-        for _ in range(count):
-            time.sleep(0.2)
-            name, start = f"more{time.monotonic_ns()}", time.monotonic()
-            api.create("services", service(name, app="bench"))
-            known.append(monitor.await_line("cluster-ips", name) - start)
-            served.append(monitor.await_line("service-endpoints", name) - start)
-    finally:
-        monitor.close()
-    return known, served
-
-
-def measure_services(_, few=10, many=10_000):
-    with cluster(write("cluster.yaml", [cluster_document(2), pod("backend", app="bench")])):
-        api = API()
-        reached, first = load_services(api, 0, few)
-        await_in_kernel(reached)
-        before = one_more(api)
-        start = time.monotonic()
-        reached, took = load_services(api, reached, many)
-        await_in_kernel(reached)
-        took_all = time.monotonic() - start
-        after = one_more(api)
-    missing = "" if reached == many else f", for want of time not {many:,}"
-    row(f"load {reached:,} Services{missing}", seconds(took_all), f"each {seconds(took_all / reached)}")
-    last, head = statistics.median(took[-200:]), statistics.median(took[:200])
-    row("  one answer of the API, the last 200", seconds(last), f"the first 200: {seconds(head)}", last / head)
-    for what, few_times, many_times in [("address", before[0], after[0]), ("endpoint", before[1], after[1])]:
-        value, base = statistics.median(many_times), statistics.median(few_times)
-        row(
-            f"one more Service at {reached:,}: its {what} in the kernel", f"{seconds(value)}, max {seconds(max(many_times))}",
-            f"at {few}: {seconds(base)}", value / base, "< 20 ms", value < 0.02 and reached == many)
 
 
 # throughput: minik's paths and the same built by hand

@@ -111,8 +111,9 @@ extension Ruleset {
         }
     }
 
+    /// In order, so that people can read it, where they would: more than they read costs more to bring into order than to send.
     private static func ordered(_ members: Elements) -> Elements {
-        members.count < 2 ? members : members.sorted { $0.key.lexicographicallyPrecedes($1.key) }
+        members.count < 2 || members.count > 100 ? members : members.sorted { $0.key.lexicographicallyPrecedes($1.key) }
     }
 
     /// Takes in a patch's chains and sets, as far as they are there.

@@ -29,6 +29,7 @@ package struct Packet: Hashable, Sendable {
         case .destinationPort: .port(destinationPort)
         case .inputInterface: .interface(inputInterface)
         case .outputInterface: .interface(outputInterface)
+        case .mark, .orderedMark: .mark(mark)
         // What a packet is wrapped in is the link's business, and no table of its family asks.
         case .sourceAddress, .destinationAddress: .bytes([])
         case .etherType, .sourceHardwareAddress, .destinationHardwareAddress, .arpFormat, .arpSenderHardwareAddress, .arpSenderAddress,

@@ -50,20 +50,28 @@ package enum Statement: Hashable, Sendable {
     case inSet([Field], String)
     /// The element's verdict, where the map has one for the concatenation of fields.
     case verdictMap([Field], String)
-    /// `numgen random mod N vmap { 0 : goto ..., ... }`
-    case randomGoto([String])
+    /// `numgen random mod N vmap { 0 : jump ..., ... }`
+    case randomJump([String])
     /// `meta mark & bits == 0`
     case markUnset(UInt32)
+    /// `meta mark & bits != 0`
+    case markHas(UInt32)
     case setMark(UInt32)
     case flipMark(UInt32)
-    /// Remembers the source address in a dynamic set: `update @set { ip saddr }`
-    case remember(Field, String)
+    /// The mark that the map has for the concatenation of fields: `meta mark set FIELDS map @map`
+    case setMarkFromMap([Field], String)
+    /// Puts the concatenation of fields into a dynamic set, or lets it stay there longer: `update @set { ip saddr }`
+    case remember([Field], String)
+    /// `delete @set { ip saddr }`
+    case forget([Field], String)
     case counter
     /// `meta nftrace set 1`: from here on the kernel tells every rule that the packet meets.
     case trace
     /// The address and port that the map has for the concatenation of fields and for a number thrown below `among`:
     /// `dnat ip to FIELDS . numgen random mod N map @map`
     case destinationNATMap(IPFamily, [Field], among: Int, String)
+    /// The address and port that the map has for the concatenation of fields: `dnat ip to FIELDS map @map`
+    case destinationNATFrom(IPFamily, [Field], String)
     /// `meta l4proto P dnat to A:P`
     case destinationNAT(TransportProtocol, IPAddress, UInt16)
     case sourceNAT(IPAddress)
@@ -79,18 +87,23 @@ package enum Statement: Hashable, Sendable {
         case .destinationWasTranslated: "ct status dnat"
         case .inSet(let fields, let set): "\(Statement.concatenation(fields)) @\(set)"
         case .verdictMap(let fields, let map): "\(Statement.concatenation(fields)) vmap @\(map)"
-        case .randomGoto(let chains):
+        case .randomJump(let chains):
             "numgen random mod \(chains.count) vmap { "
-                + chains.enumerated().map { "\($0) : goto \($1)" }.joined(separator: ", ") + " }"
+                + chains.enumerated().map { "\($0) : jump \($1)" }.joined(separator: ", ") + " }"
         case .markUnset(let bits): "meta mark & \(Statement.hex(bits)) == 0x00000000"
+        case .markHas(let bits): "meta mark & \(Statement.hex(bits)) != 0x00000000"
         case .setMark(let bits): "meta mark set meta mark | \(Statement.hex(bits))"
         case .flipMark(let bits): "meta mark set meta mark ^ \(Statement.hex(bits))"
-        case .remember(let field, let set): "update @\(set) { \(field.text) }"
+        case .setMarkFromMap(let fields, let map): "meta mark set \(Statement.concatenation(fields)) map @\(map)"
+        case .remember(let fields, let set): "update @\(set) { \(Statement.concatenation(fields)) }"
+        case .forget(let fields, let set): "delete @\(set) { \(Statement.concatenation(fields)) }"
         case .counter: "counter"
         case .trace: "meta nftrace set 1"
         case .destinationNATMap(let family, let fields, let count, let map):
             "dnat \(TableFamily(family).rawValue) to \(Statement.concatenation(fields)) "
                 + ". numgen random mod \(count) map @\(map)"
+        case .destinationNATFrom(let family, let fields, let map):
+            "dnat \(TableFamily(family).rawValue) to \(Statement.concatenation(fields)) map @\(map)"
         case .destinationNAT(let proto, let address, let port):
             "meta l4proto \(proto.rawValue.lowercased()) dnat to \(address.family == .ipv4 ? "\(address)" : "[\(address)]"):\(port)"
         case .sourceNAT(let address): "snat to \(address) fully-random"
@@ -102,8 +115,10 @@ package enum Statement: Hashable, Sendable {
     /// The chains, sets and maps it names.
     package var references: [String] {
         switch self {
-        case .inSet(_, let name), .verdictMap(_, let name), .remember(_, let name), .destinationNATMap(_, _, _, let name): [name]
-        case .randomGoto(let chains): chains
+        case .inSet(_, let name), .verdictMap(_, let name), .remember(_, let name), .destinationNATMap(_, _, _, let name),
+            .setMarkFromMap(_, let name), .forget(_, let name), .destinationNATFrom(_, _, let name):
+            [name]
+        case .randomJump(let chains): chains
         case .verdict(let verdict): verdict.target.map { [$0] } ?? []
         default: []
         }

@@ -27,9 +27,18 @@ package struct Trace: Hashable, Sendable {
 package struct Tracer: Sendable {
     private let tables: [TableID: Ruleset]
     private let bases: [(table: TableID, chain: String, hook: Hook)]
+    /// The elements of sets of intervals by their first piece, where that is one value; the others below nil.
+    private let ranges: [TableID: [String: [Value?: [(key: [Value], value: ElementData)]]]]
 
     package init(tables: [TableID: Ruleset]) {
         self.tables = tables
+        ranges = tables.mapValues { table in
+            table.elements.filter { table.sets[$0.key]?.isInterval ?? true }.mapValues { members in
+                Dictionary(grouping: members.map { ($0.key, $0.value) }) { element, _ in
+                    element.first.flatMap { $0.isInterval ? nil : $0 }
+                }
+            }
+        }
         bases = tables.flatMap { table, rules in rules.chains.compactMap { name, chain in chain.hook.map { (table, name, $0) } } }
             .sorted { ($0.hook.priority, $0.table, $0.chain) < ($1.hook.priority, $1.table, $1.chain) }
     }
@@ -44,10 +53,20 @@ package struct Tracer: Sendable {
             traces = traces.flatMap { trace -> [Trace] in
                 guard trace.outcome == .accept else { return [trace] }
                 if base.hook.kind == .nat, isTranslated(trace, from: packet, point) { return [trace] }
-                return run(base.chain, table: base.table, Flow(trace)).map(\.trace)
+                return Self.distinct(run(base.chain, table: base.table, Flow(trace)).map(\.trace))
             }
         }
         return traces
+    }
+
+    /// Of the ways that lead to the same, the first.
+    private static func distinct(_ traces: [Trace]) -> [Trace] {
+        struct End: Hashable {
+            let outcome: Trace.Outcome
+            let packet: Packet
+        }
+        var seen: Set<End> = []
+        return traces.filter { seen.insert(End(outcome: $0.outcome, packet: $0.packet)).inserted }
     }
 
     private func isTranslated(_ trace: Trace, from packet: Packet, _ point: Hook.Point) -> Bool {
@@ -120,12 +139,23 @@ package struct Tracer: Sendable {
                 guard let found = find(fields, map, place.table, flow.trace.packet), let verdict = found.verdict else { return [flow] }
                 element = found.comment
                 return end(.verdict(verdict))
-            case .randomGoto(let chains):
-                return chains.flatMap { self.end(start, .verdict(.goto($0)), rule, place, element) }
+            case .randomJump(let chains):
+                let thrown = chains.flatMap { self.end(start, .verdict(.jump($0)), rule, place, element) }
+                // Those that come back are alike, and one of them stands for all.
+                return thrown.filter { $0.control == .done } + thrown.filter { $0.control != .done }.prefix(1)
             case .markUnset(let bits): if flow.trace.packet.mark & bits != 0 { return [flow] }
+            case .markHas(let bits): if flow.trace.packet.mark & bits == 0 { return [flow] }
             case .setMark(let bits): flow.trace.packet.mark |= bits
             case .flipMark(let bits): flow.trace.packet.mark ^= bits
-            case .remember, .counter, .trace: break
+            case .setMarkFromMap(let fields, let map):
+                guard case .mark(let mark)? = find(fields, map, place.table, flow.trace.packet)?.data?.first else { return [flow] }
+                flow.trace.packet.mark = mark
+            case .destinationNATFrom(_, let fields, let map):
+                guard let found = find(fields, map, place.table, flow.trace.packet), let led = flow.led(to: found.data ?? []) else {
+                    return [flow]
+                }
+                return self.end(led, .outcome(.accept), rule, place, element ?? found.comment)
+            case .remember, .forget, .counter, .trace: break
             case .destinationNATMap(_, let fields, let count, let map):
                 return (0..<count).flatMap { number -> [Flow] in
                     let key = fields.map(flow.trace.packet.value) + [.slot(UInt32(number))]
@@ -193,6 +223,12 @@ package struct Tracer: Sendable {
         let key = fields.map(packet.value)
         if let exact = members[key] { return exact }
         guard tables[table]?.sets[set]?.isInterval ?? true else { return nil }
-        return members.first { element, _ in zip(element, key).allSatisfy { $0.contains($1) } }?.value
+        let candidates = ranges[table]?[set]
+        for value in [key.first, nil] {
+            if let found = candidates?[value]?.first(where: { element, _ in zip(element, key).allSatisfy { $0.contains($1) } }) {
+                return found.value
+            }
+        }
+        return nil
     }
 }

@@ -8,6 +8,9 @@ package enum Field: Hashable, Sendable {
     case destinationPort
     case inputInterface
     case outputInterface
+    case mark
+    /// The mark in network byte order, as sets of intervals keep numbers.
+    case orderedMark
     case etherType
     case sourceHardwareAddress
     case destinationHardwareAddress
@@ -29,6 +32,7 @@ package enum Field: Hashable, Sendable {
         case .destinationPort: "th dport"
         case .inputInterface: "iifname"
         case .outputInterface: "oifname"
+        case .mark, .orderedMark: "meta mark"
         case .etherType: "ether type"
         case .sourceHardwareAddress: "ether saddr"
         case .destinationHardwareAddress: "ether daddr"
@@ -47,6 +51,7 @@ package enum Field: Hashable, Sendable {
         case .transportProtocol: Field.transportProtocol.text
         case .port: Field.destinationPort.text
         case .slot: "numgen random mod \(NamedSet.slots)"
+        case .mark: Field.mark.text
         case .interface, .hardwareAddress, .etherType, .bytes, .icmpv6Type: type.text
         }
     }
@@ -64,6 +69,7 @@ package enum Field: Hashable, Sendable {
         case .transportProtocol: .transportProtocol
         case .destinationPort: .port
         case .inputInterface, .outputInterface: .interface
+        case .mark, .orderedMark: .mark
         }
     }
 }
@@ -74,6 +80,7 @@ package enum FieldType: Hashable, Sendable, CaseIterable {
     case transportProtocol
     case port
     case interface
+    case mark
     case hardwareAddress
     case etherType
     case icmpv6Type
@@ -83,7 +90,7 @@ package enum FieldType: Hashable, Sendable, CaseIterable {
 
     package static let allCases: [FieldType] =
         IPFamily.allCases.map(FieldType.address) + [
-            .transportProtocol, .port, .interface, .hardwareAddress, .etherType, .icmpv6Type, .bytes, .slot,
+            .transportProtocol, .port, .interface, .mark, .hardwareAddress, .etherType, .icmpv6Type, .bytes, .slot,
         ]
 
     package var text: String {
@@ -93,6 +100,7 @@ package enum FieldType: Hashable, Sendable, CaseIterable {
         case .transportProtocol: "inet_proto"
         case .port: "inet_service"
         case .interface: "ifname"
+        case .mark: "mark"
         case .hardwareAddress: "ether_addr"
         case .etherType: "ether_type"
         case .icmpv6Type: "icmpv6_type"
@@ -112,6 +120,7 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
     case port(UInt16)
     case ports(ClosedRange<UInt16>)
     case interface(String)
+    case mark(UInt32)
     case hardwareAddress(MACAddress)
     case etherType(UInt16)
     case icmpv6Type(UInt8)
@@ -158,7 +167,7 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
         case .etherType(let type): return (Value.bytes(type), Value.bytes(type))
         case .icmpv6Type(let type): return ([type], [type])
         case .bytes(let bytes): return (bytes, bytes)
-        case .slot(let number):
+        case .mark(let number), .slot(let number):
             let bytes = withUnsafeBytes(of: number) { Array($0) }
             return (bytes, bytes)
         }
@@ -182,7 +191,7 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
         case .etherType(let type): return one(type)
         case .icmpv6Type(let type): return one(type)
         case .bytes(let bytes): return one(Value.packed(bytes))
-        case .slot(let number): return one(number)
+        case .mark(let number), .slot(let number): return one(number)
         }
     }
 
@@ -219,6 +228,7 @@ package enum Value: Hashable, Comparable, Sendable, CustomStringConvertible {
         case .port(let port): "\(port)"
         case .ports(let range): "\(range.lowerBound)-\(range.upperBound)"
         case .interface(let name): "\"\(name)\""
+        case .mark(let number): Value.hex(withUnsafeBytes(of: number.bigEndian) { Array($0) })
         case .hardwareAddress(let address): "\(address)"
         case .etherType(0x0800): "ip"
         case .etherType(0x0806): "arp"

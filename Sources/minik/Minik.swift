@@ -45,6 +45,8 @@ struct Minik: AsyncParsableCommand {
             CommandGroup(name: "Explanations", subcommands: [Why.self, Matrix.self, Diff.self]),
             CommandGroup(
                 name: "Machines",
-                subcommands: [NodeCommand.self, HostCommand.self, MeasurePolicies.self, MeasureChanges.self, MeasureStore.self]),
+                subcommands: [
+                    NodeCommand.self, HostCommand.self, MeasurePolicies.self, MeasureChanges.self, MeasureServices.self, MeasureStore.self,
+                ]),
         ])
 }

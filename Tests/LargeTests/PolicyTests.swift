@@ -108,12 +108,14 @@ struct PolicyTests {
 
     /// Somebody opens the door behind our back: the computed and the real are not the same any more.
     private func openBehindOurBack(_ cluster: TestCluster, _ node: String) throws {
-        let set = Shell.run(
-            "nsenter --net=/run/netns/why_\(node) nft list table ip kube-netpol | grep -o 'ingress-ports-[^ ]*' | head -1"
+        let its = Shell.run(
+            "nsenter --net=/run/netns/why_\(node) nft list set ip kube-netpol ingress-isolation | grep -o '0x[0-9a-f]*' | head -1"
         ).output.trimmed
         let bob = try #require(try cluster.pods("stranger=true").first?.ip)
         #expect(
-            Shell.run("nsenter --net=/run/netns/why_\(node) nft 'add element ip kube-netpol \(set) { \(bob) . tcp . 7000 }'").isSuccess)
+            Shell.run(
+                "nsenter --net=/run/netns/why_\(node) nft 'add element ip kube-netpol ingress-ports { \(its) . \(bob) . tcp . 7000 }'"
+            ).isSuccess)
         let shouted = cluster.minik("why bob echo:7000")
         #expect(shouted.status == 1 && shouted.output.contains("THE KERNEL DISAGREES"), "\(shouted)")
         let matrix = cluster.minik("matrix --probe --ports 7000")

@@ -73,7 +73,13 @@ extension NFTablesTests {
 
     private static func tables6() throws -> [(Ruleset, expected: [String])] {
         [
-            (try services6(), ["dnat to [fd00:10:244:1::2]:80", "ip6 daddr fd00:10:1::/112 drop", "numgen random mod 2 vmap"]),
+            (
+                try services6(),
+                [
+                    "fd00:10:244:1::2 . 80", "update @service-clients-10800s-slot-1 { ip6 saddr", "ip6 daddr fd00:10:1::/112 drop",
+                    "numgen random mod 2 vmap",
+                ]
+            ),
             (try policies6(), ["fd00:c8::/121 . tcp . 80", "fd00:10:244:1::3 . udp . 1000-2000"]),
             (try hostPorts6(), ["dnat to [fd00:10:244:1::2]:80", "::1 . udp . 53", "ip6 daddr ::1"]),
             (FlannelMasquerade.compile(try node6()), ["snat to fd00:c8::81", "ip6 daddr != ff00::/8"]),

@@ -186,8 +186,8 @@ struct NFTablesTests {
         let rules = Self.whole(try Self.service(["10.244.1.2", "10.244.1.3"], affinity: true))
         let first = TableSync(table: TableID(.ip, "t"), target: kernel)
         try await first.apply(rules)
-        let affinity = try #require(rules.sets.keys.first { $0.hasPrefix("affinity-") })
-        _ = try namespace.nft("add element ip t \(affinity) { 10.9.9.9 }\n")
+        let affinity = try #require(rules.sets.keys.first { $0.hasPrefix("service-clients-") })
+        _ = try namespace.nft("add element ip t \(affinity) { 10.9.9.9 . 10.1.216.8 . tcp . 8080 }\n")
         // Rule handles tell a rule that stayed from one that was written anew.
         let before = try namespace.output("nft -a list table ip t")
 
@@ -201,7 +201,7 @@ struct NFTablesTests {
             """
             add rule ip t services counter drop
             delete element ip t cluster-ips { 10.1.216.8 }
-            add element ip t service-ips { 10.1.0.99 . tcp . 1 : drop }
+            add element ip t no-endpoint-services { 10.1.0.99 . tcp . 1 }
             add chain ip t intruder
             """)
         let third = TableSync(table: TableID(.ip, "t"), target: kernel)
@@ -213,9 +213,10 @@ struct NFTablesTests {
         }
         #expect(handles(after, "masquerade-mark") == handles(before, "masquerade-mark"))
         #expect(
-            handles(after, "dnat to") == handles(before, "dnat to") && !handles(after, "dnat to").isEmpty, "what was right was not touched")
+            handles(after, "dnat ip to") == handles(before, "dnat ip to") && !handles(after, "dnat ip to").isEmpty,
+            "what was right was not touched")
         #expect(
-            handles(after, "ip daddr . meta l4proto") != handles(before, "ip daddr . meta l4proto"),
+            handles(after, "goto choose-service-endpoint") != handles(before, "goto choose-service-endpoint"),
             "the chain that was changed was written again")
     }
 

@@ -1,5 +1,6 @@
 import CSandbox
 import Glibc
+import Host
 import Images
 import Model
 import Runtime
@@ -53,15 +54,19 @@ struct OddRegistry: ~Copyable {
         """
 
     init(_ how: String) throws {
+        (pid, host) = try Self.start(how)
+    }
+
+    private static func start(_ how: String) throws -> (pid_t, String) {
         var ends: [Int32] = [-1, -1]
         guard sandbox_pipe(&ends) == 0 else { throw DidNotStart() }
-        pid = SmallProgram.spawn(["/usr/bin/python3", "-c", Self.program, how], environment: [], stdio: [-1, ends[1], -1])
+        let pid = SmallProgram.spawn(["/usr/bin/python3", "-c", program, how], environment: [], stdio: [-1, ends[1], -1])
         close(ends[1])
         var bytes = [UInt8](repeating: 0, count: 16)
         let count = read(ends[0], &bytes, bytes.count)
         close(ends[0])
         guard pid > 0, count > 0 else { throw DidNotStart() }
-        host = "127.0.0.1:\(String(decoding: bytes.prefix(count), as: UTF8.self).split(separator: "\n")[0])"
+        return (pid, "127.0.0.1:\(String(decoding: bytes.prefix(count), as: UTF8.self).split(separator: "\n")[0])")
     }
 
     deinit {

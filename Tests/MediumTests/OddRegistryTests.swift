@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Images
 import Runtime
 import Testing

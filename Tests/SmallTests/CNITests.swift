@@ -22,7 +22,7 @@ private final class ScriptedPlugins: Sendable {
     }
 
     func chain(_ network: CNINetwork, missing: String? = nil) -> CNIChain {
-        CNIChain(network) { [state] type, environment, input in
+        CNIChain(network) { [self] type, environment, input in
             if type == missing { return nil }
             let variables = Dictionary(
                 environment.map { entry in

@@ -94,18 +94,13 @@ struct TutorialPolicies {
         ]
     }
 
-    @Test("T11 is one set and one chain")
+    @Test("T11 is a class and its elements: who is in it, who may, and who says so")
     func golden() throws {
         let rules = try Lab(pods(), [("default/access-httpd", narrow)]).rules
-        let chain = ServiceTable.chainName("ingress", "default/name=networkpolicy-demo"),
-            set = ServiceTable.chainName("ingress-ports", "default/name=networkpolicy-demo")
         let expected = """
-            add set ip kube-netpol \(set) { type ipv4_addr . inet_proto . inet_service; }
-            add chain ip kube-netpol \(chain)
-            add rule ip kube-netpol \(chain) ip saddr . meta l4proto . th dport @\(set) counter return comment "allowed by default/access-httpd"
-            add rule ip kube-netpol \(chain) counter drop comment "isolated for ingress by default/access-httpd"
-            add element ip kube-netpol \(set) { 10.244.2.9 . tcp . 80 comment "default/access-httpd ingress[0]" }
-            add element ip kube-netpol isolated-ingress { 10.244.1.157 comment "default/httpd-1" : goto \(chain) }
+            add element ip kube-netpol ingress-isolation { 0x5941aee1 comment "isolated for ingress by default/access-httpd" }
+            add element ip kube-netpol ingress-ports { 0x5941aee1 . 10.244.2.9 . tcp . 80 comment "default/access-httpd ingress[0]" }
+            add element ip kube-netpol isolated-ingress { 10.244.1.157 comment "default/httpd-1" : 0x5941aee1 }
             add element ip kube-netpol itself { 10.244.1.157 . 10.244.1.157 comment "default/httpd-1" }
             """
         #expect(
@@ -359,7 +354,7 @@ struct PolicySets {
               {"from": [{"ipBlock": {"cidr": "10.5.5.5/32"}}, {"podSelector": {}}], "ports": [{"port": 70, "endPort": 200}]}]}
             """
         let lab = try Lab([pod("red", "web", "10.244.1.1"), pod("red", "peer", "10.244.1.2")], [("red/blocks", spec)])
-        let intervals = lab.rules.sets.filter(\.value.isInterval).keys
+        let intervals = lab.rules.sets.filter { $0.value.isInterval && lab.rules.elements[$0.key]?.isEmpty == false }.keys
         #expect(intervals.count == 1)
         for set in intervals {
             let boxes = try #require(lab.rules.elements[set]).keys.map { $0.map(\.bounds) }
@@ -385,13 +380,55 @@ struct PolicySets {
         #expect(try !lab.passes("10.244.1.2", "10.244.1.1", tcp, 201))
     }
 
-    @Test("pods that the same policies isolate share a chain")
+    @Test("pods that the same policies isolate are of one class, and no policy adds a rule")
     func shared() throws {
         let pods = try (1...20).map { try pod("red", "p\($0)", "10.244.1.\($0)", labels: ["app": $0 <= 10 ? "a" : "b"]) }
         let rules = try Lab(pods, [("red/all", #"{"podSelector": {}}"#), ("red/a", #"{"podSelector": {"matchLabels": {"app": "a"}}}"#)])
             .rules
-        #expect(rules.elements["isolated-ingress"]?.count == 20)
-        #expect(rules.chains.count == PolicyCompiler.base(.ipv4).chains.count + 2)
+        let isolated = try #require(rules.elements["isolated-ingress"])
+        #expect(isolated.count == 20)
+        #expect(Set(isolated.values.compactMap(\.data)).count == 2 && rules.elements["ingress-isolation"]?.count == 2)
+        #expect(rules.chains == PolicyCompiler.base(.ipv4).chains && rules.sets == PolicyCompiler.base(.ipv4).sets)
+    }
+
+    @Test("two classes never share a number, whatever their names, and none has kube-proxy's bit or is nothing")
+    func numbers() {
+        var taken: Set<UInt32> = []
+        for _ in 0..<20_000 {
+            let number = PolicyCompiler.number("ingress default/name=web", isTaken: taken.contains)
+            #expect(number != 0 && number & ServiceTable.masqueradeMark == 0)
+            guard taken.insert(number).inserted else {
+                Issue.record("\(number) was given twice")
+                return
+            }
+        }
+    }
+
+    @Test("a packet whose class goes while it is on its way is dropped, not let in")
+    func goneClass() throws {
+        let web = try pod("red", "web", "10.244.1.1")
+        var rules = try compiler().compile(snapshot([web], [("red/p", #"{"podSelector": {}}"#)]))
+        rules.elements["ingress-isolation"] = nil
+        let packet = Packet(from: IPAddress(ipv4: 0x0808_0808), to: web.address, proto: tcp, port: 80)
+        let trace = try #require(Tracer(tables: [PolicyCompiler.id(.ipv4): rules]).traverse(packet, .forward).first)
+        #expect(trace.outcome == .drop && trace.steps.last?.comment?.contains("of no class") == true)
+    }
+
+    @Test("a packet that is to be masqueraded is judged as any other, and stays marked for it")
+    func masqueraded() throws {
+        let web = try pod("red", "web", "10.244.1.1", labels: ["app": "web"]), far = try pod("red", "far", "10.244.2.1")
+        let rules = try compiler().compile(
+            snapshot([web, far], [("red/p", #"{"podSelector": {"matchLabels": {"app": "web"}}, "ingress": [{"ports": [{"port": 80}]}]}"#)]))
+        let tracer = Tracer(tables: [PolicyCompiler.id(.ipv4): rules])
+        for (to, port, passes) in [(web, 80, true), (web, 81, false), (far, 81, true)] as [(PolicyPod, UInt16, Bool)] {
+            for mark in [0, ServiceTable.masqueradeMark] {
+                var packet = Packet(from: IPAddress(ipv4: 0x0808_0808), to: to.address, proto: tcp, port: port)
+                packet.mark = mark
+                let trace = try #require(tracer.traverse(packet, .forward).first)
+                #expect((trace.outcome == .accept) == passes, "\(to.key) \(port)")
+                #expect(!passes || trace.packet.mark & ServiceTable.masqueradeMark == mark, "\(to.key) \(port)")
+            }
+        }
     }
 }
 

@@ -210,11 +210,11 @@ struct PolicyEngineTests {
             return (patches.count, patches.reduce(0) { $0 + $1.elements.values.reduce(0) { $0 + $1.count } }, patches.count != parts.count)
         }
         #expect(
-            patched { $0.set(policy("wide", selecting: .emptyObject, from: 3, at: 9000)) } == (20, 400, false),
-            "20 pods of group 3 at one port")
+            patched { $0.set(policy("wide", selecting: .emptyObject, from: 3, at: 9000)) } == (20, 420, false),
+            "20 pods of group 3 at one port, and the element that names what isolates the class")
         #expect(!engine.restricts)
         #expect(patched { $0.set(policy("wide", selecting: .emptyObject, from: 3, at: 9001)) } == (20, 800, false))
-        #expect(patched { $0.set(ObjectKey("red", "wide"), policy: nil) } == (20, 400, false))
+        #expect(patched { $0.set(ObjectKey("red", "wide"), policy: nil) } == (20, 420, false))
         #expect(!engine.isDirty && engine.changedParts().isEmpty)
     }
 }

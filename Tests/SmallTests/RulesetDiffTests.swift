@@ -51,8 +51,12 @@ actor MemoryTable: RulesetTarget {
                 case .destinationNATMap(_, let fields, _, let map):
                     let found = rules.sets[map]
                     try require(found?.data.isEmpty == false && found?.key == fields.map(\.type) + [.slot], change)
-                case .remember(_, let set): try require(rules.sets[set]?.timeout != nil, change)
-                case .randomGoto(let chains): try require(chains.allSatisfy { rules.chains[$0] != nil }, change)
+                case .setMarkFromMap(let fields, let map):
+                    try require(rules.sets[map]?.data == [.mark] && rules.sets[map]?.key == fields.map(\.type), change)
+                case .remember(_, let set), .forget(_, let set): try require(rules.sets[set]?.timeout != nil, change)
+                case .destinationNATFrom(_, let fields, let map):
+                    try require(rules.sets[map]?.data.count == 2 && rules.sets[map]?.key == fields.map(\.type), change)
+                case .randomJump(let chains): try require(chains.allSatisfy { rules.chains[$0] != nil }, change)
                 case .verdict(.jump(let target)), .verdict(.goto(let target)): try require(rules.chains[target] != nil, change)
                 default: break
                 }
@@ -270,7 +274,7 @@ struct RulesetApplication {
         var statements: [Statement] = []
         if sets["addresses"] != nil, random.chance(40) { statements.append(.inSet([.sourceAddress(.ipv4)], "addresses")) }
         if sets["pairs"] != nil, random.chance(30) { statements.append(.inSet([.transportProtocol, .destinationPort], "pairs")) }
-        if sets["recent"] != nil, random.chance(30) { statements.append(.remember(.sourceAddress(.ipv4), "recent")) }
+        if sets["recent"] != nil, random.chance(30) { statements.append(.remember([.sourceAddress(.ipv4)], "recent")) }
         if sets["by-address"] != nil, random.chance(30) {
             return Rule(statements + [.verdictMap([.destinationAddress(.ipv4)], "by-address")])
         }
@@ -278,7 +282,7 @@ struct RulesetApplication {
             return Rule(statements + [.verdictMap([.transportProtocol, .destinationPort], "by-port")], comment: "by port")
         }
         if later.isEmpty { return Rule(statements + [.verdict(random.chance(50) ? .accept : .drop)]) }
-        if random.chance(30) { return Rule(statements + [.randomGoto(later)]) }
+        if random.chance(30) { return Rule(statements + [.randomJump(later)]) }
         return Rule(statements + [.counter, .verdict(.jump(random.pick(later)))])
     }
 }
@@ -299,11 +303,16 @@ struct NFTText {
             (.match(.destinationPort, .ports(8000...8080)), "th dport 8000-8080"),
             (.connectionState([.related, .established]), "ct state established,related"),
             (.destinationWasTranslated, "ct status dnat"),
-            (.randomGoto(["a", "b"]), "numgen random mod 2 vmap { 0 : goto a, 1 : goto b }"),
+            (.randomJump(["a", "b"]), "numgen random mod 2 vmap { 0 : jump a, 1 : jump b }"),
+            (.forget([.sourceAddress(.ipv4), .destinationPort], "recent"), "delete @recent { ip saddr . th dport }"),
+            (.destinationNATFrom(.ipv4, [.destinationAddress(.ipv4)], "m"), "dnat ip to ip daddr map @m"),
             (.markUnset(0x4000), "meta mark & 0x00004000 == 0x00000000"),
+            (.markHas(0x4000), "meta mark & 0x00004000 != 0x00000000"),
+            (.setMarkFromMap([.destinationAddress(.ipv4)], "class"), "meta mark set ip daddr map @class"),
+            (.inSet([.orderedMark, .sourceAddress(.ipv4)], "peers"), "meta mark . ip saddr @peers"),
             (.setMark(0x4000), "meta mark set meta mark | 0x00004000"),
             (.flipMark(0x4000), "meta mark set meta mark ^ 0x00004000"),
-            (.remember(.sourceAddress(.ipv4), "recent"), "update @recent { ip saddr }"),
+            (.remember([.sourceAddress(.ipv4)], "recent"), "update @recent { ip saddr }"),
             (.destinationNAT(.udp, IPAddress(ipv4: 0x0AF4_0105), 53), "meta l4proto udp dnat to 10.244.1.5:53"),
             (.sourceNAT(IPAddress(ipv4: 0xC0A8_C80B)), "snat to 192.168.200.11 fully-random"),
             (.verdict(.jump("web")), "jump web"), (.verdict(.return), "return"), (.reject, "reject"),

@@ -59,14 +59,7 @@ private func served(_ rules: Ruleset, _ map: String = "service-endpoints") -> [S
 
 private func elements(_ rules: Ruleset, _ set: String) -> [ElementData] { Array((rules.elements[set] ?? [:]).values) }
 
-private let serviceChain = "service-P26LWKKU-default/httpd-svc/tcp/"
-private let localChain = "local-P26LWKKU-default/httpd-svc/tcp/"
-private let externalChain = "external-P26LWKKU-default/httpd-svc/tcp/"
 private let remembering = #""sessionAffinity": "ClientIP","#
-
-private func endpointChain(_ address: String) -> String {
-    ServiceTable.chainName("endpoint", "default/httpd-svc/tcp/__\(address)/80")
-}
 
 @Suite("A NodePort Service with endpoints")
 struct NodePortServices {
@@ -148,7 +141,7 @@ struct NodePortServices {
         let known = Set(whole.chains.keys).union(whole.sets.keys)
         let used = whole.chains.values.flatMap(\.rules).flatMap(\.statements).flatMap(\.references)
         let targets = whole.elements.values.flatMap(\.values).compactMap { $0.verdict?.target }
-        #expect(used.contains(serviceChain))
+        #expect(used.contains("service-endpoint-0-for-10800s"))
         #expect(Set(used + targets + Array(whole.elements.keys)).subtracting(known) == [])
     }
 
@@ -248,34 +241,85 @@ struct IdleServices {
 
 @Suite("Session affinity")
 struct SessionAffinity {
+    private static let fields = "ip daddr . meta l4proto . th dport", client = "ip saddr . ip daddr . meta l4proto . th dport"
+
     @Test(
-        "a client that an endpoint remembers goes there again",
+        "a client goes where it is remembered, a new one where the dice say, and is remembered there for as long as the Service says",
         arguments: [("", 10800), (#""sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 60}},"#, 60)])
     func affinity(_ config: String, _ seconds: Int) throws {
         let service = try nodePortService(fields: #""sessionAffinity": "ClientIP", \#(config)"#)
-        let rules = try compiler().compile(service, [tutorialSlice()])
-        #expect(rules.sets.count == 3 && elements(rules, "service-ips").map(\.verdict) == [.goto(serviceChain)])
-        #expect(Set(rules.sets.values) == [NamedSet(key: [.address(.ipv4)], timeout: seconds)])
-        let body = try #require(rules.chains[serviceChain]).rules.map(\.text)
-        for address in ["10.244.1.157", "10.244.1.158", "10.244.2.10"] {
-            let chain = endpointChain(address)
-            let steps = try #require(rules.chains[chain]).rules.map(\.text)
-            let set = try #require(rules.sets.keys.first { $0.contains("__\(address)/80") })
-            #expect(steps.suffix(2) == ["update @\(set) { ip saddr }", "meta l4proto tcp dnat to \(address):80"])
-            #expect(body.dropFirst().dropLast().contains("ip saddr @\(set) goto \(chain) comment \"default/httpd-svc\""))
+        let part = try compiler().compile(service, [tutorialSlice()])
+        #expect(part.chains.isEmpty && part.sets.isEmpty, "a Service is elements, whatever it remembers")
+        let table = try compiler().table([(service, [tutorialSlice()])])
+        let clients = (0..<3).map { "service-clients-\(seconds)s-slot-\($0)" }
+        for (slot, set) in clients.enumerated() {
+            #expect(table.sets[set]?.timeout == seconds)
+            #expect(
+                table.chains["service-endpoint-\(slot)-for-\(seconds)s"]?.rules.map(\.text) == [
+                    "update @\(set) { \(Self.client) } dnat ip to \(Self.fields) map @service-endpoints-slot-\(slot)",
+                    "delete @\(set) { \(Self.client) } comment \"nobody is in this slot\"",
+                ])
         }
-        #expect(body.count == 5)
-        #expect(body.last?.hasPrefix("numgen random mod 3 ") == true)
+        let chain = "choose-service-endpoint-of-3-for-\(seconds)s"
+        #expect(
+            table.chains["choose-service-endpoint"]?.rules.map(\.text) == ["\(Self.fields) @service-ips-3-for-\(seconds)s goto \(chain)"])
+        let body = try #require(table.chains[chain]).rules.map(\.text)
+        #expect(
+            body.prefix(3)
+                == clients.indices.map { "\(Self.client) @\(clients[$0]) jump service-endpoint-\($0)-for-\(seconds)s" }.prefix(3))
+        #expect(body[3].hasPrefix("numgen random mod 3 vmap { 0 : jump service-endpoint-0-for-\(seconds)s,"))
+    }
+
+    /// Who is in the slots at the ClusterIP.
+    private func slots(_ part: Ruleset) -> [Int: String] {
+        Dictionary(
+            uniqueKeysWithValues: (0..<200).compactMap { slot in
+                part.elements["service-endpoints-slot-\(slot)"]?.values.first?.data.map { (slot, "\($0[0])") }
+            })
+    }
+
+    private func after(_ previous: Ruleset, _ endpoints: [String]) throws -> Ruleset {
+        try compiler().compile(
+            nodePortService(fields: remembering), [slice(endpoints.map { ($0, "k8s-node2", ready) })], after: previous)
+    }
+
+    @Test("who serves keeps its slot, whoever else comes and goes; who comes takes the first that is empty")
+    func stableSlots() throws {
+        let three = try after(Ruleset(), ["10.244.2.1", "10.244.2.2", "10.244.2.3"])
+        #expect(slots(three) == [0: "10.244.2.1", 1: "10.244.2.2", 2: "10.244.2.3"])
+        let two = try after(three, ["10.244.2.2", "10.244.2.3"])
+        #expect(slots(two) == [1: "10.244.2.2", 2: "10.244.2.3"])
+        #expect(two.elements["service-ips-3-for-10800s"]?.count == 1, "the empty one is counted")
+        let again = try after(two, ["10.244.2.0", "10.244.2.2", "10.244.2.3", "10.244.2.9"])
+        #expect(slots(again) == [0: "10.244.2.0", 1: "10.244.2.2", 2: "10.244.2.3", 3: "10.244.2.9"])
+        // One of very many that is left goes to the front: dice would find it badly.
+        let many = try after(Ruleset(), (1...60).map { "10.244.2.\($0)" })
+        #expect(try slots(after(many, ["10.244.2.60"])) == [0: "10.244.2.60"])
+    }
+
+    @Test("every endpoint is reached, and nobody in an empty slot")
+    func reached() throws {
+        let two = try after(try after(Ruleset(), ["10.244.2.1", "10.244.2.2", "10.244.2.3"]), ["10.244.2.1", "10.244.2.3"])
+        var table = ServiceTable.base(try compiler().node), frame = ServiceFrame(node: try compiler().node)
+        frame.count(ServiceShare(two, local: []), by: 1)
+        table.merge(two)
+        table.merge(frame.rules)
+        for (to, port) in [("10.1.216.8", 8080), ("192.168.200.11", 33000)] as [(String, UInt16)] {
+            let packet = Packet(from: IPAddress(ipv4: 0xC0A8_C863), to: try #require(IPAddress(to)), proto: 6, port: port)
+            let ends = Tracer(tables: [ServiceTable.id(.ipv4): table]).traverse(packet, .prerouting)
+            #expect(ends.map { "\($0.packet.destination)" }.sorted() == ["10.244.2.1", "10.244.2.3"], "\(to)")
+        }
     }
 
     @Test("another timeout is another set, for a set keeps its timeout for life")
     func timeout() throws {
         func sets(_ seconds: Int) throws -> Set<String> {
             let fields = #""sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": \#(seconds)}},"#
-            return Set(try compiler().compile(nodePortService(fields: fields), [tutorialSlice()]).sets.keys)
+            let table = try compiler().table([(nodePortService(fields: fields), [tutorialSlice()])])
+            return Set(table.sets.filter { $0.value.timeout != nil }.keys)
         }
         let one = try sets(60), other = try sets(61)
-        #expect(one.count == 3)
+        #expect(one.count == 6, "three slots at the ClusterIP and three at the node port")
         #expect(one.isDisjoint(with: other))
     }
 }

@@ -1,6 +1,7 @@
 import CSandbox
 import Foundation
 import Glibc
+import Host
 import Model
 import Runtime
 import ShimProtocol

@@ -1,5 +1,6 @@
 import CArchive
 import Glibc
+import Host
 import Runtime
 
 /// Directories that layers have something in and no entry for. As containerd and Docker have it, such a one is what the layers below say;

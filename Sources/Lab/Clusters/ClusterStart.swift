@@ -168,7 +168,7 @@ package struct ClusterStart {
                     "\(field): there is no directory \(mount.hostPath) on this machine",
                     hint: "make it first; a path begins beside the file that names it")
             }
-            let place = NodePlace(path: mount.nodePath, others: all.filter { $0.nodePath != mount.nodePath })
+            let place = MountPlace(path: mount.nodePath, others: all.filter { $0.nodePath != mount.nodePath })
             if let obstacle = place.obstacle {
                 throw UserError(
                     "\(field): nodePath \(mount.nodePath): \(obstacle) is no directory on the nodes",

@@ -56,7 +56,7 @@ package enum Preflight {
         rules.chains["t"] = Chain([Rule(.verdict(.drop))])
         rules.chains["c"] = Chain(
             hook: Hook(.nat, .postrouting, Hook.sourceNAT),
-            [Rule(.connectionState(.new), .markUnset(1), .sourceNAT(IPAddress(ipv4: 0x0A00_0001))), Rule(.randomGoto(["t", "t"]))])
+            [Rule(.connectionState(.new), .markUnset(1), .sourceNAT(IPAddress(ipv4: 0x0A00_0001))), Rule(.randomJump(["t", "t"]))])
         do {
             var socket = try NFTablesSocket(in: NetworkNamespace(path: path))
             try socket.apply([.addTable] + Ruleset.diff(Ruleset(), rules), table: TableID(.ip, "preflight"))

@@ -54,6 +54,9 @@ package enum ShortHash {
         return String(decoding: (0..<8).map { base32Alphabet[Int(bits >> UInt64(35 - 5 * $0) & 31)] }, as: UTF8.self)
     }
 
+    /// The first four bytes of the SHA-256.
+    package static func number(_ text: String) -> UInt32 { SHA256.digest(Array(text.utf8)).prefix(4).reduce(0) { $0 << 8 | UInt32($1) } }
+
     /// The first `digits` hexadecimal digits of the SHA-256.
     package static func hex(_ text: String, digits: Int) -> String {
         String(SHA256.digest(Array(text.utf8)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined().prefix(digits))

@@ -16,7 +16,7 @@ struct ExpressionDecoder {
             case connectionState, connectionStatus, mark
             case random(Int)
         }
-        let source: Source
+        var source: Source
         var mask: [UInt8]?
         var flip: [UInt8] = []
     }
@@ -25,19 +25,21 @@ struct ExpressionDecoder {
     private var immediates: [[UInt8]] = []
     /// What the map's address and port that were looked up are for.
     private var chosen: (fields: [Field], count: Int, map: String)?
+    /// What was looked up in a map, and waits for its use.
+    private var mapped: (fields: [Field], map: String)?
     private var statements: [Statement] = []
 
     init(anonymousMaps: [String: [String]]) { self.anonymousMaps = anonymousMaps }
 
     /// The statements of a libnftnl rule; nil when one of its expressions is none of ours.
     mutating func decode(_ rule: OpaquePointer) -> [Statement]? {
-        (loads, immediates, statements, chosen) = ([], [], [], nil)
+        (loads, immediates, statements, chosen, mapped) = ([], [], [], nil, nil)
         guard let iterator = nftnl_expr_iter_create(rule) else { return nil }
         defer { nftnl_expr_iter_destroy(iterator) }
         while let expression = nftnl_expr_iter_next(iterator) {
             guard take(Expression(expression)) else { return nil }
         }
-        return loads.isEmpty && immediates.isEmpty && chosen == nil ? statements : nil
+        return loads.isEmpty && immediates.isEmpty && chosen == nil && mapped == nil ? statements : nil
     }
 
     private mutating func take(_ expression: Expression) -> Bool {
@@ -52,6 +54,10 @@ struct ExpressionDecoder {
             loads[last].mask = expression.bytes(NFTNL_EXPR_BITWISE_MASK)
             loads[last].flip = expression.bytes(NFTNL_EXPR_BITWISE_XOR)
             return true
+        case "byteorder":
+            guard let last = loads.indices.last, case .mark = loads[last].source else { return false }
+            loads[last].source = .field(.orderedMark)
+            return true
         case "cmp": return compare(expression)
         case "lookup": return lookUp(expression)
         case "immediate":
@@ -63,10 +69,14 @@ struct ExpressionDecoder {
             return append(Verdict(code: code, chain: expression.text(NFTNL_EXPR_IMM_CHAIN)).map(Statement.verdict))
         case "nat": return translate(expression)
         case "dynset":
-            guard case .field(let field)? = loads.popLast()?.source, let set = expression.text(NFTNL_EXPR_DYNSET_SET_NAME) else {
-                return false
+            let sources = loads.map(\.source)
+            loads = []
+            guard let fields = Self.fields(sources), let set = expression.text(NFTNL_EXPR_DYNSET_SET_NAME) else { return false }
+            switch expression.u32(NFTNL_EXPR_DYNSET_OP) {
+            case NFT_DYNSET_OP_UPDATE.rawValue: return append(.remember(fields, set))
+            case NFT_DYNSET_OP_DELETE.rawValue: return append(.forget(fields, set))
+            default: return false
             }
-            return append(.remember(field, set))
         case "reject": return append(.reject)
         case "counter": return append(.counter)
         default: return false
@@ -132,7 +142,9 @@ struct ExpressionDecoder {
             return append(.match(field, .network(IPNetwork(address, length)), negated: !isEqual))
         case .connectionState: return append(isEqual ? nil : .connectionState(ConnectionState(rawValue: Self.hostNumber(load.mask))))
         case .connectionStatus: return append(!isEqual && Self.hostNumber(load.mask) == 1 << 5 ? .destinationWasTranslated : nil)
-        case .mark: return append(isEqual ? .markUnset(Self.hostNumber(load.mask)) : nil)
+        case .mark:
+            let bits = Self.hostNumber(load.mask)
+            return append(isEqual ? .markUnset(bits) : .markHas(bits))
         case .random: return false
         }
     }
@@ -141,17 +153,32 @@ struct ExpressionDecoder {
         let sources = loads.map(\.source)
         loads = []
         guard let set = expression.text(NFTNL_EXPR_LOOKUP_SET) else { return false }
-        if case .random? = sources.first { return append(anonymousMaps[set].map(Statement.randomGoto)) }
+        if case .random? = sources.first { return append(anonymousMaps[set].map(Statement.randomJump)) }
         if case .random(let count)? = sources.last { return choose(sources.dropLast(), count, set, expression) }
-        let fields = sources.compactMap { if case .field(let field) = $0 { field } else { nil } }
-        guard fields.count == sources.count else { return false }
-        return append(expression.has(NFTNL_EXPR_LOOKUP_DREG) ? .verdictMap(fields, set) : .inSet(fields, set))
+        guard let fields = Self.fields(sources) else { return false }
+        guard expression.has(NFTNL_EXPR_LOOKUP_DREG) else { return append(.inSet(fields, set)) }
+        if expression.u32(NFTNL_EXPR_LOOKUP_DREG) == NFT_REG_VERDICT.rawValue { return append(.verdictMap(fields, set)) }
+        // What follows is its use.
+        mapped = (fields, set)
+        return true
+    }
+
+    /// nil where something is none of a packet's fields.
+    private static func fields(_ sources: some Sequence<Load.Source>) -> [Field]? {
+        var fields: [Field] = []
+        for source in sources {
+            switch source {
+            case .field(let field): fields.append(field)
+            case .mark: fields.append(.mark)
+            default: return nil
+            }
+        }
+        return fields
     }
 
     /// What follows a look-up of an address and a port is their use.
     private mutating func choose(_ sources: ArraySlice<Load.Source>, _ count: Int, _ map: String, _ expression: Expression) -> Bool {
-        let fields = sources.compactMap { if case .field(let field) = $0 { field } else { nil } }
-        guard fields.count == sources.count, expression.has(NFTNL_EXPR_LOOKUP_DREG) else { return false }
+        guard let fields = Self.fields(sources), expression.has(NFTNL_EXPR_LOOKUP_DREG) else { return false }
         chosen = (fields, count, map)
         return true
     }
@@ -160,6 +187,10 @@ struct ExpressionDecoder {
         if expression.u32(NFTNL_EXPR_META_KEY) == NFT_META_NFTRACE.rawValue {
             defer { immediates = [] }
             return append(immediates == [[1]] ? .trace : nil)
+        }
+        if let (fields, map) = mapped {
+            mapped = nil
+            return append(expression.u32(NFTNL_EXPR_META_KEY) == NFT_META_MARK.rawValue ? .setMarkFromMap(fields, map) : nil)
         }
         guard let load = loads.popLast(), case .mark = load.source, expression.u32(NFTNL_EXPR_META_KEY) == NFT_META_MARK.rawValue else {
             return false
@@ -170,13 +201,14 @@ struct ExpressionDecoder {
     }
 
     private mutating func translate(_ expression: Expression) -> Bool {
-        defer { (immediates, chosen) = ([], nil) }
-        if let (fields, count, map) = chosen {
+        defer { (immediates, chosen, mapped) = ([], nil, nil) }
+        if chosen != nil || mapped != nil {
             let number = expression.u32(NFTNL_EXPR_NAT_FAMILY)
             guard let family = IPFamily.allCases.first(where: { UInt32($0.number) == number }), immediates.isEmpty,
                 expression.u32(NFTNL_EXPR_NAT_TYPE) == NFT_NAT_DNAT.rawValue
             else { return false }
-            return append(.destinationNATMap(family, fields, among: count, map))
+            if let (fields, count, map) = chosen { return append(.destinationNATMap(family, fields, among: count, map)) }
+            return append(mapped.map { .destinationNATFrom(family, $0.fields, $0.map) })
         }
         guard let first = immediates.first, let address = IPAddress(bytes: first) else { return false }
         if expression.u32(NFTNL_EXPR_NAT_TYPE) == NFT_NAT_SNAT.rawValue { return append(immediates.count == 1 ? .sourceNAT(address) : nil) }
@@ -242,6 +274,7 @@ extension Value {
         case .etherType: self = .etherType(UInt16(bytes[0]) << 8 | UInt16(bytes[1]))
         case .icmpv6Type: self = .icmpv6Type(bytes[0])
         case .bytes: self = .bytes(Array(bytes[..<6]))
+        case .mark: self = .mark(bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) })
         case .slot: self = .slot(bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) })
         }
     }

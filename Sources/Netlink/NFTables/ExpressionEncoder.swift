@@ -17,22 +17,27 @@ struct ExpressionEncoder {
         case .match(let field, let value, let negated): match(field, value, negated: negated)
         case .connectionState(let state): connectionBits(NFT_CT_STATE, state.rawValue)
         case .destinationWasTranslated: connectionBits(NFT_CT_STATUS, 1 << 5)  // IPS_DST_NAT
-        case .inSet(let fields, let set): lookup(fields, set, isMap: false)
-        case .verdictMap(let fields, let map): lookup(fields, map, isMap: true)
-        case .randomGoto: preconditionFailure("the batch encodes it, for it owns the map")
+        case .inSet(let fields, let set): lookup(fields, set)
+        case .verdictMap(let fields, let map): lookup(fields, map, into: NFT_REG_VERDICT.rawValue)
+        case .randomJump: preconditionFailure("the batch encodes it, for it owns the map")
         case .markUnset(let bits):
             loadMark()
             bitwise(length: 4, mask: hostBytes(bits), xor: hostBytes(0))
             compare(NFT_CMP_EQ, hostBytes(0))
+        case .markHas(let bits):
+            loadMark()
+            bitwise(length: 4, mask: hostBytes(bits), xor: hostBytes(0))
+            compare(NFT_CMP_NEQ, hostBytes(0))
         case .setMark(let bits): changeMark(mask: ~bits, xor: bits)
         case .flipMark(let bits): changeMark(mask: ~0, xor: bits)
-        case .remember(let field, let set):
-            load(field, Self.register)
-            add("dynset") {
-                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_DYNSET_OP), NFT_DYNSET_OP_UPDATE.rawValue)
-                nftnl_expr_set_str($0, UInt16(NFTNL_EXPR_DYNSET_SET_NAME), set)
-                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_DYNSET_SREG_KEY), Self.register)
-            }
+        case .setMarkFromMap(let fields, let map):
+            lookup(fields, map, into: Self.register)
+            setMark()
+        case .remember(let fields, let set): change(set, NFT_DYNSET_OP_UPDATE, fields)
+        case .forget(let fields, let set): change(set, NFT_DYNSET_OP_DELETE, fields)
+        case .destinationNATFrom(let family, let fields, let map):
+            lookup(fields, map, into: Self.register)
+            translateDestination(family)
         case .counter: add("counter") { _ in }
         case .trace:
             immediate(Self.register, [1])
@@ -58,6 +63,16 @@ struct ExpressionEncoder {
                 nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_IMM_VERDICT), UInt32(bitPattern: verdict.code))
                 if let chain = verdict.target { nftnl_expr_set_str($0, UInt16(NFTNL_EXPR_IMM_CHAIN), chain) }
             }
+        }
+    }
+
+    /// `update @set { FIELDS }`
+    private func change(_ set: String, _ operation: nft_dynset_ops, _ fields: [Field]) {
+        _ = load(fields)
+        add("dynset") {
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_DYNSET_OP), operation.rawValue)
+            nftnl_expr_set_str($0, UInt16(NFTNL_EXPR_DYNSET_SET_NAME), set)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_DYNSET_SREG_KEY), Self.register)
         }
     }
 
@@ -101,7 +116,7 @@ struct ExpressionEncoder {
     }
 
     /// `numgen random mod COUNT vmap @#setID`
-    func randomGoto(_ count: Int, setID: UInt32) {
+    func randomJump(_ count: Int, setID: UInt32) {
         throwDice(count, into: Self.register)
         add("lookup") {
             nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_SREG), Self.register)
@@ -136,6 +151,10 @@ struct ExpressionEncoder {
         case .transportProtocol: meta(NFT_META_L4PROTO, register)
         case .inputInterface: meta(NFT_META_IIFNAME, register)
         case .outputInterface: meta(NFT_META_OIFNAME, register)
+        case .mark: meta(NFT_META_MARK, register)
+        case .orderedMark:
+            meta(NFT_META_MARK, register)
+            networkByteOrder(register)
         case .etherType: payload(NFT_PAYLOAD_LL_HEADER, offset: 12, length: 2, register)
         case .sourceHardwareAddress: payload(NFT_PAYLOAD_LL_HEADER, offset: 6, length: 6, register)
         case .destinationHardwareAddress: payload(NFT_PAYLOAD_LL_HEADER, offset: 0, length: 6, register)
@@ -180,12 +199,13 @@ struct ExpressionEncoder {
         }
     }
 
-    private func lookup(_ fields: [Field], _ set: String, isMap: Bool) {
+    /// Looks into a set, or with `result` takes what a map leads to.
+    private func lookup(_ fields: [Field], _ set: String, into result: UInt32? = nil) {
         _ = load(fields)
         add("lookup") {
             nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_SREG), Self.register)
             nftnl_expr_set_str($0, UInt16(NFTNL_EXPR_LOOKUP_SET), set)
-            if isMap { nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_DREG), NFT_REG_VERDICT.rawValue) }
+            if let result { nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_LOOKUP_DREG), result) }
         }
     }
 
@@ -203,9 +223,24 @@ struct ExpressionEncoder {
     private func changeMark(mask: UInt32, xor: UInt32) {
         loadMark()
         bitwise(length: 4, mask: hostBytes(mask), xor: hostBytes(xor))
+        setMark()
+    }
+
+    /// From the first register.
+    private func setMark() {
         add("meta") {
             nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_META_KEY), NFT_META_MARK.rawValue)
             nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_META_SREG), Self.register)
+        }
+    }
+
+    private func networkByteOrder(_ register: UInt32) {
+        add("byteorder") {
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_BYTEORDER_SREG), register)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_BYTEORDER_DREG), register)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_BYTEORDER_OP), NFT_BYTEORDER_HTON.rawValue)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_BYTEORDER_LEN), 4)
+            nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_BYTEORDER_SIZE), 4)
         }
     }
 

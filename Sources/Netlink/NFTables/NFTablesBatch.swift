@@ -143,12 +143,12 @@ struct NFTablesBatch {
         nftnl_rule_set_u32(encoded, UInt16(NFTNL_RULE_FAMILY), UInt32(family.number))
         let encoder = ExpressionEncoder(rule: encoded, family: family)
         for statement in rule.statements {
-            if case .randomGoto(let chains) = statement {
+            if case .randomJump(let chains) = statement {
                 // The choice is a map without a name that lives and dies with its rule.
                 let id = nextSetID
                 nextSetID += 1
                 anonymousMap(id, chains)
-                encoder.randomGoto(chains.count, setID: id)
+                encoder.randomJump(chains.count, setID: id)
             } else {
                 encoder.encode(statement)
             }
@@ -198,7 +198,7 @@ struct NFTablesBatch {
                 guard let element = nftnl_set_elem_alloc() else { continue }
                 var key = UInt32(index)
                 nftnl_set_elem_set(element, UInt16(NFTNL_SET_ELEM_KEY), &key, 4)
-                Verdict.goto(chains[index]).describe(element)
+                Verdict.jump(chains[index]).describe(element)
                 nftnl_set_elem_add(part, element)
             }
             message(NFT_MSG_NEWSETELEM, NLM_F_CREATE) { nftnl_set_elems_nlmsg_build_payload($0, part) }

@@ -114,7 +114,9 @@ struct RulesetReader {
         if let definition {
             elements[name] = Dictionary(definition.values(raw), uniquingKeysWith: { $1 })
         } else {
-            anonymousMaps[name] = raw.sorted { $0.index < $1.index }.compactMap { $0.data.verdict?.target }
+            anonymousMaps[name] = raw.sorted { $0.index < $1.index }.compactMap {
+                if case .jump(let chain)? = $0.data.verdict { chain } else { nil }
+            }
         }
     }
 
@@ -223,6 +225,12 @@ extension NamedSet {
             if !data.isEmpty { element.data.data = element.target.flatMap { Self.values($0, data) } }
             for type in key {
                 guard let first = Value(bytes: Array(element.key.dropFirst(offset)), of: type) else { return nil }
+                // Intervals are in order of network bytes.
+                if isInterval, case .mark(let number) = first {
+                    values.append(.mark(number.bigEndian))
+                    offset += type.paddedLength
+                    continue
+                }
                 let last = element.keyEnd.flatMap { Value(bytes: Array($0.dropFirst(offset)), of: type) } ?? first
                 values.append(Value.range(first, last))
                 offset += key.count > 1 ? type.paddedLength : type.length

@@ -33,6 +33,7 @@ extension FieldType {
         case .transportProtocol: 12
         case .port: 13
         case .interface: 41
+        case .mark: 19
         case .hardwareAddress: 9
         case .etherType: 10
         case .icmpv6Type: 29
@@ -46,7 +47,7 @@ extension FieldType {
         case .address(let family): family.bits / 8
         case .transportProtocol: 1
         case .port: 2
-        case .slot: 4
+        case .slot, .mark: 4
         case .interface: 16
         case .hardwareAddress, .bytes: 6
         case .etherType: 2
@@ -107,7 +108,7 @@ extension NamedSet {
         var first: [UInt8] = [], last: [UInt8] = []
         first.reserveCapacity(keyLength)
         for value in values {
-            let bounds = value.bounds
+            let bounds = isInterval ? value.orderedBounds : value.bounds
             let padding = isConcatenation ? (4 - bounds.first.count % 4) % 4 : 0
             first += bounds.first
             first.append(contentsOf: repeatElement(0, count: padding))
@@ -154,6 +155,15 @@ extension NamedSet {
             if next[index] != 0 { return next }
         }
         return nil
+    }
+}
+
+extension Value {
+    /// First and last value in network byte order, in which intervals are in order.
+    fileprivate var orderedBounds: (first: [UInt8], last: [UInt8]) {
+        guard case .mark(let number) = self else { return bounds }
+        let bytes = withUnsafeBytes(of: number.bigEndian) { Array($0) }
+        return (bytes, bytes)
     }
 }
 

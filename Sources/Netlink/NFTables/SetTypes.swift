@@ -14,6 +14,10 @@ struct SetUserData {
             put(NFTNL_UDATA_SET_DATABYTEORDER, Self.number(0))
             put(NFTNL_UDATA_SET_KEY_TYPEOF, Self.concatenation(set.key))
             put(NFTNL_UDATA_SET_DATA_TYPEOF, Self.concatenation(set.data))
+        } else {
+            // A mark's bytes are the host's.
+            if set.key == [.mark] { put(NFTNL_UDATA_SET_KEYBYTEORDER, Self.number(1)) }
+            if set.data == [.mark] { put(NFTNL_UDATA_SET_DATABYTEORDER, Self.number(1)) }
         }
         if let comment = set.comment { put(NFTNL_UDATA_SET_COMMENT, Array(Ruleset.keptComment(comment).utf8) + [0]) }
     }
@@ -38,7 +42,7 @@ struct SetUserData {
         case .port: expression(payload, numbers(transport, destinationPort))
         case .transportProtocol: expression(meta, numbers(l4proto))
         case .slot: expression(numgen, numbers(random, UInt32(NamedSet.slots), 0))
-        case .interface, .hardwareAddress, .etherType, .icmpv6Type, .bytes: []
+        case .interface, .mark, .hardwareAddress, .etherType, .icmpv6Type, .bytes: []
         }
     }
 

@@ -6,9 +6,9 @@ enum AddressSweep {
     typealias Span = AllowedTraffic.Span
 
     /// Sweeps the addresses from below: at each the boxes that begin come in and those that have ended go. `slab` says what the boxes that
-    /// cover one address, in their order, amount to there. Neighbours with the same slab are one.
+    /// cover one address, in their order, amount to there. Neighbours with the same slab are one. Each element begins with `key`.
     static func elements<Box, Data: Equatable>(
-        _ boxes: [Box], _ addresses: (Box) -> ClosedRange<IPAddress>, slab: ([Box]) -> [Span: Data]
+        of key: Value, _ boxes: [Box], _ addresses: (Box) -> ClosedRange<IPAddress>, slab: ([Box]) -> [Span: Data]
     ) -> [[Value]: Data] {
         let edges = boxes.map(addresses)
         let starts = edges.indices.sorted { edges[$0].lowerBound < edges[$1].lowerBound }
@@ -18,7 +18,7 @@ enum AddressSweep {
         var pending: (range: ClosedRange<IPAddress>, slab: [Span: Data])?
         func flush() {
             guard let (range, slab) = pending else { return }
-            for (span, data) in slab { result[[.addresses(range), .transportProtocols(span.protocols), .ports(span.ports)]] = data }
+            for (span, data) in slab { result[[key, .addresses(range), .transportProtocols(span.protocols), .ports(span.ports)]] = data }
         }
         var covering: Set<Int> = [], started = 0, ended = 0
         for range in pieces(firsts, lasts) {

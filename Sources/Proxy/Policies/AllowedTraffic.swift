@@ -41,9 +41,6 @@ struct AllowedTraffic: Sendable {
     /// Spans of several ports at single addresses: they go with the ranges.
     private var wide: [IPAddress: Set<Span>] = [:]
     private var nextCode = 0
-    /// How many addresses are open at every port, and how many single ports of addresses are.
-    private var openAddresses = 0
-    private var openPorts = 0
 
     private var touched: [IPAddress: Set<Span>] = [:]
     private var areRangesTouched = false
@@ -161,12 +158,8 @@ struct AllowedTraffic: Sendable {
         touched[address, default: []].insert(span)
         if !here.isEmpty { claims[address, default: [:]][span] = here } else if claims[address]?.isEmpty == true { claims[address] = nil }
         guard wasClaimed == here.isEmpty else { return }
-        let step = here.isEmpty ? -1 : 1
-        if span == .everything {
-            openAddresses += step
-        } else if span.isOnePort {
-            openPorts += step
-        } else if here.isEmpty {
+        if span == .everything || span.isOnePort { return }
+        if here.isEmpty {
             wide[address]?.remove(span)
             if wide[address]?.isEmpty == true { wide[address] = nil }
         } else {
@@ -206,17 +199,8 @@ struct AllowedTraffic: Sendable {
     /// The three sets that hold it all: addresses at every port, addresses at single ports, and ranges.
     enum Kind: String, CaseIterable, Sendable { case peers, ports, ranges }
 
-    /// The kinds of sets that there is something for.
-    var kinds: Set<Kind> {
-        var kinds: Set<Kind> = []
-        if openAddresses > 0 { kinds.insert(.peers) }
-        if openPorts > 0 { kinds.insert(.ports) }
-        if !ranges.isEmpty || !wide.isEmpty { kinds.insert(.ranges) }
-        return kinds
-    }
-
-    /// The elements that may differ since the last time, with their origins; nil for what is gone.
-    mutating func changes() -> [Kind: [[Value]: String?]] {
+    /// The elements that may differ since the last time, with their origins; nil for what is gone. Each begins with `key`.
+    mutating func changes(of key: Value) -> [Kind: [[Value]: String?]] {
         var result: [Kind: [[Value]: String?]] = [:]
         for (address, spans) in touched {
             let here = claims[address] ?? [:], isOpen = here[.everything] != nil
@@ -229,10 +213,10 @@ struct AllowedTraffic: Sendable {
             for span in concerned {
                 let origin = isOpen && span != .everything ? nil : here[span]?.map(\.origin).min()
                 if span == .everything {
-                    result[.peers, default: [:]].updateValue(origin, forKey: [.address(address)])
+                    result[.peers, default: [:]].updateValue(origin, forKey: [key, .address(address)])
                 } else if span.isOnePort {
-                    let key: [Value] = [.address(address), .transportProtocol(span.protocols.lowerBound), .port(span.ports.lowerBound)]
-                    result[.ports, default: [:]].updateValue(origin, forKey: key)
+                    let element = [key, .address(address), .transportProtocol(span.protocols.lowerBound), .port(span.ports.lowerBound)]
+                    result[.ports, default: [:]].updateValue(origin, forKey: element)
                 } else {
                     areRangesTouched = true
                 }
@@ -241,7 +225,7 @@ struct AllowedTraffic: Sendable {
         touched = [:]
         if areRangesTouched {
             // Ranges depend on one another, so all are looked at.
-            let now = rangeElements()
+            let now = rangeElements(of: key)
             for (key, origin) in now where toldRanges[key] != origin { result[.ranges, default: [:]].updateValue(origin, forKey: key) }
             for key in toldRanges.keys where now[key] == nil { result[.ranges, default: [:]].updateValue(nil, forKey: key) }
             toldRanges = now
@@ -251,13 +235,13 @@ struct AllowedTraffic: Sendable {
     }
 
     /// All the elements, with their origins. What was touched counts as told.
-    mutating func elements() -> [Kind: [[Value]: String]] {
+    mutating func elements(of key: Value) -> [Kind: [[Value]: String]] {
         for (address, here) in claims { touched[address] = Set(here.keys) }
         (toldOpen, toldRanges, areRangesTouched) = ([], [:], true)
-        return changes().mapValues { $0.compactMapValues { $0 } }
+        return changes(of: key).mapValues { $0.compactMapValues { $0 } }
     }
 
-    private func rangeElements() -> [[Value]: String] {
+    private func rangeElements(of key: Value) -> [[Value]: String] {
         var boxes: [(range: Range, origin: String)] = ranges.compactMap { range, origins in origins.least.map { (range, $0) } }
         for (address, spans) in wide where claims[address]?[.everything] == nil {
             for span in spans {
@@ -265,7 +249,7 @@ struct AllowedTraffic: Sendable {
                 boxes.append((Range(addresses: address...address, span: span), origin))
             }
         }
-        return AddressSweep.elements(boxes, \.range.addresses) { Self.disjoint($0.map { ($0.range.span, $0.origin) }) }
+        return AddressSweep.elements(of: key, boxes, \.range.addresses) { Self.disjoint($0.map { ($0.range.span, $0.origin) }) }
     }
 
     /// Spans that do not overlap, of one union with these. Each keeps the first origin.

@@ -8,8 +8,9 @@ struct PolicyClassState: Sendable {
     private var naming: PolicyClass.Naming?
     /// The pods of this node that are in it.
     var members: Set<ObjectKey> = []
-    /// Its chain's name, once it has one. Under another name the whole part is told anew.
-    var chain = "" { didSet { isWhole = isWhole || chain != oldValue } }
+    /// Its name, once it has one, and the number that stands for it in the table. Under another number the whole part is told anew.
+    private(set) var name = ""
+    private(set) var number: UInt32 = 0
     /// How often its policies' rules name each selector.
     private(set) var selectors: [PeerSelector: Int] = [:]
     private var tierSelectors: Set<PeerSelector> = []
@@ -18,16 +19,18 @@ struct PolicyClassState: Sendable {
     /// The next time its part is told whole, not what differs.
     private var isWhole = true
     private var wasUnlimited = false
-    private var toldTiers: [Rule] = []
-    private var toldRules: [Rule] = []
-    /// What the rules follow from.
+    /// What the policies were told to be, and the rule that allows everything.
     private var toldNames = ""
     private var toldOrigin: String?
-    private var toldKinds: Set<AllowedTraffic.Kind> = []
 
     init(_ isolation: PolicyClass) {
         self.isolation = isolation
         traffic = AllowedTraffic(isolation.family)
+    }
+
+    mutating func call(_ name: String, _ number: UInt32) {
+        if (name, number) != (self.name, self.number) { isWhole = true }
+        (self.name, self.number) = (name, number)
     }
 
     // MARK: What goes in
@@ -109,28 +112,50 @@ struct PolicyClassState: Sendable {
             (isWhole, wasUnlimited) = (false, isUnlimited)
             return .whole(whole(admin, baseline, peers, nodes))
         }
-        let patch = isUnlimited || isolation.policies.isEmpty ? rulesPatch() : elementsPatch()
+        let patch = patch()
         return patch.isEmpty ? nil : .patch(patch)
     }
+
+    private var direction: NetworkPolicy.Direction { isolation.direction }
+    /// What its elements begin with.
+    private var key: Value { .mark(number) }
 
     private mutating func whole(
         _ admin: [ClusterNetworkPolicy], _ baseline: [ClusterNetworkPolicy], _ peers: PeerIndex, _ nodes: [String: PolicyNode]
     ) -> Ruleset {
         var rules = Ruleset()
-        toldTiers = PolicyCompiler.tier("admin", admin, isolation, chain, peers, nodes, to: &rules)
-        if isolation.policies.isEmpty { toldTiers += PolicyCompiler.tier("baseline", baseline, isolation, chain, peers, nodes, to: &rules) }
-        if isolation.judgesWayToNode { rules.chains[PolicyCompiler.name(chain, "node")] = Chain(toldTiers) }
-        toldKinds = isolation.policies.isEmpty || wasUnlimited ? [] : traffic.kinds
-        let elements = toldKinds.isEmpty ? [:] : traffic.elements()
-        for kind in toldKinds {
-            let set = PolicyCompiler.name(chain, kind.rawValue)
-            rules.sets[set] = PolicyCompiler.set(kind, isolation)
-            rules.elements[set] = elements[kind]?.mapValues { ElementData(comment: $0) }
+        // A namespace's own policies decide for good: the baseline is for pods that none of them isolates.
+        for (tier, policies) in [(ClusterNetworkPolicy.Tier.admin, admin), (.baseline, isolation.policies.isEmpty ? baseline : [])] {
+            var traffic = TieredTraffic(isolation.family)
+            for policy in policies { traffic.add(policy, direction, isolation.namedPorts, peers, nodes) }
+            let elements = traffic.elements(of: key)
+            if !elements.isEmpty { rules.elements[PolicyCompiler.map(tier, direction)] = elements }
+        }
+        if isolation.policies.isEmpty {
+            rules.add([key], ElementData(comment: name), to: PolicyCompiler.watched(direction))
+            return rules
         }
         (toldNames, toldOrigin) = (names(), traffic.everything)
-        toldRules = PolicyCompiler.rules(isolation, chain, names: toldNames, everything: toldOrigin, toldKinds)
-        rules.chains[chain] = Chain(toldTiers + toldRules)
+        rules.add([key], told, to: PolicyCompiler.isolation(direction))
+        if let everything {
+            rules.add(everything.key, everything.data, to: PolicyCompiler.set(.ranges, direction))
+            return rules
+        }
+        for (kind, members) in traffic.elements(of: key) {
+            rules.elements[PolicyCompiler.set(kind, direction)] = members.mapValues { ElementData(comment: $0) }
+        }
         return rules
+    }
+
+    private var told: ElementData { ElementData(comment: "isolated for \(direction.rawValue) by \(toldNames)") }
+
+    /// The one element that a rule which allows everything leaves.
+    private var everything: (key: [Value], data: ElementData)? {
+        guard let toldOrigin else { return nil }
+        let all = IPNetwork.all(isolation.family)
+        return (
+            [key, .addresses(all.network...all.last), .transportProtocols(0...255), .ports(0...65535)], ElementData(comment: toldOrigin)
+        )
     }
 
     private mutating func names() -> String {
@@ -139,25 +164,22 @@ struct PolicyClassState: Sendable {
         return naming.text
     }
 
-    private mutating func rulesPatch(_ kinds: Set<AllowedTraffic.Kind> = []) -> RulesetPatch {
+    private mutating func patch() -> RulesetPatch {
         var patch = RulesetPatch()
+        if isolation.policies.isEmpty { return patch }
         let names = names(), origin = traffic.everything
-        if names == toldNames, origin == toldOrigin, kinds == toldKinds { return patch }
-        (toldNames, toldOrigin, toldKinds) = (names, origin, kinds)
-        toldRules = PolicyCompiler.rules(isolation, chain, names: names, everything: origin, kinds)
-        patch.chains.updateValue(Chain(toldTiers + toldRules), forKey: chain)
-        return patch
-    }
-
-    private mutating func elementsPatch() -> RulesetPatch {
-        let kinds = traffic.kinds, before = toldKinds
-        var patch = rulesPatch(kinds)
-        for (kind, members) in traffic.changes() {
-            patch.elements[PolicyCompiler.name(chain, kind.rawValue)] = members.mapValues { $0.map { ElementData(comment: $0) } }
+        if names != toldNames {
+            toldNames = names
+            patch.elements[PolicyCompiler.isolation(direction)] = [[key]: told]
         }
-        for kind in kinds.symmetricDifference(before) {
-            let set = kinds.contains(kind) ? PolicyCompiler.set(kind, isolation) : nil
-            patch.sets.updateValue(set, forKey: PolicyCompiler.name(chain, kind.rawValue))
+        if origin != nil {
+            guard origin != toldOrigin else { return patch }
+            toldOrigin = origin
+            if let everything { patch.elements[PolicyCompiler.set(.ranges, direction)] = [everything.key: everything.data] }
+            return patch
+        }
+        for (kind, members) in traffic.changes(of: key) {
+            patch.elements[PolicyCompiler.set(kind, direction)] = members.mapValues { $0.map { ElementData(comment: $0) } }
         }
         return patch
     }

@@ -76,9 +76,11 @@ package struct PolicySnapshot: Sendable, Hashable {
 
 /// Compiles NetworkPolicies into the table `kube-netpol`.
 ///
-/// Per direction one map leads from an isolated pod's address to a chain. Pods isolated by the same policies (and with the
-/// same named ports) share the chain: a class. A class' chain looks the packet up in at most three sets, whatever the number
-/// of policies: peers that are single addresses, with and without ports, and ranges. What is in none of them is dropped.
+/// Pods isolated by the same policies (and with the same named ports) are a class, and a class is a number. Per direction one map leads
+/// from an isolated pod's address to its class; a packet is marked with it, and looked up, class and peer together, in three sets that all
+/// classes share: peers that are single addresses, with and without ports, and ranges. What is in none of them is dropped. So the rules are
+/// the same few whatever policies there are, and a policy, a class or a pod is elements of sets and maps of data, which the kernel takes
+/// without a look at the rest of the table.
 package struct PolicyCompiler: Sendable {
     package static let tableName = "kube-netpol"
     package static func id(_ family: IPFamily) -> TableID { TableID(TableFamily(family), tableName) }
@@ -96,81 +98,30 @@ package struct PolicyCompiler: Sendable {
         return rules
     }
 
-    /// The hooks and dispatch that stand even without a policy.
-    package static func base(_ family: IPFamily) -> Ruleset {
-        var rules = Ruleset()
-        let key: [FieldType] = [.address(family)], source = Field.sourceAddress(family), destination = Field.destinationAddress(family)
-        rules.sets["isolated-ingress"] = NamedSet(
-            key: key, isVerdictMap: true, comment: "pods of this node that a policy isolates for ingress")
-        rules.sets["isolated-egress"] = NamedSet(
-            key: key, isVerdictMap: true, comment: "pods of this node that a policy isolates for egress")
-        let known = Rule(.connectionState([.established, .related]), .verdict(.accept), comment: "replies and what goes on")
-        let ingress = Rule(.verdictMap([destination], "isolated-ingress"))
-        // A pod that reaches itself through a Service comes this way: no policy may keep it from itself.
-        rules.sets["itself"] = NamedSet(key: key + key, comment: "isolated pods of this node, to and from themselves")
-        let itself = Rule(
-            .inSet([source, destination], "itself"), .verdict(.accept), comment: "a pod always reaches itself")
-        // Who is where on a link is not the pods' affair alone: a bridge lets these tables see it, where ARP has one of its own.
-        let neighbours: [Rule] =
-            family == .ipv4 ? [] : NeighbourDiscovery.types.map { Rule(NeighbourDiscovery.matches($0) + [.verdict(.accept)]) }
-        rules.chains["forward"] = Chain(
-            hook: Hook(.filter, .forward, Hook.filter),
-            [known, itself] + neighbours + [Rule(.verdict(.jump("egress"))), ingress])
-        // A node always reaches its own pods directly, as probes must; what it sends to a Service is the policy's business.
-        rules.chains["output"] = Chain(
-            hook: Hook(.filter, .output, Hook.filter), [known, Rule(.destinationWasTranslated, .verdict(.jump("ingress")))])
-        // NetworkPolicies leave a pod and its own node to each other; the cluster's own policies do not.
-        rules.sets["isolated-from-node"] = NamedSet(
-            key: key, isVerdictMap: true, comment: "pods of this node whose way to it ClusterNetworkPolicies judge")
-        rules.chains["input"] = Chain(
-            hook: Hook(.filter, .input, Hook.filter), [known] + neighbours + [Rule(.verdictMap([source], "isolated-from-node"))])
-        rules.chains["ingress"] = Chain([ingress])
-        rules.chains["egress"] = Chain([Rule(.verdictMap([source], "isolated-egress"))])
-        return rules
+    /// The maps from pods' addresses to the numbers of their classes.
+    static func isolated(_ direction: NetworkPolicy.Direction) -> String { "isolated-\(direction.rawValue)" }
+    static let isolatedFromNode = "isolated-from-node"
+    /// The classes that NetworkPolicies isolate.
+    static func isolation(_ direction: NetworkPolicy.Direction) -> String { "\(direction.rawValue)-isolation" }
+    /// The classes that no NetworkPolicy isolates, but the cluster's policies name.
+    static func watched(_ direction: NetworkPolicy.Direction) -> String { "\(direction.rawValue)-watched" }
+    static func set(_ kind: AllowedTraffic.Kind, _ direction: NetworkPolicy.Direction) -> String {
+        "\(direction.rawValue)-\(kind.rawValue)"
+    }
+    /// What the cluster's policies of a tier say of a class' packets.
+    static func map(_ tier: ClusterNetworkPolicy.Tier, _ direction: NetworkPolicy.Direction) -> String {
+        "\(direction.rawValue)-\(tier == .admin ? "admin" : "baseline")"
     }
 
-    /// What belongs to a class' chain, a set or another chain: `ingress-ports-HASH-...` of `ingress-HASH-...`.
-    static func name(_ chain: String, _ kind: String) -> String {
-        let parts = chain.split(separator: "-", maxSplits: 1)
-        return String("\(parts[0])-\(kind)-\(parts.dropFirst().first ?? "")".prefix(127))
-    }
-
-    private static func key(_ kind: AllowedTraffic.Kind, _ isolation: PolicyClass) -> [Field] {
-        let family = isolation.family
-        let peer: Field = isolation.direction == .ingress ? .sourceAddress(family) : .destinationAddress(family)
-        return kind == .peers ? [peer] : [peer, .transportProtocol, .destinationPort]
-    }
-
-    static func set(_ kind: AllowedTraffic.Kind, _ isolation: PolicyClass) -> NamedSet {
-        NamedSet(key: key(kind, isolation).map(\.type), isInterval: kind == .ranges)
-    }
-
-    /// What NetworkPolicies add to a class' chain: a look into each set that there is, and the end of what is in none.
-    static func rules(_ isolation: PolicyClass, _ chain: String, names: String, everything: String?, _ kinds: Set<AllowedTraffic.Kind>)
-        -> [Rule]
-    {
-        if isolation.policies.isEmpty { return [] }
-        if let everything { return [Rule(.counter, .verdict(.return), comment: everything)] }
-        let direction = isolation.direction
-        return AllowedTraffic.Kind.allCases.filter(kinds.contains).map { kind in
-            Rule(.inSet(key(kind, isolation), name(chain, kind.rawValue)), .counter, .verdict(.return), comment: "allowed by \(names)")
-        } + [Rule(.counter, .verdict(.drop), comment: "isolated for \(direction.rawValue) by \(names)")]
-    }
-
-    /// One look-up for all the rules of a tier: accepted, dropped, or on to the next.
-    static func tier(
-        _ tier: String, _ policies: [ClusterNetworkPolicy], _ isolation: PolicyClass, _ chain: String, _ peers: PeerIndex,
-        _ nodes: [String: PolicyNode],
-        to rules: inout Ruleset
-    ) -> [Rule] {
-        var traffic = TieredTraffic(isolation.family)
-        for policy in policies { traffic.add(policy, isolation.direction, isolation.namedPorts, peers, nodes) }
-        let elements = traffic.elements()
-        guard !elements.isEmpty else { return [] }
-        let key = key(.ranges, isolation), map = name(chain, tier)
-        rules.sets[map] = NamedSet(key: key.map(\.type), isVerdictMap: true, isInterval: true)
-        rules.elements[map] = elements
-        return [Rule(.verdictMap(key, map))]
+    /// The number of a class of this name, that packets are marked with; where `isTaken` says that another has it, the next that is free.
+    package static func number(_ name: String, isTaken: (UInt32) -> Bool = { _ in false }) -> UInt32 {
+        var number = ShortHash.number(name)
+        repeat {
+            // The bit of kube-proxy's mark is never part of it, and what has no class has no mark.
+            number &= ~ServiceTable.masqueradeMark
+            if number != 0, !isTaken(number) { return number }
+            number = (number | ServiceTable.masqueradeMark) &+ 1
+        } while true
     }
 }
 
@@ -248,7 +199,7 @@ struct PolicyClass: Hashable, Sendable {
             "\($0.key.proto.rawValue)/\($0.key.name)=\($0.value.sorted().map(String.init).joined(separator: "+"))"
         }.sorted().joined(
             separator: ",")
-        return label + (ports.isEmpty ? "" : "{\(ports)}")
+        return "\(direction.rawValue) \(label)\(ports.isEmpty ? "" : "{\(ports)}")"
     }
 
     /// The cluster's policies have a say in what these pods send to their own node.

@@ -1,7 +1,7 @@
 import Model
 import Rules
 
-/// A part of the policy table: the chain and sets of a class, by the chain's name, or a pod's elements.
+/// A part of the policy table: the elements of a class, by its name, or a pod's.
 package enum PolicyPart: Hashable, Sendable {
     case isolation(String)
     case pod(ObjectKey)
@@ -11,9 +11,9 @@ package enum PolicyPart: Hashable, Sendable {
 ///
 /// The table is made of parts: one for each class of pods (those that the same policies isolate in the same direction), one
 /// for each pod of the node. A change of an object touches the parts it is in, and of those what differs: a policy that joins
-/// those of a class adds its elements to the class' sets, however many policies and pods there are.
+/// those of a class adds its elements to the class', however many policies and pods there are.
 ///
-/// A class' chain is named by its pods, not by its policies: it stays when policies come and go.
+/// A class is named by its pods, not by its policies: its name, and the number that follows from it, stay when policies come and go.
 package struct PolicyEngine: Sendable {
     private typealias ClassID = Int
 
@@ -28,6 +28,8 @@ package struct PolicyEngine: Sendable {
     /// The classes that count a policy among theirs; what it allows is in their traffic.
     private var classesByPolicy: [ObjectKey: Set<ClassID>] = [:]
     private var nextID = 0
+    /// The classes' numbers in the table.
+    private var numbers: Set<UInt32> = []
     private var locals: [ObjectKey: LocalState] = [:]
     private var localsByNamespace: [String: Set<ObjectKey>] = [:]
     /// The policies of its namespace that choose each pod of the node.
@@ -53,7 +55,7 @@ package struct PolicyEngine: Sendable {
 
     private struct LocalState {
         var classes: ClassIDs
-        /// What the chains of its classes are named by, where no other member comes before it.
+        /// What its classes are named by, where no other member comes before it.
         var label: String
     }
 
@@ -267,10 +269,10 @@ package struct PolicyEngine: Sendable {
     func deciding(over parts: Set<PolicyPart>) -> Set<PolicyPart> {
         var pods: Set<ObjectKey> = [], deciding: Set<PolicyPart> = []
         for part in parts { if case .pod(let key) = part { pods.insert(key) } }
-        for state in classes.values where parts.contains(.isolation(state.chain)) { pods.formUnion(state.members) }
+        for state in classes.values where parts.contains(.isolation(state.name)) { pods.formUnion(state.members) }
         for pod in pods {
             deciding.insert(.pod(pod))
-            for id in locals[pod]?.classes.all ?? [] { if let chain = classes[id]?.chain { deciding.insert(.isolation(chain)) } }
+            for id in locals[pod]?.classes.all ?? [] { if let name = classes[id]?.name { deciding.insert(.isolation(name)) } }
         }
         return deciding
     }
@@ -280,28 +282,29 @@ package struct PolicyEngine: Sendable {
         restricts = false
         var parts: [PolicyPart: PartChange] = [:], moved = dirtyLocals, touched: Set<ClassID> = []
         for key in dirtyLocals { touched.formUnion(settle(key)) }
-        // Who goes leaves its chain to whoever has its pods now.
-        var renamed: [(id: ClassID, chain: String)] = []
+        // Who goes leaves its name to whoever has its pods now.
+        var renamed: [(id: ClassID, name: String)] = []
         for id in touched {
-            guard let isolation = classes[id]?.isolation, let members = classes[id]?.members, let before = classes[id]?.chain else {
-                continue
+            guard let state = classes[id] else { continue }
+            let name = state.members.compactMap { locals[$0]?.label }.min().map(state.isolation.name)
+            if name == state.name { continue }
+            if !state.name.isEmpty {
+                parts[.isolation(state.name)] = .whole(Ruleset())
+                numbers.remove(state.number)
             }
-            let chain = members.compactMap { locals[$0]?.label }.min().map {
-                ServiceTable.chainName(isolation.direction.rawValue, isolation.name($0))
-            }
-            if chain == before { continue }
-            if !before.isEmpty { parts[.isolation(before)] = .whole(Ruleset()) }
-            if let chain { renamed.append((id, chain)) } else { remove(id) }
+            if let name { renamed.append((id, name)) } else { remove(id) }
         }
-        for (id, chain) in renamed {
-            classes[id]?.chain = chain
+        for (id, name) in renamed {
+            let number = PolicyCompiler.number(name, isTaken: numbers.contains)
+            numbers.insert(number)
+            classes[id]?.call(name, number)
             dirtyClasses.insert(id)
             moved.formUnion(classes[id]?.members ?? [])
         }
         for id in dirtyClasses {
-            guard let isolation = classes[id]?.isolation, let chain = classes[id]?.chain, !chain.isEmpty else { continue }
+            guard let isolation = classes[id]?.isolation, let name = classes[id]?.name, !name.isEmpty else { continue }
             let admin = isolation.admin.compactMap { clusterPolicies[$0] }, baseline = isolation.baseline.compactMap { clusterPolicies[$0] }
-            if let part = classes[id]?.part(admin: admin, baseline: baseline, peers, nodes) { parts[.isolation(chain)] = part }
+            if let part = classes[id]?.part(admin: admin, baseline: baseline, peers, nodes) { parts[.isolation(name)] = part }
         }
         for key in moved { parts[.pod(key)] = .whole(elements(key)) }
         (dirtyLocals, dirtyClasses) = ([], [])
@@ -361,13 +364,10 @@ package struct PolicyEngine: Sendable {
         guard let pod = peers.pods[key] else { return part }
         for id in locals[key]?.classes.all ?? [] {
             guard let state = classes[id] else { continue }
-            let goto = ElementData(verdict: .goto(state.chain), comment: "\(key)")
-            part.add([.address(pod.address)], goto, to: "isolated-\(state.isolation.direction.rawValue)")
+            let its = ElementData(data: [.mark(state.number)], comment: "\(key)")
+            part.add([.address(pod.address)], its, to: PolicyCompiler.isolated(state.isolation.direction))
             part.add([.address(pod.address), .address(pod.address)], ElementData(comment: "\(key)"), to: "itself")
-            if state.isolation.judgesWayToNode {
-                let chain = PolicyCompiler.name(state.chain, "node")
-                part.add([.address(pod.address)], ElementData(verdict: .goto(chain), comment: "\(key)"), to: "isolated-from-node")
-            }
+            if state.isolation.judgesWayToNode { part.add([.address(pod.address)], its, to: PolicyCompiler.isolatedFromNode) }
         }
         return part
     }

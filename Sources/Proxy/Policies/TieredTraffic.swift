@@ -64,8 +64,8 @@ struct TieredTraffic {
         }
     }
 
-    /// The elements of the map from (peer, protocol, port) to accept (`return`) or drop.
-    func elements() -> [[Value]: ElementData] { AddressSweep.elements(boxes, \.addresses, slab: Self.flatten) }
+    /// The elements of the map from (class, peer, protocol, port) to accept (`return`) or drop.
+    func elements(of key: Value) -> [[Value]: ElementData] { AddressSweep.elements(of: key, boxes, \.addresses, slab: Self.flatten) }
 
     /// Of boxes at one address, in order of precedence, what each protocol and port meets first.
     private static func flatten(_ boxes: [Box]) -> [Span: ElementData] {

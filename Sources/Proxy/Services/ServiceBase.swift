@@ -8,8 +8,6 @@ package enum ServiceTable {
     package static func id(_ family: IPFamily) -> TableID { TableID(TableFamily(family), "kube-proxy") }
     package static let masqueradeMark: UInt32 = 0x4000
 
-    static let serviceIPs = "service-ips"
-    static let serviceNodePorts = "service-nodeports"
     static let noEndpointServices = "no-endpoint-services"
     static let noEndpointNodePorts = "no-endpoint-nodeports"
     static let noLocalEndpointServices = "no-local-endpoint-services"
@@ -29,8 +27,6 @@ package enum ServiceTable {
         let nodePort = [FieldType.transportProtocol, .port], service = [.address(family)] + nodePort
         let endpoint = [FieldType.address(family), .port]
         return [
-            serviceIPs: NamedSet(key: service, isVerdictMap: true, comment: "Services that remember their clients"),
-            serviceNodePorts: NamedSet(key: nodePort, isVerdictMap: true, comment: "node ports of Services that remember their clients"),
             noEndpointServices: NamedSet(key: service, comment: "Services without an endpoint, to be refused"),
             noEndpointNodePorts: NamedSet(key: nodePort, comment: "node ports of Services without an endpoint, to be refused"),
             noLocalEndpointServices: NamedSet(key: service, comment: "internalTrafficPolicy Local, and no endpoint here"),
@@ -92,7 +88,6 @@ package enum ServiceTable {
         func goto(_ chain: String) -> Statement { .verdict(.goto(chain)) }
         return [
             "services": Chain([
-                Rule(.verdictMap(addressProtocolPort(family), serviceIPs)),
                 Rule(
                     .inSet([destination], clusterIPs), .match(.sourceAddress(family), .network(node.clusterCIDR), negated: true),
                     jump(markForMasquerade), comment: "from outside the pod network"),
@@ -100,7 +95,7 @@ package enum ServiceTable {
                 Rule(.inSet([destination], nodePortIPs), goto(nodePorts)),
             ]),
             nodePorts: Chain([
-                Rule(.verdictMap(nodePort, serviceNodePorts)), Rule(.inSet(nodePort, localNodePorts), goto(nodePortsOfLocal)),
+                Rule(.inSet(nodePort, localNodePorts), goto(nodePortsOfLocal)),
                 Rule(.inSet(nodePort, clusterNodePorts), jump(markForMasquerade)), Rule(goto(ServiceWay.nodePorts.chain)),
             ]),
             nodePortsOfLocal: Chain(

@@ -17,7 +17,7 @@ package struct ServiceCompiler: Sendable {
         for port in service.ports {
             let plan = PortPlan(service, port, clusterIP, endpoints(slices, port))
             addIdle(plan, &rules)
-            if service.affinitySeconds == nil { addEndpoints(plan, previous, &rules) } else { addAffinity(plan, &rules) }
+            addEndpoints(plan, previous, &rules)
         }
         return rules
     }
@@ -55,6 +55,10 @@ package struct ServiceCompiler: Sendable {
     private func addEndpoints(_ plan: PortPlan, _ previous: Ruleset, _ rules: inout Ruleset) {
         func add(_ endpoints: [Endpoint], _ way: ServiceWay, _ key: [Value]) {
             if endpoints.isEmpty { return }
+            if let seconds = plan.service.affinitySeconds {
+                rules.add(endpoints, of: plan, way, key, seconds, after: previous)
+                return
+            }
             rules.add(key, ElementData(comment: plan.comment), to: way.set(endpoints.count))
             let targets = endpoints.map { [Value.address($0.address), .port($0.port)] }
             for (slot, target) in Self.keeping(previous.elements[way.map], key, targets).enumerated() {
@@ -102,11 +106,5 @@ package struct ServiceCompiler: Sendable {
         var inside: [Endpoint] { service.internalTrafficIsLocal ? local : endpoints }
         var serviceKey: [Value] { [.address(clusterIP), .proto(port.proto), .port(UInt16(port.port))] }
         var nodePortKey: [Value]? { port.nodePort.map { [.proto(port.proto), .port(UInt16($0))] } }
-
-        var suffix: String { "\(service.namespace)/\(service.name)/\(port.proto.rawValue.lowercased())/\(port.name)" }
-        /// For the policy Cluster, for the policy Local, and for what comes to a NodePort, as kube-proxy names them.
-        var clusterChain: String { ServiceTable.chainName("service", suffix) }
-        var localChain: String { ServiceTable.chainName("local", suffix) }
-        var externalChain: String { ServiceTable.chainName("external", suffix) }
     }
 }

@@ -15,7 +15,7 @@ enum ServiceWay: CaseIterable {
         return Int(set.dropFirst(name.utf8.count + 1))
     }
 
-    private var name: String {
+    var name: String {
         switch self {
         case .services: "service-ips"
         case .nodePorts: "service-nodeports"
@@ -47,13 +47,14 @@ package struct ServiceShare: Hashable, Sendable {
     fileprivate let local: Set<IPAddress>
 
     package init(_ part: Ruleset, local: Set<IPAddress>) {
-        sets = Set(part.elements.keys.filter { name in ServiceWay.allCases.contains { $0.count(name) != nil } })
+        sets = Set(
+            part.elements.keys.filter { name in ServiceWay.allCases.contains { $0.count(name) != nil } || ServiceMemory(set: name) != nil })
         self.local = local
     }
 }
 
-/// What of the table follows from all Services together: a set and a rule for each number of endpoints, and which pods of the node may come
-/// back to themselves.
+/// What of the table follows from all Services together: a set and a rule for each number of endpoints, what remembers clients, and which
+/// pods of the node may come back to themselves.
 package struct ServiceFrame: Sendable {
     private let node: NodeView
     private var uses: [String: Int] = [:]
@@ -79,13 +80,16 @@ package struct ServiceFrame: Sendable {
     package var rules: Ruleset {
         var rules = Ruleset()
         for way in ServiceWay.allCases {
+            let memories = uses.keys.compactMap(ServiceMemory.init(set:)).filter { $0.way == way }.sorted { $0.set < $1.set }
+            for memory in memories { memory.add(to: &rules, node.family) }
             let fields = way.fields(node.family), counts = uses.keys.compactMap(way.count).sorted()
             for count in counts {
                 rules.sets[way.set(count)] = NamedSet(
                     key: fields.map(\.type), comment: "those with \(count) endpoint\(count == 1 ? "" : "s")")
             }
             rules.chains[way.chain] = Chain(
-                counts.map { Rule(.inSet(fields, way.set($0)), .destinationNATMap(node.family, fields, among: $0, way.map)) })
+                memories.map { $0.rule(node.family) }
+                    + counts.map { Rule(.inSet(fields, way.set($0)), .destinationNATMap(node.family, fields, among: $0, way.map)) })
         }
         for address in local.keys { rules.add([.address(address), .address(address)], to: ServiceTable.hairpinConnections) }
         return rules

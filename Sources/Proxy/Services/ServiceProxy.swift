@@ -22,6 +22,9 @@ package actor ServiceProxy {
     /// Each Service as it was compiled last, and what it has in the frame.
     private var compiled: [ObjectKey: (part: Ruleset, share: ServiceShare)] = [:]
     private var frame: ServiceFrame
+    /// The table as an earlier daemon left it, until the first transaction: who has a slot there keeps it.
+    private var adopted = Ruleset()
+    private let target: any RulesetTarget
     private var isFrameNew = true
     /// No Service's key: what all of them need.
     private static let framePart = ObjectKey("", "")
@@ -38,6 +41,7 @@ package actor ServiceProxy {
         compiler = ServiceCompiler(node: node)
         frame = ServiceFrame(node: node)
         self.client = client
+        self.target = target
         self.connections = connections
         self.clock = clock
         self.report = { report("node \(node.name): \($0)") }
@@ -64,6 +68,7 @@ package actor ServiceProxy {
             }
             group.addTask {
                 for await _ in listing {}
+                await self.adopt()
                 try await self.keeper.run(feeding: { await self.compile() }, ready: ready)
             }
             group.addTask { try await self.synced.follow { try await self.endStale($0) } }
@@ -101,13 +106,18 @@ package actor ServiceProxy {
         return unlisted.isEmpty
     }
 
+    private func adopt() async {
+        guard services.values.contains(where: { $0.affinitySeconds != nil }) else { return }
+        do { adopted = try await target.read(keeper.table) ?? Ruleset() } catch { report("table \(keeper.table) as it was: \(error)") }
+    }
+
     private func compile() -> [ObjectKey: Ruleset] {
         var parts: [ObjectKey: Ruleset] = [:], unchanged: Set<ObjectKey> = []
         for key in dirty {
             let before = compiled[key]
             var part = Ruleset()
             if let service = services[key] {
-                part = shared.part(service, slices(of: key), compiler, after: before?.part ?? part)
+                part = shared.part(service, slices(of: key), compiler, after: before?.part ?? adopted)
             } else {
                 shared.forget(key)
             }
@@ -122,7 +132,7 @@ package actor ServiceProxy {
         }
         // An endpoint that was ending leads nobody any more, and is in no rule: connections to it end when it has gone for good.
         synced.add(unchanged.filter { frontends[$0] != nil })
-        dirty = []
+        (dirty, adopted) = ([], Ruleset())
         if isFrameNew { parts[Self.framePart] = frame.rules }
         isFrameNew = false
         return parts

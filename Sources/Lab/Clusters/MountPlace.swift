@@ -3,7 +3,7 @@ import Model
 import Runtime
 
 /// A place on the nodes that a directory of the machine is to be mounted on.
-struct NodePlace {
+struct MountPlace {
     let path: String
     /// What else the nodes have opened to them.
     let others: [Cluster.ExtraMount]
