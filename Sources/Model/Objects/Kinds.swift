@@ -30,6 +30,8 @@ package struct Node: Object {
         status["addresses"].items.first { $0["type"].string == "InternalIP" }?["address"].string.flatMap { IPAddress($0) }
     }
     package var isReady: Bool { status["conditions"].condition("Ready") == "True" }
+    package static let zoneLabel = "topology.kubernetes.io/zone"
+    package var zone: String? { labels[Self.zoneLabel] }
 }
 
 package struct Deployment: Object {

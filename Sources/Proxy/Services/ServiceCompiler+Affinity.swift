@@ -5,7 +5,7 @@ import Rules
 /// endpoint, and for each endpoint a set of the clients that it has served. An element of a map leads to the first chain.
 extension ServiceCompiler {
     func addAffinity(_ plan: PortPlan, _ rules: inout Ruleset) {
-        guard !plan.endpoints.isEmpty else { return }
+        guard !plan.isIdle else { return }
         let service = plan.service, isLocalInside = service.internalTrafficIsLocal
         if !plan.inside.isEmpty {
             let chain = isLocalInside ? plan.localChain : plan.clusterChain
@@ -15,15 +15,17 @@ extension ServiceCompiler {
             .match(.destinationAddress(node.family), .address(plan.clusterIP)),
             .match(.sourceAddress(node.family), .network(node.clusterCIDR), negated: true),
             .verdict(.jump(ServiceTable.markForMasquerade)), comment: "\(plan.comment): from outside the pod network")
-        // Pods and the node itself go to all endpoints at a NodePort, whatever the policies say.
-        if plan.nodePortKey != nil || !isLocalInside {
+        // Pods and the node itself go to all endpoints when they come from outside, whatever the policies say.
+        if !plan.endpoints.isEmpty, plan.isExternal || !isLocalInside {
             rules.chains[plan.clusterChain] = balance(plan, plan.endpoints, first: isLocalInside ? [] : [fromOutsideNetwork], into: &rules)
         }
-        if !plan.local.isEmpty, isLocalInside || (service.externalTrafficIsLocal && plan.nodePortKey != nil) {
+        if !plan.local.isEmpty, isLocalInside || (service.externalTrafficIsLocal && plan.isExternal) {
             rules.chains[plan.localChain] = balance(plan, plan.local, first: isLocalInside ? [fromOutsideNetwork] : [], into: &rules)
         }
-        guard let nodePortKey = plan.nodePortKey else { return }
-        rules.add(nodePortKey, ElementData(verdict: .goto(plan.externalChain), comment: plan.comment), to: ServiceTable.serviceNodePorts)
+        guard plan.isExternal else { return }
+        let external = ElementData(verdict: .goto(plan.externalChain), comment: plan.comment)
+        for key in plan.externalKeys { rules.add(key, external, to: ServiceTable.serviceIPs) }
+        if let nodePortKey = plan.nodePortKey { rules.add(nodePortKey, external, to: ServiceTable.serviceNodePorts) }
         rules.chains[plan.externalChain] = service.externalTrafficIsLocal ? externalLocal(plan) : externalCluster(plan)
     }
 
