@@ -48,6 +48,8 @@ package struct Cluster: Sendable, Hashable {
     package var podSubnet = IPNetwork(IPAddress(ipv4: 0x0AF4_0000), 16)  // 10.244.0.0/16
     package var serviceSubnet = IPNetwork(IPAddress(ipv4: 0x0A01_0000), 16)  // 10.1.0.0/16
     package var nodePortRange = 30000...32767
+    /// Where load balancers' addresses come from, when the document says so.
+    package var loadBalancerPool: AddressRange?
     package var plugin = Plugin.flannelNetpol
     package var vni = 1
     package var mtu = 1500
@@ -95,7 +97,8 @@ package struct Cluster: Sendable, Hashable {
                 "nodeSubnet": .string(nodeSubnet.description), "podSubnet": .string(podSubnet.description),
                 "serviceSubnet": .string(serviceSubnet.description),
                 "serviceNodePortRange": .string("\(nodePortRange.lowerBound)-\(nodePortRange.upperBound)"),
-                "plugin": .string(plugin.rawValue), "vni": .int(vni), "mtu": .int(mtu),
+                "loadBalancerPool": JSON(loadBalancerPool?.description), "plugin": .string(plugin.rawValue), "vni": .int(vni),
+                "mtu": .int(mtu),
                 "extraMounts": ExtraMount.json(extraMounts),
                 "registries": registries.isEmpty ? .null : .array(registries.map(\.json)),
                 "images": images.isEmpty ? .null : .array(images.map(JSON.string)),
