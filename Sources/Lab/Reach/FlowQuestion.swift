@@ -28,7 +28,10 @@ package struct FlowQuestion {
             }
             wish = probe
         }
-        let target = try names.target(parts[0])
+        var target = try names.target(parts[0])
+        if let wish, let front = names.front(at: target.address, wish) { target.name = front }
+        // From outside a Service is asked at its load balancer.
+        if case .outside = source, let balancer = names.balancer(at: target.address) { target = balancer }
         targetName = target.name
         address = target.address
         guard let probe = wish ?? (target.probes.count == 1 ? target.probes.first : nil) else {
@@ -86,6 +89,12 @@ package struct FlowQuestion {
                 if let service = snapshot.services.first(where: { $0.clusterIP == address }) {
                     return (describe(service), address, probes(service))
                 }
+                if let service = snapshot.services.first(where: { $0.balancerAddresses.contains(address) }) {
+                    return ("load balancer of Service \(service.key) (\(address))", address, probes(service))
+                }
+                if let service = snapshot.services.first(where: { $0.externalIPs.contains(address) }) {
+                    return ("external address of Service \(service.key) (\(address))", address, probes(service))
+                }
                 if let pod = snapshot.pods.first(where: { $0.ip == address && !$0.isHostNetwork }) { return try target(pod) }
                 let node = snapshot.cluster.nodes.first { $0.address == address }
                 return (node.map { "node \($0.name) (\(address))" } ?? "\(address)", address, [])
@@ -107,6 +116,35 @@ package struct FlowQuestion {
             throw UserError(
                 "error: there is no pod, Service or node \"\(text)\"",
                 hint: "name a pod or svc/NAME (NAMESPACE/NAME outside -n \(namespace)), or an IP address")
+        }
+
+        /// Who stands behind a port of a node: a Service with a node port, or a pod with a host port.
+        func front(at address: IPAddress, _ probe: ReachMatrix.Probe) -> String? {
+            guard let node = snapshot.cluster.nodes.first(where: { $0.address == address }) else { return nil }
+            let place = "node \(node.name) (\(address))"
+            for service in snapshot.services {
+                let ports = service.ports.filter { $0.nodePort == Int(probe.port) && $0.proto.number == probe.proto }
+                if !ports.isEmpty { return "node port of Service \(service.key) on \(place)" }
+                if service.healthCheckNodePort == Int(probe.port), probe.proto == TransportProtocol.tcp.number {
+                    return "health check of Service \(service.key) on \(place)"
+                }
+            }
+            let pod = snapshot.pods.first { pod in
+                pod.nodeName == node.name && !pod.isFinished && !pod.isHostNetwork
+                    && pod.hostPorts.contains {
+                        $0.port == probe.port && $0.proto.number == probe.proto && ($0.address ?? address) == address
+                    }
+            }
+            return pod.map { "host port of \($0.key) on \(place)" }
+        }
+
+        /// The load balancer of the Service that has a cluster address.
+        func balancer(at address: IPAddress) -> (name: String, address: IPAddress, probes: [ReachMatrix.Probe])? {
+            guard let service = snapshot.services.first(where: { $0.clusterIP == address }), let own = service.balancerAddresses.first
+            else {
+                return nil
+            }
+            return ("load balancer of Service \(service.key) (\(own))", own, probes(service))
         }
 
         private func target(_ pod: Pod) throws -> (name: String, address: IPAddress, probes: [ReachMatrix.Probe]) {

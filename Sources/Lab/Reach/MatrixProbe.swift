@@ -14,7 +14,11 @@ package struct MatrixProbe {
 
     package func measure(_ matrix: ReachMatrix) async throws -> ReachMatrix {
         var measured = matrix
-        let listeners = matrix.targets.compactMap { target in target.pod.map { (name: target.name, namespace: paths.podNetns($0)) } }
+        // Behind a Service may be any pod, and a node itself.
+        let pods = snapshot.pods.filter { !$0.isHostNetwork && !$0.isFinished && !$0.isBeingDeleted && $0.ip != nil }
+        let listeners =
+            pods.compactMap { pod in pod.ip.map { (name: "\($0)", namespace: paths.podNetns(pod.key)) } }
+            + snapshot.cluster.nodes.map { (name: "\($0.address)", namespace: paths.nodeNetns($0.name)) }
         let prober = ReachProbe(listeners: listeners)
         let base = UInt32.random(in: 1...0x7FFF) << 16
         var sendings: [ReachProbe.Sending] = [], expected: Set<UInt32> = []
@@ -26,16 +30,24 @@ package struct MatrixProbe {
                 port: cell.probe.port, token: token)
             // The client outside has no route to pods: it hands the packet to the pod's node, as a route there would.
             var via: IPAddress?
-            if case .outside = source.source { via = snapshot.cluster.nodes.first { $0.podCIDR.contains(target.address) }?.address }
+            if case .outside = source.source { via = matrix.walk.router(to: target.address) }
+            guard canTell(cell) else { continue }
             sendings.append(ReachProbe.Sending(namespace: namespace(source), packet: packet, via: via))
             if cell.isAllowed { expected.insert(token) }
         }
         let arrivals = try await prober.run(sendings, expected: expected)
         for index in measured.cells.indices {
             let arrived = arrivals[base &+ UInt32(index)] ?? []
-            measured.cells[index].measured = arrived.contains(matrix.targets[measured.cells[index].to].name)
+            let cell = matrix.cells[index]
+            if canTell(cell) { measured.cells[index].measured = cell.ends.contains { arrived.contains("\($0)") } }
         }
         return measured
+    }
+
+    /// One packet says nothing of ways that differ; and a node hears what comes to it before its own rules refuse it.
+    private func canTell(_ cell: ReachMatrix.Cell) -> Bool {
+        let nodes = snapshot.cluster.nodes.map(\.address)
+        return !cell.isPartly && (cell.isAllowed || !cell.ends.contains(where: nodes.contains))
     }
 
     private func namespace(_ party: ReachMatrix.Party) -> String {

@@ -48,15 +48,44 @@ package struct ClusterSnapshot: Sendable {
     package func tables(_ node: Cluster.NodeSpec) -> [TableID: Ruleset] {
         let view = view(node)
         let byService = Dictionary(grouping: slices, by: \.serviceKey)
-        let services = ServiceCompiler(node: view).table(self.services.map { ($0, byService[$0.key] ?? []) })
+        let zone = nodes.first { $0.name == node.name }?.zone
+        let services = ServiceCompiler(node: view, zone: zone).table(self.services.map { ($0, byService[$0.key] ?? []) })
         var tables = PluginTables.compile(view, of: cluster)
         tables[ServiceTable.id(view.family)] = services
+        tables[HostPortTable.id(view.family)] = hostPorts(view)
         if isEnforced { tables[PolicyCompiler.id(view.family)] = PolicyCompiler(node: view).compile(policySnapshot(node.name)) }
         return tables
     }
 
+    /// nil on a node whose ports no pod claims.
+    private func hostPorts(_ view: NodeView) -> Ruleset? {
+        var parts: [Ruleset] = []
+        for pod in pods where pod.nodeName == view.name && !pod.isFinished && !pod.isHostNetwork && !pod.hostPorts.isEmpty {
+            if let address = pod.ip, address.family == view.family { parts.append(HostPortTable.compile(pod, address)) }
+        }
+        if parts.isEmpty { return nil }
+        return parts.reduce(into: HostPortTable.base(view)) { $0.merge($1) }
+    }
+
+    /// The load balancers' addresses, each with the node that answers for it; nil: none does.
+    package var balancers: [IPAddress: String?] {
+        let placement = LoadBalancerPlacement(nodes: nodes)
+        var places: [IPAddress: String?] = [:]
+        for service in services where Cluster.balances(service) {
+            let slices = self.slices.filter { $0.serviceKey == service.key }
+            for address in service.balancerAddresses {
+                places.updateValue(placement.node(for: address, of: service, slices), forKey: address)
+            }
+        }
+        return places
+    }
+
     /// The cluster's nodes with the tables they should hold.
     package func walk() -> PacketWalk {
-        PacketWalk(nodes: cluster.nodes.map { NodeTables(view: view($0), tables: tables($0)) })
+        let balancers = balancers
+        return PacketWalk(
+            nodes: cluster.nodes.map { node in
+                NodeTables(view: view(node), balancers: Set(balancers.filter { $0.value == node.name }.keys), tables: tables(node))
+            }, unanswered: Set(balancers.filter { $0.value == nil }.keys), externalIPs: Set(services.flatMap(\.externalIPs)))
     }
 }

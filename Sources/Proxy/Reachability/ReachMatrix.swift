@@ -7,9 +7,11 @@ package struct ReachMatrix: Sendable {
         /// `default/web`, `node/k8s-node1` or `outside`: a client on the nodes' LAN that sends by way of the pod's node.
         package let name: String
         package let source: PacketSource
-        /// nil for a node.
+        /// nil for a node, and for a way into a Service.
         package let pod: ObjectKey?
         package let address: IPAddress
+        /// What alone a way into a Service, or a port of a node, is asked; nil of a pod.
+        package var probe: Probe? = nil
     }
 
     package struct Probe: Sendable, Hashable, CustomStringConvertible {
@@ -49,6 +51,10 @@ package struct ReachMatrix: Sendable {
         package let isAllowed: Bool
         /// The words of the rule that stopped it.
         package let reason: String?
+        /// Where a packet may arrive: one address, or those of a Service's endpoints.
+        package var ends: Set<IPAddress> = []
+        /// Some of the ways that it may take are open, and others are not: one packet says nothing of it.
+        package var isPartly = false
         /// What real packets did; nil when none were sent.
         package var measured: Bool?
         package var differs: Bool { measured.map { $0 != isAllowed } ?? false }
@@ -62,34 +68,42 @@ package struct ReachMatrix: Sendable {
     package let walk: PacketWalk
 
     /// Computes the matrix of the pods that `isWanted`, and of the nodes as sources, from the tables that the nodes should hold.
-    package init(_ snapshot: ClusterSnapshot, probes: [Probe], isWanted: (Pod) -> Bool) {
-        self.probes = probes
+    /// `fronts`: ways into Services, as targets after the pods.
+    package init(_ snapshot: ClusterSnapshot, probes: [Probe], fronts: [ServiceFront] = [], isWanted: (Pod) -> Bool) {
+        let wished = Set(probes)
+        self.probes = probes + fronts.map(\.probe).reduce(into: []) { if !wished.contains($1), !$0.contains($1) { $0.append($1) } }
         let pods = snapshot.pods.filter { !$0.isFinished && !$0.isBeingDeleted && !$0.isHostNetwork && $0.ip != nil && isWanted($0) }.sorted
         { $0.key < $1.key }
-        targets = pods.compactMap { pod in
+        let parties = pods.compactMap { pod -> Party? in
             guard let address = pod.ip, let node = pod.nodeName else { return nil }
             return Party(name: "\(pod.key)", source: .pod(address, node: node), pod: pod.key, address: address)
         }
+        targets =
+            parties + fronts.map { Party(name: $0.name, source: .outside($0.address), pod: nil, address: $0.address, probe: $0.probe) }
         let outside = snapshot.cluster.hostAddress
         sources =
-            targets + snapshot.cluster.nodes.map { Party(name: "node/\($0.name)", source: .node($0.name), pod: nil, address: $0.address) }
+            parties + snapshot.cluster.nodes.map { Party(name: "node/\($0.name)", source: .node($0.name), pod: nil, address: $0.address) }
             + [Party(name: "outside", source: .outside(outside), pod: nil, address: outside)]
         walk = snapshot.walk()
         var cells: [Cell] = []
-        for probe in probes {
+        for probe in self.probes {
             for (from, source) in sources.enumerated() {
-                for (to, target) in targets.enumerated() {
-                    let journey = walk.journeys(from: source.source, to: target.address, proto: probe.proto, port: probe.port).first
-                    let isAllowed = journey?.isDelivered ?? false
-                    let stop = journey?.stop
-                    cells.append(
-                        Cell(
-                            from: from, to: to, probe: probe, isAllowed: isAllowed,
-                            reason: isAllowed ? nil : stop?.comment ?? stop?.element ?? "no way there"))
+                for (to, target) in targets.enumerated() where target.probe.map({ $0 == probe }) ?? wished.contains(probe) {
+                    let journeys = walk.journeys(from: source.source, to: target.address, proto: probe.proto, port: probe.port)
+                    cells.append(Self.cell(from, to, probe, journeys))
                 }
             }
         }
         self.cells = cells
+    }
+
+    /// Allowed when it passes on every way that it may take.
+    private static func cell(_ from: Int, _ to: Int, _ probe: Probe, _ journeys: [Journey]) -> Cell {
+        let closed = journeys.first { !$0.isDelivered }, isAllowed = !journeys.isEmpty && closed == nil, stop = closed?.stop
+        return Cell(
+            from: from, to: to, probe: probe, isAllowed: isAllowed,
+            reason: isAllowed ? nil : stop?.comment ?? stop?.element ?? "no way there", ends: Set(journeys.map(\.packet.destination)),
+            isPartly: closed != nil && journeys.contains(where: \.isDelivered))
     }
 
     /// What there is to probe where nobody says: the ports that the pods declare, and ICMP.

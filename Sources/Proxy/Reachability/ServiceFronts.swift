@@ -1,0 +1,42 @@
+import Model
+
+/// A way into pods that is no pod's own address: an address and port of a Service, or a port of a node.
+package struct ServiceFront: Sendable, Hashable {
+    /// `svc/default/web`, `svc/default/web at 192.168.200.240`, `svc/default/web at node/n1`, `default/db at node/n1`
+    package let name: String
+    package let address: IPAddress
+    package let probe: ReachMatrix.Probe
+}
+
+extension ClusterSnapshot {
+    /// All ways into the Services, and the host ports, of wanted namespaces: cluster addresses, load balancers', external ones, node ports.
+    package func fronts(_ isWanted: (String) -> Bool) -> [ServiceFront] {
+        let ofServices = services.filter { isWanted($0.namespace) && $0.type != "ExternalName" }.sorted { $0.key < $1.key }.flatMap(fronts)
+        return ofServices
+            + pods.filter { isWanted($0.namespace) && !$0.isFinished && !$0.isHostNetwork }.sorted { $0.key < $1.key }.flatMap(fronts)
+    }
+
+    private func fronts(_ service: Service) -> [ServiceFront] {
+        guard let clusterIP = service.clusterIP else { return [] }
+        let name = "svc/\(service.key)", outside = service.balancerAddresses + service.externalIPs
+        return service.ports.flatMap { port -> [ServiceFront] in
+            func front(_ name: String, _ address: IPAddress, _ number: Int) -> ServiceFront? {
+                UInt16(exactly: number).map {
+                    ServiceFront(name: name, address: address, probe: ReachMatrix.Probe(proto: port.proto.number, port: $0))
+                }
+            }
+            let addresses = [front(name, clusterIP, port.port)] + outside.map { front("\(name) at \($0)", $0, port.port) }
+            let nodes = port.nodePort.map { number in cluster.nodes.map { front("\(name) at node/\($0.name)", $0.address, number) } } ?? []
+            return (addresses + nodes).compactMap(\.self)
+        }
+    }
+
+    private func fronts(_ pod: Pod) -> [ServiceFront] {
+        guard let node = cluster.nodes.first(where: { $0.name == pod.nodeName }), pod.ip != nil else { return [] }
+        return pod.hostPorts.filter { $0.address == nil || $0.address == node.address }.map { port in
+            ServiceFront(
+                name: "\(pod.key) at node/\(node.name)", address: node.address,
+                probe: ReachMatrix.Probe(proto: port.proto.number, port: port.port))
+        }
+    }
+}
