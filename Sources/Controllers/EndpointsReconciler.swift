@@ -23,6 +23,9 @@ package struct EndpointsReconciler: Reconciler {
                 let slices = change.old == nil ? [] : [change.old, change.new].compactMap { $0.map { EndpointSlice($0) } }
                 return slices.filter { Self.managers.contains($0.labels[Self.managedBy] ?? "") }.map(\.serviceKey)
             },
+            Source(.nodes) { change, informers in
+                change.old.flatMap { Node($0).zone } == change.new.flatMap { Node($0).zone } ? [] : informers.list(Service.self).map(\.key)
+            },
             Source(.pods) { change, informers in
                 let pods = [change.old, change.new].compactMap { $0.map { Pod($0) } }
                 if pods.count == 2, Self.servesAlike(pods[0], pods[1]) { return [] }
@@ -48,8 +51,12 @@ package struct EndpointsReconciler: Reconciler {
             return try await mirror(key, client)
         }
         let pods = try await client.list(Pod.self, namespace: key.namespace, selector: selector).filter { !$0.isFinished }
+        let zones = Dictionary(try await client.list(Node.self).map { ($0.name, $0.zone) }, uniquingKeysWith: { $1 }).compactMapValues(
+            \.self)
         let families = service.families.map { (family: $0, groups: Self.groups(of: pods, service, $0)) }
-        let wanted = families.reduce(into: [String: JSON]()) { $0.merge(slices(service, $1.family, $1.groups)) { first, _ in first } }
+        let wanted = families.reduce(into: [String: JSON]()) {
+            $0.merge(slices(service, $1.family, $1.groups, zones)) { first, _ in first }
+        }
         for slice in old where wanted[slice.name] == nil { try await client.delete(.endpointSlices, slice.key) }
         for (name, slice) in wanted {
             if let current = old.first(where: { $0.name == name }) {
@@ -72,19 +79,19 @@ package struct EndpointsReconciler: Reconciler {
         return Dictionary(grouping: reached) { ports(of: service, for: $0) }
     }
 
-    private func slices(_ service: Service, _ family: IPFamily, _ groups: [JSON: [Pod]]) -> [String: JSON] {
+    private func slices(_ service: Service, _ family: IPFamily, _ groups: [JSON: [Pod]], _ zones: [String: String]) -> [String: JSON] {
         var wanted: [String: JSON] = [:]
         for (ports, members) in groups where !ports.items.isEmpty || service.isHeadless {
             for start in stride(from: 0, to: members.count, by: Self.endpointsPerSlice) {
                 let part = members[start..<min(start + Self.endpointsPerSlice, members.count)]
                 let name = Self.name(service.key, family, "\(ports.text())/\(start)")
-                wanted[name] = slice(name, service, family, ports, Array(part))
+                wanted[name] = slice(name, service, family, ports, Array(part), zones)
             }
         }
         // A Service that no pod serves has a slice all the same, which says so.
         if wanted.isEmpty {
             let name = Self.name(service.key, family, "placeholder")
-            wanted[name] = slice(name, service, family, .null, [])
+            wanted[name] = slice(name, service, family, .null, [], zones)
         }
         return wanted
     }
@@ -169,7 +176,21 @@ package struct EndpointsReconciler: Reconciler {
             })
     }
 
-    private func slice(_ name: String, _ service: Service, _ family: IPFamily, _ ports: JSON, _ pods: [Pod]) -> JSON {
+    /// Whom an endpoint is meant for first, as spec.trafficDistribution wants it. (k8s.io/endpointslice/trafficdist)
+    private static func hints(_ service: Service, _ pod: Pod, zone: String?, isReady: Bool) -> JSON {
+        let wish = service.spec["trafficDistribution"].string ?? ""
+        guard isReady, ["PreferClose", "PreferSameZone", "PreferSameNode"].contains(wish) else { return .null }
+        let node = wish == "PreferSameNode" ? pod.nodeName : nil
+        if zone == nil, node == nil { return .null }
+        return [
+            "forZones": zone.map { [["name": .string($0)]] } ?? .null, "forNodes": node.map { [["name": .string($0)]] } ?? .null,
+        ]
+    }
+
+    /// `zones`: of the nodes that say theirs.
+    private func slice(_ name: String, _ service: Service, _ family: IPFamily, _ ports: JSON, _ pods: [Pod], _ zones: [String: String])
+        -> JSON
+    {
         var labels = service.labels
         labels[EndpointSlice.serviceNameLabel] = service.name
         labels[Self.managedBy] = Self.manager
@@ -183,15 +204,17 @@ package struct EndpointsReconciler: Reconciler {
             "addressType": .string(family.rawValue),
             "endpoints": .array(
                 pods.map { pod in
-                    let serving = pod.isReady || service.publishNotReadyAddresses
+                    let serving = pod.isReady || service.publishNotReadyAddresses, zone = pod.nodeName.flatMap { zones[$0] }
+                    let isReady = serving && !pod.isBeingDeleted || service.publishNotReadyAddresses
                     return [
                         "addresses": [.string(pod.ip(family)?.description ?? "")],
                         "conditions": [
-                            "ready": .bool(serving && !pod.isBeingDeleted || service.publishNotReadyAddresses), "serving": .bool(serving),
+                            "ready": .bool(isReady), "serving": .bool(serving),
                             "terminating": .bool(pod.isBeingDeleted),
                         ],
                         "hostname": pod.spec["subdomain"].string == service.name ? pod.spec["hostname"] : .null,
-                        "nodeName": JSON(pod.nodeName),
+                        "nodeName": JSON(pod.nodeName), "zone": JSON(zone),
+                        "hints": Self.hints(service, pod, zone: zone, isReady: isReady),
                         "targetRef": [
                             "kind": "Pod", "namespace": .string(pod.namespace), "name": .string(pod.name), "uid": .string(pod.uid),
                         ],

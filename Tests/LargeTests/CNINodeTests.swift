@@ -106,27 +106,27 @@ struct CNINodeTests {
         let inside = try Shell.json("ip netns exec cniplain_default_one ip -j address show dev eth0")
         #expect(inside.items.first?["addr_info"].items.contains { $0["local"].string == one && $0["prefixlen"] == 24 } == true, "\(inside)")
         let ports = Shell.run("\(Shell.minik) node exec -c cniplain worker -- bridge -j link").output
-        #expect(try JSON(parsing: ports).items.filter { $0["master"] == "cnio0" }.count == 2, "\(ports)")
+        #expect(try JSON(parsing: ports).items.filter { $0["master"] == "cnio0" }.count >= 2, "\(ports)")
         let leases = Shell.run("\(Shell.minik) node exec -c cniplain worker -- ls /var/lib/cni/networks/lab").output
         #expect(leases.contains(one) && leases.contains(two))
         // One node, the other node once a route says where, a Service, a host port.
-        #expect(Shell.run("\(kubectl) exec two -- wget -T 5 -qO- http://\(one)").output == "one\n")
+        #expect(Shell.run("\(kubectl) exec two -- timeout 5 wget -qO- http://\(one)").output == "one\n")
         let other = try ClusterFiles.write(Self.pod("far", on: "master"))
         try #require(Shell.run("\(kubectl) apply -f \(other)").isSuccess)
         try #require(Shell.run("\(kubectl) wait --for=condition=Ready pod/far --timeout=30s", seconds: 40).isSuccess)
-        #expect(!Shell.run("\(kubectl) exec far -- wget -T 2 -qO- http://\(one)").isSuccess, "no plugin has told of the other node")
+        #expect(!Shell.run("\(kubectl) exec far -- timeout 2 wget -qO- http://\(one)").isSuccess, "no plugin has told of the other node")
         for (node, net, via) in [("master", "10.77.2.0/24", "10.187.0.12"), ("worker", "10.77.1.0/24", "10.187.0.11")] {
             #expect(Shell.run("\(Shell.minik) node exec -c cniplain \(node) -- ip route add \(net) via \(via)").isSuccess)
         }
-        #expect(Shell.run("\(kubectl) exec far -- wget -T 5 -qO- http://\(one)").output == "one\n")
+        #expect(Shell.run("\(kubectl) exec far -- timeout 5 wget -qO- http://\(one)").output == "one\n")
         #expect(Shell.run("\(kubectl) expose pod one --port=80").isSuccess)
         let service = try Shell.eventually(seconds: 10) { () -> String? in
             let ip = Shell.run("\(kubectl) get service one -o jsonpath={.spec.clusterIP}").output
-            let page = Shell.run("\(kubectl) exec far -- wget -T 2 -qO- http://\(ip)").output
+            let page = Shell.run("\(kubectl) exec far -- timeout 2 wget -qO- http://\(ip)").output
             return page.isEmpty ? nil : page
         }
         #expect(service == "one\n")
-        let port = Shell.run("\(Shell.minik) node exec -c cniplain master -- wget -T 5 -qO- http://10.187.0.12:8088")
+        let port = Shell.run("\(Shell.minik) node exec -c cniplain master -- curl -s -m 5 http://10.187.0.12:8088")
         #expect(port.output == "one\n", "\(port)")
     }
 
@@ -137,15 +137,22 @@ struct CNINodeTests {
         Shell.run("kill -9 $(cut -d' ' -f1 /run/minik/cniplain/daemon.pid)")
         #expect(cluster.minik("up -c cniplain", seconds: 60).isSuccess)
         #expect(Shell.run("\(kubectl) get pods -o jsonpath='{.items[*].status.podIP}'").output == before)
+        let gone = ["one", "two"].flatMap { pod -> [String] in
+            let uid = Shell.run("\(kubectl) get pod \(pod) -o jsonpath={.metadata.uid}").output
+            return [
+                Shell.run("\(kubectl) get pod \(pod) -o jsonpath={.status.podIP}").output,
+                String(Shell.run("printf \(uid) | sha256sum").output.prefix(64)),
+            ]
+        }
         #expect(Shell.run("\(kubectl) delete pod one two --wait", seconds: 60).isSuccess)
         let left = try Shell.eventually(seconds: 20) { () -> String? in
             let left = Shell.run(
                 "\(Shell.minik) node exec -c cniplain worker -- sh -c 'ls /var/lib/cni/networks/lab /var/lib/cni/results'"
             ).output
-            return left.contains("10.77") || left.contains("eth0") ? nil : left
+            return gone.contains { left.contains("\($0)\n") || left.contains("\($0)-eth0") } ? nil : left
         }
         #expect(left.contains("last_reserved_ip"), "host-local keeps what it gave last: \(left)")
-        #expect(!Shell.run("\(Shell.minik) node exec -c cniplain master -- wget -T 2 -qO- http://10.187.0.12:8088").isSuccess)
+        #expect(!Shell.run("\(Shell.minik) node exec -c cniplain master -- curl -s -m 2 http://10.187.0.12:8088").isSuccess)
         try Self.install(Self.list(2).replacing("\"bridge\": \"cnio0\"", with: "\"bridge\": \"eth0\""), on: "worker", of: cluster)
         let pod = try ClusterFiles.write(Self.pod("refused", on: "worker"))
         try #require(Shell.run("\(kubectl) apply -f \(pod)").isSuccess)

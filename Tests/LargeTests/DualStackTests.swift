@@ -74,7 +74,7 @@ struct DualStackClusterTests {
         #expect(Set(slices.map { $0["addressType"] }) == ["IPv4", "IPv6"] && slices.allSatisfy { $0["endpoints"].items.count == 2 })
         let described = Shell.run("\(kubectl) describe service web").output
         #expect(described.contains("IPv4,IPv6") && described.contains("PreferDualStack"), "\(described)")
-        #expect(cluster.minik("exec two -- printenv IPS").output.split(separator: ",").count == 2)
+        #expect(cluster.minik("exec two -- sh -c 'echo $IPS'").output.split(separator: ",").count == 2)
         let hosts = cluster.minik("exec one -- cat /etc/hosts").output
         for address in pod.ips { #expect(hosts.contains("\(address)\tone"), "\(hosts)") }
     }
@@ -228,10 +228,11 @@ struct DualStackClusterTests {
             #expect(cluster.minik("exec client -- sh -c '\(token)'").output == "KUBERNETES_PORT=tcp://[fd00:10:1::1]:443\n")
             let why = cluster.minik("why client svc/web:8080")
             #expect(why.isSuccess && why.output.contains("the kernel agrees"), "\(why)")
+            let config = try ClusterFiles.write(cluster.minik("kubeconfig").output)
             let forward = Shell.run(
                 """
-                kubectl --kubeconfig <(\(Shell.minik) kubeconfig --cluster six) port-forward pod/web 18080:80 >/dev/null & pid=$!
-                for i in $(seq 50); do timeout 2 wget -qO- http://127.0.0.1:18080 2>/dev/null && break; sleep 0.1; done; kill $pid
+                .build/clients/kubectl-1.32 --kubeconfig \(config) port-forward pod/web 18080:80 >/dev/null & pid=$!
+                for i in $(seq 50); do curl -s -m 2 http://127.0.0.1:18080 && break; sleep 0.1; done; kill $pid
                 """)
             #expect(forward.output == Self.page, "\(forward)")
         }

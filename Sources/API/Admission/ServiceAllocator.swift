@@ -17,7 +17,8 @@ struct ServiceClaims: Sendable {
         }
         held[key] = nil
         guard let service else { return }
-        let slots = service.spec["ports"].items.filter { $0["nodePort"].int != nil }.map(Self.slot)
+        let health = service.healthCheckNodePort.map { ["TCP/\($0)"] } ?? []
+        let slots = service.spec["ports"].items.filter { $0["nodePort"].int != nil }.map(Self.slot) + health
         held[key] = (service.clusterIPs, slots)
         for address in service.clusterIPs { addresses[address] = key }
         for slot in slots { ports[slot] = key }
@@ -46,6 +47,33 @@ struct ServiceAllocator {
         try ServiceFamilies(configured: cluster.families).settle(&object, old: old)
         try allocateAddresses(&object, name)
         try allocateNodePorts(&object, old: old, type: type, name: name)
+        try allocateHealthCheckPort(&object, old: old)
+    }
+
+    /// Where load balancers ask each node for its endpoints. (pkg/registry/core/service/storage, allocHealthCheckNodePort)
+    private func allocateHealthCheckPort(_ object: inout JSON, old: JSON?) throws {
+        guard Service(object).needsHealthCheck else { return }
+        let range = cluster.nodePortRange
+        let own = Set(object["spec"]["ports"].items.filter { ($0["protocol"].string ?? "TCP") == "TCP" }.compactMap { $0["nodePort"].int })
+        func isFree(_ port: Int) -> Bool { !claims.isTaken("TCP/\(port)", but: self.own) && !own.contains(port) }
+        if Service(object).healthCheckNodePort == nil, let held = old.flatMap({ Service($0).healthCheckNodePort }) {
+            object["spec"]["healthCheckNodePort"] = .int(held)
+        }
+        if let wanted = Service(object).healthCheckNodePort {
+            if old.flatMap({ Service($0).healthCheckNodePort }) == wanted { return }
+            let complaint =
+                !range.contains(wanted)
+                ? "provided port is not in the valid range. The range of valid ports is \(range.lowerBound)-\(range.upperBound)"
+                : isFree(wanted) ? nil : "provided port is already allocated"
+            guard let complaint else { return }
+            throw StatusError(
+                500, .internalError, "Internal error occurred: failed to allocate requested HealthCheck NodePort \(wanted): \(complaint)")
+        }
+        let start = Int.random(in: range)
+        guard let port = Array(start...range.upperBound).first(where: isFree) ?? Array(range.lowerBound..<start).first(where: isFree) else {
+            throw StatusError(500, .internalError, "Internal error occurred: failed to allocate a HealthCheck NodePort 0: range is full")
+        }
+        object["spec"]["healthCheckNodePort"] = .int(port)
     }
 
     /// An address of each family that the Service has; what it asks for, or has, is its own.
@@ -87,8 +115,10 @@ struct ServiceAllocator {
             let slot = ServiceClaims.slot(port)
             return !claims.isTaken(slot, but: own) && mine.insert(slot).inserted
         }
+        // A load balancer may do without; what the user names, or has kept, stays.
+        let gives = type == "NodePort" || object["spec"]["allocateLoadBalancerNodePorts"].bool ?? true
         let oldPorts = old?["spec"]["ports"].items ?? []
-        for index in ports.indices where ports[index]["nodePort"].int ?? 0 == 0 {
+        for index in ports.indices where gives && ports[index]["nodePort"].int ?? 0 == 0 {
             let same = oldPorts.first { $0["port"] == ports[index]["port"] && $0["protocol"] == ports[index]["protocol"] }
             if let kept = same?["nodePort"], !kept.isNull { ports[index]["nodePort"] = kept }
         }
@@ -99,7 +129,7 @@ struct ServiceAllocator {
                     .services, name, [.invalid("spec.ports[\(index)].nodePort", .int(requested), "provided port is already allocated")])
             }
         }
-        for index in ports.indices where ports[index]["nodePort"].int ?? 0 == 0 {
+        for index in ports.indices where gives && ports[index]["nodePort"].int ?? 0 == 0 {
             let start = Int.random(in: cluster.nodePortRange)
             let order = Array(start...cluster.nodePortRange.upperBound) + Array(cluster.nodePortRange.lowerBound..<start)
             var found = false

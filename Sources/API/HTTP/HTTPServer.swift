@@ -17,6 +17,8 @@ package struct HTTPServer: Sendable {
         case tcp(host: String, port: Int, TLSContext)
         /// A bound socket, from whichever network namespace.
         case socket(Int32, TLSContext)
+        /// The same in the clear, for answers that are anybody's.
+        case plain(Int32)
     }
 
     /// Kubernetes' own limit of a request's body.
@@ -34,9 +36,10 @@ package struct HTTPServer: Sendable {
     private let bodies = RequestBytes()
     private let threads: MultiThreadedEventLoopGroup
 
-    package init(_ responder: any Responder) {
+    /// `other`: a server whose thread does for this one, too.
+    package init(_ responder: any Responder, sharing other: HTTPServer? = nil) {
         self.responder = responder
-        threads = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        threads = other?.threads ?? MultiThreadedEventLoopGroup(numberOfThreads: 1)
     }
 
     /// Serves until cancelled. `ready` is called once connections are accepted, with the port of a TCP listener.
@@ -54,6 +57,8 @@ package struct HTTPServer: Sendable {
             server = try await bootstrap.bind(host: host, port: port) { configure($0, tls: context) }
         case .socket(let descriptor, let context):
             server = try await bootstrap.bind(descriptor) { configure($0, tls: context) }
+        case .plain(let descriptor):
+            server = try await bootstrap.bind(descriptor) { configure($0, tls: nil) }
         }
         ready(server.channel.localAddress?.port)
         try await withThrowingDiscardingTaskGroup { tasks in

@@ -19,8 +19,8 @@ extension Cluster {
                             .init("taints", .list(.object(Schema.taint))), .init("extraMounts", extraMount),
                         ]))),
                 .init("nodeSubnet", .any), .init("podSubnet", .any), .init("serviceSubnet", .any),
-                .init("serviceNodePortRange", .string), .init("plugin", .string), .init("encapsulation", .string), .init("vni", .int),
-                .init("mtu", .int),
+                .init("serviceNodePortRange", .string), .init("loadBalancerPool", .string), .init("plugin", .string),
+                .init("encapsulation", .string), .init("vni", .int), .init("mtu", .int),
                 .init("extraMounts", extraMount),
                 .init(
                     "registries",
@@ -70,11 +70,11 @@ extension Cluster {
             plugin = known
         }
         try readEncapsulation(spec["encapsulation"], fail)
-        vni = spec["vni"].int ?? vni
+        (vni, mtu) = (spec["vni"].int ?? vni, spec["mtu"].int ?? mtu)
         guard (1...0xFF_FFFF).contains(vni) else { throw fail("spec.vni", "\(vni) must be between 1 and 16777215") }
-        mtu = spec["mtu"].int ?? mtu
         guard (576...9000).contains(mtu) else { throw fail("spec.mtu", "\(mtu) must be between 576 and 9000") }
         nodes = try Cluster.nodes(spec["nodes"], in: self, ranges, fail)
+        if let text = spec["loadBalancerPool"].string { loadBalancerPool = try pool(text) { fail("spec.loadBalancerPool", $0) } }
         try readMounts(spec, file: manifest.file, fail)
         let images = ClusterImages(file: manifest.file)
         registries = try images.registries(spec["registries"], fail)
@@ -93,6 +93,24 @@ extension Cluster {
             throw fail("spec.encapsulation", "plugin \"\(plugin.rawValue)\" cannot do without a tunnel; plugin calico can")
         }
         encapsulation = known
+    }
+
+    /// The pool of load balancers' addresses: on the nodes' LAN, and none of a machine's.
+    private func pool(_ text: String, _ fail: (String) -> ManifestError) throws -> AddressRange {
+        let whole = loadBalancerRange
+        guard let range = AddressRange(text), range.first.family == nodeSubnet.family else {
+            throw fail("\"\(text)\" is no \(nodeSubnet.family.rawValue) CIDR and no range FIRST-LAST, such as \(whole)")
+        }
+        guard nodeSubnet.contains(range.first), nodeSubnet.contains(range.last) else {
+            throw fail("\(text) is not inside nodeSubnet \(nodeSubnet)")
+        }
+        if let node = nodes.first(where: { range.contains($0.address) }) {
+            throw fail("\(text) holds \(node.address), which is the address of node \(node.name)")
+        }
+        for (address, owner) in [(hostAddress, "the outside host"), (gatewayAddress, "the gateway")] where range.contains(address) {
+            throw fail("\(text) holds \(address), which is the address of \(owner)")
+        }
+        return range
     }
 
     private static func forward(_ json: JSON, _ fail: (String, String) -> ManifestError) throws -> [String] {

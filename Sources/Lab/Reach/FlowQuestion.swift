@@ -24,7 +24,10 @@ package struct FlowQuestion {
             }
             wish = probe
         }
-        let source = try names.source(from), target = try names.target(place)
+        let source = try names.source(from)
+        var target = try names.target(place)
+        // From outside a Service is asked at its load balancer.
+        if source.node == nil, let balancer = names.balancer(of: target, family) { target = balancer }
         let common = target.addresses.filter { source.families.contains($0.family) && $0.family == family ?? $0.family }
         guard let address = common.first, let packets = source.packets(address.family) else {
             throw UserError(
@@ -32,7 +35,7 @@ package struct FlowQuestion {
                 hint: "they have no address of one family")
         }
         (self.source, sourceName) = (packets, source.name)
-        (targetName, self.address) = (target.name, address)
+        (targetName, self.address) = (wish.flatMap { names.front(at: address, $0) } ?? target.name, address)
         guard let probe = wish ?? (target.probes.count == 1 ? target.probes.first : nil) else {
             let choices = target.probes.map { "\(place):\($0.port)" }.joined(separator: ", ")
             throw UserError(
@@ -146,6 +149,12 @@ package struct FlowQuestion {
                 if let pod = snapshot.pods.first(where: { $0.ips.contains(address) && !$0.isHostNetwork }) {
                     return try target(pod, [address])
                 }
+                if let service = snapshot.services.first(where: { $0.balancerAddresses.contains(address) }) {
+                    return target(service, [address], "load balancer of ")
+                }
+                if let service = snapshot.services.first(where: { $0.externalIPs.contains(address) }) {
+                    return target(service, [address], "external address of ")
+                }
                 let node = snapshot.cluster.nodes.first { $0.addresses.contains(address) }
                 return Target(name: node.map { "node \($0.name) (\(address))" } ?? "\(address)", addresses: [address])
             }
@@ -168,17 +177,45 @@ package struct FlowQuestion {
                 hint: "name a pod or svc/NAME (NAMESPACE/NAME outside -n \(namespace)), or an IP address")
         }
 
+        /// Who stands behind a port of a node: a Service with a node port, or a pod with a host port.
+        func front(at address: IPAddress, _ probe: ReachMatrix.Probe) -> String? {
+            guard let node = snapshot.cluster.nodes.first(where: { $0.addresses.contains(address) }) else { return nil }
+            let place = "node \(node.name) (\(address))"
+            for service in snapshot.services where service.clusterIP(address.family) != nil {
+                let ports = service.ports.filter { $0.nodePort == Int(probe.port) && $0.proto.number == probe.proto }
+                if !ports.isEmpty { return "node port of Service \(service.key) on \(place)" }
+                if service.healthCheckNodePort == Int(probe.port), probe.proto == TransportProtocol.tcp.number {
+                    return "health check of Service \(service.key) on \(place)"
+                }
+            }
+            let pod = snapshot.pods.first { pod in
+                pod.nodeName == node.name && !pod.isFinished && !pod.isHostNetwork
+                    && pod.hostPorts.contains {
+                        $0.port == probe.port && $0.proto.number == probe.proto && ($0.address ?? address) == address
+                    }
+            }
+            return pod.map { "host port of \($0.key) on \(place)" }
+        }
+
+        /// The load balancer of the Service that has the target's addresses, where there is one in a family of theirs.
+        func balancer(of asked: Target, _ family: IPFamily?) -> Target? {
+            let service = snapshot.services.first { service in asked.addresses.contains { service.clusterIPs.contains($0) } }
+            guard let service else { return nil }
+            let own = service.balancerAddresses.filter { asked.addresses.of($0.family) != nil && $0.family == family ?? $0.family }
+            return own.isEmpty ? nil : target(service, own, "load balancer of ")
+        }
+
         private func target(_ pod: Pod, _ addresses: [IPAddress]) throws -> Target {
             guard !addresses.isEmpty else { throw addressless(pod) }
             return Target(
                 name: "\(pod.key) (\(list(addresses)), \(pod.nodeName ?? "?"))", addresses: addresses, probes: pod.declaredProbes)
         }
 
-        private func target(_ service: Service, _ addresses: [IPAddress]) -> Target {
+        private func target(_ service: Service, _ addresses: [IPAddress], _ kind: String = "") -> Target {
             let probes = service.ports.compactMap { port in
                 UInt16(exactly: port.port).map { ReachMatrix.Probe(proto: port.proto.number, port: $0) }
             }
-            return Target(name: "Service \(service.key) (\(list(addresses)))", addresses: addresses, probes: probes)
+            return Target(name: "\(kind)Service \(service.key) (\(list(addresses)))", addresses: addresses, probes: probes)
         }
     }
 }

@@ -119,9 +119,12 @@ package struct LiveTrace {
                 port: question.probe.port, token: base + UInt32(number))
         }
         let namespace = namespace(question.source)
+        var router: IPAddress?
+        if case .outside = question.source { router = walk.router(to: question.address) }
         let isEveryExpected = journeys.allSatisfy(\.isDelivered)
         let arrivals = try await ReachProbe(listeners: listeners(journeys)).run(
-            packets.map { ReachProbe.Sending(namespace: namespace, packet: $0) }, expected: isEveryExpected ? Set(packets.map(\.token)) : []
+            packets.map { ReachProbe.Sending(namespace: namespace, packet: $0, via: router) },
+            expected: isEveryExpected ? Set(packets.map(\.token)) : []
         )
         var finding = Finding(sent: count)
         for names in arrivals.values { finding.arrivedAt.formUnion(names.keys) }

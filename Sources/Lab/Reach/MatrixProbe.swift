@@ -14,7 +14,16 @@ package struct MatrixProbe {
 
     package func measure(_ matrix: ReachMatrix) async throws -> ReachMatrix {
         var measured = matrix
-        let listeners = matrix.targets.compactMap { target in target.pod.map { (name: target.name, namespace: paths.podNetns($0)) } }
+        // Behind a Service may be any pod, and a node itself.
+        let pods = snapshot.pods.filter { !$0.isHostNetwork && !$0.isFinished && !$0.isBeingDeleted && $0.ip != nil }
+        let nodes = snapshot.cluster.nodes
+        let listeners =
+            pods.map { (name: "\($0.key)", namespace: paths.podNetns($0.key)) }
+            + nodes.map { (name: "node/\($0.name)", namespace: paths.nodeNetns($0.name)) }
+        // Who listens at each address, of whichever family.
+        var names: [IPAddress: String] = [:]
+        for pod in pods { for address in pod.ips { names[address] = "\(pod.key)" } }
+        for node in nodes { for address in node.addresses { names[address] = "node/\(node.name)" } }
         let prober = ReachProbe(listeners: listeners)
         let base = UInt32.random(in: 1...0x7FFF) << 16
         var sendings: [ReachProbe.Sending] = [], expected: Set<UInt32> = []
@@ -27,18 +36,25 @@ package struct MatrixProbe {
                 token: token)
             // The client outside has no route to pods: it hands the packet to the pod's node, as a route there would.
             var via: IPAddress?
-            if case .outside = source {
-                via = snapshot.cluster.nodes.compactMap { $0.place(family) }.first { $0.podCIDR.contains(target) }?.address
-            }
+            if case .outside = source { via = matrix.walk.router(to: target) }
+            guard canTell(cell) else { continue }
             sendings.append(ReachProbe.Sending(namespace: namespace(party), packet: packet, via: via))
             if cell.isAllowed { expected.insert(token) }
         }
         let arrivals = try await prober.run(sendings, expected: expected)
         for index in measured.cells.indices {
-            let hops = arrivals[base &+ UInt32(index)]?[matrix.targets[measured.cells[index].to].name]
+            let cell = matrix.cells[index], arrived = arrivals[base &+ UInt32(index)] ?? [:]
+            guard canTell(cell) else { continue }
+            let hops = cell.ends.compactMap { names[$0].flatMap { arrived[$0] } }.max()
             (measured.cells[index].measured, measured.cells[index].hops) = (hops != nil, hops)
         }
         return measured
+    }
+
+    /// One packet says nothing of ways that differ; and a node hears what comes to it before its own rules refuse it.
+    private func canTell(_ cell: ReachMatrix.Cell) -> Bool {
+        let nodes = snapshot.cluster.nodes.flatMap(\.addresses)
+        return !cell.isPartly && (cell.isAllowed || !cell.ends.contains(where: nodes.contains))
     }
 
     private func namespace(_ party: ReachMatrix.Party) -> String {

@@ -23,6 +23,9 @@ package struct MatrixReport {
         return matrix.sources.indices.map { row in all.filter { $0.from == row }.sorted { $0.to < $1.to } }
     }
 
+    /// The places of those that are asked; who has no address of the probe's family asks nobody.
+    private func targets(of probe: ReachMatrix.Probe) -> [Int] { cells(of: probe).first { !$0.isEmpty }?.map(\.to) ?? [] }
+
     private static func mark(_ cell: ReachMatrix.Cell) -> String {
         if let measured = cell.measured, cell.differs { return measured ? "!." : "!X" }
         return cell.isAllowed ? "." : "X"
@@ -34,7 +37,7 @@ package struct MatrixReport {
         var lines: [String] = []
         let width = (matrix.sources.map(\.name.count).max() ?? 0) + 4
         for probe in matrix.probes {
-            let numbers = matrix.targets.indices.map { Self.pad("\($0 + 1)", 3) }.joined()
+            let numbers = targets(of: probe).map { Self.pad("\($0 + 1)", 3) }.joined()
             lines.append("\(Self.pad(probe.description, width + 3))\(numbers)")
             for (row, cells) in cells(of: probe).enumerated() {
                 let number = matrix.sources[row].pod == nil ? "" : "\(row + 1)"
@@ -44,6 +47,9 @@ package struct MatrixReport {
             }
             lines.append("")
         }
+        // Rows tell the pods' numbers.
+        let fronts = matrix.targets.enumerated().filter { $0.element.pod == nil }
+        if !fronts.isEmpty { lines += fronts.map { "\(Self.pad("\($0.offset + 1)", 3))\($0.element.name)" } + [""] }
         let measured = matrix.cells.contains { $0.measured != nil }
         lines.append("rows reach columns: . allowed, X denied\(measured ? ", !. and !X measured, against what was computed" : "")")
         let denied = matrix.cells.filter { !$0.isAllowed }.count
@@ -103,7 +109,7 @@ package struct MatrixReport {
 
     private var html: String {
         let tables = matrix.probes.map { probe -> String in
-            let head = matrix.targets.map { "<th><span>\(Self.escape($0.name))</span></th>" }.joined()
+            let head = targets(of: probe).map { "<th><span>\(Self.escape(matrix.targets[$0].name))</span></th>" }.joined()
             let rows = cells(of: probe).enumerated().map { row, cells in
                 let data = cells.map { cell in
                     let kind = cell.differs ? "different" : cell.isAllowed ? "allowed" : "denied"

@@ -86,6 +86,8 @@ package struct Cluster: Sendable, Hashable {
     /// One of each family, the primary first.
     package var networks = [ClusterNetworks.standard(.ipv4)]
     package var nodePortRange = 30000...32767
+    /// Where load balancers' addresses come from, when the document says so.
+    package var loadBalancerPool: AddressRange?
     package var plugin = Plugin.flannelNetpol
     package var encapsulation = Encapsulation.vxlan
     package var vni = 1
@@ -129,7 +131,7 @@ package struct Cluster: Sendable, Hashable {
                 "nodeSubnet": Self.text(networks.map(\.nodes)), "podSubnet": Self.text(networks.map(\.pods)),
                 "serviceSubnet": Self.text(networks.map(\.services)),
                 "serviceNodePortRange": .string("\(nodePortRange.lowerBound)-\(nodePortRange.upperBound)"),
-                "plugin": .string(plugin.rawValue),
+                "loadBalancerPool": JSON(loadBalancerPool?.description), "plugin": .string(plugin.rawValue),
                 "encapsulation": encapsulation == .vxlan ? .null : .string(encapsulation.rawValue), "vni": .int(vni), "mtu": .int(mtu),
                 "extraMounts": ExtraMount.json(extraMounts),
                 "registries": registries.isEmpty ? .null : .array(registries.map(\.json)),

@@ -34,6 +34,8 @@ package struct Node: Object {
             .compactMap { $0["address"].string.flatMap { IPAddress($0, family) } }.first
     }
     package var isReady: Bool { status["conditions"].condition("Ready") == "True" }
+    package static let zoneLabel = "topology.kubernetes.io/zone"
+    package var zone: String? { labels[Self.zoneLabel] }
 }
 
 package struct Deployment: Object {

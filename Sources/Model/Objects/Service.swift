@@ -72,6 +72,33 @@ package struct Service: Object {
     package var internalTrafficIsLocal: Bool { spec["internalTrafficPolicy"].string == "Local" }
 }
 
+/// How a Service is reached from outside, beside its node ports.
+extension Service {
+    /// Whose load balancer it wants; nil: the cluster's own.
+    package var loadBalancerClass: String? { spec["loadBalancerClass"].string }
+    /// Where the user's own network leads to a node.
+    package var externalIPs: [IPAddress] { spec["externalIPs"].items.compactMap { $0.string.flatMap { IPAddress($0) } } }
+    /// The load balancer's addresses that the nodes themselves lead to endpoints; not those of one that is a proxy, which sees each
+    /// connection. (`ipMode`, KEP-1860)
+    package var balancerAddresses: [IPAddress] {
+        guard type == "LoadBalancer" else { return [] }
+        return status["loadBalancer"]["ingress"].items.compactMap { ingress in
+            ingress["ipMode"].string == "Proxy" ? nil : ingress["ip"].string.flatMap { IPAddress($0) }
+        }
+    }
+    /// Who may come by the load balancer's address; empty: everybody. Spaces around one are as old as the field.
+    package var sourceRanges: [IPNetwork] {
+        spec["loadBalancerSourceRanges"].items.compactMap { $0.string.flatMap { IPNetwork($0.trimmed) } }
+    }
+    /// From outside the cluster. (k8s.io/kubernetes/pkg/api/service, ExternallyAccessible)
+    package var isExternallyAccessible: Bool {
+        type == "NodePort" || type == "LoadBalancer" || (type == "ClusterIP" && !spec["externalIPs"].items.isEmpty)
+    }
+    /// A load balancer has to know which nodes have endpoints. (NeedsHealthCheck)
+    package var needsHealthCheck: Bool { type == "LoadBalancer" && externalTrafficIsLocal }
+    package var healthCheckNodePort: Int? { spec["healthCheckNodePort"].int.flatMap { $0 == 0 ? nil : $0 } }
+}
+
 package struct EndpointSlice: Object {
     package static let resource = Resource.endpointSlices
     package var json: JSON
@@ -84,4 +111,6 @@ package struct EndpointSlice: Object {
     package var family: IPFamily? { json["addressType"].string.flatMap { IPFamily(rawValue: $0) } }
     package var endpoints: [JSON] { json["endpoints"].items }
     package var ports: [JSON] { json["ports"].items }
+    /// Says for which zones or nodes an endpoint is meant.
+    package var hasHints: Bool { endpoints.contains { !$0["hints"].isNull } }
 }

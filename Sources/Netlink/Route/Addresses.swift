@@ -23,6 +23,20 @@ extension NetlinkSocket {
         try execute(message, "ip addr add \(address)/\(prefixLength) dev #\(index)")
     }
 
+    /// `ip addr del ADDRESS/LENGTH dev INDEX`; an address that is not there is no error.
+    package mutating func deleteAddress(_ address: IPAddress, _ prefixLength: Int, dev index: Int32) throws(NetlinkError) {
+        var info = ifaddrmsg()
+        info.ifa_family = UInt8(address.family.number)
+        info.ifa_prefixlen = UInt8(prefixLength)
+        info.ifa_index = UInt32(index)
+        let message = NetlinkMessage(RTM_DELADDR, NLM_F_ACK, info)
+        message.put(IFA_LOCAL, address.bytes)
+        message.put(IFA_ADDRESS, address.bytes)
+        do throws(NetlinkError) { try execute(message, "ip addr del \(address)/\(prefixLength) dev #\(index)") } catch {
+            if !error.isNotFound { throw error }
+        }
+    }
+
     /// `ip route replace DESTINATION [via GATEWAY] dev INDEX [onlink] [scope link]`
     package mutating func addRoute(
         _ destination: IPNetwork, via gateway: IPAddress? = nil, dev index: Int32, onlink: Bool = false, source: IPAddress? = nil

@@ -43,18 +43,47 @@ package struct ClusterSnapshot: Sendable {
     /// The tables of one family that a node should hold.
     package func tables(_ node: NodeView) -> [TableID: Ruleset] {
         let byService = Dictionary(grouping: slices, by: \.serviceKey)
-        let services = ServiceCompiler(node: node).table(self.services.map { ($0, byService[$0.key] ?? []) })
+        let zone = nodes.first { $0.name == node.name }?.zone
+        let services = ServiceCompiler(node: node, zone: zone).table(self.services.map { ($0, byService[$0.key] ?? []) })
         var tables = PluginTables.compile(node, of: cluster)
         tables[ServiceTable.id(node.family)] = services
+        if cluster.plugin.isBuiltIn { tables[HostPortTable.id(node.family)] = hostPorts(node) }
         if isEnforced { tables[PolicyCompiler.id(node.family)] = PolicyCompiler(node: node).compile(policySnapshot(node)) }
         return tables
     }
 
+    /// nil on a node whose ports no pod claims.
+    private func hostPorts(_ node: NodeView) -> Ruleset? {
+        var parts: [Ruleset] = []
+        for pod in pods where pod.nodeName == node.name && !pod.isFinished && !pod.isHostNetwork && !pod.hostPorts.isEmpty {
+            if let address = pod.ip(node.family) { parts.append(HostPortTable.compile(pod, address)) }
+        }
+        if parts.isEmpty { return nil }
+        return parts.reduce(into: HostPortTable.base(node)) { $0.merge($1) }
+    }
+
+    /// The load balancers' addresses, each with the node that answers for it; nil: none does.
+    package var balancers: [IPAddress: String?] {
+        let placement = LoadBalancerPlacement(nodes: nodes)
+        var places: [IPAddress: String?] = [:]
+        for service in services where Cluster.balances(service) {
+            let slices = self.slices.filter { $0.serviceKey == service.key }
+            for address in service.balancerAddresses {
+                places.updateValue(placement.node(for: address, of: service, slices), forKey: address)
+            }
+        }
+        return places
+    }
+
     /// The cluster's nodes with the tables they should hold, of every family.
     package func walk() -> PacketWalk {
-        PacketWalk(
+        let balancers = balancers
+        return PacketWalk(
             nodes: cluster.nodes.flatMap { node in
-                NodeView.views(node, of: cluster).map { NodeTables(view: $0, tables: tables($0)) }
-            })
+                let own = balancers.filter { $0.value == node.name }.keys
+                return NodeView.views(node, of: cluster).map { view in
+                    NodeTables(view: view, balancers: Set(own.filter { $0.family == view.family }), tables: tables(view))
+                }
+            }, unanswered: Set(balancers.filter { $0.value == nil }.keys), externalIPs: Set(services.flatMap(\.externalIPs)))
     }
 }

@@ -41,10 +41,16 @@ package struct Journey: Hashable, Sendable {
 /// One node's tables of one family, and its place in the network.
 package struct NodeTables: Sendable {
     package let view: NodeView
+    /// The load balancers' addresses that it answers for.
+    package let balancers: Set<IPAddress>
     package let tracer: Tracer
 
-    package init(view: NodeView, tables: [TableID: Ruleset]) {
+    /// Whether what comes to an address has come to the node itself.
+    func has(_ address: IPAddress) -> Bool { address == view.address || balancers.contains(address) }
+
+    package init(view: NodeView, balancers: Set<IPAddress> = [], tables: [TableID: Ruleset]) {
         self.view = view
+        self.balancers = balancers
         tracer = Tracer(tables: tables)
     }
 }
@@ -53,9 +59,30 @@ package struct NodeTables: Sendable {
 /// postrouting, and across the VXLAN to the next node.
 package struct PacketWalk: Sendable {
     private let nodes: [NodeTables]
+    /// Load balancers' addresses that no node answers for.
+    private let unanswered: Set<IPAddress>
+    /// Where the user's own network leads to some node.
+    private let externalIPs: Set<IPAddress>
     private static let mostNodes = 4
 
-    package init(nodes: [NodeTables]) { self.nodes = nodes }
+    package init(nodes: [NodeTables], unanswered: Set<IPAddress> = [], externalIPs: Set<IPAddress> = []) {
+        self.nodes = nodes
+        self.unanswered = unanswered
+        self.externalIPs = externalIPs
+    }
+
+    /// The node that a client outside has to hand a packet to, where nobody on the nodes' LAN has its destination.
+    package func router(to destination: IPAddress) -> IPAddress? {
+        if nodes.contains(where: { $0.has(destination) }) { return nil }
+        return entry(to: destination)?.view.address
+    }
+
+    /// Where a packet from outside comes into the cluster: at the machine that has its destination, at the node whose pods have it, or, by
+    /// a route of the user's, at any node: here the first.
+    private func entry(to destination: IPAddress) -> NodeTables? {
+        nodes.first { $0.has(destination) } ?? nodes.first { $0.view.podCIDR.contains(destination) }
+            ?? (externalIPs.contains(destination) ? nodes.first { $0.view.family == destination.family } : nil)
+    }
 
     package func journeys(from source: PacketSource, to destination: IPAddress, proto: UInt8, port: UInt16 = 0) -> [Journey] {
         switch source {
@@ -70,19 +97,15 @@ package struct PacketWalk: Sendable {
             let packet = Packet(from: sourceAddress(node, destination), to: destination, proto: proto, port: port)
             return pass(node, .output, Journey(end: .delivered(destination), packet: packet)).flatMap { journey -> [Journey] in
                 guard journey.isDelivered else { return [journey] }
-                if journey.packet.destination == node.view.address { return pass(node, .input, journey).map(arrived) }
+                if node.has(journey.packet.destination) { return pass(node, .input, journey).map(arrived) }
                 return leave(node, journey, visited: 0)
             }
         case .outside(let address):
             let packet = Packet(from: address, to: destination, proto: proto, port: port)
             let journey = Journey(end: .delivered(destination), packet: packet)
-            // Only the nodes' own addresses are reachable on the LAN; pod networks are routed through their nodes.
-            guard
-                let node = nodes.first(where: { $0.view.address == destination })
-                    ?? nodes.first(where: { $0.view.podCIDR.contains(destination) })
-            else {
-                return [arrived(journey)]
-            }
+            // Nobody on the LAN has a cluster address.
+            if unanswered.contains(destination) || nodes.contains(where: { $0.view.serviceCIDR.contains(destination) }) { return [] }
+            guard let node = entry(to: destination) else { return [arrived(journey)] }
             return enter(node, journey, visited: 0)
         }
     }
@@ -90,6 +113,8 @@ package struct PacketWalk: Sendable {
     /// What a node calls itself depends on the way out: its bridge's address, its VXLAN device's, or its own.
     private func sourceAddress(_ node: NodeTables, _ destination: IPAddress) -> IPAddress {
         if node.view.podCIDR.contains(destination) { return node.view.podCIDR[1] }
+        // To itself it speaks as itself.
+        if node.balancers.contains(destination) { return destination }
         return nodes.contains { $0.view.podCIDR.contains(destination) } ? node.view.podCIDR.network : node.view.address
     }
 
@@ -110,7 +135,7 @@ package struct PacketWalk: Sendable {
     private func enter(_ node: NodeTables, _ journey: Journey, visited: Int) -> [Journey] {
         pass(node, .prerouting, journey).flatMap { journey -> [Journey] in
             guard journey.isDelivered else { return [journey] }
-            if journey.packet.destination == node.view.address { return pass(node, .input, journey).map(arrived) }
+            if node.has(journey.packet.destination) { return pass(node, .input, journey).map(arrived) }
             return pass(node, .forward, journey).flatMap { $0.isDelivered ? leave(node, $0, visited: visited) : [$0] }
         }
     }
@@ -123,7 +148,7 @@ package struct PacketWalk: Sendable {
             if node.view.podCIDR.contains(destination) || visited >= Self.mostNodes { return [arrived(journey)] }
             guard
                 let next = nodes.first(where: {
-                    $0.view.name != node.view.name && ($0.view.address == destination || $0.view.podCIDR.contains(destination))
+                    $0.view.name != node.view.name && ($0.has(destination) || $0.view.podCIDR.contains(destination))
                 })
             else { return [arrived(journey)] }
             var crossing = journey

@@ -6,12 +6,14 @@ package struct ReachMatrix: Sendable {
     package struct Party: Sendable, Hashable {
         /// `default/web`, `node/k8s-node1` or `outside`: a client on the nodes' LAN that sends by way of the pod's node.
         package let name: String
-        /// nil for a node.
+        /// nil for a node, and for a way into a Service.
         package let pod: ObjectKey?
         /// The node, or the pod's; nil for the client outside.
         package let node: String?
         /// One of each family.
         package let addresses: [IPAddress]
+        /// What alone a way into a Service, or a port of a node, is asked, in whatever family; nil of a pod.
+        package var probe: Probe? = nil
 
         /// nil: it has no address of the family.
         package func source(_ family: IPFamily) -> PacketSource? {
@@ -45,6 +47,9 @@ package struct ReachMatrix: Sendable {
             }
         }
 
+        /// The same, but for the family.
+        fileprivate func isAlike(_ other: Probe) -> Bool { proto == other.proto && port == other.port }
+
         /// Reads `TCP/80`, `udp/53`, `icmp`; a number alone is TCP.
         package init?(_ text: String) {
             let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
@@ -74,6 +79,10 @@ package struct ReachMatrix: Sendable {
         package let isAllowed: Bool
         /// The words of the rule that stopped it.
         package let reason: String?
+        /// Where a packet may arrive: one address, or those of a Service's endpoints.
+        package var ends: Set<IPAddress> = []
+        /// Some of the ways that it may take are open, and others are not: one packet says nothing of it.
+        package var isPartly = false
         /// What real packets did; nil when none were sent.
         package var measured: Bool?
         /// How many hops a packet that arrived had left (TTL).
@@ -89,36 +98,45 @@ package struct ReachMatrix: Sendable {
     package let walk: PacketWalk
 
     /// Computes the matrix of the pods that `isWanted`, and of the nodes as sources, from the tables that the nodes should hold.
-    package init(_ snapshot: ClusterSnapshot, probes: [Probe], isWanted: (Pod) -> Bool) {
-        let families = snapshot.cluster.families, probes = probes.flatMap { $0.inEach(families) }
-        self.probes = probes
+    /// `fronts`: ways into Services, as targets after the pods.
+    package init(_ snapshot: ClusterSnapshot, probes: [Probe], fronts: [ServiceFront] = [], isWanted: (Pod) -> Bool) {
+        let families = snapshot.cluster.families, wished = probes.flatMap { $0.inEach(families) }, ofPods = Set(wished)
+        let ofFronts = fronts.flatMap { front in
+            front.probe.inEach(families).filter { front.addresses.of($0.family ?? families[0]) != nil }
+        }
+        self.probes = wished + ofFronts.reduce(into: [Probe]()) { if !ofPods.contains($1), !$0.contains($1) { $0.append($1) } }
         let pods = snapshot.pods.filter { !$0.isFinished && !$0.isBeingDeleted && !$0.isHostNetwork && $0.ip != nil && isWanted($0) }.sorted
         { $0.key < $1.key }
-        targets = pods.compactMap { pod in
+        let parties: [Party] = pods.compactMap { pod in
             pod.nodeName.map { Party(name: "\(pod.key)", pod: pod.key, node: $0, addresses: pod.ips) }
         }
+        targets = parties + fronts.map { Party(name: $0.name, pod: nil, node: nil, addresses: $0.addresses, probe: $0.probe) }
         sources =
-            targets + snapshot.cluster.nodes.map { Party(name: "node/\($0.name)", pod: nil, node: $0.name, addresses: $0.addresses) }
+            parties + snapshot.cluster.nodes.map { Party(name: "node/\($0.name)", pod: nil, node: $0.name, addresses: $0.addresses) }
             + [Party(name: "outside", pod: nil, node: nil, addresses: snapshot.cluster.networks.map(\.host))]
         walk = snapshot.walk()
         var cells: [Cell] = []
-        for probe in probes {
+        for probe in self.probes {
             let family = probe.family ?? families[0], proto = probe.proto(family)
             for (from, party) in sources.enumerated() {
                 guard let source = party.source(family) else { continue }
-                for (to, target) in targets.enumerated() {
+                for (to, target) in targets.enumerated() where target.probe?.isAlike(probe) ?? ofPods.contains(probe) {
                     guard let address = target.addresses.of(family) else { continue }
-                    let journey = walk.journeys(from: source, to: address, proto: proto, port: probe.port).first
-                    let isAllowed = journey?.isDelivered ?? false
-                    let stop = journey?.stop
-                    cells.append(
-                        Cell(
-                            from: from, to: to, probe: probe, isAllowed: isAllowed,
-                            reason: isAllowed ? nil : stop?.comment ?? stop?.element ?? "no way there"))
+                    let journeys = walk.journeys(from: source, to: address, proto: proto, port: probe.port)
+                    cells.append(Self.cell(from, to, probe, journeys))
                 }
             }
         }
         self.cells = cells
+    }
+
+    /// Allowed when it passes on every way that it may take.
+    private static func cell(_ from: Int, _ to: Int, _ probe: Probe, _ journeys: [Journey]) -> Cell {
+        let closed = journeys.first { !$0.isDelivered }, isAllowed = !journeys.isEmpty && closed == nil, stop = closed?.stop
+        return Cell(
+            from: from, to: to, probe: probe, isAllowed: isAllowed,
+            reason: isAllowed ? nil : stop?.comment ?? stop?.element ?? "no way there", ends: Set(journeys.map(\.packet.destination)),
+            isPartly: closed != nil && journeys.contains(where: \.isDelivered))
     }
 
     /// What there is to probe where nobody says: the ports that the pods declare, and ICMP.

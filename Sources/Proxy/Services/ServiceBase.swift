@@ -14,8 +14,15 @@ package enum ServiceTable {
     static let noLocalEndpointNodePorts = "no-local-endpoint-nodeports"
     static let clusterNodePorts = "cluster-nodeports"
     static let localNodePorts = "local-nodeports"
+    static let externalIPs = "external-ips"
+    static let localExternalIPs = "local-external-ips"
+    static let noLocalEndpointExternals = "no-local-endpoint-external-ips"
+    static let balancerIPs = "balancer-ips"
+    static let firewallIPs = "firewall-ips"
+    static let firewallSources = "firewall-sources"
     static let hairpinConnections = "hairpin-connections"
     private static let nodePorts = "nodeports", nodePortsOfLocal = "nodeports-of-policy-local"
+    private static let externalIPsOfLocal = "external-ips-of-policy-local", firewallCheck = "firewall-check"
     static let clusterIPs = "cluster-ips"
     static let nodePortIPs = "nodeport-ips"
     static let markForMasquerade = "mark-for-masquerade"
@@ -33,11 +40,19 @@ package enum ServiceTable {
             noLocalEndpointNodePorts: NamedSet(key: nodePort, comment: "externalTrafficPolicy Local, and no endpoint here"),
             clusterNodePorts: NamedSet(key: nodePort, comment: "NodePort traffic to all endpoints"),
             localNodePorts: NamedSet(key: nodePort, comment: "NodePort traffic of externalTrafficPolicy Local"),
+            externalIPs: NamedSet(key: service, comment: "externalIPs and load balancers' addresses, to all endpoints"),
+            localExternalIPs: NamedSet(key: service, comment: "the same, of externalTrafficPolicy Local"),
+            noLocalEndpointExternals: NamedSet(key: service, comment: "the same, and no endpoint here"),
+            balancerIPs: NamedSet(key: [.address(family)], comment: "load balancers' addresses: who sends from one is this node itself"),
+            firewallIPs: NamedSet(key: service, comment: "destinations that are subject to loadBalancerSourceRanges"),
+            firewallSources: NamedSet(key: service + [.address(family)], isInterval: true, comment: "who may come to those"),
             hairpinConnections: NamedSet(key: [.address(family), .address(family)], comment: "pods that serve, from and to themselves"),
             ServiceWay.services.map: NamedSet(key: service + [.slot], data: endpoint, comment: "who serves a Service's address and port"),
             ServiceWay.nodePorts.map: NamedSet(key: nodePort + [.slot], data: endpoint, comment: "who serves a node port"),
             ServiceWay.localNodePorts.map: NamedSet(
                 key: nodePort + [.slot], data: endpoint, comment: "who serves a node port on this node"),
+            ServiceWay.localExternalIPs.map: NamedSet(
+                key: service + [.slot], data: endpoint, comment: "who serves an external address on this node"),
             clusterIPs: NamedSet(key: [.address(family)], comment: "Active ClusterIPs"),
             nodePortIPs: NamedSet(key: [.address(family)], comment: "IPs that accept NodePort traffic"),
         ]
@@ -58,11 +73,19 @@ package enum ServiceTable {
         rules.chains = [
             "filter-input": Chain(
                 hook: Hook(.filter, .input, beforeNAT),
-                [dropsInvalid, Rule(isNew, jump("nodeport-endpoints-check")), Rule(isNew, jump("service-endpoints-check"))]),
+                [
+                    dropsInvalid, Rule(isNew, jump("nodeport-endpoints-check")), Rule(isNew, jump("service-endpoints-check")),
+                    Rule(isNew, jump("external-endpoints-check")),
+                ]),
             "filter-forward": Chain(
                 hook: Hook(.filter, .forward, beforeNAT),
-                [dropsInvalid, Rule(isNew, jump("service-endpoints-check")), Rule(isNew, jump("cluster-ips-check"))]),
-            "filter-output": Chain(hook: Hook(.filter, .output, beforeNAT), [Rule(isNew, jump("service-endpoints-check"))]),
+                [
+                    dropsInvalid, Rule(isNew, jump("service-endpoints-check")), Rule(isNew, jump("external-endpoints-check")),
+                    Rule(isNew, jump("cluster-ips-check")),
+                ]),
+            "filter-prerouting": Chain(hook: Hook(.filter, .prerouting, beforeNAT), [Rule(isNew, jump(firewallCheck))]),
+            "filter-output": Chain(
+                hook: Hook(.filter, .output, beforeNAT), [Rule(isNew, jump("service-endpoints-check")), Rule(isNew, jump(firewallCheck))]),
             "filter-output-post-dnat": Chain(
                 hook: Hook(.filter, .output, Hook.destinationNAT + 10), [Rule(isNew, jump("cluster-ips-check"))]),
             "nat-prerouting": Chain(hook: Hook(.nat, .prerouting, Hook.destinationNAT), [Rule(jump("services"))]),
@@ -92,8 +115,13 @@ package enum ServiceTable {
                     .inSet([destination], clusterIPs), .match(.sourceAddress(family), .network(node.clusterCIDR), negated: true),
                     jump(markForMasquerade), comment: "from outside the pod network"),
                 Rule(.inSet([destination], clusterIPs), goto(ServiceWay.services.chain)),
+                Rule(.inSet(addressProtocolPort(family), localExternalIPs), goto(externalIPsOfLocal)),
+                Rule(.inSet(addressProtocolPort(family), externalIPs), jump(markForMasquerade), comment: "in case it crosses nodes"),
+                Rule(.inSet(addressProtocolPort(family), externalIPs), goto(ServiceWay.services.chain)),
                 Rule(.inSet([destination], nodePortIPs), goto(nodePorts)),
             ]),
+            externalIPsOfLocal: Chain(
+                shortCircuit(node, to: ServiceWay.services.chain) + [Rule(goto(ServiceWay.localExternalIPs.chain))]),
             nodePorts: Chain([
                 Rule(.inSet(nodePort, localNodePorts), goto(nodePortsOfLocal)),
                 Rule(.inSet(nodePort, clusterNodePorts), jump(markForMasquerade)), Rule(goto(ServiceWay.nodePorts.chain)),
@@ -110,6 +138,12 @@ package enum ServiceTable {
             "service-endpoints-check": Chain([
                 Rule(.inSet(addressProtocolPort(family), noEndpointServices), .reject),
                 Rule(.inSet(addressProtocolPort(family), noLocalEndpointServices), .verdict(.drop)),
+            ]),
+            "external-endpoints-check": Chain([Rule(.inSet(addressProtocolPort(family), noLocalEndpointExternals), .verdict(.drop))]),
+            firewallCheck: Chain([Rule(.inSet(addressProtocolPort(family), firewallIPs), .verdict(.goto("firewall-sources-check")))]),
+            "firewall-sources-check": Chain([
+                Rule(.inSet(addressProtocolPort(family) + [.sourceAddress(family)], firewallSources), .verdict(.return)),
+                Rule(.verdict(.drop), comment: "not of the Service's loadBalancerSourceRanges"),
             ]),
             "nodeport-endpoints-check": Chain([
                 Rule(.inSet([destination], nodePortIPs), .inSet(nodePort, noEndpointNodePorts), .reject),
@@ -130,13 +164,17 @@ package enum ServiceTable {
     /// Pods and the node itself are not subject to externalTrafficPolicy Local: it is for them as if they had gone out to a load balancer
     /// and come back in. (kubernetes pkg/proxy/nftables/proxier.go)
     static func shortCircuit(_ node: NodeView, to chain: String) -> [Rule] {
-        let isNode = Statement.inSet([.sourceAddress(node.family)], nodePortIPs)
-        return [
+        [
             Rule(
                 .match(.sourceAddress(node.family), .network(node.clusterCIDR)), .verdict(.goto(chain)),
-                comment: "short-circuit pod traffic"),
-            Rule(isNode, .verdict(.jump(markForMasquerade)), comment: "masquerade local traffic"),
-            Rule(isNode, .verdict(.goto(chain)), comment: "short-circuit local traffic"),
+                comment: "short-circuit pod traffic")
         ]
+            + [nodePortIPs, balancerIPs].flatMap { own in
+                let isNode = Statement.inSet([.sourceAddress(node.family)], own)
+                return [
+                    Rule(isNode, .verdict(.jump(markForMasquerade)), comment: "masquerade local traffic"),
+                    Rule(isNode, .verdict(.goto(chain)), comment: "short-circuit local traffic"),
+                ]
+            }
     }
 }

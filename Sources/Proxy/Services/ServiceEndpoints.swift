@@ -10,29 +10,48 @@ extension ServiceCompiler {
         static func < (a: Self, b: Self) -> Bool { (a.address, a.port) < (b.address, b.port) }
     }
 
-    /// The endpoints that serve `port`: the ready ones, else those that end but still serve (KEP-1669).
-    func endpoints(_ slices: [EndpointSlice], _ port: Service.Port) -> [Endpoint] {
-        var ready: Set<Endpoint> = [], serving: Set<Endpoint> = []
+    /// Who serves one port of a Service, as far as a node may lead there.
+    struct Endpoints {
+        /// For the policy Cluster: anywhere, or as near as hints say.
+        let all: [Endpoint]
+        /// For the policy Local: on this node.
+        let local: [Endpoint]
+    }
+
+    /// The endpoints that serve `port`: the ready ones, else those that end but still serve (KEP-1669), in the cluster and on the node each
+    /// for themselves. (kubernetes pkg/proxy/topology.go, CategorizeEndpoints)
+    func endpoints(_ slices: [EndpointSlice], _ port: Service.Port) -> Endpoints {
+        var ready: Set<Endpoint> = [], ending: Set<Endpoint> = [], hints = TopologyHints()
         for slice in slices {
             let numbers = slice.ports.filter { Self.serves($0, port) }.compactMap { $0["port"].int.flatMap { UInt16(exactly: $0) } }
+            if numbers.isEmpty { continue }
             for endpoint in slice.endpoints {
-                let conditions = endpoint["conditions"]
+                let conditions = endpoint["conditions"], isReady = conditions["ready"].bool ?? true
+                let isEnding = (conditions["serving"].bool ?? true) && conditions["terminating"].bool ?? false
+                guard isReady || isEnding else { continue }
+                let isLocal = endpoint["nodeName"].string == node.name
                 for address in addresses(endpoint) {
                     for number in numbers {
-                        let isLocal = endpoint["nodeName"].string == node.name
                         let value = Endpoint(address: address, port: number, isLocal: isLocal)
-                        if conditions["ready"].bool ?? true { ready.insert(value) }
-                        if conditions["serving"].bool ?? false, conditions["terminating"].bool ?? false { serving.insert(value) }
+                        if isEnding { ending.insert(value) }
+                        guard isReady else { continue }
+                        ready.insert(value)
+                        hints.note(value, endpoint["hints"], node: node.name, zone: zone)
                     }
                 }
             }
         }
-        return (ready.isEmpty ? serving : ready).sorted()
+        let local = ready.filter(\.isLocal)
+        return Endpoints(
+            all: (ready.isEmpty ? ending : hints.chosen ?? ready).sorted(),
+            local: (local.isEmpty ? ending.filter(\.isLocal) : local).sorted())
     }
 
     /// The addresses that UDP packets to each way into a Service may be led to: all that serve, whatever the traffic policies say, for a
     /// change of those leaves flows alone. (kubernetes pkg/proxy/conntrack/cleanup.go)
-    func udpFrontends(_ service: Service, _ slices: [EndpointSlice]) -> [UDPFrontend: Set<IPAddress>] {
+    func udpFrontends(_ service: Service, _ slices: [EndpointSlice], without taken: Set<ExternalFrontend> = [])
+        -> [UDPFrontend: Set<IPAddress>]
+    {
         guard let clusterIP = service.clusterIP(node.family), service.type != "ExternalName" else { return [:] }
         var frontends: [UDPFrontend: Set<IPAddress>] = [:]
         for port in service.ports where port.proto == .udp {
@@ -46,6 +65,9 @@ extension ServiceCompiler {
             }
             frontends[UDPFrontend(address: clusterIP, port: UInt16(port.port))] = serving
             if let nodePort = port.nodePort { frontends[UDPFrontend(address: node.address, port: UInt16(nodePort))] = serving }
+            for frontend in externalFrontends(service, port, without: taken) {
+                frontends[UDPFrontend(address: frontend.address, port: frontend.port)] = serving
+            }
         }
         return frontends
     }
@@ -55,6 +77,14 @@ extension ServiceCompiler {
         Set(slices.flatMap { $0.endpoints.filter { $0["nodeName"].string == node.name }.flatMap(addresses) })
     }
 
+    /// Of the ready ones alone, as load balancers count them.
+    func readyLocalAddresses(_ slices: [EndpointSlice]) -> Set<IPAddress> {
+        Set(
+            slices.flatMap { slice in
+                slice.endpoints.filter { $0["nodeName"].string == node.name && $0["conditions"]["ready"].bool ?? true }.flatMap(addresses)
+            })
+    }
+
     /// An endpoint's addresses of the node's family.
     private func addresses(_ endpoint: JSON) -> [IPAddress] {
         endpoint["addresses"].items.compactMap { $0.string.flatMap { IPAddress($0, node.family) } }
@@ -62,5 +92,33 @@ extension ServiceCompiler {
 
     private static func serves(_ slicePort: JSON, _ port: Service.Port) -> Bool {
         (slicePort["name"].string ?? "") == port.name && (slicePort["protocol"].string ?? "TCP") == port.proto.rawValue
+    }
+}
+
+/// Which of the ready endpoints are meant for a node: hints count when every one of them has some, and one is for the node itself, or else
+/// for its zone. (kubernetes pkg/proxy/topology.go, topologyModeFromHints)
+private struct TopologyHints {
+    /// nil: there is an endpoint without such a hint.
+    private var ofNode: Set<ServiceCompiler.Endpoint>? = []
+    private var ofZone: Set<ServiceCompiler.Endpoint>? = []
+
+    mutating func note(_ endpoint: ServiceCompiler.Endpoint, _ hints: JSON, node: String, zone: String?) {
+        Self.note(endpoint, hints["forNodes"].items, node, in: &ofNode)
+        Self.note(endpoint, hints["forZones"].items, zone, in: &ofZone)
+    }
+
+    private static func note(
+        _ endpoint: ServiceCompiler.Endpoint, _ hints: [JSON], _ own: String?, in chosen: inout Set<ServiceCompiler.Endpoint>?
+    ) {
+        guard chosen != nil else { return }
+        if hints.isEmpty { return chosen = nil }
+        if let own, hints.contains(where: { $0["name"].string == own }) { chosen?.insert(endpoint) }
+    }
+
+    /// nil: all of them are.
+    var chosen: Set<ServiceCompiler.Endpoint>? {
+        if let ofNode, !ofNode.isEmpty { return ofNode }
+        if let ofZone, !ofZone.isEmpty { return ofZone }
+        return nil
     }
 }

@@ -4,7 +4,7 @@ import Rules
 /// A way into Services. For each number of endpoints that occurs there is a set of those who have as many, and a rule that throws dice for
 /// one of them; a map says what address each number of each stands for.
 enum ServiceWay: CaseIterable {
-    case services, nodePorts, localNodePorts
+    case services, nodePorts, localNodePorts, localExternalIPs
 
     /// Of all that have `count` endpoints.
     func set(_ count: Int) -> String { "\(name)-\(count)" }
@@ -20,6 +20,7 @@ enum ServiceWay: CaseIterable {
         case .services: "service-ips"
         case .nodePorts: "service-nodeports"
         case .localNodePorts: "local-nodeports"
+        case .localExternalIPs: "local-external-ips"
         }
     }
 
@@ -28,6 +29,7 @@ enum ServiceWay: CaseIterable {
         case .services: "service-endpoints"
         case .nodePorts: "nodeport-endpoints"
         case .localNodePorts: "local-nodeport-endpoints"
+        case .localExternalIPs: "local-external-endpoints"
         }
     }
 
@@ -35,7 +37,10 @@ enum ServiceWay: CaseIterable {
     var chain: String { "choose-\(map.dropLast())" }
 
     func fields(_ family: IPFamily) -> [Field] {
-        self == .services ? ServiceTable.addressProtocolPort(family) : [.transportProtocol, .destinationPort]
+        switch self {
+        case .services, .localExternalIPs: ServiceTable.addressProtocolPort(family)
+        case .nodePorts, .localNodePorts: [.transportProtocol, .destinationPort]
+        }
     }
 }
 
@@ -45,11 +50,13 @@ package struct ServiceShare: Hashable, Sendable {
     fileprivate let sets: Set<String>
     /// Those of its endpoints that are on this node.
     fileprivate let local: Set<IPAddress>
+    fileprivate let balancers: Set<IPAddress>
 
-    package init(_ part: Ruleset, local: Set<IPAddress>) {
+    package init(_ part: Ruleset, local: Set<IPAddress>, balancers: Set<IPAddress> = []) {
         sets = Set(
             part.elements.keys.filter { name in ServiceWay.allCases.contains { $0.count(name) != nil } || ServiceMemory(set: name) != nil })
         self.local = local
+        self.balancers = balancers
     }
 }
 
@@ -59,6 +66,7 @@ package struct ServiceFrame: Sendable {
     private let node: NodeView
     private var uses: [String: Int] = [:]
     private var local: [IPAddress: Int] = [:]
+    private var balancers: [IPAddress: Int] = [:]
 
     package init(node: NodeView) { self.node = node }
 
@@ -68,6 +76,7 @@ package struct ServiceFrame: Sendable {
         var isNew = false
         for set in share.sets { if Self.step(&uses, set, step) { isNew = true } }
         for address in share.local { if Self.step(&local, address, step) { isNew = true } }
+        for address in share.balancers { if Self.step(&balancers, address, step) { isNew = true } }
         return isNew
     }
 
@@ -92,6 +101,7 @@ package struct ServiceFrame: Sendable {
                     + counts.map { Rule(.inSet(fields, way.set($0)), .destinationNATMap(node.family, fields, among: $0, way.map)) })
         }
         for address in local.keys { rules.add([.address(address), .address(address)], to: ServiceTable.hairpinConnections) }
+        for address in balancers.keys { rules.add([.address(address)], to: ServiceTable.balancerIPs) }
         return rules
     }
 }

@@ -1,13 +1,14 @@
 import Model
 import Rules
 
-/// One node's kube-proxy: follows Services and EndpointSlices, feeds the node's `kube-proxy` table with a part a Service, and ends the UDP
-/// connections that the kernel leads where no rule leads any more.
+/// One node's kube-proxy: follows Services and EndpointSlices, feeds the node's `kube-proxy` table with a part a Service, ends the UDP
+/// connections that the kernel leads where no rule leads any more, and says what load balancers may know of the node's endpoints.
 package actor ServiceProxy {
-    private let compiler: ServiceCompiler
+    private var compiler: ServiceCompiler
     private let shared: SharedServiceParts
     private let client: any Client
     private let connections: any ConnectionTracking
+    private let health: (any ServiceHealthTarget)?
     private let clock: any Clock<Duration>
     private let report: @Sendable (String) -> Void
     package nonisolated let keeper: TableKeeper<ObjectKey>
@@ -29,12 +30,16 @@ package actor ServiceProxy {
     /// No Service's key: what all of them need.
     private static let framePart = ObjectKey("", "")
     private var frontends: [ObjectKey: [UDPFrontend: Set<IPAddress>]] = [:]
+    private var claims = ExternalClaims()
+    /// Of Services whose load balancers ask, and what of it has been told.
+    private var healths: [ObjectKey: ServiceHealth] = [:], toldHealths: [ObjectKey: ServiceHealth] = [:]
     /// What has not been listed yet: until everything is known, the table is left as an earlier daemon left it.
-    private var unlisted: Set<Resource> = [.services, .endpointSlices]
+    private var unlisted: Set<Resource> = [.services, .endpointSlices, .nodes]
 
     package init(
         node: NodeView, client: any Client, target: any RulesetTarget, connections: any ConnectionTracking,
-        shared: SharedServiceParts = SharedServiceParts(), clock: any Clock<Duration> = ContinuousClock(),
+        shared: SharedServiceParts = SharedServiceParts(), health: (any ServiceHealthTarget)? = nil,
+        clock: any Clock<Duration> = ContinuousClock(),
         report: @escaping @Sendable (String) -> Void
     ) {
         self.shared = shared
@@ -43,6 +48,7 @@ package actor ServiceProxy {
         self.client = client
         self.target = target
         self.connections = connections
+        self.health = health
         self.clock = clock
         self.report = { report("node \(node.name): \($0)") }
         let synced = KeySignal()
@@ -56,7 +62,7 @@ package actor ServiceProxy {
     package func run(ready: @escaping @Sendable () -> Void) async throws {
         let (listing, allListed) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for resource in [Resource.services, .endpointSlices] {
+            for resource in unlisted {
                 let reflector = Reflector(resource, client: client, clock: clock, report: report)
                 group.addTask {
                     try await reflector.run {
@@ -71,7 +77,7 @@ package actor ServiceProxy {
                 await self.adopt()
                 try await self.keeper.run(feeding: { await self.compile() }, ready: ready)
             }
-            group.addTask { try await self.synced.follow { try await self.endStale($0) } }
+            group.addTask { try await self.synced.follow { try await self.tell($0) } }
             try await group.waitForAll()
         }
     }
@@ -79,9 +85,12 @@ package actor ServiceProxy {
     // MARK: Objects
 
     private func take(_ key: ObjectKey, _ object: JSON?, _ resource: Resource) {
+        if resource == .nodes { return move(key, to: object.flatMap { Node($0).zone }) }
         if resource == .services {
-            services[key] = object.map { Service($0) }
+            let service = object.map { Service($0) }
+            services[key] = service
             look(at: key)
+            for other in claims.set(key, service, service.map { compiler.externalFrontends($0) } ?? []) { look(at: other) }
             return
         }
         let slice = object.map { EndpointSlice($0) }
@@ -101,6 +110,13 @@ package actor ServiceProxy {
         if dirty.insert(key).inserted { keeper.remind() }
     }
 
+    /// A node may be labelled into another zone.
+    private func move(_ key: ObjectKey, to zone: String?) {
+        guard key.name == compiler.node.name, zone != compiler.zone else { return }
+        compiler.zone = zone
+        for (service, slices) in slices where slices.values.contains(where: \.hasHints) { look(at: service) }
+    }
+
     private func isComplete(with resource: Resource) -> Bool {
         unlisted.remove(resource)
         return unlisted.isEmpty
@@ -117,11 +133,12 @@ package actor ServiceProxy {
             let before = compiled[key]
             var part = Ruleset()
             if let service = services[key] {
-                part = shared.part(service, slices(of: key), compiler, after: before?.part ?? adopted)
+                part = shared.part(
+                    service, slices(of: key), compiler, after: before?.part ?? adopted, without: claims.taken(from: key))
             } else {
                 shared.forget(key)
             }
-            let share = ServiceShare(part, local: part.isEmpty ? [] : compiler.localAddresses(slices(of: key)))
+            let share = compiler.share(services[key], slices(of: key), part)
             if share != before?.share {
                 if frame.count(share, by: 1) { isFrameNew = true }
                 if let before, frame.count(before.share, by: -1) { isFrameNew = true }
@@ -129,9 +146,10 @@ package actor ServiceProxy {
             compiled[key] = part.isEmpty ? nil : (part, share)
             if part == before?.part { unchanged.insert(key) }
             parts[key] = part
+            healths[key] = health == nil ? nil : services[key].flatMap { compiler.health($0, slices(of: key)) }
         }
         // An endpoint that was ending leads nobody any more, and is in no rule: connections to it end when it has gone for good.
-        synced.add(unchanged.filter { frontends[$0] != nil })
+        synced.add(unchanged.filter { frontends[$0] != nil || healths[$0] != toldHealths[$0] })
         (dirty, adopted) = ([], Ruleset())
         if isFrameNew { parts[Self.framePart] = frame.rules }
         isFrameNew = false
@@ -140,14 +158,22 @@ package actor ServiceProxy {
 
     private func slices(of service: ObjectKey) -> [EndpointSlice] { Array((slices[service] ?? [:]).values) }
 
-    // MARK: Connections
+    // MARK: What follows from new parts
+
+    private func tell(_ keys: Set<ObjectKey>) async throws {
+        if let health, keys.contains(where: { healths[$0] != toldHealths[$0] }) {
+            toldHealths = healths
+            await health.serve(healths)
+        }
+        try await endStale(keys)
+    }
 
     /// Forgets UDP connections to Services whose part of the table is new, where they lead to endpoints that do not serve any more.
     private func endStale(_ keys: Set<ObjectKey>) async throws {
         var gone: [UDPFrontend: Set<IPAddress>] = [:]
         for key in keys {
             for frontend in (frontends[key] ?? [:]).keys { gone[frontend] = [] }
-            let now = services[key].map { compiler.udpFrontends($0, slices(of: key)) } ?? [:]
+            let now = services[key].map { compiler.udpFrontends($0, slices(of: key), without: claims.taken(from: key)) } ?? [:]
             frontends[key] = now.isEmpty ? nil : now
             for frontend in now.keys { gone[frontend] = [] }
         }

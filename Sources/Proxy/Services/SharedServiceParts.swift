@@ -18,11 +18,14 @@ package final class SharedServiceParts: Sendable {
     package init() {}
 
     /// `previous`: the part as the node has it.
-    package func part(_ service: Service, _ slices: [EndpointSlice], _ compiler: ServiceCompiler, after previous: Ruleset) -> Ruleset {
+    package func part(
+        _ service: Service, _ slices: [EndpointSlice], _ compiler: ServiceCompiler, after previous: Ruleset,
+        without taken: Set<ExternalFrontend> = []
+    ) -> Ruleset {
         let key = service.key
-        guard let origin = origin(service, slices, compiler.node) else {
+        guard taken.isEmpty, let origin = origin(service, slices, compiler.node) else {
             forget(key)
-            return compiler.compile(service, slices, after: previous)
+            return compiler.compile(service, slices, after: previous, without: taken)
         }
         if let found = parts.withLock({ $0[key] }), found.origin == origin { return found.rules }
         let rules = compiler.compile(service, slices, after: previous)
@@ -32,9 +35,11 @@ package final class SharedServiceParts: Sendable {
 
     package func forget(_ key: ObjectKey) { parts.withLock { _ = $0.removeValue(forKey: key) } }
 
-    /// nil where nodes differ: a policy of Local asks which endpoints are a node's own.
+    /// nil where nodes differ: a policy of Local asks which endpoints are a node's own, hints which are near it, and source ranges whether
+    /// it may come itself.
     private func origin(_ service: Service, _ slices: [EndpointSlice], _ node: NodeView) -> Origin? {
-        if service.internalTrafficIsLocal || service.externalTrafficIsLocal { return nil }
+        if service.internalTrafficIsLocal || service.externalTrafficIsLocal || slices.contains(where: \.hasHints) { return nil }
+        if !service.spec["loadBalancerSourceRanges"].items.isEmpty { return nil }
         let revision = service.json.metadata.revision, others = slices.map(\.json.metadata.revision).sorted()
         // What has no revision is not the store's.
         guard revision > 0, others.first ?? 1 > 0 else { return nil }

@@ -87,7 +87,8 @@ package struct NodeSandbox: Sendable {
         ]
         if node.isControlPlane {
             labels["node-role.kubernetes.io/control-plane"] = ""
-            labels["node.kubernetes.io/exclude-from-external-load-balancers"] = ""
+            // One that is alone has to answer for everything.
+            if cluster.nodes.contains(where: { !$0.isControlPlane }) { labels[LoadBalancerPlacement.excludingLabel] = "" }
         }
         labels.merge(node.labels) { _, own in own }
         let osImage =

@@ -11,12 +11,16 @@ struct Matrix: AsyncParsableCommand {
             each cell and looks where it arrives. Where the two differ the cell is marked and the exit code is 1.
 
             minik matrix --probe --ports 80,udp/53,icmp
+            minik matrix --services              the ways into Services, and host ports, too
             minik matrix --with policy.yaml      what would change
             """)
     @OptionGroup var options: ClusterOptions
     @Option(name: .shortAndLong, help: "Only the pods of this namespace; without, all but kube-system's.") var namespace: String?
     @Flag(name: [.customShort("A"), .long], help: "The pods of all namespaces, kube-system's too.") var allNamespaces = false
     @Option(help: "What to probe, such as 80,udp/53,sctp/9,icmp. Without: the ports that the pods declare, and ICMP.") var ports: String?
+    @Flag(help: "Services as targets, too: cluster addresses, load balancers' and external ones, node ports; and pods' host ports.")
+    var services =
+        false
     @Flag(help: "Send real packets as well.") var probe = false
     @Option(help: "Policies that are not applied yet (a file or directory): show which flows they would open and close.") var with:
         [String] = []
@@ -35,7 +39,12 @@ struct Matrix: AsyncParsableCommand {
             let changes = try await ReachChanges(from: snapshot, adding: try LabFiles.read(with), probes: wished, isWanted: isWanted)
             return print(changes.text(format), terminator: "")
         }
-        let matrix = ReachMatrix(snapshot, probes: wished ?? ReachMatrix.declaredProbes(snapshot, isWanted), isWanted: isWanted)
+        let fronts =
+            services
+            ? snapshot.fronts { [namespace, allNamespaces] home in namespace.map { $0 == home } ?? (allNamespaces || home != "kube-system")
+            } : []
+        let matrix = ReachMatrix(
+            snapshot, probes: wished ?? ReachMatrix.declaredProbes(snapshot, isWanted), fronts: fronts, isWanted: isWanted)
         guard !matrix.targets.isEmpty else { throw UserError("error: there is no running pod to reach", hint: "see: minik get pods -A") }
         let measured = probe ? try await MatrixProbe(paths: paths, snapshot: snapshot).measure(matrix) : matrix
         print(MatrixReport(matrix: measured).text(format), terminator: "")

@@ -51,7 +51,11 @@ struct Daemon {
         try await withThrowingTaskGroup(of: Void.self) { group in
             let parts = Countdown(cluster.nodes.count * cluster.families.count * 2 + 3, then: ready)
             let informers = Informers(client: api, report: report)
-            let controllers = reconcilers(api, pki).map { Controller($0, informers: informers, report: report) }
+            let shown = try await api.list(Service.self).filter(Cluster.balances).flatMap(\.balancerAddresses)
+            let balancers = BalancerAddresses(cluster: cluster, paths: paths, shown: Set(shown), report: report)
+            let controllers = (reconcilers(api, pki) + [LoadBalancerReconciler(cluster: cluster, announcer: balancers)]).map {
+                Controller($0, informers: informers, report: report)
+            }
             for controller in controllers { group.addTask { try await controller.run() } }
             group.addTask { try await informers.run() }
             group.addTask { try await GarbageCollector(store: store, client: api, report: report).run() }
@@ -65,7 +69,10 @@ struct Daemon {
             group.addTask { try await forwarder.run() }
             let nodes = try await startNodes(lan, api, report)
             for problem in Leftovers(cluster: cluster, paths: paths).remove(keeping: try await api.list(Pod.self)) { report(problem) }
-            for node in nodes { try await run(node, api, parts, report, &group) }
+            for node in nodes {
+                try await run(node, api, parts, report, &group)
+                await node.keeper.add(NodePartFunction { try await balancers.repair(node.spec.name) })
+            }
             try serve(api, store, pki, nodes, parts, report, &group)
             let service = KubernetesService(
                 publicIP: cluster.controlPlane.address, serviceIP: cluster.kubernetesServiceIP, client: api, report: report)
@@ -273,10 +280,11 @@ struct Daemon {
         var guards: [any PodGuard] = []
         let connections = try KernelConnections(namespace: paths.nodeNetns(node.spec.name), view.family)
         await node.ground.whenMoved { try await connections.reopen() }
+        let health = HealthCheckPorts(node: view, paths: paths, client: api, report: report)
+        await node.ground.whenMoved { await health.reopen() }
         let services = ServiceProxy(
             node: view, client: api, target: node.rulesets, connections: connections,
-            shared: serviceParts[view.family] ?? SharedServiceParts(),
-            report: report)
+            shared: serviceParts[view.family] ?? SharedServiceParts(), health: health, report: report)
         // Whoever writes a Service does not wait for what the nodes make of it.
         group.addTask(priority: .utility) { try await services.run { Task { await parts.count() } } }
         await node.keeper.add(TablePart(services.keeper))

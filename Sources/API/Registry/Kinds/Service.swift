@@ -8,12 +8,13 @@ extension KindDefinition {
             .name, Column("Type") { object, _ in object["spec"]["type"].string ?? "ClusterIP" },
             Column("Cluster-IP") { object, _ in object["spec"]["clusterIP"].string ?? "<none>" },
             Column("External-IP") { object, _ in
+                let external = object["spec"]["externalIPs"].items.compactMap(\.string)
                 switch object["spec"]["type"].string {
                 case "LoadBalancer":
-                    let ingress = object["status"]["loadBalancer"]["ingress"].items.compactMap { $0["ip"].string }
-                    return ingress.isEmpty ? "<pending>" : ingress.joined(separator: ",")
+                    let ingress = object["status"]["loadBalancer"]["ingress"].items.compactMap { $0["ip"].string ?? $0["hostname"].string }
+                    return ingress.isEmpty && external.isEmpty ? "<pending>" : (ingress + external).joined(separator: ",")
                 case "ExternalName": return object["spec"]["externalName"].string ?? "<none>"
-                default: return "<none>"
+                default: return external.isEmpty ? "<none>" : external.joined(separator: ",")
                 }
             },
             Column("Port(s)") { object, _ in
@@ -33,8 +34,11 @@ extension KindDefinition {
             if type != "ExternalName" {
                 if object["spec"]["internalTrafficPolicy"].isNull { object["spec"]["internalTrafficPolicy"] = "Cluster" }
             }
-            if type == "NodePort" || type == "LoadBalancer", object["spec"]["externalTrafficPolicy"].isNull {
+            if Service(object).isExternallyAccessible, object["spec"]["externalTrafficPolicy"].isNull {
                 object["spec"]["externalTrafficPolicy"] = "Cluster"
+            }
+            if type == "LoadBalancer", object["spec"]["allocateLoadBalancerNodePorts"].isNull {
+                object["spec"]["allocateLoadBalancerNodePorts"] = true
             }
             if object["spec"]["sessionAffinity"].string != "ClientIP" { object["spec"]["sessionAffinityConfig"] = .null }
             if object["spec"]["sessionAffinity"].string == "ClientIP", object["spec"]["sessionAffinityConfig"].isNull {
@@ -50,7 +54,7 @@ extension KindDefinition {
             if spec["ports"].items.isEmpty, type != "ExternalName", spec["clusterIP"].string != "None" {
                 causes.append(.required("spec.ports"))
             }
-            causes += familyCauses(spec, old?["spec"], type)
+            causes += familyCauses(spec, old?["spec"], type) + ServiceExternalRules.causes(object, old: old)
             let names = spec["ports"].items.map { $0["name"].string ?? "" }
             for (index, port) in spec["ports"].items.enumerated() {
                 let path = "spec.ports[\(index)]"
@@ -86,21 +90,25 @@ extension KindDefinition {
         $0.allowsCreateOnUpdate = true
         $0.prepareForUpdate = dropTypeDependentFields
         $0.validateStatus = StatusValidation.service
-        $0.warn = { object in
-            object["spec"]["externalIPs"].items.isEmpty
-                ? [] : ["spec.externalIPs is accepted and does nothing: minik's nodes take no other addresses in"]
-        }
+        $0.warn = ServiceExternalRules.warnings
     }
 
     /// What only the former type had goes with it, unless the user asks for something else. (upstream: dropTypeDependentFields)
     private static let dropTypeDependentFields: @Sendable (inout JSON, JSON) -> Void = { object, old in
         let then = old["spec"]["type"].string, now = object["spec"]["type"].string
+        let healthPort = object["spec"]["healthCheckNodePort"]
+        if Service(old).needsHealthCheck, !Service(object).needsHealthCheck, healthPort == old["spec"]["healthCheckNodePort"] {
+            object["spec"]["healthCheckNodePort"] = .null
+        }
+        let policy = object["spec"]["externalTrafficPolicy"]
+        if Service(old).isExternallyAccessible, !Service(object).isExternallyAccessible, policy == old["spec"]["externalTrafficPolicy"] {
+            object["spec"]["externalTrafficPolicy"] = .null
+        }
         if then == now { return }
         func drop(_ field: String, unless types: [String?]) {
             guard !types.contains(now), object["spec"][field] == old["spec"][field] else { return }
             object["spec"][field] = .null
         }
-        drop("externalTrafficPolicy", unless: ["NodePort", "LoadBalancer"])
         drop("allocateLoadBalancerNodePorts", unless: ["LoadBalancer"])
         drop("loadBalancerClass", unless: ["LoadBalancer"])
         for field in ["internalTrafficPolicy", "ipFamilies", "ipFamilyPolicy"] {

@@ -109,7 +109,7 @@ enum EndpointValidation {
     }
 
     /// Addresses that lead a node to itself, or to no host at all.
-    private static func special(_ address: IPAddress, _ path: String, _ text: String) -> [Cause] {
+    static func special(_ address: IPAddress, _ path: String, _ text: String) -> [StatusError.Cause] {
         let words: String? =
             if address.isUnspecified {
                 "may not be unspecified (0.0.0.0)"
