@@ -5,6 +5,9 @@ import Netlink
 /// A node whose pods are connected by programs that it finds in its own files: the network of /etc/cni/net.d, the plugins of /opt/cni/bin.
 /// minik itself lays out the node's place on the LAN, and nothing else. (containernetworking/cni SPEC.md 1.1.0)
 package actor CNIPlugin: NodePlugin {
+    private let executor = QueueExecutor("cni")
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
     package static let configurations = "/etc/cni/net.d", results = "/var/lib/cni/results"
 
     private nonisolated let node: Cluster.NodeSpec
