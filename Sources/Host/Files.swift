@@ -136,16 +136,9 @@ package enum Files {
         let fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
         guard fd >= 0 else { throw FileError("create", path, errno: errno) }
         defer { close(fd) }
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let n = rest.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
-            if n < 0, errno == EINTR { continue }
-            guard n > 0 else {
-                let error = errno
-                unlink(path)
-                throw FileError("write", path, errno: error)
-            }
-            rest = rest.dropFirst(n)
+        do { try writeAll(bytes, to: fd, path) } catch {
+            unlink(path)
+            throw error
         }
         fchmod(fd, mode)
     }
@@ -155,6 +148,11 @@ package enum Files {
         let fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode)
         guard fd >= 0 else { throw FileError("open", path, errno: errno) }
         defer { close(fd) }
+        try writeAll(bytes, to: fd, path)
+    }
+
+    /// Writes all of it where a descriptor stands, which is the caller's. `path` is what an error calls it.
+    package static func writeAll(_ bytes: [UInt8], to fd: Int32, _ path: String) throws(FileError) {
         var rest = bytes[...]
         while !rest.isEmpty {
             let n = rest.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }

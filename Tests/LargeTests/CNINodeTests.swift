@@ -19,23 +19,6 @@ struct CNINodeTests {
         """
     }
 
-    private static func pod(_ name: String, on node: String, _ more: String = "") -> String {
-        """
-        ---
-        apiVersion: v1
-        kind: Pod
-        metadata: {name: \(name), labels: {app: \(name)}}
-        spec:
-          nodeName: \(node)
-          terminationGracePeriodSeconds: 0
-          containers:
-          - name: c
-            image: busybox
-            command: [sh, -c, "hostname > /tmp/index.html; exec httpd -f -p 80 -h /tmp"]
-            ports: [{containerPort: 80\(more)}]
-        """
-    }
-
     /// The bridge plugin of the CNI project, with a range of the node's own, and host ports.
     private static func list(_ third: Int) -> String {
         """
@@ -81,7 +64,8 @@ struct CNINodeTests {
                 waiting["message"].string == "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady "
                     + "message:Network plugin returns error: cni plugin not initialized")
             #expect(Shell.run("\(kubectl) get node worker --no-headers").output.contains("NotReady"))
-            let pods = try ClusterFiles.write(Self.pod("one", on: "worker", ", hostPort: 8088") + "\n" + Self.pod("two", on: "worker"))
+            let pods = try ClusterFiles.write(
+                ClusterFiles.page("one", on: "worker", hostPort: 8088) + "\n" + ClusterFiles.page("two", on: "worker"))
             try #require(Shell.run("\(kubectl) apply -f \(pods)").isSuccess)
             _ = try Shell.eventually(seconds: 15) {
                 let events = Shell.run("\(kubectl) get events --field-selector involvedObject.name=one,reason=NetworkNotReady").output
@@ -111,7 +95,7 @@ struct CNINodeTests {
         #expect(leases.contains(one) && leases.contains(two))
         // One node, the other node once a route says where, a Service, a host port.
         #expect(Shell.run("\(kubectl) exec two -- timeout 5 wget -qO- http://\(one)").output == "one\n")
-        let other = try ClusterFiles.write(Self.pod("far", on: "master"))
+        let other = try ClusterFiles.write(ClusterFiles.page("far", on: "master"))
         try #require(Shell.run("\(kubectl) apply -f \(other)").isSuccess)
         try #require(Shell.run("\(kubectl) wait --for=condition=Ready pod/far --timeout=30s", seconds: 40).isSuccess)
         #expect(!Shell.run("\(kubectl) exec far -- timeout 2 wget -qO- http://\(one)").isSuccess, "no plugin has told of the other node")
@@ -154,7 +138,7 @@ struct CNINodeTests {
         #expect(left.contains("last_reserved_ip"), "host-local keeps what it gave last: \(left)")
         #expect(!Shell.run("\(Shell.minik) node exec -c cniplain master -- curl -s -m 2 http://10.187.0.12:8088").isSuccess)
         try Self.install(Self.list(2).replacing("\"bridge\": \"cnio0\"", with: "\"bridge\": \"eth0\""), on: "worker", of: cluster)
-        let pod = try ClusterFiles.write(Self.pod("refused", on: "worker"))
+        let pod = try ClusterFiles.write(ClusterFiles.page("refused", on: "worker"))
         try #require(Shell.run("\(kubectl) apply -f \(pod)").isSuccess)
         let event = try Shell.eventually(seconds: 20) { () -> String? in
             let events = Shell.run(

@@ -24,6 +24,24 @@ enum ClusterFiles {
         """
     }
 
+    /// A pod on a node that serves a page with its name.
+    static func page(_ name: String, on node: String, hostPort: Int? = nil) -> String {
+        """
+        ---
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: \(name), labels: {app: \(name)}}
+        spec:
+          nodeName: \(node)
+          terminationGracePeriodSeconds: 0
+          containers:
+          - name: c
+            image: busybox
+            command: [sh, -c, "hostname > /tmp/index.html; exec httpd -f -p 80 -h /tmp"]
+            ports: [{containerPort: 80\(hostPort.map { ", hostPort: \($0)" } ?? "")}]
+        """
+    }
+
     /// A server that says back what it hears, and its Service.
     static let echo = """
         ---

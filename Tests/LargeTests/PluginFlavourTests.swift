@@ -23,42 +23,26 @@ struct PluginFlavourTests {
     ]
 
     private static func document(_ flavour: Flavour) -> String {
-        func pod(_ name: String, _ node: String) -> String {
-            """
-            ---
-            apiVersion: v1
-            kind: Pod
-            metadata: {name: \(name), labels: {app: \(name)}}
-            spec:
-              nodeName: \(node)
-              terminationGracePeriodSeconds: 0
-              containers:
-              - name: c
-                image: busybox
-                command: [sh, -c, "hostname > /tmp/index.html; exec httpd -f -p 80 -h /tmp"]
-                ports: [{containerPort: 80, hostPort: \(name == "one" ? 8088 : name == "two" ? 8089 : 8090)}]
-            """
-        }
-        return """
-            apiVersion: minik.dev/v1
-            kind: Cluster
-            metadata: {name: \(flavour.name)}
-            spec:
-              plugin: \(flavour.plugin)
-            \(flavour.encapsulation == "none" ? "  encapsulation: none" : "")
-              nodeSubnet: 10.\(flavour.subnet).0.0/24
-              nodes:
-              - {name: master, role: control-plane, address: 10.\(flavour.subnet).0.11, podCIDR: 10.244.1.0/24}
-              - {name: worker, address: 10.\(flavour.subnet).0.12, podCIDR: 10.244.2.0/24}
-            \(pod("one", "worker"))
-            \(pod("two", "worker"))
-            \(pod("far", "master"))
-            ---
-            apiVersion: v1
-            kind: Service
-            metadata: {name: one}
-            spec: {type: NodePort, selector: {app: one}, ports: [{port: 80, nodePort: 30080}]}
-            """
+        """
+        apiVersion: minik.dev/v1
+        kind: Cluster
+        metadata: {name: \(flavour.name)}
+        spec:
+          plugin: \(flavour.plugin)
+        \(flavour.encapsulation == "none" ? "  encapsulation: none" : "")
+          nodeSubnet: 10.\(flavour.subnet).0.0/24
+          nodes:
+          - {name: master, role: control-plane, address: 10.\(flavour.subnet).0.11, podCIDR: 10.244.1.0/24}
+          - {name: worker, address: 10.\(flavour.subnet).0.12, podCIDR: 10.244.2.0/24}
+        \(ClusterFiles.page("one", on: "worker", hostPort: 8088))
+        \(ClusterFiles.page("two", on: "worker", hostPort: 8089))
+        \(ClusterFiles.page("far", on: "master", hostPort: 8090))
+        ---
+        apiVersion: v1
+        kind: Service
+        metadata: {name: one}
+        spec: {type: NodePort, selector: {app: one}, ports: [{port: 80, nodePort: 30080}]}
+        """
     }
 
     @Test("links, routes, blocks, MTU, TTL, Services, host ports and policies", arguments: flavours)

@@ -45,7 +45,8 @@ package struct NodeProgram: Sendable {
             return file
         }
         defer { for file in files { close(file) } }
-        try write(files[0])
+        try Files.writeAll(Array(input.utf8), to: files[0], "the input of \(argv[0])")
+        lseek(files[0], 0, SEEK_SET)
         let enter = ["/usr/bin/nsenter", "-t", String(node.pid), "-m", "-u", "-i", "-n", "-p", "--"]
         let child = try ReportedProgram(enter + argv, environment: environment, stdio: files)
         let companion = child.identity, isLate = Flag()
@@ -61,17 +62,6 @@ package struct NodeProgram: Sendable {
     }
 
     private final class Flag: Sendable { let value = Atomic(false) }
-
-    private func write(_ file: Int32) throws {
-        let bytes = Array(input.utf8)
-        var done = 0
-        while done < bytes.count {
-            let n = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress.map { $0 + done }, bytes.count - done) }
-            guard n > 0 else { throw FileError("write the input of", argv[0], errno: errno) }
-            done += n
-        }
-        lseek(file, 0, SEEK_SET)
-    }
 
     /// No plugin has more than this to say.
     private static let longest = 1 << 20

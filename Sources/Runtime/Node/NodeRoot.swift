@@ -60,7 +60,7 @@ package struct NodeRoot: Sendable {
             let file = sandbox_open_in_root(root, path, O_WRONLY | O_TRUNC)
             guard file >= 0 else { throw FileError("open", path, errno: errno) }
             defer { close(file) }
-            try Files.append(Array(text.utf8), to: "/proc/self/fd/\(file)")
+            try Files.writeAll(Array(text.utf8), to: file, path)
         }
     }
 

@@ -29,7 +29,7 @@ package enum ContainerProcesses {
     }
 
     /// A process' ids, from this machine's namespace inwards. (proc(5), NSpid)
-    private static func namespaces(of pid: Int) -> [Int] {
+    static func namespaces(of pid: Int) -> [Int] {
         let line = (Files.text("/proc/\(pid)/status") ?? "").split(separator: "\n").first { $0.hasPrefix("NSpid:") }
         return line?.split(whereSeparator: \.isWhitespace).dropFirst().compactMap { Int($0) } ?? []
     }

@@ -35,10 +35,7 @@ package struct CNIGround: Sendable {
                 guard let node = ProcessIdentity(file: paths.nodePID(name)) else { throw NodeRoot.NodeDown(node: name) }
                 return try await program.run(on: node)
             },
-            number: { process in
-                // The second of a pod's shim: it is born below the node's init. (proc(5), NSpid)
-                let line = (Files.text("/proc/\(process)/status") ?? "").split(separator: "\n").first { $0.hasPrefix("NSpid:") }
-                return line?.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }.dropFirst().first
-            })
+            // The second of a pod's shim: it is born below the node's init.
+            number: { ContainerProcesses.namespaces(of: $0).dropFirst().first })
     }
 }
