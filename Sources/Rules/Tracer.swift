@@ -27,18 +27,11 @@ package struct Trace: Hashable, Sendable {
 package struct Tracer: Sendable {
     private let tables: [TableID: Ruleset]
     private let bases: [(table: TableID, chain: String, hook: Hook)]
-    /// The elements of sets of intervals by their first piece, where that is one value; the others below nil.
-    private let ranges: [TableID: [String: [Value?: [(key: [Value], value: ElementData)]]]]
+    private let ranges: RangeIndex
 
     package init(tables: [TableID: Ruleset]) {
         self.tables = tables
-        ranges = tables.mapValues { table in
-            table.elements.filter { table.sets[$0.key]?.isInterval ?? true }.mapValues { members in
-                Dictionary(grouping: members.map { ($0.key, $0.value) }) { element, _ in
-                    element.first.flatMap { $0.isInterval ? nil : $0 }
-                }
-            }
-        }
+        ranges = RangeIndex(tables)
         bases = tables.flatMap { table, rules in rules.chains.compactMap { name, chain in chain.hook.map { (table, name, $0) } } }
             .sorted { ($0.hook.priority, $0.table, $0.chain) < ($1.hook.priority, $1.table, $1.chain) }
     }
@@ -223,9 +216,9 @@ package struct Tracer: Sendable {
         let key = fields.map(packet.value)
         if let exact = members[key] { return exact }
         guard tables[table]?.sets[set]?.isInterval ?? true else { return nil }
-        let candidates = ranges[table]?[set]
+        let candidates = ranges.elements(of: set, table)
         for value in [key.first, nil] {
-            if let found = candidates?[value]?.first(where: { element, _ in zip(element, key).allSatisfy { $0.contains($1) } }) {
+            if let found = candidates[value]?.first(where: { element, _ in zip(element, key).allSatisfy { $0.contains($1) } }) {
                 return found.value
             }
         }
