@@ -265,14 +265,19 @@ package struct PolicyEngine: Sendable {
 
     package var isDirty: Bool { !dirtyLocals.isEmpty || !dirtyClasses.isEmpty }
 
-    /// The parts that decide over the pods that some parts are about.
-    func deciding(over parts: Set<PolicyPart>) -> Set<PolicyPart> {
-        var pods: Set<ObjectKey> = [], deciding: Set<PolicyPart> = []
+    /// The pods that some parts are about, by their addresses.
+    func pods(of parts: Set<PolicyPart>) -> [IPAddress: ObjectKey] {
+        var pods: Set<ObjectKey> = []
         for part in parts { if case .pod(let key) = part { pods.insert(key) } }
         for state in classes.values where parts.contains(.isolation(state.name)) { pods.formUnion(state.members) }
-        for pod in pods {
-            deciding.insert(.pod(pod))
-            for id in locals[pod]?.classes.all ?? [] { if let name = classes[id]?.name { deciding.insert(.isolation(name)) } }
+        return Dictionary(pods.compactMap { key in peers.pods[key].map { ($0.address, key) } }) { first, _ in first }
+    }
+
+    /// The parts that decide over pods.
+    func deciding(over pods: Set<ObjectKey>) -> Set<PolicyPart> {
+        var deciding = Set(pods.map(PolicyPart.pod))
+        for id in pods.flatMap({ locals[$0]?.classes.all ?? [] }) {
+            if let name = classes[id]?.name { deciding.insert(.isolation(name)) }
         }
         return deciding
     }

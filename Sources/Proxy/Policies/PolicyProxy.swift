@@ -195,21 +195,29 @@ package actor PolicyProxy: PodGuard {
             restricted.formUnion(parts)
             return
         }
-        let table = await keeper.excerpt(engine.deciding(over: parts))
-        guard table.elements["isolated-ingress"] != nil || table.elements["isolated-egress"] != nil else { return }
-        let tracer = Tracer(tables: [PolicyCompiler.id(node.family): table])
+        let pods = engine.pods(of: parts)
+        if pods.isEmpty { return }
         do {
-            let denied = try await connections.connections().filter { connection in
-                let packet = connection.packet
-                let point: Hook.Point = node.isOwn(packet.source) ? .output : node.isOwn(packet.destination) ? .input : .forward
-                return tracer.traverse(packet, point).contains { $0.outcome != .accept }
+            func ends(_ connection: TrackedConnection) -> [ObjectKey] {
+                [connection.packet.source, connection.packet.destination].compactMap { pods[$0] }
             }
-            try await connections.forget(denied)
+            let concerned = try await connections.connections().filter { !ends($0).isEmpty }
+            if concerned.isEmpty { return }
+            // What decides over these pods, and no copy of the table: most changes concern pods that hardly anybody is connected to.
+            let table = await keeper.excerpt(engine.deciding(over: Set(concerned.flatMap(ends))))
+            let tracer = Tracer(tables: [PolicyCompiler.id(node.family): table])
+            try await connections.forget(concerned.filter { isDenied($0, tracer) })
         } catch {
             report("connections that policies deny now: \(error)")
             restricted.formUnion(parts)
             try await clock.sleep(for: .seconds(1))
             cut.add([Self.anything])
         }
+    }
+
+    private func isDenied(_ connection: TrackedConnection, _ tracer: Tracer) -> Bool {
+        let packet = connection.packet
+        let point: Hook.Point = node.isOwn(packet.source) ? .output : node.isOwn(packet.destination) ? .input : .forward
+        return tracer.traverse(packet, point).contains { $0.outcome != .accept }
     }
 }
