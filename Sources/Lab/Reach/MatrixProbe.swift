@@ -16,18 +16,17 @@ package struct MatrixProbe {
         var measured = matrix
         // Behind a Service may be any pod, and a node itself.
         let pods = snapshot.pods.filter { !$0.isHostNetwork && !$0.isFinished && !$0.isBeingDeleted && $0.ip != nil }
-        let nodes = snapshot.cluster.nodes
+        let parties =
+            pods.map { (name: "\($0.key)", namespace: paths.podNetns($0.key), addresses: $0.ips) }
+            + snapshot.cluster.nodes.map { (name: "node/\($0.name)", namespace: paths.nodeNetns($0.name), addresses: $0.addresses) }
+        // Only where a packet may arrive somebody listens: the kernel takes some ten milliseconds to close one such socket (packet_release
+        // waits for a grace period), and there may be hundreds of pods beside those of the matrix.
+        let ends = matrix.cells.reduce(into: Set<IPAddress>()) { $0.formUnion($1.ends) }
+        let listeners = parties.filter { !ends.isDisjoint(with: $0.addresses) }
         // Who listens at each address, of whichever family.
         var names: [IPAddress: String] = [:]
-        for pod in pods { for address in pod.ips { names[address] = "\(pod.key)" } }
-        for node in nodes { for address in node.addresses { names[address] = "node/\(node.name)" } }
-        // Only who may be asked for listens: the kernel takes some ten milliseconds to close one such socket (packet_release waits for a
-        // grace period), and there may be hundreds of pods beside those of the matrix.
-        let ends = Set(matrix.cells.flatMap(\.ends).compactMap { names[$0] })
-        let listeners =
-            (pods.map { (name: "\($0.key)", namespace: paths.podNetns($0.key)) }
-            + nodes.map { (name: "node/\($0.name)", namespace: paths.nodeNetns($0.name)) }).filter { ends.contains($0.name) }
-        let prober = ReachProbe(listeners: listeners)
+        for listener in listeners { for address in listener.addresses { names[address] = listener.name } }
+        let prober = ReachProbe(listeners: listeners.map { ($0.name, $0.namespace) })
         let base = UInt32.random(in: 1...0x7FFF) << 16
         var sendings: [ReachProbe.Sending] = [], expected: Set<UInt32> = []
         for (index, cell) in matrix.cells.enumerated() {
