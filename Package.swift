@@ -34,7 +34,7 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
-        // C libraries from Debian, and the C that runs between clone and exec.
+        // C libraries from Debian; what the machine offers that Swift cannot call; and the C that runs between clone and exec.
         .systemLibrary(name: "CMnl", pkgConfig: "libmnl", providers: [.apt(["libmnl-dev"])]),
         .systemLibrary(name: "CNftnl", pkgConfig: "libnftnl", providers: [.apt(["libnftnl-dev"])]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
@@ -42,7 +42,8 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        .target(name: "CSandbox"),
+        .target(name: "CHost"),
+        .target(name: "CSandbox", dependencies: ["CHost"]),
         .target(name: "CDatagrams"),
         // RE2 is C++; a few lines make it C. (libre2-dev) Its archive, for each Debian release has a soname of its own.
         .target(name: "CRE2", linkerSettings: [.linkedLibrary(":libre2.a"), .linkedLibrary("stdc++")]),
@@ -56,14 +57,14 @@ let package = Package(
         .target(name: "YAML", dependencies: ["Model", .product(name: "Yams", package: "Yams")]),
 
         // Rooms that act.
-        .target(name: "Netlink", dependencies: ["Model", "Rules", "CMnl", "CNftnl", "CSandbox"]),
-        .target(name: "Host", dependencies: ["Model", "CSandbox", "CSystemd"]),
-        .target(name: "Runtime", dependencies: ["Model", "Host", "Netlink", "ShimProtocol", "TLS", "CSandbox"]),
+        .target(name: "Host", dependencies: ["Model", "CHost"]),
+        .target(name: "Netlink", dependencies: ["Model", "Rules", "Host", "CMnl", "CNftnl", "CSandbox"]),
+        .target(name: "Runtime", dependencies: ["Model", "Host", "Netlink", "ShimProtocol", "TLS", "CHost", "CSandbox"]),
         .target(
-            name: "Images", dependencies: ["Model", "YAML", "Host", "Runtime", "COpenSSL", "CArchive", "CSandbox"],
+            name: "Images", dependencies: ["Model", "YAML", "Host", "Runtime", "COpenSSL", "CArchive"],
             // Bytes of the program: nothing has to lie beside it.
             resources: [.embedInCode("LookAlikes/Recipes")]),
-        .target(name: "Store", dependencies: ["Model", "CSQLite"]),
+        .target(name: "Store", dependencies: ["Model", "Host", "CSQLite"]),
         .target(name: "TLS", dependencies: ["COpenSSL", .product(name: "NIOCore", package: "swift-nio")]),
         .target(
             name: "API",
@@ -76,11 +77,11 @@ let package = Package(
             ]),
         .target(name: "Controllers", dependencies: ["Model", "Store"]),
 
-        .target(name: "Lab", dependencies: ["Model", "Rules", "Proxy", "Netlink", "Host", "Runtime", "Store", "API", "CSandbox"]),
+        .target(name: "Lab", dependencies: ["Model", "Rules", "Proxy", "Netlink", "Host", "Runtime", "Store", "API"]),
 
         // Programs.
         .executableTarget(
-            name: "minik-shim", dependencies: ["Model", "ShimProtocol", "CSandbox"], linkerSettings: small),
+            name: "minik-shim", dependencies: ["Model", "Host", "ShimProtocol", "CHost", "CSandbox"], linkerSettings: small),
         .executableTarget(name: "minik-dns", dependencies: ["Model", "DNS", "CDatagrams"], linkerSettings: small),
         // C alone: it reads what strangers wrote, as root.
         .executableTarget(
@@ -90,7 +91,7 @@ let package = Package(
             name: "minik",
             dependencies: [
                 "Model", "Rules", "Proxy", "Netlink", "Host", "Runtime", "Images", "Store", "API", "Controllers", "DNS", "TLS", "Lab",
-                "CSandbox",
+                "CSandbox", "CSystemd",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             linkerSettings: standalone),
@@ -108,12 +109,13 @@ let package = Package(
             name: "SmallTests",
             dependencies: [
                 "Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Host", "Runtime", "Images", "ShimProtocol", "Lab",
-                "CSandbox", "PolicyCases", "SandboxCases", "ImageCases",
+                "CHost", "PolicyCases", "SandboxCases", "ImageCases",
             ], exclude: ["Data"], swiftSettings: tests),
         .testTarget(
             name: "MediumTests",
             dependencies: [
-                "Model", "Rules", "Proxy", "Netlink", "Host", "Runtime", "Images", "ShimProtocol", "CSandbox", "SandboxCases", "ImageCases",
+                "Model", "Rules", "Proxy", "Netlink", "Host", "Runtime", "Images", "ShimProtocol", "CHost", "CSandbox", "SandboxCases",
+                "ImageCases",
             ], swiftSettings: tests),
         .testTarget(
             name: "LargeTests", dependencies: ["Model", "Host", "Runtime", "PolicyCases", "ImageCases"], swiftSettings: tests),

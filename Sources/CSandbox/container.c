@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "csandbox.h"
 #include "internal.h"
+#include <chost.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -54,7 +55,7 @@ static int await_start(int sync, pid_t child, int limit, int *terminal_fd, struc
         } else {
             int fd = -1;
             size_t count = 0;
-            ssize_t n = sandbox_receive(sync, &said, sizeof said, &fd, 1, &count);
+            ssize_t n = host_receive(sync, &said, sizeof said, &fd, 1, &count);
             if (n < 0 && errno == EINTR) continue;
             if (n <= 0) return 0;
             if (count == 1) *terminal_fd = fd;
@@ -85,7 +86,7 @@ pid_t sandbox_start(const struct sandbox_root *root, const struct sandbox_proces
     int own = -1, shared = -1, flags = CLONE_NEWPID | CLONE_NEWNS | SIGCHLD;
     if (root->target > 0) {
         own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-        shared = sandbox_pidfd_open(root->target);
+        shared = host_pidfd_open(root->target);
         flags = CLONE_NEWNS | SIGCHLD;
         if (own < 0 || shared < 0 || setns(shared, CLONE_NEWPID) < 0) {
             sandbox_fail(failure, "join the target container's PID namespace", NULL);
@@ -126,7 +127,7 @@ static pid_t enter(pid_t target, int namespaces, const struct sandbox_process *p
     int sync[2], report[2];
     memset(failure, 0, sizeof *failure);
     *terminal_fd = -1;
-    int pidfd = sandbox_pidfd_open(target);
+    int pidfd = host_pidfd_open(target);
     if (pidfd < 0) { errno = -pidfd; sandbox_fail(failure, "find the process to enter", NULL); return -1; }
     if (pipe2(report, O_CLOEXEC) < 0) { sandbox_fail(failure, "pipe", NULL); close(pidfd); return -1; }
     pthread_mutex_lock(&births);

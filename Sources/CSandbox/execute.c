@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "csandbox.h"
 #include "internal.h"
+#include <chost.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -62,11 +63,11 @@ static void take_terminal(int sync, const struct sandbox_process *process) {
     int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
     if (slave < 0) sandbox_die(sync, "open the pty", NULL);
     fcntl(master, F_SETFL, O_RDWR);
-    sandbox_set_window(master, process->rows ? process->rows : 24, process->columns ? process->columns : 80);
+    host_set_window(master, process->rows ? process->rows : 24, process->columns ? process->columns : 80);
     if (ioctl(slave, TIOCSCTTY, 0) < 0) sandbox_die(sync, "take the terminal", NULL);
     struct sandbox_failure none;
     memset(&none, 0, sizeof none);
-    if (sandbox_send(sync, &none, sizeof none, &master, 1) < 0) _exit(127);
+    if (host_send(sync, &none, sizeof none, &master, 1) < 0) _exit(127);
     dup2(slave, 0), dup2(slave, 1), dup2(slave, 2);
     if (slave > 2) close(slave);
     char path[32];

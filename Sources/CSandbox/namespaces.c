@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "csandbox.h"
 #include "internal.h"
+#include <chost.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -15,7 +16,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,7 +67,7 @@ pid_t sandbox_become_pod(pid_t node_pid, const char *hostname, const char *shm, 
     memset(failure, 0, sizeof *failure);
     int network = CLONE_NEWNET | CLONE_NEWUTS, host_network = shared & sandbox_shares_network;
     int theirs = (host_network ? network : 0) | (shared & sandbox_shares_ipc ? CLONE_NEWIPC : 0);
-    int pidfd = sandbox_pidfd_open(node_pid);
+    int pidfd = host_pidfd_open(node_pid);
     if (pidfd < 0 || setns(pidfd, CLONE_NEWPID | theirs) < 0) {
         sandbox_fail(failure, "join the node's namespaces", NULL);
         return -1;
@@ -105,12 +105,6 @@ int sandbox_mount_memory(const char *path, uint64_t size, uint32_t gid) {
     int n = snprintf(options, sizeof options, "mode=%s,gid=%u", gid ? "3777" : "1777", gid);
     if (size) snprintf(options + n, sizeof options - (size_t)n, ",size=%llu", (unsigned long long)size);
     return mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0 ? -errno : 0;
-}
-
-int sandbox_is_memory(const char *path) {
-    struct statfs info;
-    if (statfs(path, &info) < 0) return -errno;
-    return info.f_type == 0x01021994 || (uint32_t)info.f_type == 0x858458f6;
 }
 
 void sandbox_reap_forever(void) {

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "csandbox.h"
 #include "internal.h"
+#include <chost.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -50,7 +51,7 @@ static int share(int root, const char *source, const char *target, int read_only
     uint64_t attributes = read_only ? MOUNT_ATTR_RDONLY : 0;
     int from = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC), tree = from < 0 ? -1 : sandbox_copy_mounts(from, attributes);
     if (tree < 0) return fail(failure, "open for the node", source);
-    int to = sandbox_make_in_root(root, target, 1);
+    int to = host_make_in_root(root, target, 1);
     if (to < 0 || sandbox_place_mounts(tree, to, attributes) < 0) return fail(failure, "mount on the node", target);
     return close(from), close(to), close(tree), 0;
 }
@@ -58,7 +59,7 @@ static int share(int root, const char *source, const char *target, int read_only
 static int mount_disks(int root, const struct sandbox_node *node, struct sandbox_failure *failure) {
     for (size_t i = 0; i < node->disk_count; i++) {
         const struct sandbox_disk *disk = &node->disks[i];
-        int target = sandbox_make_in_root(root, disk->path, 1);
+        int target = host_make_in_root(root, disk->path, 1);
         if (target < 0) return fail(failure, "make the mount point", disk->path);
         // Not everything can be a lower layer (a file system that folds cases): the node reads it then.
         int mounted = mount_layer(target, disk->path, disk->upper, disk->work);
@@ -69,7 +70,7 @@ static int mount_disks(int root, const struct sandbox_node *node, struct sandbox
 }
 
 static int mount_kernel(int root, const char *path, const char *type, struct sandbox_failure *failure) {
-    int target = sandbox_make_in_root(root, path, 1);
+    int target = host_make_in_root(root, path, 1);
     if (target < 0 || sandbox_mount_on(target, type, type, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) return fail(failure, "mount", path);
     return close(target);
 }

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "csandbox.h"
 #include "internal.h"
+#include <chost.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -60,7 +61,7 @@ static void mount_layers(struct site *site) {
 }
 
 static void mount_kernel(const struct site *site, const char *path, const char *type, unsigned long flags, const char *data) {
-    int target = sandbox_make_in_root(site->root, path, 1);
+    int target = host_make_in_root(site->root, path, 1);
     if (target < 0 || sandbox_mount_on(target, type, type, flags, data) < 0) sandbox_die(site->sync, "mount", path);
     close(target);
 }
@@ -69,7 +70,7 @@ static void make_device(const struct site *site, int dev, const struct sandbox_d
     char parent[256];
     const char *name = strrchr(device->path, '/');
     snprintf(parent, sizeof parent, "%.*s", name ? (int)(name - device->path) : 0, device->path);
-    int directory = sandbox_make_in_root(dev, parent, 1);
+    int directory = host_make_in_root(dev, parent, 1);
     name = name ? name + 1 : device->path;
     if (directory < 0 || mknodat(directory, name, device->mode, makedev(device->major, device->minor)) < 0)
         sandbox_die(site->sync, "make the device", device->path);
@@ -85,11 +86,11 @@ static void make_dev(const struct site *site) {
     mount_kernel(site, "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5");
     mount_kernel(site, "/dev/mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     if (wish->shm) {
-        int shm = sandbox_make_in_root(site->root, "/dev/shm", 1);
+        int shm = host_make_in_root(site->root, "/dev/shm", 1);
         if (shm < 0 || sandbox_mount_on(shm, wish->shm, NULL, MS_BIND, NULL) < 0) sandbox_die(site->sync, "mount", "/dev/shm");
         close(shm);
     }
-    int dev = sandbox_open_in_root(site->root, "/dev", O_PATH | O_DIRECTORY);
+    int dev = host_open_in_root(site->root, "/dev", O_PATH | O_DIRECTORY);
     if (dev < 0) sandbox_die(site->sync, "open", "/dev");
     for (size_t i = 0; i < wish->device_count; i++) make_device(site, dev, &wish->devices[i]);
     static const char *const links[][2] = {{"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"},
@@ -116,7 +117,7 @@ static int copy_volume(const struct site *site, const struct sandbox_bind *bind,
     int source = open(bind->source, O_PATH | O_CLOEXEC);
     if (source < 0) sandbox_die(site->sync, "mount: no such source", bind->source);
     if (*bind->sub_path) {
-        int beneath = bind->in_image ? sandbox_open_in_root(source, bind->sub_path, O_PATH) : sandbox_make_beneath(source, bind->sub_path);
+        int beneath = bind->in_image ? host_open_in_root(source, bind->sub_path, O_PATH) : host_make_beneath(source, bind->sub_path);
         if (beneath < 0 && bind->in_image && errno == ENOENT) errno = EROFS;  // what is missing cannot be made
         if (beneath < 0) sandbox_die(site->sync, SANDBOX_SUB_PATH_STAGE, bind->sub_path);
         close(source);
@@ -135,7 +136,7 @@ static void mount_volume(const struct site *site, const struct sandbox_bind *bin
     struct stat info;
     uint64_t attributes = (bind->read_only ? MOUNT_ATTR_RDONLY : 0) | (site->wish->no_devices ? MOUNT_ATTR_NODEV : 0);
     int tree = copy_volume(site, bind, attributes, &info);
-    int target = sandbox_make_in_root(site->root, bind->target, S_ISDIR(info.st_mode));
+    int target = host_make_in_root(site->root, bind->target, S_ISDIR(info.st_mode));
     if (target < 0) sandbox_die(site->sync, "make the mount point", bind->target);
     if (sandbox_place_mounts(tree, target, attributes) < 0) sandbox_die(site->sync, "bind", bind->target);
     close(tree), close(target);
@@ -158,7 +159,7 @@ static void make_read_only(int sync, const char *path) {
 
 // A directory that the image may lack: where the process is to begin, as runc makes it, and what the image calls a volume.
 static void make_directory(const struct site *site, const char *path) {
-    int directory = sandbox_make_in_root(site->root, path, 1);
+    int directory = host_make_in_root(site->root, path, 1);
     struct stat info;
     if (directory >= 0 && fstat(directory, &info) == 0 && !S_ISDIR(info.st_mode)) { errno = ENOTDIR; directory = -1; }
     if (directory < 0) sandbox_die(site->sync, "mkdir", path);

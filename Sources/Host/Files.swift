@@ -1,4 +1,4 @@
-import CSandbox
+import CHost
 import Glibc
 
 /// A file operation that failed: what, on which path, and why.
@@ -21,7 +21,7 @@ package enum Files {
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     /// Whether what lies there is in memory alone (tmpfs or ramfs), and goes with the machine's next start.
-    package static func isInMemory(_ path: String) -> Bool { sandbox_is_memory(path) == 1 }
+    package static func isInMemory(_ path: String) -> Bool { host_is_memory(path) == 1 }
 
     package static func isDirectory(_ path: String) -> Bool {
         var info = stat()
@@ -51,29 +51,12 @@ package enum Files {
     }
 
     package static func read(_ path: String) throws(FileError) -> [UInt8] {
-        let fd = open(path, O_RDONLY | O_CLOEXEC)
-        guard fd >= 0 else { throw FileError("open", path, errno: errno) }
-        defer { close(fd) }
-        return try read(fd, path)
+        try Descriptor(opening: path, O_RDONLY).readAll(path)
     }
 
-    /// The rest of an open file. What /proc and /sys make up tells no size, so the room grows as it is filled.
-    private static func read(_ fd: Int32, _ path: String) throws(FileError) -> [UInt8] {
-        var info = stat()
-        var bytes: [UInt8] = [], room = 1024
-        if fstat(fd, &info) == 0, info.st_size > 0 { room = min(Int(info.st_size), 1 << 20) + 1 }
-        while true {
-            var problem: Int32 = 0, count = 0
-            let piece = [UInt8](unsafeUninitializedCapacity: room) { buffer, filled in
-                repeat { count = Glibc.read(fd, buffer.baseAddress, room) } while count < 0 && errno == EINTR
-                if count < 0 { problem = errno }
-                filled = max(0, count)
-            }
-            guard problem == 0 else { throw FileError("read", path, errno: problem) }
-            if count == 0 { return bytes }
-            if bytes.isEmpty { bytes = piece } else { bytes += piece }
-            room = max(room, 65536)
-        }
+    /// Hands on the bytes of a file piece by piece, however long it is.
+    package static func readEach(_ path: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        try Descriptor(opening: path, O_RDONLY).readEach(path, body)
     }
 
     /// 0 for what is not there.
@@ -96,30 +79,28 @@ package enum Files {
 
     /// The end of a file, however long it is; empty for one that cannot be read.
     package static func last(_ count: Int, of path: String) -> [UInt8] {
-        let fd = open(path, O_RDONLY | O_CLOEXEC)
-        guard fd >= 0 else { return [] }
-        defer { close(fd) }
+        piece(of: path, at: max(0, size(path) - count), atMost: count)
+    }
+
+    /// So many bytes of a file; empty for one that cannot be read.
+    package static func piece(of path: String, at offset: Int, atMost count: Int) -> [UInt8] {
+        guard let file = try? Descriptor(opening: path, O_RDONLY) else { return [] }
         return [UInt8](unsafeUninitializedCapacity: count) { room, filled in
-            filled = max(0, pread(fd, room.baseAddress, count, max(0, size(path) - count)))
+            filled = max(0, pread(file.number, room.baseAddress, count, offset))
         }
     }
 
     /// A regular file's text in a tree that is not ours, as a process with that root would find it: its links lead nowhere else.
     package static func text(_ path: String, inRoot root: String) -> String? {
-        let fd = sandbox_read_in_root(root, path)
-        guard fd >= 0 else { return nil }
-        defer { close(fd) }
-        return (try? read(fd, path)).map { String(decoding: $0, as: UTF8.self) }
+        (try? read(path, inRoot: root)).map { String(decoding: $0.bytes, as: UTF8.self) }
     }
 
     /// A regular file of such a tree, and its mode.
     package static func read(_ path: String, inRoot root: String) throws(FileError) -> (bytes: [UInt8], mode: mode_t) {
-        let fd = sandbox_read_in_root(root.isEmpty ? "/" : root, path)
-        guard fd >= 0 else { throw FileError("open", root + path, errno: -fd) }
-        defer { close(fd) }
+        let file = try Descriptor(host_read_in_root(root.isEmpty ? "/" : root, path), "open", root + path)
         var info = stat()
-        guard fstat(fd, &info) == 0 else { throw FileError("look at", root + path, errno: errno) }
-        return (try read(fd, root + path), info.st_mode)
+        guard fstat(file.number, &info) == 0 else { throw FileError("look at", root + path, errno: errno) }
+        return (try file.readAll(root + path), info.st_mode)
     }
 
     package static func text(_ path: String) -> String? { (try? read(path)).map { String(decoding: $0, as: UTF8.self) } }
@@ -133,33 +114,28 @@ package enum Files {
 
     /// Writes a file where nobody looks yet: a reader might see half of it.
     package static func create(_ bytes: [UInt8], at path: String, mode: mode_t) throws(FileError) {
-        let fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
-        guard fd >= 0 else { throw FileError("create", path, errno: errno) }
-        defer { close(fd) }
-        do { try writeAll(bytes, to: fd, path) } catch {
+        let file = try Descriptor(opening: path, O_WRONLY | O_CREAT | O_TRUNC, mode: mode, "create")
+        do { try file.write(bytes, to: path) } catch {
             unlink(path)
             throw error
         }
-        fchmod(fd, mode)
+        fchmod(file.number, mode)
     }
 
     /// Adds to the end of a file, which is made where there is none.
     package static func append(_ bytes: [UInt8], to path: String, mode: mode_t = 0o644) throws(FileError) {
-        let fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode)
-        guard fd >= 0 else { throw FileError("open", path, errno: errno) }
-        defer { close(fd) }
-        try writeAll(bytes, to: fd, path)
+        try Descriptor(opening: path, O_WRONLY | O_CREAT | O_APPEND, mode: mode).write(bytes, to: path)
     }
 
-    /// Writes all of it where a descriptor stands, which is the caller's. `path` is what an error calls it.
-    package static func writeAll(_ bytes: [UInt8], to fd: Int32, _ path: String) throws(FileError) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let n = rest.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
-            if n < 0, errno == EINTR { continue }
-            guard n > 0 else { throw FileError("write", path, errno: errno) }
-            rest = rest.dropFirst(n)
-        }
+    /// Writes into a file of the kernel's, which takes all at once and says what it thinks of it.
+    package static func tell(_ text: String, to path: String) throws(FileError) {
+        try Descriptor(opening: path, O_WRONLY).write(Array(text.utf8), to: path, "write \"\(text)\" to")
+    }
+
+    /// Writes out what the file system of `path` has in memory. (syncfs(2))
+    package static func sync(_ path: String) throws(FileError) {
+        let result = host_sync(path)
+        guard result == 0 else { throw FileError("write to the disk", path, errno: -result) }
     }
 
     package static func write(_ text: String, to path: String, mode: mode_t = 0o644) throws(FileError) {

@@ -1,4 +1,4 @@
-import CSandbox
+import CHost
 import Glibc
 
 /// A process that cannot be mistaken for a later one with the same number: its pid and when it started.
@@ -36,23 +36,25 @@ package struct ProcessIdentity: Sendable, Hashable {
 
     /// Sends a signal, to this process and no successor.
     package func signal(_ number: Int32) {
-        let pidfd = sandbox_pidfd_open(pid_t(pid))
-        guard pidfd >= 0 else {
+        do {
+            let process = try Descriptor(ofProcess: pid_t(pid))
+            if isAlive { _ = host_pidfd_kill(process.number, number) }
+        } catch {
             // Without a descriptor there is no surer way.
-            if pidfd != -ESRCH, isAlive { kill(pid_t(pid), number) }
-            return
+            if error.errno != ESRCH, isAlive { kill(pid_t(pid), number) }
         }
-        defer { close(pidfd) }
-        if isAlive { sandbox_pidfd_kill(pidfd, number) }
     }
 
     /// Waits until the process has ended; false when it has not after `milliseconds`.
     package func awaitEnd(milliseconds: Int32) -> Bool {
-        let pidfd = sandbox_pidfd_open(pid_t(pid))
-        guard pidfd >= 0 else { return !isAlive }
-        defer { close(pidfd) }
+        guard let process = try? Descriptor(ofProcess: pid_t(pid)) else { return !isAlive }
         guard isAlive else { return true }
-        var wait = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+        var wait = pollfd(fd: process.number, events: Int16(POLLIN), revents: 0)
         return poll(&wait, 1, milliseconds) > 0
     }
+}
+
+extension Descriptor {
+    /// Stands for the process that has `pid` now, and can be read when that has ended. (pidfd_open(2))
+    package init(ofProcess pid: pid_t) throws(FileError) { try self.init(host_pidfd_open(pid), "watch", "process \(pid)") }
 }

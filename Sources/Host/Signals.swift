@@ -1,4 +1,4 @@
-import CSandbox
+import CHost
 @preconcurrency import Dispatch  // its sources may be used from any thread, which their type does not say
 import Glibc
 
@@ -6,7 +6,8 @@ import Glibc
 package enum Signals {
     /// From now on each of `numbers` is an element of the stream and has no other effect. For one caller a process.
     package static func catching(_ numbers: [Int32]) -> AsyncStream<Int32> {
-        let fd = sandbox_catch(numbers, numbers.count)
+        // The handler writes to it until the process ends.
+        let fd = host_catch(numbers, numbers.count)
         return AsyncStream { continuation in
             guard fd >= 0 else { return }
             let source = DispatchSource.makeReadSource(fileDescriptor: fd, queue: .global())

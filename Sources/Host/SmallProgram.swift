@@ -1,4 +1,4 @@
-import CSandbox
+import CHost
 import Dispatch
 import Glibc
 import Model
@@ -16,7 +16,7 @@ package enum SmallProgram {
     /// Starts a program in a session of its own; its pid, or -errno. `extra` becomes its descriptor 3.
     package static func spawn(_ argv: [String], environment: [String], stdio: [Int32], extra: Int32 = -1) -> pid_t {
         withCStrings(argv) { arguments in
-            withCStrings(environment) { variables in sandbox_spawn(argv[0], arguments, variables, stdio, extra) }
+            withCStrings(environment) { variables in host_spawn(argv[0], arguments, variables, stdio, extra) }
         }
     }
 
@@ -24,21 +24,22 @@ package enum SmallProgram {
     package static func startShim(_ arguments: [String]) async throws -> ProcessIdentity {
         let path = path("minik-shim")
         return try await blocking {
-            var report: [Int32] = [-1, -1]
-            guard sandbox_pipe(&report) == 0 else { throw FileError("make a pipe for", path, errno: errno) }
-            let pid = spawn([path] + arguments, environment: [], stdio: [-1, -1, -1], extra: report[1])
-            close(report[1])
-            defer { close(report[0]) }
-            guard pid > 0 else { throw FileError("start", path, errno: -pid) }
-            var buffer = [UInt8](repeating: 0, count: 512)
-            let n = read(report[0], &buffer, buffer.count)
-            let words = String(decoding: buffer.prefix(max(0, n)), as: UTF8.self).split(separator: " ", maxSplits: 1).map(String.init)
+            let report = try startedShim([path] + arguments)
+            let words = String(decoding: try report.read(atMost: 512, "the report of \(path)"), as: UTF8.self).split(separator: " ", maxSplits: 1).map(String.init)
             if words.first == "ok", words.count == 2, let reported = Int(words[1]), let identity = ProcessIdentity(pid: reported) {
                 return identity
             }
             if words.first == "ok" { throw ShimStartError(step: "it ended at once", errno: ECHILD) }
             throw ShimStartError(step: words.count > 1 ? words[1] : "it said nothing", errno: words.first.flatMap { Int32($0) } ?? EPIPE)
         }
+    }
+
+    /// What it reports on; ended when it says nothing.
+    private static func startedShim(_ argv: [String]) throws(FileError) -> Descriptor {
+        let report = try Pipe(for: argv[0])
+        let pid = spawn(argv, environment: [], stdio: [-1, -1, -1], extra: report.writing.number)
+        guard pid > 0 else { throw FileError("start", argv[0], errno: -pid) }
+        return report.keepReading()
     }
 
     /// Runs blocking work off the threads that Swift's tasks share.

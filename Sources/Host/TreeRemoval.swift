@@ -14,19 +14,20 @@ extension Files {
 /// The emptying of a directory.
 private struct TreeRemoval {
     final class Directory {
-        let descriptor: Int32
+        private let opened: Descriptor
+        var descriptor: Int32 { opened.number }
         let inode: UInt
 
         convenience init?(_ path: String) { self.init(open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) }
 
-        init?(_ descriptor: Int32) {
+        private init?(_ number: Int32) {
+            guard number >= 0 else { return nil }
+            let opened = Descriptor(owning: number)
             var info = stat()
-            guard descriptor >= 0, fstat(descriptor, &info) == 0 else { return nil }
-            self.descriptor = descriptor
+            guard fstat(number, &info) == 0 else { return nil }
+            self.opened = opened
             inode = UInt(info.st_ino)
         }
-
-        deinit { close(descriptor) }
 
         func directory(_ name: String) -> Directory? {
             Directory(openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))

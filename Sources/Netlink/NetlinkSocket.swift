@@ -1,6 +1,7 @@
 import CMnl
 import CSandbox
 import Glibc
+import Host
 
 /// One netlink socket in one network namespace, chosen when it is opened.
 ///
@@ -13,11 +14,9 @@ package struct NetlinkSocket: ~Copyable {
     package init(_ family: Int32 = NETLINK_ROUTE, in namespace: borrowing NetworkNamespace) throws(NetlinkError) {
         let fd = sandbox_socket(namespace.descriptor, AF_NETLINK, Int32(SOCK_RAW.rawValue), family)
         guard fd >= 0 else { throw NetlinkError("open a netlink socket", errno: -fd) }
-        guard let socket = mnl_socket_fdopen(fd) else {
-            let error = errno
-            close(fd)
-            throw NetlinkError("open a netlink socket", errno: error)
-        }
+        let opened = Descriptor(owning: fd)
+        guard let socket = mnl_socket_fdopen(fd) else { throw NetlinkError("open a netlink socket", errno: errno) }
+        _ = opened.release()  // it is closed with the socket from now on
         guard mnl_socket_bind(socket, 0, 0) == 0 else {
             let error = errno
             mnl_socket_close(socket)

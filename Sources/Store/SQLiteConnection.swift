@@ -1,5 +1,6 @@
 import CSQLite
 import Glibc
+import Host
 
 /// One connection to a SQLite file. Every result code is looked at: a step that is not a row is the end only when SQLite says
 /// it is done (sqlite.org/c3ref/step.html).
@@ -22,9 +23,9 @@ struct SQLiteConnection: ~Copyable {
 
     /// Makes a file where none stands, its owner's alone.
     init(creating path: String) throws {
-        let fd = Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard fd >= 0 else { throw SQLiteError(description: "create the store \(path): \(String(cString: strerror(errno)))") }
-        close(fd)
+        do { _ = try Descriptor(opening: path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600) } catch {
+            throw SQLiteError(description: "create the store \(path): \(String(cString: strerror(error.errno)))")
+        }
         try self.init(path: path)
     }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Host
 
 /// The last good copy of a store: a file of its own beside it, whole at any time.
 package struct StoreCopy: Sendable {
@@ -63,12 +64,11 @@ package struct StoreCopy: Sendable {
     }
 
     private func sync(_ file: String) throws {
-        let fd = open(file, O_RDONLY | O_CLOEXEC)
-        guard fd >= 0 else { throw failure("open \(file)") }
-        defer { close(fd) }
+        let opened: Descriptor
+        do { opened = try Descriptor(opening: file, O_RDONLY) } catch { throw SQLiteError(description: "\(error)") }
         // It holds Secrets, as the store does.
-        guard fchmod(fd, 0o600) == 0 else { throw failure("make \(file) its owner's alone") }
-        guard fsync(fd) == 0 else { throw failure("sync \(file)") }
+        guard fchmod(opened.number, 0o600) == 0 else { throw failure("make \(file) its owner's alone") }
+        guard fsync(opened.number) == 0 else { throw failure("sync \(file)") }
     }
 
     private func failure(_ doing: String) -> SQLiteError { SQLiteError(description: "\(doing): \(String(cString: strerror(errno)))") }

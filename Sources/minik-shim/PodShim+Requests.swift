@@ -1,17 +1,21 @@
+import CHost
 import CSandbox
 import Glibc
+import Host
 import Model
 import ShimProtocol
 
 /// What a shim does when asked.
 extension PodShim {
-    mutating func handle(_ request: ShimRequest, from fd: Int32, _ fds: [Int32]) {
-        var unused = fds
-        defer { for fd in unused { close(fd) } }
+    mutating func handle(_ request: ShimRequest, from fd: Int32, _ fds: consuming DescriptorList) {
         switch request {
         case .enclosed:
-            guard let file = fds.first else { return say(.failed(container: "", stage: "read a long request", errno: Int(EBADF)), to: fd) }
-            read(Self.contents(of: file)[...], from: fd, [])
+            guard let file = fds.popFirst() else {
+                return say(.failed(container: "", stage: "read a long request", errno: Int(EBADF)), to: fd)
+            }
+            do { read(try file.readAll("a long request")[...], from: fd, DescriptorList()) } catch {
+                say(.failed(container: "", stage: "read a long request", errno: Int(error.errno)), to: fd)
+            }
         case .start(let spec): start(spec, for: fd)
         case .signal(let name, let number):
             if let pid = containers[name]?.record.pid, pid > 0 { kill(pid_t(pid), Int32(truncatingIfNeeded: number)) }
@@ -21,28 +25,19 @@ extension PodShim {
             isEnding = true
             for container in containers.values where container.record.pid > 0 { kill(pid_t(container.record.pid), SIGKILL) }
         case .exec(let name, let argv, let tty, let rows, let columns, let isBound):
-            exec(in: name, argv, tty: tty, rows: rows, columns: columns, fds, for: ExecProcess(connection: fd, isBound: isBound))
+            exec(in: name, argv, tty: tty, rows: rows, columns: columns, fds.numbers, for: ExecProcess(connection: fd, isBound: isBound))
         case .attach(let name, let fromStart):
-            guard containers[name]?.record.pid ?? 0 > 0, fds.count == 3 else {
+            guard containers[name]?.record.pid ?? 0 > 0, fds.numbers.count == 3 else {
                 return say(.failed(container: name, stage: "attach: the container is not running", errno: Int(ESRCH)), to: fd)
             }
-            for fd in fds { setNonBlocking(fd) }
-            unused = []
+            for fd in fds.numbers { setNonBlocking(fd) }
             say(.joined, to: fd)
-            let attachment = Attachment(connection: fd, input: fds[0], output: fds[1], errors: fds[2])
-            containers[name]?.join(attachment, fromStart: fromStart)
+            containers[name]?.join(Attachment(connection: fd, &fds), fromStart: fromStart)
         case .resize(let name, let rows, let columns):
-            if let terminal = containers[name]?.terminal, terminal >= 0 {
-                sandbox_set_window(terminal, UInt16(clamping: rows), UInt16(clamping: columns))
+            if let terminal = containers[name]?.ends.terminal.number, terminal >= 0 {
+                host_set_window(terminal, UInt16(clamping: rows), UInt16(clamping: columns))
             }
         }
-    }
-
-    /// What is in a file, from where it stands to its end.
-    private static func contents(of file: Int32) -> [UInt8] {
-        var bytes: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 65536)
-        while case let n = Glibc.read(file, &buffer, buffer.count), n > 0 { bytes += buffer[..<n] }
-        return bytes
     }
 
     private mutating func start(_ spec: ContainerSpec, for connection: Int32) {
@@ -69,7 +64,7 @@ extension PodShim {
             }
             images.insert(image.target)
         }
-        switch SupervisedContainer.start(spec, target: target, node: node) {
+        switch SupervisedContainer.start(spec, target: target, node: node.number) {
         case .success(let container):
             containers[spec.name] = container
             say(.started(container.record), to: connection)
@@ -102,7 +97,7 @@ extension PodShim {
             return say(.failed(container: name, stage: failure.stage, errno: failure.errno), to: exec.connection)
         }
         execs[pid] = exec
-        say(.joined, to: exec.connection, fds: terminal >= 0 ? [terminal] : [])
-        if terminal >= 0 { close(terminal) }
+        let terminals = DescriptorList(owning: terminal >= 0 ? [terminal] : [])
+        say(.joined, to: exec.connection, fds: terminals.numbers)
     }
 }

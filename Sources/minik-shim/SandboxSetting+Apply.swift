@@ -1,5 +1,5 @@
 import CSandbox
-import Glibc
+import Host
 import ShimProtocol
 
 extension SandboxSetting {
@@ -10,11 +10,10 @@ extension SandboxSetting {
         case .memory(let path, let size, let group): return sandbox_mount_memory(path, UInt64(size), UInt32(group))
         case .sysctl(let name, let value):
             let path = "/proc/sys/" + name.replacing(".", with: "/")
-            let fd = open(path, O_WRONLY | O_CLOEXEC)
-            guard fd >= 0 else { return -errno }
-            defer { close(fd) }
-            let bytes = Array(value.utf8)
-            return write(fd, bytes, bytes.count) == bytes.count ? 0 : -errno
+            do {
+                try Files.tell(value, to: path)
+                return 0
+            } catch { return -error.errno }
         }
     }
 }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import CSandbox
+import Host
 import Model
 import Runtime
 
@@ -7,7 +7,7 @@ import Runtime
 enum Main {
     static func main() async {
         // Whoever reads our output through a pipe sees each line as it comes, as with `get -w`.
-        sandbox_line_buffer()
+        OwnProcess.bufferLines()
         do {
             var command = try Minik.parseAsRoot()
             do {

@@ -88,7 +88,7 @@ struct ContainerRootTests {
         let volume = try Self.volume(container), below = "\(volume)/below"
         try Files.makeDirectory(below)
         try #require(sandbox_mount_memory(below, 65536, 0) == 0)
-        defer { sandbox_unmount(below) }
+        defer { Mounts.remove(below) }
         container.binds = [
             BindMount(source: volume, target: "/v", readOnly: true), BindMount(source: volume, target: "/w", readOnly: false),
         ]

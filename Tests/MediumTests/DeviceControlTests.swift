@@ -1,4 +1,3 @@
-import CSandbox
 import Foundation
 import Glibc
 import Host

@@ -1,4 +1,3 @@
-import CSandbox
 import Glibc
 import Host
 import Images
@@ -58,13 +57,11 @@ struct OddRegistry: ~Copyable {
     }
 
     private static func start(_ how: String) throws -> (pid_t, String) {
-        var ends: [Int32] = [-1, -1]
-        guard sandbox_pipe(&ends) == 0 else { throw DidNotStart() }
-        let pid = SmallProgram.spawn(["/usr/bin/python3", "-c", program, how], environment: [], stdio: [-1, ends[1], -1])
-        close(ends[1])
+        let pipe = try Pipe(for: "a registry")
+        let pid = SmallProgram.spawn(["/usr/bin/python3", "-c", program, how], environment: [], stdio: [-1, pipe.writing.number, -1])
+        let said = pipe.keepReading()
         var bytes = [UInt8](repeating: 0, count: 16)
-        let count = read(ends[0], &bytes, bytes.count)
-        close(ends[0])
+        let count = read(said.number, &bytes, bytes.count)
         guard pid > 0, count > 0 else { throw DidNotStart() }
         return (pid, "127.0.0.1:\(String(decoding: bytes.prefix(count), as: UTF8.self).split(separator: "\n")[0])")
     }

@@ -1,3 +1,4 @@
+import CHost
 import CSandbox
 import Foundation
 import Glibc
@@ -98,7 +99,7 @@ struct TestContainer: ~Copyable {
     static func wait(_ pid: pid_t) -> Int {
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-        return Int(sandbox_exit_code(status))
+        return Int(host_exit_code(status))
     }
 
     private static func failed(_ failure: sandbox_failure) -> Failed {

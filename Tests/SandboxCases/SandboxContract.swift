@@ -28,7 +28,6 @@ package struct SandboxContract: Sendable {
 
     private func answer(_ connection: ShimConnection) async throws -> ShimReply {
         guard let message = try await connection.next(within: limit) else { throw Broken(description: "an answer comes before the end") }
-        if let descriptor = message.descriptor { close(descriptor) }
         return try message.reply.get()
     }
 

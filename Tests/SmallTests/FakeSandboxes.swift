@@ -1,4 +1,4 @@
-import CSandbox
+import CHost
 import Foundation
 import Glibc
 import Host
@@ -76,7 +76,7 @@ final class FakePodShim: PodSandbox {
 
     init(socket: String, process: Int, isSilent: Bool, isDeaf: Bool) throws {
         (self.socket, self.process, self.isSilent, self.isDeaf) = (socket, process, isSilent, isDeaf)
-        listener = sandbox_unix_socket(socket, Int32(SOCK_SEQPACKET.rawValue), 1)
+        listener = host_unix_socket(socket, Int32(SOCK_SEQPACKET.rawValue), 1)
         guard listener >= 0 else { throw FileError("listen on", socket, errno: -listener) }
         Thread.detachNewThread { self.run() }
     }
@@ -113,7 +113,7 @@ final class FakePodShim: PodSandbox {
             for ready in polls where ready.revents != 0 {
                 if ready.fd != listener {
                     serve(ready.fd)
-                } else if case let connection = sandbox_accept(listener), connection >= 0 {
+                } else if case let connection = host_accept(listener), connection >= 0 {
                     state.withLock { $0.connections.append(connection) }
                 }
             }
@@ -125,7 +125,7 @@ final class FakePodShim: PodSandbox {
 
     private func serve(_ connection: Int32) {
         var bytes = [UInt8](repeating: 0, count: maximumShimPacket), fds: [Int32] = [-1, -1, -1], count = 0
-        let n = sandbox_receive(connection, &bytes, bytes.count, &fds, 3, &count)
+        let n = host_receive(connection, &bytes, bytes.count, &fds, 3, &count)
         for fd in fds where fd >= 0 { close(fd) }
         guard n > 0, let json = try? JSON(parsing: bytes[..<n]), let request = try? ShimRequest(json) else {
             close(connection)
@@ -157,6 +157,6 @@ final class FakePodShim: PodSandbox {
 
     private func say(_ reply: ShimReply, to connection: Int32) {
         let bytes = reply.json.bytes()
-        _ = sandbox_send(connection, bytes, bytes.count, nil, 0)
+        _ = host_send(connection, bytes, bytes.count, nil, 0)
     }
 }

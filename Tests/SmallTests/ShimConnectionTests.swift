@@ -1,4 +1,4 @@
-import CSandbox
+import CHost
 import Foundation
 import Glibc
 import Host
@@ -16,7 +16,7 @@ private final class FakeShim {
 
     init(path: String = FileManager.default.temporaryDirectory.appending(path: "shim-\(UUID().uuidString.prefix(8)).sock").path) throws {
         self.path = path
-        listener = sandbox_unix_socket(path, Int32(SOCK_SEQPACKET.rawValue), 1)
+        listener = host_unix_socket(path, Int32(SOCK_SEQPACKET.rawValue), 1)
         try #require(listener >= 0, "listen on \(path): errno \(-listener)")
     }
 
@@ -28,9 +28,9 @@ private final class FakeShim {
 
     /// What was asked.
     func hear() throws -> JSON {
-        if connection < 0 { connection = sandbox_accept(listener) }
+        if connection < 0 { connection = host_accept(listener) }
         var bytes = [UInt8](repeating: 0, count: maximumShimPacket), fds: [Int32] = [-1, -1, -1], count = 0
-        let n = sandbox_receive(connection, &bytes, bytes.count, &fds, 3, &count)
+        let n = host_receive(connection, &bytes, bytes.count, &fds, 3, &count)
         for fd in fds where fd >= 0 { close(fd) }
         try #require(n > 0)
         return try JSON(parsing: bytes[..<n])
@@ -38,7 +38,7 @@ private final class FakeShim {
 
     func say(_ text: String) {
         let bytes = Array(text.utf8)
-        _ = sandbox_send(connection, bytes, bytes.count, nil, 0)
+        _ = host_send(connection, bytes, bytes.count, nil, 0)
     }
 }
 

@@ -119,9 +119,6 @@ int sandbox_mount_memory(const char *path, uint64_t size, uint32_t gid);
 /// Mounts an image's layers (colons between, the topmost first, two at least) on `target`, where nobody writes and nothing runs. 0 or -errno.
 int sandbox_mount_image(const char *layers, const char *target);
 
-/// 1: what lies at `path` is in memory alone (tmpfs or ramfs); 0: it is not; or -errno.
-int sandbox_is_memory(const char *path);
-
 /// A disk of the machine's that is mounted somewhere below its root, and where what a node changes of it goes.
 struct sandbox_disk {
     const char *path;
@@ -157,66 +154,5 @@ int sandbox_write_in(int ns_fd, const char *path, const char *text);
 
 /// Reads a file (a sysctl) as seen from the network namespace `ns_fd`. Returns how many bytes, or -errno.
 ssize_t sandbox_read_in(int ns_fd, const char *path, char *text, size_t capacity);
-
-/// posix_spawn with a new session: stdio from `stdio`, `extra` at descriptor 3 (or -1), everything else closed.
-/// Returns the pid or -errno.
-pid_t sandbox_spawn(const char *path, char *const *argv, char *const *envp, const int stdio[3], int extra);
-
-/// Sends one message with descriptors over a Unix socket / receives one. The received descriptors are close-on-exec.
-ssize_t sandbox_send(int fd, const void *bytes, size_t length, const int *fds, size_t fd_count);
-ssize_t sandbox_receive(int fd, void *bytes, size_t capacity, int *fds, size_t fd_capacity, size_t *fd_count);
-
-/// umount2(path, MNT_DETACH); 0 or -errno.
-int sandbox_unmount(const char *path);
-/// Marks a directory of an overlay's upper layer: nothing of the layers below shows in it. (overlayfs, "whiteouts and opaque directories")
-int sandbox_make_opaque(const char *directory);
-/// Binds `source` on `target`; 0 or -errno.
-int sandbox_bind_mount(const char *source, const char *target);
-/// Makes `path` a shared mount point of its own, as `ip netns add` does with /run/netns; 1 if it was made now, 0 if it
-/// was one already, or -errno.
-int sandbox_share_mount(const char *path);
-/// Attaches a device program (instructions of linux/bpf.h) to a control group of version 2; 0 or -errno.
-int sandbox_limit_devices(const char *cgroup, const uint64_t *program, size_t count);
-/// openat2(2) with what `path` means to a process whose root is the directory `root`; the descriptor (close-on-exec) or -1 and errno.
-int sandbox_open_in_root(int root, const char *path, int flags);
-/// Opens the regular file `path` of a tree that is not ours: no link leads out of it and nothing is waited for. The descriptor or -errno.
-int sandbox_read_in_root(const char *root, const char *path);
-/// The mode (stat(2)) of what `path` is to a process whose root is the directory `root`, links followed; or -errno.
-int sandbox_mode_in_root(int root, const char *path);
-/// Makes what is missing of `path` below the directory `root`, as a process with that root would find it: directories, and at
-/// its end a file unless `is_directory`. An O_PATH descriptor of the end, or -1 and errno.
-int sandbox_make_in_root(int root, const char *path, int is_directory);
-/// The same for directories that links must not lead out of at all; what is missing is made with the mode of `directory`.
-int sandbox_make_beneath(int directory, const char *path);
-int sandbox_pidfd_open(pid_t pid);
-int sandbox_pidfd_kill(int pidfd, int signal);
-/// A Unix socket bound to and listening on (or connected to) `path`; the descriptor or -errno.
-int sandbox_unix_socket(const char *path, int type, int listening);
-int sandbox_set_window(int terminal, uint16_t rows, uint16_t columns);
-/// Blocks SIGCHLD, SIGTERM and SIGPIPE and returns a non-blocking descriptor that tells them.
-int sandbox_signal_fd(void);
-/// The next signal told by `fd`, or 0.
-int sandbox_next_signal(int fd);
-/// From now on the signals are told as bytes on the returned descriptor (or -errno) instead of ending the process. Any
-/// signal that a shell had made us ignore is heard too.
-int sandbox_catch(const int *signals, size_t count);
-/// memfd_create(2), close-on-exec; the descriptor or -errno.
-int sandbox_memory_file(void);
-/// A file without a name in `directory`, gone when it is closed; the descriptor or -errno.
-int sandbox_unnamed_file(const char *directory);
-/// syncfs(2) of the file system that `path` lies in; 0 or -errno.
-int sandbox_sync(const char *path);
-/// accept / pipe with close-on-exec; the descriptor (0) or -errno.
-int sandbox_accept(int fd);
-int sandbox_pipe(int fds[2]);
-/// mallopt(3) M_ARENA_MAX: so few heaps, whatever the number of threads. Before the first thread.
-void sandbox_limit_heaps(int count);
-/// malloc_trim(3): free pages go back to the machine.
-void sandbox_trim_memory(void);
-/// Makes standard output tell each line as it ends, a pipe's reader included.
-void sandbox_line_buffer(void);
-/// wait status -> exit code as a shell says it: the code, or 128 + signal.
-int sandbox_exit_code(int status);
-int sandbox_was_signaled(int status);
 
 #endif

@@ -6,30 +6,21 @@ import Runtime
 package final class BlobFile {
     package let path: String
     package private(set) var size = 0
-    private let descriptor: Int32
+    private let descriptor: Descriptor
     private let hash = RunningDigest()
     private var first: [UInt8] = []
     private var known: ContentDigest?
 
     package init(_ path: String) throws {
         self.path = path
-        descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw FileError("create", path, errno: errno) }
+        descriptor = try Descriptor(opening: path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600, "create")
     }
-
-    deinit { close(descriptor) }
 
     package func add(_ bytes: UnsafeRawBufferPointer) throws {
         if first.count < 4 { first += bytes.prefix(4 - first.count) }
         hash.add(bytes)
         size += bytes.count
-        var rest = bytes
-        while !rest.isEmpty {
-            let n = Glibc.write(descriptor, rest.baseAddress, rest.count)
-            if n < 0, errno == EINTR { continue }
-            guard n > 0 else { throw FileError("write", path, errno: n < 0 ? errno : EIO) }
-            rest = UnsafeRawBufferPointer(rebasing: rest[n...])
-        }
+        try descriptor.write(bytes, to: path)
     }
 
     /// Takes over a file whose content was checked as it came, by its name: on the same disk, nothing is written or read twice.

@@ -23,7 +23,7 @@ package struct LayoutDirectory: ImageArchive {
     package func copy(_ paths: Set<String>, to target: (String) throws -> BlobFile, done: (String, BlobFile) throws -> Void) throws {
         for path in paths.sorted() where has(path) {
             let blob = try target(path)
-            if isOwn { try blob.take(place(path)) } else { try FileBytes.each(place(path)) { try blob.add($0) } }
+            if isOwn { try blob.take(place(path)) } else { try Files.readEach(place(path)) { try blob.add($0) } }
             try done(path, blob)
         }
     }

@@ -28,7 +28,7 @@ final class TarFileWriter {
     func add(_ path: String, file: String, _ digest: ContentDigest) throws {
         try begin(path, size: Files.size(file))
         let hash = RunningDigest()
-        try FileBytes.each(file) { piece in
+        try Files.readEach(file) { piece in
             hash.add(piece)
             try write(piece)
         }

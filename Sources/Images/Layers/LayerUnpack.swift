@@ -1,4 +1,3 @@
-import CSandbox
 import Glibc
 import Host
 import Runtime
@@ -18,20 +17,12 @@ struct LayerUnpack {
 
     /// Blocks until it is done. The error says what is wrong with the layer, but not which it is.
     func run(_ blob: String, into directory: String) throws -> Result {
-        let input = open(blob, O_RDONLY | O_CLOEXEC)
-        guard input >= 0 else { throw FileError("open", blob, errno: errno) }
-        defer { close(input) }
-        var report: [Int32] = [-1, -1]
-        guard sandbox_pipe(&report) == 0 else { throw FileError("make a pipe for", program, errno: errno) }
+        let input = try Descriptor(opening: blob, O_RDONLY)
+        let report = try Pipe(for: program)
         let pid = SmallProgram.spawn(
-            [program, directory, "\(mostBytes)", "\(mostEntries)"], environment: [], stdio: [input, report[1], -1])
-        close(report[1])
-        defer { close(report[0]) }
+            [program, directory, "\(mostBytes)", "\(mostEntries)"], environment: [], stdio: [input.number, report.writing.number, -1])
         guard pid > 0 else { throw FileError("start", program, errno: -pid) }
-        var bytes: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 4096)
-        while case let n = read(report[0], &buffer, buffer.count), n != 0 {
-            if n > 0 { bytes += buffer[..<n] } else if errno != EINTR { break }
-        }
+        let bytes = try report.keepReading().readAll("the report of \(program)")
         while waitpid(pid, nil, 0) < 0, errno == EINTR {}
         let said = String(decoding: bytes, as: UTF8.self).split(separator: "\n").last.map(String.init) ?? ""
         let words = said.split(separator: " ").map(String.init)

@@ -1,4 +1,3 @@
-import CSandbox
 import Glibc
 import Host
 import Model
@@ -54,17 +53,8 @@ struct AssembledLayout {
     }
 
     private static func digest(_ path: String) throws -> ContentDigest {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { throw FileError("open", path, errno: errno) }
-        defer { close(file) }
         let hash = RunningDigest()
-        var buffer = [UInt8](repeating: 0, count: 1 << 18)
-        while true {
-            let n = read(file, &buffer, buffer.count)
-            if n < 0, errno == EINTR { continue }
-            guard n >= 0 else { throw FileError("read", path, errno: errno) }
-            if n == 0 { return hash.finish() }
-            buffer.withUnsafeBytes { hash.add(UnsafeRawBufferPointer(rebasing: $0[..<n])) }
-        }
+        try Files.readEach(path) { hash.add($0) }
+        return hash.finish()
     }
 }

@@ -1,4 +1,3 @@
-import CSandbox
 import Glibc
 import Host
 import Runtime

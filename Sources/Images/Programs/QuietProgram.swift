@@ -22,14 +22,12 @@ struct QuietProgram {
     }
 
     func run(_ argv: [String]) throws {
-        let file = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw FileError("create", log, errno: errno) }
-        defer { close(file) }
+        let file = try Descriptor(opening: log, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600, "create")
         let passed: [String] = ["http_proxy", "https_proxy", "no_proxy"].compactMap { (name: String) -> String? in
             getenv(name).map { "\(name)=\(String(cString: $0))" }
         }
         let environment = passed + ["PATH=\(ImageConfiguration.standardPath)", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"]
-        let child = try ReportedProgram(argv, environment: environment, stdio: [-1, file, file])
+        let child = try ReportedProgram(argv, environment: environment, stdio: [-1, file.number, file.number])
         running.started(child.identity)
         let code = child.wait()
         if running.isStopped { throw CancellationError() }

@@ -1,4 +1,3 @@
-import CSandbox
 import Glibc
 import Host
 import Runtime
@@ -25,36 +24,31 @@ struct StreamingProgram {
     }
 
     /// What `body` makes of its output; blocks until it has ended. Throws what `body` throws, or else its complaint.
-    func read<R>(_ body: (Int32) throws -> R) throws -> R {
-        var output: [Int32] = [-1, -1]
-        let complaints = sandbox_memory_file()
-        guard complaints >= 0, sandbox_pipe(&output) == 0 else { throw FileError("make a pipe for", argv[0], errno: errno) }
-        defer { close(complaints) }
-        let child: ReportedProgram
-        do {
-            defer { close(output[1]) }
-            child = try ReportedProgram(argv, environment: environment, stdio: [-1, output[1], complaints])
-        } catch {
-            close(output[0])
-            throw error
-        }
-        let result = Result { try body(output[0]) }
-        close(output[0])
+    func read<R>(_ body: (borrowing Descriptor) throws -> R) throws -> R {
+        let complaints = try Descriptor.memoryFile()
+        let pipe = try Pipe(for: argv[0])
+        let child = try ReportedProgram(argv, environment: environment, stdio: [-1, pipe.writing.number, complaints.number])
+        let result = Self.heard(pipe.keepReading(), body)
         let code = child.wait()
         let value = try result.get()
         guard code == 0 else {
             var words = [UInt8](repeating: 0, count: 64 * 1024)
-            let n = pread(complaints, &words, words.count, 0)
+            let n = pread(complaints.number, &words, words.count, 0)
             throw Complaint(words: String(decoding: words.prefix(max(0, n)), as: UTF8.self), code: code)
         }
         return value
+    }
+
+    /// What `body` makes of what it says; nobody listens to the rest.
+    private static func heard<R>(_ output: consuming Descriptor, _ body: (borrowing Descriptor) throws -> R) -> Result<R, any Error> {
+        do { return .success(try body(output)) } catch { return .failure(error) }
     }
 
     /// All that it says, when that is little.
     func text() throws -> String {
         try read { output in
             var bytes: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 64 * 1024)
-            while case let n = Glibc.read(output, &buffer, buffer.count), n != 0 {
+            while case let n = Glibc.read(output.number, &buffer, buffer.count), n != 0 {
                 if n > 0 { bytes += buffer[..<n].prefix(max(0, (1 << 20) - bytes.count)) } else if errno != EINTR { break }
             }
             return String(decoding: bytes, as: UTF8.self)

@@ -1,4 +1,3 @@
-import CSandbox
 import Glibc
 import Host
 import Runtime
@@ -6,35 +5,27 @@ import Runtime
 /// A directory for what a pull needs while it runs, and what must not lie on any disk.
 final class PullFolder: Sendable {
     let path: String
-    private let secrets: [Int32]
+    private let secrets: DescriptorList
 
     /// An empty one. `secrets`: bytes that a program that we start reads by the names of `secretPaths`; they go with this process,
     /// however it ends.
     init(below root: String, secrets: [[UInt8]] = []) throws {
         Self.sweep(below: root)
         guard let own = ProcessIdentity(pid: Int(getpid())) else { throw FileError("read", "/proc/self/stat", errno: errno) }
-        var held: [Int32] = []
-        do {
-            for bytes in secrets {
-                let fd = sandbox_memory_file()
-                guard fd >= 0 else { throw FileError("make a file in", "memory", errno: -fd) }
-                held.append(fd)
-                guard write(fd, bytes, bytes.count) == bytes.count else { throw FileError("write to", "memory", errno: errno) }
-            }
-            try Files.makeDirectory(root, mode: 0o700)
-            try Files.makeDirectory("\(root)/pulls", mode: 0o700)
-            path = "\(root)/pulls/\(own.pid)-\(own.startTime)-\(UInt32.random(in: 0 ... .max))"
-            try Files.makeDirectory(path, mode: 0o700)
-        } catch {
-            for fd in held { close(fd) }
-            throw error
+        var held = DescriptorList()
+        for bytes in secrets {
+            let file = try Descriptor.memoryFile()
+            try file.write(bytes, to: "memory", "write to")
+            held.append(file)
         }
+        try Files.makeDirectory(root, mode: 0o700)
+        try Files.makeDirectory("\(root)/pulls", mode: 0o700)
+        path = "\(root)/pulls/\(own.pid)-\(own.startTime)-\(UInt32.random(in: 0 ... .max))"
+        try Files.makeDirectory(path, mode: 0o700)
         self.secrets = held
     }
 
-    deinit { for fd in secrets { close(fd) } }
-
-    var secretPaths: [String] { secrets.map { "/proc/\(getpid())/fd/\($0)" } }
+    var secretPaths: [String] { secrets.numbers.map { "/proc/\(getpid())/fd/\($0)" } }
 
     func remove() { Files.removeTree(path) }
 

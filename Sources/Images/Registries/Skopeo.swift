@@ -1,4 +1,3 @@
-import CSandbox
 import Glibc
 import Host
 import Runtime
@@ -28,28 +27,18 @@ struct Skopeo {
         _ arguments: [String], most: Int = 1 << 16, patience: Int, running: RunningProgram = RunningProgram(),
         progress: () -> Int = { 0 }, line: (String) -> Void = { _ in }
     ) throws -> [UInt8] {
-        var output: [Int32] = [-1, -1], errors: [Int32] = [-1, -1]
-        guard sandbox_pipe(&output) == 0, sandbox_pipe(&errors) == 0 else { throw FileError("make a pipe for", program, errno: errno) }
+        let output = try Pipe(for: program), errors = try Pipe(for: program)
         let variables = ["PATH", "HOME", "XDG_RUNTIME_DIR", "REGISTRY_AUTH_FILE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"]
         let environment = (variables + variables.suffix(3).map { $0.lowercased() }).compactMap { (name: String) -> String? in
             getenv(name).map { "\(name)=\(String(cString: $0))" }
         }
-        defer {
-            close(output[0])
-            close(errors[0])
-        }
-        let child: ReportedProgram
-        do {
-            defer {
-                close(output[1])
-                close(errors[1])
-            }
-            child = try ReportedProgram([program] + arguments, environment: environment, stdio: [-1, output[1], errors[1]])
-        }
+        let child = try ReportedProgram(
+            [program] + arguments, environment: environment, stdio: [-1, output.writing.number, errors.writing.number])
+        let said = output.keepReading(), complained = errors.keepReading()
         let process = child.identity
         running.started(process)
         var come = progress(), isHung = false
-        let said = Self.read(output[0], errors[0], most: most, patience: patience, line: line) {
+        let words = Self.read(said.number, complained.number, most: most, patience: patience, line: line) {
             let now = progress()
             isHung = now == come
             come = now
@@ -60,9 +49,9 @@ struct Skopeo {
         if isHung {
             throw ImageError("the registry has sent nothing for \(patience) s", hint: "look at the registry, and at the way to it")
         }
-        guard code == 0 else { throw RegistryComplaint(String(decoding: said.errors, as: UTF8.self), code: code) }
-        guard said.output.count <= most else { throw ImageError("the registry's answer is longer than \(most) bytes") }
-        return said.output
+        guard code == 0 else { throw RegistryComplaint(String(decoding: words.errors, as: UTF8.self), code: code) }
+        guard words.output.count <= most else { throw ImageError("the registry's answer is longer than \(most) bytes") }
+        return words.output
     }
 
     /// Reads both until both have ended, so that neither keeps the program waiting; calls `silent` whenever neither has said anything for

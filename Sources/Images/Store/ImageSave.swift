@@ -1,4 +1,3 @@
-import CSandbox
 import Glibc
 import Host
 import Model
@@ -45,22 +44,24 @@ extension ImageStore {
         var info = stat()
         if stat(path, &info) == 0, info.st_mode & S_IFMT != S_IFREG {
             // A device or a pipe takes what it is given.
-            let output = open(path, O_WRONLY | O_CLOEXEC)
-            guard output >= 0 else { throw FileError("open", path, errno: errno) }
-            defer { close(output) }
-            return try save(texts, as: format, to: output, name: path, progress: progress)
+            let output = try Descriptor(opening: path, O_WRONLY)
+            return try save(texts, as: format, to: output.number, name: path, progress: progress)
         }
         let passing = "\(path).\(UInt32.random(in: 0 ... .max)).new"
-        var output = sandbox_unnamed_file(path.lastIndex(of: "/").map { String(path[...$0]) } ?? ".")
-        let isUnnamed = output >= 0
-        // Not every file system has files without a name, which go with us however we end.
-        if !isUnnamed { output = open(passing, O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, 0o644) }
-        guard output >= 0 else { throw FileError("create", path, errno: errno) }
-        defer { close(output) }
+        let output: Descriptor, isUnnamed: Bool
         do {
-            try save(texts, as: format, to: output, name: path, progress: progress)
-            fchmod(output, 0o644)
-            if isUnnamed, linkat(AT_FDCWD, "/proc/self/fd/\(output)", AT_FDCWD, passing, AT_SYMLINK_FOLLOW) < 0 {
+            output = try Descriptor.unnamedFile(in: path.lastIndex(of: "/").map { String(path[...$0]) } ?? ".")
+            isUnnamed = true
+        } catch {
+            // Not every file system has files without a name, which go with us however we end.
+            let result = Descriptor.result(open(passing, O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, 0o644))
+            output = try Descriptor(result, "create", path)
+            isUnnamed = false
+        }
+        do {
+            try save(texts, as: format, to: output.number, name: path, progress: progress)
+            fchmod(output.number, 0o644)
+            if isUnnamed, linkat(AT_FDCWD, "/proc/self/fd/\(output.number)", AT_FDCWD, passing, AT_SYMLINK_FOLLOW) < 0 {
                 throw FileError("name", path, errno: errno)
             }
             if rename(passing, path) < 0 { throw FileError("rename to", path, errno: errno) }

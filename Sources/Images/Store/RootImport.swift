@@ -41,14 +41,12 @@ package struct RootImport: Sendable {
         switch source {
         case .stream(let file): try Self.expand(file, source.title, into: blob)
         case .file(let path):
-            let file = open(path, O_RDONLY | O_CLOEXEC)
-            guard file >= 0 else { throw FileError("open", path, errno: errno) }
-            defer { close(file) }
-            try Self.expand(file, path, into: blob)
+            let file = try Descriptor(opening: path, O_RDONLY)
+            try Self.expand(file.number, path, into: blob)
         case .directory(let path):
             do {
                 let program = StreamingProgram(argv: Self.tar + [path, "."])
-                try program.read { output in try FileBytes.each(output, path) { try blob.add($0) } }
+                try program.read { output in try output.readEach(path) { try blob.add($0) } }
             } catch let complaint as StreamingProgram.Complaint {
                 throw ImageError(
                     "\(path) cannot be read as a root file system: \(complaint.last)", hint: "import it while nothing changes it")

@@ -1,4 +1,3 @@
-import CSandbox
 import Glibc
 import Host
 import Runtime
@@ -37,17 +36,14 @@ struct StorePlaces: Sendable {
     /// On a disk that is full already there is nothing to set aside.
     private func setAside() {
         guard !Files.exists(reserve) else { return }
-        let file = open(reserve, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
-        guard file >= 0 else { return }
-        if posix_fallocate(file, 0, 256 * 1024) != 0 { unlink(reserve) }
-        close(file)
+        do {
+            let file = try Descriptor(opening: reserve, O_WRONLY | O_CREAT, mode: 0o600)
+            if posix_fallocate(file.number, 0, 256 * 1024) != 0 { unlink(reserve) }
+        } catch {}  // nothing is set aside, then
     }
 
     /// Writes the disk's caches out, with all that lies in the store.
-    func sync() throws {
-        let result = sandbox_sync(root)
-        guard result == 0 else { throw FileError("write to the disk", root, errno: -result) }
-    }
+    func sync() throws { try Files.sync(root) }
 
     func move(_ source: String, to target: String) throws {
         guard rename(source, target) == 0 else { throw FileError("rename to", target, errno: errno) }

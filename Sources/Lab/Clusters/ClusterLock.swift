@@ -5,7 +5,7 @@ import Runtime
 /// The right to make or remove a cluster: one `minik up` or `down` a cluster at a time. Given back when it goes, also by a process that
 /// is killed. (flock(2))
 package struct ClusterLock: ~Copyable {
-    private let descriptor: Int32
+    private let descriptor: Descriptor
     private let path: String
 
     package init(_ paths: ClusterPaths) throws {
@@ -15,20 +15,16 @@ package struct ClusterLock: ~Copyable {
     package init(path: String, cluster: String) throws {
         self.path = path
         while true {
-            let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-            guard descriptor >= 0 else { throw FileError("open", path, errno: errno) }
-            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-                let reason = errno
-                close(descriptor)
-                guard reason == EWOULDBLOCK else { throw FileError("lock", path, errno: reason) }
+            let descriptor = try Descriptor(opening: path, O_RDWR | O_CREAT, mode: 0o600)
+            guard flock(descriptor.number, LOCK_EX | LOCK_NB) == 0 else {
+                guard errno == EWOULDBLOCK else { throw FileError("lock", path, errno: errno) }
                 throw UserError("another `minik up` or `down` of cluster \"\(cluster)\" is at work", hint: "wait for it to end")
             }
             // Whoever had it may have removed the file between our two calls: a lock on a file without a name excludes nobody.
-            if Self.isNamed(descriptor, path) {
+            if Self.isNamed(descriptor.number, path) {
                 self.descriptor = descriptor
                 return
             }
-            close(descriptor)
         }
     }
 
@@ -41,6 +37,4 @@ package struct ClusterLock: ~Copyable {
 
     /// Gives it back for good: the cluster is gone, and its file goes as well.
     package consuming func remove() { unlink(path) }
-
-    deinit { close(descriptor) }
 }

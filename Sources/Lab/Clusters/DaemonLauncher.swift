@@ -1,4 +1,3 @@
-import CSandbox
 import Glibc
 import Host
 import Runtime
@@ -30,34 +29,30 @@ package struct DaemonLauncher {
     package func start(timeout: Double = 60) async throws {
         let socketPath = "\(paths.run)/notify.sock"
         unlink(socketPath)
-        let notify = sandbox_unix_socket(socketPath, Int32(SOCK_DGRAM.rawValue), 1)
-        guard notify >= 0 else { throw FileError("listen on", socketPath, errno: -notify) }
-        defer {
-            close(notify)
-            unlink(socketPath)
-        }
-        let log = open(paths.daemonLog, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-        guard log >= 0 else { throw FileError("open", paths.daemonLog, errno: errno) }
-        defer { close(log) }
+        let notify = SharedDescriptor(try UnixSocket.listening(at: socketPath, .datagrams))
+        defer { unlink(socketPath) }
+        let log = try Descriptor(opening: paths.daemonLog, O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
         let program = SmallProgram.path("minik")
         let pid = SmallProgram.spawn(
             [program, "serve", paths.cluster], environment: ["NOTIFY_SOCKET=\(socketPath)", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
-            stdio: [-1, log, log])
+            stdio: [-1, log.number, log.number])
         guard pid > 0 else { throw FileError("start", program, errno: -pid) }
-        try await SmallProgram.blocking { try Self.awaitReady(notify, pid: pid, log: paths.daemonLog, timeout: timeout) }
+        try await SmallProgram.blocking {
+            try notify.borrow { try Self.awaitReady($0, pid: pid, log: paths.daemonLog, timeout: timeout) }
+        }
     }
 
-    private static func awaitReady(_ notify: Int32, pid: pid_t, log: String, timeout: Double) throws {
-        let pidfd = sandbox_pidfd_open(pid)
-        defer { close(pidfd) }
+    private static func awaitReady(_ notify: borrowing Descriptor, pid: pid_t, log: String, timeout: Double) throws {
+        let process: Descriptor
+        do { process = try Descriptor(ofProcess: pid) } catch { throw NotReady(cause: "\(error)", log: log) }
         var status = "no word from it"
         let deadline = now() + timeout
         while now() < deadline {
-            var fds = [pollfd(fd: notify, events: Int16(POLLIN), revents: 0), pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)]
+            var fds = [notify.number, process.number].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
             _ = poll(&fds, 2, 200)
             if fds[0].revents != 0 {
                 var buffer = [UInt8](repeating: 0, count: 4096)
-                let n = recv(notify, &buffer, buffer.count, 0)
+                let n = recv(notify.number, &buffer, buffer.count, 0)
                 let lines = String(decoding: buffer.prefix(max(0, n)), as: UTF8.self).split(separator: "\n")
                 if lines.contains("READY=1") { return }
                 if let text = lines.first(where: { $0.hasPrefix("STATUS=") }) { status = String(text.dropFirst(7)) }

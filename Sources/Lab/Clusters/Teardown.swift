@@ -1,4 +1,3 @@
-import CSandbox
 import Glibc
 import Host
 import Model
@@ -43,7 +42,7 @@ package struct Teardown {
         rmdir(ClusterPaths.clusters)
         // The mount that made /run/netns shareable goes with the last name in it, if it was ours.
         if let mark = Files.text(Self.netnsMark), Files.list(ClusterPaths.netns).isEmpty {
-            sandbox_unmount(ClusterPaths.netns)
+            Mounts.remove(ClusterPaths.netns)
             if mark == Self.madeDirectory { rmdir(ClusterPaths.netns) }
             unlink(Self.netnsMark)
         }
@@ -78,9 +77,7 @@ package struct Teardown {
     package static func shareNetns() throws {
         let existed = Files.exists(ClusterPaths.netns)
         try Files.makeDirectory(ClusterPaths.netns)
-        let made = sandbox_share_mount(ClusterPaths.netns)
-        guard made >= 0 else { throw FileError("make a shared mount of", ClusterPaths.netns, errno: -made) }
-        if made == 1 {
+        if try Mounts.share(ClusterPaths.netns) {
             try Files.makeDirectory(ClusterPaths.stateRoot, mode: 0o700)
             try Files.write(existed ? "the mount only" : madeDirectory, to: netnsMark)
         }

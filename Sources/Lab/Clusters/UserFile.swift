@@ -38,17 +38,20 @@ struct UserFile {
         // kubectl takes the same lock while it writes.
         let lock = "\(path).lock"
         var waited = 0
-        var fd = open(lock, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
-        while fd < 0, errno == EEXIST, waited < 50 {
-            usleep(100_000)
-            waited += 1
-            fd = open(lock, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
+        while true {
+            do {
+                _ = try Descriptor(opening: lock, O_CREAT | O_EXCL | O_WRONLY, mode: 0o600, "create")
+                break
+            } catch {
+                guard error.errno == EEXIST else { throw error }
+                guard waited < 50 else {
+                    throw UserError("\(path) is locked by another program", hint: "if none runs, remove \(lock)")
+                }
+                usleep(100_000)
+                waited += 1
+            }
         }
-        guard fd >= 0 else { throw UserError("\(path) is locked by another program", hint: "if none runs, remove \(lock)") }
-        defer {
-            close(fd)
-            unlink(lock)
-        }
+        defer { unlink(lock) }
         let text = Files.text(path) ?? ""
         let old: JSON
         do { old = try Manifest.read(text, file: path).first?.json ?? .null } catch {

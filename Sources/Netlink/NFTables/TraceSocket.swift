@@ -2,6 +2,7 @@ import CMnl
 import CNftnl
 import CSandbox
 import Glibc
+import Host
 import Model
 import Rules
 
@@ -21,12 +22,13 @@ package struct TraceEvent: Sendable, Hashable {
 
 /// Hears the trace of one network namespace.
 package struct TraceSocket: ~Copyable {
-    private let descriptor: Int32
+    private let descriptor: Descriptor
 
     package init(in namespace: borrowing NetworkNamespace) throws(NetlinkError) {
         let fd = sandbox_socket(
             namespace.descriptor, AF_NETLINK, Int32(SOCK_RAW.rawValue) | Int32(SOCK_NONBLOCK.rawValue), NETLINK_NETFILTER)
         guard fd >= 0 else { throw NetlinkError("open a netlink socket", errno: -fd) }
+        let opened = Descriptor(owning: fd)
         var group = Int32(NFNLGRP_NFTRACE.rawValue), size: Int32 = 4 << 20
         setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, socklen_t(MemoryLayout<Int32>.size))
         let solNetlink: Int32 = 270, addMembership: Int32 = 1  // SOL_NETLINK, NETLINK_ADD_MEMBERSHIP
@@ -36,14 +38,10 @@ package struct TraceSocket: ~Copyable {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(fd, $0, socklen_t(MemoryLayout<sockaddr_nl>.size)) }
         }
         guard bound == 0, setsockopt(fd, solNetlink, addMembership, &group, socklen_t(MemoryLayout<Int32>.size)) == 0 else {
-            let error = errno
-            close(fd)
-            throw NetlinkError("nft monitor trace", errno: error)
+            throw NetlinkError("nft monitor trace", errno: errno)
         }
-        descriptor = fd
+        descriptor = opened
     }
-
-    deinit { close(descriptor) }
 
     /// Everything that has been told so far.
     package borrowing func read() -> [TraceEvent] {
@@ -51,7 +49,7 @@ package struct TraceSocket: ~Copyable {
         let capacity = 65536
         let buffer = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 8)
         defer { buffer.deallocate() }
-        while case let count = recv(descriptor, buffer, capacity, 0), count > 0 {
+        while case let count = recv(descriptor.number, buffer, capacity, 0), count > 0 {
             var remaining = Int32(count)
             var header = UnsafePointer(buffer.assumingMemoryBound(to: nlmsghdr.self))
             while mnl_nlmsg_ok(header, remaining) {

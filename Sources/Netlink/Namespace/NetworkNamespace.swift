@@ -1,18 +1,18 @@
 import CSandbox
 import Glibc
+import Host
 
 /// A network namespace held open by a descriptor.
 package struct NetworkNamespace: ~Copyable {
-    package let descriptor: Int32
+    private let opened: Descriptor
+    package var descriptor: Int32 { opened.number }
 
     /// Opens the namespace bound to `path`: `/run/netns/NAME` or `/proc/PID/ns/net`.
     package init(path: String) throws(NetlinkError) {
-        let fd = open(path, O_RDONLY | O_CLOEXEC)
-        guard fd >= 0 else { throw NetlinkError("open network namespace \(path)", errno: errno) }
-        descriptor = fd
+        do { opened = try Descriptor(opening: path, O_RDONLY) } catch {
+            throw NetlinkError("open network namespace \(path)", errno: error.errno)
+        }
     }
-
-    deinit { close(descriptor) }
 
     /// The namespace this process runs in.
     package static func current() throws(NetlinkError) -> NetworkNamespace { try NetworkNamespace(path: "/proc/self/ns/net") }
@@ -25,19 +25,18 @@ package struct NetworkNamespace: ~Copyable {
 
     /// Binds the network namespace of process `pid` to `path`: `ip netns attach`.
     package static func bind(pid: Int, path: String) throws(NetlinkError) {
-        let fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o444)
-        guard fd >= 0 else { throw NetlinkError("create \(path)", errno: errno) }
-        close(fd)
-        let result = sandbox_bind_mount("/proc/\(pid)/ns/net", path)
-        guard result == 0 else {
+        do { _ = try Descriptor(opening: path, O_RDONLY | O_CREAT | O_EXCL, mode: 0o444) } catch {
+            throw NetlinkError("create \(path)", errno: error.errno)
+        }
+        do { try Mounts.bind("/proc/\(pid)/ns/net", on: path) } catch {
             unlink(path)
-            throw NetlinkError("bind the network namespace of process \(pid) to \(path)", errno: -result)
+            throw NetlinkError("bind the network namespace of process \(pid) to \(path)", errno: error.errno)
         }
     }
 
     /// Removes the name; the namespace lives on while a process or a descriptor holds it. Nothing there is no error.
     package static func delete(path: String) {
-        sandbox_unmount(path)
+        Mounts.remove(path)
         unlink(path)
     }
 

@@ -1,4 +1,4 @@
-import CSandbox
+import CHost
 import Glibc
 import Host
 
@@ -41,21 +41,13 @@ package struct Cgroups: Sendable, Hashable {
         package func limit(_ directory: String, to rules: [DeviceRule]) throws {
             switch self {
             case .list:
-                try Self.write("a", to: "\(directory)/devices.deny")
-                for rule in rules { try Self.write("\(rule)", to: "\(directory)/devices.allow") }
+                try Files.tell("a", to: "\(directory)/devices.deny")
+                for rule in rules { try Files.tell("\(rule)", to: "\(directory)/devices.allow") }
             case .program:
                 let program = DeviceProgram.compile(rules).map(\.encoded)
-                let result = sandbox_limit_devices(directory, program, program.count)
+                let result = host_limit_devices(directory, program, program.count)
                 guard result == 0 else { throw FileError("attach a device program to", directory, errno: -result) }
             }
-        }
-
-        private static func write(_ text: String, to path: String) throws(FileError) {
-            let fd = open(path, O_WRONLY | O_CLOEXEC)
-            guard fd >= 0 else { throw FileError("open", path, errno: errno) }
-            defer { close(fd) }
-            let bytes = Array(text.utf8)
-            guard Glibc.write(fd, bytes, bytes.count) == bytes.count else { throw FileError("write \"\(text)\" to", path, errno: errno) }
         }
     }
 

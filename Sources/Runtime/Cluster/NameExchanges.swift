@@ -3,7 +3,7 @@ import Host
 import Model
 
 /// Queries on their way to resolvers, each with a socket of its own: an answer has to know its port as well as its number (RFC 5452).
-struct NameExchanges {
+struct NameExchanges: ~Copyable {
     private static let mostLinks = 16, most = 256, largest = 65536
     /// Milliseconds that one resolver has.
     private static let patience = 2000
@@ -23,7 +23,9 @@ struct NameExchanges {
     private let listener: Int32
     private let stopped: Int32
     private let resolvers: @Sendable () -> [Cluster.Resolver]
-    private var links: Set<Int32> = []
+    private var links = DescriptorList()
+    /// One an exchange.
+    private var sockets = DescriptorList()
     private var exchanges: [Int32: Exchange] = [:]
 
     init(listener: Int32, stopped: Int32, resolvers: @escaping @Sendable () -> [Cluster.Resolver]) {
@@ -35,17 +37,16 @@ struct NameExchanges {
     /// Until `stopped` can be read.
     mutating func run() {
         while true {
-            var fds = ([stopped, listener] + links + exchanges.keys).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            var fds = ([stopped, listener] + links.numbers + sockets.numbers).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
             guard poll(&fds, nfds_t(fds.count), exchanges.isEmpty ? -1 : 200) >= 0 else { continue }
             if fds[0].revents != 0 { break }
             if fds[1].revents != 0 { accept() }
             for ready in fds.dropFirst(2) where ready.revents != 0 {
-                if links.contains(ready.fd) { serve(ready.fd) } else { receive(ready.fd) }
+                if links.numbers.contains(ready.fd) { serve(ready.fd) } else { receive(ready.fd) }
             }
             let now = Self.now
             for (fd, exchange) in exchanges where exchange.deadline <= now { next(fd) }
         }
-        for link in links { end(link) }
     }
 
     private static var now: Int {
@@ -55,24 +56,20 @@ struct NameExchanges {
     }
 
     private mutating func accept() {
-        let fd = Glibc.accept(listener, nil, nil)
-        guard fd >= 0 else { return }
+        let link: Descriptor
+        do { link = try UnixSocket.accept(listener) } catch { return }  // whoever it was has gone again
         // Who is let go at once knows that there is nobody to ask.
-        guard links.count < Self.mostLinks, !resolvers().isEmpty else {
-            close(fd)
-            return
-        }
-        _ = fcntl(fd, F_SETFD, FD_CLOEXEC)
-        links.insert(fd)
+        if links.numbers.count < Self.mostLinks, !resolvers().isEmpty { links.append(link) }
     }
 
     private mutating func end(_ link: Int32) {
-        links.remove(link)
-        close(link)
-        for (fd, _) in exchanges.filter({ $0.value.link == link }) {
-            exchanges[fd] = nil
-            close(fd)
-        }
+        links.close(link)
+        for (fd, _) in exchanges.filter({ $0.value.link == link }) { end(exchange: fd) }
+    }
+
+    private mutating func end(exchange fd: Int32) {
+        exchanges[fd] = nil
+        sockets.close(fd)
     }
 
     // MARK: Queries and answers
@@ -102,11 +99,10 @@ struct NameExchanges {
     private mutating func start(_ exchange: Exchange) {
         var exchange = exchange
         while let server = exchange.servers.popFirst() {
-            guard let fd = Self.link(to: server) else { continue }
-            guard send(fd, exchange.query, exchange.query.count, Int32(MSG_NOSIGNAL)) == exchange.query.count else {
-                close(fd)
-                continue
-            }
+            guard let socket = Self.link(to: server) else { continue }
+            let fd = socket.number
+            guard send(fd, exchange.query, exchange.query.count, Int32(MSG_NOSIGNAL)) == exchange.query.count else { continue }
+            sockets.append(socket)
             exchange.deadline = Self.now + Self.patience
             exchanges[fd] = exchange
             return
@@ -115,8 +111,8 @@ struct NameExchanges {
     }
 
     private mutating func next(_ fd: Int32) {
-        guard let exchange = exchanges.removeValue(forKey: fd) else { return }
-        close(fd)
+        guard let exchange = exchanges[fd] else { return }
+        end(exchange: fd)
         start(exchange)
     }
 
@@ -130,8 +126,7 @@ struct NameExchanges {
             return
         }
         guard n >= 12, buffer[..<2] == exchange.query[..<2], buffer[2] & 0x80 != 0 else { return }
-        exchanges[fd] = nil
-        close(fd)
+        end(exchange: fd)
         _ = send(exchange.link, buffer, n, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
     }
 
@@ -143,10 +138,11 @@ struct NameExchanges {
         _ = send(link, reply, reply.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
     }
 
-    private static func link(to server: Server) -> Int32? {
+    private static func link(to server: Server) -> Descriptor? {
         let isIPv4 = server.address.family == .ipv4, bytes = server.address.bytes
         let fd = socket(server.address.family.number, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard fd >= 0 else { return nil }
+        let link = Descriptor(owning: fd)
         var storage = sockaddr_storage()
         withUnsafeMutableBytes(of: &storage) { raw in
             if isIPv4 {
@@ -165,8 +161,7 @@ struct NameExchanges {
         let isConnected = withUnsafePointer(to: &storage) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(fd, $0, socklen_t(size)) == 0 }
         }
-        if isConnected { return fd }
-        close(fd)
-        return nil
+        guard isConnected else { return nil }
+        return consume link
     }
 }

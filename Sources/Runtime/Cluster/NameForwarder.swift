@@ -1,4 +1,3 @@
-import CSandbox
 import Dispatch
 import Glibc
 import Host
@@ -18,21 +17,17 @@ package struct NameForwarder: Sendable {
 
     /// Until cancelled.
     package func run() async throws {
-        let listener = try listen()
-        defer {
-            close(listener)
-            unlink(path)
-        }
-        var pipe: [Int32] = [-1, -1]
-        let result = sandbox_pipe(&pipe)
-        guard result == 0 else { throw FileError("make", "a pipe", errno: -result) }
-        let (stopped, stopper) = (pipe[0], pipe[1])
-        defer { for fd in [stopped, stopper] { close(fd) } }
+        unlink(path)
+        let listener = try UnixSocket.listening(at: path, .packets)
+        defer { unlink(path) }
+        try listener.setNonBlocking()
+        let stop = try Pipe()
+        let (listening, stopped, stopper) = (listener.number, stop.reading.number, stop.writing.number)
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 // A queue's thread of its own: it waits.
                 DispatchQueue(label: "names").async {
-                    var exchanges = NameExchanges(listener: listener, stopped: stopped, resolvers: resolvers)
+                    var exchanges = NameExchanges(listener: listening, stopped: stopped, resolvers: resolvers)
                     exchanges.run()
                     continuation.resume()
                 }
@@ -40,25 +35,5 @@ package struct NameForwarder: Sendable {
         } onCancel: {
             _ = Glibc.write(stopper, [0], 1)
         }
-    }
-
-    private func listen() throws -> Int32 {
-        unlink(path)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { throw FileError("listen on", path, errno: ENAMETOOLONG) }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        let fd = socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
-        guard fd >= 0 else { throw FileError("make", "a socket", errno: errno) }
-        let isBound = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(fd, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0 }
-        }
-        guard isBound, Glibc.listen(fd, 16) == 0 else {
-            let error = errno
-            close(fd)
-            throw FileError("listen on", path, errno: error)
-        }
-        return fd
     }
 }

@@ -40,9 +40,8 @@ struct NeighbourAnnouncement {
     func send(on index: Int32, namespace path: String) throws {
         let home = try NetworkNamespace(path: path)
         let type = UInt16(address.family == .ipv4 ? 0x0806 : 0x86DD).bigEndian  // ETH_P_ARP, ETH_P_IPV6
-        let fd = sandbox_socket(home.descriptor, AF_PACKET, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), Int32(type))
-        guard fd >= 0 else { throw FileError("open a packet socket in", path, errno: -fd) }
-        defer { close(fd) }
+        let kind = Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        let socket = try Descriptor(sandbox_socket(home.descriptor, AF_PACKET, kind, Int32(type)), "open a packet socket in", path)
         // struct sockaddr_ll (packet(7)), which Swift's Glibc does not have: family, protocol, link, kinds, the neighbours' address.
         var place = [UInt8](repeating: 0, count: 20)
         place.withUnsafeMutableBytes { bytes in
@@ -55,7 +54,7 @@ struct NeighbourAnnouncement {
         place.replaceSubrange(12..<18, with: everybody)
         let packet = bytes
         let sent = place.withUnsafeBytes { raw in
-            raw.withMemoryRebound(to: sockaddr.self) { sendto(fd, packet, packet.count, 0, $0.baseAddress, socklen_t(raw.count)) }
+            raw.withMemoryRebound(to: sockaddr.self) { sendto(socket.number, packet, packet.count, 0, $0.baseAddress, socklen_t(raw.count)) }
         }
         guard sent == packet.count else { throw FileError("announce \(address) in", path, errno: errno) }
     }

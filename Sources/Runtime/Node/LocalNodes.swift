@@ -40,21 +40,19 @@ struct LocalNodeServices: NodeServices {
     func dial(_ pod: Pod, port: Int) async throws -> Int32 {
         let namespace = pod.isHostNetwork ? paths.nodeNetns(node) : paths.podNetns(pod.key)
         return try await SmallProgram.blocking {
-            do { return try NodeSocket.connected(to: IPAddress(ipv4: 0x7F00_0001), port: port, namespace: namespace) } catch let error
-                as FileError
-            {
+            do {
+                return try NodeSocket.connected(to: IPAddress(ipv4: 0x7F00_0001), port: port, namespace: namespace).release()
+            } catch let error as FileError {
                 // Somebody may listen on ::1 alone; if nobody does, it is the first refusal that is told.
-                guard error.errno == ECONNREFUSED, let local = IPAddress("::1"),
-                    let fd = try? NodeSocket.connected(to: local, port: port, namespace: namespace)
-                else { throw error }
-                return fd
+                guard error.errno == ECONNREFUSED, let local = IPAddress("::1") else { throw error }
+                do { return try NodeSocket.connected(to: local, port: port, namespace: namespace).release() } catch _ as FileError { throw error }
             }
         }
     }
 
     func dial(_ address: IPAddress, port: Int) async throws -> Int32 {
         let namespace = paths.nodeNetns(node)
-        return try await SmallProgram.blocking { try NodeSocket.connected(to: address, port: port, namespace: namespace) }
+        return try await SmallProgram.blocking { try NodeSocket.connected(to: address, port: port, namespace: namespace).release() }
     }
 
     /// Two looks at /proc a moment apart make a rate. A node is its init and all that lives below it; a container its first process.

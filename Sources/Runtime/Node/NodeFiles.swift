@@ -1,4 +1,3 @@
-import CSandbox
 import Glibc
 import Host
 import Model
@@ -110,8 +109,7 @@ struct NodeFiles {
         let path = place(of: folder)
         if Files.exists(path) { return }
         try Files.makeDirectory(path)
-        let result = sandbox_make_opaque(path)
-        guard result == 0 else { throw FileError("hide the machine's", folder, errno: -result) }
+        try Mounts.makeOpaque(path)
     }
 
     /// A disk's own directory is the upper layer's as soon as there is one.

@@ -1,4 +1,3 @@
-import CSandbox
 import Dispatch
 import Glibc
 import Host
@@ -39,16 +38,11 @@ package struct NodeProgram: Sendable {
     }
 
     private func blockingRun(_ node: ProcessIdentity) throws -> Answer {
-        let files = try (0..<3).map { _ in
-            let file = sandbox_memory_file()
-            guard file >= 0 else { throw FileError("make a file in memory for", argv[0], errno: -file) }
-            return file
-        }
-        defer { for file in files { close(file) } }
-        try Files.writeAll(Array(input.utf8), to: files[0], "the input of \(argv[0])")
-        lseek(files[0], 0, SEEK_SET)
+        let input = try Descriptor.memoryFile(), output = try Descriptor.memoryFile(), complaints = try Descriptor.memoryFile()
+        try input.write(Array(self.input.utf8), to: "the input of \(argv[0])")
+        lseek(input.number, 0, SEEK_SET)
         let enter = ["/usr/bin/nsenter", "-t", String(node.pid), "-m", "-u", "-i", "-n", "-p", "--"]
-        let child = try ReportedProgram(enter + argv, environment: environment, stdio: files)
+        let child = try ReportedProgram(enter + argv, environment: environment, stdio: [input.number, output.number, complaints.number])
         let companion = child.identity, isLate = Flag()
         let alarm = DispatchWorkItem {
             isLate.value.store(true, ordering: .relaxed)
@@ -58,7 +52,7 @@ package struct NodeProgram: Sendable {
         let code = child.wait()
         alarm.cancel()
         if isLate.value.load(ordering: .relaxed) { throw TookTooLong(program: argv[0], limit: limit) }
-        return Answer(code: code, output: try Self.text(of: files[1]), complaints: try Self.text(of: files[2]))
+        return Answer(code: code, output: try Self.text(of: output), complaints: try Self.text(of: complaints))
     }
 
     private final class Flag: Sendable { let value = Atomic(false) }
@@ -66,10 +60,10 @@ package struct NodeProgram: Sendable {
     /// No plugin has more than this to say.
     private static let longest = 1 << 20
 
-    private static func text(of file: Int32) throws -> String {
+    private static func text(of file: borrowing Descriptor) throws -> String {
         var bytes = [UInt8](repeating: 0, count: longest), count = 0
         while count < longest {
-            let n = bytes.withUnsafeMutableBytes { pread(file, $0.baseAddress.map { $0 + count }, longest - count, off_t(count)) }
+            let n = bytes.withUnsafeMutableBytes { pread(file.number, $0.baseAddress.map { $0 + count }, longest - count, off_t(count)) }
             if n <= 0 { break }
             count += n
         }

@@ -1,4 +1,4 @@
-import CSandbox
+import CHost
 import Glibc
 import Host
 import Model
@@ -21,7 +21,7 @@ package struct NodeRoot: Sendable {
     /// The type of what is there (S_IFDIR ...), links followed; nil when nothing is.
     package func type(of path: String) throws(FileError) -> mode_t? {
         try opened(path) { root throws(FileError) in
-            let mode = sandbox_mode_in_root(root, path)
+            let mode = host_mode_in_root(root, path)
             if mode >= 0 { return mode_t(mode) & S_IFMT }
             if mode == -ENOENT || mode == -ENOTDIR { return nil }
             throw FileError("look at", path, errno: -mode)
@@ -31,9 +31,8 @@ package struct NodeRoot: Sendable {
     /// `mkdir -p`, or an empty file with the directories above it; what is there stays.
     package func make(_ path: String, isDirectory: Bool) throws(FileError) {
         try opened(path) { root throws(FileError) in
-            let place = sandbox_make_in_root(root, path, isDirectory ? 1 : 0)
-            guard place >= 0 else { throw FileError(isDirectory ? "make the directory" : "create", path, errno: errno) }
-            close(place)
+            let place = Descriptor.result(host_make_in_root(root, path, isDirectory ? 1 : 0))
+            _ = try Descriptor(place, isDirectory ? "make the directory" : "create", path)
         }
     }
 
@@ -41,10 +40,8 @@ package struct NodeRoot: Sendable {
     package func texts(in folder: String) throws(FileError) -> [String: String] {
         guard try type(of: folder) == S_IFDIR else { return [:] }
         let names = try opened(folder) { root throws(FileError) in
-            let place = sandbox_open_in_root(root, folder, O_RDONLY | O_DIRECTORY)
-            guard place >= 0 else { throw FileError("open", folder, errno: errno) }
-            defer { close(place) }
-            return Files.list("/proc/self/fd/\(place)")
+            let place = try Descriptor(Descriptor.result(host_open_in_root(root, folder, O_RDONLY | O_DIRECTORY)), "open", folder)
+            return Files.list("/proc/self/fd/\(place.number)")
         }
         return Dictionary(
             names.compactMap { name in text("\(folder)/\(name)").map { (name, $0) } }, uniquingKeysWith: { first, _ in first })
@@ -57,10 +54,8 @@ package struct NodeRoot: Sendable {
     package func write(_ text: String, to path: String) throws(FileError) {
         try make(path, isDirectory: false)
         try opened(path) { root throws(FileError) in
-            let file = sandbox_open_in_root(root, path, O_WRONLY | O_TRUNC)
-            guard file >= 0 else { throw FileError("open", path, errno: errno) }
-            defer { close(file) }
-            try Files.writeAll(Array(text.utf8), to: file, path)
+            try Descriptor(Descriptor.result(host_open_in_root(root, path, O_WRONLY | O_TRUNC)), "open", path)
+                .write(Array(text.utf8), to: path)
         }
     }
 
@@ -68,22 +63,18 @@ package struct NodeRoot: Sendable {
     package func remove(_ path: String) throws(FileError) {
         let slash = path.lastIndex(of: "/") ?? path.startIndex
         try opened(path) { root throws(FileError) in
-            let folder = sandbox_open_in_root(root, String(path[..<slash]) + "/", O_RDONLY | O_DIRECTORY)
-            guard folder >= 0 else {
-                if errno == ENOENT { return }
-                throw FileError("remove", path, errno: errno)
-            }
-            defer { close(folder) }
-            guard unlinkat(folder, String(path[path.index(after: slash)...]), 0) == 0 || errno == ENOENT else {
+            let found = Descriptor.result(host_open_in_root(root, String(path[..<slash]) + "/", O_RDONLY | O_DIRECTORY))
+            if found == -ENOENT { return }
+            let folder = try Descriptor(found, "remove", path)
+            guard unlinkat(folder.number, String(path[path.index(after: slash)...]), 0) == 0 || errno == ENOENT else {
                 throw FileError("remove", path, errno: errno)
             }
         }
     }
 
     private func opened<R>(_ path: String, _ body: (Int32) throws(FileError) -> R) throws(FileError) -> R {
-        let root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard root >= 0 else { throw FileError("open \(directory) for", path, errno: errno) }
-        defer { close(root) }
-        return try body(root)
+        let result = Descriptor.result(open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC))
+        let root = try Descriptor(result, "open \(directory) for", path)
+        return try body(root.number)
     }
 }

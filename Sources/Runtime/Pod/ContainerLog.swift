@@ -76,14 +76,7 @@ package struct ContainerLog: Sendable {
         return 0
     }
 
-    private func piece(at offset: Int) -> [UInt8] {
-        let fd = open(path, O_RDONLY | O_CLOEXEC)
-        guard fd >= 0 else { return [] }
-        defer { close(fd) }
-        return [UInt8](unsafeUninitializedCapacity: Self.piece) { room, count in
-            count = max(0, pread(fd, room.baseAddress, room.count, offset))
-        }
-    }
+    private func piece(at offset: Int) -> [UInt8] { Files.piece(of: path, at: offset, atMost: Self.piece) }
 
     /// A line of the file.
     package struct Line {

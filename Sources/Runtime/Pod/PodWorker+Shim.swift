@@ -12,7 +12,6 @@ extension PodWorker {
         group.addTask { [inbox] in
             var version = ShimVersion.current
             for await message in connection.messages {
-                if let descriptor = message.descriptor { close(descriptor) }
                 if message.version != version {
                     version = message.version
                     inbox.post(.speaks(version: version))

@@ -1,4 +1,4 @@
-import CSandbox
+import CHost
 import Glibc
 import Host
 import Model
@@ -26,7 +26,6 @@ package struct ProcessStream: Sendable {
 
     private func converse(_ input: StreamInputs, _ output: @escaping StreamOutputs) async throws {
         var ends = ProcessEnds()
-        defer { ends.close() }
         do { try ask(&ends) } catch { return try await output(.failure("\(error)")) }
         let first: ShimConnection.Message
         do {
@@ -43,10 +42,9 @@ package struct ProcessStream: Sendable {
             return try await output(.failure("\(words): \(error)"))
         case .success: break
         }
-        if isTerminalExec { ends.take(terminal: first.descriptor ?? -1) }
+        if isTerminalExec, let terminal = first.descriptor?.take() { try ends.take(terminal: terminal) }
         try ends.makeReady()
-        // The process' input ends while others go on: its descriptor is that task's.
-        let code = try await carry(input, output, ends.sources, to: ends.takeWrite())
+        let code = try await carry(input, output, ends.takeOutput(), errors: ends.takeErrors(), to: ends.takeInput())
         // Whoever attached has heard all there was, however the container ended: its exit code is in the pod's status.
         try await output(code.map { .exit(request.command.isEmpty ? 0 : $0) } ?? .failure("the pod's sandbox is gone"))
     }
@@ -70,22 +68,20 @@ package struct ProcessStream: Sendable {
 
     private enum Part { case said, heard, ended(Int?) }
 
-    /// Carries bytes both ways; the process' exit code, nil when its sandbox is gone. All it wrote has then been handed on.
+    /// Carries bytes both ways; the process' exit code, nil when its sandbox is gone. All it wrote has then been handed on. Each
+    /// descriptor is the task's that uses it: the process' input ends while others go on.
     private func carry(
-        _ input: StreamInputs, _ output: @escaping StreamOutputs, _ sources: [ProcessEnds.Source], to write: Int32
+        _ input: StreamInputs, _ output: @escaping StreamOutputs, _ said: SharedDescriptor?, errors: SharedDescriptor?,
+        to write: SharedDescriptor?
     ) async throws -> Int? {
-        let waiting: DescriptorWait
-        do { waiting = try DescriptorWait() } catch {
-            if write >= 0 { close(write) }
-            throw error
-        }
+        let waiting = try DescriptorWait()
         return try await withThrowingTaskGroup(of: Part.self) { group in
             group.addTask {
-                await feed(input, to: write, waiting)
+                await feed(input, to: write?.take(), waiting)
                 return .heard
             }
             group.addTask {
-                try await pump(sources, waiting, output)
+                try await pump(said?.take(), errors: errors?.take(), waiting, output)
                 return .said
             }
             group.addTask { .ended(await end()) }
@@ -109,9 +105,8 @@ package struct ProcessStream: Sendable {
         if isTerminalExec { return try connection.send(exec(tty: true, rows: 24, columns: 80)) }
         // A container's own input is a pipe that an attachment may leave alone.
         let far = try ends.makePipes(input: request.stdin || request.command.isEmpty)
-        defer { for end in far { close(end) } }
         let attach = ShimRequest.attach(container: request.container, fromStart: request.fromStart)
-        try connection.send(request.command.isEmpty ? attach : exec(tty: false), descriptors: far)
+        try connection.send(request.command.isEmpty ? attach : exec(tty: false), descriptors: far.numbers)
         if !request.stdin { ends.endInput() }
     }
 
@@ -120,19 +115,18 @@ package struct ProcessStream: Sendable {
         return nil
     }
 
-    /// Writes what the client says until it has said all, or the task is cancelled; owns the descriptor.
-    private func feed(_ input: StreamInputs, to write: Int32, _ waiting: DescriptorWait) async {
-        defer { if write >= 0 { close(write) } }
+    /// Writes what the client says until it has said all, or the task is cancelled.
+    private func feed(_ input: StreamInputs, to write: consuming Descriptor?, _ waiting: DescriptorWait) async {
         do {
             for try await message in input {
                 switch message {
-                case .stdin(let bytes): if write >= 0 { await waiting.write(bytes, to: write) }
+                case .stdin(let bytes): await say(bytes, to: write, waiting)
                 case .endOfInput:
                     guard isTerminalExec else { return }
-                    await waiting.write([4], to: write)  // what Ctrl-D types
+                    await say([4], to: write, waiting)  // what Ctrl-D types
                 case .resize(let rows, let columns):
                     if isTerminalExec {
-                        sandbox_set_window(write, UInt16(clamping: rows), UInt16(clamping: columns))
+                        host_set_window(write.number, UInt16(clamping: rows), UInt16(clamping: columns))
                     } else {
                         // A sandbox that is gone says so by its end.
                         try? connection.send(.resize(container: request.container, rows: rows, columns: columns))
@@ -142,23 +136,33 @@ package struct ProcessStream: Sendable {
         } catch {}  // an input that fails has ended
     }
 
-    /// Hands on what can be read, until every source has ended.
-    private func pump(_ sources: [ProcessEnds.Source], _ waiting: DescriptorWait, _ output: StreamOutputs) async throws {
-        var open = sources
+    private func say(_ bytes: [UInt8], to write: borrowing Descriptor?, _ waiting: DescriptorWait) async {
+        switch write {
+        case .some(let write): await waiting.write(bytes, to: write)
+        case .none: break
+        }
+    }
+
+    /// Hands on what can be read, until both have ended.
+    private func pump(
+        _ said: consuming Descriptor?, errors: consuming Descriptor?, _ waiting: DescriptorWait, _ output: StreamOutputs
+    ) async throws {
+        let error = errors.number
+        var open = [said.number, error].filter { $0 >= 0 }
         while !open.isEmpty {
-            let ready = try await waiting.readable(open.map(\.descriptor))
-            for source in open where ready.contains(source.descriptor) {
+            let ready = try await waiting.readable(open)
+            for source in open where ready.contains(source) {
                 var failure: Int32 = 0
                 let bytes = [UInt8](unsafeUninitializedCapacity: 32 * 1024) { room, count in
-                    let n = read(source.descriptor, room.baseAddress, room.count)
+                    let n = read(source, room.baseAddress, room.count)
                     if n < 0 { failure = errno }
                     count = max(0, n)
                 }
                 if !bytes.isEmpty {
-                    try await output(source.isError ? .stderr(bytes) : .stdout(bytes))
+                    try await output(source == error ? .stderr(bytes) : .stdout(bytes))
                 } else if failure != EINTR, failure != EAGAIN {
                     // A terminal that nobody holds any more says EIO.
-                    open.removeAll { $0.descriptor == source.descriptor }
+                    open.removeAll { $0 == source }
                 }
             }
         }

@@ -1,4 +1,3 @@
-import CSandbox
 import Dispatch
 import Glibc
 import Host
@@ -14,39 +13,39 @@ package final class ShimConnection: @unchecked Sendable {
         package let reply: Result<ShimReply, PacketError>
         /// The version that the shim speaks.
         package let version: Int
-        /// A terminal that came with the reply; whoever takes the message owns it.
-        package let descriptor: Int32?
+        /// A terminal that came with the reply.
+        package let descriptor: SharedDescriptor?
     }
 
     private static let mostWaiting = 4096
-    private let fd: Int32
+    private let socket: SharedDescriptor
     private let source: any DispatchSourceRead
     package let messages: AsyncStream<Message>
     private let queue: DispatchQueue
 
     package init(socket path: String) throws {
-        let fd = sandbox_unix_socket(path, Int32(SOCK_SEQPACKET.rawValue), 0)
-        guard fd >= 0 else { throw FileError("connect to the shim at", path, errno: -fd) }
-        self.fd = fd
+        let connected = try UnixSocket.connected(to: path, .packets, "connect to the shim at")
+        let number = connected.number, socket = SharedDescriptor(connected)
+        self.socket = socket
         queue = DispatchQueue(label: "shim")
-        source = DispatchSource.makeReadSource(fileDescriptor: fd, queue: queue)
+        source = DispatchSource.makeReadSource(fileDescriptor: number, queue: queue)
         let (messages, continuation) = AsyncStream.makeStream(of: Message.self, bufferingPolicy: .bufferingOldest(Self.mostWaiting))
         self.messages = messages
         let source = self.source
         source.setEventHandler {
-            var buffer = [UInt8](repeating: 0, count: maximumShimPacket)
-            var descriptor: Int32 = -1
-            var count = 0
-            let n = sandbox_receive(fd, &buffer, buffer.count, &descriptor, 1, &count)
-            if n < 0, errno == EINTR || errno == EAGAIN { return }
-            guard n > 0 else { return source.cancel() }
-            let message = Message(buffer[..<n], descriptor: count == 1 ? descriptor : nil)
-            // A reader that has stopped is a connection that has ended: the shim tells the next one what it missed.
-            if case .dropped = continuation.yield(message) { source.cancel() }
+            do throws(FileError) {
+                var packet = try UnixSocket.receive(maximumShimPacket, over: number)
+                if packet.bytes.isEmpty { return source.cancel() }
+                let message = Message(packet.bytes, descriptor: SharedDescriptor(ifAny: packet.descriptors.popFirst()))
+                // A reader that has stopped is a connection that has ended: the shim tells the next one what it missed.
+                if case .dropped = continuation.yield(message) { source.cancel() }
+            } catch {
+                if error.errno != EINTR, error.errno != EAGAIN { source.cancel() }
+            }
         }
         source.setCancelHandler {
             continuation.finish()
-            close(fd)
+            socket.close()
         }
         source.activate()
     }
@@ -73,24 +72,23 @@ package final class ShimConnection: @unchecked Sendable {
     package func send(_ request: ShimRequest, descriptors: [Int32] = []) throws {
         let bytes = request.json.bytes()
         if bytes.count > maximumShimPacket { return try enclose(bytes) }
-        let n = queue.sync { source.isCancelled ? -1 : sandbox_send(fd, bytes, bytes.count, descriptors, descriptors.count) }
-        guard n == bytes.count else { throw FileError("send to", "the pod's shim", errno: EPIPE) }
+        let sent = queue.sync {
+            source.isCancelled ? nil : socket.borrow { UnixSocket.send(bytes, descriptors: descriptors, over: $0.number) }
+        }
+        guard sent == bytes.count else { throw FileError("send to", "the pod's shim", errno: EPIPE) }
     }
 
     /// Sends a request that is longer than a packet, in a file without a name: a container's environment may be.
     private func enclose(_ bytes: [UInt8]) throws {
-        let file = sandbox_memory_file()
-        guard file >= 0 else { throw FileError("make", "a file for a long request", errno: -file) }
-        defer { close(file) }
-        guard write(file, bytes, bytes.count) == bytes.count, lseek(file, 0, SEEK_SET) == 0 else {
-            throw FileError("write", "a long request", errno: errno)
-        }
-        try send(.enclosed, descriptors: [file])
+        let file = try Descriptor.memoryFile()
+        try file.write(bytes, to: "a long request")
+        guard lseek(file.number, 0, SEEK_SET) == 0 else { throw FileError("rewind", "a long request", errno: errno) }
+        try send(.enclosed, descriptors: [file.number])
     }
 }
 
 extension ShimConnection.Message {
-    init(_ packet: ArraySlice<UInt8>, descriptor: Int32?) {
+    init(_ packet: ArraySlice<UInt8>, descriptor: SharedDescriptor?) {
         self.descriptor = descriptor
         guard let json = try? JSON(parsing: packet) else {
             (version, reply) = (0, .failure(PacketError("no JSON")))

@@ -35,13 +35,11 @@ package struct ReachProbe: Sendable {
     private static func run(
         _ sendings: [Sending], _ listeners: [(name: String, namespace: String)], _ expected: Set<UInt32>, _ patience: Double
     ) throws -> [UInt32: [String: Int]] {
-        var descriptors: [Int32] = []
-        defer { for descriptor in descriptors { close(descriptor) } }
+        var sockets = DescriptorList()
         func socket(_ namespace: String, _ domain: Int32, _ type: Int32, _ proto: Int32) throws -> Int32 {
             let home = try NetworkNamespace(path: namespace)
             let fd = sandbox_socket(home.descriptor, domain, type | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), proto)
-            guard fd >= 0 else { throw FileError("open a socket in", namespace, errno: -fd) }
-            descriptors.append(fd)
+            sockets.append(try Descriptor(fd, "open a socket in", namespace))
             return fd
         }
         let ears = try listeners.flatMap { listener in

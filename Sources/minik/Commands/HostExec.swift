@@ -27,8 +27,8 @@ struct HostExec: AsyncParsableCommand {
             throw UserError("a command is needed", hint: "minik host exec -- wget -qO- http://192.168.200.129:33000")
         }
         if Files.exists(paths.outsideNetns) {
-            let fd = open(paths.outsideNetns, O_RDONLY | O_CLOEXEC)
-            let entered = fd >= 0 ? sandbox_enter_network(fd) : -errno
+            let network = try Descriptor(opening: paths.outsideNetns, O_RDONLY)
+            let entered = sandbox_enter_network(network.number)
             guard entered == 0 else { throw FileError("enter", paths.outsideNetns, errno: -entered) }
         }
         let error = -withCStrings(command) { sandbox_replace($0) }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import CSandbox
 import Glibc
 import Host
 import Lab
@@ -16,7 +15,7 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         try requireRoot()
-        sandbox_limit_heaps(2)  // what lives long is spread over few of them, so that what was needed for a while can go back
+        OwnProcess.limitHeaps(2)  // what lives long is spread over few of them
         let paths = try ClusterPaths(named: cluster)
         guard let text = Files.text(paths.clusterFile) else {
             throw UserError("there is no cluster \"\(cluster)\"", hint: "make it first: minik up FILE")

@@ -1,5 +1,4 @@
 import API
-import CSandbox
 import Controllers
 import DNS
 import Glibc
@@ -142,7 +141,7 @@ struct Daemon {
                 try await Task.sleep(for: .seconds(20))
                 await store.forgetHistory()
                 router.forgetLines()
-                sandbox_trim_memory()
+                OwnProcess.trimMemory()
             }
         }
     }
@@ -158,7 +157,7 @@ struct Daemon {
         repeat {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for address in home.addresses {
-                    let socket = try NodeSocket.listening(on: address, port: Cluster.apiPort, namespace: namespace)
+                    let socket = try NodeSocket.listening(on: address, port: Cluster.apiPort, namespace: namespace).release()
                     group.addTask { try await server.run(on: .socket(socket, tls)) { _ in if address == home.address { ready() } } }
                 }
                 await next.next(isolation: nil)

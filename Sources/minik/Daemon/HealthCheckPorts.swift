@@ -51,7 +51,7 @@ actor HealthCheckPorts: ServiceHealthTarget {
         let server = HTTPServer(responder, sharing: first)
         first = first ?? server
         do {
-            let socket = try NodeSocket.listening(on: address, port: Int(port), namespace: namespace)
+            let socket = try NodeSocket.listening(on: address, port: Int(port), namespace: namespace).release()
             let task = Task { [report] in
                 do { try await server.run(on: .plain(socket)) { _ in } } catch {
                     if !Task.isCancelled { report("health checks of Service \(key) at port \(port): \(error)") }

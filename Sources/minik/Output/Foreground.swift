@@ -1,5 +1,6 @@
 import CSandbox
 import Glibc
+import Host
 import Lab
 import Model
 import Runtime
@@ -30,6 +31,6 @@ enum Foreground {
         signal(SIGQUIT, SIG_IGN)
         var status: Int32 = 0
         while waitpid(child, &status, 0) < 0, errno == EINTR {}
-        return sandbox_exit_code(status)
+        return OwnProcess.exitCode(ofStatus: status)
     }
 }

@@ -143,17 +143,16 @@ struct Prober: Sendable {
     ) async -> String? {
         let namespace = paths.nodeNetns(node)
         let work: @Sendable () throws -> String? = {
-            let fd: Int32
-            do { fd = try NodeSocket.connected(to: target, port: Int(port), namespace: namespace, seconds: seconds) } catch let error
+            let socket: Descriptor
+            do { socket = try NodeSocket.connected(to: target, port: Int(port), namespace: namespace, seconds: seconds) } catch let error
                 as FileError
             {
                 let words = error.errno == ETIMEDOUT ? "i/o timeout" : "connect: \(String(cString: strerror(error.errno)).lowercased())"
                 return "\(prefix)dial tcp \(target.authority(port: Int(port))): \(words)"
             }
-            defer { close(fd) }
             var limit = timeval(tv_sec: seconds, tv_usec: 0)
-            setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-            return talk(fd)
+            setsockopt(socket.number, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+            return talk(socket.number)
         }
         do { return try await SmallProgram.blocking(work) } catch { return "\(prefix)\(error)" }
     }

@@ -1,6 +1,5 @@
 #define _GNU_SOURCE
-#include "csandbox.h"
-#include "internal.h"
+#include "chost.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -22,12 +21,12 @@ static int open_resolved(int directory, const char *path, uint64_t flags, uint64
     }
 }
 
-int sandbox_open_in_root(int root, const char *path, int flags) { return open_resolved(root, path, (uint64_t)flags, RESOLVE_IN_ROOT); }
+int host_open_in_root(int root, const char *path, int flags) { return open_resolved(root, path, (uint64_t)flags, RESOLVE_IN_ROOT); }
 
-int sandbox_read_in_root(const char *root, const char *path) {
+int host_read_in_root(const char *root, const char *path) {
     int directory = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0) return -errno;
-    int fd = sandbox_open_in_root(directory, path, O_RDONLY | O_NONBLOCK | O_NOCTTY), error = errno;
+    int fd = host_open_in_root(directory, path, O_RDONLY | O_NONBLOCK | O_NOCTTY), error = errno;
     close(directory);
     if (fd < 0) return -error;
     struct stat info;
@@ -36,9 +35,9 @@ int sandbox_read_in_root(const char *root, const char *path) {
     return -EINVAL;
 }
 
-int sandbox_mode_in_root(int root, const char *path) {
+int host_mode_in_root(int root, const char *path) {
     struct stat info;
-    int place = sandbox_open_in_root(root, path, O_PATH);
+    int place = host_open_in_root(root, path, O_PATH);
     if (place < 0) return -errno;
     int result = fstat(place, &info) < 0 ? -errno : (int)info.st_mode;
     close(place);
@@ -67,13 +66,13 @@ static int make_one(int parent, const char *name, int is_directory) {
 
 // Walks down `path` as far as it is there, and makes the rest. 1: `path` has changed, for it led through a link to nowhere.
 static int walk_down(int root, char *path, int is_directory, int *end) {
-    int parent = sandbox_open_in_root(root, "", O_PATH | O_DIRECTORY), result = -1;
+    int parent = host_open_in_root(root, "", O_PATH | O_DIRECTORY), result = -1;
     if (parent < 0) return -1;
     for (char *name = path + strspn(path, "/"); *name;) {
         char *after = name + strcspn(name, "/"), separator = *after;
         char *next = after + strspn(after, "/");
         *after = 0;
-        int place = sandbox_open_in_root(root, path, O_PATH);
+        int place = host_open_in_root(root, path, O_PATH);
         if (place < 0 && errno == ENOENT) {
             struct stat info;
             if (fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(info.st_mode)) {
@@ -84,7 +83,7 @@ static int walk_down(int root, char *path, int is_directory, int *end) {
                 result = follow_link(parent, link, path, taken) < 0 ? -1 : 1;
                 break;
             }
-            if (make_one(parent, name, is_directory || *next) == 0) place = sandbox_open_in_root(root, path, O_PATH);
+            if (make_one(parent, name, is_directory || *next) == 0) place = host_open_in_root(root, path, O_PATH);
         }
         *after = separator;
         if (place < 0) break;
@@ -100,7 +99,7 @@ static int walk_down(int root, char *path, int is_directory, int *end) {
     return result;
 }
 
-int sandbox_make_in_root(int root, const char *path, int is_directory) {
+int host_make_in_root(int root, const char *path, int is_directory) {
     char copy[PATH_MAX];
     if (snprintf(copy, sizeof copy, "%s", path) >= (int)sizeof copy) { errno = ENAMETOOLONG; return -1; }
     for (int links = 0; links < 40; links++) {
@@ -111,7 +110,7 @@ int sandbox_make_in_root(int root, const char *path, int is_directory) {
     return -1;
 }
 
-int sandbox_make_beneath(int directory, const char *path) {
+int host_make_beneath(int directory, const char *path) {
     struct stat info;
     char copy[PATH_MAX];
     if (fstat(directory, &info) < 0) return -1;
