@@ -11,6 +11,9 @@ package final class KindCatalog: Sendable {
     package var kinds: [KindDefinition] { Registry.kinds + customKinds }
     package var customKinds: [KindDefinition] { custom.withLock { all in all.keys.sorted().flatMap { all[$0] ?? [] } } }
 
+    /// What clients can follow: each kind under the one name that its objects are stored by.
+    package var followed: [Resource] { kinds.filter { $0.storage == nil && $0.verbs.contains("watch") }.map(\.resource) }
+
     package func kind(group: String, version: String, plural: String) -> KindDefinition? {
         Registry.kind(group: group, version: version, plural: plural)
             ?? customKinds.first { $0.resource.group == group && $0.resource.version == version && $0.resource.plural == plural }

@@ -1,5 +1,4 @@
 import Model
-import Store
 
 /// Deletes what is left when its owners are gone, and lets owners go once their dependents are taken care of.
 /// (kubernetes.io/docs/concepts/architecture/garbage-collection)
@@ -9,8 +8,8 @@ package actor GarbageCollector {
         let key: ObjectKey
     }
 
-    private let store: ObjectStore
     private let client: any Client
+    private let kinds: @Sendable () -> [Resource]
     private let clock: any Clock<Duration>
     private let report: @Sendable (String) -> Void
     /// Every object there is, by uid.
@@ -18,17 +17,23 @@ package actor GarbageCollector {
     /// Who names an owner, by the owner's uid.
     private var dependents: [String: Set<String>] = [:]
     private var owners: [String: [String]] = [:]
-    private var isComplete = false
+    /// The kinds of the start whose objects have not all been seen.
+    private var unseen: Set<Resource>
+    private var isComplete: Bool { unseen.isEmpty }
     /// Whom to look at again, by uid, because something failed.
     private var owed: Set<String> = []
     /// What was reported and has not worked since.
     private var trouble: [String: String] = [:]
 
+    /// `kinds`: those that can be followed, as many as there are at the time.
     package init(
-        store: ObjectStore, client: any Client, clock: any Clock<Duration> = ContinuousClock(), report: @escaping @Sendable (String) -> Void
+        client: any Client, kinds: @escaping @Sendable () -> [Resource], clock: any Clock<Duration> = ContinuousClock(),
+        report: @escaping @Sendable (String) -> Void
     ) {
-        self.store = store
         self.client = client
+        let followed: @Sendable () -> [Resource] = { kinds().filter { !Self.passedOver.contains($0) } }
+        self.kinds = followed
+        unseen = Set(followed())
         self.clock = clock
         self.report = report
     }
@@ -41,23 +46,32 @@ package actor GarbageCollector {
     /// Follows all objects until cancelled. What failed is tried again by the clock.
     package func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.follow() }
             group.addTask { try await self.makeUp() }
-            try await group.waitForAll()
+            var followed: Set<Resource> = []
+            while true {
+                for kind in kinds() where followed.insert(kind).inserted { group.addTask { try await self.follow(kind) } }
+                try await clock.sleep(for: Self.pause)
+            }
         }
     }
 
-    private func follow() async throws {
-        while true {
-            (items, dependents, owners, isComplete) = ([:], [:], [:], false)
-            do { for try await event in try await store.watchAll(except: Self.passedOver) { await take(event) } } catch let error
-                as StatusError
-                where error.reason == .expired
-            {
-                // Too far behind. Whose owner went meanwhile is found when all there is has been seen again.
-            }
-            try await clock.sleep(for: Self.pause)
+    private func follow(_ kind: Resource) async throws {
+        let report: @Sendable (String) -> Void = { [kinds, report] words in
+            // One that a CustomResourceDefinition took along cannot be followed, until it is defined again.
+            if kinds().contains(kind) { report("garbage collection: \(words)") }
         }
+        try await Reflector(kind, client: client, clock: clock, report: report).run {
+            await take($0, kind)
+        } listed: {
+            await listed(kind)
+        }
+    }
+
+    private func listed(_ kind: Resource) async {
+        guard unseen.remove(kind) != nil, isComplete else { return }
+        // All there is has been seen: now absence means something.
+        for uid in Array(owners.keys) { await check(uid) }
+        for uid in Array(items.keys) { await finish(uid) }
     }
 
     private func makeUp() async throws {
@@ -93,34 +107,28 @@ package actor GarbageCollector {
         return object.metadata.uid == uid ? object : nil
     }
 
-    private func take(_ event: StoreEvent) async {
-        if event.kind == .bookmark {
-            // All there is has been seen: now absence means something.
-            isComplete = true
-            for uid in Array(owners.keys) { await check(uid) }
-            for uid in Array(items.keys) { await finish(uid) }
-            return
-        }
-        let object = event.object
-        guard let uid = object["metadata"]["uid"].string, let resource = event.resource else { return }
-        let references = object["metadata"]["ownerReferences"].items.compactMap { $0["uid"].string }
+    private func take(_ change: Reflector.Change, _ kind: Resource) async {
+        let object = change.object, uid = object.metadata.uid
+        guard !uid.isEmpty else { return }
+        guard change.new != nil else { return await forget(uid) }
+        let references = object.metadata.ownerReferences.compactMap { $0["uid"].string }
         for owner in owners[uid] ?? [] where !references.contains(owner) { dependents[owner]?.remove(uid) }
-        if event.kind == .deleted {
-            items.drop(uid)
-            for owner in owners.drop(uid) ?? [] {
-                dependents[owner]?.remove(uid)
-                if isComplete { await finish(owner) }
-            }
-            guard isComplete else { return }
-            for dependent in dependents.removeValue(forKey: uid) ?? [] { await check(dependent) }
-            return
-        }
-        items[uid] = Item(resource: resource, key: object.metadata.key)
+        items[uid] = Item(resource: kind, key: change.key)
         owners[uid] = references.isEmpty ? nil : references
         for owner in references { dependents[owner, default: []].insert(uid) }
         guard isComplete else { return }
         if !references.isEmpty { await check(uid) }
-        if !object["metadata"]["deletionTimestamp"].isNull, !object["metadata"]["finalizers"].items.isEmpty { await finish(uid) }
+        if object.metadata.isBeingDeleted, !object.metadata.finalizers.isEmpty { await finish(uid) }
+    }
+
+    private func forget(_ uid: String) async {
+        items.drop(uid)
+        for owner in owners.drop(uid) ?? [] {
+            dependents[owner]?.remove(uid)
+            if isComplete { await finish(owner) }
+        }
+        guard isComplete else { return }
+        for dependent in dependents.removeValue(forKey: uid) ?? [] { await check(dependent) }
     }
 
     /// Deletes an object whose every owner is gone; one with an owner left loses the references to the others.
@@ -142,14 +150,19 @@ package actor GarbageCollector {
 
     private func exists(_ reference: JSON, _ dependent: JSON) async throws -> Bool {
         guard let uid = reference["uid"].string else { return false }
-        if let passedOver = Self.passedOver.first(where: { $0.kind == reference["kind"].string }) {
-            // Not known here: asked for.
-            let key = ObjectKey(dependent.metadata.namespace, reference["name"].string ?? "")
-            return try await client.find(passedOver, key)?.metadata.uid == uid
-        }
+        let namespace = dependent.metadata.namespace
         // An owner in another namespace is none.
-        if let item = items[uid] { return item.key.namespace.isEmpty || item.key.namespace == dependent["metadata"]["namespace"].string }
-        return false
+        if let item = items[uid] { return item.key.namespace.isEmpty || item.key.namespace == namespace }
+        // Each kind is heard of on a way of its own: that one has not been seen says nothing yet.
+        guard let kind = kind(of: reference) else { return false }
+        let key = ObjectKey(kind.namespaced ? namespace : "", reference["name"].string ?? "")
+        return try await client.find(kind, key)?.metadata.uid == uid
+    }
+
+    private func kind(of reference: JSON) -> Resource? {
+        let name = reference["kind"].string, version = reference["apiVersion"].string ?? ""
+        let group = version.contains("/") ? String(version.prefix { $0 != "/" }) : ""
+        return kinds().first { $0.kind == name && $0.group == group } ?? Self.passedOver.first { $0.kind == name }
     }
 
     /// An object that waits for its dependents: orphans them, or goes after those that hold it back.

@@ -149,33 +149,21 @@ package actor ObjectStore {
     {
         if let start, start > revision { throw StatusError.tooLarge(start, revision) }
         let watcher = Watcher(resource: resource, namespace: namespace, wantsBookmarks: bookmarks)
-        return try await events(watcher, of: [resource], from: start, marksStart: marksStart)
+        return try await events(watcher, of: resource, from: start, marksStart: marksStart)
     }
 
-    /// What happens to every object of every kind but these, beginning with an ADDED event for each there is.
-    package func watchAll(except: Set<Resource> = []) async throws -> Events {
-        let watcher = Watcher(resource: nil, except: except, namespace: nil, wantsBookmarks: false)
-        return try await events(watcher, of: contents.resources.filter { !except.contains($0) }, from: nil, marksStart: true)
-    }
-
-    private func events(_ watcher: Watcher, of resources: [Resource], from start: Int?, marksStart: Bool) async throws -> Events {
+    private func events(_ watcher: Watcher, of resource: Resource, from start: Int?, marksStart: Bool) async throws -> Events {
         if let start, start < history.start, start < revision { throw StatusError.expired(start, revision) }
-        guard start == nil else { return events(watcher, [], from: start, marksStart: marksStart) }
-        if resources.allSatisfy({ elsewhere($0) == nil }) {
-            return events(watcher, resources.map { ($0, contents.all($0)) }, from: start, marksStart: marksStart)
-        }
+        guard start == nil else { return events(watcher, [:], from: start, marksStart: marksStart) }
+        if elsewhere(resource) == nil { return events(watcher, contents.all(resource), from: start, marksStart: marksStart) }
         return try await writes.withTurn {
-            var found: [(Resource, [ObjectKey: JSON])] = []
-            for resource in resources { found.append((resource, try await all(resource))) }
-            return events(watcher, found, from: start, marksStart: marksStart)
+            events(watcher, try await all(resource), from: start, marksStart: marksStart)
         }
     }
 
     /// What `found` holds, which is all there is now, and then what happens.
-    private func events(_ watcher: Watcher, _ found: [(Resource, [ObjectKey: JSON])], from start: Int?, marksStart: Bool) -> Events {
-        var first = found.flatMap { resource, objects in
-            Self.ordered(objects, watcher.namespace).map { StoreEvent(.added, $0, resource: resource) }
-        }
+    private func events(_ watcher: Watcher, _ found: [ObjectKey: JSON], from start: Int?, marksStart: Bool) -> Events {
+        var first = Self.ordered(found, watcher.namespace).map { StoreEvent(.added, $0, resource: watcher.resource) }
         if marksStart { first.append(Self.bookmark(at: revision, isStart: true)) }
         watcher.place.withLock { $0 = Watcher.Place(ready: first.reversed(), seen: start ?? revision, marks: marks) }
         return AsyncThrowingStream { [self] in

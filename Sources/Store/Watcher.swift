@@ -12,20 +12,17 @@ final class Watcher: Sendable {
         var marks: Int
     }
 
-    /// nil: every resource but the excepted.
-    let resource: Resource?
-    let except: Set<Resource>
+    let resource: Resource
     let namespace: String?
     let wantsBookmarks: Bool
     let place = Mutex(Place(ready: [], seen: 0, marks: 0))
 
-    init(resource: Resource?, except: Set<Resource> = [], namespace: String?, wantsBookmarks: Bool) {
-        (self.resource, self.except, self.namespace, self.wantsBookmarks) = (resource, except, namespace, wantsBookmarks)
+    init(resource: Resource, namespace: String?, wantsBookmarks: Bool) {
+        (self.resource, self.namespace, self.wantsBookmarks) = (resource, namespace, wantsBookmarks)
     }
 
     func wants(_ event: StoreEvent) -> Bool {
-        if let resource, event.resource != resource { return false }
-        if let other = event.resource, except.contains(other) { return false }
+        guard event.resource == resource else { return false }
         return namespace == nil || event.object["metadata"]["namespace"].string == namespace
     }
 }

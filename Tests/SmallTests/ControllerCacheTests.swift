@@ -159,12 +159,12 @@ struct ControllerCaches {
             ["apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": .string(owner.metadata.uid)]
         ]
         _ = try await api.create(.configMaps, dependent)
-        let collector = GarbageCollector(store: api.store, client: client, clock: clock, report: { _ in })
+        let collector = GarbageCollector(client: client, kinds: { [.configMaps] }, clock: clock, report: { _ in })
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await collector.run() }
             try await eventually("it follows") {
                 let idle = await api.store.idleWatchers
-                return clock.sleepers == 1 && idle == 1
+                return clock.sleepers == 2 && idle == 1
             }
             client.refuseGets(2)
             try await api.delete(.configMaps, Fixture.key("owner"))
@@ -189,7 +189,7 @@ struct ControllerCaches {
             dependent["metadata"]["ownerReferences"] = [["apiVersion": "v1", "kind": "Event", "name": "e", "uid": .string(uid)]]
             _ = try await api.create(.configMaps, dependent)
         }
-        let collector = GarbageCollector(store: api.store, client: api, report: { _ in })
+        let collector = GarbageCollector(client: api, kinds: { api.catalog.followed }, report: { _ in })
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await collector.run() }
             try await eventually("what no event owns is gone") { try await api.find(.configMaps, Fixture.key("left")) == nil }

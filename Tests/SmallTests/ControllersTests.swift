@@ -12,7 +12,7 @@ private func withControllers(_ api: APIServer, _ reconcilers: [any Reconciler], 
             let controller = Controller(reconciler, client: api, report: { _ in })
             group.addTask { try await controller.run() }
         }
-        group.addTask { try await GarbageCollector(store: api.store, client: api, report: { _ in }).run() }
+        group.addTask { try await GarbageCollector(client: api, kinds: { api.catalog.followed }, report: { _ in }).run() }
         if kubelet { group.addTask { try await playKubelet(api) } }
         defer { group.cancelAll() }
         try await body()

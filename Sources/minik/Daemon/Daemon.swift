@@ -57,7 +57,8 @@ struct Daemon {
             }
             for controller in controllers { group.addTask { try await controller.run() } }
             group.addTask { try await informers.run() }
-            group.addTask { try await GarbageCollector(store: store, client: api, report: report).run() }
+            let kinds: @Sendable () -> [Resource] = { api.catalog.followed }
+            group.addTask { try await GarbageCollector(client: api, kinds: kinds, report: report).run() }
             group.addTask { try await EventExpiry(store: store, report: report).run() }
             let records = try DNSRecordFiles(directory: paths.dnsRecords)
             group.addTask { try await DNSFeed(zone: cluster.dnsDomain, target: records, client: api, report: report).run() }
