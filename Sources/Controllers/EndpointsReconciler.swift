@@ -44,18 +44,22 @@ package struct EndpointsReconciler: Reconciler {
 
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
         let owned = LabelSelector(matching: [EndpointSlice.serviceNameLabel: key.name])
-        let old = try await client.list(EndpointSlice.self, namespace: key.namespace, selector: owned)
-            .filter { $0.labels[Self.managedBy] == Self.manager }
-        guard let service = try await client.find(Service.self, key), let selector = service.selector, service.type != "ExternalName" else {
+        let slices = try await client.list(EndpointSlice.self, namespace: key.namespace, selector: owned)
+        let old = slices.filter { $0.labels[Self.managedBy] == Self.manager }
+        let mirrored = slices.filter { $0.labels[Self.managedBy] == Self.mirrorManager }
+        let service = try await client.find(Service.self, key)
+        guard let service, let selector = service.selector, service.type != "ExternalName" else {
             for slice in old { try await client.delete(.endpointSlices, slice.key) }
-            return try await mirror(key, client)
+            return try await mirror(service, key, mirrored, client)
         }
+        // What somebody wrote for it counts no more, since it selects pods.
+        for slice in mirrored { try await client.delete(.endpointSlices, slice.key) }
         let pods = try await client.list(Pod.self, namespace: key.namespace, selector: selector).filter { !$0.isFinished }
         let zones = Dictionary(try await client.list(Node.self).map { ($0.name, $0.zone) }, uniquingKeysWith: { $1 }).compactMapValues(
             \.self)
         let families = service.families.map { (family: $0, groups: Self.groups(of: pods, service, $0)) }
         let wanted = families.reduce(into: [String: JSON]()) {
-            $0.merge(slices(service, $1.family, $1.groups, zones)) { first, _ in first }
+            $0.merge(self.slices(service, $1.family, $1.groups, zones)) { first, _ in first }
         }
         for slice in old where wanted[slice.name] == nil { try await client.delete(.endpointSlices, slice.key) }
         for (name, slice) in wanted {
@@ -103,14 +107,12 @@ package struct EndpointsReconciler: Reconciler {
 
     /// Endpoints that somebody wrote for a Service without a selector, as slices: all that a node's proxy reads.
     /// (kubernetes.io/docs/concepts/services-networking/endpoint-slices, "EndpointSlice mirroring")
-    private func mirror(_ key: ObjectKey, _ client: any Client) async throws {
-        let owned = LabelSelector(matching: [EndpointSlice.serviceNameLabel: key.name])
-        let old = try await client.list(EndpointSlice.self, namespace: key.namespace, selector: owned)
-            .filter { $0.labels[Self.managedBy] == Self.mirrorManager }
+    private func mirror(_ service: Service?, _ key: ObjectKey, _ old: [EndpointSlice], _ client: any Client) async throws {
         let endpoints = try await client.find(.endpoints, key)
         let skips = endpoints?["metadata"]["labels"]["endpointslice.kubernetes.io/skip-mirror"].string == "true"
-        let service = try await client.find(Service.self, key)
-        let subsets = skips || service == nil ? [] : endpoints?["subsets"].items ?? []
+        // The Endpoints of a Service that selects pods are our own, an ExternalName's too.
+        let isMirrored = service.map { $0.selector == nil } ?? false
+        let subsets = skips || !isMirrored ? [] : endpoints?["subsets"].items ?? []
         var kept: Set<String> = []
         for subset in subsets {
             for family in IPFamily.allCases {

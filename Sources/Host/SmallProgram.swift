@@ -25,7 +25,8 @@ package enum SmallProgram {
         let path = path("minik-shim")
         return try await blocking {
             let report = try startedShim([path] + arguments)
-            let words = String(decoding: try report.read(atMost: 512, "the report of \(path)"), as: UTF8.self).split(separator: " ", maxSplits: 1).map(String.init)
+            let words = String(decoding: try report.read(atMost: 512, "the report of \(path)"), as: UTF8.self)
+                .split(separator: " ", maxSplits: 1).map(String.init)
             if words.first == "ok", words.count == 2, let reported = Int(words[1]), let identity = ProcessIdentity(pid: reported) {
                 return identity
             }

@@ -50,7 +50,8 @@ struct PodShim: ~Copyable {
             }
             for container in containers.values {
                 fds += container.ends.outputs.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-                fds += container.attachments.map { $0.input.number }.filter { $0 >= 0 }.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+                fds += container.attachments.map { $0.input.number }.filter { $0 >= 0 }
+                    .map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
             }
             guard poll(&fds, nfds_t(fds.count), listensAgain == nil ? -1 : 1000) > 0 else { continue }
             let ready = fds.filter { $0.revents != 0 }.map(\.fd)

@@ -86,6 +86,18 @@ struct DualStackDocumentTests {
                 "podSubnet: fd00::1/56",
                 "spec.podSubnet: \"fd00::1/56\" is no CIDR without host bits, such as 10.244.0.0/16 or fd00:10:244::/56"
             ),
+            (
+                "podSubnet: ff02::/56",
+                "spec.podSubnet: ff02::/56 is no network for machines: loopback, link-local, multicast and reserved addresses are not"
+            ),
+            (
+                "serviceSubnet: 127.0.0.0/16",
+                "spec.serviceSubnet: 127.0.0.0/16 is no network for machines: loopback, link-local, multicast and reserved addresses are not"
+            ),
+            (
+                "nodeSubnet: fe80::/64",
+                "spec.nodeSubnet: fe80::/64 is no network for machines: loopback, link-local, multicast and reserved addresses are not"
+            ),
             ("podSubnet: 5", "spec.podSubnet: must be text or a list of texts, not 5"),
             ("podSubnet: fd00::/56\n  nodes: [{name: a, address: 10.0.0.1}]", "spec.nodes[0].address: \"10.0.0.1\" is no IPv6 address"),
             (

@@ -19,6 +19,20 @@ struct LeftoversTests {
         #expect(role("/opt/minik-shim pod /run/minik/lab2/pods/u-1/shim.sock web /shm 7 own") == nil)
     }
 
+    @Test("a link that is named as minik names pods' links, of a pod that is gone; never a CNI plugin's or a person's")
+    func links() throws {
+        func unclaimed(_ names: [String], _ plugin: String) throws -> [String]? {
+            let cluster = try DualStack.cluster("  plugin: \(plugin)\n")
+            return NodePlugins.layout(of: cluster.nodes[0], in: cluster).map { layout in
+                let claimed = layout.linkName(Pod(Fixture.pod("web")))
+                return Leftovers.unclaimedLinks(names + [claimed], [Pod(Fixture.pod("web"))], layout)
+            }
+        }
+        #expect(try unclaimed(["veth0a1b2c3d", "veth-mine", "veth1", "vethwxyzwxyz", "cali0a1b2c3d4e5"], "flannel") == ["veth0a1b2c3d"])
+        #expect(try unclaimed(["veth0a1b2c3d", "cali0a1b2c3d4e5", "cali1"], "canal") == ["cali0a1b2c3d4e5"])
+        #expect(try unclaimed(["veth0a1b2c3d"], "cni") == nil)
+    }
+
     @Test("a namespace's name that no pod claims; never a node's, the LAN's or another cluster's")
     func names() {
         let pods = [Pod(Fixture.pod("web"))]

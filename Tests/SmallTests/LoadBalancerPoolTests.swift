@@ -13,6 +13,7 @@ struct LoadBalancerPoolTests {
         "is the last quarter of the nodes' network, or what the document says",
         arguments: [
             ("mtu: 1500", "192.168.200.192-192.168.200.254"), ("nodeSubnet: 192.168.7.0/28", "192.168.7.12-192.168.7.14"),
+            ("podSubnet: fd00:9::/56", "fd00:192:168:200:c000::-fd00:192:168:200:ffff:ffff:ffff:fffe"),
             ("loadBalancerPool: 192.168.200.240/29", "192.168.200.240-192.168.200.247"),
             ("loadBalancerPool: 192.168.200.3-192.168.200.9", "192.168.200.3-192.168.200.9"),
         ])

@@ -79,6 +79,9 @@ struct NodeKeeperTests {
             try await pass(30)
             #expect(part.looks == 2)
             #expect(try await events(api).count == 1, "a look that finds nothing says nothing")
+            part.lose(["\(NodeKeeper.unmended)pod default/web: eth0 is another"])
+            try await pass(30)
+            #expect(try await events(api).last?["message"].string == "Found wrong, and not mended: pod default/web: eth0 is another")
             group.cancelAll()
             do { try await group.waitForAll() } catch is CancellationError {}
         }

@@ -54,6 +54,10 @@ struct ClusterRanges {
             guard lengths.contains(network.prefixLength) else {
                 throw fail(field, "\(network): the prefix length must be between \(lengths.lowerBound) and \(lengths.upperBound)")
             }
+            guard network.network.isOfMachines, network.last.isOfMachines else {
+                throw fail(
+                    field, "\(network) is no network for machines: loopback, link-local, multicast and reserved addresses are not")
+            }
             if let other = networks.first(where: { $0.family == network.family }) {
                 throw fail(field, "\(other) and \(network) are both of \(network.family.rawValue): there is one network of each family")
             }

@@ -14,6 +14,10 @@ extension IPAddress {
         family == .ipv4 ? number >> 8 == 0xE00000 : number >> 120 == 0xFF && number >> 112 & 0xF == 2
     }
 
+    /// Such as machines of a network have: one of a host that others reach, and not of 0.0.0.0/8, 240.0.0.0/4 or ::/8, which are kept for
+    /// other ends. (RFC 6890, RFC 4291)
+    package var isOfMachines: Bool { isGlobalUnicast && (family == .ipv4 ? (1...239).contains(number >> 24) : number >> 120 != 0) }
+
     /// The address of one host that others reach, too.
     package var isGlobalUnicast: Bool {
         !isUnspecified && !isLoopback && !isLinkLocal && !isMulticast && !(family == .ipv4 && number == 0xFFFF_FFFF)

@@ -5,8 +5,9 @@ extension Cluster {
 
     /// Where load balancers' addresses come from: what the document says, else the last quarter of the nodes' network.
     package var loadBalancerRange: AddressRange {
-        let size = nodeSubnet.size, quarter = nodeSubnet[size / 4 * 3]
-        return loadBalancerPool ?? AddressRange(quarter, nodeSubnet[size - 2]) ?? AddressRange(nodeSubnet)
+        let quarter = nodeSubnet.subnet(3, length: nodeSubnet.prefixLength + 2) ?? nodeSubnet
+        // The last address of all is the network's broadcast.
+        return loadBalancerPool ?? AddressRange(quarter.network, quarter.last + -1) ?? AddressRange(nodeSubnet)
     }
 
     /// Whether a load balancer may have the address: one of the pool that is no machine's.

@@ -52,9 +52,9 @@ struct NeighbourAnnouncement {
         place[11] = 6
         let everybody: [UInt8] = address.family == .ipv4 ? [UInt8](repeating: 0xFF, count: 6) : [0x33, 0x33, 0, 0, 0, 1]
         place.replaceSubrange(12..<18, with: everybody)
-        let packet = bytes
+        let packet = bytes, fd = socket.number
         let sent = place.withUnsafeBytes { raw in
-            raw.withMemoryRebound(to: sockaddr.self) { sendto(socket.number, packet, packet.count, 0, $0.baseAddress, socklen_t(raw.count)) }
+            raw.withMemoryRebound(to: sockaddr.self) { sendto(fd, packet, packet.count, 0, $0.baseAddress, socklen_t(raw.count)) }
         }
         guard sent == packet.count else { throw FileError("announce \(address) in", path, errno: errno) }
     }

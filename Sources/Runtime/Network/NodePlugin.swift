@@ -57,11 +57,17 @@ package protocol NodePlugin: PodNetwork {
 /// The plugins there are.
 package enum NodePlugins {
     package static func plugin(for node: Cluster.NodeSpec, of cluster: Cluster, paths: ClusterPaths) -> any NodePlugin {
+        guard let layout = layout(of: node, in: cluster) else { return CNIPlugin(node: node, cluster: cluster, paths: paths) }
+        return VethPlugin(node: node, layout: layout, paths: paths)
+    }
+
+    /// What the plugin lays out where minik itself is the plugin; nil where others are.
+    package static func layout(of node: Cluster.NodeSpec, in cluster: Cluster) -> (any PodLayout)? {
         switch cluster.plugin {
-        case .flannel, .flannelNetpol: VethPlugin(node: node, layout: FlannelNetwork(spec: node, cluster: cluster), paths: paths)
-        case .calico: VethPlugin(node: node, layout: CalicoNetwork(spec: node, cluster: cluster), paths: paths)
-        case .canal: VethPlugin(node: node, layout: CanalNetwork(spec: node, cluster: cluster), paths: paths)
-        case .cni, .none: CNIPlugin(node: node, cluster: cluster, paths: paths)
+        case .flannel, .flannelNetpol: FlannelNetwork(spec: node, cluster: cluster)
+        case .calico: CalicoNetwork(spec: node, cluster: cluster)
+        case .canal: CanalNetwork(spec: node, cluster: cluster)
+        case .cni, .none: nil
         }
     }
 }

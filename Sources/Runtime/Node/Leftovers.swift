@@ -51,11 +51,21 @@ package struct Leftovers {
     }
 
     private func removeLinks(of node: Cluster.NodeSpec, _ pods: [Pod]) throws {
-        guard Files.exists(paths.nodeNetns(node.name)) else { return }
+        guard Files.exists(paths.nodeNetns(node.name)), let layout = NodePlugins.layout(of: node, in: cluster) else { return }
         var socket = try NetlinkSocket(in: NetworkNamespace(path: paths.nodeNetns(node.name)))
-        let claimed = Set(pods.map(FlannelLayout.vethName))
-        for link in try socket.links() where link.kind == "veth" && link.name.hasPrefix("veth") && !claimed.contains(link.name) {
-            try socket.deleteLink(link.name)
+        let links = try socket.links(), bridge = layout.bridge.map { name in links.first { $0.name == name }?.index }
+        let ports = links.filter { link in link.kind == "veth" && bridge.map { $0 == link.master } ?? true }
+        for name in Self.unclaimedLinks(ports.map(\.name), pods, layout) { try socket.deleteLink(name) }
+    }
+
+    /// Of links' names those that the layout gives to pods' links, of pods that are no more. What else there is others have made: a CNI
+    /// plugin, or a person.
+    package static func unclaimedLinks(_ names: [String], _ pods: [Pod], _ layout: any PodLayout) -> [String] {
+        let claimed = Set(pods.map(layout.linkName)), example = layout.linkName(Pod(JSON.object(JSONObject())))
+        let digits = example.reversed().prefix { $0.isHexDigit }.count
+        return names.filter { name in
+            name.count == example.count && name.hasPrefix(example.dropLast(digits)) && name.suffix(digits).allSatisfy(\.isHexDigit)
+                && !claimed.contains(name)
         }
     }
 }

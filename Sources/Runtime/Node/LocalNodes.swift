@@ -45,7 +45,9 @@ struct LocalNodeServices: NodeServices {
             } catch let error as FileError {
                 // Somebody may listen on ::1 alone; if nobody does, it is the first refusal that is told.
                 guard error.errno == ECONNREFUSED, let local = IPAddress("::1") else { throw error }
-                do { return try NodeSocket.connected(to: local, port: port, namespace: namespace).release() } catch _ as FileError { throw error }
+                do {
+                    return try NodeSocket.connected(to: local, port: port, namespace: namespace).release()
+                } catch _ as FileError { throw error }
             }
         }
     }

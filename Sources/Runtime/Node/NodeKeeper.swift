@@ -79,12 +79,15 @@ package actor NodeKeeper {
 
     private func tell(_ found: [String]) async {
         guard !found.isEmpty else { return }
-        report("node \(name): repaired: \(found.joined(separator: "; "))")
+        report("node \(name): found: \(found.joined(separator: "; "))")
         guard let node = try? await client.find(Node.self, ObjectKey("", name)) else { return }
-        await client.recordEvent(
-            about: node, type: "Warning", reason: "NetworkRepaired", message: "Found missing and made again: \(Self.summary(found))",
-            component: "minik",
-            node: name)
+        let mended = found.filter { !$0.hasPrefix(Self.unmended) }, others = found.filter { $0.hasPrefix(Self.unmended) }
+        for (reason, message, words) in [
+            ("NetworkRepaired", "Found missing and made again: ", mended), ("NetworkBroken", "Found wrong, and ", others),
+        ] where !words.isEmpty {
+            await client.recordEvent(
+                about: node, type: "Warning", reason: reason, message: message + Self.summary(words), component: "minik", node: name)
+        }
     }
 
     /// What fits into an event.

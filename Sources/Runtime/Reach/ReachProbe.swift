@@ -63,13 +63,25 @@ package struct ReachProbe: Sendable {
                 }
             }
         }
-        for (index, sending) in sendings.enumerated() {
-            let place = Place(namespace: sending.namespace, family: sending.packet.destination.family)
-            let fd = try mouths[place] ?? socket(place.namespace, place.family.number, Int32(SOCK_RAW.rawValue), Int32(IPPROTO_RAW))
-            mouths[place] = fd
-            send(sending.packet, to: sending.via ?? sending.packet.destination, on: fd)
-            if index % 32 == 31 { listen(milliseconds: 0) }
+        /// Those that did not leave for want of room, and why.
+        func send(_ sendings: [Sending]) throws -> [(sending: Sending, errno: Int32)] {
+            var stayed: [(sending: Sending, errno: Int32)] = []
+            for (index, sending) in sendings.enumerated() {
+                let place = Place(namespace: sending.namespace, family: sending.packet.destination.family)
+                let fd = try mouths[place] ?? socket(place.namespace, place.family.number, Int32(SOCK_RAW.rawValue), Int32(IPPROTO_RAW))
+                mouths[place] = fd
+                let problem = Self.send(sending.packet, to: sending.via ?? sending.packet.destination, on: fd)
+                if Self.wantsRoom.contains(problem) { stayed.append((sending, problem)) }
+                if index % 32 == 31 { listen(milliseconds: 0) }
+            }
+            return stayed
         }
+        var stayed = try send(sendings)
+        for _ in 0..<Self.attempts where !stayed.isEmpty {
+            listen(milliseconds: 200)
+            stayed = try send(stayed.map(\.sending))
+        }
+        if let first = stayed.first { throw Unsent(count: stayed.count, first: first.sending.packet, errno: first.errno) }
         let start = now(), grace = 0.06
         var quietSince = start
         while now() - start < patience {
@@ -90,10 +102,28 @@ package struct ReachProbe: Sendable {
     private static func etherType(_ family: IPFamily) -> Int32 { Int32(UInt16(family == .ipv4 ? 0x0800 : 0x86DD).bigEndian) }
 
     /// The kernel routes by `next`, and sends the packet as it is.
-    private static func send(_ packet: ProbePacket, to next: IPAddress, on fd: Int32) {
+    private static func send(_ packet: ProbePacket, to next: IPAddress, on fd: Int32) -> Int32 {
         let bytes = packet.bytes
         // No route is an answer too: nothing arrives.
-        _ = SocketAddress(next).withPointer { sendto(fd, bytes, bytes.count, 0, $0, $1) }
+        return SocketAddress(next).withPointer { sendto(fd, bytes, bytes.count, 0, $0, $1) } < 0 ? errno : 0
+    }
+
+    /// A full queue, or a full table of neighbours, which answers IPv6 with EINVAL (ip6_finish_output2): nothing was sent, and nothing is
+    /// known.
+    private static let wantsRoom: Set<Int32> = [EAGAIN, ENOBUFS, ENOMEM, EINVAL]
+    private static let attempts = 5
+
+    /// Packets that never left say nothing of their way.
+    private struct Unsent: Error, CustomStringConvertible {
+        let count: Int
+        let first: ProbePacket
+        let errno: Int32
+
+        var description: String {
+            "\(count) packets could not be sent, the first from \(first.source) to \(first.destination): \(String(cString: strerror(errno))). "
+                + "The machine's table of neighbours may be full: net.\(first.destination.family == .ipv4 ? "ipv4" : "ipv6").neigh.default.gc_thresh3 "
+                + "limits all network namespaces together; or ask about fewer pods"
+        }
     }
 
     /// Reads what came in; what goes out of the namespace is not an arrival.

@@ -28,6 +28,7 @@ struct Serve: AsyncParsableCommand {
         signal(SIGCHLD, SIG_IGN)  // shims outlive us or are waited for by what they say; none may stay a zombie
         signal(SIGPIPE, SIG_IGN)
         raiseFileLimit()
+        raiseNeighbourLimit()
         SpareDescriptor.ofProcess.hold()
         let spec = try Cluster(stored: JSON(parsing: text))
         let signals = Signals.catching([SIGTERM, SIGINT])
@@ -61,6 +62,10 @@ struct Serve: AsyncParsableCommand {
         if setrlimit(files, &wish) != 0 {
             Systemd.log("raise the limit of open files: \(String(cString: strerror(errno)))", cluster: cluster)
         }
+    }
+
+    private func raiseNeighbourLimit() {
+        for problem in NeighbourLimit.raise() { Systemd.log("raise the limit of neighbours: \(problem)", cluster: cluster) }
     }
 
     private static let openFiles: rlim_t = 1 << 20

@@ -136,7 +136,10 @@ extension KindDefinition {
             guard let ip = value.string, ip != "None", !ip.isEmpty else { return [] }
             var causes: [StatusError.Cause] = []
             if let address = IPAddress(ip) {
-                if let range = context.serviceCIDRs.first(where: { $0.family == address.family }), !range.contains(address) {
+                // The network's own address is nobody's, nor is IPv4's broadcast. (pkg/registry/core/service/ipallocator)
+                if let range = context.serviceCIDRs.first(where: { $0.family == address.family }),
+                    !range.contains(address) || address == range.network || (address == range.last && address.family == .ipv4)
+                {
                     causes.append(
                         .invalid(
                             "spec.clusterIPs", .array(texts),

@@ -145,7 +145,7 @@ package actor CNIPlugin: NodePlugin {
             let told = record.attachment
             if own.contains(told.containerID) {
                 do { try await chain(record.network).check(told, previous: record.json["result"]) } catch let error as CNIError {
-                    let words = "pod \(told.pod): \(error)"
+                    let words = "\(NodeKeeper.unmended)pod \(told.pod): \(error)"
                     if self.told.insert(words).inserted { found.append(words) }
                 }
             } else if try told.process.map({ try ground.has($0) }) == true {
