@@ -5,7 +5,7 @@ import Store
 package actor APIServer: Client {
     package nonisolated let store: ObjectStore
     package nonisolated let cluster: Cluster
-    package nonisolated let catalog = KindCatalog()
+    package nonisolated let catalog: KindCatalog
     package nonisolated let credentials: (any Credentials)?
     nonisolated let now: @Sendable () -> Timestamp
     private let newUID: @Sendable () -> String
@@ -22,6 +22,7 @@ package actor APIServer: Client {
     ) {
         self.store = store
         self.cluster = cluster
+        catalog = KindCatalog(cluster.kubernetesVersion)
         self.credentials = credentials
         self.now = now
         self.newUID = newUID

@@ -1,14 +1,15 @@
 import Model
 import Synchronization
 
-/// The kinds of a cluster: minik's own, and those that its CustomResourceDefinitions add.
+/// The kinds of a cluster: minik's own, the earlier versions that its release serves, and what its CustomResourceDefinitions add.
 package final class KindCatalog: Sendable {
     private let custom = Mutex<[String: [KindDefinition]]>([:])
+    private let removed: [KindDefinition]
 
-    package init() {}
+    package init(_ version: KubernetesVersion = .current) { removed = RemovedVersions.kinds(in: version) }
 
     /// Own kinds first.
-    package var kinds: [KindDefinition] { Registry.kinds + customKinds }
+    package var kinds: [KindDefinition] { Registry.kinds + removed + customKinds }
     package var customKinds: [KindDefinition] { custom.withLock { all in all.keys.sorted().flatMap { all[$0] ?? [] } } }
 
     /// What clients can follow: each kind under the one name that its objects are stored by.
@@ -16,12 +17,14 @@ package final class KindCatalog: Sendable {
 
     package func kind(group: String, version: String, plural: String) -> KindDefinition? {
         Registry.kind(group: group, version: version, plural: plural)
-            ?? customKinds.first { $0.resource.group == group && $0.resource.version == version && $0.resource.plural == plural }
+            ?? (removed + customKinds).first {
+                $0.resource.group == group && $0.resource.version == version && $0.resource.plural == plural
+            }
     }
 
     package func kind(apiVersion: String, kind: String) -> KindDefinition? {
         Registry.kind(apiVersion: apiVersion, kind: kind)
-            ?? customKinds.first { $0.resource.apiVersion == apiVersion && $0.resource.kind == kind }
+            ?? (removed + customKinds).first { $0.resource.apiVersion == apiVersion && $0.resource.kind == kind }
     }
 
     package func kind(of resource: Resource) -> KindDefinition? {

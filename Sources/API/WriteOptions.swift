@@ -36,6 +36,8 @@ package enum Patch: Sendable {
     case json(JSON)
     case strategic(JSON)
     case apply(JSON)
+
+    var isApply: Bool { if case .apply = self { true } else { false } }
 }
 
 /// What a write made of an object.

@@ -9,6 +9,15 @@ enum KindSamples {
     private static let workload: JSON = ["spec": ["selector": selector, "template": template]]
     private static let job: JSON = ["spec": ["containers": [["name": "c", "image": "i"]], "restartPolicy": "Never"]]
 
+    private static let webhooks: JSON = [
+        "webhooks": [
+            [
+                "name": "a.example.com", "clientConfig": ["url": "https://a.example.com"], "sideEffects": "None",
+                "admissionReviewVersions": ["v1"],
+            ]
+        ]
+    ]
+
     private static let bodies: [String: JSON] = [
         "pods": ["spec": pod],
         "services": ["spec": ["ports": [["port": 80]]]],
@@ -45,6 +54,8 @@ enum KindSamples {
         "clusternetworkpolicies.policy.networking.k8s.io": [
             "spec": ["tier": "Admin", "priority": 1, "subject": ["namespaces": [:]]]
         ],
+        "validatingwebhookconfigurations.admissionregistration.k8s.io": webhooks,
+        "mutatingwebhookconfigurations.admissionregistration.k8s.io": webhooks,
         "gadgets.example.com": ["spec": ["size": 1]],
     ]
 

@@ -9,7 +9,7 @@ extension Router {
         case "healthz", "readyz", "livez":
             guard request["verbose"] != nil else { return .text("ok") }
             return .text("[+]ping ok\n[+]log ok\n[+]store ok\n\(path[0]) check passed\n")
-        case "version" where path.count == 1: return .json(Discovery.version)
+        case "version" where path.count == 1: return .json(Discovery.version(api.cluster.kubernetesVersion))
         case "openapi": return try await openAPI(request)
         case nil:
             let paths =
@@ -46,15 +46,20 @@ extension Router {
 
 /// The discovery documents, made from the kinds of a catalog. (kubernetes.io/docs/concepts/overview/kubernetes-api, "Discovery API")
 struct Discovery {
-    private static let major = JSON.string("\(Version.kubernetes.major)"), minor = JSON.string("\(Version.kubernetes.minor)")
-    static let version: JSON = [
-        "major": major, "minor": minor, "emulationMajor": major, "emulationMinor": minor, "minCompatibilityMajor": major,
-        "minCompatibilityMinor": .string("\(Version.kubernetes.minor - 1)"), "gitVersion": .string("\(Version.kubernetesText)+minik"),
-        "gitCommit": "0000000000000000000000000000000000000000", "gitTreeState": "clean",
-        "buildDate": "2026-01-01T00:00:00Z",
-        "goVersion": "none (Swift)",
-        "compiler": "swiftc", "platform": "linux/amd64",
-    ]
+    static func version(_ kubernetes: KubernetesVersion) -> JSON {
+        let major = JSON.string("\(kubernetes.major)"), minor = JSON.string("\(kubernetes.minor)")
+        // Since 1.33 a server can play an earlier one, and says so.
+        let emulates = kubernetes >= KubernetesVersion(1, 33)
+        return [
+            "major": major, "minor": minor, "emulationMajor": emulates ? major : .null, "emulationMinor": emulates ? minor : .null,
+            "minCompatibilityMajor": emulates ? major : .null,
+            "minCompatibilityMinor": emulates ? .string("\(kubernetes.minor - 1)") : .null, "gitVersion": .string("\(kubernetes)+minik"),
+            "gitCommit": "0000000000000000000000000000000000000000", "gitTreeState": "clean",
+            "buildDate": "2026-01-01T00:00:00Z",
+            "goVersion": "none (Swift)",
+            "compiler": "swiftc", "platform": "linux/amd64",
+        ]
+    }
 
     /// A resource as discovery tells of it.
     private struct Entry {

@@ -58,7 +58,7 @@ enum OpenAPI {
             for review in reviews { schemas.add(review.resource, SchemaTable.type(review.type)) }
         }
         return [
-            "openapi": "3.0.0", "info": ["title": "Kubernetes", "version": Discovery.version["gitVersion"]],
+            "openapi": "3.0.0", "info": ["title": "Kubernetes", "version": .string("\(Version.kubernetesText)+minik")],
             "paths": paths(kinds, isV3: true),
             "components": ["schemas": .object(schemas.definitions)],
         ]
@@ -68,7 +68,7 @@ enum OpenAPI {
         var schemas = Schemas(prefix: "#/definitions/", isV3: false)
         for kind in catalog.kinds { schemas.add(kind) }
         return [
-            "swagger": "2.0", "info": ["title": "Kubernetes", "version": Discovery.version["gitVersion"]],
+            "swagger": "2.0", "info": ["title": "Kubernetes", "version": .string("\(Version.kubernetesText)+minik")],
             "paths": paths(catalog.kinds, isV3: false),
             "definitions": .object(schemas.definitions),
         ]

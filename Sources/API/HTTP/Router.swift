@@ -93,7 +93,11 @@ package struct Router: Responder {
         if request.path.starts(with: ["apis", "autoscaling"]) {
             throw StatusError(404, .notFound, "minik has no HorizontalPodAutoscalers: nothing scales by itself; use kubectl scale")
         }
-        guard let target = Target(request.path, api.catalog) else { throw StatusError.noSuchPath }
+        guard let target = Target(request.path, api.catalog) else { throw StatusError.noSuchVersion(request.path) }
+        return try await respond(target, request, user).warning(target.kind.deprecation.map { [$0] } ?? [])
+    }
+
+    private func respond(_ target: Target, _ request: HTTPRequest, _ user: UserInfo) async throws -> HTTPResponse {
         switch (request.method, target.name, target.subresource) {
         case ("GET", nil, nil) where request.isTrue("watch"): return try await watch(target, request)
         case ("GET", nil, nil): return try await list(target, request)

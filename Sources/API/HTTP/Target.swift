@@ -14,7 +14,13 @@ struct Target: Sendable {
     var stored: Resource { kind.storage?.resource ?? kind.resource }
     var key: ObjectKey { ObjectKey(resource.namespaced ? namespace ?? "default" : "", name ?? "") }
 
-    func present(_ object: JSON) -> JSON { kind.storage?.present(object) ?? object }
+    /// The object as this version of its kind shows it.
+    func present(_ object: JSON) -> JSON {
+        guard let form = kind.storage else { return object }
+        var shown = form.present(object)
+        shown["apiVersion"] = .string(resource.apiVersion)
+        return shown
+    }
 
     /// Reads `/api/v1/namespaces/default/pods/web/log`; nil for what is no resource of `catalog`.
     init?(_ path: [String], _ catalog: KindCatalog) {

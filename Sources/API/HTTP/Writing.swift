@@ -32,7 +32,7 @@ extension Router {
         return !values.isEmpty
     }
 
-    private func finish(_ written: Written, _ target: Target, _ request: HTTPRequest, code: Int = 200) throws -> HTTPResponse {
+    func finish(_ written: Written, _ target: Target, _ request: HTTPRequest, code: Int = 200) throws -> HTTPResponse {
         try render(target.present(written.object), target, request, code: code).warning(written.warnings)
     }
 
@@ -87,11 +87,11 @@ extension Router {
 
     func update(_ target: Target, _ request: HTTPRequest, _ user: UserInfo, subresource: String? = nil) async throws -> HTTPResponse {
         var object = try await named(request, target, target.kind.schema)
+        var options = try options(request)
         if let form = target.kind.storage {
-            object = form.stored(object)
+            object = form.convertsShape ? try converted(object, target, form, subresource, &options) : form.stored(object)
         }
         try await mayGrant(target, request, user) { _ in object }
-        var options = try options(request)
         let kind = try storedKind(target)
         if kind.allowsCreateOnUpdate { options.creationRefusal = try await creationRefusal(target, user) }
         let written = try await api.update(kind, object, subresource: subresource, options)
@@ -101,6 +101,9 @@ extension Router {
     func patch(_ target: Target, _ request: HTTPRequest, _ user: UserInfo, subresource: String? = nil) async throws -> HTTPResponse {
         let change = Self.stored(try await change(request, isCustom: target.kind.isCustom), target)
         var options = try options(request)
+        if let form = target.kind.storage, form.convertsShape, !change.isApply {
+            return try finish(try await patchConverted(target, form, change, subresource, options, request, user), target, request)
+        }
         if case .apply = change {
             options.fieldManager = request["fieldManager"]
             options.creationRefusal = try await creationRefusal(target, user)
@@ -141,7 +144,7 @@ extension Router {
 
     /// Nobody gives away what they do not have themselves. (kubernetes.io/docs/reference/access-authn-authz/rbac,
     /// "Privilege escalation prevention and bootstrapping")
-    private func mayGrant(_ target: Target, _ request: HTTPRequest, _ user: UserInfo, _ outcome: (WriteOptions) async throws -> JSON)
+    func mayGrant(_ target: Target, _ request: HTTPRequest, _ user: UserInfo, _ outcome: (WriteOptions) async throws -> JSON)
         async throws
     {
         guard target.resource.group == "rbac.authorization.k8s.io", !user.groups.contains(UserInfo.masters) else { return }

@@ -20,6 +20,7 @@ extension Cluster {
                         ]))),
                 .init("nodeSubnet", .any), .init("podSubnet", .any), .init("serviceSubnet", .any),
                 .init("serviceNodePortRange", .string), .init("loadBalancerPool", .string), .init("plugin", .string),
+                .init("kubernetesVersion", .string),
                 .init("encapsulation", .string), .init("vni", .int), .init("mtu", .int),
                 .init("extraMounts", extraMount),
                 .init(
@@ -69,6 +70,7 @@ extension Cluster {
             }
             plugin = known
         }
+        try readVersion(spec["kubernetesVersion"], fail)
         try readEncapsulation(spec["encapsulation"], fail)
         (vni, mtu) = (spec["vni"].int ?? vni, spec["mtu"].int ?? mtu)
         guard (1...0xFF_FFFF).contains(vni) else { throw fail("spec.vni", "\(vni) must be between 1 and 16777215") }
@@ -79,6 +81,21 @@ extension Cluster {
         let images = ClusterImages(file: manifest.file)
         registries = try images.registries(spec["registries"], fail)
         (self.images, forward) = (try images.entries(spec["images"], fail), try Cluster.forward(spec["dns"]["forward"], fail))
+    }
+
+    private mutating func readVersion(_ json: JSON, _ fail: (String, String) -> ManifestError) throws {
+        guard let text = json.string else { return }
+        guard let version = KubernetesVersion(text) else {
+            throw fail("spec.kubernetesVersion", "\"\(text)\" is no version, such as v1.18.0 or v1.18")
+        }
+        let newest = KubernetesVersion.current
+        guard version >= .oldest, (version.major, version.minor) <= (newest.major, newest.minor) else {
+            throw fail(
+                "spec.kubernetesVersion",
+                "\(version) is not within v\(KubernetesVersion.oldest.major).\(KubernetesVersion.oldest.minor) and v\(newest.major).\(newest.minor), which minik serves"
+            )
+        }
+        kubernetesVersion = version
     }
 
     private mutating func readEncapsulation(_ json: JSON, _ fail: (String, String) -> ManifestError) throws {

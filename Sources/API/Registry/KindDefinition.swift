@@ -36,6 +36,8 @@ package struct StorageForm: Sendable {
     package let resource: Resource
     package let store: @Sendable (JSON) -> JSON
     package let present: @Sendable (JSON) -> JSON
+    /// Fields stand in other places, or have other defaults: what is written is read as the version that it is of, and then converted.
+    var convertsShape = false
 
     /// The object as it is stored, under the name that it has there.
     func stored(_ object: JSON) -> JSON {
@@ -91,6 +93,8 @@ package struct KindDefinition: Sendable {
     }
     /// What a user should know of an object just written, as a warning.
     package var warn: @Sendable (JSON) -> [String] = { _ in [] }
+    /// What whoever asks for this version hears with every answer.
+    var deprecation: String?
     /// Set when objects are stored as those of another resource.
     package var storage: StorageForm?
     /// Of those with a scale.

@@ -10,6 +10,7 @@ package enum Registry {
             .endpointSlice, .networkPolicy, .ingress, .ingressClass, .podDisruptionBudget, .lease, .groupEvent,
             .runtimeClass, .priorityClass, .serviceCIDR, .ipAddress,
             .role, .roleBinding, .clusterRole, .clusterRoleBinding, .customResourceDefinition,
+            .validatingWebhooks, .mutatingWebhooks,
         ] + KindDefinition.clusterNetworkPolicies
 
     private static let byKind = Dictionary(

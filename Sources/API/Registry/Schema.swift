@@ -46,7 +46,7 @@ package indirect enum Schema: Sendable {
 
     package struct Field: Sendable {
         package let name: String
-        package let schema: Schema
+        package var schema: Schema
         /// The field's number in protobuf; 0 for what only JSON carries.
         package var number = 0
         /// The number of the message that wraps this field in protobuf, where Go embeds a struct.

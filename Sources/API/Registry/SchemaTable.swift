@@ -24,6 +24,10 @@ package enum SchemaTable {
         "autoscaling": ([autoscalingTypes], "io.k8s.api.autoscaling.v1."),
         "node": ([nodeTypes], "io.k8s.api.node.v1."), "scheduling": ([schedulingTypes], "io.k8s.api.scheduling.v1."),
         "crd": ([crdTypes], "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1."),
+        "admission": ([admissionTypes], "io.k8s.api.admissionregistration.v1."),
+        "oldcrd": ([oldDefinitionTypes], "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1beta1."),
+        "oldnetworking": ([oldIngressTypes], "io.k8s.api.networking.v1beta1."),
+        "oldpolicy": ([oldPolicyTypes], "io.k8s.api.policy.v1beta1."),
     ]
 
     private struct State {

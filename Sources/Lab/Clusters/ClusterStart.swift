@@ -219,8 +219,9 @@ package struct ClusterStart {
         if let deployments = Registry.kind(of: .deployments) { applied.append((deployments, ObjectKey("kube-system", "coredns"))) }
         guard !wish.objects.isEmpty else { return applied }
         progress.begin("\(wish.objects.count) object\(wish.objects.count == 1 ? "" : "s")")
+        let version = try paths.storedCluster()?.kubernetesVersion ?? .current
         for object in wish.objects {
-            let result = try await Applier(client: client, defaultNamespace: "default").apply(object)
+            let result = try await Applier(client: client, defaultNamespace: "default", version: version).apply(object)
             applied.append((result.kind, result.key))
         }
         progress.end()

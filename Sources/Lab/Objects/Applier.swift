@@ -5,10 +5,13 @@ import Model
 package struct Applier {
     let client: any Client
     let defaultNamespace: String
+    /// The release whose versions of the API the cluster serves.
+    let version: KubernetesVersion
 
-    package init(client: any Client, defaultNamespace: String) {
+    package init(client: any Client, defaultNamespace: String, version: KubernetesVersion = .current) {
         self.client = client
         self.defaultNamespace = defaultNamespace
+        self.version = version
     }
 
     /// All of an object's annotations together may have 256 KiB; others need some of it.
@@ -18,11 +21,7 @@ package struct Applier {
 
     /// Applies one document; a refusal names its file, line and field.
     package func apply(_ manifest: Manifest) async throws -> (outcome: Outcome, kind: KindDefinition, key: ObjectKey) {
-        guard let kind = Registry.kind(apiVersion: manifest.apiVersion, kind: manifest.kind) else {
-            throw ManifestError(
-                file: manifest.file, line: manifest.line(of: "kind"),
-                message: "no matches for kind \"\(manifest.kind)\" in version \"\(manifest.apiVersion)\"")
-        }
+        let kind = try manifest.served(by: version)
         var wanted = manifest.json
         if kind.resource.namespaced, wanted["metadata"]["namespace"].isNull { wanted["metadata"]["namespace"] = .string(defaultNamespace) }
         let key = ObjectKey(

@@ -38,14 +38,10 @@ package enum LabFiles {
             throw UserError("two Cluster documents: \(places)", hint: "one `up` starts one cluster: keep one of them")
         }
         let objects = manifests.filter { $0.kind != "Cluster" }
-        for object in objects where Registry.kind(apiVersion: object.apiVersion, kind: object.kind) == nil {
-            throw ManifestError(
-                file: object.file, line: object.line(of: "kind"),
-                message:
-                    "no matches for kind \"\(object.kind)\" in version \"\(object.apiVersion)\"; there are: \(Registry.kinds.map(\.resource.kind).joined(separator: ", "))"
-            )
-        }
-        if let document = documents.first { return (try Cluster(document), true, objects) }
-        return (try Cluster(Manifest.read("apiVersion: \(Cluster.apiVersion)\nkind: Cluster\n", file: "defaults")[0]), false, objects)
+        let document = try documents.first ?? Manifest.read("apiVersion: \(Cluster.apiVersion)\nkind: Cluster\n", file: "defaults")[0]
+        let cluster = try Cluster(document)
+        // One without a document goes to a cluster that may be there already, which says itself what it serves.
+        for object in objects { _ = try object.served(by: documents.isEmpty ? .oldest : cluster.kubernetesVersion) }
+        return (cluster, !documents.isEmpty, objects)
     }
 }

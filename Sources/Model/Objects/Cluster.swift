@@ -89,6 +89,8 @@ package struct Cluster: Sendable, Hashable {
     /// Where load balancers' addresses come from, when the document says so.
     package var loadBalancerPool: AddressRange?
     package var plugin = Plugin.flannelNetpol
+    /// Whose versions of the API are served, those that are stored aside.
+    package var kubernetesVersion = KubernetesVersion.current
     package var encapsulation = Encapsulation.vxlan
     package var vni = 1
     package var mtu = 1500
@@ -132,6 +134,7 @@ package struct Cluster: Sendable, Hashable {
                 "serviceSubnet": Self.text(networks.map(\.services)),
                 "serviceNodePortRange": .string("\(nodePortRange.lowerBound)-\(nodePortRange.upperBound)"),
                 "loadBalancerPool": JSON(loadBalancerPool?.description), "plugin": .string(plugin.rawValue),
+                "kubernetesVersion": kubernetesVersion == .current ? .null : .string("\(kubernetesVersion)"),
                 "encapsulation": encapsulation == .vxlan ? .null : .string(encapsulation.rawValue), "vni": .int(vni), "mtu": .int(mtu),
                 "extraMounts": ExtraMount.json(extraMounts),
                 "registries": registries.isEmpty ? .null : .array(registries.map(\.json)),

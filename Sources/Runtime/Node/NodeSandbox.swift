@@ -117,7 +117,7 @@ package struct NodeSandbox: Sendable {
                 "addresses": NodeHeartbeat.addresses(of: node),
                 "nodeInfo": [
                     "architecture": .string(architecture), "kernelVersion": .string(text(system.release)), "operatingSystem": "linux",
-                    "osImage": .string(String(osImage)), "kubeletVersion": .string(Version.kubernetesText), "kubeProxyVersion": "",
+                    "osImage": .string(String(osImage)), "kubeletVersion": .string("\(cluster.kubernetesVersion)"), "kubeProxyVersion": "",
                     "containerRuntimeVersion": .string("minik://\(Version.minik)"),
                     "machineID": .string(ShortHash.hex("\(cluster.name)/\(node.name)", digits: 32)),
                     "systemUUID": .string(ShortHash.hex("\(node.name)", digits: 32)), "bootID": "",

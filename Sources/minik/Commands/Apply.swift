@@ -20,8 +20,9 @@ struct Apply: AsyncParsableCommand {
             return print(changes.text(.text), terminator: "")
         }
         if manifests.contains(where: { $0.kind == NetworkPolicy.resource.kind }) { try options.warnIfNotEnforced() }
+        let version = try options.clusterDocument().kubernetesVersion
         for manifest in manifests {
-            let result = try await Applier(client: client, defaultNamespace: scope.namespace).apply(manifest)
+            let result = try await Applier(client: client, defaultNamespace: scope.namespace, version: version).apply(manifest)
             print("\(result.kind.printedName)/\(result.key.name) \(result.outcome.rawValue)")
         }
     }

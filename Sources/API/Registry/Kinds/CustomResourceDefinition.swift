@@ -89,8 +89,7 @@ extension KindDefinition {
                 $0["jsonPath"].string.map { String($0.drop { $0 == "." }) }
             }
             if version["deprecated"].bool == true {
-                let words = version["deprecationWarning"].string ?? "\(resource.apiVersion) \(resource.kind) is deprecated"
-                kind.warn = { _ in [words] }
+                kind.deprecation = version["deprecationWarning"].string ?? "\(resource.apiVersion) \(resource.kind) is deprecated"
             }
         }
     }
