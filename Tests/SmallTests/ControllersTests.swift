@@ -419,6 +419,31 @@ struct EndpointsControl {
         #expect(ports == ["a": 8080, "b": 9090])
     }
 
+    @Test("what mirrors Endpoints goes when their Service gets a selector, and an ExternalName's own are not mirrored")
+    func mirrorsEnd() async throws {
+        let api = try await Fixture.api(), reconciler = EndpointsReconciler()
+        func mirrors() async throws -> Int {
+            try await slices(api).filter { $0.labels["endpointslice.kubernetes.io/managed-by"]?.contains("mirroring") == true }.count
+        }
+        var service = Fixture.service("web")
+        service["spec"]["selector"] = .null
+        _ = try await api.create(.services, service)
+        _ = try await api.create(
+            .endpoints,
+            [
+                "metadata": ["name": "web", "namespace": "default"],
+                "subsets": [["addresses": [["ip": "10.244.1.99"]], "ports": [["port": 80]]]],
+            ])
+        try await reconciler.reconcile(Fixture.key("web"), api)
+        #expect(try await mirrors() == 1)
+        _ = try await api.patch(.services, Fixture.key("web"), ["spec": ["selector": ["app": "web"]]])
+        try await reconciler.reconcile(Fixture.key("web"), api)
+        #expect(try await mirrors() == 0)
+        _ = try await api.patch(.services, Fixture.key("web"), ["spec": ["type": "ExternalName", "externalName": "foo.example"]])
+        try await reconciler.reconcile(Fixture.key("web"), api)
+        #expect(try await mirrors() == 0)
+    }
+
     @Test("a Service without a selector leaves its endpoints to others")
     func withoutSelector() async throws {
         let api = try await Fixture.api()
