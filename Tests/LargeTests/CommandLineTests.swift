@@ -267,8 +267,10 @@ struct CommandLineTests {
         Shell.run("kill -9 $(cut -d' ' -f1 /run/minik/kubeconf/daemon.pid)")
         #expect(Shell.run("\(sudo) \(Shell.minik) up \(file)").isSuccess)
         #expect(Shell.run("KUBECONFIG=\(home)/own .build/clients/kubectl-1.32 get ns default -o name").output == "namespace/default\n")
-        let down = Shell.run("\(sudo) \(Shell.minik) down kubeconf")
-        #expect(down.isSuccess, "\(down)")
+        // Whoever takes it down has another file in mind, and that one is remembered.
+        let down = Shell.run("KUBECONFIG=\(home)/elsewhere \(Shell.minik) down kubeconf")
+        #expect(down.isSuccess && !FileManager.default.fileExists(atPath: "\(home)/elsewhere"), "\(down)")
+        #expect(Shell.run("stat -c '%a %u' \(path)").output == "600 \(nobody[0])\n")
         #expect(Shell.run("\(kubectl) config get-clusters | sort").output == "NAME\nother\n")
         #expect(Shell.run("scripts/leaks kubeconf").output.isEmpty)
         // Who does not want it is not given it.

@@ -1,6 +1,8 @@
 import Foundation
 import Glibc
+import Host
 import Model
+import Runtime
 import Testing
 
 @Suite("[Serial] a node that somebody damaged is whole again", .serialized, .printsClusters)
@@ -109,6 +111,28 @@ struct RepairTests {
             #expect(Shell.minik("up \(file)", seconds: 60).isSuccess)
             let node = try Shell.json("\(Shell.minik) get node worker --cluster again -o json")
             #expect(node["status"]["conditions"].condition("Ready") == "True")
+        }
+    }
+
+    @Test("a machine that started anew, which leaves a cluster's state and nothing else: `up` brings it back")
+    func machineStartsAnew() throws {
+        let file = try ClusterFiles.write(ClusterFiles.cluster("anew", subnet: 221) + "\n" + Self.lab)
+        let paths = ClusterPaths(cluster: "anew")
+        try TestCluster.with(file, name: "anew") { cluster in
+            #expect(hears(221))
+            for process in ClusterProcess.all(paths).sorted(by: { one, _ in one.role == .daemon }) {
+                process.identity.signal(SIGKILL)
+                _ = process.identity.awaitEnd(milliseconds: 5000)
+            }
+            Shell.run("cd /run/netns && for n in \(paths.netnsPrefix)*; do umount $n; rm -f $n; done; rm -rf \(paths.run)")
+            // A name of another cluster's stays where it is.
+            Shell.run("[ -n \"$(ls /run/netns)\" ] || { umount /run/netns; rmdir /run/netns; }")
+            Shell.run("ip link del \(paths.hostLink)")
+            let up = Shell.minik("up anew", seconds: 60)
+            #expect(up.isSuccess, "\(up)")
+            _ = try Shell.eventually(seconds: 30) { hears(221) ? true : nil }
+            #expect(try !passesPolicy(cluster))
+            #expect(try cluster.pods("app").allSatisfy { $0.status["containerStatuses"][0]["restartCount"].int ?? 0 >= 1 })
         }
     }
 }

@@ -50,12 +50,24 @@ package struct Kubeconfig {
             merged["current-context"] = own["current-context"]
             return merged
         }
+        if !remembered.contains(file.realPath) {
+            try Files.write((remembered + [file.realPath]).map { "\($0)\n" }.joined(), to: list, mode: 0o600)
+        }
     }
 
-    /// Takes this cluster out of the user's kubeconfig; nothing there is no error.
+    /// Where it is written which files the cluster stands in: `down` may be called with another $KUBECONFIG.
+    private var list: String { "\(paths.state)/kubeconfigs" }
+    private var remembered: [String] { (Files.text(list) ?? "").split(separator: "\n").map(String.init) }
+
+    /// Takes this cluster out of every kubeconfig that it was put into, and of the user's; nothing there is no error.
     package func remove() throws {
-        let file = UserFile.kubeconfig()
-        guard Files.exists(file.path) else { return }
+        let own = UserFile.kubeconfig()
+        for file in [own] + remembered.filter({ $0 != own.realPath }).compactMap(UserFile.init(existing:)) where Files.exists(file.path) {
+            try remove(from: file)
+        }
+    }
+
+    private func remove(from file: UserFile) throws {
         try file.edit { old in
             guard ["clusters", "users", "contexts"].contains(where: { list in old[list].items.contains { $0["name"].string == name } })
             else { return nil }

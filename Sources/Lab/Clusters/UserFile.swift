@@ -22,6 +22,13 @@ struct UserFile {
         return UserFile(path: "\(home ?? entry.map { String(cString: $0.pointee.pw_dir) } ?? "/root")/.kube/config", owner: owner)
     }
 
+    /// One that is there, whosever it is; nil when it is gone.
+    init?(existing path: String) {
+        var info = stat()
+        guard stat(path, &info) == 0 else { return nil }
+        self.init(path: path, owner: (info.st_uid, info.st_gid))
+    }
+
     private init(path: String, owner: (uid_t, gid_t)) {
         self.path = path
         self.owner = owner
@@ -65,13 +72,17 @@ struct UserFile {
             unlink(path)
             return
         }
-        // Through a link to where the file really is.
-        let target = realpath(path, nil).map { pointer in
+        let target = realPath
+        try Files.write(Array(YAMLText.of(new).utf8), to: target, mode: 0o600)
+        chmod(target, 0o600)
+        chown(target, owner.uid, owner.gid)
+    }
+
+    /// Through links to where the file really is.
+    var realPath: String {
+        realpath(path, nil).map { pointer in
             defer { free(pointer) }
             return String(cString: pointer)
-        }
-        try Files.write(Array(YAMLText.of(new).utf8), to: target ?? path, mode: 0o600)
-        chmod(target ?? path, 0o600)
-        chown(target ?? path, owner.uid, owner.gid)
+        } ?? path
     }
 }

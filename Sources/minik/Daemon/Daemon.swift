@@ -43,6 +43,8 @@ struct Daemon {
         try await api.noteQuotas()
         try await Bootstrap(cluster: cluster, paths: paths, client: api).namespaces(api)
 
+        // The machine may have started anew since.
+        try Teardown.shareNetns()
         let lan = NodeLAN(cluster: cluster, paths: paths)
         _ = try lan.repair()
         let report: @Sendable (String) -> Void = { [cluster] in Systemd.log($0, priority: LOG_WARNING, cluster: cluster.name) }
