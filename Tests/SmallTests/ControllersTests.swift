@@ -337,7 +337,8 @@ struct EndpointsControl {
     }
 
     private func addresses(_ api: APIServer, _ field: String) async throws -> [String] {
-        let endpoints = try await api.get(.endpoints, Fixture.key("web"))
+        // They are written after the slices, and may not be there yet.
+        let endpoints = try await api.list(.endpoints, namespace: "default", selector: nil).items.first { $0["metadata"]["name"].string == "web" } ?? .null
         return endpoints["subsets"].items.flatMap { $0[field].items.compactMap { $0["ip"].string } }
     }
 
