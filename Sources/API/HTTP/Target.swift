@@ -14,14 +14,19 @@ struct Target: Sendable {
     var stored: Resource { kind.storage?.resource ?? kind.resource }
     var key: ObjectKey { ObjectKey(resource.namespaced ? namespace ?? "default" : "", name ?? "") }
 
-    func present(_ object: JSON) -> JSON { kind.storage?.present(object) ?? object }
+    func present(_ object: JSON) -> JSON {
+        guard let form = kind.storage else { return object }
+        var shown = form.present(object)
+        shown["apiVersion"] = .string(resource.apiVersion)
+        return shown
+    }
 
     /// Reads `/api/v1/namespaces/default/pods/web/log`; nil for what is no resource of `catalog`.
     init?(_ path: [String], _ catalog: KindCatalog) {
         guard let place = Place(path), let kind = catalog.kind(group: place.group, version: place.version, plural: place.plural) else {
             return nil
         }
-        if kind.resource.namespaced, place.namespace == nil, place.name != nil { return nil }
+        if kind.resource.namespaced ? place.namespace == nil && place.name != nil : place.namespace != nil { return nil }
         self.kind = kind
         namespace = place.namespace
         name = place.name
