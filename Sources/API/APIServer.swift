@@ -309,13 +309,19 @@ package actor APIServer: Client {
         let known = Set(causes.map(\.field))
         return causes
             + found.filter { cause in
-                if known.contains(cause.field) { return false }
+                if known.contains(cause.field) || known.contains(withoutPlace(cause.field)) { return false }
                 guard let dot = cause.field.lastIndex(of: ".") else { return true }
                 let whole = cause.field[..<dot]
                 if known.contains(String(whole)) { return false }
                 guard whole.last == "]", let bracket = whole.lastIndex(of: "[") else { return true }
                 return !known.contains(String(whole[..<bracket]))
             }
+    }
+
+    /// `a.b[0].c` as `a.b.c`: some of Kubernetes' rules name a list's elements without their places.
+    private nonisolated static func withoutPlace(_ field: String) -> String {
+        guard let open = field.lastIndex(of: "["), let close = field[open...].firstIndex(of: "]") else { return field }
+        return String(field[..<open] + field[field.index(after: close)...])
     }
 
     nonisolated static func refuse(_ causes: [StatusError.Cause], _ object: JSON, _ kind: KindDefinition) throws {

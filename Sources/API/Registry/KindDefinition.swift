@@ -97,6 +97,8 @@ package struct KindDefinition: Sendable {
     var scale = ScaleForm()
     /// Defined by a CustomResourceDefinition: with the schema that says so.
     package var isCustom = false
+    /// What everybody hears who asks for anything of the kind.
+    var deprecation: String?
     package var customSchema = JSON.null
     /// Its schema holds rules in CEL.
     var hasRules = false

@@ -6,6 +6,8 @@ package struct SchemaFindings: Sendable {
     package var unknown: [String] = []
     /// Fields of the wrong type, in Go's words.
     package var mistyped: [String] = []
+    /// Where the first of them stands, with places and keys.
+    package private(set) var mistypedPath = ""
     package var causes: [StatusError.Cause] = []
 
     /// Reading what a server-side apply sets: what it leaves out stays out.
@@ -47,7 +49,9 @@ package struct SchemaFindings: Sendable {
     fileprivate mutating func note(_ cause: (String) -> StatusError.Cause) { if causes.count < Self.most { causes.append(cause(path)) } }
     /// The first is all that anybody hears of.
     fileprivate mutating func noteMistyped(_ words: (String) -> String) {
-        if mistyped.isEmpty, !leavesThis { mistyped.append(words(goPath)) }
+        guard mistyped.isEmpty, !leavesThis else { return }
+        mistyped.append(words(goPath))
+        mistypedPath = path
     }
 
     fileprivate var leavesThis: Bool {
@@ -181,6 +185,12 @@ extension Schema {
 extension Schema.Field {
     /// Go's zero value, where no pointer tells it from none: typed clients write `""` and 0 for every field that nobody set.
     func isUnset(by value: JSON) -> Bool { !keepsZero && schema.dropsWhenUnset(value) }
+
+    /// Its values, where a pointer holds it: `""` is written there by who means it, and is none of them.
+    fileprivate var valuesOfPointer: [String]? {
+        guard keepsZero, !isRequired, case .string(let values) = schema, !values.isEmpty, !values.contains("") else { return nil }
+        return values
+    }
 }
 
 extension ObjectSchema {
@@ -201,6 +211,9 @@ extension ObjectSchema {
             }
             let decoded = fields[place].schema.decode(member, &findings, in: shortName)
             if decoded.isNull || fields[place].isUnset(by: decoded) { continue }
+            if decoded == "", let values = fields[place].valuesOfPointer {
+                findings.note { .notSupported($0, "", values.sorted().map { "\"\($0)\"" }.joined(separator: ", ")) }
+            }
             members.append((key, decoded))
         }
         if !findings.fillsDefaults { return .object(JSONObject(uniqueMembers: members)) }

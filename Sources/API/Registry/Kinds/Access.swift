@@ -17,6 +17,7 @@ extension KindDefinition {
     ]
 
     private static let prepareBinding: @Sendable (inout JSON) -> Void = { object in
+        if (object["roleRef"]["apiGroup"].string ?? "").isEmpty { object["roleRef"]["apiGroup"] = .string(rbac) }
         guard var subjects = object["subjects"].array else { return }
         for index in subjects.indices where subjects[index]["apiGroup"].isNull && subjects[index]["kind"].string != "ServiceAccount" {
             subjects[index]["apiGroup"] = "rbac.authorization.k8s.io"

@@ -54,7 +54,8 @@ extension KindDefinition {
             if spec["ports"].items.isEmpty, type != "ExternalName", spec["clusterIP"].string != "None" {
                 causes.append(.required("spec.ports"))
             }
-            causes += familyCauses(spec, old?["spec"], type) + ServiceValidation.validate(spec) + ServiceExternalRules.causes(object, old: old)
+            causes +=
+                familyCauses(spec, old?["spec"], type) + ServiceValidation.validate(spec) + ServiceExternalRules.causes(object, old: old)
             let names = spec["ports"].items.map { $0["name"].string ?? "" }
             for (index, port) in spec["ports"].items.enumerated() {
                 let path = "spec.ports[\(index)]"
@@ -171,7 +172,7 @@ extension KindDefinition {
         ], validate: EndpointValidation.endpoints
     ).with {
         $0.allowsCreateOnUpdate = true
-        $0.warn = { _ in ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"] }
+        $0.deprecation = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
     }
 
     static let endpointSlice = KindDefinition(

@@ -13,7 +13,9 @@ extension KindDefinition {
                 if name != "daemonset" { causes.append(.required("spec.selector")) }
                 causes.append(unmatched(template))
             } else if !wrong.isEmpty {
-                causes.append(.invalid("spec.selector", selector, name == "statefulset" ? "" : "invalid label selector"))
+                if name != "daemonset" {
+                    causes.append(.invalid("spec.selector", selector, name == "statefulset" ? "" : "invalid label selector"))
+                }
             } else if LabelSelector(selector).requirements.isEmpty {
                 causes.append(.invalid("spec.selector", selector, "empty selector is invalid for \(name)"))
             } else if !LabelSelector(selector).matches(template["metadata"]["labels"].stringMap) {

@@ -109,8 +109,7 @@ enum AffinityValidation {
 
     private static func topologyKey(_ key: JSON, _ path: String) -> [Cause] {
         let text = key.string ?? ""
-        if text.isEmpty { return [.required(path, "can not be empty")] }
-        return Names.each(path, text, Names.qualifiedNameComplaints(text))
+        return (text.isEmpty ? [.required(path, "can not be empty")] : []) + Names.each(path, text, Names.qualifiedNameComplaints(text))
     }
 
     /// Keys whose values are the pod's own; the server adds them to the selector.
@@ -141,7 +140,10 @@ enum AffinityValidation {
         return constraints.items.enumerated().flatMap { index, constraint -> [Cause] in
             let here = "\(path)[\(index)]"
             let when = constraint["whenUnsatisfiable"].string ?? "", key = constraint["topologyKey"].string ?? ""
-            var causes = skew(constraint, when, here) + topologyKey(constraint["topologyKey"], "\(here).topologyKey")
+            var causes = skew(constraint, when, here)
+            causes +=
+                key.isEmpty
+                ? [.required("\(here).topologyKey", "can not be empty")] : topologyKey(constraint["topologyKey"], "\(here).topologyKey")
             if !["DoNotSchedule", "ScheduleAnyway"].contains(when) {
                 causes.append(.notSupported("\(here).whenUnsatisfiable", .string(when), "\"DoNotSchedule\", \"ScheduleAnyway\""))
             }

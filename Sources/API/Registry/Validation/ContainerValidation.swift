@@ -12,6 +12,7 @@ struct ContainerValidation {
         var validation = ContainerValidation(container: container, path: path)
         validation.checkPorts(isHostNetwork)
         validation.checkEnvironment()
+        validation.checkSources()
         validation.checkMounts(volumes)
         validation.causes += HandlerValidation(gracePeriod: gracePeriod).causes(container, path)
         validation.causes += ResourceValidation.requirements(container["resources"], "\(path).resources")
@@ -60,33 +61,30 @@ struct ContainerValidation {
             let here = "\(path).env[\(number)]", name = item["name"].string ?? ""
             if name.isEmpty {
                 causes.append(.required("\(here).name"))
-            } else if name.contains("=") || !name.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) {
-                causes.append(
-                    .invalid(
-                        "\(here).name", .string(name),
-                        "a valid environment variable name must consist only of printable ASCII characters other than '='"))
+            } else {
+                causes += Self.variable(name, "\(here).name")
             }
             let source = item["valueFrom"]
             guard !source.isNull else { continue }
-            if !(item["value"].string ?? "").isEmpty {
+            let isEmpty = source.object?.isEmpty ?? true, hasValue = !(item["value"].string ?? "").isEmpty
+            if hasValue, !isEmpty {
                 causes.append(.invalid("\(here).valueFrom", "", "may not be specified when `value` is not empty"))
             }
-            if source.object?.isEmpty ?? true {
+            if isEmpty {
                 causes.append(
                     .invalid(
                         "\(here).valueFrom", "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`")
                 )
             }
-            if source.object?.count ?? 0 > 1 {
+            if !hasValue, source.object?.count ?? 0 > 1 {
                 causes.append(.invalid("\(here).valueFrom", "", "may not have more than one field specified at a time"))
             }
             causes += divisor(source["resourceFieldRef"], "\(here).valueFrom.resourceFieldRef")
             for reference in ["configMapKeyRef", "secretKeyRef"] where !source[reference].isNull {
                 let key = source[reference]["key"].string ?? "", place = "\(here).valueFrom.\(reference)"
                 causes += key.isEmpty ? [.required("\(place).key")] : Names.each("\(place).key", key, Names.configKeyComplaints(key))
-                if let name = source[reference]["name"].string, !name.isEmpty {
-                    causes += Names.each("\(place).name", name, Names.subdomainComplaints(name))
-                }
+                let name = source[reference]["name"].string ?? ""
+                causes += Names.each("\(place).name", name, Names.subdomainComplaints(name))
             }
             if let field = source["fieldRef"]["fieldPath"].string, !field.isEmpty, !Self.fieldPaths.contains(field),
                 field.wholeMatch(of: /metadata\.(labels|annotations)\['.+'\]/) == nil
@@ -95,6 +93,30 @@ struct ContainerValidation {
                     .joined(separator: ", ")
                 causes.append(.notSupported("\(here).valueFrom.fieldRef.fieldPath", .string(field), list))
             }
+        }
+    }
+
+    private static func variable(_ name: String, _ path: String) -> [StatusError.Cause] {
+        if !name.contains("="), name.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) { return [] }
+        let words = "a valid environment variable name must consist only of printable ASCII characters other than '='"
+        return [.invalid(path, .string(name), words)]
+    }
+
+    /// Whole ConfigMaps and Secrets as an environment.
+    private mutating func checkSources() {
+        for (number, source) in container["envFrom"].items.enumerated() {
+            let here = "\(path).envFrom[\(number)]", prefix = source["prefix"].string ?? ""
+            if !prefix.isEmpty { causes += Self.variable(prefix, "\(here).prefix") }
+            let given = ["configMapRef", "secretRef"].filter { !source[$0].isNull }
+            for reference in given {
+                let name = source[reference]["name"].string ?? "", field = "\(here).\(reference).name"
+                causes += name.isEmpty ? [.required(field)] : Names.each(field, name, Names.subdomainComplaints(name))
+            }
+            if given.count == 1 { continue }
+            let words =
+                given.isEmpty
+                ? "must specify one of: `configMapRef` or `secretRef`" : "may not have more than one field specified at a time"
+            causes.append(.invalid("\(path).envFrom", "", words))
         }
     }
 
@@ -152,6 +174,11 @@ struct ContainerValidation {
 
     private mutating func checkPropagation(_ mount: JSON) {
         let propagation = mount["mountPropagation"], recursive = mount["recursiveReadOnly"]
+        let known = ["Bidirectional", "HostToContainer", "None"]
+        if let text = propagation.string, !known.contains(text) {
+            let list = known.map { "\"\($0)\"" }.joined(separator: ", ")
+            causes.append(.notSupported("\(path).volumeMounts.mountPropagation", propagation, list))
+        }
         if propagation.string == "Bidirectional", container["securityContext"]["privileged"].bool != true {
             causes.append(
                 .forbidden(

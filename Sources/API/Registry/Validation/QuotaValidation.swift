@@ -14,6 +14,11 @@ enum QuotaValidation {
         "requests.ephemeral-storage", "limits.ephemeral-storage",
     ]
 
+    private static let counted: Set<String> = [
+        "resourcequotas", "services", "replicationcontrollers", "secrets", "persistentvolumeclaims", "configmaps", "services.nodeports",
+        "services.loadbalancers", "requests.storage",
+    ]
+
     // MARK: ResourceQuota
 
     static let quota: KindDefinition.Validation = { object, old, _ in
@@ -47,13 +52,18 @@ enum QuotaValidation {
         }
     }
 
+    /// Counts of any kind of object, and others' resources, are never at odds with a scope.
+    private static func isStandard(_ name: String) -> Bool {
+        compute.contains(name) || counted.contains(name) || name.hasPrefix("hugepages-") || name.hasPrefix("requests.hugepages-")
+    }
+
     private static func named(_ spec: JSON) -> [Cause] {
         guard !spec["scopes"].items.isEmpty else { return [] }
         let names = spec["scopes"].items.map { $0.string ?? "" }, path = "spec.scopes", resources = spec["hard"].stringMap.keys
         var causes: [Cause] = []
         for name in names {
             if !scopes.contains(name) { causes.append(.invalid(path, spec["scopes"], "unsupported scope")) }
-            for resource in resources where scopes.contains(name) && !applies(name, to: resource) {
+            for resource in resources where isStandard(resource) && !applies(name, to: resource) {
                 causes.append(.invalid(path, spec["scopes"], "unsupported scope applied to resource"))
             }
         }
@@ -69,7 +79,7 @@ enum QuotaValidation {
         for rule in spec["scopeSelector"]["matchExpressions"].items {
             let scope = rule["scopeName"].string ?? "", name = rule["operator"].string ?? "", values = rule["values"].items
             if !scopes.contains(scope) { causes.append(.invalid("\(path).scopeName", .string(scope), "unsupported scope")) }
-            for resource in resources where scopes.contains(scope) && !applies(scope, to: resource) {
+            for resource in resources where isStandard(resource) && !applies(scope, to: resource) {
                 causes.append(.invalid(path, spec["scopeSelector"], "unsupported scope applied to resource"))
             }
             if plain.contains(scope), name != "Exists" {

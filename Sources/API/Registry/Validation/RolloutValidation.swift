@@ -14,6 +14,8 @@ enum RolloutValidation {
             if !strategy["rollingUpdate"].isNull {
                 causes.append(.forbidden("spec.strategy.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'"))
             }
+        // Without a spec there is nothing to have filled in.
+        case "" where spec["strategy"].isNull: break
         default: causes.append(.notSupported("spec.strategy", strategy, "\"Recreate\", \"RollingUpdate\""))
         }
         if strategy["type"].string == "RollingUpdate" {
@@ -38,7 +40,7 @@ enum RolloutValidation {
     static let daemonSet: Validation = { object, _, _ in
         let strategy = object["spec"]["updateStrategy"]
         guard strategy["type"].string == "RollingUpdate" else {
-            return strategy["type"].string == "OnDelete"
+            return strategy["type"].string == "OnDelete" || strategy.isNull
                 ? [] : [.notSupported("spec.updateStrategy", strategy, "\"RollingUpdate\", \"OnDelete\"")]
         }
         let path = "spec.updateStrategy.rollingUpdate", rolling = strategy["rollingUpdate"]
@@ -62,6 +64,7 @@ enum RolloutValidation {
                 causes.append(
                     .invalid("spec.updateStrategy.rollingUpdate", rolling, "only allowed for updateStrategy 'RollingUpdate'"))
             }
+        case "" where strategy.isNull: break
         default: causes.append(.invalid("spec.updateStrategy", strategy, "must be 'RollingUpdate' or 'OnDelete'"))
         }
         if let number = rolling["partition"].int, number < 0, strategy["type"].string == "RollingUpdate" {

@@ -1,6 +1,7 @@
 import Model
 
-/// What the names and ports of a Service are to look like; its ways in from outside are `ServiceExternalRules`'. (k8s.io/kubernetes/pkg/apis/core/validation, ValidateService)
+/// What the names and ports of a Service are to look like; its ways in from outside are `ServiceExternalRules`'.
+/// (k8s.io/kubernetes/pkg/apis/core/validation, ValidateService)
 enum ServiceValidation {
     private typealias Cause = StatusError.Cause
 
