@@ -48,7 +48,10 @@ extension Cluster {
         var findings = SchemaFindings()
         let json = Cluster.schema.decode(manifest.json, &findings)
         if let field = findings.unknown.first { throw fail(field, "unknown field") }
-        if let wrong = findings.mistyped.first.map(MistypedField.init) { throw fail(wrong.field, wrong.message) }
+        if let complaint = findings.mistyped.first {
+            let wrong = MistypedField(complaint, at: findings.mistypedPath)
+            throw fail(wrong.field, wrong.message)
+        }
         if let cause = findings.causes.first { throw fail(cause.field, cause.message) }
 
         let spec = json["spec"]

@@ -7,12 +7,12 @@ struct MistypedField {
     let message: String
 
     /// `json: cannot unmarshal string into Go struct field .spec.images of type []string`
-    init(_ complaint: String) {
-        guard let start = complaint.firstRange(of: " Go struct field ."), let end = complaint.firstRange(of: " of type ") else {
-            (field, message) = ("", complaint)
+    init(_ complaint: String, at path: String) {
+        guard complaint.contains(" Go struct field "), let end = complaint.firstRange(of: " of type ") else {
+            (field, message) = (path, complaint)
             return
         }
-        field = String(complaint[start.upperBound..<end.lowerBound])
+        field = path
         let found = complaint.firstRange(of: "cannot unmarshal ").map { complaint[$0.upperBound...].prefix { $0 != " " } } ?? ""
         message = "must be \(Self.wanted(String(complaint[end.upperBound...]))), not \(Self.kinds[String(found)] ?? "that")"
     }

@@ -30,7 +30,9 @@ package struct Applier {
             return (try await apply(wanted, key, kind), kind, key)
         } catch let error as StatusError {
             guard !error.causes.isEmpty else {
-                throw ManifestError(file: manifest.file, line: manifest.line, message: error.message)
+                // A field that the kind does not have is told in the message alone.
+                let field = error.message.firstMatch(of: /field "([^"]+)"/).map { String($0.1) } ?? ""
+                throw ManifestError(file: manifest.file, line: manifest.line(of: field), message: error.message)
             }
             let lines = error.causes.map { "\(manifest.file):\(manifest.line(of: $0.field)): \($0.field): \($0.message)" }
             throw UserError(([error.message] + lines).joined(separator: "\n"))
