@@ -27,6 +27,7 @@ struct MistypedField {
         case "bool": "true or false"
         case "[]string": "a list of texts"
         case "map[string]string": "a map of texts"
+        case "intstr.IntOrString": "a text or a whole number"
         case _ where type.hasPrefix("int"): "a whole number"
         case _ where type.hasPrefix("[]"): "a list of maps"
         default: "a map"
