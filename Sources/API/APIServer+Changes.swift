@@ -7,7 +7,7 @@ extension APIServer {
     package func update(_ kind: KindDefinition, _ object: JSON, subresource: String?, _ options: WriteOptions) async throws -> Written {
         let strategy = try Self.strategy(kind, subresource)
         var written = Written(object: .null)
-        var decoded = try Self.decode(object, kind, options, &written.warnings, ignoring: strategy.isIgnored)
+        var decoded = try Self.decode(object, kind, options, &written, ignoring: strategy.isIgnored)
         // 0 is no version: whichever there is.
         if decoded["metadata"]["resourceVersion"].string == "0" { decoded["metadata"]["resourceVersion"] = .null }
         let isUnconditional = decoded["metadata"]["resourceVersion"].isNull
@@ -45,7 +45,7 @@ extension APIServer {
             if strategy.isAdmitted { try await admit(&object, old: old, kind) }
             let finalizers = options.fieldManager == nil ? [] : ObjectRules.validateFinalizers(object, old: old)
             let causes = ObjectRules.validate(object, kind) + strategy.validateUpdate(object, old, kind, context(options))
-            try Self.refuse(immutable + finalizers + causes, object, kind)
+            try Self.refuse(immutable + finalizers + Self.joining(soFar.found, causes), object, kind)
             if let managed {
                 object["metadata"]["managedFields"] = managed
             } else {
@@ -132,7 +132,7 @@ extension APIServer {
                 patched["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
             }
             var written = Written(object: .null)
-            let decoded = try Self.decode(patched, kind, options, &written.warnings, ignoring: strategy.isIgnored)
+            let decoded = try Self.decode(patched, kind, options, &written, ignoring: strategy.isIgnored)
             return try await replace(kind, decoded, old: old, subresource: subresource, options, written, managed: nil)
         }
     }
@@ -153,8 +153,9 @@ extension APIServer {
         if config["metadata"]["managedFields"].array != nil { throw StatusError.badRequest("metadata.managedFields must be nil") }
         config["metadata"]["name"] = .string(key.name)
         if kind.resource.namespaced { config["metadata"]["namespace"] = .string(key.namespace) }
-        var warnings: [String] = []
-        let applied = try Self.decode(config, kind, options, &warnings, fillsDefaults: false)
+        var read = Written()
+        let applied = try Self.decode(config, kind, options, &read, fillsDefaults: false)
+        let warnings = read.warnings
         let entry = ManagedFields.Entry(
             manager: manager, operation: "Apply", apiVersion: kind.resource.apiVersion, subresource: subresource ?? "",
             time: now().description,
@@ -175,11 +176,11 @@ extension APIServer {
             let merged = try managed.apply(applied, entry, live: old, kind.schema, kind.resource, force: options.force)
             var quiet = options
             quiet.fieldValidation = .ignore
-            var unused: [String] = []
-            let decoded = try Self.decode(merged, kind, quiet, &unused, ignoring: try Self.strategy(kind, subresource).isIgnored)
+            var written = Written()
+            let decoded = try Self.decode(merged, kind, quiet, &written, ignoring: try Self.strategy(kind, subresource).isIgnored)
+            written.warnings = warnings
             return try await replace(
-                kind, decoded, old: old, subresource: subresource, options, Written(object: .null, warnings: warnings),
-                managed: managed.json)
+                kind, decoded, old: old, subresource: subresource, options, written, managed: managed.json)
         }
     }
 }

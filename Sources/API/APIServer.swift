@@ -100,7 +100,7 @@ package actor APIServer: Client {
     /// `managed` is what a server-side apply made of the fields' owners.
     func create(_ kind: KindDefinition, _ object: JSON, _ options: WriteOptions, managed: JSON?) async throws -> Written {
         var written = Written(object: .null, wasCreated: true)
-        let object = try Self.decode(object, kind, options, &written.warnings) {
+        let object = try Self.decode(object, kind, options, &written) {
             !kind.keepsStatusOnCreate && WriteStrategy.object.isIgnored($0)
         }
         guard let base = object["metadata"]["generateName"].string else { return try await add(object, kind, options, written, managed) }
@@ -136,7 +136,7 @@ package actor APIServer: Client {
         written.warnings += kind.warn(object)
         written.object = try await admitting(kind) {
             try await admit(&object, old: nil, kind)
-            try Self.validate(object, kind, context(options))
+            try Self.validate(object, kind, context(options), found: written.found)
             if let managed {
                 object["metadata"]["managedFields"] = managed
             } else {
@@ -246,21 +246,27 @@ package actor APIServer: Client {
         guard let kind = Registry.kind(apiVersion: apiVersion, kind: name) else {
             throw StatusError(400, .badRequest, "no matches for kind \"\(name)\" in version \"\(apiVersion)\"")
         }
-        var warnings: [String] = []
-        var decoded = try decode(object, kind, WriteOptions(), &warnings)
+        var read = Written()
+        var decoded = try decode(object, kind, WriteOptions(), &read)
         kind.prepare(&decoded)
-        try validate(decoded, kind, ValidationContext(nodePortRange: cluster.nodePortRange, serviceCIDRs: cluster.networks.map(\.services)))
+        let context = ValidationContext(nodePortRange: cluster.nodePortRange, serviceCIDRs: cluster.networks.map(\.services))
+        try validate(decoded, kind, context, found: read.found)
         return decoded
     }
 
     /// Reads an object of a kind; of `isIgnored` fields the values do not count. Fields that the kind does not have are an error, a warning
     /// or nothing, as was asked.
     nonisolated static func decode(
-        _ object: JSON, _ kind: KindDefinition, _ options: WriteOptions, _ warnings: inout [String], fillsDefaults: Bool = true,
+        _ object: JSON, _ kind: KindDefinition, _ options: WriteOptions, _ read: inout Written, fillsDefaults: Bool = true,
         ignoring isIgnored: (String) -> Bool = { _ in false }
     ) throws -> JSON {
         let resource = kind.resource
         if let given = object["kind"].string, given != resource.kind {
+            if kind.isCustom {
+                throw StatusError.invalid(
+                    Resource(resource.group, resource.version, resource.plural, given), object["metadata"]["name"].string ?? "",
+                    [.invalid("kind", .string(given), "must be \(resource.kind)")])
+            }
             throw StatusError.badRequest("the object provided is unrecognized (must be of type \(resource.kind)): kind is \"\(given)\"")
         }
         if let given = object["apiVersion"].string, given != resource.apiVersion {
@@ -269,36 +275,70 @@ package actor APIServer: Client {
         }
         var findings = SchemaFindings()
         findings.fillsDefaults = fillsDefaults
+        findings.leavesTypes = kind.isCustom
         let decoded = kind.schema.decode(object, &findings)
-        let unknown = findings.unknown.map { "unknown field \"\($0)\"" }
+        let unknown = findings.unknown.map { "unknown field \"\($0)\"" } + options.repeats
         let who = "\(resource.kind) in version \"\(resource.version)\" cannot be handled as a \(resource.kind)"
         if let first = findings.mistyped.first { throw StatusError.badRequest("\(who): \(first)") }
         if !unknown.isEmpty {
             switch options.fieldValidation {
             case .strict:
-                throw StatusError(
-                    400, .badRequest,
-                    kind.isCustom
-                        ? "strict decoding error: \(unknown.joined(separator: ", "))"
-                        : "\(who): strict decoding error: \(unknown.joined(separator: ", "))",
-                    causes: zip(unknown, findings.unknown).map { StatusError.Cause(reason: "FieldValueInvalid", message: $0, field: $1) })
-            case .warn: warnings += unknown
+                // Those of YAML have lines.
+                let isYAML = options.repeats.first?.hasPrefix("line ") ?? false
+                let list = isYAML ? "yaml: unmarshal errors:\n  \(unknown.joined(separator: "\n  "))" : unknown.joined(separator: ", ")
+                let complaint = "strict decoding error: \(list)"
+                throw StatusError.badRequest(kind.isCustom ? complaint : "\(who): \(complaint)")
+            case .warn: read.warnings += unknown
             case .ignore: break
             }
         }
-        let causes = findings.causes.filter { !isIgnored($0.field) }
-        guard causes.isEmpty || !fillsDefaults else { throw StatusError.invalid(resource, object["metadata"]["name"].string ?? "", causes) }
+        if fillsDefaults { read.found = findings.causes.filter { !isIgnored($0.field) } }
         return decoded
     }
 
     /// Of a new object.
-    nonisolated static func validate(_ object: JSON, _ kind: KindDefinition, _ context: ValidationContext) throws {
-        try refuse(ObjectRules.validate(object, kind) + kind.validate(object, nil, context), object, kind)
+    nonisolated static func validate(
+        _ object: JSON, _ kind: KindDefinition, _ context: ValidationContext, found: [StatusError.Cause] = []
+    ) throws {
+        try refuse(joining(found, ObjectRules.validate(object, kind) + kind.validate(object, nil, context)), object, kind)
+    }
+
+    /// What the kind's rules say, and of what was found by reading that of which they say nothing: neither of the field nor of what it is
+    /// a part of.
+    nonisolated static func joining(_ found: [StatusError.Cause], _ causes: [StatusError.Cause]) -> [StatusError.Cause] {
+        guard !found.isEmpty, !causes.isEmpty else { return found + causes }
+        let known = Set(causes.map(\.field))
+        return causes
+            + found.filter { cause in
+                if known.contains(cause.field) || known.contains(withoutPlace(cause.field)) { return false }
+                guard let dot = cause.field.lastIndex(of: ".") else { return true }
+                let whole = cause.field[..<dot]
+                if known.contains(String(whole)) { return false }
+                guard whole.last == "]", let bracket = whole.lastIndex(of: "[") else { return true }
+                return !known.contains(String(whole[..<bracket]))
+            }
+    }
+
+    /// `a.b[0].c` as `a.b.c`: some of Kubernetes' rules name a list's elements without their places.
+    private nonisolated static func withoutPlace(_ field: String) -> String {
+        guard let open = field.lastIndex(of: "["), let close = field[open...].firstIndex(of: "]") else { return field }
+        return String(field[..<open] + field[field.index(after: close)...])
     }
 
     nonisolated static func refuse(_ causes: [StatusError.Cause], _ object: JSON, _ kind: KindDefinition) throws {
-        guard causes.isEmpty else { throw StatusError.invalid(kind.resource, object["metadata"]["name"].string ?? "", causes) }
+        if causes.isEmpty { return }
+        var causes = causes
+        if kind.hasRules, causes.contains(where: { blocking.contains($0.reason) }) { causes.append(uncheckedRules) }
+        throw StatusError.invalid(kind.resource, object["metadata"]["name"].string ?? "", causes)
     }
+
+    /// Of such causes an object's rules are not looked at. (upstream: hasBlockingErr)
+    private static let blocking: Set<String> = [
+        "FieldValueRequired", "FieldValueNotSupported", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid",
+    ]
+    private static let uncheckedRules = StatusError.Cause.invalid(
+        "<nil>", .null,
+        "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation")
 
     func admit(_ object: inout JSON, old: JSON?, _ kind: KindDefinition) async throws {
         try await kind.hooks.admit(&object, old, self)

@@ -13,6 +13,8 @@ package struct WriteOptions: Sendable {
     package var force = false
     /// Why a server-side apply or an update may not create its object; nil: it may.
     package var creationRefusal: StatusError?
+    /// What stands twice in the object as it was sent, in the decoder's words.
+    package var repeats: [String] = []
 
     package init() {}
 }
@@ -42,8 +44,10 @@ package enum Patch: Sendable {
 
 /// What a write made of an object.
 package struct Written: Sendable {
-    package var object: JSON
+    package var object = JSON.null
     package var warnings: [String] = []
     package var wasCreated = false
     package var isGone = false
+    /// What was missed, or is none of a field's values, as it was read: told unless the kind's own rules speak of that field.
+    var found: [StatusError.Cause] = []
 }

@@ -24,8 +24,25 @@ package struct YAMLReader {
     /// Values met, and those of them that an alias stands for.
     private var decoded = 0, aliased = 0
 
+    /// Keys that stand twice in a map, in the words of Kubernetes' decoder; nil: they are an error.
+    private var repeated: [String]?
+
     /// Every document of `text` that holds anything.
     package static func documents(_ text: String, file: String, keepsLines: Bool) throws(YAMLError) -> [Document] {
+        try read(text, file: file, keepsLines: keepsLines, toleratesRepeats: false).documents
+    }
+
+    /// The first document of what a client sent, of which no other counts. Where a key stands twice the last one does; `repeated` hears.
+    package static func body(_ text: String, repeated: inout [String]) throws(YAMLError) -> JSON {
+        let text = text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
+        let (documents, found) = try read(text, file: "body", keepsLines: false, toleratesRepeats: true)
+        repeated = found
+        return documents.first?.json ?? .null
+    }
+
+    private static func read(_ text: String, file: String, keepsLines: Bool, toleratesRepeats: Bool) throws(YAMLError) -> (
+        documents: [Document], repeated: [String]
+    ) {
         let bytes = Array(text.utf8)
         // libyaml compares each directive with all before it.
         let directives = bytes.indices.lazy.filter {
@@ -43,7 +60,9 @@ package struct YAMLReader {
             yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
             yaml_parser_set_input_string(parser, bytes.baseAddress, bytes.count)
             var reader = YAMLReader(parser: parser, file: file, keepsLines: keepsLines)
-            return try reader.documents()
+            if toleratesRepeats { reader.repeated = [] }
+            let documents = try reader.documents(onlyFirst: toleratesRepeats)
+            return (documents, reader.repeated ?? [])
         }
     }
 
@@ -51,7 +70,7 @@ package struct YAMLReader {
         (self.parser, self.file, self.keepsLines) = (parser, file, keepsLines)
     }
 
-    private mutating func documents() throws(YAMLError) -> [Document] {
+    private mutating func documents(onlyFirst: Bool) throws(YAMLError) -> [Document] {
         var documents: [Document] = []
         while true {
             let event = try next()
@@ -62,6 +81,7 @@ package struct YAMLReader {
                 let root = try next()
                 let json = try value(root, path: keepsLines ? "" : nil)
                 if !json.isNull { documents.append(Document(json: json, line: root.line, lines: lines)) }
+                if onlyFirst { return documents }
             default: break
             }
         }
@@ -100,24 +120,59 @@ package struct YAMLReader {
     private mutating func mapping(_ path: String?) throws(YAMLError) -> JSON {
         var keys: [String] = []
         var values: [JSON] = []
-        var seen: Set<String> = []
+        var places: [String: Int] = [:], seen: Set<String> = []
+        var merged: [JSON] = []
         while true {
             var event = try next()
-            if case .mappingEnd = event.kind { return .object(JSONObject(uniqueKeys: keys, values: values)) }
+            if case .mappingEnd = event.kind { break }
             if case .alias(let name) = event.kind, case .string(let text)? = anchors[name]?.value {
                 event.kind = .scalar(text, isPlain: false)
             }
-            guard case .scalar(let key, _) = event.kind else { throw fail(event.line, "a key must be a plain word") }
+            guard case .scalar(let key, let isPlain) = event.kind else { throw fail(event.line, "a key must be a plain word") }
             if let anchor = event.anchor { anchors[anchor] = (.string(key), 1) }
             decoded += 1
-            guard seen.insert(key).inserted else { throw fail(event.line, "key \"\(key)\" already set in map") }
+            if isPlain, key == "<<" {
+                merged.append(try value(try next(), path: nil))
+                continue
+            }
+            if isPlain, repeated != nil, Self.plain(key).isNull { throw fail(event.line, "unsupported map key of type: null") }
+            if !seen.insert(key).inserted { try note(repeat: key, event.line) }
             let here = path.flatMap { Self.path($0.isEmpty ? key : "\($0).\(key)") }
             note(here, event.line)
             // JSON null is a value to an API; an empty YAML value means the field is not there.
             let member = try value(try next(), path: here)
-            if member.isNull { continue }
-            keys.append(key)
-            values.append(member)
+            if let place = places[key] {
+                values[place] = member
+            } else if !member.isNull {
+                places[key] = keys.count
+                keys.append(key)
+                values.append(member)
+            }
+        }
+        try merge(merged, &keys, &values, &seen)
+        return .object(JSONObject(uniqueKeys: keys, values: values))
+    }
+
+    private static let mostRepeats = 100
+
+    private mutating func note(repeat key: String, _ line: Int) throws(YAMLError) {
+        guard let count = repeated?.count else { throw fail(line, "key \"\(key)\" already set in map") }
+        if count < Self.mostRepeats { repeated?.append("line \(line): key \"\(key)\" already set in map") }
+    }
+
+    /// What `<<` brings: the members of a map, or of several, that the map itself does not have. (yaml.org/type/merge.html)
+    private mutating func merge(_ sources: [JSON], _ keys: inout [String], _ values: inout [JSON], _ seen: inout Set<String>)
+        throws(YAMLError)
+    {
+        for source in sources {
+            for map in source.array ?? [source] {
+                guard let members = map.object else { throw fail(1, "map merge requires map or sequence of maps as the value") }
+                for (key, value) in members where seen.insert(key).inserted {
+                    decoded += 1
+                    keys.append(key)
+                    values.append(value)
+                }
+            }
         }
     }
 
@@ -149,16 +204,49 @@ package struct YAMLReader {
     private static func plain(_ text: String) -> JSON {
         switch text {
         case "", "~", "null", "Null", "NULL": return .null
-        case "true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON": return .bool(true)
-        case "false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF": return .bool(false)
+        case "true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y": return .bool(true)
+        case "false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", "n", "N": return .bool(false)
         default: break
         }
-        if let value = Int(text), text.first != "+", !(text.count > 1 && text.first == "0") { return .int(value) }
-        let isNumeric = text.first.map { $0.isNumber || $0 == "-" || $0 == "." } ?? false
-        if isNumeric, text.contains(where: { $0 == "." || $0 == "e" || $0 == "E" }), let value = Double(text), value.isFinite {
-            return .double(value)
+        let isNumeric = text.first.map { ($0.isASCII && $0.isNumber) || $0 == "-" || $0 == "+" || $0 == "." } ?? false
+        if !isNumeric { return .string(text) }
+        if let value = integer(text) { return .int(value) }
+        if isDecimal(text), let value = Double(text.filter { $0 != "_" }), value.isFinite {
+            return Int(exactly: value).map { text.contains(where: { ".eE".contains($0) }) ? .double(value) : .int($0) } ?? .double(value)
         }
         return .string(text)
+    }
+
+    /// As Go reads a number whose base is told by how it begins: `0x1f`, `0b11`, `0o17`, `017`, and `_` between digits.
+    private static func integer(_ text: String) -> Int? {
+        var rest = text[...]
+        let isNegative = rest.first == "-"
+        if isNegative || rest.first == "+" { rest = rest.dropFirst() }
+        var base = 10
+        if rest.first == "0", rest.count > 1 {
+            switch rest.dropFirst().first {
+            case "x", "X": (base, rest) = (16, rest.dropFirst(2))
+            case "b", "B": (base, rest) = (2, rest.dropFirst(2))
+            case "o", "O": (base, rest) = (8, rest.dropFirst(2))
+            default: (base, rest) = (8, rest.dropFirst())
+            }
+        }
+        let digits = rest.filter { $0 != "_" }
+        guard let first = digits.first, first.isHexDigit, rest.last != "_" else { return nil }
+        return Int((isNegative ? "-" : "") + digits, radix: base)
+    }
+
+    /// Digits with at most one point among them, and an exponent or none.
+    private static func isDecimal(_ text: String) -> Bool {
+        var rest = text.utf8[...]
+        if rest.first == UInt8(ascii: "-") || rest.first == UInt8(ascii: "+") { rest = rest.dropFirst() }
+        let mantissa = rest.prefix { $0 != UInt8(ascii: "e") && $0 != UInt8(ascii: "E") }
+        let digits = mantissa.count { (0x30...0x39).contains($0) }, points = mantissa.count { $0 == UInt8(ascii: ".") }
+        guard digits > 0, points < 2, digits + points == mantissa.count else { return false }
+        if mantissa.count == rest.count { return true }
+        var exponent = rest.dropFirst(mantissa.count + 1)
+        if exponent.first == UInt8(ascii: "-") || exponent.first == UInt8(ascii: "+") { exponent = exponent.dropFirst() }
+        return !exponent.isEmpty && exponent.allSatisfy { (0x30...0x39).contains($0) }
     }
 }
 

@@ -8,14 +8,16 @@ import Runtime
 
 /// Which cluster a command speaks to.
 struct ClusterOptions: ParsableArguments {
-    @Option(name: [.customShort("c"), .long], help: "The cluster; needed only when several run.")
+    @Option(name: [.customShort("c"), .long], help: "The cluster; needed only when several run. Without: $MINIK_CLUSTER.")
     var cluster: String?
 
     /// The paths of the chosen cluster: the named one, or the only one there is.
     func paths() throws -> ClusterPaths {
         try requireRoot()
-        if let cluster { _ = try ClusterPaths(named: cluster) }
-        return ClusterPaths(cluster: try RunningCluster.chosen(cluster, of: RunningCluster.all().map(\.name)))
+        // A lab's shell says whose it is.
+        let named = cluster ?? getenv("MINIK_CLUSTER").map { String(cString: $0) }
+        if let named { _ = try ClusterPaths(named: named) }
+        return ClusterPaths(cluster: try RunningCluster.chosen(named, of: RunningCluster.all().map(\.name)))
     }
 
     /// The chosen cluster as it was brought up.

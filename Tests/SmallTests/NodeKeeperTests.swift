@@ -37,9 +37,9 @@ struct NodeKeeperTests {
         let reports = Mutex<[String]>([])
     }
 
-    private func keeper(_ api: APIServer) async -> NodeKeeper {
+    private func keeper(_ api: APIServer, mends: Bool = true) async -> NodeKeeper {
         let keeper = NodeKeeper(
-            name: "n1", client: api, clock: clock, isAlive: { [life] in life.isAlive.withLock { $0 } },
+            name: "n1", client: api, clock: clock, isAlive: { [life] in life.isAlive.withLock { $0 } }, mends: { mends },
             report: { [life] text in life.reports.withLock { $0.append(text) } })
         await keeper.add(part)
         return keeper
@@ -94,6 +94,23 @@ struct NodeKeeperTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await keeper.run() }
             try await pass(1)
+            #expect(part.looks == 0)
+            life.isAlive.withLock { $0 = false }
+            try await pass(1)
+            #expect(part.looks == 1)
+            group.cancelAll()
+            do { try await group.waitForAll() } catch is CancellationError {}
+        }
+    }
+
+    @Test("repair: manual leaves alone what is broken, by the clock and when asked, but not a node whose init has ended")
+    func manual() async throws {
+        let api = try await apiWithNode(), keeper = await keeper(api, mends: false)
+        part.lose(["route default"])
+        #expect(await keeper.repair() == [] && part.looks == 0)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await keeper.run() }
+            try await pass(31)
             #expect(part.looks == 0)
             life.isAlive.withLock { $0 = false }
             try await pass(1)

@@ -35,6 +35,9 @@ minik up /root/lab.yaml >/root/up.log 2>&1 || { cat /root/up.log; fail "up"; }
 until answers; do [ $(($(milliseconds) - start)) -lt 30000 ] || fail "no answer"; sleep 0.02; done
 took=$(($(milliseconds) - start))
 echo "an answering lab: install $(cat /root/install.ms) ms (download aside), up $took ms"
+# What the package brings along is found.
+minik lab list | grep -q '^one-node ' || fail "the labs are not found: $(minik lab list 2>&1)"
+minik validate /usr/share/minik/labs/*/lab.yaml >/dev/null || fail "labs of the package are not valid"
 was_daemon=$(daemon) was_shims=$(shims) was_pods=$(pods)
 [ -n "$was_daemon" ] && [ -n "$was_shims" ] && [ -n "$was_pods" ] || fail "daemon \"$was_daemon\", shims \"$was_shims\", pods \"$was_pods\""
 

@@ -134,8 +134,7 @@ struct Authorizer: Sendable {
         let resources = rule["resources"].items.compactMap(\.string)
         guard
             resources.contains("*") || resources.contains(request.resourceWithSubresource)
-                || (!request.subresource.isEmpty
-                    && (resources.contains("*/\(request.subresource)") || resources.contains("\(request.resource)/*")))
+                || (!request.subresource.isEmpty && resources.contains("*/\(request.subresource)"))
         else { return false }
         let names = rule["resourceNames"].items
         return names.isEmpty || names.contains { $0.string == request.name }

@@ -49,8 +49,15 @@ struct Reviews: Sendable {
             try Self.validate(spec, resource, namesUser: spec["user"].string ?? "" != "" || !spec["groups"].items.isEmpty)
             review["status"] = try await decide(
                 spec, UserInfo(name: spec["user"].string ?? "", groups: spec["groups"].items.compactMap(\.string)))
-        case "SelfSubjectRulesReview": review["status"] = try await rules(user, review["spec"]["namespace"].string ?? "default")
+        case "SelfSubjectRulesReview":
+            guard let namespace = review["spec"]["namespace"].string, !namespace.isEmpty else {
+                throw StatusError.badRequest("no namespace on request")
+            }
+            review["status"] = try await rules(user, namespace)
         case "TokenReview":
+            if (review["spec"]["token"].string ?? "").isEmpty {
+                throw StatusError.badRequest("token is required for TokenReview in authentication")
+            }
             let wanted = review["spec"]["audiences"].items.compactMap(\.string)
             if let (who, audiences) = try await authenticator.user(
                 token: review["spec"]["token"].string ?? "", audiences: wanted.isEmpty ? [Authenticator.issuer] : wanted)

@@ -24,7 +24,13 @@ extension Router {
                     separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                 guard sides.count == 2 else { throw StatusError.badRequest("invalid selector: '\(part)'; can't understand '\(part)'") }
                 let name = sides[0].trimmed
-                guard supported.contains(name) else { throw StatusError.badRequest("field label not supported: \(name)") }
+                guard supported.contains(name) else {
+                    // Kinds that have more than the two of everybody say it in other words.
+                    throw StatusError.badRequest(
+                        target.kind.selectableFields.isEmpty
+                            ? "\"\(name)\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+                            : "field label not supported: \(name)")
+                }
                 fields.append((name.split(separator: ".").map(String.init), sides[1].trimmed, isNegated))
             }
             if let name = target.name { fields.append((["metadata", "name"], name, false)) }
@@ -71,24 +77,17 @@ extension Router {
     /// The objects that a request chooses, the revision they stand at, and where to go on.
     func select(_ target: Target, _ request: HTTPRequest) async throws -> (items: [JSON], revision: Int, token: String?, remaining: Int?) {
         let selection = try Selection(request, target)
-        let limit = request["limit"].flatMap { Int($0) } ?? 0
+        let parameters = try ListParameters(request), limit = parameters.limit, wanted = parameters.version
         var items: [JSON]
         var revision: Int
         let continuation = try request["continue"].flatMap { $0.isEmpty ? nil : try Continuation($0) }
         if continuation != nil, let version = request["resourceVersion"], !["", "0"].contains(version) {
             throw StatusError.badRequest("specifying resource version is not allowed when using continue")
         }
-        let match = request["resourceVersionMatch"]
-        let wanted = request["resourceVersion"].flatMap { Int($0) }
-        if let match, !match.isEmpty, wanted == nil || (wanted == 0 && match == "Exact") {
-            throw StatusError.invalid(
-                target.resource, "",
-                [.forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided")])
-        }
         if let continuation {
             revision = continuation.revision
             items = try await api.store.list(target.stored, namespace: target.namespace, at: revision)
-        } else if match == "Exact", let wanted {
+        } else if parameters.isExact, let wanted {
             revision = wanted
             items = try await api.store.list(target.stored, namespace: target.namespace, at: wanted)
         } else if let name = selection.name, target.namespace != nil || !target.resource.namespaced {

@@ -7,8 +7,9 @@ extension Router {
         _ object: JSON, _ target: Target, _ form: StorageForm, _ subresource: String?, _ options: inout WriteOptions
     ) throws -> JSON {
         let isIgnored = try APIServer.strategy(try storedKind(target), subresource).isIgnored
-        var warnings: [String] = []
-        let decoded = try APIServer.decode(object, target.kind, options, &warnings, ignoring: isIgnored)
+        var read = Written()
+        let decoded = try APIServer.decode(object, target.kind, options, &read, ignoring: isIgnored)
+        try APIServer.refuse(read.found, decoded, target.kind)
         options.fieldValidation = .ignore
         return form.stored(decoded)
     }

@@ -1,4 +1,5 @@
 import Model
+import YAML
 
 /// A request's body, in whichever form it came.
 struct RequestBody: Sendable {
@@ -15,7 +16,12 @@ struct RequestBody: Sendable {
     private var isYAML: Bool { ["application/yaml", "application/apply-patch+yaml"].contains(request.contentType) }
 
     /// The body as an object, whose protobuf form is of the type that `schema` describes.
-    func object(_ schema: Schema) async throws -> JSON { try await reading(isYAML: isYAML) { try $0.readObject(schema) } }
+    func object(_ schema: Schema) async throws -> JSON { try await reading(isYAML: isYAML) { try $0.readObject(schema).object } }
+
+    /// The same, and in the decoder's words which of its members stand twice.
+    func objectAndRepeats(_ schema: Schema) async throws -> (object: JSON, repeats: [String]) {
+        try await threads.run(isYAML ? Int.max : request.body.count) { try readObject(schema) }
+    }
 
     /// A JSON body, of whatever shape.
     func document() async throws -> JSON { try await reading(isYAML: false) { try $0.readDocument() } }
@@ -30,7 +36,7 @@ struct RequestBody: Sendable {
             415, .unsupportedMediaType, "the body of the request was in an unknown format - accepted media types include: \(accepted)")
     }
 
-    private func readObject(_ schema: Schema) throws -> JSON {
+    private func readObject(_ schema: Schema) throws -> (object: JSON, repeats: [String]) {
         switch request.contentType {
         case Representation.protobufType:
             guard case .object(let type) = schema, !type.name.isEmpty, !type.keepsUnknown else {
@@ -40,10 +46,13 @@ struct RequestBody: Sendable {
                 let (apiVersion, kind, raw) = try ProtobufDecoder.envelope(request.body)
                 var object: JSON = ["apiVersion": .string(apiVersion), "kind": .string(kind)]
                 for (key, value) in try ProtobufDecoder.decode(raw, type).object ?? JSONObject() { object[key] = value }
-                return object
+                return (object, [])
             } catch { throw StatusError.badRequest("unable to decode the protobuf body: \(error)") }
-        case "application/yaml", "application/apply-patch+yaml": return try readYAML()
-        case "", "application/json", "application/x-www-form-urlencoded", "text/plain": return try json()
+        case "application/yaml", "application/apply-patch+yaml":
+            var repeats: [String] = []
+            let object = try readYAML(&repeats)
+            return (object, repeats)
+        case "", "application/json": return try json()
         default: throw Self.unsupported(Self.accepted)
         }
     }
@@ -53,29 +62,36 @@ struct RequestBody: Sendable {
     }
 
     private func readYAML() throws -> JSON {
+        var unused: [String] = []
+        return try readYAML(&unused)
+    }
+
+    private func readYAML(_ repeats: inout [String]) throws -> JSON {
         if let json = try? JSON(parsing: request.body), json.object != nil { return json }
         guard let text = String(validating: request.body, as: UTF8.self) else { throw StatusError.badRequest("the body is not UTF-8 text") }
         do {
-            let documents = try Manifest.read(text, file: "body", keepsLines: false)
-            guard documents.count == 1, let document = documents.first else {
-                throw StatusError.badRequest("the body must hold one document")
+            let json = try YAMLReader.body(text, repeated: &repeats)
+            // Nothing at all is an object of which nothing is said.
+            if json.isNull { return .emptyObject }
+            guard json.object != nil else {
+                throw StatusError.badRequest("the object provided is unrecognized: json: cannot unmarshal \(json.typeName) into Go value")
             }
-            return document.json
-        } catch let error as ManifestError { throw StatusError.badRequest("error decoding YAML: \(error)") }
+            return json
+        } catch let error as YAMLError {
+            throw StatusError.badRequest("error decoding YAML: \(error.file):\(error.line): \(error.message)")
+        }
     }
 
-    private func json() throws -> JSON {
+    private func json() throws -> (object: JSON, repeats: [String]) {
         let json: JSON
         var duplicates: [String] = []
         do { json = try JSON(parsing: request.body, duplicates: &duplicates) } catch {
             throw StatusError.badRequest("the object provided is unrecognized (must be of type JSON): \(error)")
         }
+        if json.isNull { return (.emptyObject, []) }
         guard json.object != nil else {
             throw StatusError.badRequest("the object provided is unrecognized: json: cannot unmarshal \(json.typeName) into Go value")
         }
-        if !duplicates.isEmpty, request["fieldValidation"] == "Strict" {
-            throw StatusError.badRequest("strict decoding error: \(duplicates.map { "duplicate field \"\($0)\"" }.joined(separator: ", "))")
-        }
-        return json
+        return (json, duplicates.map { "duplicate field \"\($0)\"" })
     }
 }

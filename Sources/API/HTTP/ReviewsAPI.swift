@@ -16,7 +16,12 @@ struct ReviewsAPI: PathResponder {
         case .table, .metadata: throw Representation.notAcceptable  // an answer is no object that could be shown as a row
         case .json, .yaml, .protobuf: break
         }
-        let body = try await RequestBody(request, threads).object(Reviews.schema(review.type))
+        let schema = Reviews.schema(review.type), kind = review.resource.kind
+        var findings = SchemaFindings()
+        let body = schema.decode(try await RequestBody(request, threads).object(schema), &findings)
+        if let first = findings.mistyped.first {
+            throw StatusError.badRequest("\(kind) in version \"\(review.resource.version)\" cannot be handled as a \(kind): \(first)")
+        }
         return .json(try await reviews.answer(body, review.resource, user: user), code: 201)
     }
 }

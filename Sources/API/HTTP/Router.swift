@@ -94,10 +94,11 @@ package struct Router: Responder {
             throw StatusError(404, .notFound, "minik has no HorizontalPodAutoscalers: nothing scales by itself; use kubectl scale")
         }
         guard let target = Target(request.path, api.catalog) else { throw StatusError.noSuchVersion(request.path) }
-        return try await respond(target, request, user).warning(target.kind.deprecation.map { [$0] } ?? [])
+        guard let words = target.kind.deprecation else { return try await route(target, request, user) }
+        do { return try await route(target, request, user).warning([words]) } catch { return HTTPResponse.failure(error).warning([words]) }
     }
 
-    private func respond(_ target: Target, _ request: HTTPRequest, _ user: UserInfo) async throws -> HTTPResponse {
+    private func route(_ target: Target, _ request: HTTPRequest, _ user: UserInfo) async throws -> HTTPResponse {
         switch (request.method, target.name, target.subresource) {
         case ("GET", nil, nil) where request.isTrue("watch"): return try await watch(target, request)
         case ("GET", nil, nil): return try await list(target, request)

@@ -27,7 +27,7 @@ struct Target: Sendable {
         guard let place = Place(path), let kind = catalog.kind(group: place.group, version: place.version, plural: place.plural) else {
             return nil
         }
-        if kind.resource.namespaced, place.namespace == nil, place.name != nil { return nil }
+        if kind.resource.namespaced ? place.namespace == nil && place.name != nil : place.namespace != nil { return nil }
         self.kind = kind
         namespace = place.namespace
         name = place.name

@@ -20,7 +20,25 @@ extension Router {
             options.fieldValidation = .warn
         }
         options.force = request.isTrue("force")
+        try Self.check(fieldManager: request["fieldManager"] ?? "", request.method)
         return options
+    }
+
+    private static let longestManager = 128
+
+    /// (k8s.io/apimachinery/pkg/apis/meta/v1/validation, ValidateFieldManager)
+    private static func check(fieldManager name: String, _ method: String) throws {
+        var causes: [StatusError.Cause] = []
+        if name.utf8.count > longestManager { causes.append(.tooLong("fieldManager", longestManager)) }
+        for (place, scalar) in name.unicodeScalars.enumerated() where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) {
+            let code = String(scalar.value, radix: 16, uppercase: true)
+            let padded = String(repeating: "0", count: max(0, 4 - code.count)) + code
+            causes.append(.invalid("fieldManager", .string(name), "invalid character U+\(padded) (at position \(place))"))
+            break
+        }
+        guard !causes.isEmpty else { return }
+        let kind = method == "POST" ? "CreateOptions" : method == "PUT" ? "UpdateOptions" : "PatchOptions"
+        throw StatusError.invalid(Resource("meta.k8s.io", "v1", "", kind), "", causes)
     }
 
     private static func isDryRun(_ values: [String]) throws -> Bool {
@@ -43,7 +61,8 @@ extension Router {
 
     func create(_ target: Target, _ request: HTTPRequest, _ user: UserInfo) async throws -> HTTPResponse {
         guard target.kind.verbs.contains("create") else { throw Router.methodNotAllowed }
-        var object = try await RequestBody(request, threads).object(target.kind.schema)
+        var (object, repeats) = try await RequestBody(request, threads).objectAndRepeats(target.kind.schema)
+        for field in ["kind", "apiVersion"] where object[field] == "" { object[field] = .null }
         if object["kind"].isNull || object["apiVersion"].isNull, request.contentType != Representation.protobufType {
             // Typed clients may leave them out; what is there is checked.
             if object["kind"].isNull { object["kind"] = .string(target.resource.kind) }
@@ -54,14 +73,14 @@ extension Router {
             if let own = object["metadata"]["namespace"].string, !own.isEmpty, own != namespace {
                 throw StatusError.badRequest("the namespace of the provided object does not match the namespace sent on the request")
             }
-            object["metadata"]["namespace"] = .string(namespace)
+            // What is no metadata at all is told when it is read.
+            if object["metadata"].isNull || object["metadata"].object != nil { object["metadata"]["namespace"] = .string(namespace) }
         }
         var options = try options(request)
+        options.repeats = repeats
         if let form = target.kind.storage {
             // Read strictly as what it came as, then stored as what it is.
-            var unused: [String] = []
-            object = form.stored(try APIServer.decode(object, target.kind, options, &unused))
-            options.fieldValidation = .ignore
+            object = try converted(object, target, form, nil, &options)
         }
         try await mayGrant(target, request, user) { _ in object }
         return try finish(try await api.create(try storedKind(target), object, options), target, request, code: 201)
@@ -69,7 +88,13 @@ extension Router {
 
     /// The body of an update, which must be of the object that the path names.
     func named(_ request: HTTPRequest, _ target: Target, _ schema: Schema) async throws -> JSON {
-        var object = try await RequestBody(request, threads).object(schema)
+        try await namedWithRepeats(request, target, schema).object
+    }
+
+    private func namedWithRepeats(_ request: HTTPRequest, _ target: Target, _ schema: Schema) async throws -> (
+        object: JSON, repeats: [String]
+    ) {
+        var (object, repeats) = try await RequestBody(request, threads).objectAndRepeats(schema)
         guard object["metadata"]["name"].string == target.name else {
             throw StatusError.badRequest(
                 "the name of the object (\(object["metadata"]["name"].string ?? "")) does not match the name on the URL (\(target.name ?? ""))"
@@ -82,12 +107,13 @@ extension Router {
             }
             object["metadata"]["namespace"] = .string(namespace)
         }
-        return object
+        return (object, repeats)
     }
 
     func update(_ target: Target, _ request: HTTPRequest, _ user: UserInfo, subresource: String? = nil) async throws -> HTTPResponse {
-        var object = try await named(request, target, target.kind.schema)
+        var (object, repeats) = try await namedWithRepeats(request, target, target.kind.schema)
         var options = try options(request)
+        options.repeats = repeats
         if let form = target.kind.storage {
             object = form.convertsShape ? try converted(object, target, form, subresource, &options) : form.stored(object)
         }

@@ -4,7 +4,7 @@ extension Cluster {
     private static let extraMount = Schema.list(
         .object([.init("hostPath", .string, required: true), .init("nodePath", .string, required: true), .init("readOnly", .bool)]))
 
-    private static let schema = Schema.object([
+    package static let schema = Schema.object([
         .init("apiVersion", .string), .init("kind", .string),
         .init("metadata", .object([.init("name", .string), .init("labels", .labels), .init("annotations", .labels)])),
         .init(
@@ -30,9 +30,13 @@ extension Cluster {
                             .init("host", .string, required: true), .init("mirrors", .list(.string)), .init("insecure", .bool),
                             .init("caFile", .string),
                         ]))),
+                .init("repair", .string(oneOf: Repair.allCases.map(\.rawValue))),
                 .init("images", .list(.string)), .init("dns", .object([.init("forward", .list(.string))])),
             ])),
     ])
+
+    /// What `Schema.any` stands for in this document, as JSON Schema has it: one of each family.
+    package static let anyValue: JSON = ["anyOf": [["type": "string"], ["type": "array", "items": ["type": "string"], "minItems": 1]]]
 
     private static let controlPlaneTaint: JSON = [["key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"]]
 
@@ -42,14 +46,7 @@ extension Cluster {
         func fail(_ field: String, _ message: String) -> ManifestError {
             ManifestError(file: manifest.file, line: manifest.line(of: field), message: "\(field): \(message)")
         }
-        guard manifest.apiVersion == Cluster.apiVersion else {
-            throw fail("apiVersion", "a Cluster is of \(Cluster.apiVersion), not \(manifest.apiVersion)")
-        }
-        var findings = SchemaFindings()
-        let json = Cluster.schema.decode(manifest.json, &findings)
-        if let field = findings.unknown.first { throw fail(field, "unknown field") }
-        if let wrong = findings.mistyped.first.map(MistypedField.init) { throw fail(wrong.field, wrong.message) }
-        if let cause = findings.causes.first { throw fail(cause.field, cause.message) }
+        let json = try manifest.decoded(by: Cluster.schema)
 
         let spec = json["spec"]
         name = json["metadata"]["name"].string ?? name
@@ -72,6 +69,7 @@ extension Cluster {
         }
         try readVersion(spec["kubernetesVersion"], fail)
         try readEncapsulation(spec["encapsulation"], fail)
+        repair = spec["repair"].string.flatMap(Repair.init) ?? repair
         (vni, mtu) = (spec["vni"].int ?? vni, spec["mtu"].int ?? mtu)
         guard (1...0xFF_FFFF).contains(vni) else { throw fail("spec.vni", "\(vni) must be between 1 and 16777215") }
         guard (576...9000).contains(mtu) else { throw fail("spec.mtu", "\(mtu) must be between 576 and 9000") }

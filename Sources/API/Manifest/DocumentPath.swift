@@ -1,9 +1,9 @@
 import Glibc
 
 /// Paths that a document names.
-enum DocumentPath {
+package enum DocumentPath {
     /// The whole of a path, which begins beside the document unless it begins with `/`.
-    static func whole(_ path: String, in file: String) -> String {
+    package static func whole(_ path: String, in file: String) -> String {
         let words = path.hasPrefix("./") ? String(path.dropFirst(2)) : path
         return words.isEmpty ? found(".", file) : found(words, file)
     }

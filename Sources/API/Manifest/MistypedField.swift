@@ -7,12 +7,12 @@ struct MistypedField {
     let message: String
 
     /// `json: cannot unmarshal string into Go struct field .spec.images of type []string`
-    init(_ complaint: String) {
-        guard let start = complaint.firstRange(of: " Go struct field ."), let end = complaint.firstRange(of: " of type ") else {
-            (field, message) = ("", complaint)
+    init(_ complaint: String, at path: String) {
+        guard complaint.contains(" Go struct field "), let end = complaint.firstRange(of: " of type ") else {
+            (field, message) = (path, complaint)
             return
         }
-        field = String(complaint[start.upperBound..<end.lowerBound])
+        field = path
         let found = complaint.firstRange(of: "cannot unmarshal ").map { complaint[$0.upperBound...].prefix { $0 != " " } } ?? ""
         message = "must be \(Self.wanted(String(complaint[end.upperBound...]))), not \(Self.kinds[String(found)] ?? "that")"
     }
@@ -27,6 +27,7 @@ struct MistypedField {
         case "bool": "true or false"
         case "[]string": "a list of texts"
         case "map[string]string": "a map of texts"
+        case "intstr.IntOrString": "a text or a whole number"
         case _ where type.hasPrefix("int"): "a whole number"
         case _ where type.hasPrefix("[]"): "a list of maps"
         default: "a map"

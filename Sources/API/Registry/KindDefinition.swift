@@ -102,6 +102,8 @@ package struct KindDefinition: Sendable {
     /// Defined by a CustomResourceDefinition: with the schema that says so.
     package var isCustom = false
     package var customSchema = JSON.null
+    /// Its schema holds rules in CEL.
+    var hasRules = false
 
     package typealias Validation = @Sendable (_ object: JSON, _ old: JSON?, _ context: ValidationContext) -> [StatusError.Cause]
     package static let allVerbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]

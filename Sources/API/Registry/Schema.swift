@@ -51,6 +51,8 @@ package indirect enum Schema: Sendable {
         package var number = 0
         /// The number of the message that wraps this field in protobuf, where Go embeds a struct.
         package var wrapper: Int?
+        /// That struct's name.
+        var wrapperName: String?
         package var isRequired = false
         /// Go would print the zero value, too: a pointer, or no `omitempty`.
         package var keepsZero = true
@@ -73,6 +75,13 @@ package indirect enum Schema: Sendable {
         .init("key", .string, required: true), .init("value", .string),
         .init("effect", .string(oneOf: ["NoSchedule", "PreferNoSchedule", "NoExecute"]), required: true),
     ]
+
+    fileprivate var isNumber: Bool {
+        switch self {
+        case .int, .int64, .intOrString: true
+        default: false
+        }
+    }
 
     /// The schema of member `name`, if this is an object or map that has one.
     package func member(_ name: String) -> Schema? {
@@ -103,7 +112,10 @@ package final class ObjectSchema: Sendable {
         self.fields = fields
         places = Dictionary(fields.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
         shortName = name.split(separator: ".").last.map(String.init) ?? ""
-        unwritten = fields.filter { !$0.defaultValue.isNull || ($0.isRequired && $0.schema.mustBeGiven) }
+        // Go cannot tell a number that nobody wrote from 0: of the API's types, their validation says what is asked of it.
+        unwritten = fields.filter {
+            !$0.defaultValue.isNull || ($0.isRequired && $0.schema.mustBeGiven && (name.isEmpty || !$0.schema.isNumber))
+        }
     }
 
     package subscript(_ name: String) -> Schema.Field? { places[name].map { fields[$0] } }

@@ -6,26 +6,39 @@ package struct SchemaFindings: Sendable {
     package var unknown: [String] = []
     /// Fields of the wrong type, in Go's words.
     package var mistyped: [String] = []
+    /// Where the first of them stands, with places and keys.
+    package private(set) var mistypedPath = ""
     package var causes: [StatusError.Cause] = []
 
     /// Reading what a server-side apply sets: what it leaves out stays out.
     package var fillsDefaults = true
+    /// Of a custom kind the schema's own validation says what is of another type; its metadata is as everybody's.
+    package var leavesTypes = false
 
-    fileprivate enum Step { case member(String), element(Int) }
+    /// `embedded`: the struct that Go has a member in, though JSON shows none.
+    fileprivate enum Step { case member(String, embedded: String? = nil), key(String), element(Int) }
     /// Where the reading stands; made text only when there is something to say.
     fileprivate var steps: [Step] = []
 
     fileprivate var path: String {
         steps.reduce(into: "") { text, step in
             switch step {
-            case .member(let name): text += text.isEmpty ? name : ".\(name)"
+            case .member(let name, _), .key(let name): text += text.isEmpty ? name : ".\(name)"
             case .element(let index): text += "[\(index)]"
             }
         }
     }
 
+    /// As Go's decoder has it: fields alone, without keys and places.
+    fileprivate var goPath: String {
+        steps.compactMap { step in
+            guard case .member(let name, let embedded) = step else { return nil }
+            return embedded.map { "\($0).\(name)" } ?? name
+        }.joined(separator: ".")
+    }
+
     /// What a status lacks is its writer's affair.
-    fileprivate var isInStatus: Bool { if case .member("status")? = steps.first { true } else { false } }
+    fileprivate var isInStatus: Bool { if case .member("status", _)? = steps.first { true } else { false } }
 
     package init() {}
 
@@ -35,7 +48,16 @@ package struct SchemaFindings: Sendable {
     fileprivate mutating func noteUnknown() { if unknown.count < Self.most { unknown.append(path) } }
     fileprivate mutating func note(_ cause: (String) -> StatusError.Cause) { if causes.count < Self.most { causes.append(cause(path)) } }
     /// The first is all that anybody hears of.
-    fileprivate mutating func noteMistyped(_ words: (String) -> String) { if mistyped.isEmpty { mistyped.append(words(path)) } }
+    fileprivate mutating func noteMistyped(_ words: (String) -> String) {
+        guard mistyped.isEmpty, !leavesThis else { return }
+        mistyped.append(words(goPath))
+        mistypedPath = path
+    }
+
+    fileprivate var leavesThis: Bool {
+        guard leavesTypes, case .member(let name, _)? = steps.first else { return false }
+        return !["metadata", "apiVersion", "kind"].contains(name)
+    }
 }
 
 extension Schema {
@@ -51,14 +73,12 @@ extension Schema {
                 }
             }
             return value
-        case (.int, _):
-            if let number = value.int, Int32(exactly: number) != nil { return .int(number) }
-        case (.int64, _):
-            if let number = value.int { return .int(number) }
+        // A number with a point is none, whole or not.
+        case (.int, .int(let number)):
+            if Int32(exactly: number) != nil { return value }
+        case (.int64, .int): return value
         case (.bool, .bool), (.number, .int), (.number, .double), (.intOrString, .int), (.intOrString, .string), (.bytes, .string):
             return value
-        case (.intOrString, .double):
-            if let number = value.int { return .int(number) }
         case (.time(let micro), .string(let text)):
             guard let time = Timestamp(text) else {
                 findings.noteMistyped { _ in
@@ -77,8 +97,8 @@ extension Schema {
             var members: [JSONObject.Member] = []
             members.reserveCapacity(object.count)
             for (key, member) in object {
-                findings.steps.append(.member(key))
-                members.append((key, schema.decodeElement(member, &findings)))
+                findings.steps.append(.key(key))
+                members.append((key, schema.decodeElement(member, &findings, in: `struct`)))
                 findings.steps.removeLast()
             }
             return .object(JSONObject(uniqueMembers: members))
@@ -87,20 +107,23 @@ extension Schema {
             result.reserveCapacity(items.count)
             for (index, item) in items.enumerated() {
                 findings.steps.append(.element(index))
-                result.append(schema.decodeElement(item, &findings))
+                result.append(schema.decodeElement(item, &findings, in: `struct`))
                 findings.steps.removeLast()
             }
             return .array(result)
         case (.object(let type), .object(let object)): return type.decode(object, &findings)
         default: break
         }
-        findings.noteMistyped { "json: cannot unmarshal \(value.typeName) into Go struct field \(`struct`).\($0) of type \(goType)" }
+        // Of a number that does not fit Go says which.
+        let given = isInteger && value.typeName == "number" ? "number \(value.text())" : value.typeName
+        findings.noteMistyped { "json: cannot unmarshal \(given) into Go struct field \(`struct`).\($0) of type \(goType)" }
         return value
     }
 
     /// Reads an element of a list or a map. Null is no element's value: Go's decoder leaves there the zero value of its type.
-    private func decodeElement(_ value: JSON, _ findings: inout SchemaFindings) -> JSON {
-        guard value.isNull else { return decode(value, &findings) }
+    private func decodeElement(_ value: JSON, _ findings: inout SchemaFindings, in struct: String) -> JSON {
+        guard value.isNull else { return decode(value, &findings, in: `struct`) }
+        if findings.leavesThis { return .null }
         switch self {
         case .string, .bytes: return ""
         case .int, .int64, .number, .intOrString: return 0
@@ -123,6 +146,13 @@ extension Schema {
         }
     }
 
+    private var isInteger: Bool {
+        switch self {
+        case .int, .int64, .intOrString: true
+        default: false
+        }
+    }
+
     private var isMap: Bool { if case .map = self { true } else { false } }
 
     fileprivate func dropsWhenUnset(_ value: JSON) -> Bool {
@@ -140,9 +170,9 @@ extension Schema {
         case .int64: "int64"
         case .bool: "bool"
         case .number: "float64"
-        case .time: "v1.Time"
+        case .time: "string"
         case .bytes: "[]uint8"
-        case .intOrString: "intstr.IntOrString"
+        case .intOrString: "int32"
         case .quantity: "resource.Quantity"
         case .any: "runtime.RawExtension"
         case .map(let element): "map[string]\(element.goType)"
@@ -155,6 +185,12 @@ extension Schema {
 extension Schema.Field {
     /// Go's zero value, where no pointer tells it from none: typed clients write `""` and 0 for every field that nobody set.
     func isUnset(by value: JSON) -> Bool { !keepsZero && schema.dropsWhenUnset(value) }
+
+    /// Its values, where a pointer holds it: `""` is written there by who means it, and is none of them.
+    fileprivate var valuesOfPointer: [String]? {
+        guard keepsZero, !isRequired, case .string(let values) = schema, !values.isEmpty, !values.contains("") else { return nil }
+        return values
+    }
 }
 
 extension ObjectSchema {
@@ -162,9 +198,10 @@ extension ObjectSchema {
         var members: [JSONObject.Member] = []
         members.reserveCapacity(object.count + 2)
         for (key, member) in object {
-            findings.steps.append(.member(key))
+            let place = place(of: key)
+            findings.steps.append(.member(key, embedded: place.flatMap { fields[$0].wrapperName }))
             defer { findings.steps.removeLast() }
-            guard let place = place(of: key) else {
+            guard let place else {
                 if keepsUnknown {
                     members.append((key, member))
                 } else {
@@ -174,6 +211,9 @@ extension ObjectSchema {
             }
             let decoded = fields[place].schema.decode(member, &findings, in: shortName)
             if decoded.isNull || fields[place].isUnset(by: decoded) { continue }
+            if decoded == "", let values = fields[place].valuesOfPointer {
+                findings.note { .notSupported($0, "", values.sorted().map { "\"\($0)\"" }.joined(separator: ", ")) }
+            }
             members.append((key, decoded))
         }
         if !findings.fillsDefaults { return .object(JSONObject(uniqueMembers: members)) }

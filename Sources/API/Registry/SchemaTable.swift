@@ -90,6 +90,7 @@ package enum SchemaTable {
             return read(qualified(words[2], group), &state).fields.map { inner in
                 var inner = inner
                 inner.wrapper = number
+                inner.wrapperName = String(words[2])
                 return inner
             }
         }

@@ -34,7 +34,11 @@ package struct SchemaValidation {
     private mutating func validate(_ value: JSON, _ schema: JSON, _ path: String) -> [StatusError.Cause] {
         if value.isNull || schema.isNull || isSpent { return [] }
         work += Self.costOfALook + path.utf8.count
+        if let cause = SchemaType.cause(value, schema, path) { return [cause] }
         var causes: [StatusError.Cause] = []
+        if schema["x-kubernetes-embedded-resource"].bool == true {
+            for field in ["apiVersion", "kind"] where (value[field].string ?? "").isEmpty { causes.append(.required("\(path).\(field)")) }
+        }
         let allowed = schema["enum"].items
         if !allowed.isEmpty, !allowed.contains(value) {
             causes.append(.notSupported(path, value, allowed.map { $0.text() }.joined(separator: ", ")))
@@ -84,6 +88,9 @@ package struct SchemaValidation {
         if let most = bound("maximum"), excludes.most ? number >= most : number > most {
             causes.append(Self.failed(path, value, "should be less than \(excludes.most ? "" : "or equal to ")\(schema["maximum"].text())"))
         }
+        if let step = schema["multipleOf"].int, step > 0, value.int.map({ $0 % step != 0 }) ?? true {
+            causes.append(Self.failed(path, value, "should be a multiple of \(step)"))
+        }
         return causes
     }
 
@@ -97,6 +104,7 @@ package struct SchemaValidation {
         let isUnique = ["map", "set"].contains(schema["x-kubernetes-list-type"].string)
         var seen: Set<[JSON]> = []
         for (index, item) in items.enumerated() where causes.count < Self.mostCauses && !isSpent {
+            if item.isNull, let cause = SchemaType.cause(item, schema["items"], "\(path)[\(index)]") { causes.append(cause) }
             causes += validate(item, schema["items"], "\(path)[\(index)]")
             if isUnique, !seen.insert(keys.isEmpty ? [item] : keys.map { item[$0] }).inserted {
                 causes.append(.duplicate("\(path)[\(index)]", item))
@@ -125,14 +133,26 @@ package struct SchemaValidation {
 
     private mutating func junctors(_ value: JSON, _ schema: JSON, _ path: String) -> [StatusError.Cause] {
         var causes: [StatusError.Cause] = []
-        // As upstream, what the parts were asked about is not repeated.
-        func fail(_ detail: String) { causes.append(Self.failed(path, "", detail)) }
+        // As upstream, of the whole and not of the field.
+        func fail(_ detail: String) { causes.append(.invalid("<nil>", "", "\"\(path)\" \(detail)")) }
         for part in schema["allOf"].items { causes += validate(value, part, path) }
         let any = schema["anyOf"].items
-        if !any.isEmpty, !any.contains(where: { validate(value, $0, path).isEmpty }) { fail("must validate at least one schema (anyOf)") }
+        if !any.isEmpty {
+            let failures = any.map { validate(value, $0, path) }
+            if !failures.contains(where: \.isEmpty) {
+                fail("must validate at least one schema (anyOf)")
+                causes += failures.first ?? []
+            }
+        }
         let one = schema["oneOf"].items
-        if !one.isEmpty, one.filter({ validate(value, $0, path).isEmpty }).count != 1 {
-            fail("must validate one and only one schema (oneOf)")
+        if !one.isEmpty {
+            let failures = one.map { validate(value, $0, path) }, count = failures.count(where: \.isEmpty)
+            if count == 0 {
+                fail("must validate one and only one schema (oneOf). Found none valid")
+                causes += failures.first ?? []
+            } else if count > 1 {
+                fail("must validate one and only one schema (oneOf). Found \(count) valid alternatives")
+            }
         }
         if !schema["not"].isNull, validate(value, schema["not"], path).isEmpty { fail("must not validate the schema (not)") }
         return causes

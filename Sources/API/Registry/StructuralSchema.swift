@@ -94,6 +94,13 @@ package enum StructuralSchema {
         return causes
     }
 
+    /// Whether there are validation rules in CEL, anywhere.
+    static func hasRules(_ schema: JSON) -> Bool {
+        guard schema.object != nil else { return false }
+        return !schema["x-kubernetes-validations"].items.isEmpty || hasRules(schema["items"]) || hasRules(schema["additionalProperties"])
+            || (schema["properties"].object ?? JSONObject()).contains { hasRules($0.value) }
+    }
+
     /// Every pattern of a schema, compiled once.
     package static func patterns(_ schema: JSON) -> [String: Pattern] {
         var patterns: [String: Pattern] = [:]

@@ -33,6 +33,12 @@ package struct ClusterStart {
             cluster.name = try ClusterPaths(named: name).cluster
         }
 
+        /// A cluster that is told, not read.
+        package init(_ cluster: Cluster, _ objects: [Manifest], patience: Duration?, writesKubeconfig: Bool) {
+            (self.cluster, hasDocument, self.objects, self.patience) = (cluster, true, objects, patience)
+            (restoresStore, self.writesKubeconfig) = (false, writesKubeconfig)
+        }
+
         /// A cluster of its own, with what `other` puts into its.
         package init(_ cluster: Cluster, like other: Wish) {
             self.cluster = cluster
@@ -110,11 +116,15 @@ package struct ClusterStart {
     private func shape(_ stored: Cluster) throws -> Cluster {
         guard wish.hasDocument else { return stored }
         guard stored.shape == wish.cluster.shape else {
-            throw UserError(
-                "cluster \"\(stored.name)\" is up with another shape: nodes, subnets, plugin and extraMounts of a running cluster do not change",
-                hint: "take it down first (minik down \(stored.name)), or give this one another name")
+            throw Self.anotherShape(stored.name)
         }
         return wish.cluster
+    }
+
+    static func anotherShape(_ name: String) -> UserError {
+        UserError(
+            "cluster \"\(name)\" is up with another shape: nodes, subnets, plugin and extraMounts of a running cluster do not change",
+            hint: "take it down first (minik down \(name)), or give this one another name")
     }
 
     private func restore(isNew: Bool) throws {

@@ -30,11 +30,33 @@ package struct Applier {
             return (try await apply(wanted, key, kind), kind, key)
         } catch let error as StatusError {
             guard !error.causes.isEmpty else {
-                throw ManifestError(file: manifest.file, line: manifest.line, message: error.message)
+                // A field that the kind does not have is told in the message alone.
+                let field = error.message.firstMatch(of: /field "([^"]+)"/).map { String($0.1) } ?? ""
+                throw ManifestError(file: manifest.file, line: manifest.line(of: field), message: error.message)
             }
             let lines = error.causes.map { "\(manifest.file):\(manifest.line(of: $0.field)): \($0.field): \($0.message)" }
             throw UserError(([error.message] + lines).joined(separator: "\n"))
         }
+    }
+
+    /// What an apply would do, asked of the server, which stores nothing; and the object before and after.
+    func compare(_ manifest: Manifest, _ server: HTTPClient) async throws -> (outcome: Outcome, before: JSON, after: JSON) {
+        guard let kind = Registry.kind(apiVersion: manifest.apiVersion, kind: manifest.kind) else {
+            throw ManifestError(file: manifest.file, line: manifest.line(of: "kind"), message: "there is no kind \"\(manifest.kind)\"")
+        }
+        var wanted = manifest.json
+        if kind.resource.namespaced, wanted["metadata"]["namespace"].isNull { wanted["metadata"]["namespace"] = .string(defaultNamespace) }
+        let namespace = kind.resource.namespaced ? wanted["metadata"]["namespace"].string : nil
+        let key = ObjectKey(namespace ?? "", wanted["metadata"]["name"].string ?? "")
+        guard let live = try await client.find(kind.resource, key) else {
+            let path = kind.resource.path(namespace: namespace) + "?dryRun=All"
+            return (.created, .null, try await server.json("POST", path, body: wanted))
+        }
+        var merged = ThreeWayMerge.merge(last: try Self.lastApplied(live, kind, key), wanted: wanted, live: live, kind.schema)
+        merged["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+        let path = kind.resource.path(namespace: namespace, name: key.name) + "?dryRun=All"
+        let after = try await server.json("PUT", path, body: merged)
+        return (ClusterPlan.changes(from: live, to: after).isEmpty ? .unchanged : .configured, live, after)
     }
 
     private func apply(_ wanted: JSON, _ key: ObjectKey, _ kind: KindDefinition) async throws -> Outcome {

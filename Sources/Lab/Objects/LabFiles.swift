@@ -37,6 +37,9 @@ package enum LabFiles {
             let places = documents.map { "\($0.file):\($0.line)" }.joined(separator: " and ")
             throw UserError("two Cluster documents: \(places)", hint: "one `up` starts one cluster: keep one of them")
         }
+        if let lab = manifests.first(where: { $0.kind == LabDocument.kind && $0.apiVersion == Cluster.apiVersion }) {
+            throw UserError("\(lab.file):\(lab.line): this is a lab", hint: "start it: minik lab start \(lab.file)")
+        }
         let objects = manifests.filter { $0.kind != "Cluster" }
         let document = try documents.first ?? Manifest.read("apiVersion: \(Cluster.apiVersion)\nkind: Cluster\n", file: "defaults")[0]
         let cluster = try Cluster(document)

@@ -47,7 +47,7 @@ package struct MatrixProbe {
         for index in measured.cells.indices {
             let cell = matrix.cells[index], arrived = arrivals[base &+ UInt32(index)] ?? [:]
             guard canTell(cell) else { continue }
-            let hops = cell.ends.compactMap { names[$0].flatMap { arrived[$0] } }.max()
+            let hops = cell.ends.compactMap { names[$0].flatMap { arrived[$0]?.hops } }.max()
             (measured.cells[index].measured, measured.cells[index].hops) = (hops != nil, hops)
         }
         return measured

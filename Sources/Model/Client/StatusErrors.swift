@@ -6,7 +6,10 @@ extension StatusError {
     }
 
     static func details(_ resource: Resource, _ name: String) -> JSON {
-        ["name": .string(name), "group": resource.group.isEmpty ? JSON.null : .string(resource.group), "kind": .string(resource.plural)]
+        [
+            "name": name.isEmpty ? JSON.null : .string(name), "group": resource.group.isEmpty ? JSON.null : .string(resource.group),
+            "kind": .string(resource.plural),
+        ]
     }
     package static func alreadyExists(_ resource: Resource, _ name: String) -> StatusError {
         StatusError(409, .alreadyExists, "\(resource) \"\(name)\" already exists", details: details(resource, name))
@@ -45,7 +48,7 @@ extension StatusError {
         return StatusError(
             422, .invalid, "\(kind) \"\(name)\" is invalid: \(list)", causes: causes,
             details: [
-                "name": .string(name), "group": resource.group.isEmpty ? JSON.null : .string(resource.group),
+                "name": name.isEmpty ? JSON.null : .string(name), "group": resource.group.isEmpty ? JSON.null : .string(resource.group),
                 "kind": .string(resource.kind),
             ])
     }

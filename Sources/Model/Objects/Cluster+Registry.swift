@@ -34,7 +34,7 @@ extension Cluster {
     /// Everything but what may change while it runs: where images, and other names, come from.
     package var shape: Cluster {
         var shape = self
-        (shape.registries, shape.images, shape.forward) = ([], [], [])
+        (shape.registries, shape.images, shape.forward, shape.repair) = ([], [], [], .automatic)
         return shape
     }
 }

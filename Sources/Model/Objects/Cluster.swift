@@ -43,6 +43,13 @@ package struct Cluster: Sendable, Hashable {
         case vxlan, none
     }
 
+    /// Whether nodes are compared with what they should be, and mended.
+    package enum Repair: String, Sendable, CaseIterable {
+        case automatic
+        /// What somebody breaks stays broken until somebody mends it: for labs about faults.
+        case manual
+    }
+
     package struct NodeSpec: Sendable, Hashable {
         package var name: String
         package var isControlPlane: Bool
@@ -92,6 +99,7 @@ package struct Cluster: Sendable, Hashable {
     /// Whose versions of the API are served, those that are stored aside.
     package var kubernetesVersion = KubernetesVersion.current
     package var encapsulation = Encapsulation.vxlan
+    package var repair = Repair.automatic
     package var vni = 1
     package var mtu = 1500
     /// Directories of this machine's that its nodes see.
@@ -137,6 +145,7 @@ package struct Cluster: Sendable, Hashable {
                 "kubernetesVersion": kubernetesVersion == .current ? .null : .string("\(kubernetesVersion)"),
                 "encapsulation": encapsulation == .vxlan ? .null : .string(encapsulation.rawValue), "vni": .int(vni), "mtu": .int(mtu),
                 "extraMounts": ExtraMount.json(extraMounts),
+                "repair": repair == .automatic ? .null : .string(repair.rawValue),
                 "registries": registries.isEmpty ? .null : .array(registries.map(\.json)),
                 "images": images.isEmpty ? .null : .array(images.map(JSON.string)),
                 "dns": forward.isEmpty ? .null : ["forward": .array(forward.map(JSON.string))],

@@ -15,6 +15,8 @@ package actor NodeKeeper {
     private let clock: any Clock<Duration>
     private let report: @Sendable (String) -> Void
     private let isAlive: @Sendable () -> Bool
+    /// Whether what is broken is mended; else only a node whose init has ended is made again.
+    private let mends: @Sendable () -> Bool
     private var parts: [any NodePart] = []
     /// What only somebody who asks has done: a Node that was deleted on purpose does not come back by the clock.
     private var register: @Sendable () async throws -> Void = {}
@@ -24,8 +26,9 @@ package actor NodeKeeper {
 
     package init(
         name: String, client: any Client, clock: any Clock<Duration> = ContinuousClock(), isAlive: @escaping @Sendable () -> Bool,
-        report: @escaping @Sendable (String) -> Void
+        mends: @escaping @Sendable () -> Bool = { true }, report: @escaping @Sendable (String) -> Void
     ) {
+        self.mends = mends
         self.name = name
         self.client = client
         self.clock = clock
@@ -45,12 +48,14 @@ package actor NodeKeeper {
         await tell(found)
     }
 
+    private var isLookedAt: Bool { !isAlive() || mends() }
+
     /// Looks at every part now; what was found missing, and what could not be mended.
     package func repair() async -> [String] {
         let earlier = untold
         untold = []
         do { try await register() } catch { report("node \(name): register: \(error)") }
-        return earlier + (await look())
+        return earlier + (isLookedAt ? await look() : [])
     }
 
     /// Follows the clock until cancelled.
@@ -60,7 +65,7 @@ package actor NodeKeeper {
             try await clock.sleep(for: Self.pulse)
             waited += Self.pulse
             guard waited >= Self.interval || !isAlive() else { continue }
-            _ = await look()
+            if isLookedAt { _ = await look() }
             waited = .zero
         }
     }

@@ -92,6 +92,11 @@ package struct ProbePacket: Sendable, Hashable {
     /// The hops that a packet with a token has left: IPv4's time to live, IPv6's hop limit.
     package static func hops(in packet: [UInt8]) -> Int { Int(packet[packet[0] >> 4 == 4 ? 8 : 7]) }
 
+    /// The address that a packet with a token comes from.
+    package static func source(in packet: [UInt8]) -> IPAddress? {
+        packet[0] >> 4 == 4 ? IPAddress(bytes: packet[12..<16]) : IPAddress(bytes: packet[8..<24])
+    }
+
     /// RFC 9293, 3.1; RFC 8200, 8.1: what a family sums up of the header differs in zeros alone.
     private func pseudoHeader(_ length: Int) -> [UInt8] { source.bytes + destination.bytes + [0, proto] + Self.big(UInt16(length)) }
 

@@ -20,21 +20,28 @@ package struct ReachProbe: Sendable {
         }
     }
 
+    /// A packet as it came in.
+    package struct Arrival: Sendable, Hashable {
+        package let hops: Int
+        /// Whom it says to be from: translation on the way shows.
+        package let source: IPAddress
+    }
+
     /// Who listens: a name and the path of a network namespace.
     private let listeners: [(name: String, namespace: String)]
 
     package init(listeners: [(name: String, namespace: String)]) { self.listeners = listeners }
 
-    /// Sends everything and tells, by token, the listeners that saw it come in, and with how many hops left. Waits until all of `expected`
+    /// Sends everything and tells, by token, the listeners that saw it come in, and how it was then. Waits until all of `expected`
     /// have been seen and a moment longer for what nobody expects, at most `patience` seconds.
-    package func run(_ sendings: [Sending], expected: Set<UInt32>, patience: Double = 1) async throws -> [UInt32: [String: Int]] {
+    package func run(_ sendings: [Sending], expected: Set<UInt32>, patience: Double = 1) async throws -> [UInt32: [String: Arrival]] {
         let listeners = listeners
         return try await SmallProgram.blocking { try Self.run(sendings, listeners, expected, patience) }
     }
 
     private static func run(
         _ sendings: [Sending], _ listeners: [(name: String, namespace: String)], _ expected: Set<UInt32>, _ patience: Double
-    ) throws -> [UInt32: [String: Int]] {
+    ) throws -> [UInt32: [String: Arrival]] {
         var sockets = DescriptorList()
         func socket(_ namespace: String, _ domain: Int32, _ type: Int32, _ proto: Int32) throws -> Int32 {
             let home = try NetworkNamespace(path: namespace)
@@ -51,14 +58,14 @@ package struct ReachProbe: Sendable {
             }
         }
         var mouths: [Place: Int32] = [:]
-        var wanted = Set(sendings.map(\.packet.token)), missing = expected, arrivals: [UInt32: [String: Int]] = [:]
+        var wanted = Set(sendings.map(\.packet.token)), missing = expected, arrivals: [UInt32: [String: Arrival]] = [:]
         func listen(milliseconds: Int32) {
             var polls = ears.map { pollfd(fd: $0.fd, events: Int16(POLLIN), revents: 0) }
             guard poll(&polls, nfds_t(polls.count), milliseconds) > 0 else { return }
             for (ear, ready) in zip(ears, polls) where ready.revents != 0 {
-                drain(ear.fd) { token, hops in
+                drain(ear.fd) { token, arrival in
                     guard wanted.contains(token) else { return }
-                    arrivals[token, default: [:]][ear.name] = hops
+                    arrivals[token, default: [:]][ear.name] = arrival
                     missing.remove(token)
                 }
             }
@@ -127,7 +134,7 @@ package struct ReachProbe: Sendable {
     }
 
     /// Reads what came in; what goes out of the namespace is not an arrival.
-    private static func drain(_ fd: Int32, _ found: (UInt32, Int) -> Void) {
+    private static func drain(_ fd: Int32, _ found: (UInt32, Arrival) -> Void) {
         var buffer = [UInt8](repeating: 0, count: 2048)
         let outgoing: UInt8 = 4  // PACKET_OUTGOING
         while true {
@@ -140,7 +147,9 @@ package struct ReachProbe: Sendable {
             guard n > 0 else { return }
             if from[10] == outgoing { continue }
             let packet = Array(buffer[..<n])
-            if let token = ProbePacket.token(in: packet) { found(token, ProbePacket.hops(in: packet)) }
+            if let token = ProbePacket.token(in: packet), let source = ProbePacket.source(in: packet) {
+                found(token, Arrival(hops: ProbePacket.hops(in: packet), source: source))
+            }
         }
     }
 

@@ -27,11 +27,20 @@ struct Up: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Write the context minik-CLUSTER into the user's kubeconfig.")
     var kubeconfig = true
 
+    @Flag(help: "Do nothing; print what would be made and changed.")
+    var dryRun = false
+
     func run() async throws {
         try requireRoot()
         let wish = try ClusterStart.Wish(
             files: (file.map { [$0] } ?? []) + filename, name: cluster, patience: noWait ? nil : .seconds(timeout),
             restoresStore: restore, writesKubeconfig: kubeconfig)
+        if dryRun {
+            let lines = try await ClusterPlan(wish).lines()
+            for line in lines { print(line) }
+            if lines.isEmpty { print("nothing would change") }
+            return
+        }
         let progress = Progress()
         do {
             let isNew = try await ClusterStart(wish, images: MachineImages(), progress).run()

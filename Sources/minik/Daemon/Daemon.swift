@@ -198,7 +198,8 @@ struct Daemon {
             for spec in cluster.nodes {
                 group.addTask { [cluster, paths] in
                     let (ground, found) = try await NodeGround.start(spec, cluster: cluster, paths: paths, lan: lan)
-                    let keeper = NodeKeeper(name: spec.name, client: api, isAlive: { ground.isAlive }, report: report)
+                    let keeper = NodeKeeper(
+                        name: spec.name, client: api, isAlive: { ground.isAlive }, mends: { Self.mends(paths) }, report: report)
                     let rulesets = try KernelRulesets(namespace: paths.nodeNetns(spec.name))
                     await ground.whenMoved {
                         try await rulesets.reopen()
@@ -212,6 +213,12 @@ struct Daemon {
             for try await node in group { nodes.append(node) }
             return nodes
         }
+    }
+
+    /// As the document says it now. One that cannot be read wants what all want.
+    private static func mends(_ paths: ClusterPaths) -> Bool {
+        guard let document = try? paths.storedCluster() else { return true }
+        return document.repair == .automatic
     }
 
     /// Looks at all nodes now.

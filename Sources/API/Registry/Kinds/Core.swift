@@ -9,7 +9,7 @@ extension KindDefinition {
             if $0["spec"]["finalizers"].isNull { $0["spec"]["finalizers"] = ["kubernetes"] }
         },
         validate: { object, _, _ in
-            object["spec"]["finalizers"].items.flatMap { ObjectRules.finalizerCauses($0, "spec.finalizers", areStandard: true) }
+            ObjectRules.finalizers(object["spec"]["finalizers"], "spec.finalizers", areStandard: true, isEach: true)
         }
     ).with {
         $0.hooks = namespaceHooks
@@ -60,19 +60,7 @@ extension KindDefinition {
         for member in members {
             for (key, value) in object[member].stringMap.sorted(by: { $0.key < $1.key }) {
                 size += value.utf8.count
-                let isValid =
-                    key.utf8.count <= 253 && ![".", ".."].contains(key)
-                    && key.utf8.allSatisfy { byte in
-                        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
-                            || [0x2D, 0x2E, 0x5F].contains(byte)
-                    }
-                if !isValid || key.isEmpty {
-                    causes.append(
-                        .invalid(
-                            "\(member)[\(key)]", .string(key),
-                            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
-                        ))
-                }
+                causes += Names.each("\(member)[\(key)]", key, Names.configKeyComplaints(key))
             }
         }
         if size > 1 << 20 { causes.append(.tooLong("data", 1 << 20)) }
@@ -87,7 +75,12 @@ extension KindDefinition {
     static let serviceAccount = KindDefinition(
         .serviceAccounts, "serviceaccount", ["sa"], type: "core:ServiceAccount",
         [Subresource("token", ["create"], kind: ("authentication.k8s.io", "v1", "TokenRequest"))],
-        columns: [.name, Column("Secrets") { object, _ in "\(object["secrets"].items.count)" }, .age])
+        columns: [.name, Column("Secrets") { object, _ in "\(object["secrets"].items.count)" }, .age],
+        // Of a secret no more than its name is kept. (upstream: cleanSecretReferences)
+        prepare: { object in
+            guard let secrets = object["secrets"].array else { return }
+            object["secrets"] = .array(secrets.map { $0["name"].isNull ? .emptyObject : ["name": $0["name"]] })
+        })
 
     static let node = KindDefinition(
         .nodes, "node", ["no"], type: "core:Node",

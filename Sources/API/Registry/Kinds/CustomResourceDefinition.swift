@@ -84,6 +84,7 @@ extension KindDefinition {
             kind.isCustom = true
             kind.allowsUnconditionalUpdate = false
             kind.customSchema = schema
+            kind.hasRules = StructuralSchema.hasRules(schema)
             if !scale.isNull { kind.scale = ScaleForm(scale) }
             kind.selectableFields = version["selectableFields"].items.compactMap {
                 $0["jsonPath"].string.map { String($0.drop { $0 == "." }) }

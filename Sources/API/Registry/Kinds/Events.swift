@@ -32,6 +32,7 @@ extension KindDefinition {
 
     static let event = KindDefinition(.events, "event", ["ev"], type: "core:Event", columns: eventColumns).with {
         $0.outlivesNamespace = true
+        $0.nameRule = .pathSegment
         $0.allowsCreateOnUpdate = true
         $0.selectableFields = [
             "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid", "involvedObject.apiVersion",

@@ -16,26 +16,7 @@ extension KindDefinition {
             },
             Column("Ports") { object, _ in object["spec"]["tls"].items.isEmpty ? "80" : "80, 443" }, .age,
         ],
-        validate: { object, _, _ in
-            var causes: [StatusError.Cause] = []
-            let spec = object["spec"]
-            if spec["rules"].items.isEmpty, spec["defaultBackend"].isNull {
-                causes.append(.invalid("spec", spec, "either `defaultBackend` or `rules` must be specified"))
-            }
-            for (index, rule) in spec["rules"].items.enumerated() {
-                for (number, path) in rule["http"]["paths"].items.enumerated() {
-                    let field = "spec.rules[\(index)].http.paths[\(number)]"
-                    if path["pathType"].string ?? "" == "" { causes.append(.required("\(field).pathType", "pathType must be specified")) }
-                    if path["pathType"].string != "ImplementationSpecific", path["path"].string?.hasPrefix("/") != true {
-                        causes.append(.invalid("\(field).path", path["path"], "must be an absolute path"))
-                    }
-                    if path["backend"]["service"].isNull, path["backend"]["resource"].isNull {
-                        causes.append(.required("\(field).backend"))
-                    }
-                }
-            }
-            return causes
-        }
+        validate: IngressValidation.ingress
     ).with {
         $0.validateStatus = StatusValidation.ingress
         $0.warn = { object in
@@ -54,8 +35,5 @@ extension KindDefinition {
             },
             .age,
         ],
-        validate: { object, old, _ in
-            guard let old, old["spec"]["controller"] != object["spec"]["controller"] else { return [] }
-            return [.invalid("spec.controller", object["spec"]["controller"], "field is immutable")]
-        })
+        validate: IngressValidation.ingressClass)
 }

@@ -11,7 +11,7 @@ extension KindDefinition {
         columns: [
             .name, Column("Request") { object, _ in usage({ !$0.hasPrefix("limits") }, object) },
             Column("Limit") { object, _ in usage({ $0.hasPrefix("limits") }, object) }, .age,
-        ]
+        ], validate: QuotaValidation.quota
     ).with {
         $0.hooks = quotaHooks
         $0.validateStatus = StatusValidation.resourceQuota
@@ -33,7 +33,7 @@ extension KindDefinition {
                 }
             }
             object["spec"]["limits"] = .array(limits)
-        }
+        }, validate: QuotaValidation.limitRange
     ).with { $0.allowsCreateOnUpdate = true }
 
     static let podDisruptionBudget = KindDefinition(
@@ -50,20 +50,12 @@ extension KindDefinition {
             }
             for field in ["minAvailable", "maxUnavailable"] {
                 let value = object["spec"][field]
-                if let number = value.int, number < 0 {
-                    causes.append(.invalid("spec.\(field)", value, "must be greater than or equal to 0"))
-                }
-                if let text = value.string, !text.hasSuffix("%") || Int(text.dropLast()) == nil {
-                    causes.append(
-                        .invalid(
-                            "spec.\(field)", value,
-                            "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
-                        ))
-                }
+                causes += RolloutValidation.amount(value, "spec.\(field)") + RolloutValidation.notMoreThanAll(value, "spec.\(field)")
             }
             return causes + SelectorRules.validate(object["spec"]["selector"], "spec.selector")
         }
     ).with {
+        $0.nameRule = .pathSegment
         $0.validateStatus = StatusValidation.counts(["disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"])
     }
 
@@ -71,7 +63,17 @@ extension KindDefinition {
 
     static let lease = KindDefinition(
         .leases, "lease", type: "coordination:Lease",
-        columns: [.name, Column("Holder") { object, _ in object["spec"]["holderIdentity"].string ?? "" }, .age]
+        columns: [.name, Column("Holder") { object, _ in object["spec"]["holderIdentity"].string ?? "" }, .age],
+        validate: { object, _, _ in
+            var causes: [StatusError.Cause] = []
+            if let seconds = object["spec"]["leaseDurationSeconds"].int, seconds <= 0 {
+                causes.append(.invalid("spec.leaseDurationSeconds", .int(seconds), "must be greater than 0"))
+            }
+            if let count = object["spec"]["leaseTransitions"].int, count < 0 {
+                causes.append(.invalid("spec.leaseTransitions", .int(count), "must be greater than or equal to 0"))
+            }
+            return causes
+        }
     ).with {
         $0.allowsCreateOnUpdate = true
         $0.allowsUnconditionalUpdate = false

@@ -26,8 +26,9 @@ extension KindDefinition {
         if let number = port["port"].int, !(1...65535).contains(number) {
             return [.invalid("\(path).port", .int(number), "must be between 1 and 65535, inclusive")]
         }
-        if let name = port["port"].string, let complaint = Names.portNameComplaint(name) {
-            return [.invalid("\(path).port", .string(name), complaint)]
+        if let name = port["port"].string {
+            let causes = Names.each("\(path).port", name, Names.portNameComplaints(name))
+            if !causes.isEmpty { return causes }
         }
         guard let end = port["endPort"].int else { return [] }
         if port["port"].isNull { return [.invalid("\(path).endPort", .int(end), "may not be specified when `port` is not specified")] }

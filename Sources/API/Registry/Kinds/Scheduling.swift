@@ -7,8 +7,20 @@ extension KindDefinition {
         columns: [.name, Column("Handler") { object, _ in object["handler"].string ?? "" }, .age],
         validate: { object, old, _ in
             let handler = object["handler"].string ?? ""
-            if let old, old["handler"] != object["handler"] { return [.invalid("handler", object["handler"], "field is immutable")] }
-            return Names.isLabel(handler) ? [] : [.invalid("handler", .string(handler), Names.labelMessage)]
+            var causes: [StatusError.Cause] =
+                handler.isEmpty ? [.required("handler")] : Names.each("handler", handler, Names.labelComplaints(handler))
+            if let old, old["handler"] != object["handler"] { causes = [.invalid("handler", object["handler"], "field is immutable")] }
+            for (name, text) in object["overhead"]["podFixed"].stringMap.sorted(by: { $0.key < $1.key }) {
+                let path = "overhead.limits[\(name)]"
+                causes += ResourceValidation.nameCauses(name, path, inQuota: false)
+                causes += ResourceValidation.amountCauses(name, .string(text), path)
+            }
+            let tolerations = object["scheduling"]["tolerations"]
+            for (index, toleration) in tolerations.items.enumerated() where tolerations.items[..<index].contains(toleration) {
+                causes.append(.duplicate("scheduling.tolerations[\(index)]", toleration))
+            }
+            return causes + Names.labels(object["scheduling"]["nodeSelector"], "scheduling.nodeSelector")
+                + TolerationValidation.validate(tolerations, "scheduling.tolerations")
         }
     ).with {
         $0.allowsCreateOnUpdate = true
@@ -16,7 +28,7 @@ extension KindDefinition {
     }
 
     static let priorityClass = KindDefinition(
-        .priorityClasses, "priorityclass", ["pc"], type: "scheduling:PriorityClass",
+        .priorityClasses, "priorityclass", ["pc"], type: "scheduling:PriorityClass", hasGeneration: true,
         columns: [
             .name, Column("Value", type: "integer") { object, _ in "\(object["value"].int ?? 0)" },
             Column("Global-Default", type: "boolean") { object, _ in "\(object["globalDefault"].bool ?? false)" }, .age,

@@ -54,7 +54,8 @@ extension KindDefinition {
             if spec["ports"].items.isEmpty, type != "ExternalName", spec["clusterIP"].string != "None" {
                 causes.append(.required("spec.ports"))
             }
-            causes += familyCauses(spec, old?["spec"], type) + ServiceExternalRules.causes(object, old: old)
+            causes +=
+                familyCauses(spec, old?["spec"], type) + ServiceValidation.validate(spec) + ServiceExternalRules.causes(object, old: old)
             let names = spec["ports"].items.map { $0["name"].string ?? "" }
             for (index, port) in spec["ports"].items.enumerated() {
                 let path = "spec.ports[\(index)]"
@@ -63,7 +64,9 @@ extension KindDefinition {
                     causes.append(.duplicate("\(path).name", .string(names[index])))
                 }
                 for field in ["port", "targetPort"] {
-                    if let value = port[field].int, !(1...65535).contains(value) {
+                    // What nobody wrote is 0.
+                    let value = port[field].isNull ? 0 : port[field].int
+                    if let value, !(1...65535).contains(value) {
                         causes.append(.invalid("\(path).\(field)", .int(value), "must be between 1 and 65535, inclusive"))
                     }
                 }
@@ -86,7 +89,7 @@ extension KindDefinition {
         $0.selectableFields = ["spec.clusterIP", "spec.type"]
         $0.hooks = serviceHooks
         $0.deletion.answersWithObject = true
-        $0.nameRule = .dns1035
+        $0.nameRule = .label
         $0.allowsCreateOnUpdate = true
         $0.prepareForUpdate = dropTypeDependentFields
         $0.validateStatus = StatusValidation.service
@@ -170,10 +173,13 @@ extension KindDefinition {
                 return Column.shortened(all)
             }, .age,
         ], validate: EndpointValidation.endpoints
-    ).with { $0.allowsCreateOnUpdate = true }
+    ).with {
+        $0.allowsCreateOnUpdate = true
+        $0.deprecation = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
+    }
 
     static let endpointSlice = KindDefinition(
-        .endpointSlices, "endpointslice", [], type: "discovery:EndpointSlice",
+        .endpointSlices, "endpointslice", [], type: "discovery:EndpointSlice", hasGeneration: true,
         columns: [
             .name, Column("AddressType") { object, _ in object["addressType"].string ?? "" },
             Column("Ports") { object, _ in

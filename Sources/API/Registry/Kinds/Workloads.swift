@@ -5,20 +5,31 @@ extension KindDefinition {
     static func validateWorkload(_ name: String, restartPolicies: [String] = ["Always"], selectorIsFixed: Bool = true) -> Validation {
         { object, old, _ in
             let template = object["spec"]["template"]
-            var causes = PodValidation.validate(
-                template["spec"], "spec.template.spec",
-                claims: object["spec"]["volumeClaimTemplates"].items.compactMap { $0["metadata"]["name"].string })
-            let selector = object["spec"]["selector"]
+            let claims = object["spec"]["volumeClaimTemplates"].items.compactMap { $0["metadata"]["name"].string }
+            var causes = PodValidation.validate(template["spec"], "spec.template.spec", claims: claims)
+            let selector = object["spec"]["selector"], wrong = SelectorRules.validate(selector, "spec.selector")
+            causes += wrong
             if selector.isNull {
-                causes.append(.required("spec.selector"))
+                if name != "daemonset" { causes.append(.required("spec.selector")) }
+                causes.append(unmatched(template))
+            } else if !wrong.isEmpty {
+                if name != "daemonset" {
+                    causes.append(.invalid("spec.selector", selector, name == "statefulset" ? "" : "invalid label selector"))
+                }
             } else if LabelSelector(selector).requirements.isEmpty {
                 causes.append(.invalid("spec.selector", selector, "empty selector is invalid for \(name)"))
             } else if !LabelSelector(selector).matches(template["metadata"]["labels"].stringMap) {
-                causes.append(
-                    .invalid("spec.template.metadata.labels", template["metadata"]["labels"], "`selector` does not match template `labels`")
-                )
+                causes.append(unmatched(template))
             }
-            causes += SelectorRules.validate(selector, "spec.selector")
+            if !template["spec"]["ephemeralContainers"].items.isEmpty {
+                causes.append(
+                    .forbidden("spec.template.spec.ephemeralContainers", "ephemeral containers not allowed in pod template"))
+            }
+            if !template["spec"]["activeDeadlineSeconds"].isNull {
+                let kind = name == "replicationcontroller" ? "ReplicationController" : "ReplicaSet"
+                causes.append(
+                    .forbidden("spec.template.spec.activeDeadlineSeconds", "activeDeadlineSeconds in \(kind) is not Supported"))
+            }
             if selectorIsFixed, let old, LabelSelector(old["spec"]["selector"]) != LabelSelector(selector) {
                 causes.append(.invalid("spec.selector", selector, "field is immutable"))
             }
@@ -37,6 +48,10 @@ extension KindDefinition {
         }
     }
 
+    private static func unmatched(_ template: JSON) -> StatusError.Cause {
+        .invalid("spec.template.metadata.labels", template["metadata"]["labels"], "`selector` does not match template `labels`")
+    }
+
     static let warnTemplate: @Sendable (JSON) -> [String] = {
         UnappliedFields.warnings($0["spec"]["template"]["spec"], "spec.template.spec")
     }
@@ -44,6 +59,9 @@ extension KindDefinition {
     static func count(_ name: String, _ path: String...) -> Column {
         Column(name, type: "integer") { object, _ in "\(path.reduce(object) { $0[$1] }.int ?? 0)" }
     }
+
+    /// What once was a field of a DaemonSet's spec counts its templates.
+    private static let templateGeneration = "deprecated.daemonset.template.generation"
 
     static let daemonSet = KindDefinition(
         .daemonSets, "daemonset", ["ds"], type: "apps:DaemonSet", [.status], hasGeneration: true,
@@ -56,6 +74,9 @@ extension KindDefinition {
         ],
         prepare: { object in
             prepareTemplate(&object)
+            if object["metadata"]["annotations"][templateGeneration].isNull {
+                object["metadata"]["annotations"][templateGeneration] = "1"
+            }
             guard object["spec"]["updateStrategy"]["type"].string == "RollingUpdate" else { return }
             if object["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"].isNull {
                 object["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"] = 1
@@ -68,6 +89,13 @@ extension KindDefinition {
     ).with {
         $0.categories = ["all"]
         $0.warn = warnTemplate
+        $0.prepareForUpdate = { object, old in
+            let then = Int(old["metadata"]["annotations"][templateGeneration].string ?? "") ?? 1
+            var template = object["spec"]["template"]
+            PodRules.prepare(&template["spec"])
+            let isSame = template == old["spec"]["template"]
+            object["metadata"]["annotations"][templateGeneration] = .string("\(isSame ? then : then + 1)")
+        }
         $0.validateStatus = StatusValidation.counts([
             "currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady", "updatedNumberScheduled",
             "numberAvailable",
@@ -89,10 +117,20 @@ extension KindDefinition {
             {
                 object["spec"]["updateStrategy"]["rollingUpdate"]["partition"] = 0
             }
+            guard let claims = object["spec"]["volumeClaimTemplates"].array else { return }
+            object["spec"]["volumeClaimTemplates"] = .array(
+                claims.map { claim in
+                    var claim = claim
+                    (claim["apiVersion"], claim["kind"]) = ("v1", "PersistentVolumeClaim")
+                    return claim
+                })
         },
         validate: { object, old, context in
             var causes = validateWorkload("statefulset", selectorIsFixed: false)(object, old, context)
             causes += RolloutValidation.statefulSet(object, old, context)
+            for (index, claim) in object["spec"]["volumeClaimTemplates"].items.enumerated() {
+                causes += ClaimValidation.spec(claim["spec"], "spec.volumeClaimTemplates[\(index)].spec")
+            }
             if let old {
                 var then = old["spec"], now = object["spec"]
                 for field in [
@@ -114,6 +152,7 @@ extension KindDefinition {
         }
     ).with {
         $0.categories = ["all"]
+        $0.nameRule = .label
         $0.warn = warnTemplate
         $0.validateStatus = StatusValidation.counts(
             ["replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas", "collisionCount"],
@@ -167,7 +206,14 @@ extension KindDefinition {
             },
             Column("Pod Labels") { object, _ in Column.labels(object["template"]["metadata"]["labels"]) },
         ],
-        prepare: { PodRules.prepare(&$0["template"]["spec"]) })
+        prepare: { PodRules.prepare(&$0["template"]["spec"]) },
+        validate: { object, _, _ in
+            let template = object["template"]
+            let causes =
+                PodValidation.validate(template["spec"], "template.spec") + Names.labels(template["metadata"]["labels"], "template.labels")
+            if template["spec"]["ephemeralContainers"].items.isEmpty { return causes }
+            return causes + [.forbidden("template.spec.ephemeralContainers", "ephemeral containers not allowed in pod template")]
+        })
 
     static let controllerRevision = KindDefinition(
         .controllerRevisions, "controllerrevision", type: "apps:ControllerRevision",
@@ -182,7 +228,12 @@ extension KindDefinition {
             count("Revision", "revision"), .age,
         ],
         validate: { object, old, _ in
-            guard let old, old["data"] != object["data"] else { return [] }
-            return [.invalid("data", object["data"], "field is immutable")]
+            var causes: [StatusError.Cause] = []
+            if object["data"].isNull { causes.append(.required("data", "data is mandatory")) }
+            if let revision = object["revision"].int, revision < 0 {
+                causes.append(.invalid("revision", .int(revision), "must be greater than or equal to 0"))
+            }
+            guard let old, old["data"] != object["data"] else { return causes }
+            return causes + [.invalid("data", object["data"], "field is immutable")]
         })
 }

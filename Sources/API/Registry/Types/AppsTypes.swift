@@ -120,7 +120,7 @@ extension SchemaTable {
           selector 2 meta:LabelSelector required atomic
           template 3 core:PodTemplateSpec required
           volumeClaimTemplates 4 [core:PersistentVolumeClaim]
-          serviceName 5 string?
+          serviceName 5 string? default=""
           podManagementPolicy 6 string|OrderedReady|Parallel default="OrderedReady"
           updateStrategy 7 StatefulSetUpdateStrategy default={"type":"RollingUpdate"}
           revisionHistoryLimit 8 int32? default=10

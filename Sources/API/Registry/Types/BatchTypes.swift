@@ -59,7 +59,7 @@ extension SchemaTable {
           uncountedTerminatedPods 8 UncountedTerminatedPods
           ready 9 int32?
         JobTemplateSpec
-          metadata 1 meta:ObjectMeta
+          metadata 1 meta:ObjectMeta default={}
           spec 2 JobSpec
         PodFailurePolicy
           rules 1 [PodFailurePolicyRule] required

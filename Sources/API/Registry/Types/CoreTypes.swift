@@ -203,7 +203,7 @@ extension SchemaTable {
           metadata 1 meta:ObjectMeta
           template 2 PodTemplateSpec
         PodTemplateSpec
-          metadata 1 meta:ObjectMeta
+          metadata 1 meta:ObjectMeta default={}
           spec 2 PodSpec
         PortStatus
           port 1 int32 required

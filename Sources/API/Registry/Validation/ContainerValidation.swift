@@ -6,15 +6,18 @@ struct ContainerValidation {
     private let path: String
     private var causes: [StatusError.Cause] = []
 
-    static func validate(_ container: JSON, _ path: String, volumes: Set<String>, isHostNetwork: Bool, gracePeriod: Int) -> [StatusError
-        .Cause]
-    {
+    static func validate(
+        _ container: JSON, _ path: String, volumes: Set<String>, isHostNetwork: Bool, gracePeriod: Int, claims: JSON = .null
+    ) -> [StatusError.Cause] {
         var validation = ContainerValidation(container: container, path: path)
         validation.checkPorts(isHostNetwork)
         validation.checkEnvironment()
+        validation.checkSources()
         validation.checkMounts(volumes)
         validation.causes += HandlerValidation(gracePeriod: gracePeriod).causes(container, path)
-        validation.checkResources()
+        validation.causes += ResourceValidation.requirements(container["resources"], "\(path).resources")
+        validation.checkClaims(claims)
+        validation.checkResizing()
         validation.checkSecurity()
         return validation.causes
     }
@@ -29,7 +32,9 @@ struct ContainerValidation {
         for (number, port) in container["ports"].items.enumerated() {
             let here = "\(path).ports[\(number)]"
             let value = port["containerPort"].int ?? 0
-            if !(1...65535).contains(value) {
+            if value == 0 {
+                causes.append(.required("\(here).containerPort"))
+            } else if !(1...65535).contains(value) {
                 causes.append(.invalid("\(here).containerPort", .int(value), "must be between 1 and 65535, inclusive"))
             }
             if let host = port["hostPort"].int, host != 0 {
@@ -40,7 +45,7 @@ struct ContainerValidation {
                 }
             }
             guard let name = port["name"].string, !name.isEmpty else { continue }
-            if let complaint = Names.portNameComplaint(name) { causes.append(.invalid("\(here).name", .string(name), complaint)) }
+            causes += Names.each("\(here).name", name, Names.portNameComplaints(name))
             if !names.insert(name).inserted { causes.append(.duplicate("\(here).name", .string(name))) }
         }
     }
@@ -56,27 +61,32 @@ struct ContainerValidation {
             let here = "\(path).env[\(number)]", name = item["name"].string ?? ""
             if name.isEmpty {
                 causes.append(.required("\(here).name"))
-            } else if name.contains("=") || !name.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) {
-                causes.append(
-                    .invalid(
-                        "\(here).name", .string(name),
-                        "a valid environment variable name must consist only of printable ASCII characters other than '='"))
+            } else {
+                causes += Self.variable(name, "\(here).name")
             }
             let source = item["valueFrom"]
             guard !source.isNull else { continue }
-            if !(item["value"].string ?? "").isEmpty {
+            let isEmpty = source.object?.isEmpty ?? true, hasValue = !(item["value"].string ?? "").isEmpty
+            if hasValue, !isEmpty {
                 causes.append(.invalid("\(here).valueFrom", "", "may not be specified when `value` is not empty"))
             }
-            if source.object?.isEmpty ?? true {
+            if isEmpty {
                 causes.append(
                     .invalid(
                         "\(here).valueFrom", "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`")
                 )
             }
-            if source.object?.count ?? 0 > 1 {
+            if !hasValue, source.object?.count ?? 0 > 1 {
                 causes.append(.invalid("\(here).valueFrom", "", "may not have more than one field specified at a time"))
             }
-            if let field = source["fieldRef"]["fieldPath"].string, !Self.fieldPaths.contains(field),
+            causes += divisor(source["resourceFieldRef"], "\(here).valueFrom.resourceFieldRef")
+            for reference in ["configMapKeyRef", "secretKeyRef"] where !source[reference].isNull {
+                let key = source[reference]["key"].string ?? "", place = "\(here).valueFrom.\(reference)"
+                causes += key.isEmpty ? [.required("\(place).key")] : Names.each("\(place).key", key, Names.configKeyComplaints(key))
+                let name = source[reference]["name"].string ?? ""
+                causes += Names.each("\(place).name", name, Names.subdomainComplaints(name))
+            }
+            if let field = source["fieldRef"]["fieldPath"].string, !field.isEmpty, !Self.fieldPaths.contains(field),
                 field.wholeMatch(of: /metadata\.(labels|annotations)\['.+'\]/) == nil
             {
                 let list = (Self.fieldPaths + ["metadata.annotations['<KEY>']", "metadata.labels['<KEY>']"]).sorted().map { "\"\($0)\"" }
@@ -86,55 +96,139 @@ struct ContainerValidation {
         }
     }
 
-    private mutating func checkMounts(_ volumes: Set<String>) {
-        var targets: Set<String> = []
-        for (number, mount) in container["volumeMounts"].items.enumerated() {
-            let here = "\(path).volumeMounts[\(number)]"
-            if !volumes.contains(mount["name"].string ?? "") {
-                causes.append(
-                    StatusError.Cause(reason: "FieldValueNotFound", message: "Not found: \(mount["name"].text())", field: "\(here).name"))
+    private static func variable(_ name: String, _ path: String) -> [StatusError.Cause] {
+        if !name.contains("="), name.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) { return [] }
+        let words = "a valid environment variable name must consist only of printable ASCII characters other than '='"
+        return [.invalid(path, .string(name), words)]
+    }
+
+    /// Whole ConfigMaps and Secrets as an environment.
+    private mutating func checkSources() {
+        for (number, source) in container["envFrom"].items.enumerated() {
+            let here = "\(path).envFrom[\(number)]", prefix = source["prefix"].string ?? ""
+            if !prefix.isEmpty { causes += Self.variable(prefix, "\(here).prefix") }
+            let given = ["configMapRef", "secretRef"].filter { !source[$0].isNull }
+            for reference in given {
+                let name = source[reference]["name"].string ?? "", field = "\(here).\(reference).name"
+                causes += name.isEmpty ? [.required(field)] : Names.each(field, name, Names.subdomainComplaints(name))
             }
-            let target = mount["mountPath"].string ?? ""
-            if target.isEmpty {
-                causes.append(.required("\(here).mountPath"))
-            } else if !targets.insert(target).inserted {
-                causes.append(.invalid("\(here).mountPath", .string(target), "must be unique"))
-            }
-            for field in ["subPath", "subPathExpr"] {
-                guard let sub = mount[field].string, !sub.isEmpty else { continue }
-                if sub.hasPrefix("/") { causes.append(.invalid("\(here).\(field)", .string(sub), "must be a relative path")) }
-                if sub.split(separator: "/").contains("..") {
-                    causes.append(.invalid("\(here).\(field)", .string(sub), "must not contain '..'"))
-                }
-            }
-            if !(mount["subPath"].string ?? "").isEmpty, let expression = mount["subPathExpr"].string, !expression.isEmpty {
-                causes.append(.invalid("\(here).subPathExpr", .string(expression), "subPathExpr and subPath are mutually exclusive"))
-            }
+            if given.count == 1 { continue }
+            let words =
+                given.isEmpty
+                ? "must specify one of: `configMapRef` or `secretRef`" : "may not have more than one field specified at a time"
+            causes.append(.invalid("\(path).envFrom", "", words))
         }
     }
 
-    private mutating func checkResources() {
-        let resources = container["resources"]
-        for half in ["limits", "requests"] {
-            for (name, text) in resources[half].stringMap.sorted(by: { $0.key < $1.key }) {
-                let here = "\(path).resources.\(half)[\(name)]"
-                guard let value = Quantity(text) else { continue }
-                if value.nano < 0 { causes.append(.invalid(here, .string(text), "must be greater than or equal to 0")) }
-                if half == "requests", let limit = resources["limits"][name].string.flatMap({ Quantity($0) }), value > limit {
-                    causes.append(
-                        .invalid("\(path).resources.requests", .string(text), "must be less than or equal to \(name) limit of \(limit)"))
-                }
+    /// The units in which a resource can be told.
+    private func divisor(_ reference: JSON, _ here: String) -> [StatusError.Cause] {
+        guard let text = reference["divisor"].string, let resource = reference["resource"].string, let amount = Quantity(text) else {
+            return []
+        }
+        let allowed: [String]
+        switch resource {
+        case "limits.cpu", "requests.cpu": allowed = ["1m", "1"]
+        case "limits.memory", "requests.memory", "limits.ephemeral-storage", "requests.ephemeral-storage":
+            allowed = ["1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"]
+        default: return []
+        }
+        if amount.nano == 0 || allowed.contains(where: { Quantity($0) == amount }) { return [] }
+        let words = allowed.count == 2 ? "1m and 1" : allowed.joined(separator: ", ")
+        let what = allowed.count == 2 ? "cpu" : resource.hasSuffix("memory") ? "memory" : "local ephemeral storage"
+        return [.invalid("\(here).divisor", .string(text), "only divisor's values \(words) are supported with the \(what) resource")]
+    }
+
+    private mutating func checkMounts(_ volumes: Set<String>) {
+        var targets: Set<String> = []
+        let devices = Set(container["volumeDevices"].items.compactMap { $0["name"].string })
+        for (number, mount) in container["volumeMounts"].items.enumerated() {
+            let here = "\(path).volumeMounts[\(number)]", name = mount["name"].string ?? ""
+            if name.isEmpty { causes.append(.required("\(here).name")) }
+            if !volumes.contains(name) { causes.append(.notFound("\(here).name", .string(name))) }
+            if devices.contains(name) {
+                causes.append(.invalid("\(here).name", .string(name), "must not already exist in volumeDevices"))
+            }
+            let target = mount["mountPath"].string ?? ""
+            if target.isEmpty { causes.append(.required("\(here).mountPath")) }
+            if !targets.insert(target).inserted { causes.append(.invalid("\(here).mountPath", .string(target), "must be unique")) }
+            checkSubPaths(mount, here)
+            checkPropagation(mount)
+        }
+        for (number, device) in container["volumeDevices"].items.enumerated() where !volumes.contains(device["name"].string ?? "") {
+            causes.append(.notFound("\(path).volumeDevices[\(number)].name", .string(device["name"].string ?? "")))
+        }
+    }
+
+    private mutating func checkSubPaths(_ mount: JSON, _ here: String) {
+        for field in ["subPath", "subPathExpr"] {
+            guard let sub = mount[field].string, !sub.isEmpty else { continue }
+            if sub.hasPrefix("/") { causes.append(.invalid("\(path).volumeMounts.\(field)", .string(sub), "must be a relative path")) }
+            if sub.split(separator: "/").contains("..") {
+                causes.append(.invalid("\(path).volumeMounts.\(field)", .string(sub), "must not contain '..'"))
+            }
+        }
+        if !(mount["subPath"].string ?? "").isEmpty, let expression = mount["subPathExpr"].string, !expression.isEmpty {
+            causes.append(.invalid("\(here).subPathExpr", .string(expression), "subPathExpr and subPath are mutually exclusive"))
+        }
+    }
+
+    private mutating func checkPropagation(_ mount: JSON) {
+        let propagation = mount["mountPropagation"], recursive = mount["recursiveReadOnly"]
+        let known = ["Bidirectional", "HostToContainer", "None"]
+        if let text = propagation.string, !known.contains(text) {
+            let list = known.map { "\"\($0)\"" }.joined(separator: ", ")
+            causes.append(.notSupported("\(path).volumeMounts.mountPropagation", propagation, list))
+        }
+        if propagation.string == "Bidirectional", container["securityContext"]["privileged"].bool != true {
+            causes.append(
+                .forbidden(
+                    "\(path).volumeMounts.mountPropagation", "Bidirectional mount propagation is available only to privileged containers"))
+        }
+        guard let text = recursive.string else { return }
+        let field = "\(path).volumeMounts.recursiveReadOnly"
+        switch text {
+        case "Disabled": break
+        case "Enabled", "IfPossible":
+            if mount["readOnly"].bool != true { causes.append(.forbidden(field, "may only be specified when readOnly is true")) }
+        default: causes.append(.notSupported(field, recursive, "\"Disabled\", \"Enabled\", \"IfPossible\""))
+        }
+    }
+
+    private mutating func checkClaims(_ claims: JSON) {
+        let known = claims.items.compactMap { $0["name"].string }
+        let which = known.isEmpty ? " which is empty" : ": \(known.joined(separator: ", "))"
+        for (number, claim) in container["resources"]["claims"].items.enumerated() where !known.contains(claim["name"].string ?? "") {
+            let name = claim["name"].string ?? ""
+            causes.append(
+                StatusError.Cause(
+                    reason: "FieldValueNotFound",
+                    message: "Not found: \"\(name)\": must be one of the names in pod.spec.resourceClaims\(which)",
+                    field: "\(path).resources.claims[\(number)]"))
+        }
+    }
+
+    private mutating func checkResizing() {
+        var seen: Set<String> = []
+        for (number, rule) in container["resizePolicy"].items.enumerated() {
+            let name = rule["resourceName"].string ?? "", field = "\(path).resizePolicy"
+            if !seen.insert(name).inserted { causes.append(.duplicate("\(field)[\(number)]", .string(name))) }
+            if name.isEmpty {
+                causes.append(.required(field))
+            } else if !["cpu", "memory"].contains(name) {
+                causes.append(.notSupported(field, .string(name), "\"cpu\", \"memory\""))
+            }
+            let policy = rule["restartPolicy"].string ?? ""
+            if policy.isEmpty {
+                causes.append(.required(field))
+            } else if !["NotRequired", "RestartContainer"].contains(policy) {
+                causes.append(.notSupported(field, .string(policy), "\"NotRequired\", \"RestartContainer\""))
             }
         }
     }
 
     private mutating func checkSecurity() {
         let context = container["securityContext"], here = "\(path).securityContext"
-        for field in ["runAsUser", "runAsGroup"] {
-            if let id = context[field].int, !(0...Int(Int32.max)).contains(id) {
-                causes.append(.invalid("\(here).\(field)", .int(id), "must be between 0 and 2147483647, inclusive"))
-            }
-        }
+        causes += SecurityValidation.context(context, here, ids: ["runAsUser", "runAsGroup"])
         guard context["allowPrivilegeEscalation"].bool == false else { return }
         if context["privileged"].bool == true {
             causes.append(.invalid(here, context, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"))

@@ -5,7 +5,7 @@ enum CronJobValidation {
     static func validate(_ object: JSON, old: JSON?) -> [StatusError.Cause] {
         let spec = object["spec"], template = spec["jobTemplate"]["spec"]
         var causes: [StatusError.Cause] = []
-        if let schedule = spec["schedule"].string { causes += self.schedule(schedule) }
+        causes += schedule(spec["schedule"].string ?? "")
         for field in ["startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
             if let value = spec[field].int, value < 0 {
                 causes.append(.invalid("spec.\(field)", .int(value), "must be greater than or equal to 0"))

@@ -23,7 +23,7 @@ enum EndpointValidation {
             let path = "ports[\(index)]", name = port["name"].string ?? ""
             if !names.insert(name).inserted { causes.append(.duplicate("\(path).name", .string(name))) }
             if !name.isEmpty, !Names.isLabel(name) { causes.append(.invalid("\(path).name", .string(name), Names.labelMessage)) }
-            causes += transport(port["protocol"], "\(path).protocol")
+            causes += transport(port["protocol"], "\(path).protocol") + application(port["appProtocol"], "\(path).appProtocol")
         }
         return causes
     }
@@ -54,6 +54,14 @@ enum EndpointValidation {
         }
         if let name = endpoint["hostname"].string, !Names.isLabel(name) {
             causes.append(.invalid("\(path).hostname", .string(name), Names.labelMessage))
+        }
+        for (hint, words) in [("forZones", Names.labelValueComplaints), ("forNodes", Names.subdomainComplaints)] {
+            var names: Set<String> = []
+            for (index, item) in endpoint["hints"][hint].items.enumerated() {
+                let name = item["name"].string ?? "", here = "\(path).hints.\(hint)[\(index)].name"
+                if !names.insert(name).inserted { causes.append(.duplicate(here, .string(name))) }
+                if hint == "forNodes" || !name.isEmpty { causes += Names.each(here, name, words(name)) }
+            }
         }
         return causes
     }
@@ -100,7 +108,11 @@ enum EndpointValidation {
         if !(1...65535).contains(number) {
             causes.append(.invalid("\(path).port", .int(number), "must be between 1 and 65535, inclusive"))
         }
-        return causes + transport(port["protocol"], "\(path).protocol")
+        return causes + transport(port["protocol"], "\(path).protocol") + application(port["appProtocol"], "\(path).appProtocol")
+    }
+
+    private static func application(_ name: JSON, _ path: String) -> [Cause] {
+        name.string.map { Names.each(path, $0, Names.qualifiedNameComplaints($0)) } ?? []
     }
 
     private static func transport(_ name: JSON, _ path: String) -> [Cause] {

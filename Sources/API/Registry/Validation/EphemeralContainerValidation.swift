@@ -16,8 +16,8 @@ enum EphemeralContainerValidation {
             var causes: [StatusError.Cause] = []
             if name.isEmpty {
                 causes.append(.required("\(path).name"))
-            } else if !Names.isLabel(name) {
-                causes.append(.invalid("\(path).name", .string(name), Names.labelMessage))
+            } else {
+                causes += Names.each("\(path).name", name, Names.labelComplaints(name))
             }
             if others.contains(name) || !names.insert(name).inserted { causes.append(.duplicate("\(path).name", .string(name))) }
             if container["image"].string?.trimmed ?? "" == "" { causes.append(.required("\(path).image")) }

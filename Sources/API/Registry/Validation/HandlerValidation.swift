@@ -26,7 +26,7 @@ struct HandlerValidation {
         if let value = grace.int, value <= 0 {
             causes.append(.invalid("\(path).terminationGracePeriodSeconds", grace, "must be greater than 0"))
         }
-        if field != "readinessProbe", let value = probe["successThreshold"].int, value > 1 {
+        if field != "readinessProbe", let value = probe["successThreshold"].int, value != 1 {
             causes.append(.invalid("\(path).successThreshold", .int(value), "must be 1"))
         }
         if field == "readinessProbe", !grace.isNull {
@@ -61,7 +61,7 @@ struct HandlerValidation {
 
     private func port(_ port: JSON, _ path: String) -> [Cause] {
         if let name = port.string {
-            return Names.portNameComplaint(name).map { [.invalid(path, port, $0)] } ?? []
+            return Names.each(path, name, Names.portNameComplaints(name))
         }
         let number = port.int ?? 0
         return (1...65535).contains(number) ? [] : [.invalid(path, .int(number), "must be between 1 and 65535, inclusive")]

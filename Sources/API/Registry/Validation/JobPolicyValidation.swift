@@ -62,9 +62,8 @@ enum JobPolicyValidation {
         var causes: [StatusError.Cause] = []
         if patterns.count > mostConditions { causes.append(.tooMany(path, patterns.count, mostConditions)) }
         for (index, pattern) in patterns.enumerated() {
-            if !Names.isQualifiedName(pattern["type"].string ?? "") {
-                causes.append(.invalid("\(path)[\(index)].type", pattern["type"], Names.qualifiedNameMessage))
-            }
+            let type = pattern["type"].string ?? ""
+            causes += Names.each("\(path)[\(index)].type", type, Names.qualifiedNameComplaints(type))
             let status = pattern["status"].string ?? "True"
             if !["True", "False", "Unknown"].contains(status) {
                 causes.append(.notSupported("\(path)[\(index)].status", .string(status), "\"False\", \"True\", \"Unknown\""))

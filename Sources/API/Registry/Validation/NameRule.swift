@@ -8,20 +8,13 @@ enum NameRule: Sendable {
     /// Anything; the kind's own validation looks.
     case free
 
-    func complaint(_ name: String) -> String? {
+    func complaints(_ name: String) -> [String] {
         switch self {
-        case .label, .dns1035:
-            if name.utf8.count > 63 { return "must be no more than 63 bytes" }
-            let isGood = Names.isLabel(name) && (self == .label || name.first?.isNumber != true)
-            if isGood { return nil }
-            return self == .label ? Names.labelMessage : Names.dns1035Message
-        case .free: return nil
-        case .pathSegment:
-            if [".", ".."].contains(name) { return "may not be '\(name)'" }
-            return name.contains("/") || name.contains("%") ? "may not contain '\(name.contains("/") ? "/" : "%")'" : nil
-        case .subdomain:
-            if name.utf8.count > 253 { return "must be no more than 253 bytes" }
-            return Names.isSubdomain(name) ? nil : Names.subdomainMessage
+        case .label: Names.labelComplaints(name)
+        case .dns1035: Names.dns1035Complaints(name)
+        case .subdomain: Names.subdomainComplaints(name)
+        case .pathSegment: Names.pathSegmentComplaints(name)
+        case .free: []
         }
     }
 

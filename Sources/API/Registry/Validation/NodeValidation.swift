@@ -18,9 +18,14 @@ enum NodeValidation {
         return taints.items.enumerated().flatMap { index, taint -> [StatusError.Cause] in
             let path = "metadata.taints[\(index)]", key = taint["key"].string ?? ""
             var causes: [StatusError.Cause] = []
-            if !Names.isQualifiedName(key) { causes.append(.invalid("\(path).key", .string(key), Names.qualifiedNameMessage)) }
-            if let value = taint["value"].string, !Names.isLabelValue(value) {
-                causes.append(.invalid("\(path).value", .string(value), Names.valueMessage))
+            causes += Names.each("\(path).key", key, Names.qualifiedNameComplaints(key))
+            if let value = taint["value"].string { causes += Names.each("\(path).value", value, Names.labelValueComplaints(value)) }
+            let effect = taint["effect"].string ?? ""
+            if effect.isEmpty {
+                causes.append(.required("\(path).effect"))
+            } else if !["NoSchedule", "PreferNoSchedule", "NoExecute"].contains(effect) {
+                causes.append(
+                    .notSupported("\(path).effect", .string(effect), "\"NoSchedule\", \"PreferNoSchedule\", \"NoExecute\""))
             }
             if !seen.insert([taint["key"], taint["effect"]]).inserted {
                 causes.append(

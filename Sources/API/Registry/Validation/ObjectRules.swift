@@ -10,36 +10,60 @@ enum ObjectRules {
         var causes: [StatusError.Cause] = []
         if name.isEmpty {
             causes.append(.required("metadata.name", "name or generateName is required"))
-        } else if let complaint = kind.nameRule.complaint(name) {
-            causes.append(.invalid("metadata.name", .string(name), complaint))
+        } else {
+            causes += Names.each("metadata.name", name, kind.nameRule.complaints(name))
         }
         causes += Names.labels(metadata["labels"], "metadata.labels")
         let annotations = metadata["annotations"].stringMap
-        for key in annotations.keys.sorted() where !Names.isQualifiedName(key.lowercased()) {
-            causes.append(.invalid("metadata.annotations", .string(key), Names.qualifiedNameMessage))
+        for key in annotations.keys.sorted() {
+            causes += Names.each("metadata.annotations", key, Names.qualifiedNameComplaints(key.lowercased()))
         }
         let size = annotations.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
         if size > 256 * 1024 { causes.append(.tooLong("metadata.annotations", 256 * 1024)) }
-        for (index, finalizer) in metadata["finalizers"].items.enumerated() {
-            causes += finalizerCauses(finalizer, "metadata.finalizers[\(index)]", areStandard: kind.isBuiltIn)
+        causes += finalizers(metadata["finalizers"], "metadata.finalizers", areStandard: kind.isBuiltIn)
+        return causes + owners(metadata["ownerReferences"])
+    }
+
+    private static func owners(_ list: JSON) -> [StatusError.Cause] {
+        let path = "metadata.ownerReferences"
+        var causes: [StatusError.Cause] = []
+        for owner in list.items {
+            let version = owner["apiVersion"].string ?? "", parts = version.split(separator: "/", omittingEmptySubsequences: false)
+            if parts.last ?? "" == "" {
+                causes.append(.invalid("\(path).apiVersion", .string(version), "version must not be empty"))
+            }
+            for field in ["kind", "name", "uid"] where (owner[field].string ?? "").isEmpty {
+                causes.append(.invalid("\(path).\(field)", "", "must not be empty"))
+            }
         }
-        let managers = metadata["ownerReferences"].items.filter { $0["controller"].bool == true }
+        let managers = list.items.filter { $0["controller"].bool == true }
         if managers.count > 1 {
-            causes.append(
-                .invalid(
-                    "metadata.ownerReferences", metadata["ownerReferences"],
-                    "Only one reference can have Controller set to true. Found \"true\" in references for \(managers.map { "\($0["kind"].string ?? "")/\($0["name"].string ?? "")" }.joined(separator: " and "))"
-                ))
+            let names = managers.prefix(2).map { "\($0["kind"].string ?? "")/\($0["name"].string ?? "")" }.joined(separator: " and ")
+            for _ in managers.dropFirst() {
+                causes.append(
+                    .invalid(
+                        path, list, "Only one reference can have Controller set to true. Found \"true\" in references for \(names)"))
+            }
         }
         return causes
     }
 
     /// `areStandard`: one without a domain is one of Kubernetes' own.
-    static func finalizerCauses(_ finalizer: JSON, _ path: String, areStandard: Bool) -> [StatusError.Cause] {
-        let text = finalizer.string ?? ""
-        if !Names.isQualifiedName(text) { return [.invalid(path, finalizer, Names.qualifiedNameMessage)] }
-        guard areStandard, !text.contains("/"), !standardFinalizers.contains(text) else { return [] }
-        return [.invalid(path, finalizer, "name is neither a standard finalizer name nor is it fully qualified")]
+    static func finalizers(_ list: JSON, _ path: String, areStandard: Bool, isEach: Bool = false) -> [StatusError.Cause] {
+        var causes: [StatusError.Cause] = []
+        for (index, finalizer) in list.items.enumerated() {
+            let text = finalizer.string ?? ""
+            causes += Names.each(path, text, Names.qualifiedNameComplaints(text))
+            guard areStandard, !text.contains("/"), !standardFinalizers.contains(text) else { continue }
+            causes.append(
+                .invalid(
+                    isEach ? path : "\(path)[\(index)]", finalizer, "name is neither a standard finalizer name nor is it fully qualified"))
+        }
+        let names = Set(list.items.compactMap(\.string))
+        if names.contains("orphan"), names.contains("foregroundDeletion") {
+            causes.append(.invalid(path, list, "finalizer orphan and foregroundDeletion cannot be both set"))
+        }
+        return causes
     }
 
     /// What an update may not say of what is the server's. (ValidateObjectMetaUpdate)

@@ -21,78 +21,70 @@ struct PodValidation {
     }
 
     private mutating func run() {
-        let volumes = checkVolumes().union(claims)
-        if spec["containers"].array?.isEmpty == true { causes.append(.required("\(path).containers")) }
+        let (found, good) = VolumeValidation.validate(spec["volumes"], "\(path).volumes", isPod: path == "spec")
+        causes += found
+        let volumes = good.union(claims)
+        if spec["containers"].items.isEmpty { causes.append(.required("\(path).containers")) }
         var names: Set<String> = []
         for list in ["initContainers", "containers"] {
             for (index, container) in spec[list].items.enumerated() {
                 let here = "\(path).\(list)[\(index)]", name = container["name"].string ?? ""
-                if !name.isEmpty, !Names.isLabel(name) { causes.append(.invalid("\(here).name", .string(name), Names.labelMessage)) }
-                if !names.insert(name).inserted { causes.append(.duplicate("\(here).name", .string(name))) }
-                if container["image"].string?.trimmed ?? "" == "" { causes.append(.required("\(here).image")) }
+                if name.isEmpty {
+                    causes.append(.required("\(here).name"))
+                } else {
+                    causes += Names.each("\(here).name", name, Names.labelComplaints(name))
+                    if !names.insert(name).inserted { causes.append(.duplicate("\(here).name", .string(name))) }
+                }
+                checkImage(container["image"].string ?? "", "\(here).image")
                 checkRestart(container, here, isInit: list == "initContainers")
                 causes += ContainerValidation.validate(
                     container, here, volumes: volumes, isHostNetwork: spec["hostNetwork"].bool ?? false,
-                    gracePeriod: Self.gracePeriod(spec))
+                    gracePeriod: Self.gracePeriod(spec), claims: spec["resourceClaims"])
             }
         }
         checkHostPorts()
         checkNumbers()
         checkNames()
-        checkSecurity()
-        causes += Self.tolerations(spec["tolerations"], "\(path).tolerations")
+        checkPlacement()
+        causes += SecurityValidation.pod(spec, path)
+        if !spec["resources"].isNull { causes += ResourceValidation.requirements(spec["resources"], "\(path).resources", ofPod: true) }
     }
 
-    /// The names of the volumes.
-    private mutating func checkVolumes() -> Set<String> {
-        var names: Set<String> = []
-        for (index, volume) in spec["volumes"].items.enumerated() {
-            let here = "\(path).volumes[\(index)]", name = volume["name"].string ?? ""
-            if name.isEmpty {
-                causes.append(.required("\(here).name"))
-            } else if !Names.isLabel(name) {
-                causes.append(.invalid("\(here).name", .string(name), Names.labelMessage))
-            }
-            if !names.insert(name).inserted { causes.append(.duplicate("\(here).name", .string(name))) }
-            let kinds = (volume.object?.keys ?? []).filter { $0 != "name" }
-            if kinds.isEmpty { causes.append(.required(here, "must specify a volume type")) }
-            if kinds.count > 1 {
-                causes.append(.forbidden("\(here).\(kinds.sorted().last ?? "")", "may not specify more than 1 volume type"))
-            }
-            for kind in ["configMap", "secret"] {
-                for (number, item) in volume[kind]["items"].items.enumerated() {
-                    checkItem(item["path"], "\(here).\(kind).items[\(number)].path")
-                }
-            }
-            for (number, source) in volume["projected"]["sources"].items.enumerated() {
-                checkToken(source["serviceAccountToken"], "\(here).projected.sources[\(number)].serviceAccountToken")
-            }
-            // A template may leave it to whoever fills it in.
-            if path == "spec", !volume["image"].isNull, volume["image"]["reference"].string ?? "" == "" {
-                causes.append(.required("\(here).image.reference"))
-            }
-            if let host = volume["hostPath"]["path"].string, host.split(separator: "/").contains("..") {
-                causes.append(.invalid("\(here).hostPath.path", .string(host), "must not contain '..'"))
-            }
+    private mutating func checkImage(_ image: String, _ here: String) {
+        if image.isEmpty { causes.append(.required(here)) }
+        if image.trimmed != image { causes.append(.invalid(here, .string(image), "must not have leading or trailing whitespace")) }
+    }
+
+    /// Where it runs.
+    private mutating func checkPlacement() {
+        causes += AffinityValidation.validate(spec["affinity"], "\(path).affinity")
+        causes += AffinityValidation.spread(spec["topologySpreadConstraints"], "\(path).topologySpreadConstraints")
+        causes += TolerationValidation.validate(spec["tolerations"], "\(path).tolerations")
+        causes += Names.labels(spec["nodeSelector"], "\(path).nodeSelector")
+        var gates: Set<String> = []
+        for (index, gate) in spec["schedulingGates"].items.enumerated() {
+            let name = gate["name"].string ?? "", here = "\(path).schedulingGates[\(index)]"
+            causes += Names.each(here, name, Names.qualifiedNameComplaints(name))
+            if !gates.insert(name).inserted { causes.append(.duplicate(here, .string(name))) }
         }
-        return names
-    }
-
-    private mutating func checkItem(_ item: JSON, _ here: String) {
-        let text = item.string ?? ""
-        if text.isEmpty { causes.append(.required(here)) }
-        if text.hasPrefix("/") { causes.append(.invalid(here, item, "must be a relative path")) }
-        if text.split(separator: "/").contains("..") { causes.append(.invalid(here, item, "must not contain '..'")) }
+        for (index, gate) in spec["readinessGates"].items.enumerated() {
+            let name = gate["conditionType"].string ?? ""
+            causes += Names.each("\(path).readinessGates[\(index)].conditionType", name, Names.qualifiedNameComplaints(name))
+        }
+        if let name = spec["runtimeClassName"].string {
+            causes += Names.each("\(path).runtimeClassName", name, Names.subdomainComplaints(name))
+        }
+        guard !spec["os"].isNull else { return }
+        let system = spec["os"]["name"].string ?? ""
+        if system.isEmpty {
+            causes.append(.required("\(path).os.name"))
+        } else if !["linux", "windows"].contains(system) {
+            causes.append(.notSupported("\(path).os", .string(system), "\"linux\", \"windows\""))
+        }
     }
 
     /// Seconds, whether they have been filled in or not.
     static func gracePeriod(_ spec: JSON) -> Int { spec["terminationGracePeriodSeconds"].int ?? 30 }
-
-    private mutating func checkToken(_ token: JSON, _ here: String) {
-        guard !token.isNull else { return }
-        checkItem(token["path"], "\(here).path")
-        causes += Self.tokenLifetime(token["expirationSeconds"].int ?? 3600, "\(here).expirationSeconds")
-    }
 
     /// How long a service account's token may live, in seconds, whoever asks for it.
     static func tokenLifetime(_ seconds: Int, _ field: String) -> [StatusError.Cause] {
@@ -103,10 +95,28 @@ struct PodValidation {
 
     /// Init containers end; only those that go on beside the others have what belongs to a life of its own.
     private mutating func checkRestart(_ container: JSON, _ here: String, isInit: Bool) {
-        let policy = container["restartPolicy"]
-        if isInit, !policy.isNull, policy.string != "Always" { causes.append(.notSupported("\(here).restartPolicy", policy, "\"Always\"")) }
-        if !isInit, !policy.isNull { causes.append(.forbidden("\(here).restartPolicy", "may not be set for non-init containers")) }
-        guard isInit, policy.isNull else { return }
+        let policy = container["restartPolicy"], rules = container["restartPolicyRules"].items
+        if let text = policy.string, !["Always", "Never", "OnFailure"].contains(text) {
+            causes.append(.notSupported("\(here).restartPolicy", policy, "\"Always\", \"Never\", \"OnFailure\""))
+        }
+        if !rules.isEmpty, policy.isNull {
+            causes.append(.required("\(here).restartPolicy", "must specify restartPolicy when restart rules are used"))
+        }
+        for (index, rule) in rules.enumerated() {
+            let place = "\(here).restartPolicyRules[\(index)]"
+            if !["Restart", "RestartAllContainers"].contains(rule["action"].string ?? "") {
+                causes.append(
+                    .notSupported("\(place).action", .string(rule["action"].string ?? ""), "\"Restart\", \"RestartAllContainers\""))
+            }
+            if rule["exitCodes"].isNull {
+                causes.append(.required("\(place).exitCodes", "must be specified"))
+            } else if !["In", "NotIn"].contains(rule["exitCodes"]["operator"].string ?? "") {
+                causes.append(
+                    .notSupported(
+                        "\(place).exitCodes.operator", .string(rule["exitCodes"]["operator"].string ?? ""), "\"In\", \"NotIn\""))
+            }
+        }
+        guard isInit, policy.string != "Always" else { return }
         for field in ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] where !container[field].isNull {
             causes.append(.forbidden("\(here).\(field)", "may not be set for init containers without restartPolicy=Always"))
         }
@@ -135,71 +145,61 @@ struct PodValidation {
 
     private mutating func checkNames() {
         for field in ["hostname", "subdomain"] {
-            if let name = spec[field].string, !name.isEmpty, !Names.isLabel(name) {
-                causes.append(.invalid("\(path).\(field)", .string(name), Names.labelMessage))
+            if let name = spec[field].string, !name.isEmpty {
+                causes += Names.each("\(path).\(field)", name, Names.labelComplaints(name))
             }
         }
-        if spec["dnsPolicy"].string == "None", spec["dnsConfig"]["nameservers"].items.isEmpty {
-            causes.append(.required("\(path).dnsConfig.nameservers", "must provide at least one DNS nameserver when `dnsPolicy` is None"))
+        for (field, name) in [("serviceAccountName", spec["serviceAccountName"]), ("nodeName", spec["nodeName"])] {
+            if let text = name.string, !text.isEmpty { causes += Names.each("\(path).\(field)", text, Names.subdomainComplaints(text)) }
         }
-        for (index, server) in spec["dnsConfig"]["nameservers"].items.enumerated() where !Self.isAddress(server) {
-            causes.append(
-                .invalid("\(path).dnsConfig.nameservers[\(index)]", server, IPAddress.notAddress)
-            )
+        for (index, alias) in spec["hostAliases"].items.enumerated() {
+            let here = "\(path).hostAliases[\(index)]"
+            if !Self.isAddress(alias["ip"]) {
+                causes.append(.invalid("\(here).ip", .string(alias["ip"].string ?? ""), IPAddress.notAddress))
+            }
+            for (number, host) in alias["hostnames"].items.enumerated() {
+                let text = host.string ?? ""
+                causes += Names.each("\(here).hostnames[\(number)]", text, Names.subdomainComplaints(text))
+            }
         }
-        for (index, alias) in spec["hostAliases"].items.enumerated() where !Self.isAddress(alias["ip"]) {
-            causes.append(
-                .invalid("\(path).hostAliases[\(index)].ip", alias["ip"], IPAddress.notAddress))
+        checkDNS()
+    }
+
+    private mutating func checkDNS() {
+        let config = spec["dnsConfig"], here = "\(path).dnsConfig", servers = config["nameservers"].items
+        if spec["dnsPolicy"].string == "None" {
+            if config.isNull {
+                causes.append(.required(here, "must provide `dnsConfig` when `dnsPolicy` is None"))
+            } else if servers.isEmpty {
+                causes.append(.required("\(here).nameservers", "must provide at least one DNS nameserver when `dnsPolicy` is None"))
+            }
+        }
+        if servers.count > 3 {
+            causes.append(.invalid("\(here).nameservers", config["nameservers"], "must not have more than 3 nameservers"))
+        }
+        for (index, server) in servers.enumerated() where !Self.isAddress(server) {
+            causes.append(.invalid("\(here).nameservers[\(index)]", server, IPAddress.notAddress))
+        }
+        let searches = config["searches"].items
+        if searches.count > 32 {
+            causes.append(.invalid("\(here).searches", config["searches"], "must not have more than 32 search paths"))
+        }
+        for (index, domain) in searches.enumerated() {
+            // A single dot is the root, and names may be absolute.
+            let text = domain.string ?? "", name = text == "." ? "root" : text.hasSuffix(".") ? String(text.dropLast()) : text
+            let plain = name.split(separator: ".", omittingEmptySubsequences: false).map { $0.hasPrefix("_") ? $0.dropFirst() : $0 }
+                .joined(separator: ".")
+            if name.isEmpty || !Names.isSubdomain(plain.replacing("_", with: "-")) {
+                causes.append(.invalid("\(here).searches[\(index)]", domain, Self.searchMessage))
+            }
+        }
+        for (index, option) in config["options"].items.enumerated() where (option["name"].string ?? "").isEmpty {
+            causes.append(.required("\(here).options[\(index)]", "must not be empty"))
         }
     }
+
+    private static let searchMessage =
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')"
 
     private static func isAddress(_ value: JSON) -> Bool { value.string.map { IPAddress($0) != nil } ?? false }
-
-    private mutating func checkSecurity() {
-        let context = spec["securityContext"], here = "\(path).securityContext"
-        var names: Set<String> = []
-        for (index, sysctl) in context["sysctls"].items.enumerated() {
-            let name = sysctl["name"].string ?? "", field = "\(here).sysctls[\(index)].name"
-            let pattern = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[.\/])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/
-            if name.isEmpty {
-                causes.append(.required(field))
-            } else if name.utf8.count > 253 || name.wholeMatch(of: pattern) == nil {
-                causes.append(
-                    .invalid(
-                        field, .string(name),
-                        "must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$"
-                    ))
-            }
-            if !names.insert(name.replacing("/", with: ".")).inserted { causes.append(.duplicate(field, .string(name))) }
-        }
-        for field in ["runAsUser", "runAsGroup", "fsGroup"] {
-            if let id = context[field].int, !(0...Int(Int32.max)).contains(id) {
-                causes.append(.invalid("\(here).\(field)", .int(id), "must be between 0 and 2147483647, inclusive"))
-            }
-        }
-    }
-
-    static func tolerations(_ list: JSON, _ path: String) -> [StatusError.Cause] {
-        list.items.enumerated().flatMap { index, toleration -> [StatusError.Cause] in
-            let here = "\(path)[\(index)]"
-            var causes: [StatusError.Cause] = []
-            let key = toleration["key"].string ?? "", effect = toleration["effect"].string ?? ""
-            if !key.isEmpty, !Names.isQualifiedName(key) {
-                causes.append(.invalid("\(here).key", .string(key), Names.qualifiedNameMessage))
-            }
-            if key.isEmpty, toleration["operator"].string != "Exists" {
-                causes.append(
-                    .invalid(
-                        "\(here).operator", toleration["operator"],
-                        "operator must be Exists when `key` is empty, which means \"match all values and all keys\""))
-            }
-            if toleration["operator"].string == "Exists", !(toleration["value"].string ?? "").isEmpty {
-                causes.append(.invalid("\(here).operator", toleration, "value must be empty when `operator` is 'Exists'"))
-            }
-            if !toleration["tolerationSeconds"].isNull, effect != "NoExecute" {
-                causes.append(.invalid("\(here).effect", .string(effect), "effect must be 'NoExecute' when `tolerationSeconds` is set"))
-            }
-            return causes
-        }
-    }
 }

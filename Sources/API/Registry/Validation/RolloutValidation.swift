@@ -7,8 +7,18 @@ enum RolloutValidation {
 
     static let deployment: Validation = { object, _, _ in
         var causes: [Cause] = []
-        let spec = object["spec"]
-        if spec["strategy"]["type"].string == "RollingUpdate" {
+        let spec = object["spec"], strategy = spec["strategy"]
+        switch strategy["type"].string ?? "" {
+        case "RollingUpdate": break
+        case "Recreate":
+            if !strategy["rollingUpdate"].isNull {
+                causes.append(.forbidden("spec.strategy.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'"))
+            }
+        // Without a spec there is nothing to have filled in.
+        case "" where spec["strategy"].isNull: break
+        default: causes.append(.notSupported("spec.strategy", strategy, "\"Recreate\", \"RollingUpdate\""))
+        }
+        if strategy["type"].string == "RollingUpdate" {
             let path = "spec.strategy.rollingUpdate", rolling = spec["strategy"]["rollingUpdate"]
             let unavailable = rolling["maxUnavailable"], surge = rolling["maxSurge"]
             causes += amount(unavailable, "\(path).maxUnavailable") + amount(surge, "\(path).maxSurge")
@@ -29,7 +39,10 @@ enum RolloutValidation {
 
     static let daemonSet: Validation = { object, _, _ in
         let strategy = object["spec"]["updateStrategy"]
-        guard strategy["type"].string == "RollingUpdate" else { return [] }
+        guard strategy["type"].string == "RollingUpdate" else {
+            return strategy["type"].string == "OnDelete" || strategy.isNull
+                ? [] : [.notSupported("spec.updateStrategy", strategy, "\"RollingUpdate\", \"OnDelete\"")]
+        }
         let path = "spec.updateStrategy.rollingUpdate", rolling = strategy["rollingUpdate"]
         let unavailable = rolling["maxUnavailable"], surge = rolling["maxSurge"]
         var causes = amount(unavailable, "\(path).maxUnavailable") + amount(surge, "\(path).maxSurge")
@@ -42,13 +55,38 @@ enum RolloutValidation {
     }
 
     static let statefulSet: Validation = { object, _, _ in
-        let partition = object["spec"]["updateStrategy"]["rollingUpdate"]["partition"]
-        guard let number = partition.int, number < 0 else { return [] }
-        return [.invalid("spec.updateStrategy.rollingUpdate.partition", partition, "must be greater than or equal to 0")]
+        let spec = object["spec"], strategy = spec["updateStrategy"], rolling = strategy["rollingUpdate"]
+        var causes: [Cause] = []
+        switch strategy["type"].string ?? "" {
+        case "RollingUpdate": break
+        case "OnDelete":
+            if !rolling.isNull {
+                causes.append(
+                    .invalid("spec.updateStrategy.rollingUpdate", rolling, "only allowed for updateStrategy 'RollingUpdate'"))
+            }
+        case "" where strategy.isNull: break
+        default: causes.append(.invalid("spec.updateStrategy", strategy, "must be 'RollingUpdate' or 'OnDelete'"))
+        }
+        if let number = rolling["partition"].int, number < 0, strategy["type"].string == "RollingUpdate" {
+            causes.append(.invalid("spec.updateStrategy.rollingUpdate.partition", .int(number), "must be greater than or equal to 0"))
+        }
+        if let policy = spec["podManagementPolicy"].string, !["OrderedReady", "Parallel"].contains(policy) {
+            causes.append(.invalid("spec.podManagementPolicy", .string(policy), "must be 'OrderedReady' or 'Parallel'"))
+        }
+        if let start = spec["ordinals"]["start"].int, start < 0 {
+            causes.append(.invalid("spec.ordinals.start", .int(start), "must be greater than or equal to 0"))
+        }
+        for field in ["whenDeleted", "whenScaled"] {
+            let policy = spec["persistentVolumeClaimRetentionPolicy"][field]
+            guard let text = policy.string, !["Retain", "Delete"].contains(text) else { continue }
+            causes.append(
+                .notSupported("spec.persistentVolumeClaimRetentionPolicy.\(field)", policy, "\"Retain\", \"Delete\""))
+        }
+        return causes
     }
 
     /// A number, or a percentage: `25%`.
-    private static func amount(_ value: JSON, _ path: String) -> [Cause] {
+    static func amount(_ value: JSON, _ path: String) -> [StatusError.Cause] {
         if let text = value.string, percent(text) == nil {
             return [
                 .invalid(
@@ -61,7 +99,7 @@ enum RolloutValidation {
         return [.invalid(path, value, "must be greater than or equal to 0")]
     }
 
-    private static func notMoreThanAll(_ value: JSON, _ path: String) -> [Cause] {
+    static func notMoreThanAll(_ value: JSON, _ path: String) -> [StatusError.Cause] {
         guard let share = value.string.flatMap(percent), share > 100 else { return [] }
         return [.invalid(path, value, "must not be greater than 100%")]
     }

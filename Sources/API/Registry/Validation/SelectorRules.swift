@@ -17,12 +17,13 @@ enum SelectorRules {
             if !values.isEmpty {
                 causes.append(.forbidden("\(path).values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
             }
-        default: causes.append(.invalid("\(path).operator", expression["operator"], "not a valid selector operator"))
+        default: causes.append(.invalid("\(path).operator", .string(expression["operator"].string ?? ""), "not a valid selector operator"))
         }
         let key = expression["key"].string ?? ""
-        if !Names.isQualifiedName(key) { causes.append(.invalid("\(path).key", .string(key), Names.qualifiedNameMessage)) }
-        for (index, value) in values.enumerated() where !Names.isLabelValue(value.string ?? "") {
-            causes.append(.invalid("\(path).values[\(index)]", value, Names.valueMessage))
+        causes += Names.each("\(path).key", key, Names.qualifiedNameComplaints(key))
+        for (index, value) in values.enumerated() {
+            let text = value.string ?? ""
+            causes += Names.each("\(path).values[\(index)]", text, Names.labelValueComplaints(text))
         }
         return causes
     }

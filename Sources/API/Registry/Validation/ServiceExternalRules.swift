@@ -17,7 +17,7 @@ enum ServiceExternalRules {
         // A trailing dot says that the name is whole.
         let text = spec["externalName"].string ?? "", name = text.hasSuffix(".") ? String(text.dropLast()) : text
         if name.isEmpty { return [.required("spec.externalName")] }
-        return Names.isSubdomain(name) ? [] : [.invalid("spec.externalName", .string(name), Names.subdomainMessage)]
+        return Names.each("spec.externalName", text, Names.subdomainComplaints(name))
     }
 
     private static func affinity(_ spec: JSON) -> [Cause] {
@@ -80,7 +80,7 @@ enum ServiceExternalRules {
         }
         guard let text = name.string else { return causes }
         if !isBalancer { return causes + [.forbidden(path, onlyForBalancers)] }
-        return causes + (Names.isQualifiedName(text) ? [] : [.invalid(path, name, Names.qualifiedNameMessage)])
+        return causes + Names.each(path, text, Names.qualifiedNameComplaints(text))
     }
 
     private static func trafficPolicy(_ object: JSON, old: JSON?) -> [Cause] {

@@ -1,0 +1,49 @@
+import Model
+
+/// How much of a list is asked for, and as of when. (k8s.io/apimachinery/pkg/apis/meta/internalversion/validation, ValidateListOptions)
+struct ListParameters: Sendable {
+    /// 0: all of it.
+    let limit: Int
+    /// The revision that is named; nil: the newest.
+    let version: Int?
+    let isExact: Bool
+
+    init(_ request: HTTPRequest) throws {
+        let version = request["resourceVersion"] ?? "", match = request["resourceVersionMatch"] ?? ""
+        limit = try Self.number(request["limit"])
+        if !match.isEmpty { try Self.check(match, version, isContinued: !(request["continue"] ?? "").isEmpty) }
+        if version.isEmpty {
+            self.version = nil
+        } else {
+            guard let number = UInt64(version) else {
+                throw StatusError.badRequest(
+                    "invalid resource version: resourceVersion: Invalid value: \"\(version)\": strconv.ParseUint: parsing \"\(version)\": invalid syntax"
+                )
+            }
+            self.version = Int(clamping: number)
+        }
+        isExact = match == "Exact"
+    }
+
+    private static func number(_ text: String?) throws -> Int {
+        guard let text else { return 0 }
+        if let number = Int(text) { return number }
+        let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
+        let isNumber = !digits.isEmpty && digits.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        throw StatusError.badRequest("strconv.ParseInt: parsing \"\(text)\": \(isNumber ? "value out of range" : "invalid syntax")")
+    }
+
+    private static func check(_ match: String, _ version: String, isContinued: Bool) throws {
+        var causes: [StatusError.Cause] = []
+        let field = "resourceVersionMatch"
+        if version.isEmpty { causes.append(.forbidden(field, "resourceVersionMatch is forbidden unless resourceVersion is provided")) }
+        if isContinued { causes.append(.forbidden(field, "resourceVersionMatch is forbidden when continue is provided")) }
+        if !["Exact", "NotOlderThan"].contains(match) {
+            causes.append(.notSupported(field, .string(match), "\"Exact\", \"NotOlderThan\", \"\""))
+        } else if match == "Exact", version == "0" {
+            causes.append(.forbidden(field, "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\""))
+        }
+        guard !causes.isEmpty else { return }
+        throw StatusError.invalid(Resource("meta.k8s.io", "v1", "", "ListOptions"), "", causes)
+    }
+}

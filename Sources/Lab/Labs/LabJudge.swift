@@ -1,0 +1,105 @@
+import API
+import Glibc
+import Model
+import Proxy
+import Runtime
+
+/// Looks whether conditions hold in a cluster, now.
+struct LabJudge {
+    let paths: ClusterPaths
+    let cluster: Cluster
+    let client: any Client
+    let shell: LabShell
+    let answers: [String: String]
+
+    /// Every state but `waiting`, which is not the task's own.
+    func judge(_ task: LabTask) async throws -> LabResult {
+        for check in task.failChecks {
+            let findings = try await look(check, task.name)
+            if findings.allSatisfy(\.holds) { return LabResult(task: task, state: .failed, findings: findings) }
+        }
+        let findings = try await look(all: task.checks, task.name)
+        if findings.allSatisfy(\.holds) { return LabResult(task: task, state: .passed, findings: findings) }
+        var result = LabResult(task: task, state: .open, findings: findings)
+        for hint in task.hints where !hint.when.isEmpty {
+            guard try await holds(hint.when, task.name) else { continue }
+            result.mistake = hint
+            break
+        }
+        return result
+    }
+
+    private func look(all checks: [LabCheck], _ task: String) async throws -> [LabFinding] {
+        var findings: [LabFinding] = []
+        for check in checks { findings += try await look(check, task) }
+        return findings
+    }
+
+    private func holds(_ checks: [LabCheck], _ task: String) async throws -> Bool {
+        for check in checks { guard try await look(check, task).allSatisfy(\.holds) else { return false } }
+        return true
+    }
+
+    private func look(_ check: LabCheck, _ task: String) async throws -> [LabFinding] {
+        switch check {
+        case .run(let command, let exit, let output): [try await look(command, exit, output)]
+        case .object(let condition): [try await look(condition)]
+        case .reach(let expectations):
+            try await LabReach(paths: paths, snapshot: ClusterSnapshot(cluster: cluster, client: client)).judge(expectations)
+        case .answer(let command):
+            try await look(answer: task, command)
+        case .answerIs(let pattern):
+            look(answer: task) { fnmatch(LabState.plain(pattern), LabState.plain($0), 0) == 0 }
+        }
+    }
+
+    private func look(answer task: String, _ command: LabCommand) async throws -> [LabFinding] {
+        guard answers[task] != nil else { return look(answer: task) { _ in false } }
+        let outcome = try await shell.run(command)
+        guard outcome.code == 0 else {
+            throw UserError("the lab cannot tell the right answer: \(command.text): \(outcome.errors.trimmed)")
+        }
+        // A command that prints nothing would make an empty answer right.
+        let right = LabState.plain(outcome.output)
+        return look(answer: task) { !right.isEmpty && LabState.plain($0) == right }
+    }
+
+    private func look(answer task: String, _ isRight: (String) -> Bool) -> [LabFinding] {
+        guard let given = answers[task] else {
+            return [LabFinding(holds: false, words: "not answered yet: minik lab answer \(task) ANSWER")]
+        }
+        return [isRight(given)].map { LabFinding(holds: $0, words: $0 ? "\"\(given)\" is right" : "\"\(given)\" is not the answer") }
+    }
+
+    private func look(_ command: LabCommand, _ exit: Int, _ output: String?) async throws -> LabFinding {
+        let outcome = try await shell.run(command)
+        let first = command.text.trimmed.split(separator: "\n").first.map(String.init) ?? ""
+        let place = command.place.map { " on \($0)" } ?? ""
+        func finding(_ holds: Bool, _ words: String) -> LabFinding { LabFinding(holds: holds, words: "`\(first)`\(place) \(words)") }
+        if outcome.code != Int32(exit) {
+            let said = (outcome.errors.trimmed.isEmpty ? outcome.output : outcome.errors).trimmed
+            let last = said.split(separator: "\n").last.map { ": \($0)" } ?? ""
+            let how = outcome.code == LabShell.timedOut ? "did not end in time" : "ended with exit code \(outcome.code)"
+            return finding(false, how + last)
+        }
+        if let output, !outcome.output.contains(output) { return finding(false, "does not print \"\(output)\"") }
+        return finding(true, "ended with exit code \(exit)")
+    }
+
+    private func look(_ condition: LabObjectCondition) async throws -> LabFinding {
+        let sides = condition.object.split(separator: "/", maxSplits: 1).map(String.init)
+        let kind = try ResourceArguments.kind(sides[0])
+        let key = ObjectKey(kind.resource.namespaced ? condition.namespace : "", sides[1])
+        let found = try await client.find(kind.resource, key)
+        guard condition.exists else {
+            return LabFinding(holds: found == nil, words: "\(condition.object) is \(found == nil ? "not there" : "there")")
+        }
+        guard let found else { return LabFinding(holds: false, words: "\(condition.object) is not there") }
+        guard let path = condition.path else { return LabFinding(holds: true, words: "\(condition.object) is there") }
+        let values = JSONPath(path).all(in: found).map { $0.string ?? $0.text() }
+        let shown = values.isEmpty ? "nothing" : values.joined(separator: ", ")
+        let holds = condition.value.map { values.contains($0) } ?? !values.isEmpty
+        let wish = holds ? "" : condition.value.map { ", wanted \($0)" } ?? ""
+        return LabFinding(holds: holds, words: "\(condition.object) \(path) is \(shown)\(wish)")
+    }
+}

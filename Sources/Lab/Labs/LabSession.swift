@@ -1,0 +1,137 @@
+import API
+import Host
+import Model
+import Runtime
+
+/// A lab whose cluster is up, and how far its learner has come.
+package struct LabSession: Sendable {
+    package let file: LabFile
+    package let paths: ClusterPaths
+    package let cluster: Cluster
+    package let shell: LabShell
+    private let client: HTTPClient
+    package var lab: LabDocument { file.lab }
+
+    /// The lab that a cluster was brought up for.
+    package init(_ paths: ClusterPaths) throws {
+        guard LabState.exists(paths) else {
+            throw UserError("cluster \"\(paths.cluster)\" runs no lab", hint: "see: minik lab list")
+        }
+        try self.init(paths, file: try LabFile(try LabState(paths).file))
+    }
+
+    init(_ paths: ClusterPaths, file: LabFile) throws {
+        guard let cluster = try paths.storedCluster() else {
+            throw UserError("cluster \"\(paths.cluster)\" is not up", hint: "start the lab: minik lab start \(file.lab.name)")
+        }
+        (self.paths, self.file, self.cluster) = (paths, file, cluster)
+        shell = LabShell(paths, folder: file.folder)
+        client = HTTPClient(socketPath: paths.apiSocket)
+    }
+
+    /// The clusters of this machine that run labs.
+    package static func running() -> [String] { RunningCluster.all().filter { LabState.exists($0.paths) }.map(\.name) }
+
+    package func state() throws -> LabState { try LabState(paths) }
+
+    // MARK: Judging
+
+    /// How every task stands. One that was done stays done, whatever became of it later; `again`: all are looked at.
+    package func results(again: Bool = false) async throws -> [LabResult] {
+        var state = try state(), results: [LabResult] = []
+        for task in lab.tasks {
+            if !again, state.passed.contains(task.name) {
+                results.append(LabResult(task: task, state: .passed))
+            } else if !task.needs.allSatisfy(state.passed.contains) {
+                results.append(LabResult(task: task, state: .waiting))
+            } else {
+                let result = try await judge(task)
+                if result.state == .passed, state.passed.insert(task.name).inserted { try note(task) }
+                results.append(result)
+            }
+        }
+        return results
+    }
+
+    /// One task, whatever it needs.
+    func judge(_ task: LabTask) async throws -> LabResult {
+        let judge = LabJudge(paths: paths, cluster: cluster, client: client, shell: shell, answers: try state().answers)
+        return try await judge.judge(task)
+    }
+
+    /// Looks again and again, until `isContent` or for `patience`.
+    func watch(_ task: LabTask, patience: Duration, _ isContent: @escaping @Sendable (LabResult) -> Bool) async throws -> LabResult {
+        try await LabWatch(client: client).until(patience: patience) {
+            let result = try await judge(task)
+            return (result, isContent(result))
+        }
+    }
+
+    /// Looks at all tasks until there is nothing left to do, or for `patience`; `changed` hears of each look that found something new.
+    package func results(
+        patience: Duration, again: Bool = false, changed: @escaping @Sendable ([LabResult]) -> Void = { _ in }
+    ) async throws -> [LabResult] {
+        try await LabWatch(client: client).until(patience: patience) {
+            let results = try await results(again: again)
+            changed(results)
+            return (results, results.allSatisfy { $0.isDone || $0.state == .failed })
+        }
+    }
+
+    private func note(_ task: LabTask) throws {
+        var state = try state()
+        state.passed.insert(task.name)
+        try state.write(paths)
+    }
+
+    package func answer(_ task: String, _ text: String) throws {
+        var state = try state()
+        state.answers[task] = text
+        try state.write(paths)
+    }
+
+    // MARK: Doing
+
+    /// Does what a setup, a solution or a wrong answer consists of.
+    package func perform(_ steps: [LabStep]) async throws {
+        for step in steps {
+            switch step {
+            case .apply(let text, let line):
+                let manifests: [Manifest]
+                do throws(ManifestError) { manifests = try Manifest.read(text, file: file.path) } catch {
+                    throw ManifestError(file: error.file, line: line + error.line - 1, message: error.message)
+                }
+                for manifest in manifests { _ = try await Applier(client: client, defaultNamespace: "default").apply(manifest) }
+            case .run(let command):
+                let outcome = try await shell.run(command, seconds: 60)
+                guard outcome.code == 0 else {
+                    let place = command.place.map { " on \($0)" } ?? ""
+                    throw UserError(
+                        "the lab's command\(place) ended with exit code \(outcome.code): \(command.text.trimmed)",
+                        hint: (outcome.errors + outcome.output).trimmed)
+                }
+            }
+        }
+    }
+
+    /// Does a task for the learner, and waits until it shows.
+    package func solve(_ task: LabTask) async throws -> LabResult {
+        guard !task.solution.isEmpty else { throw UserError("task \(task.name) has no solution that is written down") }
+        try await perform(task.solution)
+        let result = try await watch(task, patience: .seconds(task.wait)) { $0.state != .open }
+        if result.state == .passed { try note(task) }
+        return result
+    }
+
+    /// What helps with a task: the words about the mistake that was made, else the next of its general hints.
+    package func hint(_ task: LabTask) async throws -> LabHint? {
+        if let mistake = try await judge(task).mistake { return mistake }
+        let general = task.hints.filter { $0.when.isEmpty }
+        guard !general.isEmpty else { return nil }
+        var state = try state()
+        let shown = state.hints[task.name] ?? 0
+        state.hints[task.name] = shown + 1
+        try state.write(paths)
+        return general[min(shown, general.count - 1)]
+    }
+}

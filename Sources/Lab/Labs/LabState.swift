@@ -1,0 +1,45 @@
+import Host
+import Model
+import Runtime
+
+/// How far a learner has come. It lies with the cluster, and goes with it.
+package struct LabState: Sendable {
+    package let file: String
+    package var passed: Set<String> = []
+    /// By task.
+    package var answers: [String: String] = [:]
+    /// How many of a task's general hints were shown.
+    package var hints: [String: Int] = [:]
+
+    package init(file: String) { self.file = file }
+
+    private static func path(_ paths: ClusterPaths) -> String { "\(paths.state)/lab.json" }
+
+    package static func exists(_ paths: ClusterPaths) -> Bool { Files.exists(path(paths)) }
+
+    package init(_ paths: ClusterPaths) throws {
+        let path = Self.path(paths)
+        let json: JSON
+        do { json = try JSON(parsing: try Files.read(path)) } catch {
+            throw UserError("cluster \"\(paths.cluster)\" says nothing of its lab: \(error)", hint: "start it anew: minik lab stop")
+        }
+        file = json["file"].string ?? ""
+        passed = Set(json["passed"].items.compactMap(\.string))
+        answers = json["answers"].stringMap
+        hints = (json["hints"].object ?? JSONObject()).reduce(into: [:]) { $0[$1.0] = $1.1.int }
+    }
+
+    package func write(_ paths: ClusterPaths) throws {
+        var counts = JSON.emptyObject
+        for (task, count) in hints { counts[task] = .int(count) }
+        let json: JSON = [
+            "file": .string(file), "passed": .array(passed.sorted().map(JSON.string)), "answers": JSON(answers), "hints": counts,
+        ]
+        try Files.write(json.text(indented: true) + "\n", to: Self.path(paths), mode: 0o600)
+    }
+
+    /// An answer as it is compared: nobody fails by a space or a capital.
+    package static func plain(_ answer: String) -> String {
+        answer.split(whereSeparator: \.isWhitespace).joined(separator: " ").lowercased()
+    }
+}

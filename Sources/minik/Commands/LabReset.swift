@@ -1,0 +1,14 @@
+import ArgumentParser
+import Lab
+
+struct LabReset: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reset", abstract: "Begin the lab anew: its cluster goes, and comes as it was at the start.")
+    @OptionGroup var options: LabOptions
+
+    func run() async throws {
+        let session = try options.session(), language = try options.speech.chosen()
+        try await LabBegin.stop(session)
+        try LabWords.begin(try await LabBegin.start(session.file), language)
+    }
+}

@@ -1,0 +1,129 @@
+import API
+import Lab
+import Model
+import Testing
+
+@Suite("a Lab document is read, or refused with file, line and field")
+struct LabDocumentTests {
+    private static let head = """
+        apiVersion: minik.dev/v1
+        kind: Lab
+        metadata: {name: example}
+        spec:
+          title: {en: Example, zh: 例子}
+          tasks:
+
+        """
+
+    private static let task = """
+          - name: first
+            title: First
+            text: {en: Do it, zh: 做吧}
+            check: [{expect: [{from: a, to: svc/b, port: 80, verdict: timeout, ttl: 62, source: self, dns: b}]}]
+
+        """
+
+    private func read(_ text: String) throws -> LabDocument {
+        let manifest = try #require(try Manifest.read(text, file: "lab.yaml").first)
+        return try LabDocument(manifest)
+    }
+
+    @Test("what is written is what there is, and what is not has its default")
+    func whole() throws {
+        let lab = try read(
+            Self.head + Self.task + """
+                  - name: second
+                    title: Second
+                    text: t
+                    needs: [first]
+                    level: warning
+                    wait: 3
+                    check:
+                    - {run: "true", on: k8s-node1, exit: 1, output: word}
+                    - {object: deployment/web, path: .status.readyReplicas, value: 3}
+                    - {object: pod/gone, namespace: other, exists: false}
+                    - answer: {is: "veth*"}
+                    failcheck: [{run: "false"}]
+                    hints:
+                    - {name: slip, when: [{run: "true"}], text: Not so, answer: [{run: "true"}]}
+                    - text: Think
+                    solution:
+                    - apply: |
+                        apiVersion: v1
+                        kind: Pod
+                """)
+        #expect(lab.title[.english] == "Example" && lab.title[.chinese] == "例子" && lab.tasks.map(\.name) == ["first", "second"])
+        #expect(lab.tasks[0].title[.chinese] == "First", "who reads Chinese is shown English where there is nothing else")
+        let expectation = LabExpectation(
+            from: "a", to: "svc/b", port: "80", namespace: "default", verdict: .timeout, ttl: 62, source: "self", dns: "b")
+        #expect(lab.tasks[0].checks == [.reach([expectation])] && lab.tasks[0].wait == 15 && !lab.tasks[0].isWarning)
+        let second = lab.tasks[1]
+        #expect(second.checks.count == 4 && second.isWarning && second.wait == 3 && second.needs == ["first"])
+        #expect(second.checks[0] == .run(LabCommand(text: "true", place: "k8s-node1"), exit: 1, output: "word"))
+        #expect(second.checks[3] == .answerIs("veth*"))
+        #expect(second.hints.map(\.name) == ["slip", "hint-2"])
+    }
+
+    @Test(
+        "each mistake is told where it stands",
+        arguments: [
+            ("  - {name: a, title: t, text: t}\n", 7, "check is missing"),
+            ("  - {name: a, title: t, text: t, check: [{run: x, object: pod/a}]}\n", 7, "says one of run, object, expect, answer"),
+            ("  - name: a\n    title: t\n    text: t\n    chekc: []\n", 10, "unknown field"),
+            ("  - name: a\n    title: t\n    text: {zh: 中}\n    check: [{run: x}]\n", 9, "en is missing"),
+            ("  - name: a\n    title: t\n    text: {en: a, fr: b}\n    check: [{run: x}]\n", 9, "the languages are en and zh"),
+            ("  - name: A_B\n    title: t\n    text: t\n    check: [{run: x}]\n", 7, "must be at most 32"),
+            ("  - name: a\n    title: t\n    text: t\n    needs: [b]\n    check: [{run: x}]\n", 10, "no task before this one"),
+            (
+                "  - name: a\n    title: t\n    text: t\n    check:\n    - expect: [{from: a, to: b, verdict: open}]\n", 11,
+                "Unsupported value"
+            ),
+            ("  - name: a\n    title: t\n    text: t\n    check:\n    - expect: []\n", 11, "is empty"),
+            ("  - name: a\n    title: t\n    text: t\n    check:\n    - {object: pod}\n", 11, "is no TYPE/NAME"),
+            ("  - name: a\n    title: t\n    text: t\n    check:\n    - {object: pod/a, value: 1}\n", 11, "path is missing"),
+            (
+                "  - name: a\n    title: t\n    text: t\n    check: [{run: x}]\n    hints:\n    - {text: wrong, answer: [{run: x}]}\n", 12,
+                "when is missing"
+            ),
+            (
+                "  - name: a\n    title: t\n    text: t\n    check: [{run: x}]\n    solution:\n    - apply: |\n        a: b\n        c: {\n",
+                15,
+                "apply"
+            ),
+        ])
+    func refused(_ text: String, _ line: Int, _ words: String) throws {
+        do {
+            _ = try read(Self.head + text)
+            Issue.record("it is read: \(text)")
+        } catch let error as ManifestError {
+            #expect(error.line == line && error.message.contains(words), "\(error)")
+        }
+    }
+
+    @Test("the JSON Schema knows each field that is read, and no other")
+    func schema() throws {
+        let schema = LabDocument.schema.jsonSchema(any: LabDocument.anyValue)
+        let task = schema["properties"]["spec"]["properties"]["tasks"]["items"]
+        #expect(task["required"] == ["name"] && task["additionalProperties"] == false)
+        #expect(task["properties"]["text"] == LabDocument.anyValue)
+        let expectation = task["properties"]["check"]["items"]["properties"]["expect"]["items"]
+        #expect(expectation["properties"]["verdict"]["enum"] == ["allowed", "timeout", "refused", "unreachable"])
+        let cluster = Cluster.schema.jsonSchema(any: Cluster.anyValue)
+        #expect(cluster["properties"]["spec"]["properties"]["repair"]["enum"] == ["automatic", "manual"])
+    }
+
+    @Test("answers are compared without regard to spaces and capitals")
+    func answers() {
+        #expect(LabState.plain("  CNI0 \n") == "cni0" && LabState.plain("10.0.0.1   b") == "10.0.0.1 b")
+    }
+
+    @Test("JUnit counts, and escapes what XML would take for its own")
+    func junit() {
+        let text = JUnit(
+            suite: "a",
+            cases: [JUnit.Case("ok"), JUnit.Case("bad", failure: "<no> \"&\" \u{1B}[1m\nnext"), JUnit.Case("later", skipped: "s")]
+        ).text
+        #expect(text.contains("tests=\"3\" failures=\"1\" skipped=\"1\""))
+        #expect(text.contains("&lt;no&gt; &quot;&amp;&quot; [1m&#10;next") && !text.contains("\u{1B}"))
+    }
+}
