@@ -338,7 +338,8 @@ struct EndpointsControl {
 
     private func addresses(_ api: APIServer, _ field: String) async throws -> [String] {
         // They are written after the slices, and may not be there yet.
-        let endpoints = try await api.list(.endpoints, namespace: "default", selector: nil).items.first { $0["metadata"]["name"].string == "web" } ?? .null
+        let all = try await api.list(.endpoints, namespace: "default", selector: nil).items
+        let endpoints = all.first { $0.objectName == "web" } ?? .null
         return endpoints["subsets"].items.flatMap { $0[field].items.compactMap { $0["ip"].string } }
     }
 

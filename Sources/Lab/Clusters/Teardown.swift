@@ -73,7 +73,7 @@ package struct Teardown {
     private static let madeDirectory = "the directory, too"
     private static let netnsMark = "\(ClusterPaths.stateRoot)/netns-mounted"
 
-    /// Makes /run/netns what `ip netns` makes of it, and remembers whether it was us.
+    /// Makes /run/netns what `ip netns` makes of it, anew after each start of the machine, and remembers whether it was us.
     package static func shareNetns() throws {
         let existed = Files.exists(ClusterPaths.netns)
         try Files.makeDirectory(ClusterPaths.netns)

@@ -43,7 +43,6 @@ struct Daemon {
         try await api.noteQuotas()
         try await Bootstrap(cluster: cluster, paths: paths, client: api).namespaces(api)
 
-        // The machine may have started anew since.
         try Teardown.shareNetns()
         let lan = NodeLAN(cluster: cluster, paths: paths)
         _ = try lan.repair()
