@@ -173,7 +173,8 @@ struct NFTablesTests {
                 .inSet([.sourceAddress(.ipv4)], "blocks"), .inSet([.destinationPort], "ports"), .counter, .verdict(.accept),
                 comment: String(repeating: "é", count: 90)),
             Rule(
-                .match(.inputInterface, .interface("cni0")), .match(.outputInterface, .interface("eth0"), negated: true), .verdict(.return)),
+                .match(.inputInterface, .interface("cni0")), .match(.outputInterface, .interface("eth0"), negated: true),
+                .verdict(.return)),
             Rule(.match(.destinationPort, .port(53)), .match(.transportProtocol, .transportProtocol(17)), .verdict(.drop)),
         ])
         return rules

@@ -1,5 +1,6 @@
 import API
 import Dispatch
+import Foundation
 import Model
 import Store
 import Synchronization
@@ -69,6 +70,37 @@ struct SlowDiskTests {
         var revisions: [Int] = []
         for _ in writing { revisions.append(try #require(try await events.next()).object.metadata.revision) }
         #expect(revisions == revisions.sorted() && Set(revisions).count == 3)
+    }
+
+    @Test("of disks as many as tasks have threads none holds one of them: another cluster's readers are answered")
+    func manyDisks() async throws {
+        let disks = (0...ProcessInfo.processInfo.activeProcessorCount).map { _ in SlowDisk() }
+        var writing: [Task<JSON, any Error>] = [], before: [Int] = []
+        for disk in disks {
+            let api = APIServer(store: try ObjectStore(journal: disk), cluster: Cluster(), now: { Fixture.time })
+            _ = try await api.create(.namespaces, Fixture.namespace("default"))
+            before.append(disk.written)
+            disk.becomeSlow()
+            writing.append(Task { try await api.create(.configMaps, Fixture.configMap("new", [:])) })
+        }
+        // Where the disks hold the threads, nothing else goes on until this thread, which is nobody's, lets them go.
+        let isRead = Mutex(false), wasLate = Mutex(false)
+        Thread.detachNewThread {
+            for _ in 0..<200 where !isRead.withLock { $0 } { usleep(100_000) }
+            wasLate.withLock { $0 = !isRead.withLock { $0 } }
+            for disk in disks { disk.letOneThrough() }
+        }
+        try await eventually("all writes wait for their disks, or have been let go") { [before] in
+            zip(disks, before).allSatisfy { $0.waiting == 1 || $0.written > $1 }
+        }
+        let router = Router(api: api, nodes: ScriptedNodes(), now: { Fixture.time })
+        let answer = await router.respond(HTTPRequest(method: "GET", target: "/api/v1/namespaces/default/configmaps/there"))
+        isRead.withLock { $0 = true }
+        guard case .json(let object, 200) = answer else { throw TookTooLong(what: "the answer") }
+        #expect(object["data"] == ["a": "b"])
+        for task in writing { _ = try await task.value }
+        let isLate = wasLate.withLock { $0 }
+        #expect(!isLate, "the answer came while the disks were slow")
     }
 
     @Test("lets two writers of one version not both win")

@@ -124,6 +124,32 @@ enum PodRules {
 }
 
 extension KindDefinition {
+    private static let podColumns: [Column] = [
+        .name,
+        Column("Ready") { object, _ in
+            let total = object["spec"]["containers"].items.count + PodRules.sidecars(object).count
+            return "\(PodRules.lastingStatuses(object).filter { $0["ready"].bool == true }.count)/\(total)"
+        },
+        Column("Status") { object, _ in PodRules.status(object) },
+        Column("Restarts") { object, now in
+            let isInitialized = object["status"]["conditions"].condition("Initialized") == "True"
+            let statuses = isInitialized ? PodRules.lastingStatuses(object) : object["status"]["initContainerStatuses"].items
+            let count = statuses.reduce(0) { $0 + ($1["restartCount"].int ?? 0) }
+            let last = statuses.compactMap { $0["lastState"]["terminated"]["finishedAt"].string.flatMap(Timestamp.init) }.max()
+            guard count > 0, let last else { return "\(count)" }
+            return "\(count) (\(humanDuration(seconds: now.seconds - last.seconds)) ago)"
+        },
+        .age,
+        Column("IP", wide: true) { object, _ in object["status"]["podIP"].string ?? "<none>" },
+        Column("Node", wide: true) { object, _ in object["spec"]["nodeName"].string ?? "<none>" },
+        Column("Nominated Node", wide: true) { object, _ in object["status"]["nominatedNodeName"].string ?? "<none>" },
+        Column("Readiness Gates", wide: true) { object, _ in
+            let gates = object["spec"]["readinessGates"].items.compactMap { $0["conditionType"].string }
+            return gates.isEmpty
+                ? "<none>" : "\(gates.filter { object["status"]["conditions"].condition($0) == "True" }.count)/\(gates.count)"
+        },
+    ]
+
     static let pod = KindDefinition(
         .pods, "pod", ["po"], type: "core:Pod",
         [
@@ -136,31 +162,7 @@ extension KindDefinition {
             Subresource("proxy", Subresource.proxyVerbs, kind: ("", "v1", "PodProxyOptions")),
             Subresource("resize", ["get", "patch", "update"], strategy: .resize),
         ], hasGeneration: true,
-        columns: [
-            .name,
-            Column("Ready") { object, _ in
-                let total = object["spec"]["containers"].items.count + PodRules.sidecars(object).count
-                return "\(PodRules.lastingStatuses(object).filter { $0["ready"].bool == true }.count)/\(total)"
-            },
-            Column("Status") { object, _ in PodRules.status(object) },
-            Column("Restarts") { object, now in
-                let isInitialized = object["status"]["conditions"].condition("Initialized") == "True"
-                let statuses = isInitialized ? PodRules.lastingStatuses(object) : object["status"]["initContainerStatuses"].items
-                let count = statuses.reduce(0) { $0 + ($1["restartCount"].int ?? 0) }
-                let last = statuses.compactMap { $0["lastState"]["terminated"]["finishedAt"].string.flatMap(Timestamp.init) }.max()
-                guard count > 0, let last else { return "\(count)" }
-                return "\(count) (\(humanDuration(seconds: now.seconds - last.seconds)) ago)"
-            },
-            .age,
-            Column("IP", wide: true) { object, _ in object["status"]["podIP"].string ?? "<none>" },
-            Column("Node", wide: true) { object, _ in object["spec"]["nodeName"].string ?? "<none>" },
-            Column("Nominated Node", wide: true) { object, _ in object["status"]["nominatedNodeName"].string ?? "<none>" },
-            Column("Readiness Gates", wide: true) { object, _ in
-                let gates = object["spec"]["readinessGates"].items.compactMap { $0["conditionType"].string }
-                return gates.isEmpty
-                    ? "<none>" : "\(gates.filter { object["status"]["conditions"].condition($0) == "True" }.count)/\(gates.count)"
-            },
-        ],
+        columns: podColumns,
         prepare: { object in
             PodRules.prepare(&object["spec"])
             PodRules.requestLimits(&object["spec"])

@@ -45,45 +45,7 @@ extension KindDefinition {
                 object["spec"]["sessionAffinityConfig"] = ["clientIP": ["timeoutSeconds": 10800]]
             }
         },
-        validate: { object, old, context in
-            var causes: [StatusError.Cause] = []
-            let spec = object["spec"], type = spec["type"].string ?? "ClusterIP"
-            if spec["clusterIP"].string == "None", ["NodePort", "LoadBalancer"].contains(type) {
-                causes.append(.invalid("spec.clusterIPs[0]", "None", "may not be set to 'None' for \(type) services"))
-            }
-            if spec["ports"].items.isEmpty, type != "ExternalName", spec["clusterIP"].string != "None" {
-                causes.append(.required("spec.ports"))
-            }
-            causes +=
-                familyCauses(spec, old?["spec"], type) + ServiceValidation.validate(spec) + ServiceExternalRules.causes(object, old: old)
-            let names = spec["ports"].items.map { $0["name"].string ?? "" }
-            for (index, port) in spec["ports"].items.enumerated() {
-                let path = "spec.ports[\(index)]"
-                if names.count > 1, names[index].isEmpty { causes.append(.required("\(path).name")) }
-                if !names[index].isEmpty, names[..<index].contains(names[index]) {
-                    causes.append(.duplicate("\(path).name", .string(names[index])))
-                }
-                for field in ["port", "targetPort"] {
-                    // What nobody wrote is 0.
-                    let value = port[field].isNull ? 0 : port[field].int
-                    if let value, !(1...65535).contains(value) {
-                        causes.append(.invalid("\(path).\(field)", .int(value), "must be between 1 and 65535, inclusive"))
-                    }
-                }
-                guard let nodePort = port["nodePort"].int, nodePort != 0 else { continue }
-                if type == "ClusterIP" {
-                    causes.append(.forbidden("\(path).nodePort", "may not be used when `type` is 'ClusterIP'"))
-                } else if !context.nodePortRange.contains(nodePort) {
-                    let range = context.nodePortRange
-                    causes.append(
-                        .invalid(
-                            "\(path).nodePort", .int(nodePort),
-                            "provided port is not in the valid range. The range of valid ports is \(range.lowerBound)-\(range.upperBound)"))
-                }
-            }
-            causes += addressCauses(spec, old?["spec"], context)
-            return causes
-        }
+        validate: validateService
     ).with {
         $0.categories = ["all"]
         $0.selectableFields = ["spec.clusterIP", "spec.type"]
@@ -94,6 +56,46 @@ extension KindDefinition {
         $0.prepareForUpdate = dropTypeDependentFields
         $0.validateStatus = StatusValidation.service
         $0.warn = ServiceExternalRules.warnings
+    }
+
+    @Sendable private static func validateService(_ object: JSON, old: JSON?, context: ValidationContext) -> [StatusError.Cause] {
+        var causes: [StatusError.Cause] = []
+        let spec = object["spec"], type = spec["type"].string ?? "ClusterIP"
+        if spec["clusterIP"].string == "None", ["NodePort", "LoadBalancer"].contains(type) {
+            causes.append(.invalid("spec.clusterIPs[0]", "None", "may not be set to 'None' for \(type) services"))
+        }
+        if spec["ports"].items.isEmpty, type != "ExternalName", spec["clusterIP"].string != "None" {
+            causes.append(.required("spec.ports"))
+        }
+        causes +=
+            familyCauses(spec, old?["spec"], type) + ServiceValidation.validate(spec) + ServiceExternalRules.causes(object, old: old)
+        let names = spec["ports"].items.map { $0["name"].string ?? "" }
+        for (index, port) in spec["ports"].items.enumerated() {
+            let path = "spec.ports[\(index)]"
+            if names.count > 1, names[index].isEmpty { causes.append(.required("\(path).name")) }
+            if !names[index].isEmpty, names[..<index].contains(names[index]) {
+                causes.append(.duplicate("\(path).name", .string(names[index])))
+            }
+            for field in ["port", "targetPort"] {
+                // What nobody wrote is 0.
+                let value = port[field].isNull ? 0 : port[field].int
+                if let value, !(1...65535).contains(value) {
+                    causes.append(.invalid("\(path).\(field)", .int(value), "must be between 1 and 65535, inclusive"))
+                }
+            }
+            guard let nodePort = port["nodePort"].int, nodePort != 0 else { continue }
+            if type == "ClusterIP" {
+                causes.append(.forbidden("\(path).nodePort", "may not be used when `type` is 'ClusterIP'"))
+            } else if !context.nodePortRange.contains(nodePort) {
+                let range = context.nodePortRange
+                causes.append(
+                    .invalid(
+                        "\(path).nodePort", .int(nodePort),
+                        "provided port is not in the valid range. The range of valid ports is \(range.lowerBound)-\(range.upperBound)"))
+            }
+        }
+        causes += addressCauses(spec, old?["spec"], context)
+        return causes
     }
 
     /// What only the former type had goes with it, unless the user asks for something else. (upstream: dropTypeDependentFields)

@@ -6,7 +6,8 @@ enum RemovedWorkloads {
     /// Served by default until 1.15, and by --runtime-config until 1.17.
     static let all: [RemovedVersion] = [
         RemovedVersion(
-            "apps/v1beta1", of: .deployment, 8, 16, firstWithout: 18, schema: { deployment($0, history: 2) }, form: .workload(.deployments)),
+            "apps/v1beta1", of: .deployment, 8, 16, firstWithout: 18, schema: { deployment($0, history: 2) },
+            form: .workload(.deployments)),
         RemovedVersion(
             "apps/v1beta1", of: .statefulSet, 8, 16, firstWithout: 18, schema: { workload($0).defaulting("spec.updateStrategy", onDelete) },
             form: .workload(.statefulSets)),
