@@ -190,14 +190,18 @@ struct LabTests {
             #expect(same.output == "nothing would change\n", "\(same)")
             let other = try ClusterFiles.write(
                 text.replacing("port: 7000, nodePort", with: "port: 7001, nodePort") + "\n---\n"
-                    + "apiVersion: v1\nkind: Namespace\nmetadata: {name: n}\n---\n"
-                    + "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: n}\n")
+                    + "apiVersion: v1\nkind: Namespace\nmetadata: {name: more}\n---\n"
+                    + "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: more}\n")
             let changes = Shell.minik("up --dry-run \(other)")
-            #expect(changes.output == "change service/echo: spec.ports\ncreate namespace/n\ncreate configmap/c in n\n", "\(changes)")
+            #expect(changes.output == "change service/echo: spec.ports\ncreate namespace/more\ncreate configmap/c in more\n", "\(changes)")
             #expect(cluster.minik("get service echo -o json").output.contains("7000"), "nothing was changed")
-            #expect(!cluster.minik("get namespace n").isSuccess)
+            #expect(!cluster.minik("get namespace more").isSuccess)
             let bad = try ClusterFiles.write(text.replacing("nodePort: 30700", with: "nodePort: 1"))
             #expect(Shell.minik("up --dry-run \(bad)").errors.contains("provided port is not in the valid range"))
+            // As the real parser reads them, n and y are false and true.
+            let word = try ClusterFiles.write("apiVersion: v1\nkind: Namespace\nmetadata: {name: n}\n")
+            let refused = Shell.minik("apply --cluster dry -f \(word)")
+            #expect(refused.errors.contains("\(word):3: metadata.name: false is no string: write it in quotes"), "\(refused)")
         }
     }
 }

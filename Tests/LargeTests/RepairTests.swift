@@ -128,7 +128,7 @@ struct RepairTests {
             // A name of another cluster's stays where it is.
             Shell.run("[ -n \"$(ls /run/netns)\" ] || { umount /run/netns; rmdir /run/netns; }")
             Shell.run("ip link del \(paths.hostLink)")
-            let up = Shell.minik("up anew", seconds: 60)
+            let up = Shell.minik("up -c anew", seconds: 60)
             #expect(up.isSuccess, "\(up)")
             _ = try Shell.eventually(seconds: 30) { hears(221) ? true : nil }
             #expect(try !passesPolicy(cluster))

@@ -135,6 +135,7 @@ package struct ClusterStart {
 
     private func make(_ cluster: Cluster) async throws {
         progress.begin("kernel and images")
+        try Teardown.shareNetns()
         try await Preflight.check(paths: paths, cluster.families)
         try DNSImage().assemble { progress.detail("assembling \($0)") }
         progress.end()

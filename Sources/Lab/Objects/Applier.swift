@@ -21,11 +21,7 @@ package struct Applier {
 
     /// Applies one document; a refusal names its file, line and field.
     package func apply(_ manifest: Manifest) async throws -> (outcome: Outcome, kind: KindDefinition, key: ObjectKey) {
-        let kind = try manifest.served(by: version)
-        var wanted = manifest.json
-        if kind.resource.namespaced, wanted["metadata"]["namespace"].isNull { wanted["metadata"]["namespace"] = .string(defaultNamespace) }
-        let key = ObjectKey(
-            kind.resource.namespaced ? wanted["metadata"]["namespace"].string ?? "" : "", wanted["metadata"]["name"].string ?? "")
+        let kind = try manifest.served(by: version), (wanted, key) = try placed(manifest, kind)
         do {
             return (try await apply(wanted, key, kind), kind, key)
         } catch let error as StatusError {
@@ -39,15 +35,24 @@ package struct Applier {
         }
     }
 
+    /// The object in its namespace, and what names it. YAML has words that are no strings, `n` and `1` among them.
+    private func placed(_ manifest: Manifest, _ kind: KindDefinition) throws -> (object: JSON, key: ObjectKey) {
+        var object = manifest.json
+        if kind.resource.namespaced, object["metadata"]["namespace"].isNull { object["metadata"]["namespace"] = .string(defaultNamespace) }
+        func text(_ field: String) throws -> String {
+            if let text = object["metadata"][field].string { return text }
+            let path = "metadata.\(field)", value = object["metadata"][field]
+            throw ManifestError(
+                file: manifest.file, line: manifest.line(of: path),
+                message: value.isNull ? "\(path): Required value" : "\(path): \(value.text()) is no string: write it in quotes")
+        }
+        return (object, ObjectKey(kind.resource.namespaced ? try text("namespace") : "", try text("name")))
+    }
+
     /// What an apply would do, asked of the server, which stores nothing; and the object before and after.
     func compare(_ manifest: Manifest, _ server: HTTPClient) async throws -> (outcome: Outcome, before: JSON, after: JSON) {
-        guard let kind = Registry.kind(apiVersion: manifest.apiVersion, kind: manifest.kind) else {
-            throw ManifestError(file: manifest.file, line: manifest.line(of: "kind"), message: "there is no kind \"\(manifest.kind)\"")
-        }
-        var wanted = manifest.json
-        if kind.resource.namespaced, wanted["metadata"]["namespace"].isNull { wanted["metadata"]["namespace"] = .string(defaultNamespace) }
-        let namespace = kind.resource.namespaced ? wanted["metadata"]["namespace"].string : nil
-        let key = ObjectKey(namespace ?? "", wanted["metadata"]["name"].string ?? "")
+        let kind = try manifest.served(by: version), (wanted, key) = try placed(manifest, kind)
+        let namespace = kind.resource.namespaced ? key.namespace : nil
         guard let live = try await client.find(kind.resource, key) else {
             let path = kind.resource.path(namespace: namespace) + "?dryRun=All"
             return (.created, .null, try await server.json("POST", path, body: wanted))
