@@ -26,8 +26,6 @@ package struct LiveTrace {
         package init(sent: Int) { self.sent = sent }
     }
 
-    /// A table sees its own family's packets.
-    private var table: TableID { TableID(TableFamily(family), "minik-why") }
     /// As often as it takes to meet every endpoint of a Service, very likely.
     private static let packetsPerEndpoint = 12
 
@@ -45,72 +43,19 @@ package struct LiveTrace {
     }
 
     package func run(_ question: FlowQuestion, _ journeys: [Journey]) async throws -> Finding {
-        var nodes: [String: Ears] = [:]
-        for (node, entries) in entries(journeys) { nodes[node] = try await listen(on: node, entries) }
+        var trace = RuleTrace("minik-why", family)
         do {
-            let finding = try await ask(question, journeys, nodes)
-            await silence(nodes)
+            for (node, entries) in RuleTrace.entries(journeys) { try await trace.listen(on: node, paths, entries) }
+            let finding = try await ask(question, journeys, trace)
+            await trace.stop()
             return finding
         } catch {
-            await silence(nodes)
+            await trace.stop()
             throw error
         }
     }
 
-    /// What hears one node's kernel.
-    private final class Ears: Sendable {
-        let trace: TraceSocket
-        let rulesets: KernelRulesets
-
-        init(namespace: String) throws {
-            trace = try TraceSocket(in: NetworkNamespace(path: namespace))
-            rulesets = try KernelRulesets(namespace: namespace)
-        }
-    }
-
-    private struct Entry: Hashable {
-        let point: Hook.Point
-        let packet: Packet
-    }
-
-    /// How the packet looks when it comes to each node on its ways.
-    private func entries(_ journeys: [Journey]) -> [String: Set<Entry>] {
-        var result: [String: Set<Entry>] = [:]
-        for journey in journeys {
-            for hop in journey.hops where hop.point == .prerouting || hop.point == .output {
-                result[hop.node, default: []].insert(Entry(point: hop.point, packet: hop.packet))
-            }
-        }
-        return result
-    }
-
-    private func listen(on node: String, _ entries: Set<Entry>) async throws -> Ears {
-        let ears = try Ears(namespace: paths.nodeNetns(node))
-        var rules = Ruleset()
-        let beforeEverything = -350
-        for point in Set(entries.map(\.point)) {
-            rules.chains["\(point.rawValue)"] = Chain(
-                hook: Hook(.filter, point, beforeEverything),
-                entries.filter { $0.point == point }.map { entry in
-                    let packet = entry.packet
-                    var statements: [Statement] = [
-                        .match(.sourceAddress(packet.source.family), .address(packet.source)),
-                        .match(.destinationAddress(packet.source.family), .address(packet.destination)),
-                        .match(.transportProtocol, .transportProtocol(packet.proto)),
-                    ]
-                    if packet.destinationPort > 0 { statements.append(.match(.destinationPort, .port(packet.destinationPort))) }
-                    return Rule(statements + [.trace])
-                })
-        }
-        try await ears.rulesets.apply([.addTable, .deleteTable, .addTable] + Ruleset.diff(Ruleset(), rules), table: table)
-        return ears
-    }
-
-    private func silence(_ nodes: [String: Ears]) async {
-        for ears in nodes.values { try? await ears.rulesets.apply([.deleteTable], table: table) }
-    }
-
-    private func ask(_ question: FlowQuestion, _ journeys: [Journey], _ nodes: [String: Ears]) async throws -> Finding {
+    private func ask(_ question: FlowQuestion, _ journeys: [Journey], _ trace: RuleTrace) async throws -> Finding {
         let count = journeys.count > 1 ? min(journeys.count * Self.packetsPerEndpoint, 1024) : 1
         let base = UInt32.random(in: 1...0x7FFF) << 16
         let packets = (0..<count).map { number in
@@ -128,7 +73,7 @@ package struct LiveTrace {
         )
         var finding = Finding(sent: count)
         for names in arrivals.values { finding.arrivedAt.formUnion(names.keys) }
-        for (node, ears) in nodes { finding.stops.formUnion(try await stops(node, ears)) }
+        for node in trace.nodes { finding.stops.formUnion(try await stops(node, trace)) }
         return finding
     }
 
@@ -151,15 +96,14 @@ package struct LiveTrace {
     }
 
     /// The rules that stopped a packet on `node`.
-    private func stops(_ node: String, _ ears: Ears) async throws -> Set<Stop> {
-        let events = ears.trace.read()
-        var handles: [TableID: [UInt64: Rule]] = [:], destinations: [UInt32: IPAddress] = [:]
+    private func stops(_ node: String, _ trace: RuleTrace) async throws -> Set<Stop> {
+        var outlines: [TableID: TableOutline] = [:], destinations: [UInt32: IPAddress] = [:]
         var stops: Set<Stop> = []
-        for event in events {
+        for event in trace.events(node) {
             if let destination = event.destination { destinations[event.packet] = destination }
             guard event.verdict == "drop" else { continue }
-            if handles[event.table] == nil { handles[event.table] = try await ears.rulesets.handles(event.table) }
-            let rule = event.ruleHandle.flatMap { handles[event.table]?[$0] }
+            if outlines[event.table] == nil { outlines[event.table] = try await trace.outline(node, event.table) }
+            let rule = event.ruleHandle.flatMap { outlines[event.table]?.rules[$0] }
             stops.insert(
                 Stop(
                     node: node, table: event.table, chain: event.chain, rule: rule?.text ?? "policy drop", comment: rule?.comment,

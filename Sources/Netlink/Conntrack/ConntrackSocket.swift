@@ -26,6 +26,15 @@ package struct ConntrackSocket: ~Copyable {
         return found
     }
 
+    /// `conntrack -L`, each connection as it was sent and as it is answered.
+    package mutating func tuples(_ family: IPFamily) throws(NetlinkError) -> [(original: ConnectionTuple, reply: ConnectionTuple)] {
+        var found: [(ConnectionTuple, ConnectionTuple)] = []
+        try socket.run(Self.message(IPCTNL_MSG_CT_GET, NLM_F_DUMP, family), { "conntrack -L" }) { header in
+            if let (original, reply, _) = TrackedConnection.tuples(header) { found.append((original, reply)) }
+        }
+        return found
+    }
+
     /// `conntrack -D` of one connection; nothing to delete is no error.
     package mutating func delete(_ connection: TrackedConnection) throws(NetlinkError) {
         let message = Self.message(IPCTNL_MSG_CT_DELETE, NLM_F_ACK, connection.packet.source.family)
@@ -39,20 +48,7 @@ package struct ConntrackSocket: ~Copyable {
 
 extension TrackedConnection {
     fileprivate init?(_ header: UnsafePointer<nlmsghdr>) {
-        var original = Tuple(), reply = Tuple()
-        var raw: [UInt8] = []
-        guard let payload = mnl_nlmsg_get_payload(header) else { return nil }
-        let skip = MemoryLayout<nfgenmsg>.size
-        forEachAttribute(payload + skip, Int(header.pointee.nlmsg_len) - MemoryLayout<nlmsghdr>.size - skip) { type, value in
-            switch type {
-            case CTA_TUPLE_ORIG.rawValue:
-                original = Tuple(value)
-                raw = Array(value)
-            case CTA_TUPLE_REPLY.rawValue: reply = Tuple(value)
-            default: break
-            }
-        }
-        guard !raw.isEmpty else { return nil }
+        guard let (original, reply, raw) = Self.tuples(header) else { return nil }
         // Whoever answers is where the packets really go.
         var packet = Packet(from: original.source, to: reply.source, proto: original.proto, port: reply.sourcePort)
         packet.isDestinationTranslated = original.destination != reply.source || original.destinationPort != reply.sourcePort
@@ -60,39 +56,76 @@ extension TrackedConnection {
         self.init(packet: packet, sent: sent, tuple: raw)
     }
 
-    private struct Tuple {
-        var source = IPAddress.unspecified(.ipv4), destination = IPAddress.unspecified(.ipv4)
-        var proto: UInt8 = 0
-        var sourcePort: UInt16 = 0, destinationPort: UInt16 = 0
-
-        init() {}
-
-        init(_ bytes: UnsafeRawBufferPointer) {
-            each(bytes) { type, value in
-                switch type {
-                case CTA_TUPLE_IP.rawValue:
-                    each(value) { type, value in
-                        guard let address = IPAddress(bytes: value) else { return }
-                        if [CTA_IP_V4_SRC.rawValue, CTA_IP_V6_SRC.rawValue].contains(type) { source = address }
-                        if [CTA_IP_V4_DST.rawValue, CTA_IP_V6_DST.rawValue].contains(type) { destination = address }
-                    }
-                case CTA_TUPLE_PROTO.rawValue:
-                    each(value) { type, value in
-                        if type == CTA_PROTO_NUM.rawValue { proto = value.first ?? 0 }
-                        if type == CTA_PROTO_SRC_PORT.rawValue { sourcePort = port(value) }
-                        if type == CTA_PROTO_DST_PORT.rawValue { destinationPort = port(value) }
-                    }
-                default: break
-                }
+    /// Both ways of a connection, and what names it to the kernel.
+    fileprivate static func tuples(_ header: UnsafePointer<nlmsghdr>) -> (ConnectionTuple, ConnectionTuple, [UInt8])? {
+        var original = ConnectionTuple(), reply = ConnectionTuple(), raw: [UInt8] = []
+        guard let payload = mnl_nlmsg_get_payload(header) else { return nil }
+        let skip = MemoryLayout<nfgenmsg>.size
+        forEachAttribute(payload + skip, Int(header.pointee.nlmsg_len) - MemoryLayout<nlmsghdr>.size - skip) { type, value in
+            switch type {
+            case CTA_TUPLE_ORIG.rawValue:
+                original = ConnectionTuple(value)
+                raw = Array(value)
+            case CTA_TUPLE_REPLY.rawValue: reply = ConnectionTuple(value)
+            default: break
             }
         }
+        return raw.isEmpty ? nil : (original, reply, raw)
+    }
+}
 
-        private func each(_ bytes: UnsafeRawBufferPointer, _ body: (UInt32, UnsafeRawBufferPointer) -> Void) {
-            guard let start = bytes.baseAddress else { return }
-            forEachAttribute(UnsafeMutableRawPointer(mutating: start), bytes.count, body)
+/// One way of a tracked connection.
+package struct ConnectionTuple: Hashable, Sendable {
+    package var source = IPAddress.unspecified(.ipv4), destination = IPAddress.unspecified(.ipv4)
+    package var proto: UInt8 = 0
+    package var sourcePort: UInt16 = 0, destinationPort: UInt16 = 0
+
+    package init() {}
+
+    fileprivate init(_ bytes: UnsafeRawBufferPointer) {
+        Self.each(bytes) { type, value in
+            switch type {
+            case CTA_TUPLE_IP.rawValue:
+                Self.each(value) { type, value in
+                    guard let address = IPAddress(bytes: value) else { return }
+                    if [CTA_IP_V4_SRC.rawValue, CTA_IP_V6_SRC.rawValue].contains(type) { source = address }
+                    if [CTA_IP_V4_DST.rawValue, CTA_IP_V6_DST.rawValue].contains(type) { destination = address }
+                }
+            case CTA_TUPLE_PROTO.rawValue:
+                Self.each(value) { type, value in
+                    if type == CTA_PROTO_NUM.rawValue { proto = value.first ?? 0 }
+                    if type == CTA_PROTO_SRC_PORT.rawValue { sourcePort = Self.port(value) }
+                    if type == CTA_PROTO_DST_PORT.rawValue { destinationPort = Self.port(value) }
+                }
+            default: break
+            }
         }
+    }
 
-        private func port(_ bytes: UnsafeRawBufferPointer) -> UInt16 { bytes.prefix(2).reduce(0) { $0 << 8 | UInt16($1) } }
+    private static func each(_ bytes: UnsafeRawBufferPointer, _ body: (UInt32, UnsafeRawBufferPointer) -> Void) {
+        guard let start = bytes.baseAddress else { return }
+        forEachAttribute(UnsafeMutableRawPointer(mutating: start), bytes.count, body)
+    }
+
+    private static func port(_ value: UnsafeRawBufferPointer) -> UInt16 { value.prefix(2).reduce(0) { $0 << 8 | UInt16($1) } }
+
+    /// The way of a packet, of one with ports.
+    package init(_ datagram: Datagram) {
+        (source, destination, proto) = (datagram.source, datagram.destination, datagram.proto)
+        (sourcePort, destinationPort) = (datagram.sourcePort, datagram.destinationPort)
+    }
+
+    package var reversed: ConnectionTuple {
+        var other = self
+        (other.source, other.destination) = (destination, source)
+        (other.sourcePort, other.destinationPort) = (destinationPort, sourcePort)
+        return other
+    }
+
+    /// `10.244.1.3:61001 > 10.96.0.10:80`
+    package var text: String {
+        func place(_ address: IPAddress, _ port: UInt16) -> String { port == 0 ? "\(address)" : address.authority(port: Int(port)) }
+        return "\(place(source, sourcePort)) > \(place(destination, destinationPort))"
     }
 }
 

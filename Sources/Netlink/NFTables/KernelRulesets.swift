@@ -30,8 +30,8 @@ package actor KernelRulesets: RulesetTarget {
         try await lane.withTurn { try socket.apply(changes, table: table) }
     }
 
-    /// The rules of a table by the kernel's handles.
-    package func handles(_ table: TableID) throws -> [UInt64: Rule] { try socket.handles(table) }
+    /// The chains and rules of a table, without its sets.
+    package func outline(_ table: TableID) throws -> TableOutline { try socket.outline(table) }
 
     package func read(_ table: TableID) async throws -> Ruleset? { try socket.read(table) }
 }

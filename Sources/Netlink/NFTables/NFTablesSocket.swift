@@ -38,8 +38,16 @@ package struct NFTablesSocket: ~Copyable {
     /// The table as it stands, nil when there is none. `nft list table FAMILY NAME`
     package mutating func read(_ table: TableID) throws(NetlinkError) -> Ruleset? { try reading(table)?.rules }
 
-    /// The rules of a table by the kernel's handles, as `nft -a` shows them.
-    package mutating func handles(_ table: TableID) throws(NetlinkError) -> [UInt64: Rule] { try reading(table)?.handles ?? [:] }
+    /// The chains and rules of a table; of one that is not there, none.
+    package mutating func outline(_ table: TableID) throws(NetlinkError) -> TableOutline {
+        guard try hasTable(table) else { return TableOutline() }
+        for _ in 0..<4 {
+            do { return try RulesetReader.outline(table, &socket) } catch {
+                if error.errno != EINTR { throw error }
+            }
+        }
+        return try RulesetReader.outline(table, &socket)
+    }
 
     private mutating func reading(_ table: TableID) throws(NetlinkError) -> RulesetReader.Reading? {
         guard try hasTable(table) else { return nil }

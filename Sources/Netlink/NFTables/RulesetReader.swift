@@ -14,11 +14,23 @@ struct RulesetReader {
     private var elements: [String: [[Value]: ElementData]] = [:]
     private var anonymousMaps: [String: [String]] = [:]
     private var handles: [UInt64: Rule] = [:]
+    private var points: [String: Hook.Point] = [:]
 
     /// A table and the kernel's handles of its rules.
     struct Reading {
         var rules = Ruleset()
         var handles: [UInt64: Rule] = [:]
+    }
+
+    /// Asks `socket` for chains and rules alone: sets may be long.
+    static func outline(_ table: TableID, _ socket: inout NetlinkSocket) throws(NetlinkError) -> TableOutline {
+        var reader = RulesetReader(table)
+        try reader.readChains(&socket)
+        try reader.readSets(&socket)
+        // What no set declares stands in a rule.
+        for name in reader.setNames where reader.sets[name] == nil { try reader.readElements(of: name, &socket) }
+        try reader.readRules(&socket)
+        return TableOutline(points: reader.points, rules: reader.handles)
     }
 
     /// Asks `socket` for everything; what it may not find is an error, for the table is known to be there.
@@ -48,7 +60,7 @@ struct RulesetReader {
 
     private mutating func readChains(_ socket: inout NetlinkSocket) throws(NetlinkError) {
         let table = table
-        var found: [String: Chain] = [:]
+        var found: [String: Chain] = [:], points: [String: Hook.Point] = [:]
         try socket.run(request(NFT_MSG_GETCHAIN, NLM_F_DUMP) { _ in }, { "nft list chains \(table.family.rawValue)" }) { header in
             guard let chain = nftnl_chain_alloc() else { return }
             defer { nftnl_chain_free(chain) }
@@ -59,8 +71,9 @@ struct RulesetReader {
             var hook: Hook?
             if nftnl_chain_is_set(chain, UInt16(NFTNL_CHAIN_HOOKNUM)) {
                 let number = nftnl_chain_get_u32(chain, UInt16(NFTNL_CHAIN_HOOKNUM))
+                points[name] = Hook.Point.allCases.first { $0.number == number }
                 if let kind = Self.text(nftnl_chain_get_str(chain, UInt16(NFTNL_CHAIN_TYPE))).flatMap(Hook.Kind.init),
-                    let point = Hook.Point.allCases.first(where: { $0.number == number }),
+                    let point = points[name],
                     // Ours accept what no rule decides: one that does not is none of ours.
                     nftnl_chain_get_u32(chain, UInt16(NFTNL_CHAIN_POLICY)) == UInt32(NF_ACCEPT)
                 {
@@ -70,6 +83,7 @@ struct RulesetReader {
             found[name] = Chain(hook: hook)
         }
         chains = found
+        self.points = points
     }
 
     private mutating func readSets(_ socket: inout NetlinkSocket) throws(NetlinkError) {
@@ -143,6 +157,16 @@ struct RulesetReader {
     }
 
     private static func text(_ pointer: UnsafePointer<CChar>?) -> String? { pointer.map { String(cString: $0) } }
+}
+
+/// A table without its sets: what names its rules to a trace.
+package struct TableOutline: Sendable {
+    /// The hooks of base chains, whoever made them.
+    package let points: [String: Hook.Point]
+    /// By the kernel's handles, as `nft -a` shows them.
+    package let rules: [UInt64: Rule]
+
+    package init(points: [String: Hook.Point] = [:], rules: [UInt64: Rule] = [:]) { (self.points, self.rules) = (points, rules) }
 }
 
 /// One element as the kernel tells it.

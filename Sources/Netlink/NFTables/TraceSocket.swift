@@ -16,8 +16,21 @@ package struct TraceEvent: Sendable, Hashable {
     package let ruleHandle: UInt64?
     /// accept, drop, jump ..., continue
     package let verdict: String
-    /// Where the packet is going now; only the first event of each base chain says so.
-    package let destination: IPAddress?
+    /// The packet as it is now; only the first event of each base chain tells it.
+    package let datagram: Datagram?
+    /// Where the packet leaves, on hooks that know.
+    package let outputDevice: Int32?
+
+    /// Where the packet is going now.
+    package var destination: IPAddress? { datagram?.destination }
+
+    package init(
+        packet: UInt32, table: TableID, chain: String, ruleHandle: UInt64? = nil, verdict: String = "continue", datagram: Datagram? = nil,
+        outputDevice: Int32? = nil
+    ) {
+        (self.packet, self.table, self.chain, self.ruleHandle) = (packet, table, chain, ruleHandle)
+        (self.verdict, self.datagram, self.outputDevice) = (verdict, datagram, outputDevice)
+    }
 }
 
 /// Hears the trace of one network namespace.
@@ -91,14 +104,17 @@ extension TraceEvent {
         case NFT_GOTO.rawValue: verdict = "goto \(target.map { String(cString: $0) } ?? "")"
         default: verdict = "continue"
         }
-        var length: UInt32 = 0
-        if nftnl_trace_is_set(trace, UInt16(NFTNL_TRACE_NETWORK_HEADER)),
-            let bytes = nftnl_trace_get_data(trace, UInt16(NFTNL_TRACE_NETWORK_HEADER), &length)
-        {
-            let header = UnsafeRawBufferPointer(start: bytes, count: Int(length)), place = family == .ip6 ? 24..<40 : 16..<20
-            destination = header.count >= place.upperBound ? IPAddress(bytes: header[place]) : nil
-        } else {
-            destination = nil
+        func bytes(_ attribute: nftnl_trace_attr) -> [UInt8]? {
+            var length: UInt32 = 0
+            guard nftnl_trace_is_set(trace, UInt16(attribute.rawValue)),
+                let start = nftnl_trace_get_data(trace, UInt16(attribute.rawValue), &length)
+            else { return nil }
+            return Array(UnsafeRawBufferPointer(start: start, count: Int(length)))
         }
+        outputDevice =
+            nftnl_trace_is_set(trace, UInt16(NFTNL_TRACE_OIF.rawValue))
+            ? Int32(bitPattern: nftnl_trace_get_u32(trace, UInt16(NFTNL_TRACE_OIF.rawValue))) : nil
+        let body = bytes(NFTNL_TRACE_TRANSPORT_HEADER) ?? []
+        datagram = bytes(NFTNL_TRACE_NETWORK_HEADER).flatMap { Datagram(header: $0, body: body) }
     }
 }

@@ -12,6 +12,8 @@ package struct Link: Sendable, Hashable {
     /// `veth`, `bridge`, `vxlan`, ...; nil for plain devices.
     package var kind: String?
     package var master: Int32?
+    /// A veth's other end, by its index in whatever namespace it is.
+    package var peer: Int32?
     /// A VXLAN's network identifier, and the family that it talks in.
     package var vni: Int?
     package var underlay: IPFamily?
@@ -193,6 +195,7 @@ extension Link {
             case UInt32(IFLA_IFNAME): link.name = String(decoding: value.prefix { $0 != 0 }, as: UTF8.self)
             case UInt32(IFLA_MTU): link.mtu = Int(value.loadUnaligned(as: UInt32.self))
             case UInt32(IFLA_ADDRESS): link.address = MACAddress(Array(value))
+            case UInt32(IFLA_LINK): link.peer = value.loadUnaligned(as: Int32.self)
             case UInt32(IFLA_MASTER): link.master = value.loadUnaligned(as: Int32.self)
             case UInt32(IFLA_LINKINFO):
                 guard let start = value.baseAddress else { return }

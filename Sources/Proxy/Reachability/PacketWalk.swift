@@ -34,6 +34,8 @@ package struct Journey: Hashable, Sendable {
     package var packet: Packet
 
     package var isDelivered: Bool { if case .delivered = end { true } else { false } }
+    /// What it is called on its way, in each place.
+    package var packets: [Packet] { hops.flatMap { [$0.packet, $0.trace.packet] } + [packet] }
     /// The rule that stopped it.
     package var stop: TraceStep? { isDelivered ? nil : hops.last?.trace.steps.last }
 }
@@ -125,6 +127,11 @@ package struct PacketWalk: Sendable {
         case .node(let name):
             node(named: name, destination.family).map { sourceAddress($0, destination) } ?? .unspecified(destination.family)
         }
+    }
+
+    /// What a node's tables make of a packet at one hook: as many ways as they choose among.
+    package func traces(of packet: Packet, on node: String, _ point: Hook.Point) -> [Trace] {
+        self.node(named: node, packet.destination.family)?.tracer.traverse(packet, point) ?? []
     }
 
     private func node(named name: String, _ family: IPFamily) -> NodeTables? {

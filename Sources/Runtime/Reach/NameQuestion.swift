@@ -16,13 +16,15 @@ package struct NameQuestion: Sendable {
     private let namespace: String
     private let server: IPAddress
     private let search: [String]
+    private let patience: Int32
 
-    /// `namespace`: the path of the network namespace. `search`: as in resolv.conf.
-    package init(namespace: String, server: IPAddress, search: [String]) {
-        (self.namespace, self.server, self.search) = (namespace, server, search)
+    /// `namespace`: the path of the network namespace. `search`: as in resolv.conf. `patience`: the milliseconds that an answer may take;
+    /// it is asked for twice.
+    package init(namespace: String, server: IPAddress, search: [String] = [], patience: Int32 = 700) {
+        (self.namespace, self.server, self.search, self.patience) = (namespace, server, search, patience)
     }
 
-    private static let patience: Int32 = 700, ndots = 5
+    private static let ndots = 5
 
     package func ask(_ name: String, _ family: IPFamily) async throws -> Answer {
         let plain = name.hasSuffix(".") ? String(name.dropLast()) : name
@@ -50,7 +52,7 @@ package struct NameQuestion: Sendable {
         for _ in 0..<2 {
             guard send(socket.number, question, question.count, 0) == question.count else { return .silence }
             var ready = pollfd(fd: socket.number, events: Int16(POLLIN), revents: 0)
-            guard poll(&ready, 1, Self.patience) > 0 else { continue }
+            guard poll(&ready, 1, patience) > 0 else { continue }
             var buffer = [UInt8](repeating: 0, count: 4096)
             let n = recv(socket.number, &buffer, buffer.count, 0)
             if n < 0 { return .silence }
@@ -63,13 +65,13 @@ package struct NameQuestion: Sendable {
 
     private static func type(_ family: IPFamily) -> UInt8 { family == .ipv4 ? 1 : 28 }
 
-    static func query(_ name: String, _ family: IPFamily, _ number: UInt16) -> [UInt8] {
+    package static func query(_ name: String, _ family: IPFamily, _ number: UInt16) -> [UInt8] {
         let labels = name.split(separator: ".").flatMap { [UInt8(truncatingIfNeeded: $0.utf8.count)] + Array($0.utf8) }
         return [UInt8(number >> 8), UInt8(number & 255), 1, 0, 0, 1, 0, 0, 0, 0, 0, 0] + labels + [0, 0, type(family), 0, 1]
     }
 
     /// nil: it answers something else. The question stands in the answer as it was sent, `asked` bytes with the header.
-    static func answer(in message: [UInt8], _ number: UInt16, _ asked: Int) -> Answer? {
+    package static func answer(in message: [UInt8], _ number: UInt16, _ asked: Int) -> Answer? {
         guard message.count >= asked, message[0] == UInt8(number >> 8), message[1] == UInt8(number & 255), message[2] & 0x80 != 0 else {
             return nil
         }

@@ -19,9 +19,12 @@ package struct ProbePacket: Sendable, Hashable {
         self.token = token
     }
 
-    private static let icmp: UInt8 = 1, icmpv6: UInt8 = 58, tcp: UInt8 = 6, udp: UInt8 = 17, sctp: UInt8 = 132
+    private static let icmp = Datagram.icmp, icmpv6 = Datagram.icmpv6, tcp = Datagram.tcp, udp = Datagram.udp, sctp = Datagram.sctp
     /// Above the ports that connections take by themselves.
-    private var sourcePort: UInt16 { 61000 + UInt16(token % 4000) }
+    package static let sourcePorts: Range<UInt16> = 61000..<65000
+    /// The bytes of an echo request: it carries nothing.
+    package static let echoLength = 8
+    private var sourcePort: UInt16 { Self.sourcePorts.lowerBound + UInt16(token % UInt32(Self.sourcePorts.count)) }
 
     /// The whole packet, IP header included (RFC 791, RFC 8200). The kernel fills in an IPv4 header's checksum.
     package var bytes: [UInt8] {

@@ -39,6 +39,16 @@ package struct ReachProbe: Sendable {
         return try await SmallProgram.blocking { try Self.run(sendings, listeners, expected, patience) }
     }
 
+    /// Sends one packet, and does not look where it goes.
+    package static func send(_ sending: Sending) throws {
+        let home = try NetworkNamespace(path: sending.namespace), packet = sending.packet
+        let fd = sandbox_socket(
+            home.descriptor, packet.destination.family.number, Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue), Int32(IPPROTO_RAW))
+        let socket = try Descriptor(fd, "open a socket in", sending.namespace)
+        let problem = send(packet, to: sending.via ?? packet.destination, on: socket.number)
+        if wantsRoom.contains(problem) { throw Unsent(count: 1, first: packet, errno: problem) }
+    }
+
     private static func run(
         _ sendings: [Sending], _ listeners: [(name: String, namespace: String)], _ expected: Set<UInt32>, _ patience: Double
     ) throws -> [UInt32: [String: Arrival]] {
