@@ -27,7 +27,7 @@ struct PacketCaptureTests {
 
     private func read(_ file: String) throws -> [Row] {
         let fields = Row.fields.map { "-e \($0)" }.joined(separator: " ")
-        let said = Shell.run("tshark -n -r \(file) -T fields \(fields)")
+        let said = Shell.run("tshark -n -r \(file) -d udp.port==8472,vxlan -T fields \(fields)")
         try #require(said.isSuccess, "\(said)")
         #expect(!said.errors.contains("cut short") && !said.errors.contains("isn't a capture"), "\(said)")
         return said.output.split(separator: "\n").compactMap { Row($0) }
@@ -95,7 +95,9 @@ struct PacketCaptureTests {
         let rows = try read(file), bob = try cluster.pod("bob")["status"]["podIP"].string ?? "?"
         #expect(rows.contains { $0.comment.contains("isolated for ingress by default/only-friends") && $0.source == bob }, "\(rows)")
         #expect(rows.allSatisfy { $0.source == bob || $0.destination == bob || $0.source.isEmpty })
-        #expect(!rows.contains { $0.interface == "default/echo eth0" }, "it never came there")
+        // The bridge floods questions for MAC addresses.
+        let arrived = rows.filter { $0.interface == "default/echo eth0" && !$0.source.isEmpty }
+        #expect(arrived.isEmpty, "it never came there: \(arrived)")
     }
 
     private func bounds(_ cluster: TestCluster) throws {

@@ -99,8 +99,10 @@ struct CaptureTests {
         #expect(
             comments.comment(place, captured(packet(to: Self.service, token: 11))) == "node: in veth4 from default/amy; prerouting: web")
         #expect(comments.comment(place, captured(packet(to: Self.web, token: 11), out: true)).hasSuffix("to default/amy; prerouting: web"))
+        comments.add("node", at: 1001, [now], ["prerouting: web", "forward: p"])
+        #expect(comments.comment(place, captured(packet(to: Self.web, token: 11))).hasSuffix("; prerouting: web; forward: p"))
         let masked = packet(from: Self.service, to: Self.web, token: 11)
-        #expect(comments.comment(place, captured(masked)).hasSuffix("web"), "its source was translated behind the last hook")
+        #expect(comments.comment(place, captured(masked)).hasSuffix("; forward: p"), "its source was translated behind the last hook")
         #expect(comments.comment(place, captured(packet(to: Self.web, token: 12))) == "node: in veth4 from default/amy")
         let elsewhere = PacketStory.Place(name: "other", kind: .node)
         #expect(comments.comment(elsewhere, captured(packet(to: Self.web, token: 11))) == "other: in #4")
@@ -118,6 +120,10 @@ struct CaptureTests {
             TraceEvent(packet: 1, table: own, chain: "prerouting", ruleHandle: 1, datagram: sent),
             TraceEvent(packet: 1, table: proxy, chain: "nat", ruleHandle: 3, verdict: "accept", datagram: sent),
         ]
+        let links = TableID(.bridge, "pod-links")
+        let copy = TraceEvent(
+            packet: 2, table: links, chain: "postrouting", ruleHandle: 9, verdict: "drop", datagram: sent, outputDevice: 4)
+        #expect(reading.isFlooded([copy]) && !reading.isFlooded(one) && !reading.isFlooded(one + [copy]))
         #expect(reading.passages(one + one).map(\.count) == [2, 2])
         let sights = reading.sights(one) { _, _, _ in nil }
         #expect(sights.map(\.words) == ["prerouting, kube-proxy/nat: web: accept"])

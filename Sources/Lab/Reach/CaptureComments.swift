@@ -31,17 +31,20 @@ package struct CaptureComments: Sendable {
         if frame.isForOther, place.links[frame.device]?.master == nil { words += ", for another" }
         guard let outer = Frame(frame.bytes)?.datagram else { return words }
         if let inner = outer.inner, let datagram = inner.frame.datagram { return "\(words), in VXLAN \(inner.vni): \(datagram.text)" }
-        let found = decisions[place.name]?.last { decision in decision.datagrams.contains { Self.isSame($0, outer) } }
-        return ([words] + (found?.words ?? [])).joined(separator: "; ")
+        // One packet's passage is told in pieces where a bridge takes it up or hands it on.
+        let found = decisions[place.name, default: []].filter { decision in decision.datagrams.contains { Self.isSame($0, outer) } }
+        let said = found.flatMap(\.words).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
+        return ([words] + said).joined(separator: "; ")
     }
 
-    /// The kernel tells twenty bytes of what a packet carries, and of a translated source nothing: a TCP packet's number stands for it.
+    /// Translation changes one end at a time, and the kernel tells of a packet before it or behind it.
     private static func isSame(_ told: Datagram, _ seen: Datagram) -> Bool {
-        if told.proto == Datagram.tcp {
-            return seen.proto == told.proto && seen.destination == told.destination && seen.destinationPort == told.destinationPort
-                && seen.sequence == told.sequence
-        }
-        guard ConnectionTuple(told) == ConnectionTuple(seen) else { return false }
-        return told.hasPorts || told.number32(4) == seen.number32(4)
+        let (a, b) = (ConnectionTuple(told), ConnectionTuple(seen))
+        guard a.proto == b.proto else { return false }
+        let isFromSame = a.source == b.source && a.sourcePort == b.sourcePort
+        let isToSame = a.destination == b.destination && a.destinationPort == b.destinationPort
+        // A datagram has no number of its own.
+        if told.proto == Datagram.udp { return isFromSame }
+        return (isFromSame || isToSame) && told.number32(4) == seen.number32(4)
     }
 }

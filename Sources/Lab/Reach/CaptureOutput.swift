@@ -63,7 +63,7 @@ package final class CaptureOutput {
         numbers[Device(place: number, device: device)] = numbers.count
         let kind = place.links[device]?.kind ?? "device", neighbour = place.neighbours[device].map { ", leads to \($0)" } ?? ""
         return Pcapng.interface(
-            "\(place.name) \(place.device(device))", description: "\(kind) of \(place.kind.words) \(place.name)\(neighbour)", snap: snap)
+            "\(place.name) \(place.device(device))", description: "\(kind) of \(place.kind.words)\(place.name)\(neighbour)", snap: snap)
     }
 
     func write(_ number: Int, _ place: PacketStory.Place, _ frame: CapturedFrame, comment: String) throws {
@@ -115,8 +115,8 @@ package final class CaptureOutput {
 extension PacketStory.Place.Kind {
     fileprivate var words: String {
         switch self {
-        case .pod: "pod"
-        case .node: "node"
+        case .pod: "pod "
+        case .node: "node "
         case .lan, .outside: ""
         }
     }

@@ -104,7 +104,7 @@ package actor PacketCapture {
                     outlines[node, default: [:]][table] = try await trace.outline(node, table)
                 }
                 let reader = RuleReading(outlines: outlines[node] ?? [:], ownTable: trace.table)
-                for passage in reader.passages(events) { add(passage, node, reader) }
+                for passage in reader.passages(events) where !reader.isFlooded(passage) { add(passage, node, reader) }
             }
         }
     }

@@ -33,6 +33,12 @@ package struct RuleReading: Sendable {
         return event.chain == Hook.Point.prerouting.rawValue || event.chain == Hook.Point.output.rawValue && event.ruleHandle != nil
     }
 
+    /// A copy of a packet that a bridge would have handed to a port which it is not for: none of the packet's way.
+    package func isFlooded(_ passage: [TraceEvent]) -> Bool {
+        passage.allSatisfy { $0.table.family == .bridge } && passage.contains { $0.outputDevice != nil }
+            && passage.contains { $0.verdict == "drop" }
+    }
+
     /// The hook that each event belongs to: its base chain's.
     package func points(_ passage: [TraceEvent]) -> [Hook.Point?] {
         var point: Hook.Point?

@@ -30,7 +30,7 @@ struct Capture: AsyncParsableCommand {
     @Option(help: "End after so many packets.") var count: Int?
     @Option(help: "End after so many seconds.") var seconds: Double?
     @Flag(help: "The packets of why, matrix, trace and labs, too.") var probes = false
-    @Flag(name: [.customShort("6"), .customLong("ipv6")], help: "The flow between IPv6 addresses.") var isIPv6 = false
+    @Flag(name: [.customShort("6"), .customLong("ipv6")], help: "The flow between IPv6 addresses only.") var isIPv6 = false
 
     func validate() throws {
         if let count, count < 1 { throw ValidationError("--count \(count): one or more") }
@@ -73,16 +73,35 @@ struct Capture: AsyncParsableCommand {
         filter.includesProbes = probes
         if !pod.isEmpty { filter.addresses = Set(try pods(snapshot).flatMap(\.ips)) }
         if flow.count == 2 {
-            let question = try FlowQuestion(
-                from: flow[0], to: flow[1], namespace: scope.namespace, family: isIPv6 ? .ipv6 : nil, snapshot)
             let walk = snapshot.walk()
-            let journeys = walk.journeys(from: question.source, to: question.address, proto: question.proto, port: question.probe.port)
-            let sent = Packet(
-                from: walk.sourceAddress(of: question.source, to: question.address), to: question.address, proto: question.proto,
-                port: question.probe.port)
-            filter.flow = CaptureFilter.ends(journeys.flatMap(\.packets) + [sent])
+            filter.flow = CaptureFilter.ends(try questions(snapshot).flatMap { packets($0, walk) })
         }
         return filter
+    }
+
+    /// The flow in each family that both ends have, or in IPv6 alone.
+    private func questions(_ snapshot: ClusterSnapshot) throws -> [FlowQuestion] {
+        func question(_ family: IPFamily?) throws -> FlowQuestion {
+            try FlowQuestion(from: flow[0], to: flow[1], namespace: scope.namespace, family: family, snapshot)
+        }
+        let first = try question(isIPv6 ? .ipv6 : nil)
+        if isIPv6 { return [first] }
+        return try [first]
+            + snapshot.cluster.families.filter { $0 != first.address.family }.compactMap { family in
+                do { return try question(family) } catch is UserError {
+                    // What is understood in one family has no addresses of the other.
+                    return nil
+                }
+            }
+    }
+
+    /// The flow's packets under every name that they have on their ways.
+    private func packets(_ question: FlowQuestion, _ walk: PacketWalk) -> [Packet] {
+        let sent = Packet(
+            from: walk.sourceAddress(of: question.source, to: question.address), to: question.address, proto: question.proto,
+            port: question.probe.port)
+        let journeys = walk.journeys(from: question.source, to: question.address, proto: question.proto, port: question.probe.port)
+        return journeys.flatMap(\.packets) + [sent]
     }
 
     private func pods(_ snapshot: ClusterSnapshot) throws -> [Pod] {
