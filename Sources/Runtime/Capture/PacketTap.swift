@@ -96,7 +96,7 @@ package final class PacketTap: Sendable {
     }
 
     /// The time in a control message: its length, level and type, then a timespec.
-    private static func time(_ control: UnsafeMutableRawPointer, _ length: Int) -> UInt64 {
+    static func time(_ control: UnsafeMutableRawPointer, _ length: Int) -> UInt64 {
         let scmTimestamp = 35
         if length >= 32, control.load(fromByteOffset: 8, as: Int32.self) == SOL_SOCKET,
             Int(control.load(fromByteOffset: 12, as: Int32.self)) == scmTimestamp
@@ -104,6 +104,10 @@ package final class PacketTap: Sendable {
             let time = control.load(fromByteOffset: 16, as: timespec.self)
             return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
         }
+        return now()
+    }
+
+    static func now() -> UInt64 {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)

@@ -8,6 +8,7 @@ package final class PacketTaps: Sendable {
 
     package init(_ places: [(namespace: String, device: Int32?)], snap: Int = 65535, buffer: Int32 = 4 << 20) throws {
         taps = Mutex(try places.map { try PacketTap(namespace: $0.namespace, device: $0.device, snap: snap, buffer: buffer) })
+        try FrameStamps.awaitOn()
     }
 
     /// What has come; waits for the first of it so long.
