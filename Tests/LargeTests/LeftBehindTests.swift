@@ -15,12 +15,16 @@ struct LeftBehindTests {
             Shell.run(
                 "kill -9 $(cut -d' ' -f1 \(run)/daemon.pid); mv \(run)/pods/\(uid) \(run)/pods/stray; mkdir -p \(state)/pods/stray; sleep 0.3"
             )
-            Shell.run("\(Shell.minik) node exec -c left worker -- ip link add veth0badc0de type veth peer name stray")
+            // A link that is no port of the bridge was made by somebody else, and stays.
+            for name in ["veth0badc0de", "veth0badcafe"] {
+                cluster.minik("node exec worker -- ip link add \(name) type veth peer name peer-\(name.suffix(4))")
+            }
+            cluster.minik("node exec worker -- ip link set veth0badc0de master cni0")
             Shell.run("touch /run/netns/left_default_gone")
             let up = Shell.minik("up --cluster left", seconds: 60)
             #expect(up.isSuccess, "\(up)")
             let links = cluster.minik("node exec worker -- ip -o link").output
-            #expect(!links.contains("veth0badc0de"), "\(links)")
+            #expect(!links.contains("veth0badc0de") && links.contains("veth0badcafe"), "\(links)")
             #expect(Shell.run("ls -d \(run)/pods/stray \(state)/pods/stray /run/netns/left_default_gone").output.isEmpty)
         }
     }
