@@ -41,11 +41,12 @@ extension APIServer {
         let expected = try Self.expectedVersion(of: wanted, old: old, resource)
         let immutable = ObjectRules.validateUpdate(wanted, old: old)
         var object = try strategy.prepareForUpdate(Self.keepingIdentity(of: old, in: wanted), old, kind)
-        let write: () async throws -> JSON = { [self] in
+        let write: () async throws -> (object: JSON, warnings: [String]) = { [self] in
             if strategy.isAdmitted { try await admit(&object, old: old, kind) }
             let finalizers = options.fieldManager == nil ? [] : ObjectRules.validateFinalizers(object, old: old)
             let causes = ObjectRules.validate(object, kind) + strategy.validateUpdate(object, old, kind, context(options))
             try Self.refuse(immutable + finalizers + Self.joining(soFar.found, causes), object, kind)
+            let warnings = strategy.isReviewed ? try await kind.hooks.review(object, old, self) : []
             if let managed {
                 object["metadata"]["managedFields"] = managed
             } else {
@@ -55,12 +56,14 @@ extension APIServer {
                 object["metadata"]["generation"] = .int((old["metadata"]["generation"].int ?? 1) + 1)
             }
             let ordered = Self.ordered(object, kind)
-            if options.isDryRun { return ordered }
+            if options.isDryRun { return (ordered, warnings) }
             let result = try await store.update(resource, ordered, expected: expected)
             if strategy.isAdmitted { kind.hooks.stored(result, self) }
-            return result
+            return (result, warnings)
         }
-        written.object = strategy.isAdmitted ? try await admitting(kind, write) : try await write()
+        let outcome = strategy.isAdmitted ? try await admitting(kind, write) : try await write()
+        written.object = outcome.object
+        written.warnings += outcome.warnings
         if Self.warns(of: written.object, old: old, kind, subresource, options) { written.warnings += kind.warn(written.object) }
         if options.isDryRun { return written }
         if subresource == nil { try await kind.hooks.afterUpdate(written.object, self) }

@@ -137,6 +137,7 @@ package actor APIServer: Client {
         written.object = try await admitting(kind) {
             try await admit(&object, old: nil, kind)
             try Self.validate(object, kind, context(options), found: written.found)
+            written.warnings += try await kind.hooks.review(object, nil, self)
             if let managed {
                 object["metadata"]["managedFields"] = managed
             } else {

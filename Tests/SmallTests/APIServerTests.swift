@@ -108,10 +108,6 @@ struct APIDefaults {
             ])
         let deployment = setting(Fixture.deployment("web")) { $0["spec"]["template"]["spec"]["hostUsers"] = false }
         #expect(try await warnings(.deployments, deployment) == ["spec.template.spec.hostUsers: accepted, but minik does not apply it yet"])
-        let namespace: JSON = ["metadata": ["name": "strict", "labels": ["pod-security.kubernetes.io/enforce": "restricted"]]]
-        #expect(
-            try await warnings(.namespaces, namespace)
-                == ["metadata.labels[pod-security.kubernetes.io/enforce]: accepted, but minik does not apply Pod Security Standards yet"])
         #expect(try await warnings(.pods, Fixture.pod("b")).isEmpty)
     }
 

@@ -163,4 +163,13 @@ struct HumanDurations {
             (946_080_000, "30y"),
         ])
     func ranges(_ seconds: Int, _ text: String) { #expect(humanDuration(seconds: seconds) == text) }
+
+    @Test(
+        "where a text stops being base64 is counted as Go's decoder does",
+        arguments: [
+            ("", nil), ("YQ==", nil), ("a2V5", nil), ("a2\nV5", nil), ("YQ", 0), ("a2V5x", 4), ("not base64!", 3), ("Bad_Key", 3),
+            ("YQ=", 3),
+            ("YQ==YQ==", 4), ("=", 0),
+        ] as [(String, Int?)])
+    func corruption(_ text: String, _ place: Int?) { #expect(Base64.corruption(in: text) == place) }
 }

@@ -16,7 +16,12 @@ struct PodAdmission {
         tolerate(&pod)
         try await serveAccount(&pod, namespace, name)
         for range in try await store.list(.limitRanges, namespace: namespace).items {
-            for limit in range["spec"]["limits"].items { try apply(limit, to: &pod, name) }
+            let limits = range["spec"]["limits"].items
+            for limit in limits { LimitRangeAdmission.complete(&pod, limit) }
+            let complaints = limits.flatMap { LimitRangeAdmission.complaints(pod, $0) }
+            if complaints.isEmpty { continue }
+            throw StatusError.forbidden(
+                .pods, name, complaints.count == 1 ? complaints[0] : "[\(complaints.joined(separator: ", "))]")
         }
         PodRules.setQoS(&pod)
     }
@@ -26,7 +31,7 @@ struct PodAdmission {
         var chosen: JSON?
         if let wish = pod["spec"]["priorityClassName"].string, !wish.isEmpty {
             chosen = try await store.get(.priorityClasses, ObjectKey("", wish))
-            if chosen == nil { throw StatusError.forbidden("pods \"\(name)\" is forbidden: no PriorityClass with name \(wish) was found") }
+            if chosen == nil { throw StatusError.forbidden(.pods, name, "no PriorityClass with name \(wish) was found") }
         } else {
             chosen = try await store.list(.priorityClasses).items.filter { $0["globalDefault"].bool == true }.min {
                 ($0["value"].int ?? 0) < ($1["value"].int ?? 0)
@@ -36,13 +41,19 @@ struct PodAdmission {
         let priority = chosen?["value"].int ?? 0
         if let given = pod["spec"]["priority"].int, given != priority {
             throw StatusError.forbidden(
-                "pods \"\(name)\" is forbidden: the integer value of priority (\(given)) must not be provided in pod spec; priority admission controller computed \(priority) from the given PriorityClass name"
+                .pods, name,
+                "the integer value of priority (\(given)) must not be provided in pod spec; priority admission controller computed \(priority) from the given PriorityClass name"
             )
         }
         pod["spec"]["priority"] = .int(priority)
-        if pod["spec"]["preemptionPolicy"].isNull {
-            pod["spec"]["preemptionPolicy"] = chosen?["preemptionPolicy"] ?? "PreemptLowerPriority"
+        let preemption = chosen?["preemptionPolicy"].string ?? "PreemptLowerPriority"
+        if let given = pod["spec"]["preemptionPolicy"].string, given != preemption {
+            throw StatusError.forbidden(
+                .pods, name,
+                "the string value of PreemptionPolicy (\(given)) must not be provided in pod spec; priority admission controller computed \(preemption) from the given PriorityClass name"
+            )
         }
+        pod["spec"]["preemptionPolicy"] = .string(preemption)
     }
 
     /// What a RuntimeClass adds to the pods that name it. (kubernetes.io/docs/concepts/containers/runtime-class)
@@ -50,23 +61,23 @@ struct PodAdmission {
         guard let wish = pod["spec"]["runtimeClassName"].string, !wish.isEmpty else {
             if !pod["spec"]["overhead"].isNull {
                 throw StatusError.forbidden(
-                    "pods \"\(name)\" is forbidden: pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead")
+                    .pods, name, "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead")
             }
             return
         }
         guard let chosen = try await store.get(.runtimeClasses, ObjectKey("", wish)) else {
-            throw StatusError.forbidden("pods \"\(name)\" is forbidden: pod rejected: RuntimeClass \"\(wish)\" not found")
+            throw StatusError.forbidden(.pods, name, "pod rejected: RuntimeClass \"\(wish)\" not found")
         }
         let overhead = chosen["overhead"]["podFixed"]
         if !pod["spec"]["overhead"].isNull, pod["spec"]["overhead"] != overhead {
-            throw StatusError.forbidden(
-                "pods \"\(name)\" is forbidden: pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead")
+            throw StatusError.forbidden(.pods, name, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead")
         }
         pod["spec"]["overhead"] = overhead
         for (label, value) in chosen["scheduling"]["nodeSelector"].stringMap {
             if let own = pod["spec"]["nodeSelector"][label].string, own != value {
                 throw StatusError.forbidden(
-                    "pods \"\(name)\" is forbidden: conflict: runtimeClass.scheduling.nodeSelector[\(label)] = \(value); pod.spec.nodeSelector[\(label)] = \(own)"
+                    .pods, name,
+                    "conflict: runtimeClass.scheduling.nodeSelector[\(label)] = \(value); pod.spec.nodeSelector[\(label)] = \(own)"
                 )
             }
             pod["spec"]["nodeSelector"][label] = .string(value)
@@ -105,7 +116,7 @@ struct PodAdmission {
             ("reference service accounts", !(spec["serviceAccountName"].string ?? "").isEmpty), ("reference secrets", namesSecret),
             ("use service account token volume projections", volumes.contains { !$0["serviceAccountToken"].isNull }),
         ] where isThere {
-            throw StatusError.forbidden("pods \"\(name)\" is forbidden: a mirror pod may not \(problem)")
+            throw StatusError.forbidden(.pods, name, "a mirror pod may not \(problem)")
         }
     }
 
@@ -117,7 +128,7 @@ struct PodAdmission {
         guard credentials != nil else { return }
         guard let held = try await store.get(.serviceAccounts, ObjectKey(namespace, account)) else {
             throw StatusError.forbidden(
-                "pods \"\(name)\" is forbidden: error looking up service account \(namespace)/\(account): serviceaccount \"\(account)\" not found"
+                .pods, name, "error looking up service account \(namespace)/\(account): serviceaccount \"\(account)\" not found"
             )
         }
         if pod["spec"]["imagePullSecrets"].items.isEmpty { pod["spec"]["imagePullSecrets"] = held["imagePullSecrets"] }
@@ -146,46 +157,5 @@ struct PodAdmission {
             ],
         ]
         pod["spec"]["volumes"] = .array(pod["spec"]["volumes"].items + [["name": .string(volume), "projected": projected]])
-    }
-
-    /// A LimitRange's defaults, then its bounds.
-    private func apply(_ limit: JSON, to pod: inout JSON, _ name: String) throws {
-        guard limit["type"].string == "Container" else { return }
-        var complaints: [String] = []
-        for list in ["initContainers", "containers"] {
-            guard var containers = pod["spec"][list].array else { continue }
-            for index in containers.indices {
-                for (source, half) in [("defaultRequest", "requests"), ("default", "limits")] {
-                    for (resource, value) in limit[source].stringMap {
-                        // A limit that is given serves as the request as well.
-                        if half == "requests", let own = containers[index]["resources"]["limits"][resource].string {
-                            if containers[index]["resources"]["requests"][resource].isNull {
-                                containers[index]["resources"]["requests"][resource] = .string(own)
-                            }
-                            continue
-                        }
-                        if containers[index]["resources"][half][resource].isNull {
-                            containers[index]["resources"][half][resource] = .string(value)
-                        }
-                    }
-                }
-                for (bound, half, words) in [("max", "limits", "maximum"), ("min", "requests", "minimum")] {
-                    for (resource, text) in limit[bound].stringMap.sorted(by: { $0.key < $1.key }) {
-                        guard let edge = Quantity(text) else { continue }
-                        guard let own = containers[index]["resources"][half][resource].string.flatMap({ Quantity($0) }) else {
-                            complaints.append("\(words) \(resource) usage per Container is \(text).  No \(half.dropLast()) is specified")
-                            continue
-                        }
-                        if bound == "max" ? own > edge : own < edge {
-                            complaints.append("\(words) \(resource) usage per Container is \(text), but \(half.dropLast()) is \(own)")
-                        }
-                    }
-                }
-            }
-            pod["spec"][list] = .array(containers)
-        }
-        guard !complaints.isEmpty else { return }
-        let list = complaints.count == 1 ? complaints[0] : "[\(complaints.joined(separator: ", "))]"
-        throw StatusError.forbidden("pods \"\(name)\" is forbidden: \(list)")
     }
 }

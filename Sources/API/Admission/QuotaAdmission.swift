@@ -34,7 +34,8 @@ struct QuotaAdmission {
                     exceeded.keys.sorted().map { "\($0)=\(values($0) ?? "0")" }.joined(separator: ",")
                 }
                 throw StatusError.forbidden(
-                    "\(resource) \"\(object["metadata"]["name"].string ?? "")\" is forbidden: exceeded quota: \(quota["metadata"]["name"].string ?? ""), requested: \(text { wanted[$0]?.description }), used: \(text { used[$0]?.description }), limited: \(text { hard[$0] })"
+                    resource, object["metadata"]["name"].string ?? "",
+                    "exceeded quota: \(quota["metadata"]["name"].string ?? ""), requested: \(text { wanted[$0]?.description }), used: \(text { used[$0]?.description }), limited: \(text { hard[$0] })"
                 )
             }
         }
@@ -54,7 +55,8 @@ struct QuotaAdmission {
         guard missing.isEmpty else {
             let containers = pod["spec"]["containers"].items.compactMap { $0["name"].string }.joined(separator: ",")
             throw StatusError.forbidden(
-                "pods \"\(pod["metadata"]["name"].string ?? "")\" is forbidden: failed quota: \(quota["metadata"]["name"].string ?? ""): must specify \(missing.map { "\($0) for: \(containers)" }.joined(separator: "; "))"
+                .pods, pod["metadata"]["name"].string ?? "",
+                "failed quota: \(quota["metadata"]["name"].string ?? ""): must specify \(missing.map { "\($0) for: \(containers)" }.joined(separator: "; "))"
             )
         }
     }

@@ -141,6 +141,16 @@ extension StatusError.Cause {
 }
 
 extension Schema {
+    /// The same, with the values of an enumeration in the order in which messages mostly name them.
+    func sortingChoices() -> Schema {
+        switch self {
+        case .string(let choices): .string(oneOf: choices.sorted())
+        case .list(let element, let type): .list(element.sortingChoices(), type)
+        case .map(let element): .map(element.sortingChoices())
+        default: self
+        }
+    }
+
     /// What a member is when nobody says.
     func defaultOfMember(_ name: String) -> JSON {
         if case .object(let type) = self { type[name]?.defaultValue ?? .null } else { .null }

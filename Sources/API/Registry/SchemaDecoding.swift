@@ -69,7 +69,7 @@ extension Schema {
         case (.string(let allowed), .string(let text)):
             if !allowed.isEmpty, !text.isEmpty, !allowed.contains(text) {
                 findings.note {
-                    .notSupported($0, .string(text), allowed.filter { !$0.isEmpty }.sorted().map { "\"\($0)\"" }.joined(separator: ", "))
+                    .notSupported($0, .string(text), allowed.filter { !$0.isEmpty }.map { "\"\($0)\"" }.joined(separator: ", "))
                 }
             }
             return value
@@ -77,7 +77,9 @@ extension Schema {
         case (.int, .int(let number)):
             if Int32(exactly: number) != nil { return value }
         case (.int64, .int): return value
-        case (.bool, .bool), (.number, .int), (.number, .double), (.intOrString, .int), (.intOrString, .string), (.bytes, .string):
+        case (.bool, .bool), (.number, .int), (.number, .double), (.intOrString, .int), (.intOrString, .string): return value
+        case (.bytes, .string(let text)):
+            if let place = Base64.corruption(in: text) { findings.noteMistyped { _ in "illegal base64 data at input byte \(place)" } }
             return value
         case (.time(let micro), .string(let text)):
             guard let time = Timestamp(text) else {
@@ -85,6 +87,11 @@ extension Schema {
                     "parsing time \"\(text)\" as \"2006-01-02T15:04:05\(micro ? ".000000" : "")Z07:00\": cannot parse \"\(text)\" as \"2006\""
                 }
                 return value
+            }
+            if micro, let rest = Self.withoutMicroseconds(text) {
+                findings.noteMistyped { _ in
+                    "parsing time \"\(text)\" as \"2006-01-02T15:04:05.000000Z07:00\": cannot parse \"\(rest)\" as \".000000\""
+                }
             }
             return .string(micro ? "\(time.precise.dropLast(4))Z" : time.description)
         case (.quantity, .string), (.quantity, .int), (.quantity, .double):
@@ -118,6 +125,12 @@ extension Schema {
         let given = isInteger && value.typeName == "number" ? "number \(value.text())" : value.typeName
         findings.noteMistyped { "json: cannot unmarshal \(given) into Go struct field \(`struct`).\($0) of type \(goType)" }
         return value
+    }
+
+    /// What follows the seconds of a time, unless it is six digits of them: Go takes a MicroTime in no other form.
+    private static func withoutMicroseconds(_ text: String) -> String? {
+        let rest = text.dropFirst(19), digits = rest.dropFirst().prefix(6)
+        return rest.hasPrefix(".") && digits.count == 6 && digits.utf8.allSatisfy { (0x30...0x39).contains($0) } ? nil : String(rest)
     }
 
     /// Reads an element of a list or a map. Null is no element's value: Go's decoder leaves there the zero value of its type.
@@ -212,7 +225,7 @@ extension ObjectSchema {
             let decoded = fields[place].schema.decode(member, &findings, in: shortName)
             if decoded.isNull || fields[place].isUnset(by: decoded) { continue }
             if decoded == "", let values = fields[place].valuesOfPointer {
-                findings.note { .notSupported($0, "", values.sorted().map { "\"\($0)\"" }.joined(separator: ", ")) }
+                findings.note { .notSupported($0, "", values.map { "\"\($0)\"" }.joined(separator: ", ")) }
             }
             members.append((key, decoded))
         }

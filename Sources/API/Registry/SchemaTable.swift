@@ -5,6 +5,7 @@ import Synchronization
 ///
 /// A line without indentation opens a type. Each line below it is a field: its name, its number in protobuf, its type, and
 /// - `required`, `default=JSON`, `atomic` (server-side apply owns it whole),
+/// - `ordered` (messages name an enumeration's values as they stand here; else sorted),
 /// - `key=F` (a list whose elements are recognised by F), `merge=F` and `map=F,G` where strategic merge and server-side apply
 ///   differ in that, `merge` (a strategic merge adds values), `set`, `retainKeys`.
 ///
@@ -95,7 +96,7 @@ package enum SchemaTable {
             }
         }
         var list = Schema.ListType.atomic
-        var required = false, atomic = false, retainKeys = false
+        var required = false, atomic = false, retainKeys = false, isOrdered = false
         var defaultValue = JSON.null
         for word in words.dropFirst(3) {
             let sides = word.split(separator: "=", maxSplits: 1)
@@ -104,6 +105,7 @@ package enum SchemaTable {
             case "required": required = true
             case "atomic": atomic = true
             case "retainKeys": retainKeys = true
+            case "ordered": isOrdered = true
             case "set": list.isSet = true
             case "key": (list.mergeKey, list.mapKeys) = (value, [value])
             case "merge" where value.isEmpty: list.mergesValues = true
@@ -114,8 +116,9 @@ package enum SchemaTable {
             }
         }
         let isPointer = words[2].contains("?")
-        var field = Schema.Field(
-            String(words[0]), schema(words[2].filter { $0 != "?" }[...], group, list, &state), required: required, default: defaultValue)
+        var shape = schema(words[2].filter { $0 != "?" }[...], group, list, &state)
+        if !isOrdered { shape = shape.sortingChoices() }
+        var field = Schema.Field(String(words[0]), shape, required: required, default: defaultValue)
         field.number = number
         field.isAtomic = atomic
         field.retainsKeys = retainKeys

@@ -21,7 +21,7 @@ extension WriteStrategy {
         },
         validateUpdate: { pod, old, _, _ in
             EphemeralContainerValidation.validate(pod["spec"]) + EphemeralContainerValidation.validateUpdate(pod["spec"], old: old["spec"])
-        }, isAdmitted: false)
+        }, isAdmitted: false, isReviewed: true)
 
     static let resize = WriteStrategy(
         ignored: "status",

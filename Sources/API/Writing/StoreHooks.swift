@@ -7,6 +7,8 @@ package struct StoreHooks: Sendable {
 
     /// Completes an object from what else there is, or refuses it; `old` on an update.
     var admit: @Sendable (_ object: inout JSON, _ old: JSON?, _ server: isolated APIServer) async throws -> Void = { _, _, _ in }
+    /// Warns of an object that is valid, or refuses it all the same; `old` on an update.
+    var review: @Sendable (_ object: JSON, _ old: JSON?, _ server: isolated APIServer) async throws -> [String] = { _, _, _ in [] }
     /// Whoever is admitted must see what the one before was given.
     var admitsInTurn = false
     /// Notes what has been stored, in the turn of its admission.
@@ -29,16 +31,25 @@ extension KindDefinition {
         stored: { object, server in server.claim(ObjectKey(of: object), Service(object)) },
         removed: { key, server in server.claim(key, nil) })
 
-    static let podHooks = StoreHooks(admit: { object, old, server in
-        guard old == nil else { return }
-        try await PodAdmission(store: server.store, credentials: server.credentials).admit(&object)
-    })
+    static let podHooks = StoreHooks(
+        admit: { object, old, server in
+            guard old == nil else { return }
+            try await PodAdmission(store: server.store, credentials: server.credentials).admit(&object)
+        },
+        review: { object, old, server in try await PodSecurityAdmission(store: server.store).review(pod: object, old: old) })
+
+    /// Of what makes pods of a template: `template` finds it in the object.
+    static func templateHooks(_ template: @escaping @Sendable (JSON) -> JSON) -> StoreHooks {
+        StoreHooks(review: { object, _, server in
+            try await PodSecurityAdmission(store: server.store).review(template: template(object), of: object)
+        })
+    }
 
     static let quotaHooks = StoreHooks(stored: { _, server in server.noteQuota() })
 
-    static let namespaceHooks = StoreHooks(afterCreate: { object, server in
-        try await server.furnish(object["metadata"]["name"].string ?? "")
-    })
+    static let namespaceHooks = StoreHooks(
+        review: { object, old, server in try await PodSecurityAdmission(store: server.store).review(namespace: object, old: old) },
+        afterCreate: { object, server in try await server.furnish(object["metadata"]["name"].string ?? "") })
 
     static let definitionHooks = StoreHooks(
         removed: { key, server in server.catalog.remove(key.name) },

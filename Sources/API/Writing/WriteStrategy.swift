@@ -15,6 +15,8 @@ package struct WriteStrategy: Sendable {
     var validateUpdate: Validation
     /// Addresses, ports and shares of quotas are given out to what is written through here.
     var isAdmitted = true
+    /// What the object says may be against its namespace's rules after such a write.
+    var isReviewed = false
 
     /// The object itself: everything but its status.
     static let object = WriteStrategy(
@@ -26,7 +28,7 @@ package struct WriteStrategy: Sendable {
             kind.prepare(&object)
             return object
         },
-        validateUpdate: { $2.validate($0, $1, $3) })
+        validateUpdate: { $2.validate($0, $1, $3) }, isReviewed: true)
 
     /// The status, and the labels and annotations with which whoever reports on an object marks it.
     static let status = WriteStrategy(

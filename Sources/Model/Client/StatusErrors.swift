@@ -38,6 +38,10 @@ extension StatusError {
             causes: [Cause(reason: "ResourceVersionTooLarge", message: "Too large resource version", field: "")])
     }
     package static func forbidden(_ message: String) -> StatusError { StatusError(403, .forbidden, message) }
+    /// Admission's no: `pods "x" is forbidden: ...`
+    package static func forbidden(_ resource: Resource, _ name: String, _ why: String) -> StatusError {
+        StatusError(403, .forbidden, "\(resource) \"\(name)\" is forbidden: \(why)", details: details(resource, name))
+    }
     package static let noSuchPath = StatusError(404, .notFound, "the server could not find the requested resource")
 
     /// 422, as `kubectl` prints it: `The Service "x" is invalid: spec.ports[0].nodePort: Invalid value: ...`

@@ -42,6 +42,36 @@ package enum Base64 {
         return isWhole && padding <= 2 ? out : nil
     }
 
+    /// Where a text stops being base64 (RFC 4648, section 4, padded), as Go's decoder counts; nil when it does not.
+    package static func corruption(in text: String) -> Int? {
+        let signs = Array(text.utf8)
+        var place = 0
+        func skipLines() { while place < signs.count, signs[place] == 0x0A || signs[place] == 0x0D { place += 1 } }
+        while true {
+            var count = 0
+            while count < 4 {
+                skipLines()
+                if place == signs.count { return count == 0 ? nil : place - count }
+                let sign = signs[place]
+                place += 1
+                if sign != padding {
+                    if values[Int(sign)] == none { return place - 1 }
+                    count += 1
+                    continue
+                }
+                if count < 2 { return place - 1 }
+                skipLines()
+                if count == 2 {
+                    if place == signs.count { return place }
+                    if signs[place] != padding { return place }
+                    place += 1
+                    skipLines()
+                }
+                return place < signs.count ? place : nil
+            }
+        }
+    }
+
     /// nil when the text is none.
     package static func decodeURL(_ text: String) -> [UInt8]? {
         guard let (out, padding) = decode(text, valuesURL), padding == 0 else { return nil }

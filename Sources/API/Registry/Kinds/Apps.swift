@@ -31,6 +31,7 @@ extension KindDefinition {
     ).with {
         $0.categories = ["all"]
         $0.warn = warnTemplate
+        $0.hooks = templateHooks { $0["spec"]["template"] }
         $0.validateStatus = StatusValidation.counts(
             ["replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas", "terminatingReplicas"],
             parts: ["updatedReplicas", "readyReplicas", "availableReplicas"], ready: "readyReplicas")
@@ -49,6 +50,7 @@ extension KindDefinition {
     ).with {
         $0.categories = ["all"]
         $0.warn = warnTemplate
+        $0.hooks = templateHooks { $0["spec"]["template"] }
         $0.selectableFields = ["status.replicas"]
         $0.validateStatus = replicaStatus
     }

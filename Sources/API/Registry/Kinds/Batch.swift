@@ -51,6 +51,7 @@ extension KindDefinition {
     ).with {
         $0.categories = ["all"]
         $0.warn = warnTemplate
+        $0.hooks = templateHooks { $0["spec"]["template"] }
         $0.validateStatus = JobStatusValidation.validate
     }
 
@@ -78,7 +79,10 @@ extension KindDefinition {
         ],
         prepare: { PodRules.prepare(&$0["spec"]["jobTemplate"]["spec"]["template"]["spec"]) },
         validate: { object, old, _ in CronJobValidation.validate(object, old: old) }
-    ).with { $0.categories = ["all"] }
+    ).with {
+        $0.categories = ["all"]
+        $0.hooks = templateHooks { $0["spec"]["jobTemplate"]["spec"]["template"] }
+    }
 
     /// A job without labels has those of its pods.
     private static func takeLabels(_ job: inout JSON) {

@@ -18,7 +18,6 @@ extension KindDefinition {
         $0.prepareForUpdate = { object, old in object["spec"]["finalizers"] = old["spec"]["finalizers"] }
         $0.validateStatus = StatusValidation.namespace
         $0.selectableFields = ["status.phase"]
-        $0.warn = { UnappliedFields.warnings(namespace: $0) }
     }
 
     static let configMap = KindDefinition(

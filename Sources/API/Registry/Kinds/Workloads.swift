@@ -89,6 +89,7 @@ extension KindDefinition {
     ).with {
         $0.categories = ["all"]
         $0.warn = warnTemplate
+        $0.hooks = templateHooks { $0["spec"]["template"] }
         $0.prepareForUpdate = { object, old in
             let then = Int(old["metadata"]["annotations"][templateGeneration].string ?? "") ?? 1
             var template = object["spec"]["template"]
@@ -154,6 +155,7 @@ extension KindDefinition {
         $0.categories = ["all"]
         $0.nameRule = .label
         $0.warn = warnTemplate
+        $0.hooks = templateHooks { $0["spec"]["template"] }
         $0.validateStatus = StatusValidation.counts(
             ["replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas", "collisionCount"],
             parts: ["readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"], ready: "status.readyReplicas")
@@ -186,6 +188,7 @@ extension KindDefinition {
     ).with {
         $0.categories = ["all"]
         $0.warn = warnTemplate
+        $0.hooks = templateHooks { $0["spec"]["template"] }
         $0.validateStatus = replicaStatus
         $0.scale = .replicationController
     }
@@ -213,7 +216,8 @@ extension KindDefinition {
                 PodValidation.validate(template["spec"], "template.spec") + Names.labels(template["metadata"]["labels"], "template.labels")
             if template["spec"]["ephemeralContainers"].items.isEmpty { return causes }
             return causes + [.forbidden("template.spec.ephemeralContainers", "ephemeral containers not allowed in pod template")]
-        })
+        }
+    ).with { $0.hooks = templateHooks { $0["template"] } }
 
     static let controllerRevision = KindDefinition(
         .controllerRevisions, "controllerrevision", type: "apps:ControllerRevision",

@@ -42,7 +42,7 @@ extension SchemaTable {
           manualSelector 5 bool?
           template 6 core:PodTemplateSpec required
           ttlSecondsAfterFinished 8 int32?
-          completionMode 9 string?|NonIndexed|Indexed
+          completionMode 9 string?|NonIndexed|Indexed ordered
           suspend 10 bool?
           podReplacementPolicy 14 string?|TerminatingOrFailed|Failed
           managedBy 15 string?

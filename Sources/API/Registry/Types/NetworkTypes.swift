@@ -89,14 +89,14 @@ extension SchemaTable {
           namespaceSelector 2 meta:LabelSelector atomic
           ipBlock 3 IPBlock
         NetworkPolicyPort
-          protocol 1 string?|TCP|UDP|SCTP default="TCP"
+          protocol 1 string?|TCP|UDP|SCTP default="TCP" ordered
           port 2 intOrString?
           endPort 3 int32?
         NetworkPolicySpec
           podSelector 1 meta:LabelSelector default={} atomic
           ingress 2 [NetworkPolicyIngressRule]
           egress 3 [NetworkPolicyEgressRule]
-          policyTypes 4 [string|Ingress|Egress]
+          policyTypes 4 [string|Ingress|Egress] ordered
         ServiceBackendPort
           name 1 string
           number 2 int32

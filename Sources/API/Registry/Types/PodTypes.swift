@@ -38,7 +38,7 @@ extension SchemaTable {
           startupProbe 22 Probe
           lifecycle 12 Lifecycle
           terminationMessagePath 13 string default="/dev/termination-log"
-          terminationMessagePolicy 20 string|File|FallbackToLogsOnError default="File"
+          terminationMessagePolicy 20 string|File|FallbackToLogsOnError default="File" ordered
           imagePullPolicy 14 string|Always|Never|IfNotPresent
           securityContext 15 SecurityContext
           stdin 16 bool
@@ -135,7 +135,7 @@ extension SchemaTable {
           startupProbe 22 Probe
           lifecycle 12 Lifecycle
           terminationMessagePath 13 string default="/dev/termination-log"
-          terminationMessagePolicy 20 string|File|FallbackToLogsOnError default="File"
+          terminationMessagePolicy 20 string|File|FallbackToLogsOnError default="File" ordered
           imagePullPolicy 14 string|Always|Never|IfNotPresent
           securityContext 15 SecurityContext
           stdin 16 bool
@@ -270,7 +270,7 @@ extension SchemaTable {
           restartPolicy 3 string|Always|OnFailure|Never default="Always"
           terminationGracePeriodSeconds 4 int64? default=30
           activeDeadlineSeconds 5 int64?
-          dnsPolicy 6 string|ClusterFirstWithHostNet|ClusterFirst|Default|None default="ClusterFirst"
+          dnsPolicy 6 string|ClusterFirstWithHostNet|ClusterFirst|Default|None default="ClusterFirst" ordered
           nodeSelector 7 {string} atomic
           serviceAccountName 8 string
           serviceAccount 9 string

@@ -108,7 +108,7 @@ struct JobValidation {
                 causes.append(.invalid(field, .string(policy), "only \"Never\" is supported when podFailurePolicy is specified"))
             }
         case "Always": causes.append(.required(field, "valid values: \"OnFailure\", \"Never\""))
-        default: causes.append(.notSupported(field, .string(policy), "\"Never\", \"OnFailure\""))
+        default: causes.append(.notSupported(field, .string(policy), "\"OnFailure\", \"Never\""))
         }
     }
 

@@ -28,7 +28,7 @@ enum TolerationValidation {
             }
         // Gt and Lt are of a feature that is off.
         case "Gt", "Lt": causes.append(.notSupported("\(here).operator", .string(name), "\"Equal\", \"Exists\", \"Lt\", \"Gt\""))
-        default: causes.append(.notSupported("\(here).operator", .string(name), "\"Equal\", \"Exists\""))
+        default: causes.append(.notSupported("\(here).operator", .string(name), "\"Equal\", \"Exists\", \"Lt\", \"Gt\""))
         }
         if !effect.isEmpty, !["NoSchedule", "PreferNoSchedule", "NoExecute"].contains(effect) {
             causes.append(

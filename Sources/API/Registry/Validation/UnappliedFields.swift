@@ -25,11 +25,4 @@ enum UnappliedFields {
         }
         return places.map { "\($0): accepted, but minik does not apply it yet" }
     }
-
-    /// The warnings about a namespace's labels.
-    static func warnings(namespace: JSON) -> [String] {
-        namespace["metadata"]["labels"].stringMap.keys.filter { $0.hasPrefix("pod-security.kubernetes.io/") }.sorted().map {
-            "metadata.labels[\($0)]: accepted, but minik does not apply Pod Security Standards yet"
-        }
-    }
 }
