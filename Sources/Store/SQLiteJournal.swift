@@ -117,17 +117,55 @@ package final class SQLiteJournal: Journal {
     }
 
     package func put(_ resource: Resource, _ key: ObjectKey, _ object: JSON, revision: Int) throws {
-        try transaction(revision) { database in
-            try database.put.run(
-                .text(resource.group), .text(resource.version), .text(resource.plural), .text(resource.kind),
-                .number(resource.namespaced ? 1 : 0), .text(key.namespace), .text(key.name), .text(object.text()))
-        }
+        try transaction(revision) { try Self.put(resource, key, object, $0) }
+    }
+
+    private static func put(_ resource: Resource, _ key: ObjectKey, _ object: JSON, _ database: borrowing Database) throws {
+        try database.put.run(
+            .text(resource.group), .text(resource.version), .text(resource.plural), .text(resource.kind),
+            .number(resource.namespaced ? 1 : 0), .text(key.namespace), .text(key.name), .text(object.text()))
     }
 
     package func remove(_ resource: Resource, _ key: ObjectKey, revision: Int) throws {
         try transaction(revision) { database in
             try database.remove.run(.text(resource.group), .text(resource.plural), .text(key.namespace), .text(key.name))
         }
+    }
+
+    /// Makes of every object what `edit` makes of it (nil: it goes), all in one transaction, for a store that no daemon has open. What
+    /// changes is stamped as a write after `revision` is; returns where the store then stands, which is beyond `revision` in any case.
+    @discardableResult
+    package func rewrite(after revision: Int, _ edit: (Resource, JSON) throws -> JSON?) throws -> Int {
+        let objects = try load(except: [])
+        let first = max(revision, try self.revision())
+        var last = first
+        try database.withLock { database in
+            try database.connection.execute("BEGIN", "begin to rewrite")
+            do {
+                for (resource, object) in objects {
+                    let edited = try edit(resource, object)
+                    if edited == object { continue }
+                    last += 1
+                    let key = ObjectKey(object["metadata"]["namespace"].string ?? "", object["metadata"]["name"].string ?? "")
+                    if var edited {
+                        edited["metadata"]["resourceVersion"] = .string(String(last))
+                        try Self.put(resource, key, edited, database)
+                    } else {
+                        try database.remove.run(
+                            .text(resource.group), .text(resource.plural), .text(key.namespace), .text(key.name))
+                    }
+                }
+                // A watch from what was the newest does not miss that all has been looked at anew.
+                if last == first { last += 1 }
+                try database.revision.run(.number(last))
+                try database.connection.execute("COMMIT", "end to rewrite")
+            } catch {
+                database.connection.rollBack()
+                throw error
+            }
+            mark?.write(last)
+        }
+        return last
     }
 
     package func releaseMemory() { database.withLock { $0.connection.releaseMemory() } }

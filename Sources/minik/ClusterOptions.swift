@@ -43,6 +43,7 @@ struct ClusterOptions: ParsableArguments {
     /// A client of the chosen cluster's API.
     func client() throws -> HTTPClient {
         let paths = try paths()
+        try ClusterPause(paths).requireNone()
         guard ProcessIdentity(file: paths.daemonPID) != nil else {
             throw UserError(
                 "the daemon of cluster \"\(paths.cluster)\" does not run; its pods and Services do",
@@ -72,6 +73,20 @@ struct ClusterArgument: ParsableArguments {
 struct NamespaceOptions: ParsableArguments {
     @Option(name: .shortAndLong, help: "The namespace of the objects.")
     var namespace: String = "default"
+}
+
+/// How a command prints.
+struct OutputOptions: ParsableArguments {
+    @Option(name: .shortAndLong, help: "text or json.") var output = "text"
+
+    var isJSON: Bool { output == "json" }
+
+    func validate() throws {
+        guard ["text", "json"].contains(output) else {
+            throw ValidationError(
+                "unable to match a printer suitable for the output format \"\(output)\", allowed formats are: json,text")
+        }
+    }
 }
 
 func requireRoot() throws {

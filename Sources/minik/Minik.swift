@@ -37,7 +37,12 @@ struct Minik: AsyncParsableCommand {
         discussion: "sudo minik up labs/netpol.yaml, then minik get pods -o wide. Clusters need root.",
         version: Version.minik,
         groupedSubcommands: [
-            CommandGroup(name: "Clusters", subcommands: [Up.self, Down.self, Ls.self, Status.self, KubeconfigCommand.self, Serve.self]),
+            CommandGroup(
+                name: "Clusters",
+                subcommands: [
+                    Up.self, Down.self, Ls.self, Status.self, Pause.self, Resume.self, SnapshotCommand.self, KubeconfigCommand.self,
+                    Serve.self,
+                ]),
             CommandGroup(
                 name: "Objects",
                 subcommands: [Get.self, Describe.self, Apply.self, Delete.self, Run.self, Exec.self, Logs.self, Label.self, Scale.self]),

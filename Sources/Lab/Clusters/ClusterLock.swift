@@ -35,6 +35,22 @@ package struct ClusterLock: ~Copyable {
 
     package consuming func release() {}
 
+    /// Does something to a cluster that is there, while nobody else makes or removes it.
+    static func with<R>(_ paths: ClusterPaths, _ body: () throws -> R) throws -> R {
+        let lock = try ClusterLock(paths)
+        let outcome = Result { try body() }
+        lock.release()
+        return try outcome.get()
+    }
+
+    static func with<R>(_ paths: ClusterPaths, _ body: () async throws -> R) async throws -> R {
+        let lock = try ClusterLock(paths)
+        let outcome: Result<R, any Error>
+        do { outcome = .success(try await body()) } catch { outcome = .failure(error) }
+        lock.release()
+        return try outcome.get()
+    }
+
     /// Gives it back for good: the cluster is gone, and its file goes as well.
     package consuming func remove() { unlink(path) }
 }

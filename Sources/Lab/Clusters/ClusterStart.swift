@@ -80,6 +80,7 @@ package struct ClusterStart {
         let cluster: Cluster, stored = try paths.storedCluster()
         if let stored { cluster = try shape(stored) } else { cluster = wish.cluster }
         let isNew = stored == nil
+        try ClusterPause(paths).requireNone()
         if wish.hasDocument { try checkFiles(cluster) }
         if wish.restoresStore { try restore(isNew: isNew) }
         let rollBack = RollBack(paths, progress)

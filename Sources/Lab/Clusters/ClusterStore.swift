@@ -59,6 +59,16 @@ package struct ClusterStore {
         return revision
     }
 
+    /// Puts another copy, edited, in the place of a store that no daemon has open.
+    func install(_ copy: StoreCopy, _ edit: (Resource, JSON) throws -> JSON?) throws {
+        try copy.install(after: try SQLiteJournal.marked(paths.storeMark), edit)
+    }
+
+    /// Edits the store, which no daemon has open, where it lies.
+    func rewrite(_ edit: (Resource, JSON) throws -> JSON?) throws {
+        try SQLiteJournal(path: paths.store, mark: paths.storeMark).rewrite(after: try SQLiteJournal.marked(paths.storeMark), edit)
+    }
+
     private var remedy: String {
         do {
             guard let revision = try copy.revision() else {

@@ -42,6 +42,17 @@ package struct DaemonLauncher {
         }
     }
 
+    /// Ends the daemon, which leaves pods, Services and policies as they are; one that does not run is no error.
+    package func stop() throws {
+        guard let daemon = ProcessIdentity(file: paths.daemonPID) else { return }
+        daemon.signal(SIGTERM)
+        if daemon.awaitEnd(milliseconds: 3000) { return }
+        daemon.signal(SIGKILL)
+        guard daemon.awaitEnd(milliseconds: 3000) else {
+            throw UserError("the daemon of cluster \"\(paths.cluster)\", process \(daemon.pid), does not end")
+        }
+    }
+
     private static func awaitReady(_ notify: borrowing Descriptor, pid: pid_t, log: String, timeout: Double) throws {
         let process: Descriptor
         do { process = try Descriptor(ofProcess: pid) } catch { throw NotReady(cause: "\(error)", log: log) }

@@ -21,17 +21,3 @@ struct ImageCommand: AsyncParsableCommand {
         return reference
     }
 }
-
-/// How a command about images prints.
-struct ImageOutput: ParsableArguments {
-    @Option(name: .shortAndLong, help: "text or json.") var output = "text"
-
-    var isJSON: Bool { output == "json" }
-
-    func validate() throws {
-        guard ["text", "json"].contains(output) else {
-            throw ValidationError(
-                "unable to match a printer suitable for the output format \"\(output)\", allowed formats are: json,text")
-        }
-    }
-}

@@ -8,7 +8,7 @@ struct ImageHistory: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "history", abstract: "Show how an image was built, the last step first.")
     @Argument(help: "NAME[:TAG], a digest, or the beginning of an ID.") var image: String
-    @OptionGroup var format: ImageOutput
+    @OptionGroup var format: OutputOptions
 
     func run() async throws {
         try requireRoot()

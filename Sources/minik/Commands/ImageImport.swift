@@ -18,7 +18,7 @@ struct ImageImport: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: "A line of a Dockerfile: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, USER, VOLUME, WORKDIR, ...")
     var change: [String] = []
     @Option(name: .shortAndLong, help: "What its history says of it.") var message: String?
-    @OptionGroup var format: ImageOutput
+    @OptionGroup var format: OutputOptions
 
     func run() async throws {
         try requireRoot()

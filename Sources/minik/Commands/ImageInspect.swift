@@ -7,7 +7,7 @@ struct ImageInspect: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect", abstract: "Show all that images say of themselves, as JSON in docker's form.")
     @Argument(help: "NAME[:TAG], a digest, or the beginning of an ID.") var images: [String]
-    @OptionGroup var format: ImageOutput
+    @OptionGroup var format: OutputOptions
 
     func run() async throws {
         try requireRoot()

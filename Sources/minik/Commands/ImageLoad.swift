@@ -18,7 +18,7 @@ struct ImageLoad: AsyncParsableCommand {
     @Option(help: "docker:NAME, podman:NAME or containerd:NAME: what that one has on this machine.") var from: String?
     @Option(name: [.customShort("t"), .customLong("tag")], help: "What to call the image, in place of its names in the archive.")
     var tags: [String] = []
-    @OptionGroup var format: ImageOutput
+    @OptionGroup var format: OutputOptions
 
     func run() async throws {
         try requireRoot()

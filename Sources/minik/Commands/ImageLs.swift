@@ -8,7 +8,7 @@ struct ImageLs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ls", abstract: "List the images of this machine.",
         discussion: "SOURCE says which are minik's own look-alikes of public ones; what was loaded under the same name comes first.")
-    @OptionGroup var format: ImageOutput
+    @OptionGroup var format: OutputOptions
 
     func run() async throws {
         try requireRoot()

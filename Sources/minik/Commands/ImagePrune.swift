@@ -8,7 +8,7 @@ struct ImagePrune: AsyncParsableCommand {
         commandName: "prune", abstract: "Remove images that have no name and that no pod has.")
     @Flag(name: .shortAndLong, help: "All that no pod has, whether they have a name or not.") var all = false
 
-    @OptionGroup var format: ImageOutput
+    @OptionGroup var format: OutputOptions
 
     func run() async throws {
         try requireRoot()

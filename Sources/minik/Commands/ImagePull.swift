@@ -18,7 +18,7 @@ struct ImagePull: AsyncParsableCommand {
     @Option(help: "A certificate authority to trust beside this machine's own.") var cacert: String?
     @Option(help: "A file of passwords, as docker and podman write it.") var authfile: String?
     @Flag(name: .shortAndLong, help: "Say no more than the images' names.") var quiet = false
-    @OptionGroup var format: ImageOutput
+    @OptionGroup var format: OutputOptions
 
     func run() async throws {
         try requireRoot()

@@ -9,7 +9,7 @@ struct ImageRm: AsyncParsableCommand {
         discussion: "An image that a pod has stays: delete the pod first.")
     @Argument(help: "NAME[:TAG], a digest, or the beginning of an ID.") var images: [String]
 
-    @OptionGroup var format: ImageOutput
+    @OptionGroup var format: OutputOptions
 
     func run() async throws {
         try requireRoot()

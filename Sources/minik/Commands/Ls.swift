@@ -14,7 +14,8 @@ struct Ls: AsyncParsableCommand {
             // A file that cannot be read is no reason to hide that the cluster is there.
             let spec = try? cluster.paths.storedCluster()
             return [
-                cluster.name, cluster.daemon == nil ? "Stopped" : "Running", "\(spec?.nodes.count ?? 0)",
+                cluster.name, ClusterPause(cluster.paths).since != nil ? "Paused" : cluster.daemon == nil ? "Stopped" : "Running",
+                "\(spec?.nodes.count ?? 0)",
                 "\(Files.list(cluster.paths.podRuns).count)", text(spec?.networks.map(\.pods)), text(spec?.networks.map(\.services)),
                 spec?.plugin.rawValue ?? "",
             ]

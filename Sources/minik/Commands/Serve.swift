@@ -23,6 +23,7 @@ struct Serve: AsyncParsableCommand {
         if let other = ProcessIdentity(file: paths.daemonPID), other.pid != Int(getpid()) {
             throw UserError("the daemon of cluster \"\(cluster)\" runs already, as process \(other.pid)")
         }
+        try ClusterPause(paths).requireNone()
         try Files.makeDirectory("\(paths.run)/nodes", mode: 0o700)
         try ProcessIdentity(pid: Int(getpid()))?.write(to: paths.daemonPID)
         signal(SIGCHLD, SIG_IGN)  // shims outlive us or are waited for by what they say; none may stay a zombie

@@ -13,6 +13,10 @@ struct Status: AsyncParsableCommand {
         let paths = try options.paths()
         let daemon = ProcessIdentity(file: paths.daemonPID)
         print("cluster  \(paths.cluster)")
+        if let since = ClusterPause(paths).since {
+            print("paused   since \(since), its pods too; let it go on: minik resume \(paths.cluster)")
+            throw ExitCode(1)
+        }
         let absent = "not running (pods and Services go on); bring it back: minik up -c \(paths.cluster)"
         print("daemon   \(daemon.map { "running, process \($0.pid), \(Self.memory($0.pid))" } ?? absent)")
         print("state    \(paths.state)")
