@@ -44,8 +44,9 @@ extension APIServer {
         let write: () async throws -> (object: JSON, warnings: [String]) = { [self] in
             if strategy.isAdmitted { try await admit(&object, old: old, kind) }
             let finalizers = options.fieldManager == nil ? [] : ObjectRules.validateFinalizers(object, old: old)
-            let causes = ObjectRules.validate(object, kind) + strategy.validateUpdate(object, old, kind, context(options))
-            try Self.refuse(immutable + finalizers + Self.joining(soFar.found, causes), object, kind)
+            let metadata = ObjectRules.repeating(immutable + finalizers + ObjectRules.validate(object, kind), kind)
+            let causes = strategy.validateUpdate(object, old, kind, context(options))
+            try Self.refuse(metadata + Self.joining(soFar.found, causes), object, kind)
             let warnings = strategy.isReviewed ? try await kind.hooks.review(object, old, self) : []
             if let managed {
                 object["metadata"]["managedFields"] = managed

@@ -77,6 +77,8 @@ package struct KindDefinition: Sendable {
     var hooks = StoreHooks()
     var deletion = DeletionStrategy()
     var nameRule = NameRule.subdomain
+    /// How often an update's metadata is looked at.
+    var metadataPasses: Int { Self.metadataPasses[resource.plural] ?? (isCustom ? 1 : 3) }
     /// A new object brings its status along: a node tells of itself.
     var keepsStatusOnCreate = false
     /// It may be created where nothing else may any more, in a namespace that is being deleted.
@@ -106,6 +108,12 @@ package struct KindDefinition: Sendable {
     var hasRules = false
 
     package typealias Validation = @Sendable (_ object: JSON, _ old: JSON?, _ context: ValidationContext) -> [StatusError.Cause]
+    /// Of those that are not looked at three times.
+    private static let metadataPasses: [String: Int] = [
+        "pods": 4, "jobs": 4, "controllerrevisions": 4, "ingresses": 4, "ingressclasses": 4, "configmaps": 4, "secrets": 4,
+        "serviceaccounts": 4, "namespaces": 4, "nodes": 4, "roles": 4, "rolebindings": 4, "clusterroles": 4, "clusterrolebindings": 4,
+        "persistentvolumes": 4, "persistentvolumeclaims": 4, "events": 2, "poddisruptionbudgets": 2,
+    ]
     package static let allVerbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
     /// Of Kubernetes' own API, where nothing is added by a CustomResourceDefinition.
     var isBuiltIn: Bool { !isCustom && !["apiextensions.k8s.io", "policy.networking.k8s.io"].contains(resource.group) }

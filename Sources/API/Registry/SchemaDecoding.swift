@@ -81,19 +81,7 @@ extension Schema {
         case (.bytes, .string(let text)):
             if let place = Base64.corruption(in: text) { findings.noteMistyped { _ in "illegal base64 data at input byte \(place)" } }
             return value
-        case (.time(let micro), .string(let text)):
-            guard let time = Timestamp(text) else {
-                findings.noteMistyped { _ in
-                    "parsing time \"\(text)\" as \"2006-01-02T15:04:05\(micro ? ".000000" : "")Z07:00\": cannot parse \"\(text)\" as \"2006\""
-                }
-                return value
-            }
-            if micro, let rest = Self.withoutMicroseconds(text) {
-                findings.noteMistyped { _ in
-                    "parsing time \"\(text)\" as \"2006-01-02T15:04:05.000000Z07:00\": cannot parse \"\(rest)\" as \".000000\""
-                }
-            }
-            return .string(micro ? "\(time.precise.dropLast(4))Z" : time.description)
+        case (.time(let micro), .string(let text)): return Self.time(text, micro: micro, &findings)
         case (.quantity, .string), (.quantity, .int), (.quantity, .double):
             guard let quantity = Quantity(value.string ?? value.text()) else {
                 findings.noteMistyped { _ in "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'" }
@@ -125,6 +113,20 @@ extension Schema {
         let given = isInteger && value.typeName == "number" ? "number \(value.text())" : value.typeName
         findings.noteMistyped { "json: cannot unmarshal \(given) into Go struct field \(`struct`).\($0) of type \(goType)" }
         return value
+    }
+
+    /// A time as it is written here: whole seconds, or millionths of one.
+    private static func time(_ text: String, micro: Bool, _ findings: inout SchemaFindings) -> JSON {
+        let layout = "2006-01-02T15:04:05\(micro ? ".000000" : "")Z07:00"
+        guard let time = Timestamp(text) else {
+            findings.noteMistyped { _ in "parsing time \"\(text)\" as \"\(layout)\": cannot parse \"\(text)\" as \"2006\"" }
+            return .string(text)
+        }
+        guard micro else { return .string(time.description) }
+        if let rest = withoutMicroseconds(text) {
+            findings.noteMistyped { _ in "parsing time \"\(text)\" as \"\(layout)\": cannot parse \"\(rest)\" as \".000000\"" }
+        }
+        return .string("\(time.precise.dropLast(4))Z")
     }
 
     /// What follows the seconds of a time, unless it is six digits of them: Go takes a MicroTime in no other form.

@@ -46,7 +46,8 @@ extension StatusError {
 
     /// 422, as `kubectl` prints it: `The Service "x" is invalid: spec.ports[0].nodePort: Invalid value: ...`
     package static func invalid(_ resource: Resource, _ name: String, _ causes: [Cause]) -> StatusError {
-        let texts = causes.map { "\($0.field): \($0.message)" }
+        var seen: Set<String> = []
+        let texts = causes.map { "\($0.field): \($0.message)" }.filter { seen.insert($0).inserted }
         let list = texts.count == 1 ? texts[0] : "[" + texts.joined(separator: ", ") + "]"
         let kind = resource.group.isEmpty ? resource.kind : "\(resource.kind).\(resource.group)"
         return StatusError(

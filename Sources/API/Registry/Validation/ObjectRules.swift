@@ -29,7 +29,7 @@ enum ObjectRules {
         var causes: [StatusError.Cause] = []
         for owner in list.items {
             let version = owner["apiVersion"].string ?? "", parts = version.split(separator: "/", omittingEmptySubsequences: false)
-            if parts.last ?? "" == "" {
+            if parts.last ?? "" == "" || parts.count > 2 {
                 causes.append(.invalid("\(path).apiVersion", .string(version), "version must not be empty"))
             }
             for field in ["kind", "name", "uid"] where (owner[field].string ?? "").isEmpty {
@@ -67,6 +67,22 @@ enum ObjectRules {
     }
 
     /// What an update may not say of what is the server's. (ValidateObjectMetaUpdate)
+    /// What an update's metadata is complained of, as often as the real server comes by it: its generic store looks at the metadata, and
+    /// most strategies do so again, of the kind's object and of its update. Messages name each once, the causes all.
+    static func repeating(_ causes: [StatusError.Cause], _ kind: KindDefinition) -> [StatusError.Cause] {
+        causes.flatMap { cause -> [StatusError.Cause] in
+            let times =
+                switch cause.field {
+                case "metadata.labels", "metadata.annotations", "metadata.ownerReferences": kind.metadataPasses
+                case "metadata.deletionTimestamp": kind.metadataPasses > 2 ? 2 : 1
+                case let field where field.hasPrefix("metadata.finalizers[") || field == "metadata.finalizers":
+                    max(1, kind.metadataPasses - 2)
+                default: 1
+                }
+            return Array(repeating: cause, count: times)
+        }
+    }
+
     static func validateUpdate(_ object: JSON, old: JSON) -> [StatusError.Cause] {
         var causes: [StatusError.Cause] = []
         let then = old["metadata"], now = object["metadata"]
