@@ -164,6 +164,8 @@ struct EveryWriteTests {
                     ]
                 ]
             ]
+            if kind.resource.plural == "persistentvolumes" { change = ["status": ["phase": "Failed", "reason": "r"]] }
+            if kind.resource.plural == "volumeattachments" { change = ["status": ["attached": true]] }
             if kind.resource.plural == "gadgets" { change = ["status": ["replicas": 1]] }
             if ["services", "ingresses", "cronjobs", "resourcequotas"].contains(kind.resource.plural) { continue }
             let answer = await send(

@@ -42,6 +42,18 @@ enum KindSamples {
         "ingressclasses.networking.k8s.io": ["spec": ["controller": "example.com/c"]],
         "poddisruptionbudgets.policy": ["spec": ["selector": selector, "minAvailable": 1]],
         "leases.coordination.k8s.io": ["spec": ["holderIdentity": "a", "leaseDurationSeconds": 9]],
+        "persistentvolumes": [
+            "spec": ["capacity": ["storage": "1Gi"], "accessModes": ["ReadWriteOnce"], "hostPath": ["path": "/data"]]
+        ],
+        "persistentvolumeclaims": ["spec": ["accessModes": ["ReadWriteOnce"], "resources": ["requests": ["storage": "1Gi"]]]],
+        "storageclasses.storage.k8s.io": ["provisioner": "example.com/disk"],
+        "csidrivers.storage.k8s.io": ["spec": [:]],
+        "csinodes.storage.k8s.io": ["spec": ["drivers": [["name": "disk.example.com", "nodeID": "a"]]]],
+        "csistoragecapacities.storage.k8s.io": ["storageClassName": "standard", "capacity": "1Gi"],
+        "volumeattachments.storage.k8s.io": [
+            "spec": ["attacher": "disk.example.com", "nodeName": "node1", "source": ["persistentVolumeName": "a"]]
+        ],
+        "volumeattributesclasses.storage.k8s.io": ["driverName": "disk.example.com", "parameters": ["iops": "9"]],
         "runtimeclasses.node.k8s.io": ["handler": "runc"],
         "priorityclasses.scheduling.k8s.io": ["value": 5],
         "servicecidrs.networking.k8s.io": ["spec": ["cidrs": ["10.99.0.0/16"]]],

@@ -8,6 +8,8 @@ package enum Registry {
             .replicationController, .podTemplate,
             .deployment, .replicaSet, .daemonSet, .statefulSet, .controllerRevision, .job, .cronJob,
             .endpointSlice, .networkPolicy, .ingress, .ingressClass, .podDisruptionBudget, .lease, .groupEvent,
+            .persistentVolume, .persistentVolumeClaim, .storageClass, .csiDriver, .csiNode, .csiStorageCapacity, .volumeAttachment,
+            .volumeAttributesClass,
             .runtimeClass, .priorityClass, .serviceCIDR, .ipAddress,
             .role, .roleBinding, .clusterRole, .clusterRoleBinding, .customResourceDefinition,
             .validatingWebhooks, .mutatingWebhooks,

@@ -14,7 +14,7 @@ import Synchronization
 /// is another. A `?` behind a scalar: Go holds a pointer, so zero differs from unset. A field named `+` is an embedded struct.
 package enum SchemaTable {
     private static let groups: [String: (text: [String], prefix: String)] = [
-        "core": ([podTypes, volumeTypes, coreTypes], "io.k8s.api.core.v1."),
+        "core": ([podTypes, volumeTypes, persistentVolumeTypes, coreTypes], "io.k8s.api.core.v1."),
         "meta": ([metaTypes], "io.k8s.apimachinery.pkg.apis.meta.v1."),
         "apps": ([appsTypes], "io.k8s.api.apps.v1."), "batch": ([batchTypes], "io.k8s.api.batch.v1."),
         "networking": ([networkingTypes], "io.k8s.api.networking.v1."), "discovery": ([discoveryTypes], "io.k8s.api.discovery.v1."),
@@ -24,6 +24,7 @@ package enum SchemaTable {
         "authentication": ([authenticationTypes], "io.k8s.api.authentication.v1."),
         "autoscaling": ([autoscalingTypes], "io.k8s.api.autoscaling.v1."),
         "node": ([nodeTypes], "io.k8s.api.node.v1."), "scheduling": ([schedulingTypes], "io.k8s.api.scheduling.v1."),
+        "storage": ([storageTypes], "io.k8s.api.storage.v1."),
         "crd": ([crdTypes], "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1."),
         "admission": ([admissionTypes], "io.k8s.api.admissionregistration.v1."),
         "oldcrd": ([oldDefinitionTypes], "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1beta1."),

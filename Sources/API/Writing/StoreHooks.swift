@@ -45,6 +45,27 @@ extension KindDefinition {
         })
     }
 
+    /// (k8s.io/kubernetes/plugin/pkg/admission/storage/storageobjectinuseprotection)
+    static let persistentVolumeHooks = StoreHooks(admit: { object, old, server in
+        guard old == nil else { return }
+        protect(&object, by: .string(PersistentVolume.protection))
+        object["status"]["lastPhaseTransitionTime"] = .string(server.now().description)
+    })
+
+    static let persistentVolumeClaimHooks = StoreHooks(admit: { object, old, server in
+        guard let old else {
+            protect(&object, by: .string(PersistentVolumeClaim.protection))
+            try await ClaimAdmission(store: server.store).admit(&object)
+            return
+        }
+        try await ClaimAdmission(store: server.store).admitGrowth(object, old: old)
+    })
+
+    private static func protect(_ object: inout JSON, by finalizer: JSON) {
+        let held = object["metadata"]["finalizers"].items
+        if !held.contains(finalizer) { object["metadata"]["finalizers"] = .array(held + [finalizer]) }
+    }
+
     static let quotaHooks = StoreHooks(stored: { _, server in server.noteQuota() })
 
     static let namespaceHooks = StoreHooks(

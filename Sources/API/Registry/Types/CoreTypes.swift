@@ -181,7 +181,7 @@ extension SchemaTable {
           apiVersion 0 string
           kind 0 string
           metadata 1 meta:ObjectMeta
-          spec 2 PersistentVolumeClaimSpec
+          spec 2 PersistentVolumeClaimSpec default={}
           status 3 PersistentVolumeClaimStatus default={"phase":"Pending"}
         PersistentVolumeClaimCondition
           type 1 string required

@@ -2,7 +2,7 @@ import Model
 
 /// What a claim of storage may ask for, wherever it stands. (k8s.io/kubernetes/pkg/apis/core/validation, ValidatePersistentVolumeClaimSpec)
 enum ClaimValidation {
-    private static let modes = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"]
+    static let modes = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"]
 
     static func spec(_ spec: JSON, _ path: String) -> [StatusError.Cause] {
         let given = spec["accessModes"].items
@@ -38,4 +38,32 @@ enum ClaimValidation {
         }
         return causes
     }
+
+    /// What no update of a claim changes. (ValidatePersistentVolumeClaimUpdate)
+    static func update(_ claim: JSON, old: JSON) -> [StatusError.Cause] {
+        var causes: [StatusError.Cause] = []
+        var then = old["spec"], now = claim["spec"]
+        let size = amount(now["resources"]["requests"]["storage"]), before = amount(then["resources"]["requests"]["storage"])
+        // Whoever binds it names the volume, and a class that comes later is filled in.
+        if (then["volumeName"].string ?? "").isEmpty { then["volumeName"] = now["volumeName"] }
+        if then["storageClassName"].isNull { then["storageClassName"] = now["storageClassName"] }
+        if old["status"]["phase"].string == "Bound" {
+            now["resources"]["requests"]["storage"] = then["resources"]["requests"]["storage"]
+            now["volumeAttributesClassName"] = then["volumeAttributesClassName"]
+        }
+        if then != now {
+            causes.append(
+                .forbidden(
+                    "spec", "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"))
+        }
+        if size < before, size <= amount(old["status"]["capacity"]["storage"]) {
+            causes.append(.forbidden("spec.resources.requests.storage", "field can not be less than status.capacity"))
+        }
+        if claim["spec"]["volumeMode"] != old["spec"]["volumeMode"] {
+            causes.append(.invalid("volumeMode", claim["spec"]["volumeMode"], "field is immutable"))
+        }
+        return causes
+    }
+
+    private static func amount(_ value: JSON) -> Int128 { value.string.flatMap { Quantity($0) }?.nano ?? 0 }
 }

@@ -27,6 +27,13 @@ struct VolumeValidation {
         return (causes, names)
     }
 
+    /// What one kind of source may not say, in a pod or as a persistent volume.
+    static func source(_ source: JSON, _ kind: String, _ path: String) -> [StatusError.Cause] {
+        var validation = VolumeValidation(path: path, isPod: true)
+        validation.look(source, kind, path)
+        return validation.causes
+    }
+
     private init(path: String, isPod: Bool) { (self.path, self.isPod) = (path, isPod) }
 
     private mutating func source(_ volume: JSON) {
