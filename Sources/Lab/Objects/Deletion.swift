@@ -45,25 +45,27 @@ package struct Deletion {
     package func run(
         _ targets: [Target], gracePeriod: Int?, ignoresNotFound: Bool, waits: Bool, done: (Target) -> Void
     ) async throws -> [any Error] {
-        var failures: [any Error] = [], underWay: [Target] = []
+        var failures: [any Error] = [], underWay: [(target: Target, uid: String?)] = []
         for target in targets {
             do {
+                // Whoever manages it may have made another one of this name before the waiting begins.
+                let uid = waits ? try await client.find(target.kind.resource, target.key)?.metadata.uid : nil
                 try await client.delete(target.kind.resource, target.key, gracePeriod: gracePeriod, uid: nil)
-                underWay.append(target)
+                underWay.append((target, uid))
                 done(target)
             } catch let error as StatusError where error.reason == .notFound && ignoresNotFound {} catch { failures.append(error) }
         }
-        if waits { for target in underWay { try await Self.awaitGone(client, target.kind.resource, target.key) } }
+        if waits { for (target, uid) in underWay { try await Self.awaitGone(client, target.kind.resource, target.key, uid: uid) } }
         return failures
     }
 
-    /// Waits until there is no such object.
-    package static func awaitGone(_ client: any Client, _ resource: Resource, _ key: ObjectKey) async throws {
+    /// Waits until there is no such object, or another of its name.
+    package static func awaitGone(_ client: any Client, _ resource: Resource, _ key: ObjectKey, uid: String? = nil) async throws {
         let namespace = resource.namespaced ? key.namespace : nil
         while true {
             let events = try await client.watch(resource, namespace: namespace, from: nil)
             // The watch is open: what is gone now was, or will be, told.
-            guard try await client.find(resource, key) != nil else { return }
+            guard let found = try await client.find(resource, key), uid == nil || found.metadata.uid == uid else { return }
             do {
                 for try await event in events where event.kind == .deleted && event.object["metadata"]["name"].string == key.name { return }
             } catch let error as StatusError where error.reason == .expired {}
