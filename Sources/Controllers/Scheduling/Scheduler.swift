@@ -25,10 +25,22 @@ package struct Scheduler: Reconciler {
             },
             // A node that comes or changes may take pods that found no place.
             Source(.nodes) { _, informers in Self.unplaced(informers).map(\.key) },
+            // So may what happens to volumes those that wait for one.
+            Source(.persistentVolumeClaims) { change, informers in
+                Self.unplaced(informers).filter { pod in
+                    pod.namespace == change.key.namespace && PersistentVolumeClaim.names(of: pod).contains { $0.claim == change.key.name }
+                }.map(\.key)
+            },
+            Source(.persistentVolumes) { _, informers in Self.claiming(informers) },
+            Source(.storageClasses) { _, informers in Self.claiming(informers) },
         ]
     }
 
     package var reads: [Resource] { [.namespaces] }
+
+    private static func claiming(_ informers: Informers) -> [ObjectKey] {
+        unplaced(informers).filter { !PersistentVolumeClaim.names(of: $0).isEmpty }.map(\.key)
+    }
 
     private static func unplaced(_ informers: Informers) -> [Pod] {
         informers[.pods]?.list(.node, "").map { Pod($0) }.filter(\.isActive) ?? []
@@ -41,11 +53,10 @@ package struct Scheduler: Reconciler {
         else { return placed.settle(key) }
         let nodes = try await client.list(Node.self)
         if nodes.isEmpty { return }
-        if let claim = Self.claim(of: pod) {
-            return try await refuse(
-                pod,
-                "0/\(nodes.count) nodes are available: persistentvolumeclaim \"\(claim)\" not found. (minik makes no volumes from claims yet.)",
-                client)
+        let volumes: VolumeBinding?
+        do { volumes = try await VolumeBinding.of(pod, client) } catch let refusal as VolumeBinding.Refusal {
+            // As the scheduler words it when no node was even looked at.
+            return try await refuse(pod, "0/\(nodes.count) nodes are available: \(refusal.words). not found", client)
         }
         let known = placed.now
         let spreads = !pod.spec["affinity"].isNull || !pod.spec["topologySpreadConstraints"].items.isEmpty || !known.repelling.isEmpty
@@ -54,9 +65,11 @@ package struct Scheduler: Reconciler {
         let namespaces = spreads || others.contains { !$0.spec["affinity"].isNull } ? try await client.list(Namespace.self) : []
         let place = Self.place(
             pod, nodes: nodes, loads: known.isFed ? known.loads : NodeLoad.of(others), pods: others,
-            namespaces: Dictionary(namespaces.map { ($0.name, $0.labels) }, uniquingKeysWith: { $1 }))
+            namespaces: Dictionary(namespaces.map { ($0.name, $0.labels) }, uniquingKeysWith: { $1 }), volumes: volumes)
         switch place {
         case .success(let node):
+            // What is bound or made for it is heard of, and brings the pod back here.
+            if let volumes, try await !volumes.bind(on: node, client) { return }
             var bound = pod.json
             bound["spec"]["nodeName"] = .string(node.name)
             let binding: JSON = [
@@ -69,15 +82,6 @@ package struct Scheduler: Reconciler {
                 about: pod, reason: "Scheduled", message: "Successfully assigned \(key) to \(node.name)", component: "default-scheduler")
         case .failure(let reasons): try await refuse(pod, reasons.description, client)
         }
-    }
-
-    /// The claim that a pod wants a volume of; nobody binds claims yet.
-    static func claim(of pod: Pod) -> String? {
-        for volume in pod.spec["volumes"].items {
-            if let name = volume["persistentVolumeClaim"]["claimName"].string { return name }
-            if !volume["ephemeral"].isNull { return "\(pod.name)-\(volume["name"].string ?? "")" }
-        }
-        return nil
     }
 
     /// Leaves the pod without a node, and says why.
@@ -105,12 +109,13 @@ package struct Scheduler: Reconciler {
     package static func place(
         _ pod: Pod, nodes: [Node], pods: [Pod], namespaces: [String: [String: String]] = [:]
     ) -> Result<Node, Unschedulable> {
-        place(pod, nodes: nodes, loads: NodeLoad.of(pods), pods: pods, namespaces: namespaces)
+        place(pod, nodes: nodes, loads: NodeLoad.of(pods), pods: pods, namespaces: namespaces, volumes: nil)
     }
 
     /// `pods` are those that the pod's affinity, its spread or others' aversions may ask after.
     private static func place(
-        _ pod: Pod, nodes: [Node], loads: [String: NodeLoad], pods: [Pod], namespaces: [String: [String: String]]
+        _ pod: Pod, nodes: [Node], loads: [String: NodeLoad], pods: [Pod], namespaces: [String: [String: String]],
+        volumes: VolumeBinding?
     ) -> Result<Node, Unschedulable> {
         var reasons: [String: Int] = [:]
         let resources = NodeResources(pod), affinity = PodAffinity(pod, nodes: nodes, pods: pods, namespaces: namespaces)
@@ -120,7 +125,7 @@ package struct Scheduler: Reconciler {
             let reason =
                 obstacle(pod, node) ?? (here.portsConflict(pod) ? "node(s) didn't have free ports for the requested pod ports" : nil)
                 ?? resources.obstacle(node, here)
-                ?? spread.obstacle(node) ?? affinity.obstacle(node)
+                ?? volumes?.obstacle(node) ?? spread.obstacle(node) ?? affinity.obstacle(node)
             guard let reason else { return true }
             reasons[reason, default: 0] += 1
             return false
@@ -163,22 +168,14 @@ package struct Scheduler: Reconciler {
     /// Node selector and required node affinity.
     private static func suits(_ pod: Pod, _ node: Node) -> Bool {
         let required = pod.spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"].items
-        let matchesAffinity = required.isEmpty || required.contains { selects($0, node) }
+        let matchesAffinity = required.isEmpty || required.contains { NodeSelectorTerms.matches($0, node) }
         return LabelSelector(matching: pod.spec["nodeSelector"].stringMap).matches(node.labels) && matchesAffinity
     }
 
     /// How much a pod's node affinity would like a node.
     private static func preference(_ pod: Pod, _ node: Node) -> Int {
         pod.spec["affinity"]["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"].items
-            .reduce(0) { $0 + (selects($1["preference"], node) ? $1["weight"].int ?? 0 : 0) }
-    }
-
-    /// A term without any requirement selects nothing.
-    private static func selects(_ term: JSON, _ node: Node) -> Bool {
-        let fields = LabelSelector(["matchExpressions": term["matchFields"]])
-        guard !term["matchExpressions"].items.isEmpty || !fields.requirements.isEmpty else { return false }
-        return LabelSelector(["matchExpressions": term["matchExpressions"]]).matches(node.labels)
-            && fields.matches(["metadata.name": node.name])
+            .reduce(0) { $0 + (NodeSelectorTerms.matches($1["preference"], node) ? $1["weight"].int ?? 0 : 0) }
     }
 
     private static func isTolerated(_ taint: JSON, by pod: Pod) -> Bool { pod.spec["tolerations"].items.contains { tolerates($0, taint) } }

@@ -8,7 +8,7 @@ package struct StatefulSetReconciler: Reconciler {
     package init(now: @escaping @Sendable () -> Timestamp = Timestamp.now) { self.now = now }
 
     package var sources: [Source] { [.own(.statefulSets), .claimed(.pods, by: .statefulSets)] }
-    package var reads: [Resource] { [.controllerRevisions] }
+    package var reads: [Resource] { [.controllerRevisions, .persistentVolumeClaims] }
 
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
         guard let set = try await client.find(.statefulSets, key), !set.metadata.isBeingDeleted else { return }
@@ -21,6 +21,7 @@ package struct StatefulSetReconciler: Reconciler {
         // What the pods are of until the roll-out is through.
         let currentName = set["status"]["currentRevision"].string ?? updateName
         let current = all.first { Self.name($0) == currentName } ?? update
+        try await StatefulSetClaims(set).own(mine, client)
         try await step(set, owner, mine, current: current, update: update, client)
         try await history.prune(all, pods: mine, current: update, limit: set["spec"]["revisionHistoryLimit"].int ?? 10)
         try await writeStatus(set, key, current: current, update: update, client)
@@ -83,6 +84,7 @@ package struct StatefulSetReconciler: Reconciler {
 
     private func create(_ ordinal: Int, _ set: JSON, _ owner: OwnedPods, _ revision: JSON, _ client: any Client) async throws {
         let name = "\(owner.name)-\(ordinal)"
+        guard try await StatefulSetClaims(set).make(for: name, owner, client) else { return }
         var template = revision["data"]["spec"]["template"]
         template["$patch"] = .null
         try await owner.create(template, name: name, client) { pod in
@@ -91,11 +93,7 @@ package struct StatefulSetReconciler: Reconciler {
             pod["metadata"]["labels"][ControllerHistory.hashLabel] = .string(Self.name(revision))
             pod["spec"]["hostname"] = .string(name)
             if let service = set["spec"]["serviceName"].string, !service.isEmpty { pod["spec"]["subdomain"] = .string(service) }
-            let claims: [JSON] = set["spec"]["volumeClaimTemplates"].items.map { claim in
-                let own = claim["metadata"]["name"].string ?? ""
-                return ["name": .string(own), "persistentVolumeClaim": ["claimName": .string("\(own)-\(name)")]]
-            }
-            if !claims.isEmpty { pod["spec"]["volumes"] = .array(pod["spec"]["volumes"].items + claims) }
+            StatefulSetClaims(set).mount(in: &pod, name)
         }
     }
 
@@ -123,7 +121,11 @@ package struct StatefulSetReconciler: Reconciler {
     }
 
     package func nextVisit(_ key: ObjectKey, _ client: any Client) async throws -> Duration? {
-        guard let set = try await client.find(.statefulSets, key), let least = set["spec"]["minReadySeconds"].int, least > 0,
+        guard let set = try await client.find(.statefulSets, key) else { return nil }
+        // A claim that is being deleted has to go before its pod comes.
+        let isShort = (set["status"]["replicas"].int ?? 0) < (set["spec"]["replicas"].int ?? 1)
+        if isShort, !set["spec"]["volumeClaimTemplates"].items.isEmpty { return .seconds(1) }
+        guard let least = set["spec"]["minReadySeconds"].int, least > 0,
             (set["status"]["availableReplicas"].int ?? 0) < (set["status"]["readyReplicas"].int ?? 0)
         else { return nil }
         return .seconds(1)

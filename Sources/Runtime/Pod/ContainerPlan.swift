@@ -86,7 +86,7 @@ struct ContainerPlan {
         spec.directories = image.configuration.volumes.map { $0.hasPrefix("/") ? $0 : "/\($0)" }
         let images = try shown.mapValues(imageMount)
         spec.images = Set(images.values).sorted { $0.target < $1.target }
-        spec.binds = try binds(container, environment, images)
+        spec.binds = try binds(container, environment, images, await volumes.claimed())
         spec.lower += ":\(try MountPoints(of: spec.binds, withKernel: true, isDirectory: volumes.isDirectory).layer(in: paths.mountPoints))"
         let words = TerminationMessage(pod: pod, container: container, attempt: attempt, node: node, paths: paths)
         try Files.write([], to: words.file, mode: 0o666)
@@ -287,14 +287,15 @@ struct ContainerPlan {
     }
 
     private func binds(
-        _ container: Container, _ environment: [(name: String, value: String)], _ images: [String: ImageMount]
+        _ container: Container, _ environment: [(name: String, value: String)], _ images: [String: ImageMount],
+        _ claimed: [String: ClaimedVolume]
     ) throws -> [BindMount] {
         let state = paths.podState(pod.uid)
         var binds = ["hosts", "hostname", "resolv.conf"].map { BindMount(source: "\(state)/\($0)", target: "/etc/\($0)", readOnly: false) }
         for mount in container.volumeMounts {
             let name = mount["name"].string ?? ""
             guard let volume = pod.spec["volumes"].items.first(where: { $0["name"].string == name }) else { continue }
-            let (source, readOnly, onNode) = images[name].map { ($0.target, true, false) } ?? volumes.place(of: volume)
+            let (source, readOnly, onNode) = images[name].map { ($0.target, true, false) } ?? volumes.place(of: volume, claimed)
             let sub = try mount["subPathExpr"].string.map { try Self.expandStrictly($0, environment) } ?? mount["subPath"].string ?? ""
             if !sub.isEmpty {
                 guard !sub.hasPrefix("/") else {

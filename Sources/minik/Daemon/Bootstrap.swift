@@ -28,6 +28,7 @@ struct Bootstrap {
                     "description": .string(words),
                 ])
         }
+        try await storage()
         try await ensure(
             .serviceCIDRs,
             [
@@ -54,6 +55,22 @@ struct Bootstrap {
             held[field] = .array(object[field].items + kept)
         }
         _ = try await client.update(resource, held)
+    }
+
+    /// The class that claims get which name none. Once only: who deletes it, or makes another one the default, has it so.
+    private func storage() async throws {
+        let done = "minik.dev/default-storage-class"
+        let system = try await client.get(.namespaces, ObjectKey("", "kube-system"))
+        guard system["metadata"]["annotations"][done].isNull else { return }
+        try await ensure(
+            .storageClasses,
+            [
+                "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+                "metadata": ["name": "standard", "annotations": [StorageClass.defaultMark: "true"]],
+                "provisioner": .string(StorageClass.localProvisioner), "reclaimPolicy": "Delete",
+                "volumeBindingMode": "WaitForFirstConsumer", "allowVolumeExpansion": true,
+            ])
+        _ = try await client.patch(.namespaces, ObjectKey("", "kube-system"), ["metadata": ["annotations": [done: "standard"]]])
     }
 
     private func ensure(_ resource: Resource, _ object: JSON) async throws {

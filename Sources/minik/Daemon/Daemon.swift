@@ -170,12 +170,14 @@ struct Daemon {
 
     private func reconcilers(_ api: APIServer, _ pki: ClusterPKI) -> [any Reconciler] {
         let namespaced = Registry.kinds.filter { $0.resource.namespaced && $0.storage == nil }.map(\.resource)
+        let disks = NodeVolumes(nodes: cluster.nodes.map(\.name), paths: paths)
         return [
             NamespaceReconciler(
                 watched: namespaced, contents: { api.catalog.kinds.filter { $0.resource.namespaced && $0.storage == nil }.map(\.resource) },
                 furnish: { try await api.furnish($0) }),
             DeploymentReconciler(), ReplicaSetReconciler(), ReplicaSetReconciler(.replicationControllers), DaemonSetReconciler(),
-            StatefulSetReconciler(),
+            StatefulSetReconciler(), ClaimBinder(), VolumeKeeper(disks: disks), LocalProvisioner(disks: disks), ClaimProtection(),
+            VolumeProtection(), EphemeralClaims(),
             JobReconciler(), CronJobReconciler(), EndpointsReconciler(), Scheduler(), NodeLifecycle(), PodGarbageCollector(),
             TaintEviction(), DisruptionReconciler(),
             QuotaReconciler(counted: namespaced), CustomResourceCleanup(),

@@ -29,7 +29,8 @@ struct PodVolumes {
     private static let secret = ["secret", "downwardAPI", "projected"]
 
     /// Where a volume lies, and whether nobody may write there.
-    func place(of volume: JSON) -> (source: String, readOnly: Bool, onNode: Bool) {
+    func place(of volume: JSON, _ claimed: [String: ClaimedVolume]) -> (source: String, readOnly: Bool, onNode: Bool) {
+        if let held = claimed[volume["name"].string ?? ""] { return (held.path, held.isReadOnly, true) }
         if let path = volume["hostPath"]["path"].string { return (path, false, true) }
         return (directory(volume), Self.written.contains { !volume[$0].isNull }, false)
     }
@@ -73,8 +74,23 @@ struct PodVolumes {
         if let failure { throw failure }
     }
 
+    /// The volumes that the pod has by its claims, by their names in it.
+    func claimed() async throws -> [String: ClaimedVolume] {
+        var result: [String: ClaimedVolume] = [:]
+        for volume in all where ClaimedVolume.isSuch(volume) {
+            let name = volume["name"].string ?? ""
+            do { result[name] = try await ClaimedVolume.find(volume, of: pod, on: node, client) } catch {
+                throw MountError(volume: name, problem: "\(error)")
+            }
+        }
+        return result
+    }
+
     private func setUp(_ volume: JSON) async throws {
         let kinds = (volume.object?.keys ?? []).filter { $0 != "name" }
+        if ClaimedVolume.isSuch(volume) {
+            return try await ClaimedVolume.find(volume, of: pod, on: node, client).prepare(on: NodeRoot(node, paths: paths))
+        }
         if !volume["emptyDir"].isNull || kinds.isEmpty { return try makeEmpty(volume) }
         if !volume["hostPath"].isNull { return try HostPath(volume["hostPath"]).prepare(on: NodeRoot(node, paths: paths)) }
         // It comes with the container that mounts it.
@@ -83,7 +99,8 @@ struct PodVolumes {
             let kind = kinds[0]
             throw ContainerPlan.ConfigurationError(
                 description:
-                    "minik has no volumes of kind \(kind): use emptyDir, configMap, secret, downwardAPI, projected, hostPath or image")
+                    "minik has no volumes of kind \(kind): use emptyDir, configMap, secret, downwardAPI, projected, hostPath, image, persistentVolumeClaim or ephemeral"
+            )
         }
         var content = VolumeFiles(group: group)
         if volume["configMap"].isNull { content.directoryMode = 0o1777 }
