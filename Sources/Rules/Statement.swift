@@ -77,6 +77,9 @@ package enum Statement: Hashable, Sendable {
     case sourceNAT(IPAddress)
     /// ICMP port unreachable.
     case reject
+    /// A TCP connection's reset, of which the kernel sends as many as are due: ICMP's errors are limited to one a second for each receiver
+    /// (`net.ipv4.icmp_ratelimit`), and who hears none asks again. `reject with tcp reset`
+    case reset
     case verdict(Verdict)
 
     /// The statement as `nft list` prints it.
@@ -108,6 +111,7 @@ package enum Statement: Hashable, Sendable {
             "meta l4proto \(proto.rawValue.lowercased()) dnat to \(address.family == .ipv4 ? "\(address)" : "[\(address)]"):\(port)"
         case .sourceNAT(let address): "snat to \(address) fully-random"
         case .reject: "reject"
+        case .reset: "reject with tcp reset"
         case .verdict(let verdict): verdict.description
         }
     }

@@ -150,11 +150,13 @@ package struct Tracer: Sendable {
                 return self.end(led, .outcome(.accept), rule, place, element ?? found.comment)
             case .remember, .forget, .counter, .trace: break
             case .destinationNATMap(_, let fields, let count, let map):
+                // Who has several numbers is one way, and so are numbers that nobody has.
+                var seen: Set<[Value]?> = []
                 return (0..<count).flatMap { number -> [Flow] in
                     let key = fields.map(flow.trace.packet.value) + [.slot(UInt32(number))]
-                    guard let found = tables[place.table]?.elements[map]?[key], let led = flow.led(to: found.data ?? []) else {
-                        return [flow]
-                    }
+                    let found = tables[place.table]?.elements[map]?[key]
+                    guard seen.insert(found?.data).inserted else { return [] }
+                    guard let found, let led = flow.led(to: found.data ?? []) else { return [flow] }
                     return self.end(led, .outcome(.accept), rule, place, element ?? found.comment)
                 }
             case .destinationNAT(let proto, let address, let port):
@@ -166,7 +168,7 @@ package struct Tracer: Sendable {
             case .sourceNAT(let address):
                 flow.trace.packet.source = address
                 return end(.outcome(.accept))
-            case .reject: return end(.outcome(.reject))
+            case .reject, .reset: return end(.outcome(.reject))
             case .verdict(let verdict): return end(.verdict(verdict))
             }
         }

@@ -93,7 +93,7 @@ struct EveryWriteTests {
     private func wrong(_ object: JSON, _ kind: KindDefinition, _ subresource: String) -> JSON? {
         var object = object
         switch subresource {
-        case "status" where kind.isCustom: object["status"] = ["replicas": -1]
+        case "status" where kind.isCustom: object["status"] = ["replicas": -1, "conditions": [["status": "No"]]]
         case "status": object["metadata"]["annotations"] = ["bad key!": "x"]
         case "scale":
             return [
@@ -167,6 +167,7 @@ struct EveryWriteTests {
             if kind.resource.plural == "persistentvolumes" { change = ["status": ["phase": "Failed", "reason": "r"]] }
             if kind.resource.plural == "volumeattachments" { change = ["status": ["attached": true]] }
             if kind.resource.plural == "gadgets" { change = ["status": ["replicas": 1]] }
+            if kind.resource.plural.hasSuffix("routes") { change = ["status": ["parents": []]] }
             if ["services", "ingresses", "cronjobs", "resourcequotas"].contains(kind.resource.plural) { continue }
             let answer = await send(
                 "PATCH", path(kind, name, "status"), change, "application/merge-patch+json", query: "fieldManager=reporter")

@@ -60,7 +60,7 @@ struct FlowQuestionTests {
         "what is not understood is told with what would be",
         arguments: [
             ("nobody", "db:80", "there is no pod or node \"nobody\"", "NAMESPACE/NAME outside -n default"),
-            ("db", "nobody:80", "there is no pod, Service or node \"nobody\"", "pod or svc/NAME"),
+            ("db", "nobody:80", "there is no pod, Service or node \"nobody\"", "svc/NAME or gateway/NAME"),
             ("db", "web", "\"web\" is a pod and a Service", "say pod/web or svc/web"),
             ("db", "two", "which port of Service default/two (10.96.0.8)?", "one of two:80, two:443"),
             ("web", "db", "which port of default/db (10.244.1.6, n2)?", "such as db:80 or db:icmp"),

@@ -9,6 +9,8 @@ enum KindSamples {
     private static let workload: JSON = ["spec": ["selector": selector, "template": template]]
     private static let job: JSON = ["spec": ["containers": [["name": "c", "image": "i"]], "restartPolicy": "Never"]]
 
+    private static let route: JSON = ["spec": ["rules": [["backendRefs": [["name": "a", "port": 80]]]]]]
+
     private static let webhooks: JSON = [
         "webhooks": [
             [
@@ -65,6 +67,17 @@ enum KindSamples {
         "customresourcedefinitions.apiextensions.k8s.io": ["spec": definition("widgets")["spec"]],
         "clusternetworkpolicies.policy.networking.k8s.io": [
             "spec": ["tier": "Admin", "priority": 1, "subject": ["namespaces": [:]]]
+        ],
+        "gatewayclasses.gateway.networking.k8s.io": ["spec": ["controllerName": "example.com/c"]],
+        "gateways.gateway.networking.k8s.io": [
+            "spec": ["gatewayClassName": "a", "listeners": [["name": "a", "port": 80, "protocol": "TCP"]]]
+        ],
+        "tcproutes.gateway.networking.k8s.io": route, "udproutes.gateway.networking.k8s.io": route,
+        "referencegrants.gateway.networking.k8s.io": [
+            "spec": [
+                "from": [["group": "gateway.networking.k8s.io", "kind": "TCPRoute", "namespace": "a"]],
+                "to": [["group": "", "kind": "Service"]],
+            ]
         ],
         "validatingwebhookconfigurations.admissionregistration.k8s.io": webhooks,
         "mutatingwebhookconfigurations.admissionregistration.k8s.io": webhooks,

@@ -44,8 +44,8 @@ struct LabClusterTests {
     func addOns() async throws {
         let api = try await Fixture.api(), addOns = AddOns(Cluster(), ClusterPaths(cluster: "c", below: "/nowhere"))
         _ = try await api.create(.namespaces, Fixture.namespace("kube-system"))
-        #expect(try await addOns.missing(api) == ["services/kube-dns", "deployments/coredns"])
-        #expect(try await addOns.ensure(api) == ["services/kube-dns", "deployments/coredns"])
+        #expect(try await addOns.missing(api) == ["services/kube-dns", "deployments/coredns", "gatewayclasses/minik"])
+        #expect(try await addOns.ensure(api) == ["services/kube-dns", "deployments/coredns", "gatewayclasses/minik"])
         var deployment = try await api.get(.deployments, ObjectKey("kube-system", "coredns"))
         deployment["spec"]["replicas"] = 2
         _ = try await api.update(.deployments, deployment)

@@ -209,4 +209,36 @@ struct LoadBalancerTableTests {
         let table = ServiceCompiler(node: Outside.node(1), zone: "a").table([(Outside.service(), [Outside.slice(two, hints: hints)])])
         #expect(try Outside.led(Outside.trace(table, from: "10.244.1.9", to: "10.1.0.7")) == expected)
     }
+
+    @Test("slices that claim numbers share them among their endpoints, and what one without endpoints claims is refused")
+    func weights() throws {
+        func slice(_ name: String, _ endpoints: [(String, String)], _ slots: Int) -> EndpointSlice {
+            var slice = Outside.slice(endpoints)
+            slice.json["metadata"]["name"] = .string(name)
+            slice.json["metadata"]["annotations"] = [EndpointSlice.slotsAnnotation: .string("\(slots)")]
+            return slice
+        }
+        func ends(_ table: Ruleset) -> [String: Int] {
+            (table.elements["service-endpoints"] ?? [:]).filter { $0.key[0].description == Outside.balancer }
+                .reduce(into: [:]) { $0[$1.value.data?[0].description ?? "", default: 0] += 1 }
+        }
+        let compiler = ServiceCompiler(node: Outside.node(1)), service = Outside.service()
+        let slices = [
+            slice("a", [("10.244.1.5", "n1"), ("10.244.1.6", "n1")], 6), slice("b", [("10.244.2.6", "n2")], 1), slice("c", [], 3),
+        ]
+        let part = compiler.compile(service, slices), table = compiler.table([(service, slices)])
+        #expect(ends(part) == ["10.244.1.5": 3, "10.244.1.6": 3, "10.244.2.6": 1])
+        #expect(part.elements.keys.contains("service-ips-10"))
+        // Of ten numbers three are nobody's: who threw one is refused on the node that he asked, a stranger and a pod alike.
+        for source in ["192.168.200.1", "10.244.1.9"] {
+            let traces = try Outside.trace(table, from: source, [.prerouting, .forward])
+            #expect(Outside.led(traces.filter { $0.outcome == .accept }) == ["10.244.1.5:8080", "10.244.1.6:8080", "10.244.2.6:8080"])
+            #expect(traces.filter { $0.outcome == .reject }.count == 1 && traces.count == 4)
+        }
+        #expect(try Outside.trace(table, from: "192.168.200.1", [.prerouting, .input]).contains { $0.outcome == .reject })
+        // Who has numbers keeps them: a share less changes those of its own.
+        let without = compiler.compile(service, [slices[0], slice("b", [], 1), slices[2]], after: part)
+        let map = "service-endpoints", before = part.elements[map] ?? [:], after = without.elements[map] ?? [:]
+        #expect(after.allSatisfy { before[$0.key] == $0.value } && before.count - after.count == 2)
+    }
 }

@@ -13,7 +13,7 @@ package enum Registry {
             .runtimeClass, .priorityClass, .serviceCIDR, .ipAddress,
             .role, .roleBinding, .clusterRole, .clusterRoleBinding, .customResourceDefinition,
             .validatingWebhooks, .mutatingWebhooks,
-        ] + KindDefinition.clusterNetworkPolicies
+        ] + KindDefinition.clusterNetworkPolicies + KindDefinition.gateways
 
     private static let byKind = Dictionary(
         kinds.map { ("\($0.resource.apiVersion)/\($0.resource.kind)", $0) }, uniquingKeysWith: { a, _ in a })

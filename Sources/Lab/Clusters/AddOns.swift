@@ -1,7 +1,7 @@
 import Model
 import Runtime
 
-/// What the cluster itself runs for its users, as kubeadm's add-ons are: today its DNS.
+/// What the cluster itself has for its users, as kubeadm's add-ons are: its DNS, and a class for Gateways.
 package struct AddOns {
     private let cluster: Cluster
     private let paths: ClusterPaths
@@ -12,7 +12,17 @@ package struct AddOns {
     }
 
     /// In the order in which they are made.
-    private var objects: [(Resource, JSON)] { [(.services, service), (.deployments, deployment)] }
+    private var objects: [(Resource, JSON)] { [(.services, service), (.deployments, deployment), (.gatewayClasses, gatewayClass)] }
+
+    private var gatewayClass: JSON {
+        [
+            "apiVersion": .string(Resource.gatewayClasses.apiVersion), "kind": "GatewayClass",
+            "metadata": ["name": .string(GatewayClass.ownName)],
+            "spec": [
+                "controllerName": .string(GatewayClass.ownController), "description": "TCP and UDP, by the nodes' own nftables",
+            ],
+        ]
+    }
 
     /// Makes what is not there; what is there is its owner's to change. Returns what was made, as kubectl names it.
     @discardableResult

@@ -158,6 +158,7 @@ package struct FlowQuestion {
                 let node = snapshot.cluster.nodes.first { $0.addresses.contains(address) }
                 return Target(name: node.map { "node \($0.name) (\(address))" } ?? "\(address)", addresses: [address])
             }
+            if text.hasPrefix("gateway/") { return try gateway(String(text.dropFirst(8))) }
             let isService = text.hasPrefix("svc/") || text.hasPrefix("service/")
             let name = isService ? String(text.drop { $0 != "/" }.dropFirst()) : text
             let parts = name.split(separator: "/").map(String.init)
@@ -174,7 +175,19 @@ package struct FlowQuestion {
             if let node = node(text) { return Target(name: "node \(node.name) (\(list(node.addresses)))", addresses: node.addresses) }
             throw UserError(
                 "error: there is no pod, Service or node \"\(text)\"",
-                hint: "name a pod or svc/NAME (NAMESPACE/NAME outside -n \(namespace)), or an IP address")
+                hint: "name a pod, svc/NAME or gateway/NAME (NAMESPACE/NAME outside -n \(namespace)), or an IP address")
+        }
+
+        /// NAME or NAMESPACE/NAME
+        private func gateway(_ text: String) throws -> Target {
+            let parts = text.split(separator: "/").map(String.init)
+            let key = parts.count == 2 ? ObjectKey(parts[0], parts[1]) : ObjectKey(namespace, text)
+            guard let service = snapshot.services.first(where: { $0.gateway == key }), !service.balancerAddresses.isEmpty else {
+                throw UserError(
+                    "error: no Gateway \"\(key)\" has an address",
+                    hint: "see: minik kubectl describe gateway \(key.name) -n \(key.namespace)")
+            }
+            return target(service, service.balancerAddresses, "load balancer of ")
         }
 
         /// Who stands behind a port of a node: a Service with a node port, or a pod with a host port.
@@ -215,7 +228,8 @@ package struct FlowQuestion {
             let probes = service.ports.compactMap { port in
                 UInt16(exactly: port.port).map { ReachMatrix.Probe(proto: port.proto.number, port: $0) }
             }
-            return Target(name: "\(kind)Service \(service.key) (\(list(addresses)))", addresses: addresses, probes: probes)
+            let gateway = service.gateway.map { " of Gateway \($0)" } ?? ""
+            return Target(name: "\(kind)Service \(service.key)\(gateway) (\(list(addresses)))", addresses: addresses, probes: probes)
         }
     }
 }

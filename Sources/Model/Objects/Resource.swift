@@ -79,4 +79,10 @@ extension Resource {
     package static let clusterNetworkPolicies = Resource(
         "policy.networking.k8s.io", "v1alpha2", "clusternetworkpolicies", "ClusterNetworkPolicy", namespaced: false)
     package static let networkPolicies = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
+    package static let gatewayGroup = "gateway.networking.k8s.io"
+    package static let gatewayClasses = Resource(gatewayGroup, "v1", "gatewayclasses", "GatewayClass", namespaced: false)
+    package static let gateways = Resource(gatewayGroup, "v1", "gateways", "Gateway")
+    package static let tcpRoutes = Resource(gatewayGroup, "v1", "tcproutes", "TCPRoute")
+    package static let udpRoutes = Resource(gatewayGroup, "v1", "udproutes", "UDPRoute")
+    package static let referenceGrants = Resource(gatewayGroup, "v1", "referencegrants", "ReferenceGrant")
 }

@@ -111,6 +111,11 @@ package struct EndpointSlice: Object {
     package var family: IPFamily? { json["addressType"].string.flatMap { IPFamily(rawValue: $0) } }
     package var endpoints: [JSON] { json["endpoints"].items }
     package var ports: [JSON] { json["ports"].items }
+    /// Of the numbers that dice are thrown for how many lead to this slice's endpoints, those of a Gateway's route by its weights; to
+    /// nobody where it has no endpoint. nil: one an endpoint.
+    package static let slotsAnnotation = "minik.dev/slots"
+    package var slots: Int? { annotations[Self.slotsAnnotation].flatMap { Int($0) }.map { min(max($0, 0), Self.mostSlots) } }
+    package static let mostSlots = 4096
     /// Says for which zones or nodes an endpoint is meant.
     package var hasHints: Bool { endpoints.contains { !$0["hints"].isNull } }
 }

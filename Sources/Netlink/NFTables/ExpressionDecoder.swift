@@ -77,7 +77,8 @@ struct ExpressionDecoder {
             case NFT_DYNSET_OP_DELETE.rawValue: return append(.forget(fields, set))
             default: return false
             }
-        case "reject": return append(.reject)
+        case "reject":
+            return append(expression.u32(NFTNL_EXPR_REJECT_TYPE) == NFT_REJECT_TCP_RST.rawValue ? .reset : .reject)
         case "counter": return append(.counter)
         default: return false
         }

@@ -57,6 +57,11 @@ struct ExpressionEncoder {
                 nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_REJECT_TYPE), NFT_REJECT_ICMP_UNREACH.rawValue)
                 nftnl_expr_set_u8($0, UInt16(NFTNL_EXPR_REJECT_CODE), portUnreachable)
             }
+        case .reset:
+            add("reject") {
+                nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_REJECT_TYPE), NFT_REJECT_TCP_RST.rawValue)
+                nftnl_expr_set_u8($0, UInt16(NFTNL_EXPR_REJECT_CODE), 0)
+            }
         case .verdict(let verdict):
             add("immediate") {
                 nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_IMM_DREG), NFT_REG_VERDICT.rawValue)

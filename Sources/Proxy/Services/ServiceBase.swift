@@ -17,6 +17,8 @@ package enum ServiceTable {
     static let externalIPs = "external-ips"
     static let localExternalIPs = "local-external-ips"
     static let noLocalEndpointExternals = "no-local-endpoint-external-ips"
+    static let partlyRefused = "partly-refused-ips"
+    private static let refusedCheck = "refused-check"
     static let balancerIPs = "balancer-ips"
     static let firewallIPs = "firewall-ips"
     static let firewallSources = "firewall-sources"
@@ -43,6 +45,7 @@ package enum ServiceTable {
             externalIPs: NamedSet(key: service, comment: "externalIPs and load balancers' addresses, to all endpoints"),
             localExternalIPs: NamedSet(key: service, comment: "the same, of externalTrafficPolicy Local"),
             noLocalEndpointExternals: NamedSet(key: service, comment: "the same, and no endpoint here"),
+            partlyRefused: NamedSet(key: service, comment: "external addresses some of whose numbers nobody has: who threw one is refused"),
             balancerIPs: NamedSet(key: [.address(family)], comment: "load balancers' addresses: who sends from one is this node itself"),
             firewallIPs: NamedSet(key: service, comment: "destinations that are subject to loadBalancerSourceRanges"),
             firewallSources: NamedSet(key: service + [.address(family)], isInterval: true, comment: "who may come to those"),
@@ -75,19 +78,20 @@ package enum ServiceTable {
                 hook: Hook(.filter, .input, beforeNAT),
                 [
                     dropsInvalid, Rule(isNew, jump("nodeport-endpoints-check")), Rule(isNew, jump("service-endpoints-check")),
-                    Rule(isNew, jump("external-endpoints-check")),
+                    Rule(isNew, jump("external-endpoints-check")), Rule(isNew, jump(refusedCheck)),
                 ]),
             "filter-forward": Chain(
                 hook: Hook(.filter, .forward, beforeNAT),
                 [
                     dropsInvalid, Rule(isNew, jump("service-endpoints-check")), Rule(isNew, jump("external-endpoints-check")),
-                    Rule(isNew, jump("cluster-ips-check")),
+                    Rule(isNew, jump("cluster-ips-check")), Rule(isNew, jump(refusedCheck)),
                 ]),
             "filter-prerouting": Chain(hook: Hook(.filter, .prerouting, beforeNAT), [Rule(isNew, jump(firewallCheck))]),
             "filter-output": Chain(
                 hook: Hook(.filter, .output, beforeNAT), [Rule(isNew, jump("service-endpoints-check")), Rule(isNew, jump(firewallCheck))]),
             "filter-output-post-dnat": Chain(
-                hook: Hook(.filter, .output, Hook.destinationNAT + 10), [Rule(isNew, jump("cluster-ips-check"))]),
+                hook: Hook(.filter, .output, Hook.destinationNAT + 10),
+                [Rule(isNew, jump("cluster-ips-check")), Rule(isNew, jump(refusedCheck))]),
             "nat-prerouting": Chain(hook: Hook(.nat, .prerouting, Hook.destinationNAT), [Rule(jump("services"))]),
             "nat-output": Chain(hook: Hook(.nat, .output, Hook.destinationNAT), [Rule(jump("services"))]),
             "nat-postrouting": Chain(hook: Hook(.nat, .postrouting, Hook.sourceNAT), [Rule(jump("masquerading"))]),
@@ -140,6 +144,10 @@ package enum ServiceTable {
                 Rule(.inSet(addressProtocolPort(family), noLocalEndpointServices), .verdict(.drop)),
             ]),
             "external-endpoints-check": Chain([Rule(.inSet(addressProtocolPort(family), noLocalEndpointExternals), .verdict(.drop))]),
+            refusedCheck: Chain([
+                Rule(.match(.transportProtocol, .proto(.tcp)), .inSet(addressProtocolPort(family), partlyRefused), .reset),
+                Rule(.inSet(addressProtocolPort(family), partlyRefused), .reject),
+            ]),
             firewallCheck: Chain([Rule(.inSet(addressProtocolPort(family), firewallIPs), .verdict(.goto("firewall-sources-check")))]),
             "firewall-sources-check": Chain([
                 Rule(.inSet(addressProtocolPort(family) + [.sourceAddress(family)], firewallSources), .verdict(.return)),

@@ -97,9 +97,11 @@ package struct ServiceCompiler: Sendable {
                 rules.add(endpoints, of: plan, way, key, seconds, after: previous)
                 return
             }
-            rules.add(key, who, to: way.set(endpoints.count))
-            let targets = endpoints.map { [Value.address($0.address), .port($0.port)] }
-            for (slot, target) in Self.keeping(previous.elements[way.map], key, targets).enumerated() {
+            let targets = endpoints.flatMap { endpoint in
+                [[Value]](repeating: [.address(endpoint.address), .port(endpoint.port)], count: plan.slots[endpoint] ?? 1)
+            }
+            rules.add(key, who, to: way.set(targets.count + plan.refused))
+            for (slot, target) in Self.keeping(previous.elements[way.map], key, targets, among: targets.count + plan.refused) {
                 rules.add(key + [.slot(UInt32(slot))], ElementData(data: target, comment: plan.comment), to: way.map)
             }
         }
@@ -107,6 +109,7 @@ package struct ServiceCompiler: Sendable {
         if plan.isIdle { return }
         let isLocal = plan.service.externalTrafficIsLocal
         for key in plan.externalKeys {
+            if plan.refused > 0 { rules.add(key, who, to: ServiceTable.partlyRefused) }
             rules.add(key, who, to: isLocal ? ServiceTable.localExternalIPs : ServiceTable.externalIPs)
             add(plan.endpoints, .services, key)
             if isLocal { add(plan.local, .localExternalIPs, key) }
@@ -117,14 +120,26 @@ package struct ServiceCompiler: Sendable {
         if isLocal { add(plan.local, .localNodePorts, key) }
     }
 
-    /// `targets` in an order in which those that `map` has below `key` stay where they are.
-    private static func keeping(_ map: [[Value]: ElementData]?, _ key: [Value], _ targets: [[Value]]) -> [[Value]] {
-        guard let map, map[key + [.slot(0)]] != nil else { return targets }
-        var rest = Set(targets)
-        var slots = targets.indices.map { slot in map[key + [.slot(UInt32(slot))]]?.data.flatMap { rest.remove($0) } }
-        var others = targets.filter(rest.contains).makeIterator()
+    /// A number below `count` for each of `targets`: those that `map` has below `key` stay where they are.
+    private static func keeping(_ map: [[Value]: ElementData]?, _ key: [Value], _ targets: [[Value]], among count: Int)
+        -> [(slot: Int, target: [Value])]
+    {
+        var rest = targets.reduce(into: [[Value]: Int]()) { $0[$1, default: 0] += 1 }
+        var slots = [[Value]?](repeating: nil, count: count)
+        func take(_ target: [Value]) -> Bool {
+            guard let left = rest[target], left > 0 else { return false }
+            rest[target] = left - 1
+            return true
+        }
+        if let map {
+            for slot in slots.indices {
+                guard let target = map[key + [.slot(UInt32(slot))]]?.data, take(target) else { continue }
+                slots[slot] = target
+            }
+        }
+        var others = targets.filter(take).makeIterator()
         for slot in slots.indices where slots[slot] == nil { slots[slot] = others.next() }
-        return slots.compactMap { $0 }
+        return slots.enumerated().compactMap { slot, target in target.map { (slot, $0) } }
     }
 
     /// One port of a Service with who serves it, and the names that it has in the table.
@@ -134,6 +149,8 @@ package struct ServiceCompiler: Sendable {
         let clusterIP: IPAddress
         let endpoints: [Endpoint]
         let local: [Endpoint]
+        let slots: [Endpoint: Int]
+        let refused: Int
         /// Its addresses from outside, each with the port.
         let externalKeys: [[Value]]
         let comment: String
@@ -145,6 +162,8 @@ package struct ServiceCompiler: Sendable {
             self.externalKeys = externalKeys
             endpoints = serving.all
             local = serving.local
+            slots = serving.slots
+            refused = serving.refused
             comment = "\(service.key)\(port.name.isEmpty ? "" : ":\(port.name)")"
         }
 

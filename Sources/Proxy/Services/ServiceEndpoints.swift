@@ -16,15 +16,21 @@ extension ServiceCompiler {
         let all: [Endpoint]
         /// For the policy Local: on this node.
         let local: [Endpoint]
+        /// How many numbers an endpoint has that has not one.
+        var slots: [Endpoint: Int] = [:]
+        /// How many nobody has: who throws one is refused.
+        var refused = 0
     }
 
     /// The endpoints that serve `port`: the ready ones, else those that end but still serve (KEP-1669), in the cluster and on the node each
     /// for themselves. (kubernetes pkg/proxy/topology.go, CategorizeEndpoints)
     func endpoints(_ slices: [EndpointSlice], _ port: Service.Port) -> Endpoints {
-        var ready: Set<Endpoint> = [], ending: Set<Endpoint> = [], hints = TopologyHints()
+        var ready: Set<Endpoint> = [], ending: Set<Endpoint> = [], hints = TopologyHints(), shares = SlotShares()
         for slice in slices {
             let numbers = slice.ports.filter { Self.serves($0, port) }.compactMap { $0["port"].int.flatMap { UInt16(exactly: $0) } }
             if numbers.isEmpty { continue }
+            var members: [Endpoint] = []
+            defer { shares.divide(slice.slots, among: members) }
             for endpoint in slice.endpoints {
                 let conditions = endpoint["conditions"], isReady = conditions["ready"].bool ?? true
                 let isEnding = (conditions["serving"].bool ?? true) && conditions["terminating"].bool ?? false
@@ -36,6 +42,7 @@ extension ServiceCompiler {
                         if isEnding { ending.insert(value) }
                         guard isReady else { continue }
                         ready.insert(value)
+                        members.append(value)
                         hints.note(value, endpoint["hints"], node: node.name, zone: zone)
                     }
                 }
@@ -44,7 +51,7 @@ extension ServiceCompiler {
         let local = ready.filter(\.isLocal)
         return Endpoints(
             all: (ready.isEmpty ? ending : hints.chosen ?? ready).sorted(),
-            local: (local.isEmpty ? ending.filter(\.isLocal) : local).sorted())
+            local: (local.isEmpty ? ending.filter(\.isLocal) : local).sorted(), slots: shares.slots, refused: shares.refused)
     }
 
     /// The addresses that UDP packets to each way into a Service may be led to: all that serve, whatever the traffic policies say, for a
@@ -92,6 +99,20 @@ extension ServiceCompiler {
 
     private static func serves(_ slicePort: JSON, _ port: Service.Port) -> Bool {
         (slicePort["name"].string ?? "") == port.name && (slicePort["protocol"].string ?? "TCP") == port.proto.rawValue
+    }
+}
+
+/// How the numbers that slices claim are divided among their endpoints.
+private struct SlotShares {
+    private(set) var slots: [ServiceCompiler.Endpoint: Int] = [:]
+    private(set) var refused = 0
+
+    /// As evenly as may be; `members` of which a slice has more than numbers get none.
+    mutating func divide(_ count: Int?, among members: [ServiceCompiler.Endpoint]) {
+        guard let count else { return }
+        if members.isEmpty { return refused += count }
+        let (each, rest) = count.quotientAndRemainder(dividingBy: members.count)
+        for (index, member) in members.enumerated() { slots[member, default: 0] += each + (index < rest ? 1 : 0) }
     }
 }
 

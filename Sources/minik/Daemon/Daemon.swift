@@ -179,7 +179,7 @@ struct Daemon {
             StatefulSetReconciler(), ClaimBinder(), VolumeKeeper(disks: disks), LocalProvisioner(disks: disks), ClaimProtection(),
             VolumeProtection(), EphemeralClaims(),
             JobReconciler(), CronJobReconciler(), EndpointsReconciler(), Scheduler(), NodeLifecycle(), PodGarbageCollector(),
-            TaintEviction(), DisruptionReconciler(),
+            TaintEviction(), DisruptionReconciler(), GatewayClassReconciler(), GatewayReconciler(cluster: cluster),
             QuotaReconciler(counted: namespaced), CustomResourceCleanup(),
             TokenReconciler(authority: pki.caCertificate, sign: { try SecretToken.sign(for: $0, in: $1, by: pki) }),
         ]
