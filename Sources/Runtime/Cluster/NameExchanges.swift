@@ -13,6 +13,11 @@ struct NameExchanges: ~Copyable {
         let query: [UInt8]
         var servers: ArraySlice<Server>
         var deadline: Int
+        /// Whom it asks now.
+        var server: Server?
+        /// By TCP, since the answer was cut short; and that answer, which has to do where no other comes.
+        var stream: NameStream?
+        var truncated: [UInt8] = []
     }
 
     private struct Server {
@@ -37,7 +42,9 @@ struct NameExchanges: ~Copyable {
     /// Until `stopped` can be read.
     mutating func run() {
         while true {
-            var fds = ([stopped, listener] + links.numbers + sockets.numbers).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            var fds = ([stopped, listener] + links.numbers + sockets.numbers).map { fd in
+                pollfd(fd: fd, events: exchanges[fd]?.stream?.events ?? Int16(POLLIN), revents: 0)
+            }
             guard poll(&fds, nfds_t(fds.count), exchanges.isEmpty ? -1 : 200) >= 0 else { continue }
             if fds[0].revents != 0 { break }
             if fds[1].revents != 0 { accept() }
@@ -99,11 +106,12 @@ struct NameExchanges: ~Copyable {
     private mutating func start(_ exchange: Exchange) {
         var exchange = exchange
         while let server = exchange.servers.popFirst() {
-            guard let socket = Self.link(to: server) else { continue }
+            guard let socket = Self.link(to: server, SOCK_DGRAM) else { continue }
             let fd = socket.number
             guard send(fd, exchange.query, exchange.query.count, Int32(MSG_NOSIGNAL)) == exchange.query.count else { continue }
             sockets.append(socket)
             exchange.deadline = Self.now + Self.patience
+            exchange.server = server
             exchanges[fd] = exchange
             return
         }
@@ -113,11 +121,26 @@ struct NameExchanges: ~Copyable {
     private mutating func next(_ fd: Int32) {
         guard let exchange = exchanges[fd] else { return }
         end(exchange: fd)
-        start(exchange)
+        if exchange.truncated.isEmpty { start(exchange) } else { answer(exchange, exchange.truncated) }
+    }
+
+    private func answer(_ exchange: Exchange, _ reply: [UInt8]) {
+        _ = send(exchange.link, reply, reply.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
+    }
+
+    /// Asks the same server by TCP, which has room for all of an answer (RFC 7766, 5).
+    private mutating func startStream(_ asked: Exchange, _ truncated: [UInt8]) {
+        guard let server = asked.server, let socket = Self.link(to: server, SOCK_STREAM) else { return answer(asked, truncated) }
+        var exchange = asked
+        (exchange.stream, exchange.truncated) = (NameStream(asked.query), truncated)
+        exchange.deadline = Self.now + Self.patience
+        exchanges[socket.number] = exchange
+        sockets.append(socket)
     }
 
     private mutating func receive(_ fd: Int32) {
         guard let exchange = exchanges[fd] else { return }
+        if exchange.stream != nil { return receiveStream(fd) }
         var buffer = [UInt8](repeating: 0, count: Self.largest)
         let n = recv(fd, &buffer, buffer.count, Int32(MSG_DONTWAIT))
         if n < 0 {
@@ -125,9 +148,27 @@ struct NameExchanges: ~Copyable {
             if errno != EAGAIN, errno != EINTR { next(fd) }
             return
         }
-        guard n >= 12, buffer[..<2] == exchange.query[..<2], buffer[2] & 0x80 != 0 else { return }
+        let reply = Array(buffer[..<n])
+        guard Self.isReply(reply, to: exchange.query) else { return }
         end(exchange: fd)
-        _ = send(exchange.link, buffer, n, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
+        if reply[2] & Self.truncated != 0 { startStream(exchange, reply) } else { answer(exchange, reply) }
+    }
+
+    private mutating func receiveStream(_ fd: Int32) {
+        switch exchanges[fd]?.stream?.advance(fd) {
+        case .answer(let reply):
+            guard let exchange = exchanges[fd], Self.isReply(reply, to: exchange.query) else { return next(fd) }
+            end(exchange: fd)
+            answer(exchange, reply)
+        case .ended: next(fd)
+        case .waits, nil: break
+        }
+    }
+
+    private static let truncated: UInt8 = 0x02
+
+    private static func isReply(_ reply: [UInt8], to query: [UInt8]) -> Bool {
+        reply.count >= 12 && reply[..<2] == query[..<2] && reply[2] & 0x80 != 0
     }
 
     /// SERVFAIL, so that nobody waits for what will not come.
@@ -138,9 +179,11 @@ struct NameExchanges: ~Copyable {
         _ = send(link, reply, reply.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
     }
 
-    private static func link(to server: Server) -> Descriptor? {
+    /// A stream's may still be on its way.
+    private static func link(to server: Server, _ type: __socket_type) -> Descriptor? {
         let isIPv4 = server.address.family == .ipv4, bytes = server.address.bytes
-        let fd = socket(server.address.family.number, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        let fd = socket(
+            server.address.family.number, Int32(type.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
         guard fd >= 0 else { return nil }
         let link = Descriptor(owning: fd)
         var storage = sockaddr_storage()
@@ -159,7 +202,7 @@ struct NameExchanges: ~Copyable {
         }
         let size = isIPv4 ? MemoryLayout<sockaddr_in>.size : MemoryLayout<sockaddr_in6>.size
         let isConnected = withUnsafePointer(to: &storage) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(fd, $0, socklen_t(size)) == 0 }
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(fd, $0, socklen_t(size)) == 0 || errno == EINPROGRESS }
         }
         guard isConnected else { return nil }
         return consume link
