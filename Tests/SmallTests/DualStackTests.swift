@@ -262,7 +262,7 @@ struct DualStackNetworkTests {
         let cluster = try DualStack.cluster(), pod = Pod(Fixture.pod("a"))
         let addresses = [try #require(IPAddress("10.244.0.2")), try #require(IPAddress("fd00:10:244::2"))]
         #expect(
-            words(FlannelLayout.pod(pod, addresses: addresses, on: cluster.nodes[0], cluster)) == [
+            words(FlannelLayout.pod(pod, addresses: addresses, of: FlannelSubnet(cluster.nodes[0], cluster), cluster)) == [
                 "link eth0", "address 10.244.0.2/24 on eth0", "route 10.244.0.0/24 dev eth0", "route default via 10.244.0.1 dev eth0",
                 "route 10.244.0.0/16 via 10.244.0.1 dev eth0", "address fd00:10:244::2/64 on eth0", "route fd00:10:244::/64 dev eth0",
                 "route default via fd00:10:244::1 dev eth0", "route fd00:10:244::/56 via fd00:10:244::1 dev eth0",

@@ -96,6 +96,7 @@ struct PodWorkerTests {
             try await node.passing(until: "it waits long") {
                 try await (node.events("FailedCreatePodSandBox").first?["count"].int ?? 0) >= 5
             }
+            #expect(try await node.pod("a")?.status["containerStatuses"][0]["state"]["waiting"]["reason"] == "ContainerCreating")
             try await node.api.delete(.pods, pod.key)
             let seconds = try await node.passing(until: "it is gone") { try await node.pod("a") == nil }
             #expect(seconds <= 2)

@@ -15,6 +15,9 @@ package struct PodAttachment: Sendable {
     var namespace: String { "/proc/\(process)/ns/net" }
 }
 
+/// Why a network does not take a pod as things stand: asked again soon, for it costs little, and somebody may mend it.
+package protocol PodRefusal: Error {}
+
 /// The pods' network of one node, as a pod's life needs it.
 package protocol PodNetwork: Sendable {
     /// Whether it gives pods their addresses itself, as CNI plugins do; then `attach` says which, and it is told of a pod's end while the
@@ -22,6 +25,10 @@ package protocol PodNetwork: Sendable {
     var givesAddresses: Bool { get }
     /// Why it cannot connect pods just now; nil when it can.
     func trouble() async -> String?
+    /// The addresses that a pod is to have, while there is nothing of it yet; nil where they are the node's to give, or `attach`'s.
+    func assign(_ pod: Pod) async throws -> [IPAddress]?
+    /// Remembers what a pod has that an earlier daemon connected, before any other asks.
+    func keep(_ addresses: [IPAddress], of pod: Pod) async throws
     /// Connects a pod. When this returns it has its links, its addresses and its routes.
     /// Which addresses it has then, the primary one first.
     func attach(_ attachment: PodAttachment) async throws -> [IPAddress]
@@ -34,6 +41,8 @@ package protocol PodNetwork: Sendable {
 extension PodNetwork {
     package var givesAddresses: Bool { false }
     package func trouble() async -> String? { nil }
+    package func assign(_ pod: Pod) async throws -> [IPAddress]? { nil }
+    package func keep(_ addresses: [IPAddress], of pod: Pod) async throws {}
 }
 
 /// A network plugin on one node: what its daemon lays out there, what its CNI binary does for a pod, and what it leaves behind for people
@@ -58,7 +67,10 @@ package protocol NodePlugin: PodNetwork {
 package enum NodePlugins {
     package static func plugin(for node: Cluster.NodeSpec, of cluster: Cluster, paths: ClusterPaths) -> any NodePlugin {
         guard let layout = layout(of: node, in: cluster) else { return CNIPlugin(node: node, cluster: cluster, paths: paths) }
-        return VethPlugin(node: node, layout: layout, paths: paths)
+        let chain = (layout as? FlannelNetwork).map { network in
+            FlannelChain(network) { HostLocalLeases.Ground(try NodeRoot(node.name, paths: paths)) }
+        }
+        return VethPlugin(node: node, layout: layout, chain: chain, paths: paths)
     }
 
     /// What the plugin lays out where minik itself is the plugin; nil where others are.

@@ -18,12 +18,18 @@ package actor VethPlugin: NodePlugin {
     private var plugged: [String: PodAttachment] = [:]
     /// Which pod has a link's name: one's successor may have it by the time that it goes.
     private var holders: [String: String] = [:]
+    /// What decides on addresses, where the plugin does; and the layouts that it has given pods.
+    private var chain: FlannelChain?
+    private var given: [String: any PodLayout] = [:]
     /// Links that are about to be deleted together, and why some of those were not that others have tried.
     private var leaving: Set<String> = []
     private var refused: [String: any Error] = [:]
 
-    package init(node: Cluster.NodeSpec, layout: any PodLayout, paths: ClusterPaths, names: NamespaceNames = .ofMachine) {
+    init(
+        node: Cluster.NodeSpec, layout: any PodLayout, chain: FlannelChain? = nil, paths: ClusterPaths, names: NamespaceNames = .ofMachine
+    ) {
         self.layout = layout
+        self.chain = chain
         self.paths = paths
         self.names = names
         self.node = layout.node
@@ -55,12 +61,25 @@ package actor VethPlugin: NodePlugin {
         }
     }
 
-    package func setUp() throws -> [String] { try withPlace { try $0.repair(node).map(\.description) } }
+    package func setUp() throws -> [String] {
+        try withPlace { try $0.repair(node).map(\.description) } + (chain?.repair() ?? [])
+    }
 
     package func moved() {
         opened = nil
         (plugged, holders) = ([:], [:])
     }
+
+    private func layout(of pod: Pod) -> any PodLayout { given[pod.uid] ?? layout }
+
+    package func assign(_ pod: Pod) throws -> [IPAddress]? {
+        guard chain != nil else { return nil }
+        let added = try withPlace { try chain?.add(pod, in: &$0) }
+        given[pod.uid] = added?.layout
+        return added?.addresses
+    }
+
+    package func keep(_ addresses: [IPAddress], of pod: Pod) throws { try chain?.keep(addresses, of: pod) }
 
     /// A name under /run/netns, a veth from the node to eth0 in the pod's namespace; of each family an address and what leads to others.
     package func attach(_ attachment: PodAttachment) throws -> [IPAddress] {
@@ -68,7 +87,7 @@ package actor VethPlugin: NodePlugin {
         try names.take(paths.podNetns(pod.key), for: pod.uid, process: attachment.process)
         try plug(attachment)
         var inside = try NetworkPlace(path: attachment.namespace)
-        _ = try inside.repair(layout.pod(pod, addresses: attachment.addresses))
+        _ = try inside.repair(layout(of: pod).pod(pod, addresses: attachment.addresses))
         plugged[pod.uid] = attachment
         return attachment.addresses
     }
@@ -80,7 +99,7 @@ package actor VethPlugin: NodePlugin {
     }
 
     private func plug(_ attachment: PodAttachment) throws {
-        let podNamespace = try NetworkNamespace(path: attachment.namespace)
+        let podNamespace = try NetworkNamespace(path: attachment.namespace), layout = layout(of: attachment.pod)
         let name = layout.linkName(attachment.pod), bridge = layout.bridge
         let port = layout.port(of: attachment.pod, addresses: attachment.addresses)
         holders[name] = attachment.pod.uid
@@ -100,7 +119,8 @@ package actor VethPlugin: NodePlugin {
         let name = layout.linkName(pod)
         plugged[pod.uid] = nil
         names.giveBack(paths.podNetns(pod.key), of: pod.uid)
-        guard (holders[name] ?? pod.uid) == pod.uid else { return }
+        given[pod.uid] = nil
+        guard (holders[name] ?? pod.uid) == pod.uid else { return try giveBack(pod) }
         holders[name] = nil
         leaving.insert(name)
         await Task.yield()
@@ -110,19 +130,22 @@ package actor VethPlugin: NodePlugin {
             do { try withPlace { try $0.socket.deleteLinks(together.sorted()) } } catch { for name in together { refused[name] = error } }
         }
         if let error = refused.removeValue(forKey: name) { throw error }
+        try giveBack(pod)
     }
+
+    private func giveBack(_ pod: Pod) throws { try chain?.delete(pod) }
 
     package func check() throws -> [String] {
         if plugged.isEmpty { return [] }
         let standing = plugged.values.filter { Files.exists($0.namespace) }
-        let ports = standing.flatMap { layout.port(of: $0.pod, addresses: $0.addresses) }
+        let ports = standing.flatMap { layout(of: $0.pod).port(of: $0.pod, addresses: $0.addresses) }
         let node = try withPlace { try $0.read(for: ports) }
         return try standing.flatMap { pod in try repair(pod, node).map { "\($0) of pod \(pod.pod.key)" } }
     }
 
     private func repair(_ plugged: PodAttachment, _ node: NetworkReading) throws -> [String] {
         var found: [String] = []
-        let name = paths.podNetns(plugged.pod.key)
+        let layout = layout(of: plugged.pod), name = paths.podNetns(plugged.pod.key)
         if names.holder(of: name) == plugged.pod.uid, !NetworkNamespace.isBound(path: name, pid: plugged.process) {
             try names.take(name, for: plugged.pod.uid, process: plugged.process)
             found.append("name \(name) of the network namespace")

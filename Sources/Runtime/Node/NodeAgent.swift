@@ -87,7 +87,9 @@ package actor NodeAgent {
         try await register()
         // Addresses of pods that already run are theirs before any other pod asks for one.
         for pod in try await client.list(Pod.self) where pod.nodeName == spec.name {
-            reserve(PodFiles.addresses(of: pod.uid, paths))
+            let addresses = PodFiles.addresses(of: pod.uid, paths)
+            reserve(addresses)
+            if !addresses.isEmpty { try await network.keep(addresses, of: pod) }
         }
         let pods = Reflector(.pods, client: client, clock: clock, report: report)
         let networkTrouble: @Sendable () async -> String? = { [network] in await network.trouble() }
@@ -143,8 +145,9 @@ package actor NodeAgent {
         var description: String { "no IP addresses available in range set: \(network[1])-\(network.last)" }
     }
 
-    /// An address of each family.
-    func allocate() throws -> [IPAddress] {
+    /// An address of each family, by the network's rules or the node's own.
+    func allocate(for pod: Pod) async throws -> [IPAddress] {
+        if let given = try await network.assign(pod) { return given }
         var addresses: [IPAddress] = []
         for index in pools.indices {
             guard let address = pools[index].allocate() else {

@@ -52,10 +52,29 @@ package struct NodeRoot: Sendable {
 
     /// Writes a file whole, in directories that are made where they are missing.
     package func write(_ text: String, to path: String) throws(FileError) {
-        try make(path, isDirectory: false)
         try opened(path) { root throws(FileError) in
-            try Descriptor(Descriptor.result(host_open_in_root(root, path, O_WRONLY | O_TRUNC)), "open", path)
-                .write(Array(text.utf8), to: path)
+            var result = Descriptor.result(host_open_in_root(root, path, O_WRONLY | O_TRUNC))
+            if result == -ENOENT {
+                _ = try Descriptor(Descriptor.result(host_make_in_root(root, path, 0)), "create", path)
+                result = Descriptor.result(host_open_in_root(root, path, O_WRONLY | O_TRUNC))
+            }
+            try Descriptor(result, "open", path).write(Array(text.utf8), to: path)
+        }
+    }
+
+    /// Makes a file that is not there yet, in directories that are made where they are missing; false when something has its name.
+    package func create(_ text: String, at path: String) throws(FileError) -> Bool {
+        let slash = path.lastIndex(of: "/") ?? path.startIndex
+        return try opened(path) { root throws(FileError) in
+            let above = String(path[..<slash])
+            var found = Descriptor.result(host_open_in_root(root, above, O_RDONLY | O_DIRECTORY))
+            if found == -ENOENT { found = Descriptor.result(host_make_in_root(root, above, 1)) }
+            let folder = try Descriptor(found, "make the directory of", path)
+            let name = String(path[path.index(after: slash)...])
+            let result = Descriptor.result(openat(folder.number, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o644))
+            if result == -EEXIST { return false }
+            try Descriptor(result, "create", path).write(Array(text.utf8), to: path)
+            return true
         }
     }
 

@@ -33,6 +33,8 @@ extension PodWorker {
             } catch {
                 if standing == nil {
                     await releaseSandbox()
+                    await report(&group)
+                    if error is any PodRefusal { pause = 2 }
                     await node.client.recordEvent(
                         about: pod, type: "Warning", reason: "FailedCreatePodSandBox", message: "Failed to create pod sandbox: \(error)",
                         component: "kubelet", node: node.spec.name)
@@ -79,7 +81,7 @@ extension PodWorker {
         if pod.isHostNetwork {
             addresses = node.spec.addresses
         } else if addresses.isEmpty, !node.network.givesAddresses {
-            addresses = try await node.allocate()
+            addresses = try await node.allocate(for: pod)
         }
         if !pod.isHostNetwork, let trouble = await node.network.trouble() { throw NetworkNotReady(reason: trouble) }
         try files.write()

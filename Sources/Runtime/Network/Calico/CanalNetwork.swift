@@ -10,7 +10,7 @@ struct CanalNetwork: CalicoLinks {
     var files: [String: String] {
         [
             "/etc/cni/net.d/10-canal.conflist": list(ipam: ["type": "host-local", "subnet": "usePodCidr"]),
-            FlannelFiles.subnetPath: FlannelFiles.subnet(spec, cluster),
+            FlannelSubnet.path: FlannelSubnet(spec, cluster).text,
             "/var/lib/calico/nodename": spec.name,
         ]
     }

@@ -11,17 +11,10 @@ enum FlannelFiles {
                 ["type": "portmap", "capabilities": ["portMappings": true]],
             ],
         ]
-        return ["/etc/cni/net.d/10-flannel.conflist": delegate.text(indented: true) + "\n", subnetPath: subnet(node, cluster)]
-    }
-
-    static let subnetPath = "/run/flannel/subnet.env"
-
-    static func subnet(_ node: Cluster.NodeSpec, _ cluster: Cluster) -> String {
-        let networks = cluster.places(of: node).sorted { $0.place.family == .ipv4 && $1.place.family == .ipv6 }.map { networks, place in
-            let prefix = place.family == .ipv4 ? "FLANNEL" : "FLANNEL_IPV6"
-            return "\(prefix)_NETWORK=\(networks.pods)\n\(prefix)_SUBNET=\(place.podCIDR[1])/\(place.podCIDR.prefixLength)\n"
-        }
-        return networks.joined() + "FLANNEL_MTU=\(FlannelLayout.podMTU(cluster))\nFLANNEL_IPMASQ=true\n"
+        return [
+            "/etc/cni/net.d/10-flannel.conflist": delegate.text(indented: true) + "\n",
+            FlannelSubnet.path: FlannelSubnet(node, cluster).text,
+        ]
     }
 
     static func annotations(_ node: Cluster.NodeSpec, _ cluster: Cluster) -> [String: String] {

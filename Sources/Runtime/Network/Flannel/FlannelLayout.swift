@@ -28,12 +28,15 @@ package enum FlannelLayout {
     /// As flannel lays a node out: eth0 on the LAN, flannel.1 and flannel-v6.1 to the peers, cni0 for its pods.
     package static func node(_ node: Cluster.NodeSpec, _ cluster: Cluster) -> [NetworkItem] {
         var items = withoutBridge(node, cluster)
-        let address = MACAddress(derivedFrom: "\(cluster.name)/\(node.name)/cni0")
-        items.append(.link(LinkItem(bridge, .bridge, mtu: podMTU(cluster), address: address)))
+        items.append(.link(bridgeLink(node, cluster, mtu: podMTU(cluster))))
         for (_, place) in cluster.places(of: node) { items += NetworkItem.onLink(place.podCIDR[1], in: place.podCIDR, dev: bridge) }
         // So that 127.0.0.1 leads to host ports, too.
         if cluster.families.contains(.ipv4) { items.append(.sysctl("net.ipv4.conf.\(bridge).route_localnet", "1")) }
         return items
+    }
+
+    static func bridgeLink(_ node: Cluster.NodeSpec, _ cluster: Cluster, mtu: Int) -> LinkItem {
+        LinkItem(bridge, .bridge, mtu: mtu, address: MACAddress(derivedFrom: "\(cluster.name)/\(node.name)/cni0"))
     }
 
     /// What flannel's daemon lays out; the bridge is its CNI plugin's.
@@ -60,21 +63,17 @@ package enum FlannelLayout {
     }
 
     /// The inside of a pod, with an address of each family that it has.
-    package static func pod(_ pod: Pod, addresses: [IPAddress], on node: Cluster.NodeSpec, _ cluster: Cluster) -> [NetworkItem] {
-        let link = NetworkItem.link(LinkItem(lan, .plug, mtu: podMTU(cluster), address: hardwareAddress(pod, cluster)))
-        return cluster.places(of: node).reduce(into: [link]) { items, position in
-            let (networks, place) = position
-            guard let address = addresses.of(place.family) else { return }
-            let gateway = place.podCIDR[1]
-            items += NetworkItem.onLink(address, in: place.podCIDR, dev: lan)
+    package static func pod(_ pod: Pod, addresses: [IPAddress], of subnet: FlannelSubnet, _ cluster: Cluster) -> [NetworkItem] {
+        let link = NetworkItem.link(LinkItem(lan, .plug, mtu: subnet.mtu, address: hardwareAddress(pod, cluster)))
+        return addresses.reduce(into: [link]) { items, address in
+            guard let place = subnet.place(address.family) else { return }
+            items += NetworkItem.onLink(address, in: place.subnet, dev: lan)
             items += [
-                .route(.all(place.family), via: gateway, dev: lan), .route(networks.pods, via: gateway, dev: lan),
+                .route(.all(address.family), via: place.gateway, dev: lan), .route(place.network, via: place.gateway, dev: lan),
             ]
         }
     }
 
     /// A pod's port on its node's bridge.
-    package static func port(of pod: Pod, _ cluster: Cluster) -> NetworkItem {
-        .link(LinkItem(vethName(pod), .plug, mtu: podMTU(cluster), master: bridge))
-    }
+    static func port(of pod: Pod, mtu: Int) -> NetworkItem { .link(LinkItem(vethName(pod), .plug, mtu: mtu, master: bridge)) }
 }
