@@ -80,6 +80,14 @@ struct LabDocumentTests {
             ),
             ("  - name: a\n    title: t\n    text: t\n    check:\n    - expect: []\n", 11, "is empty"),
             ("  - name: a\n    title: t\n    text: t\n    check:\n    - {object: pod}\n", 11, "is no TYPE/NAME"),
+            (
+                "  - name: a\n    title: t\n    text: t\n    check:\n    - {object: deploiment/x}\n", 11,
+                "there is no resource type \"deploiment\""
+            ),
+            (
+                "  - name: a\n    title: t\n    text: t\n    check:\n    - {object: deploy/x, path: .status.readyReplica}\n", 11,
+                "path: a deployment has no \"readyReplica\" there: .status.readyReplica"
+            ),
             ("  - name: a\n    title: t\n    text: t\n    check:\n    - {object: pod/a, value: 1}\n", 11, "path is missing"),
             (
                 "  - name: a\n    title: t\n    text: t\n    check: [{run: x}]\n    hints:\n    - {text: wrong, answer: [{run: x}]}\n", 12,
@@ -125,5 +133,25 @@ struct LabDocumentTests {
         ).text
         #expect(text.contains("tests=\"3\" failures=\"1\" skipped=\"1\""))
         #expect(text.contains("&lt;no&gt; &quot;&amp;&quot; [1m&#10;next") && !text.contains("\u{1B}"))
+    }
+
+    @Test("a path may choose elements, and keys of maps are anybody's")
+    func paths() throws {
+        for path in [
+            #".status.conditions[?(@.type=="Ready")].status"#, ".spec.containers[0].image", ".metadata.labels.whatever",
+            #".metadata.annotations.example\.com/a"#, ".spec.containers[*].ports[0].containerPort",
+        ] {
+            let check = "    check:\n    - {object: pod/x, path: '\(path)'}\n"
+            #expect(throws: Never.self, "\(path)") { try read(Self.head + "  - name: a\n    title: t\n    text: t\n" + check) }
+        }
+    }
+
+    @Test("a program that is not there is told from one that fails, and from one that ends so on purpose")
+    func missingProgram() {
+        func missing(_ code: Int32, _ errors: String) -> String? { LabShell.Outcome(code: code, output: "", errors: errors).missingProgram }
+        #expect(missing(127, "/bin/sh: 1: frobnicate: not found\n") == "/bin/sh: 1: frobnicate: not found")
+        #expect(missing(127, "x\nsh: line 1: frobnicate: command not found") != nil)
+        #expect(missing(1, "sh: 1: frobnicate: not found") == nil && missing(127, "") == nil)
+        #expect(missing(127, "command terminated with exit code 127") == nil)
     }
 }

@@ -65,6 +65,9 @@ package struct LabCommand: Sendable, Hashable {
     package let place: String?
 
     package init(text: String, place: String?) { (self.text, self.place) = (text, place) }
+
+    /// Its programs are the machine's, and no image's that a learner may have chosen.
+    var isOnMachine: Bool { place?.hasPrefix("pod/") != true }
 }
 
 /// A condition.

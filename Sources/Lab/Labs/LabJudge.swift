@@ -75,6 +75,11 @@ struct LabJudge {
         let outcome = try await shell.run(command)
         let first = command.text.trimmed.split(separator: "\n").first.map(String.init) ?? ""
         let place = command.place.map { " on \($0)" } ?? ""
+        if let missing = outcome.missingProgram, exit != LabShell.notFound, command.isOnMachine {
+            throw UserError(
+                "the lab's command `\(first)`\(place) cannot be run: \(missing)",
+                hint: "that is the lab's fault, not yours: whoever wrote it misspelt a program, or has one that is not here")
+        }
         func finding(_ holds: Bool, _ words: String) -> LabFinding { LabFinding(holds: holds, words: "`\(first)`\(place) \(words)") }
         if outcome.code != Int32(exit) {
             let said = (outcome.errors.trimmed.isEmpty ? outcome.output : outcome.errors).trimmed

@@ -139,11 +139,29 @@ private struct LabReading {
         guard sides.count == 2, !sides.contains(where: \.isEmpty) else {
             throw fail("\(path).object", "\"\(object)\" is no TYPE/NAME, such as deployment/web")
         }
+        guard let kind = Registry.kind(named: String(sides[0])) else {
+            throw fail("\(path).object", "there is no resource type \"\(sides[0])\"")
+        }
+        if let field = item["path"].string, let unknown = Self.unknownField(JSONPath(field), of: kind) {
+            throw fail("\(path).path", "a \(kind.singular) has no \"\(unknown)\" there: \(field)")
+        }
         let exists = item["exists"].bool ?? true, value = item["value"].string ?? item["value"].int.map(String.init)
         if value != nil, item["path"].isNull { throw fail(path, "a value stands at some path: path is missing") }
         if !exists, value != nil || !item["path"].isNull { throw fail("\(path).exists", "what is not there has no value") }
         return LabObjectCondition(
             object: object, namespace: item["namespace"].string ?? "default", path: item["path"].string, value: value, exists: exists)
+    }
+
+    /// The first word of a path that no object of a kind has at that place; nil when each may be there.
+    private static func unknownField(_ path: JSONPath, of kind: KindDefinition) -> String? {
+        var schema = kind.schema
+        for field in path.fields {
+            while case .list(let element, _) = schema { schema = element }
+            if case .any = schema { return nil }
+            guard let member = schema.member(field) else { return field }
+            schema = member
+        }
+        return nil
     }
 
     private func expectation(_ item: JSON, _ path: String) throws -> LabExpectation {

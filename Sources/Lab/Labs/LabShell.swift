@@ -10,7 +10,19 @@ package struct LabShell: Sendable {
         package let code: Int32
         package let output: String
         package let errors: String
+
+        package init(code: Int32, output: String, errors: String) { (self.code, self.output, self.errors) = (code, output, errors) }
+
+        /// A shell's words of the program that it did not find, when that is what the command ended with.
+        /// (POSIX.1-2024, Shell Command Language, 2.8.2)
+        package var missingProgram: String? {
+            guard code == LabShell.notFound, let last = errors.trimmed.split(separator: "\n").last else { return nil }
+            return last.wholeMatch(of: /(\/bin\/)?sh: .*not found/) == nil ? nil : String(last)
+        }
     }
+
+    /// What a shell ends with when there is no program of that name.
+    package static let notFound: Int32 = 127
 
     /// What timeout(1) ends with when it had to end something.
     package static let timedOut: Int32 = 124

@@ -61,6 +61,11 @@ package struct JSONPath: Sendable {
 
     package func first(in document: JSON) -> JSON { all(in: document).first ?? .null }
 
+    /// The members on the way, whatever chooses elements between them.
+    package var fields: [String] {
+        steps.compactMap { if case .member(let name) = $0 { name } else { nil } }
+    }
+
     /// The members on the way, when the path is nothing but members.
     package var members: [String]? {
         var names: [String] = []
