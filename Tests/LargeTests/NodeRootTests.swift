@@ -36,6 +36,39 @@ struct NodeRootTests {
         try body(folder)
     }
 
+    /// With a terminal and without.
+    private static func logIn(_ cluster: TestCluster) throws {
+        let fed = Shell.run("echo 'hostname; pwd; echo $HOME; exit 7' | \(Shell.minik) node shell -c \(cluster.name) worker")
+        #expect(fed.output == "worker\n/root\n/root\n" && fed.status == 7, "\(fed)")
+        // Control-Z and fg need a shell that has the terminal; who reads it afterwards gets it back.
+        let typed = try Shell.python(
+            """
+            import os, pty, time
+            child, terminal = pty.fork()
+            if not child:
+                os.execvp("sh", ["sh", "-c", "\(Shell.minik) node shell -c \(cluster.name) worker; echo code $?; read word; echo read $word"])
+            said = b""
+            def until(word):
+                global said
+                while word not in said: said += os.read(terminal, 4096)
+                said = said[said.index(word) + len(word):]
+            until(b"root@worker:")
+            os.write(terminal, b"tty && sleep 60\\n")
+            until(b"/dev/pts/"), time.sleep(0.3), os.write(terminal, b"\\x1a")
+            until(b"Stopped")
+            os.write(terminal, b"fg\\n")
+            until(b"# fg"), until(b"sleep 60"), time.sleep(0.3), os.write(terminal, b"\\x03")
+            until(b"^C"), until(b"worker:"), os.write(terminal, b"exit 5\\n")
+            until(b"code 5")
+            os.write(terminal, b"back\\n")
+            until(b"read back")
+            print("ok")
+            """, seconds: 20)
+        #expect(typed.output == "ok\n", "\(typed)")
+        let nobody = cluster.minik("node shell nobody")
+        #expect(nobody.errors.contains("there is no node \"nobody\"") && nobody.errors.contains("master"), "\(nobody)")
+    }
+
     @Test("hostPath and `node exec` write into the node: not into this machine, not into another node; and `down` throws it away")
     func ownFiles() throws {
         let file = try ClusterFiles.write(ClusterFiles.cluster("roots", subnet: 231) + "\n" + Self.host)
@@ -44,6 +77,7 @@ struct NodeRootTests {
             let wrote = cluster.minik(
                 "exec host -- sh -c 'echo pod > /data/file; echo part > /part/file; echo pod > /host/opt/minik-node-root'")
             #expect(wrote.isSuccess, "\(wrote)")
+            try Self.logIn(cluster)
             let read = cluster.minik("node exec worker -- sh -c 'cd /srv/minik-node-root/data; cat file a/b/file /opt/minik-node-root'")
             #expect(read.output == "pod\npart\npod\n", "\(read)")
             for path in ["/tmp", "/opt", "/etc", "/var/lib", "/root", "/run"] {

@@ -4,7 +4,22 @@ import Lab
 import Runtime
 
 struct NodeCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "node", abstract: "Work on a node.", subcommands: [NodeExec.self])
+    static let configuration = CommandConfiguration(
+        commandName: "node", abstract: "Work on a node.", subcommands: [NodeExec.self, NodeShell.self])
+}
+
+/// A node that is to be worked on.
+struct NodeArgument: ParsableArguments {
+    @Argument(help: ArgumentHelp("The node.", valueName: "node")) var name: String
+
+    /// The node's init, in whose namespaces the work is done.
+    func process(_ paths: ClusterPaths) throws -> ProcessIdentity {
+        guard let process = ProcessIdentity(file: paths.nodePID(name)) else {
+            let nodes = Files.list("\(paths.run)/nodes").filter { $0.hasSuffix(".pid") }.map { String($0.dropLast(".pid".count)) }
+            throw UserError("there is no node \"\(name)\"", hint: "there are: \(nodes.joined(separator: ", "))")
+        }
+        return process
+    }
 }
 
 struct NodeExec: AsyncParsableCommand {
@@ -12,15 +27,11 @@ struct NodeExec: AsyncParsableCommand {
         commandName: "exec", abstract: "Run a command on a node, as a login there would.",
         discussion: "minik node exec k8s-node1 -- ip route")
     @OptionGroup var options: ClusterOptions
-    @Argument(help: "The node.") var node: String
+    @OptionGroup var node: NodeArgument
     @Argument(parsing: .postTerminator, help: "The command, after --; a shell without.") var command: [String] = []
 
     func run() async throws {
-        let paths = try options.paths()
-        guard let process = ProcessIdentity(file: paths.nodePID(node)) else {
-            let nodes = Files.list("\(paths.run)/nodes").filter { $0.hasSuffix(".pid") }.map { String($0.dropLast(".pid".count)) }
-            throw UserError("there is no node \"\(node)\"", hint: "there are: \(nodes.joined(separator: ", "))")
-        }
+        let process = try node.process(try options.paths())
         throw ExitCode(try Foreground.run(command.isEmpty ? ["/bin/sh"] : command, in: process.pid))
     }
 }
