@@ -194,4 +194,41 @@ struct CNITests {
         #expect(again.capabilities == Self.attachment.capabilities)
         #expect(CNIAttachment(record: ["kind": "other"]) == nil)
     }
+
+    private static func asking(_ annotation: String) -> Pod {
+        Pod(["metadata": ["name": "web", "uid": "u-1", "annotations": [CNIRequest.annotation: .string(annotation)]]])
+    }
+
+    @Test("addresses and a MAC that a pod asks for go to the plugins that can give them")
+    func request() async throws {
+        let text = """
+            {"cniVersion": "1.0.0", "name": "lab", "plugins": [
+              {"type": "bridge", "capabilities": {"ips": true, "mac": true}}, {"type": "portmap", "capabilities": {"portMappings": true}}]}
+            """
+        let pod = Self.asking("[{\"name\": \"lab\", \"ips\": [\"10.22.0.77\", \"fd00::5/64\"], \"mac\": \"02:00:00:00:00:4D\"}]")
+        let told = CNIAttachment(pod, namespace: "/proc/7/ns/net", resolver: "", asking: try CNIRequest(pod, of: "lab"))
+        let plugins = ScriptedPlugins()
+        _ = try await plugins.chain(try CNINetwork(text, file: "f")).add(told)
+        #expect(plugins.calls[0].input["runtimeConfig"] == ["ips": ["10.22.0.77", "fd00::5/64"], "mac": "02:00:00:00:00:4d"])
+        #expect(plugins.calls[1].input["runtimeConfig"] == .null)
+    }
+
+    @Test("a pod that only names its node's network asks for nothing", arguments: ["lab", "kube-system/lab", "[{\"name\":\"lab\"}]", " "])
+    func namesNetwork(_ annotation: String) throws {
+        #expect(try CNIRequest(Self.asking(annotation), of: "lab") == CNIRequest())
+    }
+
+    @Test(
+        "what a pod cannot ask for is refused with the annotation's name and the reason",
+        arguments: [
+            ("other", "it names network \"other\", and the node's is \"lab\""), ("[{]", "it is no JSON"),
+            ("{\"name\": \"lab\"}", "no list of networks"), ("[]", "it lists 0 networks"), ("[{}]", "has no \"name\""),
+            ("[{\"name\": \"lab\", \"ips\": [\"10.22.0\"]}]", "\"ips\" holds \"10.22.0\", which is no address"),
+            ("[{\"name\": \"lab\", \"mac\": \"01:00:00:00:00:01\"}]", "no address of one device"),
+        ])
+    func refusedRequest(_ annotation: String, _ reason: String) {
+        #expect { try CNIRequest(Self.asking(annotation), of: "lab") } throws: {
+            "\($0)".hasPrefix("annotation v1.multus-cni.io/default-network: ") && "\($0)".contains(reason)
+        }
+    }
 }

@@ -17,7 +17,7 @@ package struct CNIAttachment: Sendable {
     package static let programFolders = ["/opt/cni/bin", "/usr/lib/cni"]
 
     /// `resolver`: the text of the pod's resolv.conf.
-    package init(_ pod: Pod, namespace: String, resolver: String) {
+    package init(_ pod: Pod, namespace: String, resolver: String, asking request: CNIRequest = CNIRequest()) {
         containerID = Self.containerID(pod.uid)
         self.namespace = namespace
         arguments = [
@@ -29,6 +29,7 @@ package struct CNIAttachment: Sendable {
         if !ports.isEmpty { capabilities["portMappings"] = .array(ports.map(Self.mapping)) }
         capabilities["bandwidth"] = Self.bandwidth(pod)
         capabilities["dns"] = Self.dns(resolver)
+        for (name, value) in request.capabilities { capabilities[name] = value }
         self.capabilities = capabilities
     }
 

@@ -94,8 +94,13 @@ package actor CNIPlugin: NodePlugin {
     }
 
     package func attach(_ attachment: PodAttachment) async throws -> [IPAddress] {
-        let told = described(attachment)
-        guard let network = try network() else { throw NotConnected(sandbox: told.containerID, reason: "cni plugin not initialized") }
+        let sandbox = CNIAttachment.containerID(attachment.pod.uid)
+        guard let network = try network() else { throw NotConnected(sandbox: sandbox, reason: "cni plugin not initialized") }
+        let request: CNIRequest
+        do { request = try CNIRequest(attachment.pod, of: network.name) } catch {
+            throw NotConnected(sandbox: sandbox, reason: "\(error)")
+        }
+        let told = described(attachment, asking: request)
         try names.take(paths.podNetns(attachment.pod.key), for: attachment.pod.uid, process: attachment.process)
         attached[attachment.pod.uid] = attachment
         let chain = chain(network)
@@ -122,7 +127,7 @@ package actor CNIPlugin: NodePlugin {
     }
 
     package func detach(_ pod: Pod) async throws {
-        let namespace = attached.removeValue(forKey: pod.uid).map(described)?.namespace ?? ""
+        let namespace = attached.removeValue(forKey: pod.uid).map { described($0) }?.namespace ?? ""
         defer { names.giveBack(paths.podNetns(pod.key), of: pod.uid) }
         for record in try records() where record.attachment.containerID == CNIAttachment.containerID(pod.uid) {
             try await forget(record, namespace)
@@ -139,7 +144,7 @@ package actor CNIPlugin: NodePlugin {
     /// pods that went while nobody looked is taken back.
     package func check() async throws -> [String] {
         var found: [String] = [], gone: [Record] = []
-        var valid = attached.values.map(described)
+        var valid = attached.values.map { described($0) }
         let own = Set(valid.map(\.containerID))
         for record in try records() {
             let told = record.attachment
@@ -163,10 +168,11 @@ package actor CNIPlugin: NodePlugin {
         return found
     }
 
-    private func described(_ attachment: PodAttachment) -> CNIAttachment {
+    private func described(_ attachment: PodAttachment, asking request: CNIRequest = CNIRequest()) -> CNIAttachment {
         let number = ground.number(attachment.process)
         let resolver = Files.text("\(paths.podState(attachment.pod.uid))/resolv.conf") ?? ""
-        return CNIAttachment(attachment.pod, namespace: number.map { "/proc/\($0)/ns/net" } ?? "", resolver: resolver)
+        let namespace = number.map { "/proc/\($0)/ns/net" } ?? ""
+        return CNIAttachment(attachment.pod, namespace: namespace, resolver: resolver, asking: request)
     }
 
     // MARK: What was answered, where libcni keeps it
