@@ -27,6 +27,7 @@ let package = Package(
         .executable(name: "minik-shim", targets: ["minik-shim"]),
         .executable(name: "minik-dns", targets: ["minik-dns"]),
         .executable(name: "minik-unpack", targets: ["minik-unpack"]),
+        .executable(name: "minik-cni", targets: ["minik-cni"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -83,6 +84,9 @@ let package = Package(
         .executableTarget(
             name: "minik-shim", dependencies: ["Model", "Host", "ShimProtocol", "CHost", "CSandbox"], linkerSettings: small),
         .executableTarget(name: "minik-dns", dependencies: ["Model", "DNS", "CDatagrams"], linkerSettings: small),
+        .executableTarget(
+            name: "minik-cni", dependencies: ["Model", "Host", "Runtime"],
+            linkerSettings: [.unsafeFlags(["-static-stdlib", "-Xlinker", "--gc-sections", "-Xlinker", "-s"])]),
         // C alone: it reads what strangers wrote, as root.
         .executableTarget(
             name: "minik-unpack", dependencies: ["CArchive", "COpenSSL"],

@@ -7,7 +7,7 @@ apt-get install -y -qq --no-install-recommends --download-only /root/old.deb >"$
 start=$(date +%s%N)
 apt-get install -y -qq --no-install-recommends /root/old.deb >"$log" 2>&1 || { cat "$log"; exit 1; }
 echo "$((($(date +%s%N) - start) / 1000000))" >/root/install.ms
-for program in minik minik-unpack; do
+for program in minik minik-unpack minik-cni; do
   if ldd "/usr/libexec/minik/$program" | grep 'not found'; then echo "$program misses libraries" >&2; exit 1; fi
 done
 minik --version | grep -q '^[0-9]'

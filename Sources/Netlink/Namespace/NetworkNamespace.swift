@@ -59,9 +59,14 @@ package struct NetworkNamespace: ~Copyable {
     }
 
     /// True when `path` is bound to the network namespace of process `pid`.
-    package static func isBound(path: String, pid: Int) -> Bool {
+    package static func isBound(path: String, pid: Int) -> Bool { isSame(path, "/proc/\(pid)/ns/net") }
+
+    /// True when `path` leads to the namespace this process runs in.
+    package static func isOwn(path: String) -> Bool { isSame(path, "/proc/self/ns/net") }
+
+    private static func isSame(_ path: String, _ other: String) -> Bool {
         var name = stat(), own = stat()
-        guard stat(path, &name) == 0, stat("/proc/\(pid)/ns/net", &own) == 0 else { return false }
+        guard stat(path, &name) == 0, stat(other, &own) == 0 else { return false }
         return name.st_dev == own.st_dev && name.st_ino == own.st_ino
     }
 }

@@ -14,6 +14,8 @@ package struct Link: Sendable, Hashable {
     package var master: Int32?
     /// A veth's other end, by its index in whatever namespace it is.
     package var peer: Int32?
+    /// What somebody has written to it. (IFLA_IFALIAS)
+    package var alias: String?
     /// A VXLAN's network identifier, and the family that it talks in.
     package var vni: Int?
     package var underlay: IPFamily?
@@ -124,6 +126,13 @@ extension NetlinkSocket {
         try execute(message, "bridge link set dev #\(index) hairpin on")
     }
 
+    /// `ip link set dev INDEX alias TEXT`
+    package mutating func setAlias(_ index: Int32, _ text: String) throws(NetlinkError) {
+        let message = NetlinkMessage(RTM_SETLINK, NLM_F_ACK, Self.info(index))
+        message.put(IFLA_IFALIAS, text)
+        try execute(message, "ip link set dev #\(index) alias \"\(text)\"")
+    }
+
     /// `ip link del NAME`; a link that is not there is no error.
     package mutating func deleteLink(_ name: String) throws(NetlinkError) {
         let message = NetlinkMessage(RTM_DELLINK, NLM_F_ACK, Self.info())
@@ -195,6 +204,7 @@ extension Link {
             case UInt32(IFLA_IFNAME): link.name = String(decoding: value.prefix { $0 != 0 }, as: UTF8.self)
             case UInt32(IFLA_MTU): link.mtu = Int(value.loadUnaligned(as: UInt32.self))
             case UInt32(IFLA_ADDRESS): link.address = MACAddress(Array(value))
+            case UInt32(IFLA_IFALIAS): link.alias = String(decoding: value.prefix { $0 != 0 }, as: UTF8.self)
             case UInt32(IFLA_LINK): link.peer = value.loadUnaligned(as: Int32.self)
             case UInt32(IFLA_MASTER): link.master = value.loadUnaligned(as: Int32.self)
             case UInt32(IFLA_LINKINFO):

@@ -2,7 +2,7 @@ import Model
 
 /// What every node's network has, whoever connects its pods: its settings and its place on the nodes' LAN.
 package enum NodeLayout {
-    static let lan = "eth0"
+    package static let lan = "eth0"
 
     /// In the order in which it can be made.
     package static func items(_ node: Cluster.NodeSpec, _ cluster: Cluster) -> [NetworkItem] {

@@ -72,7 +72,7 @@ package struct CNINetwork: Sendable, Hashable {
     /// Some write these as text.
     private static func isTrue(_ value: JSON) -> Bool { value.bool ?? (value.string == "true") }
 
-    private static func isName(_ name: String) -> Bool {
+    static func isName(_ name: String) -> Bool {
         func isAlphanumeric(_ byte: UInt8) -> Bool {
             (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
         }

@@ -20,11 +20,15 @@ package struct CNIVersion: Sendable, Hashable, Comparable, CustomStringConvertib
 
     /// What a configuration without a version means.
     package static let first = CNIVersion(0, 1, 0)
+    /// Since when results have lists of links and addresses.
+    package static let withInterfaces = CNIVersion(0, 3, 0)
+    /// Since when an address' family is not told beside it.
+    package static let withoutFamilies = CNIVersion(1, 0, 0)
     /// Since when plugins are asked whether all is still as they made it.
     package static let withCheck = CNIVersion(0, 4, 0)
     /// Since when plugins are asked for their state, and told what is still in use.
     package static let withStatusAndGC = CNIVersion(1, 1, 0)
     package static let all = [
-        first, CNIVersion(0, 2, 0), CNIVersion(0, 3, 0), CNIVersion(0, 3, 1), withCheck, CNIVersion(1, 0, 0), withStatusAndGC,
+        first, CNIVersion(0, 2, 0), withInterfaces, CNIVersion(0, 3, 1), withCheck, withoutFamilies, withStatusAndGC,
     ]
 }

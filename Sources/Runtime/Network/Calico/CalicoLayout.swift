@@ -10,12 +10,14 @@ package enum CalicoLayout {
     /// The node's end of every link has the same, so that a pod that moves needs no new neighbour.
     static let portAddress = MACAddress(0xEE, 0xEE, 0xEE, 0xEE, 0xEE, 0xEE)
     /// Where a pod sends everything: nobody has it, and the node answers for it.
-    private static let gateway = IPAddress(ipv4: 0xA9FE_0101)
+    static let gateway = IPAddress(ipv4: 0xA9FE_0101)
     private static let blockLength = 26, mostBlocks = 16
 
     /// `cali` and eleven digits, of the pod's name and not of the pod: its successor of the same name has the same.
-    static func linkName(_ pod: Pod) -> String {
-        let digest = Digest.sha1(Array("\(pod.namespace).\(pod.name)".utf8))
+    static func linkName(_ pod: Pod) -> String { linkName(pod.namespace, pod.name) }
+
+    static func linkName(_ namespace: String, _ name: String) -> String {
+        let digest = Digest.sha1(Array("\(namespace).\(name)".utf8))
         return "cali" + String(digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined().prefix(11))
     }
 
@@ -61,8 +63,11 @@ package enum CalicoLayout {
 
     /// A pod's link on its node, and the way to the pod.
     package static func port(of pod: Pod, addresses: [IPAddress], mtu: Int) -> [NetworkItem] {
-        let name = linkName(pod)
-        return [
+        port(linkName(pod), addresses: addresses, mtu: mtu)
+    }
+
+    static func port(_ name: String, addresses: [IPAddress], mtu: Int) -> [NetworkItem] {
+        [
             .link(LinkItem(name, .plug, mtu: mtu, address: portAddress)),
             .sysctl("net.ipv4.conf.\(name).proxy_arp", "1"),
             // The kernel would think up to 0.8 s before it answers for somebody else.
@@ -74,11 +79,12 @@ package enum CalicoLayout {
         ] + addresses.map { .connected(IPNetwork($0, 32), from: nil, dev: name) }
     }
 
-    /// The inside of a pod.
-    package static func pod(addresses: [IPAddress], mtu: Int, hardwareAddress: MACAddress) -> [NetworkItem] {
-        [.link(LinkItem(NodeLayout.lan, .plug, mtu: mtu, address: hardwareAddress))]
-            + addresses.map { .address($0, 32, dev: NodeLayout.lan) } + [
-                .connected(IPNetwork(gateway, 32), from: nil, dev: NodeLayout.lan), .route(.all(.ipv4), via: gateway, dev: NodeLayout.lan),
-            ]
+    /// The inside of a pod, whose link has the name `device` there.
+    package static func pod(
+        _ device: String = NodeLayout.lan, addresses: [IPAddress], mtu: Int, hardwareAddress: MACAddress
+    ) -> [NetworkItem] {
+        [.link(LinkItem(device, .plug, mtu: mtu, address: hardwareAddress))] + addresses.map { .address($0, 32, dev: device) } + [
+            .connected(IPNetwork(gateway, 32), from: nil, dev: device), .route(.all(.ipv4), via: gateway, dev: device),
+        ]
     }
 }

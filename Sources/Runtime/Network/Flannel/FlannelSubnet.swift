@@ -37,8 +37,8 @@ package struct FlannelSubnet: Sendable, Hashable {
     }
 
     /// Reads the file; nil stands for one that is not there. Words that flannel does not know it passes over.
-    package init(reading text: String?) throws(Unusable) {
-        guard let text else { throw Unusable(description: "open \(Self.path): no such file or directory") }
+    package init(reading text: String?, file: String = Self.path) throws(Unusable) {
+        guard let text else { throw Unusable(description: "open \(file): no such file or directory") }
         var values: [String: String] = [:]
         for line in text.split(separator: "\n") {
             let halves = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
@@ -58,7 +58,7 @@ package struct FlannelSubnet: Sendable, Hashable {
         }
         var words = ["NETWORK", "SUBNET"].filter(missing.contains).flatMap { ["FLANNEL_\($0)", "FLANNEL_IPV6_\($0)"] }
         for key in ["FLANNEL_MTU", "FLANNEL_IPMASQ"] where values[key] == nil { words.append(key) }
-        guard words.isEmpty else { throw Unusable(description: "\(Self.path) is missing \(words.joined(separator: ", "))") }
+        guard words.isEmpty else { throw Unusable(description: "\(file) is missing \(words.joined(separator: ", "))") }
         guard let mtu = Int(values["FLANNEL_MTU"] ?? ""), (68...65535).contains(mtu) else {
             throw Unusable(description: "strconv.ParseUint: parsing \"\(values["FLANNEL_MTU"] ?? "")\": invalid syntax")
         }

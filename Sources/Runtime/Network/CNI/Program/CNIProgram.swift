@@ -1,0 +1,117 @@
+import Host
+import Model
+import Netlink
+
+/// A plugin that container runtimes call: one call, from what it is asked to what it answers.
+/// (containernetworking/cni SPEC.md 1.1.0)
+package struct CNIProgram: Sendable {
+    private let environment: [String: String]
+    private let input: String
+    private let execute: CNIDelegate.Execution
+
+    package init(_ environment: [String: String], input: String, execute: @escaping CNIDelegate.Execution = CNIDelegate.process) {
+        self.environment = environment
+        self.input = input
+        self.execute = execute
+    }
+
+    /// What it prints, and its exit code.
+    package func run() -> (output: String, code: Int32) {
+        let spoken = (try? JSON(parsing: input))?["cniVersion"].string.flatMap { CNIVersion($0) }  // an error says which it answers in
+        do {
+            let answer = try answer(try CNICall(environment, input: input))
+            return (answer.isNull ? "" : answer.text(indented: true) + "\n", 0)
+        } catch {
+            let version = spoken.flatMap { CNICall.versions.contains($0) ? $0 : nil } ?? .withStatusAndGC
+            return (CNIRefusal(error).json(version).text(indented: true) + "\n", 1)
+        }
+    }
+
+    private func answer(_ call: CNICall) throws -> JSON {
+        if call.command == .version {
+            return [
+                "cniVersion": .string(call.version.description),
+                "supportedVersions": .array(CNICall.versions.map { .string($0.description) }),
+            ]
+        }
+        let configuration = try CNILinkConfiguration(call)
+        let addresses = CNIDelegate(configuration.ipam, of: call, execute: execute)
+        switch call.command {
+        case .add: return try add(call, configuration, addresses)
+        case .delete: try delete(call, configuration, addresses)
+        case .check: try check(call, configuration, addresses)
+        case .collect: try collect(call, configuration, addresses)
+        case .status: if try addresses.versions().contains(.withStatusAndGC) { try addresses.run(.status, configuration.delegated) }
+        case .version: break
+        }
+        return .null
+    }
+
+    private func add(_ call: CNICall, _ configuration: CNILinkConfiguration, _ addresses: CNIDelegate) throws -> JSON {
+        try lookAtNamespace(call)
+        let result = try addresses.run(.add, configuration.delegated)
+        do {
+            let link = try CNILink(call, configuration, result)
+            let (bridge, port) = try link.make(call)
+            let dns = result["dns"].isNull || result["dns"] == .emptyObject ? call.configuration["dns"] : result["dns"]
+            return link.json(call, dns: dns, bridge: bridge, port: port)
+        } catch {
+            // Nothing of it stays.
+            let refusal = CNIRefusal(error)
+            do { try delete(call, configuration, addresses) } catch {
+                throw CNIRefusal(refusal.code, refusal.message, details: "and to take it back: \(error)")
+            }
+            throw refusal
+        }
+    }
+
+    /// The container's namespace, which has to be there, another's than ours, and without such a link.
+    private func lookAtNamespace(_ call: CNICall) throws {
+        guard Files.exists(call.namespace) else {
+            throw CNIRefusal(CNIRefusal.Code.unknownContainer, "failed to open netns \"\(call.namespace)\": no such file or directory")
+        }
+        guard !NetworkNamespace.isOwn(path: call.namespace) else {
+            throw CNIRefusal(CNIRefusal.Code.foreignNamespace, "plugin's netns and netns from CNI_NETNS should not be the same")
+        }
+        var inside = try NetworkPlace(path: call.namespace)
+        guard try inside.socket.link(call.interface) == nil else {
+            throw CNIRefusal(CNIRefusal.Code.environment, "container veth name (\"\(call.interface)\") already exists in \(call.namespace)")
+        }
+    }
+
+    /// What is gone already is no error, the namespace included.
+    private func delete(_ call: CNICall, _ configuration: CNILinkConfiguration, _ addresses: CNIDelegate) throws {
+        try addresses.run(.delete, configuration.delegated)
+        var node = try NetworkPlace(NetworkNamespace.current())
+        try node.socket.deleteLink(CNILink.name(call, configuration.kind))
+    }
+
+    private func check(_ call: CNICall, _ configuration: CNILinkConfiguration, _ addresses: CNIDelegate) throws {
+        try addresses.run(.check, configuration.delegated)
+        let previous = call.configuration["prevResult"]
+        let inside = previous["interfaces"].items.contains { $0["name"].string == call.interface && $0["sandbox"].string == call.namespace }
+        guard inside else {
+            throw CNIRefusal(CNIRefusal.Code.configuration, "prevResult tells of no \(call.interface) in \(call.namespace)")
+        }
+        let missing = try CNILink(call, configuration, previous).missing(call)
+        guard missing.isEmpty else {
+            throw CNIRefusal(
+                CNIRefusal.Code.missing, "\(call.interface) of container \(call.containerID) is not as it was made",
+                details: "missing: \(missing.map(\.description).joined(separator: ", "))")
+        }
+    }
+
+    /// What this network's containers have, and none of those that there are.
+    private func collect(_ call: CNICall, _ configuration: CNILinkConfiguration, _ addresses: CNIDelegate) throws {
+        let valid = call.configuration["cni.dev/valid-attachments"].items.map { [$0["containerID"].string, $0["ifname"].string] }
+        var node = try NetworkPlace(NetworkNamespace.current())
+        for link in try node.socket.links() {
+            guard let mark = link.alias.flatMap({ CNILink.Mark($0) }), mark.network == call.network,
+                !valid.contains([mark.container, mark.interface])
+            else { continue }
+            try addresses.run(.delete, configuration.delegated, for: (mark.container, mark.interface))
+            try node.socket.deleteLink(link.name)
+        }
+        if try addresses.versions().contains(.withStatusAndGC) { try addresses.run(.collect, configuration.delegated) }
+    }
+}
