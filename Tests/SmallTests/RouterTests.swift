@@ -135,7 +135,7 @@ struct RouterReading {
         #expect(answer.body["code"].int == 404)
         #expect(answer.body["message"].string == #"pods "nope" not found"#)
         #expect(answer.body["details"]["name"].string == "nope")
-        let unknown = try await site.ask("GET", "/apis/example.com/v1/widgets")
+        let unknown = try await site.ask("GET", "/apis/apps/v1/widgets")
         #expect(unknown.code == 404)
         #expect(unknown.body["message"].string == "the server could not find the requested resource")
     }

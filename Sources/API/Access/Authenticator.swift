@@ -9,9 +9,16 @@ struct Authenticator: Sendable {
     let credentials: (any Credentials)?
     let now: @Sendable () -> Timestamp
 
-    /// The user, or nil when nothing proves who it is.
-    func user(of request: HTTPRequest) async throws -> UserInfo? {
+    /// The user; nobody in particular when nothing is there to prove who it is. Throws on a wrong proof.
+    func user(of request: HTTPRequest) async throws -> UserInfo {
         if let peer = request.peer { return peer }
+        guard let token = Self.token(of: request) else { return .anonymous }
+        guard let user = try await user(token: token) else { throw StatusError(401, .unauthorized, "Unauthorized") }
+        return user
+    }
+
+    /// The bearer token that a request brings along.
+    private static func token(of request: HTTPRequest) -> String? {
         guard let header = request.header("Authorization") else {
             // A browser's or Python's WebSocket cannot send headers: its token comes as a subprotocol.
             let prefix = "base64url.bearer.authorization.k8s.io."
@@ -19,11 +26,11 @@ struct Authenticator: Sendable {
                 $0.hasPrefix(prefix)
             }
             guard let encoded = offered?.dropFirst(prefix.count), let bytes = Base64.decodeURL(String(encoded)) else { return nil }
-            return try await user(token: String(decoding: bytes, as: UTF8.self))
+            return String(decoding: bytes, as: UTF8.self)
         }
         let parts = header.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-        return try await user(token: parts[1].trimmed)
+        guard parts.count == 2, parts[0].lowercased() == "bearer", !parts[1].trimmed.isEmpty else { return nil }
+        return parts[1].trimmed
     }
 
     private func user(token: String) async throws -> UserInfo? { try await user(token: token, audiences: [Self.issuer])?.user }

@@ -36,6 +36,8 @@ package struct UserInfo: Sendable, Hashable {
     static func serviceAccountName(_ key: ObjectKey) -> String { "system:serviceaccount:\(key.namespace):\(key.name)" }
 
     package static let authenticated = "system:authenticated", masters = "system:masters"
+    static let unauthenticated = "system:unauthenticated"
+    static let anonymous = UserInfo(name: "system:anonymous", groups: [unauthenticated])
     /// Whoever may open the daemon's own socket: root.
     package static let root = UserInfo(name: "kubernetes-admin", groups: [masters, authenticated])
 

@@ -6,17 +6,22 @@ extension Router {
     func documents(_ request: HTTPRequest) async throws -> HTTPResponse? {
         let path = request.path
         switch path.first {
-        case "healthz", "readyz", "livez":
-            guard request["verbose"] != nil else { return .text("ok") }
-            return .text("[+]ping ok\n[+]log ok\n[+]store ok\n\(path[0]) check passed\n")
-        case "version" where path.count == 1: return .json(Discovery.version(api.cluster.kubernetesVersion))
+        case "healthz", "readyz", "livez": return HealthAPI.respond(request)
+        case "version" where path.count == 1:
+            guard request.method == "GET" else { throw Router.methodNotAllowed }
+            return .json(Discovery.version(api.cluster.kubernetesVersion))
         case "openapi": return try await openAPI(request)
         case nil:
             let paths =
                 ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
                 + Discovery(api.catalog).groupPaths
             return .json(["paths": .array(paths.sorted().map(JSON.string))])
-        case "openid" where path == ["openid", "v1", "jwks"]: return .json(api.credentials?.keySet ?? ["keys": []])
+        case "openid" where path == ["openid", "v1", "jwks"]:
+            let type = "application/jwk-set+json"
+            guard request.accept.isEmpty || ["*/*", type].contains(where: request.accept.contains) else {
+                throw Representation.unavailable([type])
+            }
+            return .bytes((api.credentials?.keySet ?? ["keys": []]).bytes(), contentType: type)
         case ".well-known" where path == [".well-known", "openid-configuration"]:
             return .json([
                 "issuer": .string(Authenticator.issuer), "jwks_uri": .string("\(Authenticator.issuer)/openid/v1/jwks"),
@@ -24,15 +29,19 @@ extension Router {
                 "id_token_signing_alg_values_supported": ["ES256"],
             ])
         case "api" where path.count <= 2, "apis" where path.count <= 3:
-            guard request.method == "GET" else { throw Router.methodNotAllowed }
-            guard let document = Discovery(api.catalog).document(path, request.accept) else { throw StatusError.noSuchPath }
+            // The lists of groups answer to any method.
+            guard request.method == "GET" || path.count == 1 else { throw Router.methodNotAllowed }
+            guard let document = Discovery(api.catalog).document(path, request.accept) else { return try nothing(at: path) }
+            if document["kind"].string != "APIGroupDiscoveryList" {
+                try Representation.check(request.accept)
+                _ = try Representation(request.accept, transforms: false)
+            }
             if document["kind"].string == "APIGroupDiscoveryList" {
-                let version = document["apiVersion"].string?.split(separator: "/").last.map(String.init) ?? "v2"
                 let bytes = document.bytes()
                 // Clients that keep the document ask whether it still holds (RFC 9110, section 13.1.2).
                 let tag = "\"\(Base64.encode(SHA256.digest(bytes)))\""
                 let headers = [("ETag", tag), ("Vary", "Accept")]
-                let contentType = "application/json;g=apidiscovery.k8s.io;v=\(version);as=APIGroupDiscoveryList"
+                let contentType = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
                 if request.header("If-None-Match") == tag {
                     return .with(headers: headers, .bytes([], contentType: contentType, code: 304))
                 }
@@ -69,20 +78,29 @@ struct Discovery {
         let categories: [String]
         let verbs: [String]
         let subresources: [Subresource]
+        /// Its objects are kept, and not only answered.
+        var isStored = false
+        var isCustom = false
+
+        /// The same as long as objects are kept in the same version. (k8s.io/apiserver/pkg/endpoints/discovery, StorageVersionHash)
+        var storageVersionHash: JSON {
+            guard isStored else { return .null }
+            let name = "\(resource.group)/\(resource.version)/\(resource.kind)"
+            return .string(Base64.encode(Array(SHA256.digest(Array(name.utf8)).prefix(8))))
+        }
     }
 
     private let entries: [Entry]
 
+    /// Each resource by its name, with its parts by theirs.
     init(_ catalog: KindCatalog) {
         var entries = catalog.kinds.map {
             Entry(
                 resource: $0.resource, singular: $0.singular, shortNames: $0.shortNames, categories: $0.categories, verbs: $0.verbs,
-                subresources: $0.subresources)
+                subresources: $0.subresources.sorted { $0.name < $1.name }, isStored: true, isCustom: $0.isCustom)
         }
-        entries += Reviews.kinds.map {
-            Entry(
-                resource: $0.resource, singular: $0.resource.kind.lowercased(), shortNames: [], categories: [], verbs: ["create"],
-                subresources: [])
+        entries += (Reviews.kinds.map(\.resource) + [Resource("", "v1", "bindings", "Binding")]).map {
+            Entry(resource: $0, singular: $0.kind.lowercased(), shortNames: [], categories: [], verbs: ["create"], subresources: [])
         }
         for (plural, kind, namespaced) in [("nodes", "NodeMetrics", false), ("pods", "PodMetrics", true)] {
             entries.append(
@@ -91,13 +109,21 @@ struct Discovery {
                     categories: [],
                     verbs: ["get", "list"], subresources: []))
         }
-        self.entries = entries
+        self.entries = entries.sorted { $0.resource.plural < $1.resource.plural }
     }
 
-    /// Groups in the order in which they were made, each with its versions, the preferred first.
+    /// The groups as every cluster lists them; whatever else there is comes behind. (upstream: the aggregator's group priorities)
+    private static let order = [
+        "", "apiregistration.k8s.io", "apps", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io", "autoscaling", "batch",
+        "certificates.k8s.io", "networking.k8s.io", "policy", "rbac.authorization.k8s.io", "storage.k8s.io",
+        "admissionregistration.k8s.io", "apiextensions.k8s.io", "scheduling.k8s.io", "coordination.k8s.io", "node.k8s.io",
+        "discovery.k8s.io", "resource.k8s.io", "flowcontrol.apiserver.k8s.io",
+    ]
+
+    /// Groups, each with its versions, the preferred first.
     private var groups: [(name: String, versions: [String])] {
-        var names: [String] = []
-        for entry in entries where !names.contains(entry.resource.group) { names.append(entry.resource.group) }
+        let found = Set(entries.map(\.resource.group))
+        let names = Self.order.filter(found.contains) + found.subtracting(Self.order).sorted()
         return names.map { name in
             var versions: [String] = []
             for entry in entries where entry.resource.group == name && !versions.contains(entry.resource.version) {
@@ -116,15 +142,19 @@ struct Discovery {
         return rank(a) > rank(b)
     }
 
+    func has(group: String) -> Bool { entries.contains { $0.resource.group == group } }
+
     var groupPaths: [String] {
         groups.filter { !$0.name.isEmpty }.flatMap { group in ["/apis/\(group.name)"] + group.versions.map { "/apis/\(group.name)/\($0)" } }
     }
 
     func document(_ path: [String], _ accept: String) -> JSON? {
-        let clause = accept.split(separator: ",").first { $0.contains("as=APIGroupDiscoveryList") }
-        if path.count == 1, let clause {
-            return aggregated(isCore: path[0] == "api", version: clause.contains("v=v2;") || clause.hasSuffix("v=v2") ? "v2" : "v2beta1")
+        // v2beta1 came before v2, and is no longer served: who knows nothing newer reads one group after the other.
+        let wantsAll = accept.split(separator: ",").contains { clause in
+            let parameters = clause.split(separator: ";").map(\.trimmed)
+            return ["as=APIGroupDiscoveryList", "v=v2", "g=apidiscovery.k8s.io"].allSatisfy(parameters.contains)
         }
+        if path.count == 1, wantsAll { return aggregated(isCore: path[0] == "api") }
         switch path.count {
         case 1 where path[0] == "api":
             return [
@@ -159,28 +189,32 @@ struct Discovery {
                 "kind": .string(entry.resource.kind), "verbs": .array(entry.verbs.map(JSON.string)),
                 "shortNames": Self.texts(entry.shortNames),
                 "categories": Self.texts(entry.categories),
+                "storageVersionHash": entry.storageVersionHash,
             ]
             return [own]
                 + entry.subresources.map { sub in
-                    [
+                    let other = sub.kind.flatMap { $0.group.isEmpty ? nil : $0 }
+                    return [
                         "name": .string("\(entry.resource.plural)/\(sub.name)"), "singularName": "",
                         "namespaced": .bool(entry.resource.namespaced),
-                        "group": JSON(sub.kind?.group), "version": JSON(sub.kind?.version),
+                        "group": JSON(other?.group), "version": JSON(other?.version),
                         "kind": .string(sub.kind?.kind ?? entry.resource.kind),
                         "verbs": .array(sub.verbs.map(JSON.string)),
                     ]
                 }
         }
         let groupVersion = group.isEmpty ? version : "\(group)/\(version)"
-        return ["kind": "APIResourceList", "apiVersion": "v1", "groupVersion": .string(groupVersion), "resources": .array(list)]
+        // The oldest group's list is older than the field.
+        let apiVersion: JSON = group.isEmpty ? .null : "v1"
+        return ["kind": "APIResourceList", "apiVersion": apiVersion, "groupVersion": .string(groupVersion), "resources": .array(list)]
     }
 
     private static func texts(_ texts: [String]) -> JSON { texts.isEmpty ? .null : .array(texts.map(JSON.string)) }
 
-    private func aggregated(isCore: Bool, version: String) -> JSON {
+    private func aggregated(isCore: Bool) -> JSON {
         let items = groups.filter { $0.name.isEmpty == isCore }.map { group -> JSON in
             [
-                "metadata": ["name": .string(group.name)],
+                "metadata": group.name.isEmpty ? .emptyObject : ["name": .string(group.name)],
                 "versions": .array(
                     group.versions.map { version in
                         [
@@ -192,16 +226,21 @@ struct Discovery {
             ]
         }
         return [
-            "kind": "APIGroupDiscoveryList", "apiVersion": .string("apidiscovery.k8s.io/\(version)"), "metadata": .emptyObject,
+            "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": .emptyObject,
             "items": .array(items),
         ]
     }
 
     private static func aggregated(_ entry: Entry) -> JSON {
         let resource = entry.resource
+        /// What is of the list's own group and version does not repeat them; custom kinds do.
+        func answer(_ kind: String, _ other: (group: String, version: String, kind: String)?) -> JSON {
+            let group = other?.group ?? (entry.isCustom ? resource.group : "")
+            let version = other.map { $0.group.isEmpty ? "" : $0.version } ?? (entry.isCustom ? resource.version : "")
+            return ["group": .string(group), "version": .string(version), "kind": .string(kind)]
+        }
         return [
-            "resource": .string(resource.plural),
-            "responseKind": ["group": .string(resource.group), "version": .string(resource.version), "kind": .string(resource.kind)],
+            "resource": .string(resource.plural), "responseKind": answer(resource.kind, nil),
             "scope": .string(resource.namespaced ? "Namespaced" : "Cluster"), "singularResource": .string(entry.singular),
             "verbs": .array(entry.verbs.map(JSON.string)), "shortNames": texts(entry.shortNames), "categories": texts(entry.categories),
             "subresources": entry.subresources.isEmpty
@@ -210,11 +249,7 @@ struct Discovery {
                     entry.subresources.map { sub in
                         [
                             "subresource": .string(sub.name),
-                            "responseKind": [
-                                "group": .string(sub.kind?.group ?? resource.group),
-                                "version": .string(sub.kind?.version ?? resource.version),
-                                "kind": .string(sub.kind?.kind ?? resource.kind),
-                            ],
+                            "responseKind": answer(sub.kind?.kind ?? resource.kind, sub.kind),
                             "verbs": .array(sub.verbs.map(JSON.string)),
                         ]
                     }),

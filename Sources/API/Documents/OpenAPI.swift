@@ -4,7 +4,7 @@ extension Router {
     func openAPI(_ request: HTTPRequest) async throws -> HTTPResponse {
         guard request.method == "GET" else { throw Router.methodNotAllowed }
         switch request.path.dropFirst().first {
-        case "v2" where request.path.count == 2:
+        case "v2" where request.path.count == 2 && !request.rawPath.hasSuffix("/"):
             let document = OpenAPI.v2(api.catalog)
             // kubectl before 1.27 reads nothing but protobuf here.
             if request.accept.contains("proto-openapi") {
@@ -23,9 +23,11 @@ extension Router {
             let (group, version) =
                 place.count == 2 && place[0] == "api"
                 ? ("", place[1]) : place.count == 3 && place[0] == "apis" ? (place[1], place[2]) : ("", "")
-            guard let document = OpenAPI.v3(api.catalog, group, version) else { throw StatusError.noSuchPath }
+            guard let document = OpenAPI.v3(api.catalog, group, version) else {
+                return .bytes([], contentType: "application/json", code: 404)
+            }
             return .json(document)
-        default: throw StatusError.noSuchPath
+        default: return .noPage
         }
     }
 }

@@ -12,10 +12,6 @@ extension Router {
             do { labels = try request["labelSelector"].flatMap { $0.isEmpty ? nil : try LabelSelector(parsing: $0) } } catch {
                 throw StatusError.badRequest("\(error)")
             }
-            for requirement in labels?.requirements ?? [] where !Names.isQualifiedName(requirement.key) {
-                throw StatusError.badRequest(
-                    "unable to parse requirement: <nil>: Invalid value: \"\(requirement.key)\": \(Names.qualifiedNameMessage)")
-            }
             let supported = ["metadata.name", "metadata.namespace"] + target.kind.selectableFields
             var fields: [(path: [String], value: String, isNegated: Bool)] = []
             for part in (request["fieldSelector"] ?? "").split(separator: ",") where !part.trimmed.isEmpty {
@@ -122,30 +118,28 @@ extension Router {
 
     func list(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
         let representation = try Representation(request.accept)
+        try representation.check(isList: true, target.kind)
         let (items, revision, token, remaining) = try await select(target, request)
         let metadata: JSON = [
             "resourceVersion": .string(String(revision)), "continue": JSON(token), "remainingItemCount": JSON(remaining),
         ]
         switch representation {
         case .table(let version):
+            try Table.check(includes: request["includeObject"])
             var table = Table.of(
                 items, target.kind, revision: String(revision), now: now(), version: version, includes: request["includeObject"])
             table["metadata"] = metadata
             return .json(table)
-        case .metadata:
+        case .metadata(let version, _):
             return .json([
-                "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
-                "items": .array(items.map(Table.partial)),
+                "kind": "PartialObjectMetadataList", "apiVersion": .string("meta.k8s.io/\(version)"), "metadata": metadata,
+                "items": .array(items.map { Table.partial($0, version: version) }),
             ])
-        case .json, .yaml, .protobuf:
-            let list: JSON = [
-                "kind": .string("\(target.resource.kind)List"), "apiVersion": .string(target.resource.apiVersion), "metadata": metadata,
-                "items": .array(items),
-            ]
+        case .json, .protobuf:
+            let list = target.list(items, metadata)
             if case .protobuf = representation, !target.kind.isCustom, case .object(let type) = target.kind.schema {
                 return .bytes(ProtobufEncoder.list(list, of: type), contentType: Representation.protobufType)
             }
-            if case .yaml = representation { return .bytes(Array(YAMLText.of(list).utf8), contentType: "application/yaml") }
             return .json(list)
         }
     }

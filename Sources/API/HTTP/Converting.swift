@@ -49,10 +49,12 @@ extension Router {
 extension StatusError {
     /// A path that names no kind; one that an earlier release had says which.
     static func noSuchVersion(_ path: [String]) -> StatusError {
-        guard let place = Target.Place(path),
-            let removed = RemovedVersions.version(group: place.group, version: place.version, plural: place.plural)
-        else { return noSuchPath }
+        guard let removed = removedVersion(path) else { return noSuchPath }
         let name = "\(removed.resource.apiVersion) \(removed.resource.kind)"
         return StatusError(404, .notFound, "\(noSuchPath.message) (\(name): \(removed.hint))")
+    }
+
+    static func removedVersion(_ path: [String]) -> RemovedVersion? {
+        Target.Place(path).flatMap { RemovedVersions.version(group: $0.group, version: $0.version, plural: $0.plural) }
     }
 }

@@ -12,17 +12,21 @@ struct ListParameters: Sendable {
         let version = request["resourceVersion"] ?? "", match = request["resourceVersionMatch"] ?? ""
         limit = try Self.number(request["limit"])
         if !match.isEmpty { try Self.check(match, version, isContinued: !(request["continue"] ?? "").isEmpty) }
-        if version.isEmpty {
-            self.version = nil
-        } else {
-            guard let number = UInt64(version) else {
-                throw StatusError.badRequest(
-                    "invalid resource version: resourceVersion: Invalid value: \"\(version)\": strconv.ParseUint: parsing \"\(version)\": invalid syntax"
-                )
-            }
-            self.version = Int(clamping: number)
-        }
+        self.version = try Self.checkVersion(version)
         isExact = match == "Exact"
+    }
+
+    /// The number of a version; nil: none is asked for.
+    @discardableResult
+    static func checkVersion(_ text: String) throws -> Int? {
+        if text.isEmpty { return nil }
+        guard let number = UInt64(text) else {
+            throw StatusError(
+                500, .unstated,
+                "resourceVersion: Invalid value: \(JSON.string(text).text()): strconv.ParseUint: parsing \(JSON.string(text).text()): invalid syntax"
+            )
+        }
+        return Int(clamping: number)
     }
 
     private static func number(_ text: String?) throws -> Int {

@@ -12,10 +12,8 @@ struct ReviewsAPI: PathResponder {
             })
         else { return nil }
         guard request.method == "POST" else { throw Router.methodNotAllowed }
-        switch try Representation(request.accept) {
-        case .table, .metadata: throw Representation.notAcceptable  // an answer is no object that could be shown as a row
-        case .json, .yaml, .protobuf: break
-        }
+        try Representation.check(request.accept)
+        _ = try Representation(request.accept, transforms: false)  // an answer is no object that could be shown as a row
         let schema = Reviews.schema(review.type), kind = review.resource.kind
         var findings = SchemaFindings()
         let body = schema.decode(try await RequestBody(request, threads).object(schema), &findings)

@@ -34,78 +34,55 @@ package struct Router: Responder {
     package func streams(close: @escaping @Sendable () -> Void) -> StreamServer? { StreamServer(router: self, close: close) }
 
     package func respond(_ request: HTTPRequest) async -> HTTPResponse {
-        do { return await respond(request, as: try await admit(request)) } catch { return .failure(error) }
+        do { return await respond(request, as: try await admit(request)) } catch { return shown(.failure(error), request) }
     }
 
     package func respond(_ request: HTTPRequest, as user: UserInfo) async -> HTTPResponse {
-        do { return try await route(request, user) } catch { return .failure(error) }
+        do { return shown(try await route(request, user), request) } catch { return shown(.failure(error), request) }
     }
 
-    /// Who asks, if they may: without proof 401, without permission 403.
+    private func shown(_ answer: HTTPResponse, _ request: HTTPRequest) -> HTTPResponse {
+        Representation.wantsYAML(request.accept) ? answer.asYAML : answer
+    }
+
+    /// Who asks, if they may: with a wrong proof 401, without permission 403.
     package func admit(_ request: HTTPRequest) async throws -> UserInfo {
-        guard var user = try await authenticator.user(of: request) else { throw StatusError(401, .unauthorized, "Unauthorized") }
-        user = try await impersonated(by: user, request)
+        let user = try await authorizer.impersonated(by: try await authenticator.user(of: request), request)
         if user.groups.contains(UserInfo.masters) { return user }
-        let access = Router.access(request)
-        guard try await authorizer.allows(user, access) else { throw Authorizer.refusal(user, access) }
+        for access in AccessRequest.all(of: request) {
+            guard try await authorizer.allows(user, access) else { throw Authorizer.refusal(user, access) }
+        }
         return user
     }
 
-    /// `kubectl --as`: somebody else, for those who may.
-    private func impersonated(by user: UserInfo, _ request: HTTPRequest) async throws -> UserInfo {
-        guard let name = request.header("Impersonate-User") else { return user }
-        var access = AccessRequest(verb: "impersonate")
-        let parts = name.split(separator: ":").map(String.init)
-        let isAccount = parts.count == 4 && name.hasPrefix("system:serviceaccount:")
-        (access.resource, access.name, access.namespace) = isAccount ? ("serviceaccounts", parts[3], parts[2]) : ("users", name, "")
-        guard try await authorizer.allows(user, access) else { throw Authorizer.refusal(user, access) }
-        var groups = request.headerValues("Impersonate-Group")
-        if isAccount, groups.isEmpty { groups = ["system:serviceaccounts", "system:serviceaccounts:\(parts[2])"] }
-        for group in groups {
-            var wish = AccessRequest(verb: "impersonate")
-            (wish.resource, wish.name) = ("groups", group)
-            guard try await authorizer.allows(user, wish) else { throw Authorizer.refusal(user, wish) }
-        }
-        if !groups.contains(UserInfo.authenticated), name != "system:anonymous" { groups.append(UserInfo.authenticated) }
-        return UserInfo(name: name, groups: groups)
-    }
-
-    private static func access(_ request: HTTPRequest) -> AccessRequest {
-        guard let place = Target.Place(request.path) else {
-            var access = AccessRequest(verb: request.method.lowercased())
-            access.path = request.rawPath
-            return access
-        }
-        var access = AccessRequest(verb: Target.verb(request, place))
-        access.group = place.group
-        access.resource = place.plural
-        access.subresource = place.subresource ?? ""
-        access.name = place.name ?? ""
-        access.namespace = place.namespace ?? ""
-        // A namespace is in itself, as RBAC sees it.
-        if place.plural == "namespaces", place.group.isEmpty { access.namespace = place.name ?? "" }
-        return access
-    }
-
     private func route(_ request: HTTPRequest, _ user: UserInfo) async throws -> HTTPResponse {
+        // Between two slashes is nothing that a path of the API could name; what follows `proxy` is another server's.
+        if let gap = request.rawPath.firstRange(of: "//"), !request.rawPath[..<gap.lowerBound].contains("/proxy") {
+            return try nothing(at: gap.lowerBound == request.rawPath.startIndex ? [] : request.path)
+        }
         if let answer = try await documents(request) { return answer }
         for part in parts { if let answer = try await part.respond(request, user) { return answer } }
         if request.path.starts(with: ["apis", "autoscaling"]) {
             throw StatusError(404, .notFound, "minik has no HorizontalPodAutoscalers: nothing scales by itself; use kubectl scale")
         }
-        guard let target = Target(request.path, api.catalog) else { throw StatusError.noSuchVersion(request.path) }
+        guard let target = Target(request.path, api.catalog) else { return try nothing(at: request.path) }
+        // What is no part of the kind is not there for anybody, whatever they accept.
+        if let part = target.subresource, !target.kind.subresources.contains(where: { $0.name == part }) { throw StatusError.noSuchPath }
         guard let words = target.kind.deprecation else { return try await route(target, request, user) }
         do { return try await route(target, request, user).warning([words]) } catch { return HTTPResponse.failure(error).warning([words]) }
     }
 
     private func route(_ target: Target, _ request: HTTPRequest, _ user: UserInfo) async throws -> HTTPResponse {
+        let isStream = ["exec", "attach", "portforward", "proxy", "log"].contains(target.subresource)
+        if !isStream { try Representation.check(request.accept, isList: target.name == nil && request.method == "GET") }
         switch (request.method, target.name, target.subresource) {
         case ("GET", nil, nil) where request.isTrue("watch"): return try await watch(target, request)
         case ("GET", nil, nil): return try await list(target, request)
         case ("POST", nil, nil): return try await create(target, request, user)
         case ("DELETE", nil, nil): return try await deleteCollection(target, request)
-        case ("GET", .some, nil) where request.isTrue("watch"): return try await watch(target, request)
-        case ("GET", .some, nil): return try render(target.present(try await api.get(target.stored, target.key)), target, request)
+        case ("GET", .some, nil):
+            try ListParameters.checkVersion(request["resourceVersion"] ?? "")
+            return try render(target.present(try await api.get(target.stored, target.key)), target, request)
         case ("PUT", .some, nil): return try await update(target, request, user)
         case ("PATCH", .some, nil): return try await patch(target, request, user)
         case ("DELETE", .some, nil): return try await delete(target, request)
@@ -114,21 +91,31 @@ package struct Router: Responder {
         }
     }
 
-    static let methodNotAllowed = StatusError(405, .methodNotAllowed, "the server does not allow this method on the requested resource")
+    static let methodNotAllowed = StatusError(
+        405, .methodNotAllowed, "the server does not allow this method on the requested resource", details: .emptyObject)
+
+    /// A path that names nothing: below a group that is served the group says so, elsewhere there is no page.
+    func nothing(at path: [String]) throws -> HTTPResponse {
+        let isServed = path.first == "api" || (path.first == "apis" && path.count > 1 && Discovery(api.catalog).has(group: path[1]))
+        guard isServed || StatusError.removedVersion(path) != nil else { return .noPage }
+        throw StatusError.noSuchVersion(path)
+    }
 
     /// An object as the client wants to see it: whole, as a table, or its metadata alone.
     func render(_ object: JSON, _ target: Target, _ request: HTTPRequest, code: Int = 200) throws -> HTTPResponse {
-        switch try Representation(request.accept) {
+        let representation = try Representation(request.accept)
+        try representation.check(isList: false, target.kind)
+        switch representation {
         case .table(let version):
+            try Table.check(includes: request["includeObject"])
             return .json(
                 Table.of(
                     [object], target.kind, revision: object["metadata"]["resourceVersion"].string ?? "", now: now(), version: version,
                     includes: request["includeObject"]), code: code)
-        case .metadata: return .json(Table.partial(object), code: code)
+        case .metadata(let version, _): return .json(Table.partial(object, version: version), code: code)
         case .protobuf:
             guard !target.kind.isCustom, case .object(let type) = target.kind.schema else { return .json(object, code: code) }
             return .bytes(ProtobufEncoder.object(object, type), contentType: Representation.protobufType, code: code)
-        case .yaml: return .bytes(Array(YAMLText.of(object).utf8), contentType: "application/yaml", code: code)
         case .json: return .json(object, code: code)
         }
     }

@@ -22,6 +22,19 @@ struct Target: Sendable {
         return shown
     }
 
+    /// A list as its kind has it. What of a typed kind a list holds, the list itself says; custom objects say it each.
+    func list(_ items: [JSON], _ metadata: JSON) -> JSON {
+        let bare = items.map { item in
+            var item = item
+            (item["kind"], item["apiVersion"]) = (.null, .null)
+            return item
+        }
+        return [
+            "kind": .string("\(resource.kind)List"), "apiVersion": .string(resource.apiVersion), "metadata": metadata,
+            "items": .array(kind.isTyped ? bare : items),
+        ]
+    }
+
     /// Reads `/api/v1/namespaces/default/pods/web/log`; nil for what is no resource of `catalog`.
     init?(_ path: [String], _ catalog: KindCatalog) {
         guard let place = Place(path), let kind = catalog.kind(group: place.group, version: place.version, plural: place.plural) else {
@@ -72,16 +85,15 @@ struct Target: Sendable {
         }
     }
 
-    /// The verb of RBAC for a request.
+    /// The verb of RBAC for a request; none for a method that no object knows.
     static func verb(_ request: HTTPRequest, _ place: Place) -> String {
-        if let subresource = place.subresource, ["exec", "attach", "portforward"].contains(subresource) { return "create" }
         switch request.method {
         case "GET", "HEAD": return place.name != nil ? "get" : request.isTrue("watch") ? "watch" : "list"
         case "POST": return "create"
         case "PUT": return "update"
         case "PATCH": return "patch"
         case "DELETE": return place.name == nil ? "deletecollection" : "delete"
-        default: return request.method.lowercased()
+        default: return ""
         }
     }
 }

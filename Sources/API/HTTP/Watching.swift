@@ -113,7 +113,7 @@ private struct Watch {
                 isBookmark ? [] : [object], target.kind, revision: object["metadata"]["resourceVersion"].string ?? "", now: now(),
                 version: version,
                 includes: includes, metadata: isBookmark ? object["metadata"] : nil)
-        case .metadata: Table.partial(object)
+        case .metadata(let version, _): Table.partial(object, version: version)
         default: object
         }
     }

@@ -29,7 +29,7 @@ package struct Column: Sendable {
     }
 
     package static let name = Column("Name") { object, _ in object["metadata"]["name"].string ?? "" }
-    package static let createdAt = Column("Created At") { object, _ in object["metadata"]["creationTimestamp"].string ?? "" }
+    package static let createdAt = Column("Created At", type: "date") { object, _ in object["metadata"]["creationTimestamp"].string ?? "" }
     package static let age = Column("Age") { object, now in
         guard let created = object["metadata"]["creationTimestamp"].string.flatMap(Timestamp.init) else { return "<unknown>" }
         return humanDuration(seconds: now.seconds - created.seconds)

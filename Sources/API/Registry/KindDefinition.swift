@@ -117,6 +117,8 @@ package struct KindDefinition: Sendable {
     package static let allVerbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
     /// Of Kubernetes' own API, where nothing is added by a CustomResourceDefinition.
     var isBuiltIn: Bool { !isCustom && !["apiextensions.k8s.io", "policy.networking.k8s.io"].contains(resource.group) }
+    /// Upstream's server knows it as a type of its own, not by a CustomResourceDefinition.
+    var isTyped: Bool { !isCustom && resource.group != "policy.networking.k8s.io" }
     package var hasStatus: Bool { subresources.contains { $0.name == "status" } }
 
     /// How a write through a subresource, or of the object itself (nil), changes an object; nil: it cannot.

@@ -13,7 +13,7 @@ package enum Table {
             "columnDefinitions": .array(
                 kind.columns.map {
                     [
-                        "name": .string($0.name), "type": .string($0.type == "date" ? "string" : $0.type),
+                        "name": .string($0.name), "type": .string($0.type),
                         "format": .string($0.name == "Name" ? "name" : ""),
                         "priority": .int($0.isWide ? 1 : 0), "description": "",
                     ]
@@ -22,14 +22,21 @@ package enum Table {
                 items.map { item in
                     [
                         "cells": .array(kind.columns.map { $0.value(item, now) }),
-                        "object": includes == "None" ? .null : includes == "Object" ? item : partial(item),
+                        "object": includes == "None" ? .null : includes == "Object" ? item : partial(item, version: version),
                     ]
                 }),
         ]
     }
 
     /// A PartialObjectMetadata: who an object is, without what it asks for.
-    package static func partial(_ object: JSON) -> JSON {
-        ["kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]]
+    package static func partial(_ object: JSON, version: String = "v1") -> JSON {
+        ["kind": "PartialObjectMetadata", "apiVersion": .string("meta.k8s.io/\(version)"), "metadata": object["metadata"]]
+    }
+
+    static func check(includes: String?) throws {
+        guard let includes, !["", "Metadata", "Object", "None"].contains(includes) else { return }
+        throw StatusError.badRequest(
+            "Unable to convert to Table as requested: includeObject: Invalid value: \(JSON.string(includes).text()): must be 'Metadata', 'Object', 'None', or empty"
+        )
     }
 }

@@ -58,7 +58,8 @@ package struct StatusError: Error, CustomStringConvertible, Sendable {
         }
         return [
             "kind": "Status", "apiVersion": "v1", "metadata": .emptyObject, "status": "Failure",
-            "message": .string(message), "reason": .string(reason.rawValue), "details": details, "code": .int(code),
+            "message": .string(message), "reason": reason == .unstated ? .null : .string(reason.rawValue), "details": details,
+            "code": .int(code),
         ]
     }
 }

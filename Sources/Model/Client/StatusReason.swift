@@ -23,6 +23,8 @@ extension StatusError {
         package static let tooManyRequests = Reason(rawValue: "TooManyRequests")
         package static let unauthorized = Reason(rawValue: "Unauthorized")
         package static let unknown = Reason(rawValue: "Unknown")
+        /// What a server says of which upstream tells no more than that it went wrong.
+        package static let unstated = Reason(rawValue: "")
         package static let unsupportedMediaType = Reason(rawValue: "UnsupportedMediaType")
     }
 }

@@ -2,6 +2,8 @@
 package struct LabelRequirement: Hashable, Sendable, CustomStringConvertible {
     package enum Operator: String, Hashable, Sendable {
         case `in` = "In", notIn = "NotIn", exists = "Exists", doesNotExist = "DoesNotExist"
+        /// Of whole numbers; in texts only, an object's selector has neither.
+        case greaterThan = "Gt", lessThan = "Lt"
     }
     package let key: String
     package let op: Operator
@@ -17,10 +19,12 @@ package struct LabelRequirement: Hashable, Sendable, CustomStringConvertible {
     package var description: String {
         switch op {
         case .in where values.count == 1: "\(key)=\(values[0])"
-        case .in: "\(key) in (\(values.joined(separator: ",")))"
-        case .notIn: "\(key) notin (\(values.joined(separator: ",")))"
+        case .in: "\(key) in (\(values.sorted().joined(separator: ",")))"
+        case .notIn: "\(key) notin (\(values.sorted().joined(separator: ",")))"
         case .exists: key
         case .doesNotExist: "!\(key)"
+        case .greaterThan: "\(key)>\(values.first ?? "")"
+        case .lessThan: "\(key)<\(values.first ?? "")"
         }
     }
 
@@ -32,7 +36,14 @@ package struct LabelRequirement: Hashable, Sendable, CustomStringConvertible {
         case .notIn: value.map { !values.contains($0) } ?? true
         case .exists: value != nil
         case .doesNotExist: value == nil
+        case .greaterThan: compares(value, by: >)
+        case .lessThan: compares(value, by: <)
         }
+    }
+
+    private func compares(_ value: String?, by holds: (Int, Int) -> Bool) -> Bool {
+        guard let number = value.flatMap({ Int($0) }), let bound = values.first.flatMap({ Int($0) }) else { return false }
+        return holds(number, bound)
     }
 }
 
@@ -51,48 +62,12 @@ package struct LabelSelector: Hashable, Sendable {
         self.init(matching: json["matchLabels"].stringMap)
         for expression in json["matchExpressions"].items {
             let op = expression["operator"].string.flatMap(LabelRequirement.Operator.init)
+                .flatMap { [.greaterThan, .lessThan].contains($0) ? nil : $0 }
             requirements.append(
                 LabelRequirement(
                     key: expression["key"].string ?? "", op: op ?? .in,
                     values: op == nil ? [] : expression["values"].items.compactMap(\.string)))
         }
-    }
-
-    /// Reads what `-l` takes: `a=b,c!=d,e in (f,g),!h`. Throws a message that names the bad part.
-    package init(parsing text: String) throws(SelectorError) {
-        requirements = []
-        var depth = 0
-        let parts = text.split(omittingEmptySubsequences: true) { character in
-            if character == "(" { depth += 1 }
-            if character == ")" { depth -= 1 }
-            return character == "," && depth == 0
-        }
-        for part in parts { requirements.append(try Self.requirement(part.trimmed)) }
-    }
-
-    private static func requirement(_ part: String) throws(SelectorError) -> LabelRequirement {
-        let parsed = try unchecked(part)
-        guard !parsed.key.isEmpty else { throw SelectorError(part: part) }
-        return parsed
-    }
-
-    private static func unchecked(_ part: String) throws(SelectorError) -> LabelRequirement {
-        for (separator, op) in [("!=", LabelRequirement.Operator.notIn), ("==", .in), ("=", .in)] {
-            if let range = part.firstRange(of: separator) {
-                return LabelRequirement(
-                    key: part[..<range.lowerBound].trimmed, op: op, values: [part[range.upperBound...].trimmed])
-            }
-        }
-        for (word, op) in [(" notin ", LabelRequirement.Operator.notIn), (" in ", .in)] {
-            guard let range = part.firstRange(of: word) else { continue }
-            let list = part[range.upperBound...].trimmed
-            guard list.hasPrefix("("), list.hasSuffix(")") else { throw SelectorError(part: part) }
-            let values = list.dropFirst().dropLast().split(separator: ",").map { $0.trimmed }
-            return LabelRequirement(key: part[..<range.lowerBound].trimmed, op: op, values: values)
-        }
-        if part.hasPrefix("!") { return LabelRequirement(key: part.dropFirst().trimmed, op: .doesNotExist, values: []) }
-        guard !part.isEmpty, !part.contains(" ") else { throw SelectorError(part: part) }
-        return LabelRequirement(key: part, op: .exists, values: [])
     }
 
     package func matches(_ labels: [String: String]) -> Bool { requirements.allSatisfy { $0.matches(labels) } }
@@ -101,11 +76,6 @@ package struct LabelSelector: Hashable, Sendable {
     package func matches(_ metadata: ObjectMeta) -> Bool {
         requirements.allSatisfy { $0.matches(value: metadata.json["labels"][$0.key].string) }
     }
-}
-
-package struct SelectorError: Error, CustomStringConvertible {
-    package let part: String
-    package var description: String { "unable to parse requirement: found '\(part)', expected: =, !=, ==, in, notin" }
 }
 
 extension StringProtocol {

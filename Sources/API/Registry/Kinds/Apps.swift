@@ -16,8 +16,7 @@ extension KindDefinition {
         columns: [
             .name,
             Column("Ready") { object, _ in "\(object["status"]["readyReplicas"].int ?? 0)/\(object["spec"]["replicas"].int ?? 0)" },
-            Column("Up-to-date") { object, _ in "\(object["status"]["updatedReplicas"].int ?? 0)" },
-            Column("Available") { object, _ in "\(object["status"]["availableReplicas"].int ?? 0)" },
+            count("Up-to-date", "status", "updatedReplicas"), count("Available", "status", "availableReplicas"),
             .age, containersColumn, imagesColumn, selectorColumn,
         ],
         prepare: { object in
@@ -40,9 +39,8 @@ extension KindDefinition {
     static let replicaSet = KindDefinition(
         .replicaSets, "replicaset", ["rs"], type: "apps:ReplicaSet", [.status, .scale], hasGeneration: true,
         columns: [
-            .name, Column("Desired") { object, _ in "\(object["spec"]["replicas"].int ?? 0)" },
-            Column("Current") { object, _ in "\(object["status"]["replicas"].int ?? 0)" },
-            Column("Ready") { object, _ in "\(object["status"]["readyReplicas"].int ?? 0)" },
+            .name, count("Desired", "spec", "replicas"), count("Current", "status", "replicas"),
+            count("Ready", "status", "readyReplicas"),
             .age, containersColumn, imagesColumn, selectorColumn,
         ],
         prepare: { PodRules.prepare(&$0["spec"]["template"]["spec"]) },

@@ -13,6 +13,8 @@ extension KindDefinition {
         }
     ).with {
         $0.hooks = namespaceHooks
+        // Each of them for itself: there is no deletion of all at once.
+        $0.verbs = KindDefinition.allVerbs.filter { $0 != "deletecollection" }
         $0.deletion = .namespace
         $0.nameRule = .label
         $0.prepareForUpdate = { object, old in object["spec"]["finalizers"] = old["spec"]["finalizers"] }
@@ -23,7 +25,10 @@ extension KindDefinition {
     static let configMap = KindDefinition(
         .configMaps, "configmap", ["cm"], type: "core:ConfigMap",
         columns: [
-            .name, Column("Data") { object, _ in "\((object["data"].object?.count ?? 0) + (object["binaryData"].object?.count ?? 0))" },
+            .name,
+            Column("Data", type: "integer") { object, _ in
+                "\((object["data"].object?.count ?? 0) + (object["binaryData"].object?.count ?? 0))"
+            },
             .age,
         ],
         validate: { object, old, _ in validateData(object, old, ["data", "binaryData"]) })
@@ -32,7 +37,7 @@ extension KindDefinition {
         .secrets, "secret", [], type: "core:Secret",
         columns: [
             .name, Column("Type") { object, _ in object["type"].string ?? "" },
-            Column("Data") { object, _ in "\(object["data"].object?.count ?? 0)" }, .age,
+            Column("Data", type: "integer") { object, _ in "\(object["data"].object?.count ?? 0)" }, .age,
         ],
         prepare: { object in
             // stringData is for writing only: it ends up, encoded, in data.
@@ -74,7 +79,7 @@ extension KindDefinition {
     static let serviceAccount = KindDefinition(
         .serviceAccounts, "serviceaccount", ["sa"], type: "core:ServiceAccount",
         [Subresource("token", ["create"], kind: ("authentication.k8s.io", "v1", "TokenRequest"))],
-        columns: [.name, Column("Secrets") { object, _ in "\(object["secrets"].items.count)" }, .age],
+        columns: [.name, .age],
         // Of a secret no more than its name is kept. (upstream: cleanSecretReferences)
         prepare: { object in
             guard let secrets = object["secrets"].array else { return }

@@ -47,6 +47,7 @@ extension KindDefinition {
                     "\(definition["metadata"]["name"].string ?? ""): minik has this kind built in; the definition is kept and changes nothing"
                 ] : []
         }
+        $0.categories = ["api-extensions"]
         $0.hooks = definitionHooks
         // Its objects go with a definition, unless their kind stays without it.
         $0.deletion.finalizer = { KindCatalog.isBuiltIn($0) ? nil : "customresourcecleanup.apiextensions.k8s.io" }

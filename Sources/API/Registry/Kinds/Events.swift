@@ -19,14 +19,17 @@ extension KindDefinition {
         },
         Column("Subobject", wide: true) { object, _ in object["involvedObject"]["fieldPath"].string ?? "" },
         Column("Source", wide: true) { object, _ in
-            let parts = [object["source"]["component"].string ?? object["reportingComponent"].string, object["source"]["host"].string]
+            let parts = [
+                object["source"]["component"].string ?? object["reportingComponent"].string,
+                object["source"]["host"].string ?? object["reportingInstance"].string,
+            ]
             return parts.compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: ", ")
         },
         Column("Message") { object, _ in object["message"].string?.trimmed ?? "" },
         Column("First Seen", wide: true) { object, now in
             ago((object["firstTimestamp"].string ?? object["eventTime"].string).flatMap(Timestamp.init), now)
         },
-        Column("Count", wide: true) { object, _ in "\(object["series"]["count"].int ?? object["count"].int ?? 1)" },
+        Column("Count", wide: true, type: "integer") { object, _ in "\(object["series"]["count"].int ?? object["count"].int ?? 1)" },
         Column("Name", wide: true) { object, _ in object["metadata"]["name"].string ?? "" },
     ]
 

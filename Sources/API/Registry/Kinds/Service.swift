@@ -168,8 +168,10 @@ extension KindDefinition {
             .name,
             Column("Endpoints") { object, _ in
                 let all = object["subsets"].items.flatMap { subset in
-                    subset["ports"].items.flatMap { port in
-                        subset["addresses"].items.map { "\($0["ip"].string ?? ""):\(port["port"].int ?? 0)" }
+                    // Of a Service without ports there are addresses alone.
+                    let ports = subset["ports"].items.map { ":\($0["port"].int ?? 0)" }
+                    return (ports.isEmpty ? [""] : ports).flatMap { port in
+                        subset["addresses"].items.map { "\($0["ip"].string ?? "")\(port)" }
                     }
                 }
                 return Column.shortened(all)

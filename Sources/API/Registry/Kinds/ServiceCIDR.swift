@@ -30,7 +30,7 @@ extension KindDefinition {
                 let resource = group.isEmpty ? parent["resource"].string ?? "" : "\(parent["resource"].string ?? "").\(group)"
                 return [resource, parent["namespace"].string ?? "", parent["name"].string ?? ""].filter { !$0.isEmpty }.joined(
                     separator: "/")
-            }, .age,
+            },
         ],
         prepare: { object in
             let name = object["metadata"]["name"].string ?? ""

@@ -23,6 +23,7 @@ extension KindDefinition {
                 }
             }
         ).with {
+            $0.categories = ["api-extensions"]
             $0.warn = { object in object["webhooks"].items.isEmpty ? [] : ["minik stores webhook configurations and calls no webhook"] }
         }
     }

@@ -229,7 +229,7 @@ extension KindDefinition {
                 let group = owner["apiVersion"].string?.split(separator: "/").first.map(String.init) ?? ""
                 return "\(kind.lowercased()).\(group)/\(owner["name"].string ?? "")"
             },
-            count("Revision", "revision"), .age,
+            Column("Revision") { object, _ in "\(object["revision"].int ?? 0)" }, .age,
         ],
         validate: { object, old, _ in
             var causes: [StatusError.Cause] = []
