@@ -20,7 +20,8 @@ extension APIServer {
             }
             if isUnconditional, !kind.allowsUnconditionalUpdate, options.fieldManager != nil {
                 throw StatusError.invalid(
-                    kind.resource, key.name, [.invalid("metadata.resourceVersion", 0, "must be specified for an update")])
+                    Resource(kind.resource.group, kind.resource.version, kind.resource.plural, kind.resource.plural), key.name,
+                    [.invalid("metadata.resourceVersion", 0, "must be specified for an update")])
             }
             return try await replace(kind, decoded, old: old, subresource: subresource, options, written, managed: nil)
         }
@@ -41,6 +42,7 @@ extension APIServer {
         let expected = try Self.expectedVersion(of: wanted, old: old, resource)
         let immutable = ObjectRules.validateUpdate(wanted, old: old)
         var object = try strategy.prepareForUpdate(Self.keepingIdentity(of: old, in: wanted), old, kind)
+        let isLast = Self.isLast(object, old: old, kind)
         let write: () async throws -> (object: JSON, warnings: [String]) = { [self] in
             if strategy.isAdmitted { try await admit(&object, old: old, kind) }
             let finalizers = options.fieldManager == nil ? [] : ObjectRules.validateFinalizers(object, old: old)
@@ -51,24 +53,30 @@ extension APIServer {
             if let managed {
                 object["metadata"]["managedFields"] = managed
             } else {
-                track(&object, old: old, kind, subresource: subresource, options)
+                track(
+                    &object, old: old, kind, subresource: subresource, options, forgets: ManagedFields.forgets(wanted["metadata"]))
             }
             if kind.hasGeneration, kind.intent(object) != kind.intent(old) {
                 object["metadata"]["generation"] = .int((old["metadata"]["generation"].int ?? 1) + 1)
             }
             let ordered = Self.ordered(object, kind)
             if options.isDryRun { return (ordered, warnings) }
+            if isLast {
+                try await finish(ObjectKey(of: ordered), expected, kind)
+                return (ordered, warnings)
+            }
             let result = try await store.update(resource, ordered, expected: expected)
             if strategy.isAdmitted { kind.hooks.stored(result, self) }
             return (result, warnings)
         }
-        let outcome = strategy.isAdmitted ? try await admitting(kind, write) : try await write()
+        let outcome = strategy.isAdmitted || isLast ? try await admitting(kind, write) : try await write()
         written.object = outcome.object
         written.warnings += outcome.warnings
+        written.isGone = isLast && !options.isDryRun
         if Self.warns(of: written.object, old: old, kind, subresource, options) { written.warnings += kind.warn(written.object) }
-        if options.isDryRun { return written }
+        if options.isDryRun || isLast { return written }
         if subresource == nil { try await kind.hooks.afterUpdate(written.object, self) }
-        return try await finishDeletion(written, kind)
+        return written
     }
 
     /// Whether who writes hears what a user should know of the object: not whoever reports on it, nor of an intent that is as it was.
@@ -84,8 +92,8 @@ extension APIServer {
         if let uid = wanted["metadata"]["uid"].string, uid != held {
             throw StatusError(
                 409, .conflict,
-                "Operation cannot be fulfilled on \(resource) \"\(name)\": Precondition failed: UID in precondition: \(uid), UID in object meta: \(held)"
-            )
+                "Operation cannot be fulfilled on \(resource) \"\(name)\": Precondition failed: UID in precondition: \(uid), UID in object meta: \(held)",
+                details: StatusError.details(resource, name))
         }
         let version = old["metadata"]["resourceVersion"].string
         if let expected = wanted["metadata"]["resourceVersion"].string, expected != version { throw StatusError.conflict(resource, name) }
@@ -124,21 +132,52 @@ extension APIServer {
             case .strategic(let body): patched = try StrategicMergePatch.apply(body, to: old, kind.schema)
             case .apply: patched = old
             }
-            guard patched["metadata"]["name"] == old["metadata"]["name"] else {
+            guard let name = patched["metadata"]["name"].string, !name.isEmpty else { throw StatusError.nameless(key.name) }
+            if let uid = patched["metadata"]["uid"].string, .string(uid) != old["metadata"]["uid"] {
+                throw StatusError.invalid(kind.resource, key.name, [.invalid("metadata.uid", .string(uid), "field is immutable")])
+            }
+            guard name == key.name else {
                 throw StatusError.badRequest(
                     "the name of the object (\(patched["metadata"]["name"].string ?? "")) does not match the name on the URL (\(key.name))")
             }
             if let namespace = patched["metadata"]["namespace"].string, kind.resource.namespaced, namespace != key.namespace {
-                throw StatusError.badRequest(
-                    "the namespace of the object (\(namespace)) does not match the namespace on the request (\(key.namespace))")
+                throw StatusError.otherNamespace
             }
             if version == nil, patched["metadata"]["resourceVersion"].isNull {
                 patched["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
             }
             var written = Written(object: .null)
-            let decoded = try Self.decode(patched, kind, options, &written, ignoring: strategy.isIgnored)
+            let decoded: JSON
+            do {
+                decoded = try Self.decode(patched, kind, options, &written, ignoring: strategy.isIgnored)
+            } catch let error as StatusError where !kind.isCustom && !written.isWellFormed {
+                throw Self.malformed(patched, kind, error)
+            }
             return try await replace(kind, decoded, old: old, subresource: subresource, options, written, managed: nil)
         }
+    }
+
+    /// What a patch made of an object, and the kind cannot read. (k8s.io/apiserver/pkg/endpoints/handlers, applyJSPatch)
+    private static func malformed(_ patched: JSON, _ kind: KindDefinition, _ error: StatusError) -> StatusError {
+        let prefix = "\(kind.resource.kind) in version \"\(kind.resource.version)\" cannot be handled as a \(kind.resource.kind): "
+        let why = error.message.hasPrefix(prefix) ? String(error.message.dropFirst(prefix.count)) : error.message
+        let text = JSON.string(shown(patched).text())
+        return StatusError.invalid(Resource("", "", "", ""), "", [.invalid("patch", text, why)])
+    }
+
+    /// With its members, and those of its metadata, in the order in which upstream's decoder meets them.
+    private static func shown(_ object: JSON) -> JSON {
+        var members = JSONObject()
+        for key in (object.object?.keys ?? []).sorted() { members[key] = object[key] }
+        let order = [
+            "name", "generateName", "namespace", "selfLink", "uid", "resourceVersion", "generation", "creationTimestamp",
+            "deletionTimestamp", "deletionGracePeriodSeconds", "labels", "annotations", "ownerReferences", "finalizers", "managedFields",
+        ]
+        var metadata = JSONObject()
+        for key in order where !object["metadata"][key].isNull { metadata[key] = object["metadata"][key] }
+        for (key, value) in object["metadata"].object ?? JSONObject() where metadata[key] == nil { metadata[key] = value }
+        members["metadata"] = .object(metadata)
+        return .object(members)
     }
 
     /// Server-side apply.
@@ -146,17 +185,22 @@ extension APIServer {
         -> Written
     {
         guard let manager = options.fieldManager, !manager.isEmpty else {
-            throw StatusError(
-                422, .invalid, "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
-                causes: [.required("fieldManager", "is required for apply patch")])
+            throw StatusError.invalid(
+                Resource("meta.k8s.io", "v1", "", "PatchOptions"), "", [.required("fieldManager", "is required for apply patch")])
         }
         var config = config
         guard config["kind"].string == kind.resource.kind, config["apiVersion"].string == kind.resource.apiVersion else {
-            throw StatusError.badRequest("invalid object type: \(config["apiVersion"].string ?? ""), Kind=\(config["kind"].string ?? "")")
+            let given = config["apiVersion"].string ?? ""
+            throw StatusError.badRequest(
+                "invalid object type: \(given.contains("/") ? given : "/\(given)"), Kind=\(config["kind"].string ?? "")")
+        }
+        if let namespace = config["metadata"]["namespace"].string, kind.resource.namespaced, namespace != key.namespace {
+            throw StatusError.otherNamespace
         }
         if config["metadata"]["managedFields"].array != nil { throw StatusError.badRequest("metadata.managedFields must be nil") }
         config["metadata"]["name"] = .string(key.name)
         if kind.resource.namespaced { config["metadata"]["namespace"] = .string(key.namespace) }
+        try Self.checkTypes(of: config, kind, key)
         var read = Written()
         let applied = try Self.decode(config, kind, options, &read, fillsDefaults: false)
         let warnings = read.warnings
@@ -167,7 +211,12 @@ extension APIServer {
         return try await retrying(config["metadata"]["resourceVersion"].isNull) {
             guard let old = try await store.get(kind.resource, key) else {
                 guard subresource == nil else { throw StatusError.notFound(kind.resource, key.name) }
-                if applied["metadata"]["uid"].string != nil { throw StatusError.conflict(kind.resource, key.name) }
+                if let uid = applied["metadata"]["uid"].string {
+                    throw StatusError(
+                        409, .conflict,
+                        "Operation cannot be fulfilled on \(kind.resource) \"\(key.name)\": uid mismatch: the provided object specified uid \(uid), and no existing object was found",
+                        details: StatusError.details(kind.resource, key.name))
+                }
                 if let refusal = options.creationRefusal { throw refusal }
                 // What the applier set is the applier's, and the rest nobody's.
                 var managed = ManagedFields(.null)
@@ -175,6 +224,9 @@ extension APIServer {
                 var created = try await create(kind, applied, options, managed: managed.json)
                 created.warnings = warnings + created.warnings
                 return created
+            }
+            if let uid = applied["metadata"]["uid"].string, .string(uid) != old["metadata"]["uid"] {
+                throw StatusError.invalid(kind.resource, key.name, [.invalid("metadata.uid", .string(uid), "field is immutable")])
             }
             var managed = ManagedFields(old["metadata"])
             let merged = try managed.apply(applied, entry, live: old, kind.schema, kind.resource, force: options.force)

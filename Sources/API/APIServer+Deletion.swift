@@ -19,13 +19,16 @@ extension APIServer {
         guard var object = try await store.get(resource, key) else { throw StatusError.notFound(resource, key.name) }
         let version = object["metadata"]["resourceVersion"].string
         if let uid = options.uid, object["metadata"]["uid"].string != uid {
-            throw Self.failedPrecondition(resource, key, "UID", uid, object["metadata"]["uid"].string ?? "")
+            let found = object["metadata"]["uid"].string ?? ""
+            throw Self.failedPrecondition(resource, key, "UID", uid, found, "have been deleted and then recreated")
         }
         if let wanted = options.resourceVersion, wanted != version {
-            throw Self.failedPrecondition(resource, key, "ResourceVersion", wanted, version ?? "")
+            throw Self.failedPrecondition(resource, key, "ResourceVersion", wanted, version ?? "", "have been modified")
         }
         guard !kind.deletion.lasting.contains(key.name) else {
-            throw StatusError.forbidden("\(resource) \"\(key.name)\" is forbidden: this \(kind.singular) may not be deleted")
+            throw StatusError(
+                403, .forbidden, "\(resource) \"\(key.name)\" is forbidden: this \(kind.singular) may not be deleted",
+                details: StatusError.details(resource, key.name))
         }
         if kind.deletion.isEmptiedFirst, options.gracePeriod != 0 || object["metadata"]["deletionTimestamp"].isNull {
             guard object["metadata"]["deletionTimestamp"].isNull else { return Written(object: object) }
@@ -36,19 +39,22 @@ extension APIServer {
         }
         let grace = kind.deletion.gracePeriod(object, options.gracePeriod)
         let finalizers = Self.finalizers(of: object, kind, options)
-        guard grace > 0 || !finalizers.isEmpty else {
-            if options.isDryRun { return Written(object: object, isGone: true) }
-            return Written(object: try await take(key, version, kind), isGone: true)
+        guard grace > 0 || !finalizers.isEmpty || kind.deletion.isGraceful else {
+            if !options.isDryRun { try await take(key, version, kind) }
+            return Written(object: object, isGone: true)
         }
+        let isMarked = !object["metadata"]["deletionTimestamp"].isNull
         let shortest = min(grace, object["metadata"]["deletionGracePeriodSeconds"].int ?? grace)
-        if object["metadata"]["deletionTimestamp"].isNull || shortest != object["metadata"]["deletionGracePeriodSeconds"].int {
+        if !isMarked || shortest != object["metadata"]["deletionGracePeriodSeconds"].int {
             object["metadata"]["deletionTimestamp"] = .string(Timestamp(seconds: now().seconds + Timestamp.bounded(shortest)).description)
             object["metadata"]["deletionGracePeriodSeconds"] = .int(shortest)
             if !finalizers.isEmpty { object["metadata"]["finalizers"] = .array(finalizers) }
-            if kind.hasGeneration { object["metadata"]["generation"] = .int((object["metadata"]["generation"].int ?? 1) + 1) }
+            if kind.hasGeneration, !isMarked { object["metadata"]["generation"] = .int((object["metadata"]["generation"].int ?? 1) + 1) }
             if !options.isDryRun { object = try await store.update(resource, object, expected: version) }
         }
-        return Written(object: object)
+        guard shortest == 0, finalizers.isEmpty else { return Written(object: object) }
+        if !options.isDryRun { try await take(key, object["metadata"]["resourceVersion"].string, kind) }
+        return Written(object: object, isGone: true)
     }
 
     /// Whom an object waits for once it has been told to go: whoever asked before, and at its first deletion whom that names.
@@ -69,45 +75,33 @@ extension APIServer {
         return finalizers
     }
 
-    private static func failedPrecondition(_ resource: Resource, _ key: ObjectKey, _ what: String, _ wanted: String, _ found: String)
-        -> StatusError
-    {
-        StatusError(
+    private static func failedPrecondition(
+        _ resource: Resource, _ key: ObjectKey, _ what: String, _ wanted: String, _ found: String, _ guess: String
+    ) -> StatusError {
+        // Here, and here only, the kind stands for the resource.
+        let kind = Resource(resource.group, resource.version, resource.kind, resource.kind)
+        return StatusError(
             409, .conflict,
-            "Operation cannot be fulfilled on \(resource) \"\(key.name)\": Precondition failed: \(what) in precondition: \(wanted), \(what) in object meta: \(found)"
-        )
+            "Operation cannot be fulfilled on \(kind) \"\(key.name)\": the \(what) in the precondition (\(wanted)) does not match the \(what) in record (\(found)). The object might \(guess)",
+            details: StatusError.details(kind, key.name))
     }
 
     /// Takes an object out of the store, and then frees what it held: free before, it would be another's while this one still stands.
     /// In turn, so that a new object of the same name does not lose what it has just been given.
-    private func take(_ key: ObjectKey, _ version: String?, _ kind: KindDefinition) async throws -> JSON {
-        try await admitting(kind) {
-            let last = try await store.delete(kind.resource, key, expected: version)
-            kind.hooks.removed(key, self)
-            return last
-        }
+    private func take(_ key: ObjectKey, _ version: String?, _ kind: KindDefinition) async throws {
+        try await admitting(kind) { try await finish(key, version, kind) }
     }
 
-    /// An object that waited for its last finalizer goes when that is gone.
-    func finishDeletion(_ written: Written, _ kind: KindDefinition) async throws -> Written {
-        let object = written.object, resource = kind.resource
-        let isRunning = (object["metadata"]["deletionGracePeriodSeconds"].int ?? 0) > 0
-        guard !kind.deletion.isEmptiedFirst, !isRunning, !object["metadata"]["deletionTimestamp"].isNull,
-            object["metadata"]["finalizers"].items.isEmpty
-        else { return written }
-        let key = ObjectKey(of: object)
-        do {
-            let last = try await take(key, object["metadata"]["resourceVersion"].string, kind)
-            return Written(object: last, warnings: written.warnings, isGone: true)
-        } catch let error as StatusError where error.reason == .notFound {
-            return Written(object: object, warnings: written.warnings, isGone: true)
-        } catch let error as StatusError where error.reason == .conflict {
-            // Whoever wrote since has seen that no finalizer is left, and finishes it, unless they took another way.
-            guard let newer = try await store.get(resource, key), newer["metadata"]["uid"] == object["metadata"]["uid"] else {
-                return Written(object: object, warnings: written.warnings, isGone: true)
-            }
-            return try await finishDeletion(Written(object: newer, warnings: written.warnings), kind)
-        }
+    func finish(_ key: ObjectKey, _ version: String?, _ kind: KindDefinition) async throws {
+        _ = try await store.delete(kind.resource, key, expected: version)
+        kind.hooks.removed(key, self)
+    }
+
+    /// Whether a write that makes `object` of `old` takes the last finalizer from one that only waited for that: it goes then, and is
+    /// not written. (upstream: ShouldDeleteDuringUpdate)
+    static func isLast(_ object: JSON, old: JSON, _ kind: KindDefinition) -> Bool {
+        !kind.deletion.isEmptiedFirst && !old["metadata"]["deletionTimestamp"].isNull
+            && (old["metadata"]["deletionGracePeriodSeconds"].int ?? 0) == 0 && object["metadata"]["finalizers"].items.isEmpty
     }
 
     // MARK: Custom kinds

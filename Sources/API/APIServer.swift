@@ -148,12 +148,21 @@ package actor APIServer: Client {
                 guard try await store.get(resource, ObjectKey(of: ordered)) == nil else { throw StatusError.alreadyExists(resource, name) }
                 return ordered
             }
-            let result = try await store.create(resource, ordered)
+            let result = try await created(resource, ordered)
             kind.hooks.stored(result, self)
             return result
         }
         if !options.isDryRun { try await kind.hooks.afterCreate(written.object, self) }
         return written
+    }
+
+    /// Stores a new object; of one in whose place another still waits to go, the refusal says so.
+    private func created(_ resource: Resource, _ object: JSON) async throws -> JSON {
+        do { return try await store.create(resource, object) } catch let error as StatusError where error.reason == .alreadyExists {
+            let held = try await store.get(resource, ObjectKey(of: object))
+            guard let held, !held["metadata"]["deletionTimestamp"].isNull else { throw error }
+            throw StatusError(409, .alreadyExists, "object is being deleted: \(error.message)", details: error.details)
+        }
     }
 
     /// Puts the object into its namespace, which must be there and stay.
@@ -174,7 +183,7 @@ package actor APIServer: Client {
             causes: [
                 StatusError.Cause(
                     reason: "NamespaceTerminating", message: "namespace \(namespace) is being terminated", field: "metadata.namespace")
-            ])
+            ], details: StatusError.details(kind.resource, name))
     }
 
     /// What every namespace holds from its first moment.
@@ -262,6 +271,7 @@ package actor APIServer: Client {
         ignoring isIgnored: (String) -> Bool = { _ in false }
     ) throws -> JSON {
         let resource = kind.resource
+        read.isWellFormed = false
         if let given = object["kind"].string, given != resource.kind {
             if kind.isCustom {
                 throw StatusError.invalid(
@@ -275,12 +285,16 @@ package actor APIServer: Client {
                 "the API version in the data (\(given)) does not match the expected API version (\(resource.apiVersion))")
         }
         var findings = SchemaFindings()
+        read.isWellFormed = true
         findings.fillsDefaults = fillsDefaults
         findings.leavesTypes = kind.isCustom
         let decoded = kind.schema.decode(object, &findings)
         let unknown = findings.unknown.map { "unknown field \"\($0)\"" } + options.repeats
         let who = "\(resource.kind) in version \"\(resource.version)\" cannot be handled as a \(resource.kind)"
-        if let first = findings.mistyped.first { throw StatusError.badRequest("\(who): \(first)") }
+        if let first = findings.mistyped.first {
+            read.isWellFormed = false
+            throw StatusError.badRequest("\(who): \(first)")
+        }
         if !unknown.isEmpty {
             switch options.fieldValidation {
             case .strict:
@@ -348,8 +362,14 @@ package actor APIServer: Client {
     }
 
     /// Notes in managedFields what a client's write changed.
-    func track(_ object: inout JSON, old: JSON, _ kind: KindDefinition, subresource: String?, _ options: WriteOptions) {
+    func track(
+        _ object: inout JSON, old: JSON, _ kind: KindDefinition, subresource: String?, _ options: WriteOptions, forgets: Bool = false
+    ) {
         guard let manager = options.fieldManager else { return }
+        if forgets {
+            object["metadata"]["managedFields"] = .null
+            return
+        }
         var managed = ManagedFields(old["metadata"])
         managed.update(
             ManagedFields.Entry(

@@ -48,6 +48,8 @@ package struct Written: Sendable {
     package var warnings: [String] = []
     package var wasCreated = false
     package var isGone = false
+    /// What came could be read as the kind.
+    var isWellFormed = true
     /// What was missed, or is none of a field's values, as it was read: told unless the kind's own rules speak of that field.
     var found: [StatusError.Cause] = []
 }

@@ -31,7 +31,7 @@ struct JSONPatchTests {
             [["op": "add", "path": "/a/b/9", "value": 1]],
             [["op": "test", "path": "/a/b/0", "value": 2]], [["op": "add", "path": "/none/deep", "value": 1]],
             [["op": "dance", "path": "/a"]],
-            [["op": "add", "path": "/a"]], [["op": "add", "path": "a", "value": 1]], ["op": "add"],
+            [["op": "add", "path": "/a"]], [["op": "add", "value": 1]], [1], ["op": "add"],
         ] as [JSON])
     func refused(_ patch: JSON) { #expect(throws: StatusError.self) { try JSONPatch.apply(patch, to: Self.document) } }
 }

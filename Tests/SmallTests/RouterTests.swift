@@ -241,10 +241,12 @@ struct RouterWatching {
         _ = try await site.api.create(.pods, Fixture.pod("d"))
         _ = try await site.api.patch(.pods, Fixture.key("d"), ["metadata": ["labels": ["x": "y"]]])
         try await site.api.delete(.pods, Fixture.key("d"))
-        let events = try await site.events(3, stream)
-        #expect(events.map { $0["type"].string } == ["ADDED", "MODIFIED", "DELETED"])
-        #expect(events.map { $0["object"].objectName } == ["d", "d", "d"])
-        #expect(events.map { $0["object"]["kind"].string } == ["Pod", "Pod", "Pod"])
+        // A pod is told to go before it goes.
+        let events = try await site.events(4, stream)
+        #expect(events.map { $0["type"].string } == ["ADDED", "MODIFIED", "MODIFIED", "DELETED"])
+        #expect(events.map { $0["object"].objectName } == ["d", "d", "d", "d"])
+        #expect(events.map { $0["object"]["kind"].string } == ["Pod", "Pod", "Pod", "Pod"])
+        #expect(events[2]["object"]["metadata"]["deletionGracePeriodSeconds"] == 0)
     }
 
     @Test("a watch without a revision starts with what there is")

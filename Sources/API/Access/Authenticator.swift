@@ -61,20 +61,30 @@ struct Authenticator: Sendable {
             }
             user.extra["authentication.kubernetes.io/pod-name"] = [pod]
             user.extra["authentication.kubernetes.io/pod-uid"] = [bound["pod"]["uid"].string ?? ""]
+            if let node = bound["node"]["name"].string { user.extra["authentication.kubernetes.io/node-name"] = [node] }
         }
+        for (kind, resource) in [("secret", Resource.secrets), ("node", .nodes)] {
+            // A pod's token names its pod's node, too, without that being a condition.
+            guard !bound[kind].isNull, bound["pod"].isNull, let name = bound[kind]["name"].string else { continue }
+            let held = try await store.get(resource, ObjectKey(resource.namespaced ? namespace : "", name))
+            guard let held, held["metadata"]["uid"] == bound[kind]["uid"] else { return nil }
+        }
+        if let id = claims["jti"].string { user.extra["authentication.kubernetes.io/credential-id"] = ["JTI=\(id)"] }
         return (user, meant)
     }
 
     /// A token for a service account, valid for `seconds`, bound to a pod if one is given.
     static func token(
-        for account: JSON, boundTo pod: (name: String, uid: String)? = nil, node: String? = nil, audiences: [String], seconds: Int,
+        for account: JSON, boundTo object: TokenBinding? = nil, audiences: [String], seconds: Int,
         now: Timestamp,
         by credentials: any Credentials
     ) throws -> (token: String, expires: Timestamp) {
         let namespace = account["metadata"]["namespace"].string ?? "", name = account["metadata"]["name"].string ?? ""
         var bound: JSON = ["namespace": .string(namespace), "serviceaccount": ["name": .string(name), "uid": account["metadata"]["uid"]]]
-        if let pod { bound["pod"] = ["name": .string(pod.name), "uid": .string(pod.uid)] }
-        if let node { bound["node"] = ["name": .string(node)] }
+        if let object {
+            bound[object.kind] = ["name": .string(object.name), "uid": .string(object.uid)]
+            if let node = object.node { bound["node"] = ["name": .string(node)] }
+        }
         let claims: JSON = [
             "aud": .array((audiences.isEmpty ? [issuer] : audiences).map(JSON.string)),
             "exp": .int(now.seconds + Timestamp.bounded(seconds)), "iat": .int(now.seconds),
@@ -90,7 +100,8 @@ extension APIServer {
         guard let credentials else { throw StatusError(500, .internalError, "this server signs no tokens") }
         let account = try await get(.serviceAccounts, ObjectKey(pod.namespace, pod.spec["serviceAccountName"].string ?? "default"))
         return try Authenticator.token(
-            for: account, boundTo: (pod.name, pod.uid), node: pod.nodeName, audiences: audiences, seconds: seconds, now: now(),
+            for: account, boundTo: TokenBinding(kind: "pod", name: pod.name, uid: pod.uid, node: pod.nodeName), audiences: audiences,
+            seconds: seconds, now: now(),
             by: credentials
         ).token
     }

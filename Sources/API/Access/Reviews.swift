@@ -42,17 +42,18 @@ struct Reviews: Sendable {
         if review["metadata"].isNull { review["metadata"] = .emptyObject }
         switch resource.kind {
         case "SelfSubjectAccessReview":
-            try Self.validate(review["spec"], resource, namesUser: true)
+            try Self.validate(review, resource, namesUser: true)
             review["status"] = try await decide(review["spec"], user)
         case "SubjectAccessReview", "LocalSubjectAccessReview":
             let spec = review["spec"]
-            try Self.validate(spec, resource, namesUser: spec["user"].string ?? "" != "" || !spec["groups"].items.isEmpty)
+            try Self.validate(review, resource, namesUser: spec["user"].string ?? "" != "" || !spec["groups"].items.isEmpty)
             review["status"] = try await decide(
                 spec, UserInfo(name: spec["user"].string ?? "", groups: spec["groups"].items.compactMap(\.string)))
         case "SelfSubjectRulesReview":
             guard let namespace = review["spec"]["namespace"].string, !namespace.isEmpty else {
                 throw StatusError.badRequest("no namespace on request")
             }
+            review["spec"] = .emptyObject
             review["status"] = try await rules(user, namespace)
         case "TokenReview":
             if (review["spec"]["token"].string ?? "").isEmpty {
@@ -74,8 +75,9 @@ struct Reviews: Sendable {
     }
 
     /// One thing is asked about, by somebody. (kubernetes pkg/apis/authorization/validation)
-    private static func validate(_ spec: JSON, _ resource: Resource, namesUser: Bool) throws {
+    private static func validate(_ review: JSON, _ resource: Resource, namesUser: Bool) throws {
         var causes: [StatusError.Cause] = []
+        let spec = review["spec"], isLocal = resource.kind == "LocalSubjectAccessReview"
         let attributes = spec["resourceAttributes"], path = spec["nonResourceAttributes"]
         if attributes.isNull, path.isNull {
             causes.append(
@@ -87,7 +89,20 @@ struct Reviews: Sendable {
                     "cannot be specified in combination with resourceAttributes"))
         }
         if !namesUser { causes.append(.invalid("spec.user", "", "at least one of user or group must be specified")) }
-        if !causes.isEmpty { throw StatusError.invalid(resource, "", causes) }
+        let labels = attributes["labelSelector"], field = "spec.resourceAttributes"
+        if labels["rawSelector"].string ?? "" != "", !labels["requirements"].items.isEmpty {
+            causes.append(
+                .invalid("\(field).labelSelector.rawSelector", labels["rawSelector"], "may not specified at the same time as requirements"))
+        }
+        if isLocal, !attributes.isNull, attributes["namespace"] != review["metadata"]["namespace"] {
+            causes.append(.invalid("\(field).namespace", attributes["namespace"], "must match metadata.namespace"))
+        }
+        if isLocal, !path.isNull {
+            let given: JSON = ["Path": .string(path["path"].string ?? ""), "Verb": .string(path["verb"].string ?? "")]
+            causes = [.invalid("spec.nonResourceAttributes", given, "disallowed on this kind of request")]
+        }
+        // Of reviews upstream names the group alone.
+        if !causes.isEmpty { throw StatusError.invalid(Resource(resource.group, resource.version, "", ""), "", causes) }
     }
 
     private func decide(_ spec: JSON, _ user: UserInfo) async throws -> JSON {

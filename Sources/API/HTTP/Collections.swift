@@ -14,24 +14,25 @@ extension Router {
             }
             let supported = ["metadata.name", "metadata.namespace"] + target.kind.selectableFields
             var fields: [(path: [String], value: String, isNegated: Bool)] = []
-            for part in (request["fieldSelector"] ?? "").split(separator: ",") where !part.trimmed.isEmpty {
-                let isNegated = part.contains("!=")
-                let sides = part.replacing("!=", with: "=").replacing("==", with: "=").split(
-                    separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                guard sides.count == 2 else { throw StatusError.badRequest("invalid selector: '\(part)'; can't understand '\(part)'") }
-                let name = sides[0].trimmed
-                guard supported.contains(name) else {
-                    // Kinds that have more than the two of everybody say it in other words.
-                    throw StatusError.badRequest(
-                        target.kind.selectableFields.isEmpty
-                            ? "\"\(name)\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
-                            : "field label not supported: \(name)")
-                }
-                fields.append((name.split(separator: ".").map(String.init), sides[1].trimmed, isNegated))
+            for (name, value, isNegated) in try FieldTerms.read(request["fieldSelector"] ?? "") {
+                guard supported.contains(name) else { throw Self.unsupported(name, target.kind) }
+                let path = target.kind.fieldAliases[name] ?? name
+                fields.append((path.split(separator: ".").map(String.init), value, isNegated))
             }
             if let name = target.name { fields.append((["metadata", "name"], name, false)) }
             self.fields = fields
         }
+
+        /// Kinds that have more than the two of everybody say it in other words.
+        private static func unsupported(_ name: String, _ kind: KindDefinition) -> StatusError {
+            if kind.resource == .jobs { return .badRequest("field label \"\(name)\" not supported for Job") }
+            return .badRequest(
+                kind.selectableFields.isEmpty
+                    ? "\"\(name)\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+                    : "field label not supported: \(name)")
+        }
+
+        private static let counts: Set<String> = ["replicas", "succeeded"]
 
         var isEverything: Bool { labels == nil && fields.isEmpty }
         /// The one name that can be meant.
@@ -42,7 +43,8 @@ extension Router {
             return fields.allSatisfy { path, value, isNegated in
                 let found = path.reduce(object) { $0[$1] }
                 // A number or flag that is not set is Go's zero.
-                let text = found.string ?? (found.isNull ? (["true", "false"].contains(value) ? "false" : "") : found.text())
+                let unset = ["true", "false"].contains(value) ? "false" : Self.counts.contains(path.last ?? "") ? "0" : ""
+                let text = found.string ?? (found.isNull ? unset : found.text())
                 return (text == value) != isNegated
             }
         }
@@ -59,15 +61,37 @@ extension Router {
         }
 
         init(_ token: String) throws {
-            guard let bytes = Base64.decodeURL(token), let json = try? JSON(parsing: bytes), let revision = json["rv"].int,
-                let after = json["start"].string
-            else {
-                throw StatusError.badRequest("continue key is not valid: the token was not made by this server")
+            guard let bytes = Base64.decodeURL(token) else {
+                let place = token.utf8.enumerated().first { !Self.isDigit($0.element) }?.offset ?? token.utf8.count / 4 * 4
+                throw Self.refusal("illegal base64 data at input byte \(place)")
+            }
+            let json: JSON
+            do { json = try JSON(parsing: bytes) } catch { throw Self.refusal("\(error)") }
+            let version = json["v"].string ?? ""
+            guard version == Self.version else { throw Self.refusal("server does not recognize this encoded version \(version)") }
+            guard let revision = json["rv"].int, revision > 0 else {
+                throw Self.refusal("incorrect encoded start resourceVersion (version \(version))")
+            }
+            guard let after = json["start"].string, !after.isEmpty else {
+                throw Self.refusal("encoded start key empty (version \(version))")
             }
             (self.revision, self.after) = (revision, after)
         }
 
-        var token: String { Base64.encodeURL((["v": "meta.k8s.io/v1", "rv": .int(revision), "start": .string(after)] as JSON).bytes()) }
+        private static let version = "meta.k8s.io/v1"
+
+        private static func refusal(_ why: String) -> StatusError {
+            .badRequest("invalid continue token: continue key is not valid: \(why)")
+        }
+
+        /// Of base64 for URLs. (RFC 4648, section 5)
+        private static func isDigit(_ byte: UInt8) -> Bool {
+            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x2D || byte == 0x5F
+        }
+
+        var token: String {
+            Base64.encodeURL((["v": .string(Self.version), "rv": .int(revision), "start": .string(after)] as JSON).bytes())
+        }
     }
 
     /// The objects that a request chooses, the revision they stand at, and where to go on.

@@ -131,8 +131,18 @@ package struct HTTPClient: Client {
 
     package func list(_ resource: Resource, namespace: String?, selector: LabelSelector?) async throws -> (items: [JSON], revision: Int) {
         let list = try await json("GET", resource.path(namespace: namespace))
-        let items = list["items"].items.filter { selector?.matches($0["metadata"]["labels"].stringMap) ?? true }
+        let items = HTTPClient.items(of: list).filter { selector?.matches($0["metadata"]["labels"].stringMap) ?? true }
         return (items, list["metadata"]["resourceVersion"].string.flatMap { Int($0) } ?? 0)
+    }
+
+    /// What a list holds, each with the kind that the list of a typed kind tells once for all.
+    package static func items(of list: JSON) -> [JSON] {
+        let kind = list["kind"].string.map { JSON.string($0.hasSuffix("List") ? String($0.dropLast(4)) : $0) } ?? .null
+        return list["items"].items.map { item in
+            var item = item
+            if item["kind"].isNull { (item["apiVersion"], item["kind"]) = (list["apiVersion"], kind) }
+            return item
+        }
     }
 
     package func latest(_ resource: Resource) async throws -> Int {

@@ -10,10 +10,18 @@ struct ListParameters: Sendable {
 
     init(_ request: HTTPRequest) throws {
         let version = request["resourceVersion"] ?? "", match = request["resourceVersionMatch"] ?? ""
-        limit = try Self.number(request["limit"])
+        let limit = try Self.number(request["limit"])
+        if request["sendInitialEvents"] != nil {
+            throw StatusError.invalid(
+                Self.resource, "", [.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list")])
+        }
         if !match.isEmpty { try Self.check(match, version, isContinued: !(request["continue"] ?? "").isEmpty) }
-        self.version = try Self.checkVersion(version)
-        isExact = match == "Exact"
+        do { self.version = try Self.checkVersion(version) } catch let error as StatusError {
+            throw StatusError.badRequest("invalid resource version: \(error.message)")
+        }
+        // What may be as old as it likes comes whole; a first chunk of a revision is of just that one.
+        self.limit = version == "0" ? 0 : limit
+        isExact = match == "Exact" || (match.isEmpty && limit > 0 && !["", "0"].contains(version))
     }
 
     /// The number of a version; nil: none is asked for.
@@ -29,7 +37,10 @@ struct ListParameters: Sendable {
         return Int(clamping: number)
     }
 
-    private static func number(_ text: String?) throws -> Int {
+    static let resource = Resource("meta.k8s.io", "v1", "", "ListOptions")
+
+    /// A parameter that is a number; 0 where there is none.
+    static func number(_ text: String?) throws -> Int {
         guard let text else { return 0 }
         if let number = Int(text) { return number }
         let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
@@ -48,6 +59,6 @@ struct ListParameters: Sendable {
             causes.append(.forbidden(field, "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\""))
         }
         guard !causes.isEmpty else { return }
-        throw StatusError.invalid(Resource("meta.k8s.io", "v1", "", "ListOptions"), "", causes)
+        throw StatusError.invalid(resource, "", causes)
     }
 }

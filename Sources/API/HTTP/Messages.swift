@@ -35,7 +35,9 @@ package struct HTTPRequest: Sendable {
     }
 
     package subscript(_ name: String) -> String? { query.first { $0.name == name }?.value }
-    package func isTrue(_ name: String) -> Bool { ["true", "1"].contains(self[name] ?? "") }
+    /// A flag's value; whatever denies nothing affirms. (k8s.io/apimachinery/pkg/runtime, Convert_Slice_string_To_bool)
+    package func isTrue(_ name: String) -> Bool { self[name].map { !["false", "0"].contains($0.lowercased()) } ?? false }
+    func values(_ name: String) -> [String] { query.filter { $0.name == name }.map(\.value) }
 
     package func header(_ name: String) -> String? { headers.first { $0.name.lowercased() == name.lowercased() }?.value }
     package func headerValues(_ name: String) -> [String] { headers.filter { $0.name.lowercased() == name.lowercased() }.map(\.value) }

@@ -1,6 +1,7 @@
 import Model
 
-/// The form in which a client wants an answer, by its Accept header. (RFC 9110, 12.5.1; k8s.io/apiserver/pkg/endpoints/handlers/negotiation)
+/// The form in which a client wants an answer, by its Accept header.
+/// (RFC 9110, 12.5.1; k8s.io/apiserver/pkg/endpoints/handlers/negotiation)
 enum Representation: Sendable {
     /// Whole; as YAML where the client takes that first (`HTTPResponse.asYAML`).
     case json, protobuf

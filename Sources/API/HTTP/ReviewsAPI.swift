@@ -20,6 +20,8 @@ struct ReviewsAPI: PathResponder {
         if let first = findings.mistyped.first {
             throw StatusError.badRequest("\(kind) in version \"\(review.resource.version)\" cannot be handled as a \(kind): \(first)")
         }
-        return .json(try await reviews.answer(body, review.resource, user: user), code: 201)
+        var asked = body
+        if let namespace = place.namespace { asked["metadata"]["namespace"] = .string(namespace) }
+        return .json(try await reviews.answer(asked, review.resource, user: user), code: 201)
     }
 }

@@ -76,11 +76,14 @@ package struct Router: Responder {
         let isStream = ["exec", "attach", "portforward", "proxy", "log"].contains(target.subresource)
         if !isStream { try Representation.check(request.accept, isList: target.name == nil && request.method == "GET") }
         switch (request.method, target.name, target.subresource) {
+        case ("GET", _, nil) where target.isWatch: return try await watch(target, request)
+        case (_, _, _) where target.isWatch: throw Router.methodNotAllowed
         case ("GET", nil, nil) where request.isTrue("watch"): return try await watch(target, request)
         case ("GET", nil, nil): return try await list(target, request)
         case ("POST", nil, nil): return try await create(target, request, user)
         case ("DELETE", nil, nil): return try await deleteCollection(target, request)
         case ("GET", .some, nil):
+            _ = try Representation(request.accept)
             try ListParameters.checkVersion(request["resourceVersion"] ?? "")
             return try render(target.present(try await api.get(target.stored, target.key)), target, request)
         case ("PUT", .some, nil): return try await update(target, request, user)

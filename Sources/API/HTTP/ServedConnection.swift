@@ -118,6 +118,7 @@ extension HTTPRequest {
     /// Whether it may take as long as it likes, as upstream has it.
     fileprivate var isLongRunning: Bool {
         let place = Target.Place(path)
-        return isTrue("watch") || ["exec", "attach", "proxy", "log", "portforward"].contains(place?.subresource ?? "")
+        return isTrue("watch") || place?.isWatch == true
+            || ["exec", "attach", "proxy", "log", "portforward"].contains(place?.subresource ?? "")
     }
 }

@@ -110,31 +110,60 @@ extension Router {
     private func token(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
         guard let credentials = api.credentials else { throw StatusError(500, .internalError, "this server signs no tokens") }
         let account = try await api.get(.serviceAccounts, target.key)
-        var wish = try await RequestBody(request, threads).object(
-            KindDefinition.withTypeMeta(.object(SchemaTable.type("authentication:TokenRequest"))))
+        let schema = KindDefinition.withTypeMeta(.object(SchemaTable.type("authentication:TokenRequest")))
+        var wish = try await RequestBody(request, threads).object(schema)
+        let resource = Resource("authentication.k8s.io", "v1", "", "TokenRequest")
+        var findings = SchemaFindings()
+        _ = schema.decode(wish, &findings)
+        if let first = findings.mistyped.first {
+            throw StatusError.badRequest("TokenRequest in version \"v1\" cannot be handled as a TokenRequest: \(first)")
+        }
+        if let namespace = wish["metadata"]["namespace"].string, !namespace.isEmpty, namespace != target.key.namespace {
+            throw StatusError.otherNamespace
+        }
+        if let name = wish["metadata"]["name"].string, !name.isEmpty, name != target.key.name {
+            throw StatusError.invalid(
+                resource, target.key.name, [.invalid("metadata.name", .string(name), "must match the service account name if specified")])
+        }
         let seconds = wish["spec"]["expirationSeconds"].int ?? 3600
         let causes = PodValidation.tokenLifetime(seconds, "spec.expirationSeconds")
         if !causes.isEmpty {
-            throw StatusError.invalid(Resource("authentication.k8s.io", "v1", "", "TokenRequest"), target.key.name, causes)
+            throw StatusError.invalid(resource, "", causes)
         }
-        var pod: (String, String)?
-        let bound = wish["spec"]["boundObjectRef"]
-        if bound["kind"].string == "Pod", let name = bound["name"].string {
-            let held = try await api.get(.pods, ObjectKey(target.key.namespace, name))
-            pod = (name, held["metadata"]["uid"].string ?? "")
-        }
+        let bound = try await boundObject(wish["spec"]["boundObjectRef"], target.key.namespace)
         let audiences = wish["spec"]["audiences"].items.compactMap(\.string)
         let (token, expires) = try Authenticator.token(
-            for: account, boundTo: pod, audiences: audiences, seconds: seconds, now: now(), by: credentials)
+            for: account, boundTo: bound, audiences: audiences, seconds: seconds, now: now(), by: credentials)
         wish["kind"] = "TokenRequest"
         wish["apiVersion"] = "authentication.k8s.io/v1"
         wish["metadata"] = [
-            "name": account["metadata"]["name"], "namespace": account["metadata"]["namespace"],
+            "name": account["metadata"]["name"], "namespace": account["metadata"]["namespace"], "uid": account["metadata"]["uid"],
             "creationTimestamp": .string(now().description),
         ]
         wish["spec"]["audiences"] = .array((audiences.isEmpty ? [Authenticator.issuer] : audiences).map(JSON.string))
         wish["spec"]["expirationSeconds"] = .int(seconds)
         wish["status"] = ["token": .string(token), "expirationTimestamp": .string(expires.description)]
         return .json(wish, code: 201)
+    }
+
+    /// What a token goes with, if with anything: it has to be there, and to be the one that is meant.
+    private func boundObject(_ reference: JSON, _ namespace: String) async throws -> TokenBinding? {
+        guard !reference.isNull else { return nil }
+        let kind = reference["kind"].string ?? "", name = reference["name"].string ?? "", version = reference["apiVersion"].string ?? ""
+        let known: [String: Resource] = ["Pod": .pods, "Secret": .secrets, "Node": .nodes]
+        guard version == "v1", let resource = known[kind] else {
+            throw StatusError.badRequest(
+                "cannot bind token to object of type \(version.contains("/") ? version : "/\(version)"), Kind=\(kind)")
+        }
+        let held = try await api.get(resource, ObjectKey(resource.namespaced ? namespace : "", name))
+        let uid = held["metadata"]["uid"].string ?? ""
+        if let wanted = reference["uid"].string, !wanted.isEmpty, wanted != uid {
+            throw StatusError(
+                409, .conflict,
+                "Operation cannot be fulfilled on \(kind) \"\(name)\": the UID in the bound object reference (\(wanted)) does not match the UID in record. The object might have been deleted and then recreated",
+                details: ["name": .string(name), "kind": .string(kind)])
+        }
+        let node = kind == "Pod" ? held["spec"]["nodeName"].string : nil
+        return TokenBinding(kind: kind.lowercased(), name: name, uid: uid, node: node)
     }
 }

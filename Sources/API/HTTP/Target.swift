@@ -8,6 +8,8 @@ struct Target: Sendable {
     let subresource: String?
     /// What follows `proxy`.
     let rest: [String]
+    /// The path itself says so.
+    let isWatch: Bool
 
     var resource: Resource { kind.resource }
     /// Where its objects are kept.
@@ -46,6 +48,7 @@ struct Target: Sendable {
         name = place.name
         subresource = place.subresource
         rest = place.rest
+        isWatch = place.isWatch
         guard rest.isEmpty || subresource == "proxy" else { return nil }
     }
 
@@ -58,6 +61,8 @@ struct Target: Sendable {
         var name: String?
         var subresource: String?
         var rest: [String] = []
+        /// `/api/v1/watch/...`, as the path was before there was a parameter.
+        var isWatch = false
 
         init?(_ path: [String]) {
             var parts = path[...]
@@ -70,6 +75,10 @@ struct Target: Sendable {
             }
             guard let version = parts.popFirst() else { return nil }
             self.version = version
+            if parts.first == "watch", parts.count > 1 {
+                isWatch = true
+                parts = parts.dropFirst()
+            }
             if parts.first == "namespaces", parts.count > 2,
                 !["status", "finalize"].contains(parts[parts.startIndex + 2]) || parts.count > 3
             {
@@ -88,6 +97,7 @@ struct Target: Sendable {
     /// The verb of RBAC for a request; none for a method that no object knows.
     static func verb(_ request: HTTPRequest, _ place: Place) -> String {
         switch request.method {
+        case "GET" where place.isWatch: return "watch"
         case "GET", "HEAD": return place.name != nil ? "get" : request.isTrue("watch") ? "watch" : "list"
         case "POST": return "create"
         case "PUT": return "update"

@@ -5,21 +5,24 @@ extension Router {
     /// What a request's parameters say of how its write is meant.
     func options(_ request: HTTPRequest) throws -> WriteOptions {
         var options = WriteOptions()
-        options.isDryRun = try Router.isDryRun(request["dryRun"].map { [$0] } ?? [])
+        let resource = Self.optionsResource(request.method)
+        options.isDryRun = try Router.isDryRun(request.values("dryRun"), resource)
         let agent = (request.header("User-Agent") ?? "").split(separator: "/").first.map(String.init) ?? ""
         options.fieldManager =
             request["fieldManager"].flatMap { $0.isEmpty ? nil : $0 } ?? (agent.isEmpty ? "unknown" : String(agent.prefix(128)))
         if let text = request["fieldValidation"], !text.isEmpty {
             guard let validation = WriteOptions.FieldValidation(rawValue: text) else {
                 throw StatusError.invalid(
-                    Resource("meta.k8s.io", "v1", "", "CreateOptions"), "",
-                    [.notSupported("fieldValidation", .string(text), "\"Ignore\", \"Strict\", \"Warn\"")])
+                    resource, "", [.notSupported("fieldValidation", .string(text), "\"\", \"Ignore\", \"Strict\", \"Warn\"")])
             }
             options.fieldValidation = validation
         } else {
             options.fieldValidation = .warn
         }
         options.force = request.isTrue("force")
+        if request.method == "PATCH", request["force"] != nil, request.contentType != Self.applyType {
+            throw StatusError.invalid(resource, "", [.forbidden("force", "may not be specified for non-apply patch")])
+        }
         try Self.check(fieldManager: request["fieldManager"] ?? "", request.method)
         return options
     }
@@ -37,15 +40,20 @@ extension Router {
             break
         }
         guard !causes.isEmpty else { return }
-        let kind = method == "POST" ? "CreateOptions" : method == "PUT" ? "UpdateOptions" : "PatchOptions"
-        throw StatusError.invalid(Resource("meta.k8s.io", "v1", "", kind), "", causes)
+        throw StatusError.invalid(optionsResource(method), "", causes)
     }
 
-    private static func isDryRun(_ values: [String]) throws -> Bool {
+    /// What upstream calls the parameters of a request of that method.
+    private static func optionsResource(_ method: String) -> Resource {
+        let kinds = ["POST": "CreateOptions", "PUT": "UpdateOptions", "DELETE": "DeleteOptions"]
+        return Resource("meta.k8s.io", "v1", "", kinds[method] ?? "PatchOptions")
+    }
+
+    static let applyType = "application/apply-patch+yaml"
+
+    private static func isDryRun(_ values: [String], _ resource: Resource) throws -> Bool {
         for value in values where value != "All" {
-            throw StatusError.invalid(
-                Resource("meta.k8s.io", "v1", "", "CreateOptions"), "",
-                [.notSupported("dryRun", .array(values.map(JSON.string)), "\"All\"")])
+            throw StatusError.invalid(resource, "", [.notSupported("dryRun", .array(values.map(JSON.string)), "\"All\"")])
         }
         return !values.isEmpty
     }
@@ -71,7 +79,7 @@ extension Router {
         if target.resource.namespaced {
             guard let namespace = target.namespace else { throw Router.methodNotAllowed }
             if let own = object["metadata"]["namespace"].string, !own.isEmpty, own != namespace {
-                throw StatusError.badRequest("the namespace of the provided object does not match the namespace sent on the request")
+                throw StatusError.otherNamespace
             }
             // What is no metadata at all is told when it is read.
             if object["metadata"].isNull || object["metadata"].object != nil { object["metadata"]["namespace"] = .string(namespace) }
@@ -81,6 +89,9 @@ extension Router {
         if let form = target.kind.storage {
             // Read strictly as what it came as, then stored as what it is.
             object = try converted(object, target, form, nil, &options)
+        }
+        guard object["metadata"]["resourceVersion"].string ?? "" == "" else {
+            throw StatusError(500, .unstated, "resourceVersion should not be set on objects to be created")
         }
         try await mayGrant(target, request, user) { _ in object }
         return try finish(try await api.create(try storedKind(target), object, options), target, request, code: 201)
@@ -95,15 +106,15 @@ extension Router {
         object: JSON, repeats: [String]
     ) {
         var (object, repeats) = try await RequestBody(request, threads).objectAndRepeats(schema)
-        guard object["metadata"]["name"].string == target.name else {
+        guard let name = object["metadata"]["name"].string, !name.isEmpty else { throw StatusError.nameless(target.name ?? "") }
+        guard name == target.name else {
             throw StatusError.badRequest(
                 "the name of the object (\(object["metadata"]["name"].string ?? "")) does not match the name on the URL (\(target.name ?? ""))"
             )
         }
         if let namespace = target.namespace {
             if let own = object["metadata"]["namespace"].string, !own.isEmpty, own != namespace {
-                throw StatusError.badRequest(
-                    "the namespace of the object (\(own)) does not match the namespace on the request (\(namespace))")
+                throw StatusError.otherNamespace
             }
             object["metadata"]["namespace"] = .string(namespace)
         }
@@ -140,8 +151,14 @@ extension Router {
             options.creationRefusal = refusal
             return try await api.patch(try storedKind(target), target.key, change, subresource: subresource, options).object
         }
+        var words: [String] = []
+        if case .json(let operations) = change { words = JSONPatch.unknownFields(operations) }
+        if options.fieldValidation == .strict, !words.isEmpty {
+            throw StatusError.badRequest("strict decoding error: \(words.joined(separator: ", "))")
+        }
         let written = try await api.patch(try storedKind(target), target.key, change, subresource: subresource, options)
         return try finish(written, target, request, code: written.wasCreated ? 201 : 200)
+            .warning(options.fieldValidation == .warn ? words : [])
     }
 
     /// A change as it is made to what is kept: under the version, and with the names, that objects are kept in.
@@ -197,51 +214,77 @@ extension Router {
                 + parts.compactMap { title, field in rule[field].items.isEmpty ? nil : "\(title):\(rule[field].text())" }.joined(
                     separator: ", ") + "}"
         }
-        throw StatusError.forbidden(
-            "\(target.resource) \"\(name)\" is forbidden: user \"\(user.name)\" (groups=\(JSON.array(user.groups.map(JSON.string)).text())) is attempting to grant RBAC permissions not currently held:\n\(list.joined(separator: "\n"))"
-        )
+        throw StatusError(
+            403, .forbidden,
+            "\(target.resource) \"\(name)\" is forbidden: user \"\(user.name)\" (groups=\(JSON.array(user.groups.map(JSON.string)).text())) is attempting to grant RBAC permissions not currently held:\n\(list.joined(separator: "\n"))",
+            details: StatusError.details(target.resource, name))
     }
 
     func change(_ request: HTTPRequest, isCustom: Bool) async throws -> Patch {
         let body = RequestBody(request, threads)
         switch request.contentType {
         case "application/json-patch+json": return .json(try await body.document())
-        case "application/merge-patch+json": return .merge(try await body.document())
-        case "application/strategic-merge-patch+json" where !isCustom: return .strategic(try await body.document())
+        case "application/merge-patch+json": return .merge(try Self.members(try await body.document()))
+        case "application/strategic-merge-patch+json" where !isCustom:
+            return .strategic(try Self.members(try await body.document()))
         case "application/apply-patch+yaml": return .apply(try await body.yaml())
         default:
-            let strategic = isCustom ? "" : ", application/strategic-merge-patch+json"
-            throw RequestBody.unsupported(
-                "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml\(strategic)")
+            throw StatusError(415, .unsupportedMediaType, "415: Unsupported Media Type", details: .emptyObject)
         }
     }
 
-    private func deletion(_ request: HTTPRequest) async throws -> DeleteOptions {
-        let body =
-            request.body.isEmpty
-            ? JSON.null : try await RequestBody(request, threads).object(.object(SchemaTable.type("meta:DeleteOptions")))
+    /// A patch that is laid over an object is one itself.
+    private static func members(_ patch: JSON) throws -> JSON {
+        if patch.isNull { throw StatusError.badRequest("Invalid JSON Patch") }
+        guard patch.object != nil else {
+            throw StatusError.badRequest(
+                "error decoding patch: json: cannot unmarshal \(patch.typeName) into Go value of type map[string]interface {}")
+        }
+        return patch
+    }
+
+    /// What a deletion's body, or else its parameters, ask for; `isChosen`: what becomes of dependents is among it.
+    private func deletion(_ request: HTTPRequest, _ kind: KindDefinition) async throws -> (options: DeleteOptions, isChosen: Bool) {
+        let schema = Schema.object(SchemaTable.type("meta:DeleteOptions")), resource = Self.optionsResource(request.method)
+        let body = request.body.isEmpty ? JSON.null : try await RequestBody(request, threads).object(schema)
+        var findings = SchemaFindings()
+        _ = schema.decode(body, &findings)
+        if let first = findings.mistyped.first { throw StatusError.badRequest(first) }
         var options = DeleteOptions()
+        options.propagation = kind.deletion.propagation
         options.gracePeriod = body["gracePeriodSeconds"].int ?? request["gracePeriodSeconds"].flatMap { Int($0) }
         if let grace = options.gracePeriod, grace < 0 { options.gracePeriod = 1 }
         options.uid = body["preconditions"]["uid"].string
         options.resourceVersion = body["preconditions"]["resourceVersion"].string
         let policy = body["propagationPolicy"].string ?? request["propagationPolicy"] ?? ""
+        let orphans = body["orphanDependents"].bool ?? (request["orphanDependents"] == nil ? nil : request.isTrue("orphanDependents"))
         if !policy.isEmpty {
             guard let propagation = DeleteOptions.Propagation(rawValue: policy) else {
+                let known = "\"Foreground\", \"Background\", \"Orphan\", \"nil\""
+                throw StatusError.invalid(resource, "", [.notSupported("propagationPolicy", .string(policy), known)])
+            }
+            guard orphans == nil else {
                 throw StatusError.invalid(
-                    Resource("meta.k8s.io", "v1", "", "DeleteOptions"), "",
-                    [.notSupported("propagationPolicy", .string(policy), "\"Background\", \"Foreground\", \"Orphan\"")])
+                    resource, "",
+                    [.invalid("propagationPolicy", .string(policy), "orphanDependents and deletionPropagation cannot be both set")])
             }
             options.propagation = propagation
-        } else if body["orphanDependents"].bool == true || request.isTrue("orphanDependents") {
-            options.propagation = .orphan
+        } else if let orphans {
+            options.propagation = orphans ? .orphan : .background
         }
-        options.isDryRun = try Router.isDryRun(body["dryRun"].items.compactMap(\.string) + (request["dryRun"].map { [$0] } ?? []))
-        return options
+        options.isDryRun = try Router.isDryRun(
+            body["dryRun"].items.compactMap(\.string) + request.values("dryRun"), resource)
+        return (options, !policy.isEmpty || orphans != nil)
     }
 
     func delete(_ target: Target, _ request: HTTPRequest) async throws -> HTTPResponse {
-        var options = try await deletion(request)
+        let (options, isChosen) = try await deletion(request, target.kind)
+        let words = isChosen ? [] : target.kind.deletion.warnings
+        do { return try await delete(target, request, options).warning(words) } catch { return HTTPResponse.failure(error).warning(words) }
+    }
+
+    private func delete(_ target: Target, _ request: HTTPRequest, _ options: DeleteOptions) async throws -> HTTPResponse {
+        var options = options
         if target.kind.deletion.isEmptiedFirst { options.gracePeriod = nil }
         let written = try await api.delete(try storedKind(target), target.key, options)
         if !written.isGone || target.kind.deletion.answersWithObject { return try finish(written, target, request) }
@@ -258,20 +301,17 @@ extension Router {
         guard target.kind.verbs.contains("deletecollection"), target.namespace != nil || !target.resource.namespaced else {
             throw Router.methodNotAllowed
         }
-        let options = try await deletion(request)
-        let (items, revision, _, _) = try await select(target, request)
-        var deleted: [JSON] = []
+        let (options, isChosen) = try await deletion(request, target.kind)
+        let (items, revision, token, remaining) = try await select(target, request)
         for item in items {
-            do {
-                deleted.append(
-                    target.present(try await api.delete(try storedKind(target), APIServer.key(item, target.stored), options).object))
-            } catch let error
+            do { _ = try await api.delete(try storedKind(target), APIServer.key(item, target.stored), options) } catch let error
                 as StatusError
             { if error.reason != .notFound { throw error } }
         }
-        return .json([
-            "kind": .string("\(target.resource.kind)List"), "apiVersion": .string(target.resource.apiVersion),
-            "metadata": ["resourceVersion": .string(String(revision))], "items": .array(deleted),
-        ])
+        // As they stood when they were chosen.
+        return .json(
+            target.list(
+                items, ["resourceVersion": .string(String(revision)), "continue": JSON(token), "remainingItemCount": JSON(remaining)])
+        ).warning(isChosen || items.isEmpty ? [] : target.kind.deletion.warnings)
     }
 }

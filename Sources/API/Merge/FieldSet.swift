@@ -81,7 +81,7 @@ package struct FieldSet: Sendable, Hashable {
             + children.sorted { $0.key < $1.key }.flatMap { key, child in child.paths.map { Self.readable(key) + $0 } }
     }
 
-    private static func readable(_ element: String) -> String {
+    static func readable(_ element: String) -> String {
         let body = element.dropFirst(2)
         switch element.prefix(2) {
         case "k:":

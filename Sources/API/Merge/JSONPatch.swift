@@ -16,18 +16,21 @@ package enum JSONPatch {
                 413, .requestEntityTooLarge, "The allowed maximum operations in a JSON patch is \(mostOperations), got \(operations.count)")
         }
         var copied = 0, work = 0
+        if let other = operations.first(where: { $0.object == nil }) {
+            throw StatusError.badRequest(
+                "error decoding patch: json: cannot unmarshal \(other.typeName) into Go value of type handlers.jsonPatchOp")
+        }
         return try operations.reduce(document) { document, operation in
             let name = operation["op"].string ?? "", path = operation["path"].string ?? ""
             work += reach(document, path)
             if name == "copy" || name == "move" {
                 let from = operation["from"].string ?? ""
                 work += reach(document, from)
-                let value = try find(document, try tokens(from, of: operation), operation)
+                let value = try find(document, tokens(from), operation)
                 let size = value.size
                 if name == "copy" { copied += size } else { work += size / 16 }
                 guard copied <= largestCopies else {
-                    throw failed(
-                        operation,
+                    throw refused(
                         "Unable to complete the copy, the accumulated size increase of copy is \(copied), exceeding the limit \(largestCopies)"
                     )
                 }
@@ -45,7 +48,7 @@ package enum JSONPatch {
     /// A value may stand only as deep as what follows, the server's own steps among it, can walk.
     private static func check(_ path: String, _ value: JSON, _ operation: JSON) throws {
         let place = path.utf8.count { $0 == UInt8(ascii: "/") }
-        guard place + value.depth <= deepest else { throw failed(operation, "exceeded max depth") }
+        guard place + value.depth <= deepest else { throw refused("exceeded max depth") }
     }
 
     /// The members and elements of all that is on the way of a pointer: a change makes each anew.
@@ -61,7 +64,8 @@ package enum JSONPatch {
 
     private static func step(_ document: JSON, _ operation: JSON) throws -> JSON {
         let name = operation["op"].string ?? ""
-        let target = try tokens(operation["path"].string ?? "", of: operation)
+        guard let path = operation["path"].string else { throw failed(operation, "no path") }
+        let target = tokens(path)
         switch name {
         case "add":
             return try change(document, target[...], operation) { parent, token in
@@ -75,7 +79,7 @@ package enum JSONPatch {
         case "remove":
             return try change(document, target[...], operation) { parent, token in try remove(from: &parent, at: token, operation) }
         case "move", "copy":
-            let source = try tokens(operation["from"].string ?? "", of: operation)
+            let source = tokens(operation["from"].string ?? "")
             let moved = try find(document, source, operation)
             let rest =
                 name == "copy"
@@ -83,19 +87,31 @@ package enum JSONPatch {
                 : try change(document, source[...], operation) { parent, token in try remove(from: &parent, at: token, operation) }
             return try change(rest, target[...], operation) { parent, token in try insert(moved, into: &parent, at: token, operation) }
         case "test":
-            guard try find(document, target, operation) == operation["value"] else {
-                throw StatusError(422, .invalid, "the server rejected our request due to an error in our request")
-            }
+            // What is not there is null.
+            let parent = try find(document, target.dropLast(), operation)
+            let value = target.last.map { exists(parent, $0) ? member(parent, $0) : parent.array == nil ? .null : nil } ?? parent
+            guard let value, value == operation["value"] else { throw failed(operation, "testing value failed") }
             return document
-        default: throw StatusError.badRequest("Unexpected kind: \(name)")
+        default: throw failed(operation, "unexpected kind")
         }
     }
 
+    /// What could be applied, and is too much.
+    private static func refused(_ why: String) -> StatusError {
+        StatusError(422, .invalid, "the server rejected our request due to an error in our request: \(why)", details: .emptyObject)
+    }
+
+    /// Upstream's answer to whatever does not apply; `why` is for who reads this.
     private static func failed(_ operation: JSON, _ why: String) -> StatusError {
-        StatusError(
-            422, .invalid,
-            "the server rejected our request due to an error in our request: \(operation["op"].string ?? "") operation does not apply: doc is missing path: \(operation["path"].string ?? ""): \(why)"
-        )
+        StatusError(422, .invalid, "the server rejected our request due to an error in our request", details: .emptyObject)
+    }
+
+    /// The members of operations that no operation has, in the decoder's words.
+    package static func unknownFields(_ patch: JSON) -> [String] {
+        let known: Set<String> = ["op", "path", "from", "value"]
+        return patch.items.enumerated().flatMap { index, operation in
+            (operation.object?.keys ?? []).filter { !known.contains($0) }.map { "json patch unknown field \"[\(index)].\($0)\"" }
+        }
     }
 
     private static func value(of operation: JSON) throws -> JSON {
@@ -106,24 +122,30 @@ package enum JSONPatch {
     }
 
     /// A JSON pointer's parts (RFC 6901).
-    private static func tokens(_ pointer: String, of operation: JSON) throws -> [String] {
-        if pointer.isEmpty { return [] }
-        guard pointer.hasPrefix("/") else { throw failed(operation, "a path begins with /") }
-        return pointer.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+    private static func tokens(_ pointer: String) -> [String] {
+        // What stands before the first slash should be nothing, and counts as that.
+        pointer.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
             .map { String($0.replacing("~1", with: "/").replacing("~0", with: "~")) }
     }
 
-    private static func find(_ document: JSON, _ path: [String], _ operation: JSON) throws -> JSON {
+    /// A place in a list; below zero from its end. (upstream: evanphx/json-patch, SupportNegativeIndices)
+    private static func index(_ token: String, _ count: Int) -> Int? { Int(token).map { $0 < 0 ? $0 + count : $0 } }
+
+    private static func member(_ value: JSON, _ token: String) -> JSON {
+        value.array.map { value[index(token, $0.count) ?? -1] } ?? value[token]
+    }
+
+    private static func find(_ document: JSON, _ path: some Sequence<String>, _ operation: JSON) throws -> JSON {
         try path.reduce(document) { value, token in
             guard exists(value, token) else { throw failed(operation, "missing value") }
-            return value.array != nil ? value[Int(token) ?? -1] : value[token]
+            return member(value, token)
         }
     }
 
     private static func exists(_ value: JSON, _ token: String) -> Bool {
         switch value {
         case .object(let object): object[token] != nil
-        case .array(let items): Int(token).map(items.indices.contains) ?? false
+        case .array(let items): index(token, items.count).map(items.indices.contains) ?? false
         default: false
         }
     }
@@ -144,7 +166,7 @@ package enum JSONPatch {
             return copy
         }
         guard exists(document, first) else { throw failed(operation, "missing path") }
-        if var items = document.array, let index = Int(first) {
+        if var items = document.array, let index = index(first, items.count) {
             items[index] = try change(items[index], path.dropFirst(), operation, edit)
             return .array(items)
         }
@@ -155,14 +177,14 @@ package enum JSONPatch {
 
     private static func insert(_ value: JSON, into parent: inout JSON, at token: String, _ operation: JSON) throws {
         guard var items = parent.array else { return try set(value, in: &parent, at: token, operation) }
-        let index = token == "-" ? items.count : Int(token) ?? -1
+        let index = token == "-" ? items.count : index(token, items.count + 1) ?? -1
         guard (0...items.count).contains(index) else { throw failed(operation, "index out of bounds") }
         items.insert(value, at: index)
         parent = .array(items)
     }
 
     private static func set(_ value: JSON, in parent: inout JSON, at token: String, _ operation: JSON) throws {
-        if var items = parent.array, let index = Int(token), items.indices.contains(index) {
+        if var items = parent.array, let index = index(token, items.count), items.indices.contains(index) {
             items[index] = value
             parent = .array(items)
         } else if var object = parent.object {
@@ -175,7 +197,7 @@ package enum JSONPatch {
 
     private static func remove(from parent: inout JSON, at token: String, _ operation: JSON) throws {
         guard exists(parent, token) else { throw failed(operation, "Unable to remove nonexistent key: \(token)") }
-        if var items = parent.array, let index = Int(token) {
+        if var items = parent.array, let index = index(token, items.count) {
             items.remove(at: index)
             parent = .array(items)
         } else if var object = parent.object {

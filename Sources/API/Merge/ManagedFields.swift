@@ -12,12 +12,22 @@ struct ManagedFields {
         var time: String
         var fields: FieldSet
 
+        /// By which way the manager came by its fields, as conflicts tell it.
+        var how: String {
+            (subresource.isEmpty ? "" : " with subresource \"\(subresource)\"") + (operation == "Apply" ? "" : " using \(apiVersion)")
+        }
+
         func isSameManager(as other: Entry) -> Bool {
             manager == other.manager && operation == other.operation && apiVersion == other.apiVersion && subresource == other.subresource
         }
     }
 
     var entries: [Entry]
+
+    /// Whether who writes `metadata` wants all notes of managers to be forgotten.
+    static func forgets(_ metadata: JSON) -> Bool {
+        metadata["managedFields"].array.map { $0.allSatisfy { $0 == .emptyObject } } ?? false
+    }
 
     init(_ metadata: JSON) {
         entries = metadata["managedFields"].items.map {
@@ -108,13 +118,12 @@ struct ManagedFields {
     private static func conflict(_ conflicts: [(Entry, FieldSet)]) -> StatusError {
         let causes = conflicts.flatMap { entry, fields in
             fields.paths.map { path in
-                let how = entry.operation == "Apply" ? "" : " using \(entry.apiVersion)"
+                let how = entry.how
                 return StatusError.Cause(reason: "FieldManagerConflict", message: "conflict with \"\(entry.manager)\"\(how)", field: path)
             }
         }
         let groups = conflicts.map { entry, fields in
-            let how = entry.operation == "Apply" ? "" : " using \(entry.apiVersion)"
-            let paths = fields.paths
+            let how = entry.how, paths = fields.paths
             return paths.count == 1
                 ? "conflict with \"\(entry.manager)\"\(how): \(paths[0])"
                 : "conflicts with \"\(entry.manager)\"\(how):\n" + paths.map { "- \($0)" }.joined(separator: "\n")

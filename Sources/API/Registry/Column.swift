@@ -9,6 +9,17 @@ package struct Column: Sendable {
 
     /// As OpenAPI types it.
     package let type: String
+    /// A number in a cell, whatever the column's type says.
+    var isNumber = false
+    /// What is not there is no text, either.
+    var omitsEmpty = false
+
+    /// Upstream's columns of some kinds hold numbers and say that they hold text.
+    static func number(_ name: String, wide: Bool = false, _ cell: @escaping @Sendable (JSON) -> Int) -> Column {
+        var column = Column(name, wide: wide) { object, _ in "\(cell(object))" }
+        column.isNumber = true
+        return column
+    }
 
     package init(_ name: String, wide: Bool = false, type: String = "string", _ cell: @escaping @Sendable (JSON, Timestamp) -> String) {
         self.name = name
@@ -20,6 +31,8 @@ package struct Column: Sendable {
     /// The cell as JSON: a number where the column's type says so.
     func value(_ object: JSON, _ now: Timestamp) -> JSON {
         let text = cell(object, now)
+        if omitsEmpty, text.isEmpty { return .null }
+        if isNumber { return Int(text).map(JSON.int) ?? .string(text) }
         switch type {
         case "integer": return Int(text).map(JSON.int) ?? (text.isEmpty ? .null : .string(text))
         case "number": return Double(text).map(JSON.double) ?? .string(text)

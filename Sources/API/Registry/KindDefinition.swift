@@ -65,6 +65,8 @@ package struct KindDefinition: Sendable {
     package var explanation = ""
     /// Fields beside the name and namespace that a field selector may ask for.
     package var selectableFields: [String] = []
+    /// Where a field is that a selector calls by another name.
+    var fieldAliases: [String: String] = [:]
     /// Fills in what a default that depends on other fields needs.
     package var prepare: @Sendable (inout JSON) -> Void
     /// Kubernetes' own complaints, in its words; `old` on an update.

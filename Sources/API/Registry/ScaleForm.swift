@@ -25,7 +25,7 @@ struct ScaleForm: Sendable {
     private static func text(_ selector: LabelSelector) -> String { selector.requirements.map(\.description).joined(separator: ",") }
 
     func scale(of object: JSON) -> JSON {
-        let metadata = object["metadata"], replicas = status.first(in: object)
+        let metadata = object["metadata"], replicas = status.first(in: object), wanted = spec.first(in: object)
         return [
             "kind": "Scale", "apiVersion": "autoscaling/v1",
             "metadata": [
@@ -33,7 +33,7 @@ struct ScaleForm: Sendable {
                 "resourceVersion": metadata["resourceVersion"],
                 "creationTimestamp": metadata["creationTimestamp"],
             ],
-            "spec": ["replicas": spec.first(in: object)],
+            "spec": ["replicas": wanted == 0 ? .null : wanted],
             "status": ["replicas": replicas.isNull ? 0 : replicas, "selector": JSON(selector(object))],
         ]
     }

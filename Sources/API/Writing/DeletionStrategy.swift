@@ -12,12 +12,24 @@ package struct DeletionStrategy: Sendable {
     var finalizer: @Sendable (_ object: JSON) -> JSON? = { _ in nil }
     /// A deletion answers with the object, not with a Status.
     var answersWithObject = false
+    /// It is told to go, and told of, before it goes, even at once.
+    var isGraceful = false
+    /// What becomes of dependents when a client says nothing of them, and what the client then hears.
+    var propagation = DeleteOptions.Propagation.background
+    var warnings: [String] = []
 
     static let pod = DeletionStrategy(
         gracePeriod: { pod, asked in
             guard !pod["spec"]["nodeName"].isNull, !["Succeeded", "Failed"].contains(pod["status"]["phase"].string) else { return 0 }
             return asked ?? pod["spec"]["terminationGracePeriodSeconds"].int ?? 30
-        }, answersWithObject: true)
+        }, answersWithObject: true, isGraceful: true)
+
+    /// (batch/v1 once left a job's pods to themselves, and whoever says nothing still gets that.)
+    static let job = DeletionStrategy(
+        propagation: .orphan,
+        warnings: [
+            "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning"
+        ])
 
     static let namespace = DeletionStrategy(lasting: ["default", "kube-system", "kube-public", "kube-node-lease"], isEmptiedFirst: true)
 }

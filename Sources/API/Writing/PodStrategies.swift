@@ -33,7 +33,9 @@ extension WriteStrategy {
         prepareForUpdate: { wanted, old, _ in
             let name = old["metadata"]["name"].string ?? ""
             func refusal(_ why: String) -> StatusError {
-                StatusError(409, .conflict, "Operation cannot be fulfilled on pods/binding \"\(name)\": pod \(name) \(why)")
+                StatusError(
+                    409, .conflict, "Operation cannot be fulfilled on pods/binding \"\(name)\": pod \(name) \(why)",
+                    details: ["name": .string(name), "kind": "pods/binding"])
             }
             if !old["metadata"]["deletionTimestamp"].isNull { throw refusal("is being deleted, cannot be assigned to a host") }
             if let node = old["spec"]["nodeName"].string, !node.isEmpty { throw refusal("is already assigned to node \"\(node)\"") }

@@ -5,7 +5,7 @@ extension StatusError {
             404, .notFound, "\(resource) \"\(name)\" not found", details: details(resource, name))
     }
 
-    static func details(_ resource: Resource, _ name: String) -> JSON {
+    package static func details(_ resource: Resource, _ name: String) -> JSON {
         [
             "name": name.isEmpty ? JSON.null : .string(name), "group": resource.group.isEmpty ? JSON.null : .string(resource.group),
             "kind": .string(resource.plural),
@@ -34,15 +34,21 @@ extension StatusError {
     /// A revision that is yet to come.
     package static func tooLarge(_ asked: Int, _ now: Int) -> StatusError {
         StatusError(
-            504, .timeout, "Too large resource version: \(asked), current: \(now)",
-            causes: [Cause(reason: "ResourceVersionTooLarge", message: "Too large resource version", field: "")])
+            504, .timeout, "Timeout: Too large resource version: \(asked), current: \(now)",
+            causes: [Cause(reason: "ResourceVersionTooLarge", message: "Too large resource version", field: "")],
+            details: ["retryAfterSeconds": 1])
     }
     package static func forbidden(_ message: String) -> StatusError { StatusError(403, .forbidden, message) }
     /// Admission's no: `pods "x" is forbidden: ...`
     package static func forbidden(_ resource: Resource, _ name: String, _ why: String) -> StatusError {
         StatusError(403, .forbidden, "\(resource) \"\(name)\" is forbidden: \(why)", details: details(resource, name))
     }
-    package static let noSuchPath = StatusError(404, .notFound, "the server could not find the requested resource")
+    package static let noSuchPath = StatusError(
+        404, .notFound, "the server could not find the requested resource", details: .emptyObject)
+    package static let otherNamespace = badRequest("the namespace of the provided object does not match the namespace sent on the request")
+    package static func nameless(_ name: String) -> StatusError {
+        badRequest("the name of the object (\(name) based on URL) was undeterminable: name must be provided")
+    }
 
     /// 422, as `kubectl` prints it: `The Service "x" is invalid: spec.ports[0].nodePort: Invalid value: ...`
     package static func invalid(_ resource: Resource, _ name: String, _ causes: [Cause]) -> StatusError {
@@ -54,7 +60,7 @@ extension StatusError {
             422, .invalid, "\(kind) \"\(name)\" is invalid: \(list)", causes: causes,
             details: [
                 "name": name.isEmpty ? JSON.null : .string(name), "group": resource.group.isEmpty ? JSON.null : .string(resource.group),
-                "kind": .string(resource.kind),
+                "kind": resource.kind.isEmpty ? JSON.null : .string(resource.kind),
             ])
     }
 }

@@ -56,5 +56,9 @@ package struct ObjectKey: Hashable, Sendable, Comparable, CustomStringConvertibl
     }
 
     package var description: String { namespace.isEmpty ? name : "\(namespace)/\(name)" }
-    package static func < (a: ObjectKey, b: ObjectKey) -> Bool { (a.namespace, a.name) < (b.namespace, b.name) }
+    /// In the order of `namespace/name`: `a-b/x` stands before `a/x`.
+    package static func < (a: ObjectKey, b: ObjectKey) -> Bool {
+        if a.namespace == b.namespace { return a.name < b.name }
+        return "\(a.namespace)/" < "\(b.namespace)/"
+    }
 }

@@ -65,7 +65,13 @@ struct Get: AsyncParsableCommand {
         var view = view(wanted)
         view.showsHeader = false
         let pieces = try await client.stream("GET", query.watchPath(item, from: revision), accept: ObjectQuery.tableAccept)
-        for try await event in HTTPClient.events(pieces) { ObjectTable(event.object, item.kind).text(view).print() }
+        // The first table names the columns for all.
+        var columns = JSON.null
+        for try await event in HTTPClient.events(pieces) {
+            var table = event.object
+            if table["columnDefinitions"].isNull { table["columnDefinitions"] = columns } else { columns = table["columnDefinitions"] }
+            ObjectTable(table, item.kind).text(view).print()
+        }
     }
 
     private func printDocuments(_ client: HTTPClient, _ wanted: ResourceArguments, _ format: String) async throws {
@@ -73,7 +79,7 @@ struct Get: AsyncParsableCommand {
         let isSingle = wanted.items.count == 1 && wanted.items[0].name != nil
         for item in wanted.items {
             let answer = try await client.json("GET", query.path(item))
-            if item.name == nil { items += answer["items"].items } else { items.append(answer) }
+            if item.name == nil { items += HTTPClient.items(of: answer) } else { items.append(answer) }
         }
         let document: JSON =
             isSingle ? items[0] : ["apiVersion": "v1", "items": .array(items), "kind": "List", "metadata": ["resourceVersion": ""]]

@@ -1,6 +1,11 @@
 import Model
 
 extension KindDefinition {
+    /// A reference as upstream's validation sees it, which has no names of JSON.
+    private static func goForm(_ role: JSON) -> JSON {
+        ["APIGroup": role["apiGroup"], "Kind": role["kind"], "Name": role["name"]]
+    }
+
     private static func subjects(_ kind: String) -> @Sendable (JSON, Timestamp) -> String {
         { object, _ in
             object["subjects"].items.filter { $0["kind"].string == kind }.map { subject in
@@ -38,7 +43,7 @@ extension KindDefinition {
             for (index, subject) in object["subjects"].items.enumerated() {
                 causes += Self.subject(subject, "subjects[\(index)]", isClusterWide: roleKinds == ["ClusterRole"])
             }
-            if let old, old["roleRef"] != role { causes.append(.invalid("roleRef", role, "cannot change roleRef")) }
+            if let old, old["roleRef"] != role { causes.append(.invalid("roleRef", goForm(role), "cannot change roleRef")) }
             return causes
         }
     }

@@ -16,7 +16,8 @@ extension KindDefinition {
         columns: [
             .name,
             Column("Ready") { object, _ in "\(object["status"]["readyReplicas"].int ?? 0)/\(object["spec"]["replicas"].int ?? 0)" },
-            count("Up-to-date", "status", "updatedReplicas"), count("Available", "status", "availableReplicas"),
+            .number("Up-to-date") { $0["status"]["updatedReplicas"].int ?? 0 },
+            .number("Available") { $0["status"]["availableReplicas"].int ?? 0 },
             .age, containersColumn, imagesColumn, selectorColumn,
         ],
         prepare: { object in
@@ -49,7 +50,6 @@ extension KindDefinition {
         $0.categories = ["all"]
         $0.warn = warnTemplate
         $0.hooks = templateHooks { $0["spec"]["template"] }
-        $0.selectableFields = ["status.replicas"]
         $0.validateStatus = replicaStatus
     }
 }

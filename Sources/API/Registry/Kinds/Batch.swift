@@ -52,6 +52,9 @@ extension KindDefinition {
         $0.categories = ["all"]
         $0.warn = warnTemplate
         $0.hooks = templateHooks { $0["spec"]["template"] }
+        $0.deletion = .job
+        $0.selectableFields = ["status.successful"]
+        $0.fieldAliases = ["status.successful": "status.succeeded"]
         $0.validateStatus = JobStatusValidation.validate
     }
 
@@ -61,7 +64,7 @@ extension KindDefinition {
             .name, Column("Schedule") { object, _ in object["spec"]["schedule"].string ?? "" },
             Column("Timezone") { object, _ in object["spec"]["timeZone"].string ?? "<none>" },
             Column("Suspend") { object, _ in object["spec"]["suspend"].bool == true ? "True" : "False" },
-            Column("Active") { object, _ in "\(object["status"]["active"].items.count)" },
+            Column("Active", type: "integer") { object, _ in "\(object["status"]["active"].items.count)" },
             Column("Last Schedule") { object, now in
                 object["status"]["lastScheduleTime"].string.flatMap(Timestamp.init).map { humanDuration(seconds: now.seconds - $0.seconds) }
                     ?? "<none>"

@@ -25,19 +25,20 @@ extension KindDefinition {
     static let configMap = KindDefinition(
         .configMaps, "configmap", ["cm"], type: "core:ConfigMap",
         columns: [
-            .name,
-            Column("Data", type: "integer") { object, _ in
-                "\((object["data"].object?.count ?? 0) + (object["binaryData"].object?.count ?? 0))"
-            },
+            .name, .number("Data") { ($0["data"].object?.count ?? 0) + ($0["binaryData"].object?.count ?? 0) },
             .age,
         ],
-        validate: { object, old, _ in validateData(object, old, ["data", "binaryData"]) })
+        validate: { object, old, _ in
+            let twice = object["data"].stringMap.keys.filter { !object["binaryData"][$0].isNull }.sorted()
+            return validateData(object, old, ["data", "binaryData"])
+                + twice.map { .invalid("data[\($0)]", .string($0), "duplicate of key present in binaryData") }
+        })
 
     static let secret = KindDefinition(
         .secrets, "secret", [], type: "core:Secret",
         columns: [
             .name, Column("Type") { object, _ in object["type"].string ?? "" },
-            Column("Data", type: "integer") { object, _ in "\(object["data"].object?.count ?? 0)" }, .age,
+            .number("Data") { $0["data"].object?.count ?? 0 }, .age,
         ],
         prepare: { object in
             // stringData is for writing only: it ends up, encoded, in data.

@@ -83,6 +83,7 @@ extension KindDefinition {
         ).with { kind in
             kind.categories = names["categories"].items.compactMap(\.string)
             kind.isCustom = true
+            kind.verbs = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"]
             kind.allowsUnconditionalUpdate = false
             kind.customSchema = schema
             kind.hasRules = StructuralSchema.hasRules(schema)
@@ -99,13 +100,15 @@ extension KindDefinition {
     /// A column of a table as a definition describes it.
     private static func column(_ column: JSON) -> Column {
         let path = column["jsonPath"].string ?? "", type = column["type"].string ?? "string"
-        return Column(column["name"].string ?? "", wide: (column["priority"].int ?? 0) > 0, type: type) { object, now in
+        var result = Column(column["name"].string ?? "", wide: (column["priority"].int ?? 0) > 0, type: type) { object, now in
             let found = JSONPath(path).first(in: object)
             if type == "date" {
                 return found.string.flatMap(Timestamp.init).map { humanDuration(seconds: now.seconds - $0.seconds) } ?? ""
             }
             return found.isNull ? "" : found.string ?? found.text()
         }
+        result.omitsEmpty = true
+        return result
     }
 }
 

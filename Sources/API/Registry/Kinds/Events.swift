@@ -29,7 +29,7 @@ extension KindDefinition {
         Column("First Seen", wide: true) { object, now in
             ago((object["firstTimestamp"].string ?? object["eventTime"].string).flatMap(Timestamp.init), now)
         },
-        Column("Count", wide: true, type: "integer") { object, _ in "\(object["series"]["count"].int ?? object["count"].int ?? 1)" },
+        .number("Count", wide: true) { $0["series"]["count"].int ?? $0["count"].int ?? 1 },
         Column("Name", wide: true) { object, _ in object["metadata"]["name"].string ?? "" },
     ]
 

@@ -196,7 +196,9 @@ extension KindDefinition {
         $0.selectableFields = [
             "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork", "status.phase",
             "status.podIP",
-            "status.podIPs", "status.nominatedNodeName",
+            "status.podIPs", "status.nominatedNodeName", "spec.host",
         ]
+        // As it was called before 1.0, and still may be.
+        $0.fieldAliases = ["spec.host": "spec.nodeName"]
     }
 }

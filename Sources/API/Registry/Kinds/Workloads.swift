@@ -186,6 +186,7 @@ extension KindDefinition {
             return validateWorkload("replicationcontroller", selectorIsFixed: false)(asSelector(object), old.map(asSelector), context)
         }
     ).with {
+        $0.selectableFields = ["status.replicas"]
         $0.categories = ["all"]
         $0.warn = warnTemplate
         $0.hooks = templateHooks { $0["spec"]["template"] }
@@ -229,7 +230,7 @@ extension KindDefinition {
                 let group = owner["apiVersion"].string?.split(separator: "/").first.map(String.init) ?? ""
                 return "\(kind.lowercased()).\(group)/\(owner["name"].string ?? "")"
             },
-            Column("Revision") { object, _ in "\(object["revision"].int ?? 0)" }, .age,
+            .number("Revision") { $0["revision"].int ?? 0 }, .age,
         ],
         validate: { object, old, _ in
             var causes: [StatusError.Cause] = []
