@@ -164,8 +164,9 @@ struct LabTests {
     @Test("validate and schema need no root and no cluster; jsonschema and validate are of one mind")
     func documents() throws {
         let user = "setpriv --reuid 65534 --regid 65534 --clear-groups"
-        let good = Shell.run("\(user) \(Shell.minik) validate labs/netpol.yaml labs/*/lab.yaml")
+        let good = Shell.run("\(user) \(Shell.minik) validate labs")
         #expect(good.isSuccess && good.output.contains("Cluster netpol: 3 nodes"), "\(good)")
+        #expect(good.output.contains("labs/services/lab.yaml:2: Lab services: 2 tasks"), "\(good)")
         let bad = try ClusterFiles.write(
             "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec:\n  type: NodePort\n  ports: [{port: 80, nodePort: 33000}]\n")
         #expect(Shell.run("chmod 644 \(bad)").isSuccess)
@@ -198,6 +199,9 @@ struct LabTests {
             #expect(!cluster.minik("get namespace more").isSuccess)
             let bad = try ClusterFiles.write(text.replacing("nodePort: 30700", with: "nodePort: 1"))
             #expect(Shell.minik("up --dry-run \(bad)").errors.contains("provided port is not in the valid range"))
+            let misspelt = try ClusterFiles.write(text.replacing("nodePort: 30700", with: "nodPort: 30700"))
+            let strict = Shell.minik("up --dry-run \(misspelt)")
+            #expect(!strict.isSuccess && strict.errors.contains("unknown field \"spec.ports[0].nodPort\""), "\(strict)")
             // As the real parser reads them, n and y are false and true.
             let word = try ClusterFiles.write("apiVersion: v1\nkind: Namespace\nmetadata: {name: n}\n")
             let refused = Shell.minik("apply --cluster dry -f \(word)")

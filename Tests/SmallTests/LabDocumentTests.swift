@@ -25,7 +25,11 @@ struct LabDocumentTests {
 
     private func read(_ text: String) throws -> LabDocument {
         let manifest = try #require(try Manifest.read(text, file: "lab.yaml").first)
-        return try LabDocument(manifest)
+        return try LabDocument(manifest, in: Self.cluster())
+    }
+
+    private static func cluster() throws -> Cluster {
+        try Cluster(Manifest.read("apiVersion: \(Cluster.apiVersion)\nkind: Cluster\n", file: "defaults")[0])
     }
 
     @Test("what is written is what there is, and what is not has its default")
@@ -72,6 +76,36 @@ struct LabDocumentTests {
             ("  - name: a\n    title: t\n    text: t\n    chekc: []\n", 10, "unknown field"),
             ("  - name: a\n    title: t\n    text: {zh: 中}\n    check: [{run: x}]\n", 9, "en is missing"),
             ("  - name: a\n    title: t\n    text: {en: a, fr: b}\n    check: [{run: x}]\n", 9, "the languages are en and zh"),
+            (
+                "  - name: a\n    title: t\n    text: {en: One, and two, zh: 一}\n    check: [{run: x}]\n", 9,
+                "text.and two: the languages are"
+            ),
+            ("  - name: a\n    title: t\n    text: {en: One, and two, zh: 一}\n    check: [{run: x}]\n", 9, "stands in quotes"),
+            (
+                "  - name: a\n    title: t\n    text: t\n    check: [{run: x, on: k8s-node9}]\n", 10,
+                "no node \"k8s-node9\" in the lab's cluster"
+            ),
+            ("  - name: a\n    title: t\n    text: t\n    check: [{run: x, on: pod/}]\n", 10, "no node \"pod/\""),
+            (
+                "  - name: a\n    title: t\n    text: t\n    check:\n    - expect: [{from: node/x, to: b, port: 80}]\n", 11,
+                "from: there is no node \"x\""
+            ),
+            (
+                "  - name: a\n    title: t\n    text: t\n    check:\n    - expect: [{from: a, to: b, port: 70000}]\n", 11,
+                "\"70000\" is no port"
+            ),
+            (
+                "  - name: a\n    title: t\n    text: t\n    check:\n    - expect: [{from: a, to: b, port: 80/foo}]\n", 11,
+                "\"80/foo\" is no port"
+            ),
+            (
+                "  - name: a\n    title: t\n    text: t\n    check:\n    - expect: [{from: a, to: b, ttl: 300}]\n", 11,
+                "300 must be between 1 and 255"
+            ),
+            (
+                "  - name: a\n    title: t\n    text: t\n    check:\n    - {object: pod/a, path: .metadata.name, value: y}\n", 11,
+                "must be a text or a whole number, not true or false: such words"
+            ),
             ("  - name: A_B\n    title: t\n    text: t\n    check: [{run: x}]\n", 7, "must be at most 32"),
             ("  - name: a\n    title: t\n    text: t\n    needs: [b]\n    check: [{run: x}]\n", 10, "no task before this one"),
             (
@@ -112,7 +146,8 @@ struct LabDocumentTests {
     func schema() throws {
         let schema = LabDocument.schema.jsonSchema(any: LabDocument.anyValue)
         let task = schema["properties"]["spec"]["properties"]["tasks"]["items"]
-        #expect(task["required"] == ["name"] && task["additionalProperties"] == false)
+        #expect(task["required"] == ["name", "title", "text", "check"] && task["additionalProperties"] == false)
+        #expect(task["properties"]["check"]["minItems"] == 1 && task["properties"]["wait"]["minimum"] == 0)
         #expect(task["properties"]["text"] == LabDocument.anyValue)
         let expectation = task["properties"]["check"]["items"]["properties"]["expect"]["items"]
         #expect(expectation["properties"]["verdict"]["enum"] == ["allowed", "timeout", "refused", "unreachable"])
@@ -123,6 +158,24 @@ struct LabDocumentTests {
     @Test("answers are compared without regard to spaces and capitals")
     func answers() {
         #expect(LabState.plain("  CNI0 \n") == "cni0" && LabState.plain("10.0.0.1   b") == "10.0.0.1 b")
+    }
+
+    private func task(_ name: String, needs: String = "") -> String {
+        "  - {name: \(name), title: t, text: t, needs: [\(needs)], check: [{run: x}]}\n"
+    }
+
+    @Test("what a task needs is the first that is not done, however far before it")
+    func needs() throws {
+        let lab = try read(Self.head + task("a") + task("b", needs: "a") + task("c", needs: "b"))
+        #expect(lab.firstNeed(of: lab.tasks[2], passed: [])?.name == "a")
+        #expect(lab.firstNeed(of: lab.tasks[2], passed: ["a"])?.name == "b")
+        #expect(lab.firstNeed(of: lab.tasks[2], passed: ["a", "b"]) == nil && lab.firstNeed(of: lab.tasks[0], passed: []) == nil)
+    }
+
+    @Test("manifests in a step complain of the line of the lab's file")
+    func steps() throws {
+        let manifests = try LabStep.manifests("apiVersion: v1\nkind: Pod\n", file: "lab.yaml", line: 40)
+        #expect(manifests.first?.line(of: "kind") == 41)
     }
 
     @Test("JUnit counts, and escapes what XML would take for its own")

@@ -13,7 +13,7 @@ extension Manifest {
         let json = schema.decode(self.json, &findings)
         if let field = findings.unknown.first { throw fail(field, "unknown field") }
         if let complaint = findings.mistyped.first {
-            let wrong = MistypedField(complaint, at: findings.mistypedPath)
+            let wrong = MistypedField(complaint, at: findings.mistypedPath, of: schema)
             throw fail(wrong.field, wrong.message)
         }
         if let cause = findings.causes.first { throw fail(cause.field, cause.message) }

@@ -20,6 +20,11 @@ package struct Manifest: Sendable {
         return line
     }
 
+    /// What is written below `field`, as paths from there, in no order; also what has no value, which is not in `json`.
+    package func written(below field: String) -> [String] {
+        lines.keys.filter { $0.hasPrefix("\(field).") }.map { String($0.dropFirst(field.count + 1)) }
+    }
+
     package var kind: String { json["kind"].string ?? "" }
     package var apiVersion: String { json["apiVersion"].string ?? "" }
 }

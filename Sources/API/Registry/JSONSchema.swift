@@ -26,7 +26,11 @@ extension Schema {
 extension ObjectSchema {
     fileprivate func jsonSchema(any: JSON) -> JSON {
         var properties = JSON.emptyObject
-        for field in fields { properties[field.name] = field.schema.jsonSchema(any: any) }
+        for field in fields {
+            var schema = field.schema.jsonSchema(any: any)
+            for (rule, value) in field.rules.object ?? JSONObject() { schema[rule] = value }
+            properties[field.name] = schema
+        }
         let required = fields.filter { $0.isRequired }.map(\.name)
         var schema: JSON = ["type": "object", "properties": properties]
         if !required.isEmpty { schema["required"] = .array(required.map(JSON.string)) }

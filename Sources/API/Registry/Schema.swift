@@ -61,8 +61,13 @@ package indirect enum Schema: Sendable {
         /// A strategic merge patch clears what it does not name (patchStrategy=retainKeys).
         package var retainsKeys = false
         package var defaultValue = JSON.null
+        /// What JSON Schema is told besides, and whoever reads the field sees to: members of its schema.
+        package var rules = JSON.emptyObject
 
-        package init(_ name: String, _ schema: Schema, required: Bool = false, default defaultValue: JSON = .null) {
+        package init(
+            _ name: String, _ schema: Schema, required: Bool = false, default defaultValue: JSON = .null, rules: JSON = .emptyObject
+        ) {
+            self.rules = rules
             self.name = name
             self.schema = schema
             isRequired = required

@@ -18,6 +18,12 @@ package struct LabDocument: Sendable {
     package let tasks: [LabTask]
 
     package func task(_ name: String) -> LabTask? { tasks.first { $0.name == name } }
+
+    /// The first of the tasks that come before this one, directly or not, that is not done yet.
+    package func firstNeed(of task: LabTask, passed: Set<String>) -> LabTask? {
+        guard let need = task.needs.first(where: { !passed.contains($0) }).flatMap({ self.task($0) }) else { return nil }
+        return firstNeed(of: need, passed: passed) ?? need
+    }
 }
 
 package struct LabTask: Sendable {
@@ -57,6 +63,11 @@ package enum LabStep: Sendable, Hashable {
     case run(LabCommand)
     /// Manifests, and the line of the lab's file at which they begin.
     case apply(String, line: Int)
+
+    /// Manifests that stand in a file from this line on, and know it: the file's own place is what a complaint names.
+    package static func manifests(_ text: String, file: String, line: Int) throws(ManifestError) -> [Manifest] {
+        try Manifest.read(String(repeating: "\n", count: line - 1) + text, file: file)
+    }
 }
 
 /// A shell's command, and where it runs: nil for the learner's own shell, else `host` (the outside client), a node or `pod/NAME`.

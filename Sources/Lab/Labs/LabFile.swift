@@ -29,8 +29,8 @@ package struct LabFile: Sendable {
         if documents.count > 1 {
             throw ManifestError(file: documents[1].file, line: documents[1].line, message: "a second Lab document: a file holds one")
         }
-        lab = try LabDocument(document)
         let parts = try LabFiles.split(manifests.filter { $0.kind != LabDocument.kind })
+        lab = try LabDocument(document, in: parts.cluster)
         var cluster = parts.cluster
         if !parts.hasDocument { cluster.name = Self.clusterName }
         (self.path, self.cluster, objects) = (path, cluster, parts.objects)

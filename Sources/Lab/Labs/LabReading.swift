@@ -4,10 +4,10 @@ import Model
 extension LabDocument {
     package static let kind = "Lab"
 
-    /// Reads a `Lab` document. Every complaint names the file, the line and the field.
-    package init(_ manifest: Manifest) throws {
+    /// Reads a `Lab` document that is about `cluster`. Every complaint names the file, the line and the field.
+    package init(_ manifest: Manifest, in cluster: Cluster) throws {
         let json = try manifest.decoded(by: LabDocument.schema)
-        let reading = LabReading(manifest: manifest)
+        let reading = LabReading(manifest: manifest, nodes: cluster.nodes.map(\.name))
         let spec = json["spec"]
         guard let name = json["metadata"]["name"].string, Cluster.isName(name) else {
             throw reading.fail("metadata.name", "\"\(json["metadata"]["name"].string ?? "")\" \(Cluster.nameRule)")
@@ -29,6 +29,7 @@ extension LabDocument {
 /// Reads the parts of a `Lab` document.
 private struct LabReading {
     let manifest: Manifest
+    let nodes: [String]
 
     func fail(_ field: String, _ message: String) -> ManifestError {
         ManifestError(file: manifest.file, line: manifest.line(of: field), message: "\(field): \(message)")
@@ -37,8 +38,11 @@ private struct LabReading {
     func text(_ json: JSON, _ field: String) throws -> LabText {
         if let text = json.string, !text.trimmed.isEmpty { return LabText(english: text, chinese: nil) }
         guard let object = json.object else { throw fail(field, "must be a text, or a map of en and zh") }
+        // `{en: One, and two}` is a map of two keys, of which the second has no value.
+        if let key = manifest.written(below: field).sorted().first(where: { LabText.Language(rawValue: $0) == nil }) {
+            throw fail("\(field).\(key)", "the languages are en and zh. Is it a text with a comma? Such a one stands in quotes")
+        }
         for (key, value) in object {
-            guard LabText.Language(rawValue: key) != nil else { throw fail("\(field).\(key)", "the languages are en and zh") }
             guard value.string?.trimmed.isEmpty == false else { throw fail("\(field).\(key)", "must be a text") }
         }
         guard let english = json["en"].string else { throw fail(field, "en is missing, which who reads no Chinese is shown") }
@@ -54,8 +58,8 @@ private struct LabReading {
                 guard item["run"].isNull, item["on"].isNull else { throw fail(path, "apply stands alone") }
                 // A block's first line is the one after its key.
                 let line = manifest.line(of: "\(path).apply") + 1
-                do throws(ManifestError) { _ = try Manifest.read(text, file: manifest.file) } catch {
-                    throw ManifestError(file: manifest.file, line: line + error.line - 1, message: "\(path).apply: \(error.message)")
+                do throws(ManifestError) { _ = try LabStep.manifests(text, file: manifest.file, line: line) } catch {
+                    throw ManifestError(file: error.file, line: error.line, message: "\(path).apply: \(error.message)")
                 }
                 return .apply(text, line: line)
             }
@@ -65,7 +69,19 @@ private struct LabReading {
 
     private func command(_ item: JSON, _ path: String) throws -> LabCommand {
         guard let text = item["run"].string, !text.trimmed.isEmpty else { throw fail(path, "says neither run nor apply") }
+        if let place = item["on"].string { try check(place: place, "\(path).on") }
         return LabCommand(text: text, place: item["on"].string)
+    }
+
+    private func check(place: String, _ field: String) throws {
+        if place == "host" || place.hasPrefix("pod/") && place.count > 4 { return }
+        try check(node: place.hasPrefix("node/") ? String(place.dropFirst(5)) : place, field)
+    }
+
+    private func check(node: String, _ field: String) throws {
+        guard nodes.contains(node) else {
+            throw fail(field, "there is no node \"\(node)\" in the lab's cluster, which has \(nodes.joined(separator: ", "))")
+        }
     }
 
     func tasks(_ json: JSON) throws -> [LabTask] {
@@ -165,8 +181,15 @@ private struct LabReading {
     }
 
     private func expectation(_ item: JSON, _ path: String) throws -> LabExpectation {
-        LabExpectation(
-            from: item["from"].string ?? "", to: item["to"].string ?? "", port: item["port"].string ?? item["port"].int.map(String.init),
+        let port = item["port"].string ?? item["port"].int.map(String.init)
+        if let port, !FlowQuestion.isPort(port) { throw fail("\(path).port", "\"\(port)\" is no port: write it as 80, 53/udp or icmp") }
+        if let hops = item["ttl"].int, !(1...255).contains(hops) { throw fail("\(path).ttl", "\(hops) must be between 1 and 255") }
+        for field in ["from", "to", "source"] {
+            guard let name = item[field].string, name.hasPrefix("node/") else { continue }
+            try check(node: String(name.dropFirst(5).prefix { field != "to" || $0 != ":" }), "\(path).\(field)")
+        }
+        return LabExpectation(
+            from: item["from"].string ?? "", to: item["to"].string ?? "", port: port,
             namespace: item["namespace"].string ?? "default",
             verdict: item["verdict"].string.flatMap(LabExpectation.Verdict.init) ?? .allowed, ttl: item["ttl"].int,
             source: item["source"].string, dns: item["dns"].string)

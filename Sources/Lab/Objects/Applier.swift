@@ -24,15 +24,17 @@ package struct Applier {
         let kind = try manifest.served(by: version), (wanted, key) = try placed(manifest, kind)
         do {
             return (try await apply(wanted, key, kind), kind, key)
-        } catch let error as StatusError {
-            guard !error.causes.isEmpty else {
-                // A field that the kind does not have is told in the message alone.
-                let field = error.message.firstMatch(of: /field "([^"]+)"/).map { String($0.1) } ?? ""
-                throw ManifestError(file: manifest.file, line: manifest.line(of: field), message: error.message)
-            }
-            let lines = error.causes.map { "\(manifest.file):\(manifest.line(of: $0.field)): \($0.field): \($0.message)" }
-            throw UserError(([error.message] + lines).joined(separator: "\n"))
+        } catch let error as StatusError { throw Self.refusal(error, manifest) }
+    }
+
+    private static func refusal(_ error: StatusError, _ manifest: Manifest) -> any Error {
+        guard !error.causes.isEmpty else {
+            // A field that the kind does not have is told in the message alone.
+            let field = error.message.firstMatch(of: /field "([^"]+)"/).map { String($0.1) } ?? ""
+            return ManifestError(file: manifest.file, line: manifest.line(of: field), message: error.message)
         }
+        let lines = error.causes.map { "\(manifest.file):\(manifest.line(of: $0.field)): \($0.field): \($0.message)" }
+        return UserError(([error.message] + lines).joined(separator: "\n"))
     }
 
     /// The object in its namespace, and what names it. YAML has words that are no strings, `n` and `1` among them.
@@ -52,14 +54,24 @@ package struct Applier {
     /// What an apply would do, asked of the server, which stores nothing; and the object before and after.
     func compare(_ manifest: Manifest, _ server: HTTPClient) async throws -> (outcome: Outcome, before: JSON, after: JSON) {
         let kind = try manifest.served(by: version), (wanted, key) = try placed(manifest, kind)
+        do {
+            return try await compare(wanted, key, kind, server)
+        } catch let error as StatusError where [.badRequest, .invalid].contains(error.reason) { throw Self.refusal(error, manifest) }
+    }
+
+    private static let asks = "?dryRun=All&fieldValidation=Strict"
+
+    private func compare(_ wanted: JSON, _ key: ObjectKey, _ kind: KindDefinition, _ server: HTTPClient) async throws -> (
+        outcome: Outcome, before: JSON, after: JSON
+    ) {
         let namespace = kind.resource.namespaced ? key.namespace : nil
         guard let live = try await client.find(kind.resource, key) else {
-            let path = kind.resource.path(namespace: namespace) + "?dryRun=All"
+            let path = kind.resource.path(namespace: namespace) + Self.asks
             return (.created, .null, try await server.json("POST", path, body: wanted))
         }
         var merged = ThreeWayMerge.merge(last: try Self.lastApplied(live, kind, key), wanted: wanted, live: live, kind.schema)
         merged["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
-        let path = kind.resource.path(namespace: namespace, name: key.name) + "?dryRun=All"
+        let path = kind.resource.path(namespace: namespace, name: key.name) + Self.asks
         let after = try await server.json("PUT", path, body: merged)
         return (ClusterPlan.changes(from: live, to: after).isEmpty ? .unchanged : .configured, live, after)
     }

@@ -13,7 +13,7 @@ package enum LabFiles {
                 while let line = readLine(strippingNewline: false) { text += line }
                 manifests += try Manifest.read(text, file: "standard input")
             } else if Files.isDirectory(path) {
-                let names = Files.list(path).filter { name in [".yaml", ".yml", ".json"].contains { name.hasSuffix($0) } }
+                let names = names(in: path)
                 guard !names.isEmpty else { throw UserError("\(path) holds no .yaml, .yml or .json file") }
                 for name in names { manifests += try readFile("\(path)/\(name)") }
             } else {
@@ -22,6 +22,12 @@ package enum LabFiles {
         }
         return manifests
     }
+
+    private static func names(in directory: String) -> [String] {
+        Files.list(directory).filter { name in [".yaml", ".yml", ".json"].contains { name.hasSuffix($0) } }
+    }
+
+    static func hasDocuments(_ directory: String) -> Bool { !names(in: directory).isEmpty }
 
     private static func readFile(_ path: String) throws -> [Manifest] {
         guard Files.exists(path) else { throw UserError("the path \"\(path)\" does not exist") }

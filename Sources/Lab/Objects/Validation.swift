@@ -1,4 +1,5 @@
 import API
+import Host
 import Model
 import Store
 
@@ -17,7 +18,7 @@ package struct Validation {
     package func run() async throws -> Outcome {
         var outcome = Outcome()
         var manifests: [Manifest] = []
-        for file in files {
+        for file in files.flatMap(Self.withLabs) {
             do { manifests += try LabFiles.read([file]) } catch let error as ManifestError { outcome.complaints.append("\(error)") }
         }
         guard !manifests.isEmpty || !outcome.complaints.isEmpty else {
@@ -28,13 +29,24 @@ package struct Validation {
         return outcome
     }
 
+    /// A directory of labs has each in a folder of its own, beside files that are none of the lab's documents.
+    private static func withLabs(_ path: String) -> [String] {
+        guard Files.isDirectory(path) else { return [path] }
+        let labs = Files.directories(in: path).sorted().map { "\(path)/\($0)/lab.yaml" }.filter(Files.exists)
+        return labs.isEmpty || LabFiles.hasDocuments(path) ? [path] + labs : labs
+    }
+
     private func validate(_ manifests: [Manifest], _ outcome: inout Outcome) async throws {
-        var cluster: Cluster?
-        for manifest in manifests where manifest.apiVersion == Cluster.apiVersion {
+        var cluster: Cluster?, hasLab = false
+        let own = manifests.filter { $0.apiVersion == Cluster.apiVersion }
+        // What a lab says of nodes is held against the cluster that stands beside it.
+        for manifest in own.filter({ $0.kind != LabDocument.kind }) + own.filter({ $0.kind == LabDocument.kind }) {
             do {
                 switch manifest.kind {
                 case LabDocument.kind:
-                    let lab = try LabDocument(manifest)
+                    if hasLab { throw fail(manifest, "a second Lab document: a file holds one") }
+                    hasLab = true
+                    let lab = try LabDocument(manifest, in: try cluster ?? Self.standard())
                     outcome.lines.append("\(manifest.file):\(manifest.line): Lab \(lab.name): \(lab.tasks.count) tasks")
                 case "Cluster":
                     if cluster != nil { throw fail(manifest, "a second Cluster document: one `up` starts one cluster") }

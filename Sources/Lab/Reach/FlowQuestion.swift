@@ -17,9 +17,7 @@ package struct FlowQuestion {
         let names = Names(snapshot: snapshot, namespace: namespace)
         var wish: ReachMatrix.Probe?
         if let ending {
-            // PORT/PROTO is how people say it, PROTO/PORT how a probe is written.
-            let turned = ending.split(separator: "/").reversed().joined(separator: "/")
-            guard let probe = ReachMatrix.Probe(ending) ?? ReachMatrix.Probe(turned) else {
+            guard let probe = Self.probe(ending) else {
                 throw UserError("error: \"\(ending)\" is no port", hint: "write it as 80, 53/udp or icmp")
             }
             wish = probe
@@ -44,6 +42,13 @@ package struct FlowQuestion {
         }
         self.probe = probe
     }
+
+    /// PORT/PROTO is how people say it, PROTO/PORT how a probe is written.
+    private static func probe(_ text: String) -> ReachMatrix.Probe? {
+        ReachMatrix.Probe(text) ?? ReachMatrix.Probe(text.split(separator: "/").reversed().joined(separator: "/"))
+    }
+
+    static func isPort(_ text: String) -> Bool { probe(text) != nil }
 
     package var proto: UInt8 { probe.proto(address.family) }
 
