@@ -43,12 +43,7 @@ struct ClusterOptions: ParsableArguments {
     /// A client of the chosen cluster's API.
     func client() throws -> HTTPClient {
         let paths = try paths()
-        try ClusterPause(paths).requireNone()
-        guard ProcessIdentity(file: paths.daemonPID) != nil else {
-            throw UserError(
-                "the daemon of cluster \"\(paths.cluster)\" does not run; its pods and Services do",
-                hint: "bring it back: minik up -c \(paths.cluster)")
-        }
+        try paths.requireDaemon()
         return HTTPClient(socketPath: paths.apiSocket)
     }
 }

@@ -157,6 +157,9 @@ struct LabDocumentTests {
 
     @Test("answers are compared without regard to spaces and capitals")
     func answers() {
+        let output = "net:[4026]\n4026\n"
+        #expect(LabState.isRight("4026", of: output) && LabState.isRight(" NET:[4026]", of: output) && LabState.isRight("4026", of: "4026"))
+        #expect(!LabState.isRight("402", of: output) && !LabState.isRight("", of: "\n"))
         #expect(LabState.plain("  CNI0 \n") == "cni0" && LabState.plain("10.0.0.1   b") == "10.0.0.1 b")
     }
 
@@ -184,7 +187,9 @@ struct LabDocumentTests {
             suite: "a",
             cases: [JUnit.Case("ok"), JUnit.Case("bad", failure: "<no> \"&\" \u{1B}[1m\nnext"), JUnit.Case("later", skipped: "s")]
         ).text
-        #expect(text.contains("tests=\"3\" failures=\"1\" skipped=\"1\""))
+        let unjudged = JUnit(suite: "a", cases: [JUnit.Case("x", error: "nobody answers", time: .milliseconds(1_050))]).text
+        #expect(unjudged.contains("errors=\"1\" time=\"1.050\"") && unjudged.contains("<error message=\"nobody answers\"/>"))
+        #expect(text.contains("tests=\"3\" failures=\"1\" skipped=\"1\" errors=\"0\""))
         #expect(text.contains("&lt;no&gt; &quot;&amp;&quot; [1m&#10;next") && !text.contains("\u{1B}"))
     }
 

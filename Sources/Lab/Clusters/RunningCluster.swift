@@ -26,6 +26,16 @@ package struct RunningCluster {
 }
 
 extension ClusterPaths {
+    /// Throws when nobody answers for the cluster: it is paused, or its daemon has ended.
+    package func requireDaemon() throws {
+        try ClusterPause(self).requireNone()
+        guard ProcessIdentity(file: daemonPID) != nil else {
+            throw UserError(
+                "the daemon of cluster \"\(cluster)\" does not run; its pods and Services do",
+                hint: "bring it back: minik up -c \(cluster)")
+        }
+    }
+
     /// The paths of a cluster that a person has named, whether there is one or not.
     package init(named name: String) throws(UserError) {
         guard Cluster.isName(name) else { throw UserError("the cluster's name \"\(name)\" \(Cluster.nameRule)", hint: "see: minik ls") }

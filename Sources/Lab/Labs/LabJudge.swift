@@ -60,8 +60,7 @@ struct LabJudge {
             throw UserError("the lab cannot tell the right answer: \(command.text): \(outcome.errors.trimmed)")
         }
         // A command that prints nothing would make an empty answer right.
-        let right = LabState.plain(outcome.output)
-        return look(answer: task) { !right.isEmpty && LabState.plain($0) == right }
+        return look(answer: task) { LabState.isRight($0, of: outcome.output) }
     }
 
     private func look(answer task: String, _ isRight: (String) -> Bool) -> [LabFinding] {
@@ -83,9 +82,9 @@ struct LabJudge {
         func finding(_ holds: Bool, _ words: String) -> LabFinding { LabFinding(holds: holds, words: "`\(first)`\(place) \(words)") }
         if outcome.code != Int32(exit) {
             let said = (outcome.errors.trimmed.isEmpty ? outcome.output : outcome.errors).trimmed
-            let last = said.split(separator: "\n").last.map { ": \($0)" } ?? ""
+            let gist = LabFinding.gist(of: said).map { ": \($0)" } ?? ""
             let how = outcome.code == LabShell.timedOut ? "did not end in time" : "ended with exit code \(outcome.code)"
-            return finding(false, how + last)
+            return finding(false, how + gist)
         }
         if let output, !outcome.output.contains(output) { return finding(false, "does not print \"\(output)\"") }
         return finding(true, "ended with exit code \(exit)")

@@ -71,16 +71,21 @@ package struct LabReport {
         ]
     }
 
+    /// Nothing could be judged.
+    package static func junit(_ lab: LabDocument, _ error: any Error) -> JUnit {
+        JUnit(suite: "minik lab \(lab.name)", cases: [JUnit.Case("judgement", error: "\(error)")])
+    }
+
     package var junit: JUnit {
         JUnit(
             suite: "minik lab \(lab.name)",
             cases: results.map { result in
                 let words = lines(of: result).dropFirst().map(\.trimmed).joined(separator: "\n")
                 switch result.state {
-                case .passed: return JUnit.Case(result.task.name)
+                case .passed: return JUnit.Case(result.task.name, time: result.time)
                 case .waiting: return JUnit.Case(result.task.name, skipped: "needs \(result.task.needs.joined(separator: ", "))")
-                case .open where result.task.isWarning: return JUnit.Case(result.task.name, skipped: words)
-                default: return JUnit.Case(result.task.name, failure: words)
+                case .open where result.task.isWarning: return JUnit.Case(result.task.name, skipped: words, time: result.time)
+                default: return JUnit.Case(result.task.name, failure: words, time: result.time)
                 }
             })
     }

@@ -46,7 +46,8 @@ package struct LabSession: Sendable {
                 results.append(LabResult(task: task, state: .waiting))
             } else {
                 let result = try await judge(task)
-                if result.state == .passed, state.passed.insert(task.name).inserted { try note(task) }
+                if result.state == .passed { state.passed.insert(task.name) }
+                try note(result)
                 results.append(result)
             }
         }
@@ -55,8 +56,19 @@ package struct LabSession: Sendable {
 
     /// One task, whatever it needs.
     func judge(_ task: LabTask) async throws -> LabResult {
-        let judge = LabJudge(paths: paths, cluster: cluster, client: client, shell: shell, answers: try state().answers)
-        return try await judge.judge(task)
+        try paths.requireDaemon()
+        let begun = ContinuousClock.now
+        do {
+            var result = try await LabResult.settled {
+                try await LabJudge(paths: paths, cluster: cluster, client: client, shell: shell, answers: try state().answers).judge(task)
+            }
+            result.time = ContinuousClock.now - begun
+            return result
+        } catch {
+            // It may have ended meanwhile; then that is what there is to say.
+            try paths.requireDaemon()
+            throw error
+        }
     }
 
     /// Looks again and again, until `isContent` or for `patience`.
@@ -78,10 +90,13 @@ package struct LabSession: Sendable {
         }
     }
 
-    private func note(_ task: LabTask) throws {
+    /// What is noted is read anew: somebody may have answered meanwhile.
+    private func note(_ result: LabResult) throws {
         var state = try state()
-        state.passed.insert(task.name)
-        try state.write(paths)
+        let name = result.task.name, (passed, lost) = (state.passed, state.lost)
+        if result.state == .passed { state.passed.insert(name) }
+        if result.state == .failed { state.lost.insert(name) } else { state.lost.remove(name) }
+        if (state.passed, state.lost) != (passed, lost) { try state.write(paths) }
     }
 
     package func answer(_ task: String, _ text: String) throws {
@@ -94,14 +109,13 @@ package struct LabSession: Sendable {
 
     /// Does what a setup, a solution or a wrong answer consists of.
     package func perform(_ steps: [LabStep]) async throws {
+        try paths.requireDaemon()
         for step in steps {
             switch step {
             case .apply(let text, let line):
-                let manifests: [Manifest]
-                do throws(ManifestError) { manifests = try Manifest.read(text, file: file.path) } catch {
-                    throw ManifestError(file: error.file, line: line + error.line - 1, message: error.message)
+                for manifest in try LabStep.manifests(text, file: file.path, line: line) {
+                    _ = try await Applier(client: client, defaultNamespace: "default").apply(manifest)
                 }
-                for manifest in manifests { _ = try await Applier(client: client, defaultNamespace: "default").apply(manifest) }
             case .run(let command):
                 let outcome = try await shell.run(command, seconds: 60)
                 guard outcome.code == 0 else {
@@ -114,12 +128,19 @@ package struct LabSession: Sendable {
         }
     }
 
+    /// Throws when a task cannot be done now. One that comes before it and is not done may be what its solution stands on.
+    package func requireReady(for task: LabTask) throws {
+        try paths.requireDaemon()
+        guard let first = lab.firstNeed(of: task, passed: try state().passed) else { return }
+        throw UserError("task \(task.name) needs \(first.name)", hint: "do that first, or have it done: minik lab solve \(first.name)")
+    }
+
     /// Does a task for the learner, and waits until it shows.
     package func solve(_ task: LabTask) async throws -> LabResult {
         guard !task.solution.isEmpty else { throw UserError("task \(task.name) has no solution that is written down") }
         try await perform(task.solution)
         let result = try await watch(task, patience: .seconds(task.wait)) { $0.state != .open }
-        if result.state == .passed { try note(task) }
+        if result.state != .open { try note(result) }
         return result
     }
 

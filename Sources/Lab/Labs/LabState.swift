@@ -6,6 +6,8 @@ import Runtime
 package struct LabState: Sendable {
     package let file: String
     package var passed: Set<String> = []
+    /// Those that were lost when it was last looked.
+    package var lost: Set<String> = []
     /// By task.
     package var answers: [String: String] = [:]
     /// How many of a task's general hints were shown.
@@ -25,6 +27,7 @@ package struct LabState: Sendable {
         }
         file = json["file"].string ?? ""
         passed = Set(json["passed"].items.compactMap(\.string))
+        lost = Set(json["lost"].items.compactMap(\.string))
         answers = json["answers"].stringMap
         hints = (json["hints"].object ?? JSONObject()).reduce(into: [:]) { $0[$1.0] = $1.1.int }
     }
@@ -33,9 +36,16 @@ package struct LabState: Sendable {
         var counts = JSON.emptyObject
         for (task, count) in hints { counts[task] = .int(count) }
         let json: JSON = [
-            "file": .string(file), "passed": .array(passed.sorted().map(JSON.string)), "answers": JSON(answers), "hints": counts,
+            "file": .string(file), "passed": .array(passed.sorted().map(JSON.string)),
+            "lost": .array(lost.sorted().map(JSON.string)), "answers": JSON(answers), "hints": counts,
         ]
         try Files.write(json.text(indented: true) + "\n", to: Self.path(paths), mode: 0o600)
+    }
+
+    /// Whether an answer is what a command printed, or one of its lines.
+    package static func isRight(_ answer: String, of output: String) -> Bool {
+        let given = plain(answer)
+        return !given.isEmpty && ([output] + output.split(separator: "\n").map(String.init)).contains { plain($0) == given }
     }
 
     /// An answer as it is compared: nobody fails by a space or a capital.

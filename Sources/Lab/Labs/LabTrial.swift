@@ -16,14 +16,18 @@ package struct LabTrial {
     package struct Step: Sendable {
         package let name: String
         package let failure: String?
+        /// How long it took, and what was done before.
+        package let time: Duration
 
-        package init(name: String, failure: String?) { (self.name, self.failure) = (name, failure) }
+        package init(name: String, failure: String?, time: Duration) { (self.name, self.failure, self.time) = (name, failure, time) }
     }
 
     package func run() async throws -> [Step] {
-        var steps: [Step] = []
+        var steps: [Step] = [], begun = ContinuousClock.now
         func note(_ name: String, _ failure: String?) {
-            steps.append(Step(name: name, failure: failure))
+            let now = ContinuousClock.now
+            steps.append(Step(name: name, failure: failure, time: now - begun))
+            begun = now
             heard("\(failure == nil ? "✓" : "✗") \(name)\(failure.map { ": \($0)" } ?? "")")
         }
         for task in session.lab.tasks {

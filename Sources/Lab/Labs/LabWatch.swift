@@ -26,8 +26,8 @@ struct LabWatch {
                     while !Task.isCancelled {
                         do {
                             for try await _ in try await client.watch(resource, namespace: nil, from: nil) { signal.yield() }
-                        } catch let error as StatusError where error.reason == .expired {}
-                        // A watch that ends says nothing of the objects.
+                        } catch {}
+                        // A watch that ends says nothing of the objects; if nobody answers any more, `body` will tell.
                         try await Task.sleep(for: Self.interval)
                     }
                     return nil

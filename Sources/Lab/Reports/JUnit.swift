@@ -4,9 +4,12 @@ package struct JUnit: Sendable {
         let name: String
         let failure: String?
         let skipped: String?
+        /// Why nothing could be found out.
+        let error: String?
+        let time: Duration
 
-        package init(_ name: String, failure: String? = nil, skipped: String? = nil) {
-            (self.name, self.failure, self.skipped) = (name, failure, skipped)
+        package init(_ name: String, failure: String? = nil, skipped: String? = nil, error: String? = nil, time: Duration = .zero) {
+            (self.name, self.failure, self.skipped, self.error, self.time) = (name, failure, skipped, error, time)
         }
     }
 
@@ -29,18 +32,26 @@ package struct JUnit: Sendable {
 
     private var element: String {
         let failures = cases.filter { $0.failure != nil }.count, skipped = cases.filter { $0.skipped != nil }.count
+        let errors = cases.filter { $0.error != nil }.count, time = Self.seconds(cases.reduce(.zero) { $0 + $1.time })
         let suite = Self.escape(suite)
         let lines = cases.map { one -> String in
-            let open = "<testcase classname=\"\(suite)\" name=\"\(Self.escape(one.name))\""
+            let open = "<testcase classname=\"\(suite)\" name=\"\(Self.escape(one.name))\" time=\"\(Self.seconds(one.time))\""
+            if let words = one.error { return open + "><error message=\"\(Self.escape(words))\"/></testcase>" }
             if let words = one.failure { return open + "><failure message=\"\(Self.escape(words))\"/></testcase>" }
             if let words = one.skipped { return open + "><skipped message=\"\(Self.escape(words))\"/></testcase>" }
             return open + "/>"
         }
         return """
-            <testsuite name="\(suite)" tests="\(cases.count)" failures="\(failures)" skipped="\(skipped)">
+            <testsuite name="\(suite)" tests="\(cases.count)" failures="\(failures)" skipped="\(skipped)" errors="\(errors)" time="\(time)">
             \(lines.joined(separator: "\n"))
             </testsuite>
             """
+    }
+
+    private static func seconds(_ time: Duration) -> String {
+        let milliseconds = time.components.seconds * 1000 + time.components.attoseconds / 1_000_000_000_000_000
+        let rest = String(milliseconds % 1000)
+        return "\(milliseconds / 1000).\(String(repeating: "0", count: 3 - rest.count))\(rest)"
     }
 
     /// What XML cannot hold at all, control characters, is left out.

@@ -2,6 +2,7 @@ import ArgumentParser
 import Images
 import Lab
 import Model
+import Runtime
 
 struct LabBegin: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -16,6 +17,8 @@ struct LabBegin: AsyncParsableCommand {
         try requireRoot()
         let language = try speech.chosen(), file = try LabLibrary().lab(lab)
         if let running = LabSession.running().first {
+            // Whose daemon is gone is told how it goes on before how it ends.
+            try ClusterPaths(named: running).requireDaemon()
             throw UserError("a lab runs already, in cluster \"\(running)\"", hint: "end it first: minik lab stop")
         }
         let session = try await Self.start(file, timeout, kubeconfig)

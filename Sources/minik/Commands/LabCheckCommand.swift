@@ -19,7 +19,11 @@ struct LabCheckCommand: AsyncParsableCommand {
     func run() async throws {
         guard ["text", "json"].contains(output) else { throw UserError("error: \"\(output)\" is none of text, json") }
         let session = try options.session(), language = try options.speech.chosen()
-        let results = try await session.results(patience: .seconds(wait), again: again)
+        let results: [LabResult]
+        do { results = try await session.results(patience: .seconds(wait), again: again) } catch {
+            if let junit { try Files.write(LabReport.junit(session.lab, error).text, to: junit) }
+            throw error
+        }
         let report = LabReport(session.lab, results, language)
         if output == "json" {
             print(report.json.text(indented: true))

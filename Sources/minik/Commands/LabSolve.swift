@@ -11,6 +11,7 @@ struct LabSolve: AsyncParsableCommand {
     func run() async throws {
         let session = try options.session(), language = try options.speech.chosen()
         let task = try options.task(task, in: session)
+        try session.requireReady(for: task)
         for step in task.solution {
             switch step {
             case .run(let command): print("\(command.place.map { "[\($0)] " } ?? "")$ \(command.text.trimmed)")

@@ -29,15 +29,20 @@ struct LabTest: AsyncParsableCommand {
         for file in files {
             if !quiet { print("\(file.lab.name)") }
             let begun = ContinuousClock.now
-            var steps: [LabTrial.Step]
-            do { steps = try await trial(file, language) } catch {
-                steps = [LabTrial.Step(name: "the lab can be taken", failure: "\(error)")]
+            var steps: [LabTrial.Step] = [], cases: [JUnit.Case]
+            do {
+                steps = try await trial(file, language)
+                cases = steps.map { JUnit.Case($0.name, failure: $0.failure, time: $0.time) }
+            } catch {
+                let name = "the lab can be taken", time = ContinuousClock.now - begun
+                steps = [LabTrial.Step(name: name, failure: "\(error)", time: time)]
+                cases = [JUnit.Case(name, error: "\(error)", time: time)]
                 print("  ✗ \(error)")
             }
             let wrong = steps.filter { $0.failure != nil }
             if quiet { for step in wrong { print("\(file.lab.name): \(step.name): \(step.failure ?? "")") } }
             if !wrong.isEmpty { failed.append(file.lab.name) }
-            suites.append(JUnit(suite: "minik lab test \(file.lab.name)", cases: steps.map { JUnit.Case($0.name, failure: $0.failure) }))
+            suites.append(JUnit(suite: "minik lab test \(file.lab.name)", cases: cases))
             let seconds = (ContinuousClock.now - begun).components
             let time = "\(seconds.seconds).\(seconds.attoseconds / 100_000_000_000_000_000) s"
             if !quiet { print("  \(steps.count - wrong.count) of \(steps.count) as they should be, \(time)") }
