@@ -3,6 +3,8 @@ import Model
 /// One command of a transaction: verb and object.
 package enum Change: Hashable, Sendable {
     case addTable
+    /// A table that the kernel deletes when the socket that made it is closed, be it by a process's death. (Linux 5.12)
+    case addOwnedTable
     case deleteTable
     case addChain(String, Hook?)
     case flushChain(String)
@@ -17,6 +19,7 @@ package enum Change: Hashable, Sendable {
     package func text(table: TableID) -> String {
         switch self {
         case .addTable: "add table \(table)"
+        case .addOwnedTable: "add table \(table) { flags owner; }"
         case .deleteTable: "delete table \(table)"
         case .addChain(let name, let hook): "add chain \(table) \(name)" + (hook.map { " { \($0.text) }" } ?? "")
         case .flushChain(let name): "flush chain \(table) \(name)"

@@ -40,6 +40,7 @@ struct PacketCaptureTests {
             try flow(cluster)
             try drop(cluster)
             try bounds(cluster)
+            try killed(cluster)
             let left = Shell.run("for n in master worker; do nsenter --net=/run/netns/taped_$n nft list tables; done").output
             #expect(!left.contains("minik-capture"), "\(left)")
         }
@@ -98,6 +99,19 @@ struct PacketCaptureTests {
         // The bridge floods questions for MAC addresses.
         let arrived = rows.filter { $0.interface == "default/echo eth0" && !$0.source.isEmpty }
         #expect(arrived.isEmpty, "it never came there: \(arrived)")
+    }
+
+    /// What marks packets in the nodes' kernels does not outlive a command that ends without a word.
+    private func killed(_ cluster: TestCluster) throws {
+        let said = Shell.run(
+            """
+            log=$(mktemp)
+            \(Shell.minik) capture --cluster \(cluster.name) -w /dev/null 2>$log & p=$!
+            for i in $(seq 100); do grep -q capturing $log && break; sleep 0.05; done
+            nsenter --net=/run/netns/\(cluster.name)_worker nft list tables
+            kill -KILL $p; wait $p; rm $log
+            """)
+        #expect(said.output.contains("minik-capture-"), "\(said)")
     }
 
     private func bounds(_ cluster: TestCluster) throws {

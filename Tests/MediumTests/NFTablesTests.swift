@@ -221,6 +221,22 @@ struct NFTablesTests {
             "the chain that was changed was written again")
     }
 
+    @Test("an owned table goes with the socket that made it, and nobody else can change it meanwhile")
+    func owned() async throws {
+        let namespace = try TestNamespace(), table = TableID(.ip, "t")
+        do {
+            let kernel = try KernelRulesets(namespace: namespace.path)
+            var rules = Ruleset()
+            rules.chains["prerouting"] = Chain(hook: Hook(.filter, .prerouting, -350), [Rule([.trace])])
+            try await kernel.apply([.addOwnedTable] + Ruleset.diff(Ruleset(), rules), table: table)
+            #expect(try namespace.output("nft list ruleset").contains("meta nftrace set 1"))
+            let stranger = try KernelRulesets(namespace: namespace.path)
+            await #expect(throws: NetlinkError.self) { try await stranger.apply([.deleteTable], table: table) }
+            withExtendedLifetime(kernel) {}
+        }
+        #expect(try namespace.output("nft list tables") == "")
+    }
+
     @Test(
         "a chain whose policy is another, and a table that sleeps, are made again",
         arguments: ["chain ip t filter-forward { policy drop; }", "add table ip t { flags dormant; }"])

@@ -24,7 +24,7 @@ actor MemoryTable: RulesetTarget {
 
     private static func apply(_ change: Change, to rules: inout Ruleset) throws {
         switch change {
-        case .addTable: break
+        case .addTable, .addOwnedTable: break
         case .deleteTable: rules = Ruleset()
         case .addChain(let name, let hook):
             try require(rules.chains[name] == nil, change)

@@ -43,7 +43,7 @@ package struct LiveTrace {
     }
 
     package func run(_ question: FlowQuestion, _ journeys: [Journey]) async throws -> Finding {
-        var trace = RuleTrace("minik-why", family)
+        var trace = RuleTrace("why", family)
         do {
             for (node, entries) in RuleTrace.entries(journeys) { try await trace.listen(on: node, paths, entries) }
             let finding = try await ask(question, journeys, trace)

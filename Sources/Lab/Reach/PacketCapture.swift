@@ -44,7 +44,7 @@ package actor PacketCapture {
     package func start(_ families: [IPFamily]) async throws {
         try output.begin(places.map(\.place), snap: Self.snap)
         for family in families {
-            var trace = RuleTrace("minik-capture-\(getpid())", family)
+            var trace = RuleTrace("capture", family)
             let rules = filter.rules(family)
             defer { traces.append(trace) }
             for one in places where one.place.kind == .node && !rules.isEmpty {

@@ -30,7 +30,7 @@ package struct PacketTrace {
         let probe = ProbePacket(
             from: walk.sourceAddress(of: question.source, to: question.address), to: question.address, proto: question.proto,
             port: question.probe.port, token: UInt32.random(in: 1...UInt32.max - 1))
-        var trace = RuleTrace("minik-trace-\(getpid())", family)
+        var trace = RuleTrace("trace", family)
         do {
             for (node, entries) in entries { try await trace.listen(on: node, paths, entries) }
             let answer = try await resolve(places)

@@ -1,3 +1,4 @@
+import Glibc
 import Model
 import Netlink
 import Proxy
@@ -41,8 +42,9 @@ package struct RuleTrace {
         }
     }
 
-    /// `name`: of the table, which two commands at a time must not share. A table sees its own family's packets.
-    package init(_ name: String, _ family: IPFamily) { table = TableID(TableFamily(family), name) }
+    /// A table for each command, `minik-trace-4711`, which the kernel deletes when the command ends, however it does. A table sees its own
+    /// family's packets.
+    package init(_ command: String, _ family: IPFamily) { table = TableID(TableFamily(family), "minik-\(command)-\(getpid())") }
 
     package var nodes: [String] { ears.keys.sorted() }
 
@@ -71,7 +73,7 @@ package struct RuleTrace {
         ears[node] = new
         var ruleset = Ruleset()
         for (point, rules) in rules { ruleset.chains["\(point.rawValue)"] = Chain(hook: Hook(.filter, point, priority), rules) }
-        try await new.rulesets.apply([.addTable, .deleteTable, .addTable] + Ruleset.diff(Ruleset(), ruleset), table: table)
+        try await new.rulesets.apply([.addOwnedTable] + Ruleset.diff(Ruleset(), ruleset), table: table)
     }
 
     package mutating func stop() async {

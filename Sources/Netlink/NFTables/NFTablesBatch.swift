@@ -93,6 +93,7 @@ struct NFTablesBatch {
         let first = sequence
         switch change {
         case .addTable: tableMessage(NFT_MSG_NEWTABLE, NLM_F_CREATE)
+        case .addOwnedTable: tableMessage(NFT_MSG_NEWTABLE, NLM_F_CREATE, NFT_TABLE_F_OWNER.rawValue)
         case .deleteTable: tableMessage(NFT_MSG_DELTABLE, 0)
         case .addChain(let name, let hook): chainMessage(NFT_MSG_NEWCHAIN, NLM_F_CREATE, name, hook)
         case .deleteChain(let name): chainMessage(NFT_MSG_DELCHAIN, 0, name, nil)
@@ -106,10 +107,11 @@ struct NFTablesBatch {
         for number in first..<sequence { changesBySequence[number] = run.startIndex }
     }
 
-    private mutating func tableMessage(_ type: nf_tables_msg_types, _ flags: Int32) {
+    private mutating func tableMessage(_ type: nf_tables_msg_types, _ flags: Int32, _ kind: UInt32 = 0) {
         guard let table = nftnl_table_alloc() else { return }
         defer { nftnl_table_free(table) }
         nftnl_table_set_str(table, UInt16(NFTNL_TABLE_NAME), self.table)
+        if kind != 0 { nftnl_table_set_u32(table, UInt16(NFTNL_TABLE_FLAGS), kind) }
         message(type, flags) { nftnl_table_nlmsg_build_payload($0, table) }
     }
 
