@@ -40,6 +40,7 @@ struct PacketCaptureTests {
             try flow(cluster)
             try drop(cluster)
             try bounds(cluster)
+            try masqueraded(cluster)
             try killed(cluster)
             let left = Shell.run("for n in master worker; do nsenter --net=/run/netns/taped_$n nft list tables; done").output
             #expect(!left.contains("minik-capture"), "\(left)")
@@ -76,8 +77,7 @@ struct PacketCaptureTests {
         let places = expected.compactMap { interfaces.firstIndex(of: $0) }
         #expect(places.count == expected.count && places == places.sorted(), "\(interfaces)")
         #expect(rows.map(\.time) == rows.map(\.time).sorted() && rows.allSatisfy { $0.time > 1e9 })
-        // The kernel chooses connections' ports below those of minik's own packets.
-        #expect(rows.allSatisfy { $0.sourcePort ?? 0 < 61000 && $0.destinationPort ?? 0 < 61000 })
+        #expect(syn.count { $0.interface == "default/amy eth0" } == 1, "the trace's packet is not shown: \(syn)")
         let bridge = try #require(syn.first { $0.interface == "master cni0" })
         #expect(bridge.comment.contains("default/echo-svc") && bridge.description == "bridge of node master", "\(bridge)")
         let arrived = try #require(syn.first { $0.interface == "worker cni0" })
@@ -87,6 +87,20 @@ struct PacketCaptureTests {
         #expect(tunnel.comment.contains("in VXLAN 1: ") && tunnel.destination == echo, "\(tunnel)")
         let answer = rows.first { $0.flags.contains("S") && $0.flags.contains("A") && $0.interface == "default/amy eth0" }
         #expect(answer?.destination == syn[0].source && answer?.sourcePort == 70, "\(rows)")
+    }
+
+    /// A node that masquerades gives connections any port, minik's own too: all that a client outside begins comes, and no probe does.
+    private func masqueraded(_ cluster: TestCluster) throws {
+        let file = try ClusterFiles.write("")
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let address = "192.168.242.11:30712"
+        _ = try Shell.eventually { cluster.minik("trace host \(address)").isSuccess ? true : nil }
+        let knock = "for i in $(seq 60); do exec 3<>/dev/tcp/192.168.242.11/30712; exec 3>&-; done"
+        _ = try during(
+            cluster, "--pod amy", file: file,
+            ["for i in 1 2 3 4 5; do MINIK trace CLUSTER host \(address); done >/dev/null", "MINIK host exec CLUSTER -- bash -c '\(knock)'"])
+        let arrived = try read(file).filter { $0.interface == "default/amy eth0" && $0.destinationPort == 7000 }
+        #expect(arrived.count { $0.flags.contains("S") } == 60, "\(arrived)")
     }
 
     private func drop(_ cluster: TestCluster) throws {

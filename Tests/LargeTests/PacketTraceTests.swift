@@ -29,6 +29,11 @@ struct PacketTraceTests {
                 metadata: {name: echo-svc}
                 spec: {type: NodePort, selector: {app: echo}, ports: [{port: 70, targetPort: 7000, nodePort: 30711}]}
                 ---
+                apiVersion: v1
+                kind: Service
+                metadata: {name: friends}
+                spec: {type: NodePort, selector: {friend: "true"}, ports: [{port: 70, targetPort: 7000, nodePort: 30712}]}
+                ---
                 apiVersion: networking.k8s.io/v1
                 kind: NetworkPolicy
                 metadata: {name: only-friends}

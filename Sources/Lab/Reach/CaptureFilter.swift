@@ -20,7 +20,7 @@ package struct CaptureFilter: Sendable {
     package var flow: Set<Ends>?
     /// The packets of why, matrix and trace, too.
     package var includesProbes = false
-    private var probes: Set<UInt32> = []
+    private var probes = ProbeTraffic()
 
     package init() {}
 
@@ -55,7 +55,7 @@ package struct CaptureFilter: Sendable {
             return flow?.contains { both.isSubset(of: [$0.source, $0.destination]) } ?? true
         }
         let datagram = outer.inner?.frame.datagram ?? outer
-        if !includesProbes, isProbe(datagram) { return false }
+        if !includesProbes, probes.has(datagram) { return false }
         if let flow { return isOf(flow, datagram) || datagram.quoted.map { isOf(flow, $0) } ?? false }
         guard let addresses else { return true }
         return addresses.contains(datagram.source) || addresses.contains(datagram.destination)
@@ -70,20 +70,5 @@ package struct CaptureFilter: Sendable {
         // A later fragment has no ports.
         return datagram.isLaterFragment
             && flow.contains { $0.source == datagram.source && $0.destination == datagram.destination && $0.proto == datagram.proto }
-    }
-
-    /// A packet of minik's own, or an answer to one: by the ports that the kernel gives nobody, and by their tokens.
-    private mutating func isProbe(_ datagram: Datagram) -> Bool {
-        if let quoted = datagram.quoted { return isProbe(quoted) }
-        if datagram.hasPorts {
-            return ProbePacket.sourcePorts.contains(datagram.sourcePort) || ProbePacket.sourcePorts.contains(datagram.destinationPort)
-        }
-        guard let token = datagram.number32(4) else { return false }
-        if datagram.isEchoReply { return probes.contains(token) }
-        guard datagram.isEchoRequest, datagram.body.count == ProbePacket.echoLength else { return false }
-        // No more than a matrix sends at a time is remembered.
-        if probes.count > 100_000 { probes = [] }
-        probes.insert(token)
-        return true
     }
 }

@@ -6,6 +6,8 @@ package struct Datagram: Hashable, Sendable {
     package let proto: UInt8
     /// IPv4's time to live, IPv6's hop limit.
     package let hops: Int
+    /// What the sender numbered it with, and nobody on its way changes: IPv4's identification, the end of IPv6's flow label.
+    package let identification: UInt16
     /// What the header says; more than was captured, perhaps.
     package let length: Int
     /// A fragment but the first: without ports.
@@ -38,11 +40,13 @@ package struct Datagram: Hashable, Sendable {
             guard let from = IPAddress(bytes: header[12..<16]), let to = IPAddress(bytes: header[16..<20]) else { return nil }
             (source, destination, proto, hops, length) = (from, to, header[9], Int(header[8]), number(2))
             isLaterFragment = number(6) & 0x1FFF != 0
+            identification = UInt16(number(4))
         case 6 where header.count >= 40:
             guard let from = IPAddress(bytes: header[8..<24]), let to = IPAddress(bytes: header[24..<40]) else { return nil }
             // What has extension headers is shown by the first of them.
             (source, destination, proto, hops, length) = (from, to, header[6], Int(header[7]), number(4) + 40)
             isLaterFragment = false
+            identification = UInt16(number(2))
         default: return nil
         }
         self.body = body

@@ -22,18 +22,18 @@ package struct ProbePacket: Sendable, Hashable {
     private static let icmp = Datagram.icmp, icmpv6 = Datagram.icmpv6, tcp = Datagram.tcp, udp = Datagram.udp, sctp = Datagram.sctp
     /// Above the ports that connections take by themselves.
     package static let sourcePorts: Range<UInt16> = 61000..<65000
-    /// The bytes of an echo request: it carries nothing.
-    package static let echoLength = 8
+    /// The identification, or the end of the flow label: with the token it tells minik's packets from all others.
+    private var sign: UInt16 { UInt16(truncatingIfNeeded: token) }
     private var sourcePort: UInt16 { Self.sourcePorts.lowerBound + UInt16(token % UInt32(Self.sourcePorts.count)) }
 
     /// The whole packet, IP header included (RFC 791, RFC 8200). The kernel fills in an IPv4 header's checksum.
     package var bytes: [UInt8] {
         let body = payload
         if destination.family == .ipv6 {
-            return [0x60, 0, 0, 0] + Self.big(UInt16(body.count)) + [proto, 64] + source.bytes + destination.bytes + body
+            return [0x60, 0] + Self.big(sign) + Self.big(UInt16(body.count)) + [proto, 64] + source.bytes + destination.bytes + body
         }
         let length = 20 + body.count
-        var header: [UInt8] = [0x45, 0] + Self.big(UInt16(length)) + Self.big(UInt16(truncatingIfNeeded: token))
+        var header: [UInt8] = [0x45, 0] + Self.big(UInt16(length)) + Self.big(sign)
         header += [0x40, 0, 64, proto, 0, 0] + source.bytes + destination.bytes
         return header + body
     }
@@ -90,6 +90,22 @@ package struct ProbePacket: Sendable, Hashable {
         case sctp: return body.count >= 20 && body[12] == 1 ? number(at: 16) : nil
         default: return nil
         }
+    }
+
+    /// The token of a packet of minik's own, translated or not; nil for what anybody else sends. Beyond what `token(in:)` asks of it, it
+    /// bears its token's end in its header, and has the form that no program's packet has: a SYN without options, an echo without data.
+    package static func token(of datagram: Datagram) -> UInt32? {
+        let found: UInt32?, size: Int
+        switch datagram.proto {
+        case icmp, icmpv6: (found, size) = (datagram.isEchoRequest ? datagram.number32(4) : nil, 8)
+        case tcp: (found, size) = (datagram.flags == Datagram.syn ? datagram.sequence : nil, 20)
+        case udp: (found, size) = (datagram.number32(8), 12)
+        case sctp: (found, size) = (datagram.body.count > 12 && datagram.body[12] == 1 ? datagram.number32(16) : nil, 32)
+        default: return nil
+        }
+        let header = datagram.destination.family == .ipv4 ? 20 : 40
+        guard let found, datagram.length == header + size, datagram.identification == UInt16(truncatingIfNeeded: found) else { return nil }
+        return found
     }
 
     /// The hops that a packet with a token has left: IPv4's time to live, IPv6's hop limit.
