@@ -1,6 +1,7 @@
 import Lab
 import Model
 import Netlink
+import Proxy
 import Rules
 import Runtime
 import Testing
@@ -109,6 +110,103 @@ struct PacketStoryTests {
     }
 
     struct Failure: Error { let story: PacketStory; init(_ story: PacketStory) { self.story = story } }
+
+    @Test("what a bridge takes in is translated already: rules and connection stand before it, the way behind it")
+    func takenUp() throws {
+        let frames = [
+            (place: 1, frame: frame(1200, 4, out: false, probe.bytes)), (1, frame(1300, 3, out: false, translated.bytes)),
+            (0, frame(1000, 2, out: true, probe.bytes)), (1, frame(1900, 5, out: true, translated.bytes)),
+        ]
+        #expect(
+            words(try story(frames)).dropFirst(2) == [
+                "there node in veth4", "prerouting rule # handle 2", "prerouting leads to web", "tracked 10.1.0.7 10.244.1.2",
+                "there node in cni0", "route 10.244.1.0/24 via 0.0.0.1 dev eth0", "forward rule # handle 4",
+                "forward isolated by default/p", "there node out eth0",
+            ])
+    }
+
+    /// The node with both endpoints of the Service, which a policy shuts.
+    private var snapshot: ClusterSnapshot {
+        var cluster = Cluster()
+        cluster.serviceSubnet = IPNetwork(IPAddress(ipv4: 0x0A01_0000), 16)
+        let pods = IPNetwork(IPAddress(ipv4: 0x0AF4_0000), 16)
+        cluster.nodes = [
+            Cluster.NodeSpec(
+                name: "node", isControlPlane: true, address: cluster.nodeSubnet[128], podCIDR: pods, taints: .null, labels: [:])
+        ]
+        func pod(_ name: String, _ app: String, _ address: IPAddress) -> Pod {
+            Pod([
+                "metadata": ["name": .string(name), "namespace": "default", "labels": ["app": .string(app)]],
+                "spec": ["nodeName": "node"], "status": ["phase": "Running", "podIP": .string("\(address)")],
+            ])
+        }
+        let ends = [IPAddress(ipv4: 0x0AF4_0101), Self.web]
+        var snapshot = ClusterSnapshot(cluster: cluster)
+        snapshot.namespaces = [Namespace(["metadata": ["name": "default"]])]
+        snapshot.pods = [pod("amy", "amy", Self.pod), pod("one", "web", ends[0]), pod("two", "web", ends[1])]
+        snapshot.services = [
+            Service([
+                "metadata": ["name": "web", "namespace": "default"],
+                "spec": [
+                    "clusterIP": .string("\(Self.service)"), "selector": ["app": "web"],
+                    "ports": [["port": 80, "targetPort": 8080, "protocol": "TCP"]],
+                ],
+            ])
+        ]
+        snapshot.slices = [
+            EndpointSlice([
+                "metadata": ["name": "web-1", "namespace": "default", "labels": ["kubernetes.io/service-name": "web"]],
+                "endpoints": .array(
+                    ends.map { ["addresses": [.string("\($0)")], "conditions": ["ready": true], "nodeName": "node"] }),
+                "ports": [["name": "", "port": 8080, "protocol": "TCP"]],
+            ])
+        ]
+        snapshot.policies = [
+            NetworkPolicy([
+                "metadata": ["name": "p", "namespace": "default"],
+                "spec": ["podSelector": ["matchLabels": ["app": "web"]], "policyTypes": ["Ingress"]],
+            ])
+        ]
+        return snapshot
+    }
+
+    @Test("of a packet that is stopped where it came in the rules tell which endpoint it was for; who denies stands behind his rule")
+    func chosen() throws {
+        let sights = PacketStory.sights(Array(there.prefix(3)), of: probe, in: places), snapshot = snapshot
+        let source = PacketSource.pod(Self.pod, node: "node")
+        let ways = snapshot.walk().journeys(from: source, to: Self.service, proto: 6, port: 80)
+        #expect(ways.count == 2)
+        var telling = StoryTelling(places: places, sights: sights, of: probe, ownTable: table)
+        #expect(telling.taken(of: ways) == nil)
+        telling.told[1] = try told(drop: true)
+        let way = try #require(telling.taken(of: ways))
+        #expect(way.packet.destination == Self.web)
+        telling.journey = way
+        telling.explanations = snapshot.explanations(way, from: source)
+        let story = telling.story(nil)
+        #expect(words(story).suffix(4) == ["forward rule # handle 4", "policy", "forward isolated by default/p", "policy"])
+        guard case .policy(let last)? = story.steps.last?.event else { throw Failure(story) }
+        #expect(last.direction == .ingress && !last.isAllowed && "\(last.pod)" == "default/two")
+    }
+
+    @Test("what a node sends is translated when it is first seen; the answer is told as its program has it")
+    func fromNode() throws {
+        let node = IPAddress(ipv4: 0xC0A8_C880), sent = try #require(Datagram(probe.bytes))
+        let masked = ProbePacket(from: node, to: Self.web, proto: 6, port: 8080, token: probe.token).bytes
+        var back = answer(Datagram.syn | Datagram.acknowledging, from: Self.web)
+        let name = ConnectionTuple(try #require(Datagram(masked)))
+        back.replaceSubrange(16..<20, with: node.bytes)
+        back.replaceSubrange(20..<24, with: [8080, name.sourcePort].flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] })
+        let sights = PacketStory.sights(
+            [(1, frame(1000, 5, out: true, masked)), (1, frame(2000, 5, out: false, back))], of: probe, in: places)
+        var telling = StoryTelling(places: places, sights: sights, of: probe, ownTable: table)
+        telling.told[1] = StoryTelling.Told()
+        telling.told[1]?.connections = [(ConnectionTuple(sent), name.reversed)]
+        let story = telling.story(nil)
+        #expect(words(story).contains("tracked 10.1.0.7 10.244.1.2"))
+        guard case .answered(let datagram, _) = story.ending else { throw Failure(story) }
+        #expect(datagram.source == Self.service && datagram.sourcePort == 80 && datagram.destination == Self.pod)
+    }
 
     @Test("a reset, and an ICMP error, is a refusal")
     func refused() throws {

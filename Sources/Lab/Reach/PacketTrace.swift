@@ -32,10 +32,14 @@ package struct PacketTrace {
             port: question.probe.port, token: UInt32.random(in: 1...UInt32.max - 1))
         var trace = RuleTrace("trace", family)
         do {
-            for (node, entries) in entries { try await trace.listen(on: node, paths, entries) }
+            var begun: [String: ConntrackEvents] = [:]
+            for (node, entries) in entries {
+                try await trace.listen(on: node, paths, entries)
+                begun[node] = try ConntrackEvents(in: NetworkNamespace(path: paths.nodeNetns(node)))
+            }
             let answer = try await resolve(places)
             let frames = try await send(probe, places, taps, patience)
-            let story = try await tell(probe, places, frames, trace, answer)
+            let story = try await tell(probe, places, frames, trace, begun, answer)
             await trace.stop()
             return story
         } catch {
@@ -104,12 +108,12 @@ package struct PacketTrace {
         return found
     }
 
+    private var router: IPAddress? { if case .outside = question.source { walk.router(to: question.address) } else { nil } }
+
     private func send(
         _ probe: ProbePacket, _ places: [TapPlaces.One], _ taps: PacketTaps, _ patience: Double
     ) async throws -> [(place: Int, frame: CapturedFrame)] {
         let start = try start(places), home = places[start].namespace
-        var router: IPAddress?
-        if case .outside = question.source { router = walk.router(to: question.address) }
         let sending = ReachProbe.Sending(namespace: home, packet: probe, via: router)
         let isExpected = !journeys.isEmpty && journeys.contains(where: \.isDelivered)
         let isTalkative = [Datagram.tcp, Datagram.icmp, Datagram.icmpv6].contains(probe.proto)
@@ -143,7 +147,7 @@ package struct PacketTrace {
 
     private func tell(
         _ probe: ProbePacket, _ places: [TapPlaces.One], _ frames: [(place: Int, frame: CapturedFrame)], _ trace: RuleTrace,
-        _ answer: (String, PacketStory.Resolution)?
+        _ begun: [String: ConntrackEvents], _ answer: (String, PacketStory.Resolution)?
     ) async throws -> PacketStory {
         let sights = PacketStory.sights(frames, of: probe, in: places.map(\.place))
         var telling = StoryTelling(places: places.map(\.place), sights: sights, of: probe, ownTable: trace.table)
@@ -153,7 +157,8 @@ package struct PacketTrace {
             for table in Set(told.events.map(\.table)) { told.outlines[table] = try await trace.outline(one.place.name, table) }
             if sights.contains(where: { $0.place == index }), trace.nodes.contains(one.place.name) {
                 var connections = try ConntrackSocket(in: NetworkNamespace(path: one.namespace))
-                told.connections = try connections.tuples(family)
+                // A reset ends one at once, and then it is in no list; what is tracked already is not told again.
+                told.connections = try (begun[one.place.name]?.read() ?? []) + connections.tuples(family)
             }
             telling.told[index] = told
         }
@@ -161,9 +166,8 @@ package struct PacketTrace {
             var socket = try NetlinkSocket(in: NetworkNamespace(path: places[question.place].namespace))
             telling.routes[question] = try socket.route(to: question.destination)
         }
-        // Of a Service's endpoints the one that the kernel chose.
-        let ends = Set(sights.filter { $0.leg == .there }.map(\.datagram.destination))
-        telling.journey = journeys.first { ends.contains($0.packet.destination) } ?? (journeys.count == 1 ? journeys.first : nil)
+        telling.router = router
+        telling.journey = telling.taken(of: journeys)
         if let journey = telling.journey { telling.explanations = snapshot.explanations(journey, from: question.source) }
         return telling.story(answer)
     }

@@ -32,12 +32,25 @@ package struct StoryTelling {
     /// The way that the packet took, as it was computed.
     package var journey: Journey?
     package var explanations: [PolicyExplanation] = []
+    /// Whom a client outside hands the packet to.
+    package var router: IPAddress?
 
     package init(places: [PacketStory.Place], sights: [PacketStory.Sight], of probe: ProbePacket, ownTable: TableID) {
         (self.places, self.sights, self.ownTable) = (places, sights, ownTable)
         var conversation = ProbeConversation(probe)
         for sight in sights { conversation.learn(sight.datagram) }
         self.conversation = conversation
+    }
+
+    /// Of the ways that a Service has, the one to the endpoint that the kernel chose: as frames show it, or, where the packet was stopped
+    /// before it left, as the rules saw it.
+    package func taken(of journeys: [Journey]) -> Journey? {
+        let told = told.values.flatMap(\.events).compactMap(\.datagram).filter { conversation.leg($0) == .there }
+        let seen = sights.filter { $0.leg == .there }.map(\.datagram) + told
+        func isSeen(_ packet: Packet) -> Bool {
+            seen.contains { $0.destination == packet.destination && $0.destinationPort == packet.destinationPort }
+        }
+        return journeys.first { isSeen($0.packet) } ?? (journeys.count == 1 ? journeys.first : nil)
     }
 
     /// One stay of the packet at a place: frames that came in, what the rules said, frames that went out.
@@ -145,8 +158,11 @@ package struct StoryTelling {
                 steps += events.map { (time ?? start, PacketStory.Step(time: nil, place: name, leg: visit.leg, event: $0)) }
             }
             let early = visit.outgoing.prefix(takenBack(visit))
-            add(visit.incoming)
-            add(events(before: visit, rules), visit.incoming.last?.time ?? visit.outgoing.first?.time)
+            let untaken = visit.incoming.prefix(untranslated(visit)), moment = visit.incoming.last?.time ?? visit.outgoing.first?.time
+            add(Array(untaken))
+            add(arrival(visit, rules), untaken.last?.time ?? moment)
+            add(Array(visit.incoming.dropFirst(untaken.count)))
+            add(way(visit), moment)
             add(Array(early))
             add(events(behind: visit, rules), early.last?.time ?? visit.incoming.last?.time ?? visit.outgoing.first?.time)
             add(Array(visit.outgoing.dropFirst(early.count)))
@@ -181,32 +197,70 @@ package struct StoryTelling {
         return 1
     }
 
-    /// What happened to a packet that has come, in the kernel's order, up to the choice of its way.
-    private func events(before visit: Visit, _ rules: [RuleSight]) -> [PacketStory.Event] {
-        var events: [PacketStory.Event] = rules.filter { ["prerouting", "output"].contains($0.point) }.map { .rule($0) }
-        if visit.leg == .there, let connection = connection(visit) { events.append(connection) }
-        if let bridge = bridge(visit) { return events + [.bridged(bridge)] }
-        guard let datagram = routed(visit) else { return events }
-        if let route = routes[Question(place: visit.place, destination: datagram.destination)] {
-            events.append(.route(route.text(device: route.device == 0 ? nil : places[visit.place].device(route.device))))
-        } else {
-            events.append(.route("none to \(datagram.destination)"))
+    /// How many of the incoming frames came before the packet was translated: a bridge has the rules judge what its ports take in before it
+    /// takes it in itself. (br_netfilter)
+    private func untranslated(_ visit: Visit) -> Int {
+        guard let first = visit.incoming.first, let bridge = places[visit.place].links[first.device]?.master else {
+            return visit.incoming.count
         }
+        let name = ConnectionTuple(first.datagram)
+        return visit.incoming.firstIndex { $0.device == bridge && ConnectionTuple($0.datagram) != name } ?? visit.incoming.count
+    }
+
+    /// What happened to a packet that has come, before its way was chosen.
+    private func arrival(_ visit: Visit, _ rules: [RuleSight]) -> [PacketStory.Event] {
+        let events: [PacketStory.Event] = rules.filter { ["prerouting", "output"].contains($0.point) }.map { .rule($0) }
         return events
+            + (visit.leg == .there ? [connection(visit).map { .tracked(original: $0.original, reply: $0.reply) }] : []).compactMap(\.self)
+    }
+
+    /// The choice of its way.
+    private func way(_ visit: Visit) -> [PacketStory.Event] {
+        if let bridge = bridge(visit) { return [.bridged(bridge)] }
+        guard let datagram = routed(visit) else { return [] }
+        if let route = routes[Question(place: visit.place, destination: datagram.destination)] {
+            return [.route(route.text(device: route.device == 0 ? nil : places[visit.place].device(route.device)))]
+        }
+        // A client outside that knows no way is told one.
+        let router = visit.leg == .there && places[visit.place].kind == .outside ? self.router : nil
+        return [.route("none to \(datagram.destination)\(router.map { ", handed to \($0)" } ?? "")")]
     }
 
     /// And up to its going.
     private func events(behind visit: Visit, _ rules: [RuleSight]) -> [PacketStory.Event] {
-        var events: [PacketStory.Event] = rules.filter { ["forward", "input"].contains($0.point) }.map { .rule($0) }
-        if visit.leg == .there { events += policies(visit).map { .policy($0) } }
+        let judging = rules.filter { ["forward", "input"].contains($0.point) }
+        let policies = visit.leg == .there ? policies(visit) : []
+        // Nobody asks those behind the first that denies.
+        let passed = policies.prefix(while: \.isAllowed), denying = policies.dropFirst(passed.count).prefix(1)
+        let stop = judging.firstIndex { $0.verdict == "drop" } ?? judging.count
+        var events: [PacketStory.Event] = judging[..<stop].map { .rule($0) } + passed.map { .policy($0) }
+        events += judging[stop...].map { .rule($0) } + denying.map { .policy($0) }
         return events + rules.filter { $0.point == "postrouting" }.map { .rule($0) }
     }
 
-    /// Both ways of the connection that the packet began, where the node keeps one.
-    private func connection(_ visit: Visit) -> PacketStory.Event? {
+    /// Both ways of the connection that the packet began, where the node keeps one. What the node itself sends is translated when it is
+    /// first seen.
+    private func connection(_ visit: Visit) -> (original: ConnectionTuple, reply: ConnectionTuple)? {
         guard let first = (visit.incoming + visit.outgoing).first(where: { $0.vni == nil })?.datagram, first.hasPorts else { return nil }
-        let name = ConnectionTuple(first)
-        return told[visit.place]?.connections.first { $0.original == name }.map { .tracked(original: $0.original, reply: $0.reply) }
+        let name = ConnectionTuple(first), connections = told[visit.place]?.connections ?? []
+        return connections.first { $0.original == name } ?? connections.first { visit.incoming.isEmpty && $0.reply.reversed == name }
+    }
+
+    /// An answer as the sender's programs have it: one that a node gets for itself is translated back behind all devices.
+    private func received(_ back: PacketStory.Sight) -> Datagram {
+        let name = ConnectionTuple(back.datagram)
+        func isReply(_ connection: (original: ConnectionTuple, reply: ConnectionTuple)) -> Bool {
+            var half = connection.reply
+            // What a bridge takes in has its destination back already. (br_netfilter)
+            (half.destination, half.destinationPort) = (connection.original.source, connection.original.sourcePort)
+            return name == connection.reply || name == half
+        }
+        guard places[back.place].kind == .node, back.datagram.hasPorts,
+            let connection = told[back.place]?.connections.first(where: isReply)
+        else { return back.datagram }
+        return back.datagram.translated(
+            from: (connection.original.destination, connection.original.destinationPort),
+            to: (connection.original.source, connection.original.sourcePort))
     }
 
     /// The sender's policies speak on its node, the receiver's on its own.
@@ -224,7 +278,8 @@ package struct StoryTelling {
         // The answer has come back when the packet's sender has it.
         if let back = sights.last(where: { $0.leg == .back && $0.place == first.place && !$0.isOutgoing }) {
             let after = back.time - first.time, isReset = back.datagram.flags.map { $0 & Datagram.reset != 0 } ?? false
-            return isReset || back.datagram.quoted != nil ? .refused(back.datagram, after: after) : .answered(back.datagram, after: after)
+            let answer = received(back)
+            return isReset || answer.quoted != nil ? .refused(answer, after: after) : .answered(answer, after: after)
         }
         if let dropped { return .dropped(dropped.0, place: dropped.1) }
         let last = sights.last { $0.leg == .there }

@@ -1,7 +1,7 @@
 /// An IP packet as it stands on the wire: its header, and the first bytes of what it carries.
 package struct Datagram: Hashable, Sendable {
-    package let source: IPAddress
-    package let destination: IPAddress
+    package private(set) var source: IPAddress
+    package private(set) var destination: IPAddress
     /// What it carries: 1 ICMP, 6 TCP, 17 UDP, 58 ICMPv6, 132 SCTP.
     package let proto: UInt8
     /// IPv4's time to live, IPv6's hop limit.
@@ -13,7 +13,7 @@ package struct Datagram: Hashable, Sendable {
     /// A fragment but the first: without ports.
     package let isLaterFragment: Bool
     /// What follows the header, as far as it is there.
-    package let body: [UInt8]
+    package private(set) var body: [UInt8]
 
     package static let icmp: UInt8 = 1, tcp: UInt8 = 6, udp: UInt8 = 17, icmpv6: UInt8 = 58, sctp: UInt8 = 132
 
@@ -66,6 +66,16 @@ package struct Datagram: Hashable, Sendable {
     /// 0 where there are none.
     package var sourcePort: UInt16 { hasPorts ? number16(0) ?? 0 : 0 }
     package var destinationPort: UInt16 { hasPorts ? number16(2) ?? 0 : 0 }
+
+    /// The same under other addresses and ports; its checksums stay what they were.
+    package func translated(from: (IPAddress, UInt16), to: (IPAddress, UInt16)) -> Datagram {
+        var other = self
+        (other.source, other.destination) = (from.0, to.0)
+        if hasPorts, body.count >= 4 {
+            other.body.replaceSubrange(0..<4, with: [from.1, to.1].flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] })
+        }
+        return other
+    }
 
     /// Of TCP.
     package var flags: UInt8? { proto == Self.tcp && body.count >= 14 && !isLaterFragment ? body[13] & 0x3F : nil }

@@ -46,6 +46,27 @@ package struct ConntrackSocket: ~Copyable {
     }
 }
 
+/// Hears of the connections that one network namespace begins to track, those too that a reset ends at once.
+package final class ConntrackEvents: Sendable {
+    private let events: NetfilterEvents
+
+    package init(in namespace: borrowing NetworkNamespace) throws(NetlinkError) {
+        events = try NetfilterEvents(NFNLGRP_CONNTRACK_NEW, "conntrack -E -e NEW", in: namespace)
+    }
+
+    /// Everything that has been told so far, each connection as it was sent and as it is answered.
+    package func read() -> [(original: ConnectionTuple, reply: ConnectionTuple)] {
+        var found: [(ConnectionTuple, ConnectionTuple)] = []
+        events.read { header in
+            guard Int32(header.pointee.nlmsg_type) == Int32(NFNL_SUBSYS_CTNETLINK) << 8 | Int32(IPCTNL_MSG_CT_NEW.rawValue),
+                let (original, reply, _) = TrackedConnection.tuples(header)
+            else { return }
+            found.append((original, reply))
+        }
+        return found
+    }
+}
+
 extension TrackedConnection {
     fileprivate init?(_ header: UnsafePointer<nlmsghdr>) {
         guard let (original, reply, raw) = Self.tuples(header) else { return nil }

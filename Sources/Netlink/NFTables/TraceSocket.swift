@@ -1,8 +1,6 @@
 import CMnl
 import CNftnl
-import CSandbox
 import Glibc
-import Host
 import Model
 import Rules
 
@@ -35,47 +33,23 @@ package struct TraceEvent: Sendable, Hashable {
 
 /// Hears the trace of one network namespace.
 package struct TraceSocket: ~Copyable {
-    private let descriptor: Descriptor
+    private let events: NetfilterEvents
 
     package init(in namespace: borrowing NetworkNamespace) throws(NetlinkError) {
-        let fd = sandbox_socket(
-            namespace.descriptor, AF_NETLINK, Int32(SOCK_RAW.rawValue) | Int32(SOCK_NONBLOCK.rawValue), NETLINK_NETFILTER)
-        guard fd >= 0 else { throw NetlinkError("open a netlink socket", errno: -fd) }
-        let opened = Descriptor(owning: fd)
-        var group = Int32(NFNLGRP_NFTRACE.rawValue), size: Int32 = 4 << 20
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, socklen_t(MemoryLayout<Int32>.size))
-        let solNetlink: Int32 = 270, addMembership: Int32 = 1  // SOL_NETLINK, NETLINK_ADD_MEMBERSHIP
-        var address = sockaddr_nl()
-        address.nl_family = sa_family_t(AF_NETLINK)
-        let bound = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(fd, $0, socklen_t(MemoryLayout<sockaddr_nl>.size)) }
-        }
-        guard bound == 0, setsockopt(fd, solNetlink, addMembership, &group, socklen_t(MemoryLayout<Int32>.size)) == 0 else {
-            throw NetlinkError("nft monitor trace", errno: errno)
-        }
-        descriptor = opened
+        events = try NetfilterEvents(NFNLGRP_NFTRACE, "nft monitor trace", in: namespace)
     }
 
     /// Everything that has been told so far.
     package borrowing func read() -> [TraceEvent] {
-        var events: [TraceEvent] = []
-        let capacity = 65536
-        let buffer = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 8)
-        defer { buffer.deallocate() }
-        while case let count = recv(descriptor.number, buffer, capacity, 0), count > 0 {
-            var remaining = Int32(count)
-            var header = UnsafePointer(buffer.assumingMemoryBound(to: nlmsghdr.self))
-            while mnl_nlmsg_ok(header, remaining) {
-                if Int32(header.pointee.nlmsg_type) == Int32(NFNL_SUBSYS_NFTABLES) << 8 | Int32(NFT_MSG_TRACE.rawValue),
-                    let event = TraceEvent(header)
-                {
-                    events.append(event)
-                }
-                guard let next = mnl_nlmsg_next(header, &remaining) else { break }
-                header = UnsafePointer(next)
+        var found: [TraceEvent] = []
+        events.read { header in
+            if Int32(header.pointee.nlmsg_type) == Int32(NFNL_SUBSYS_NFTABLES) << 8 | Int32(NFT_MSG_TRACE.rawValue),
+                let event = TraceEvent(header)
+            {
+                found.append(event)
             }
         }
-        return events
+        return found
     }
 }
 
