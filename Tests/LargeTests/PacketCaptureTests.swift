@@ -98,7 +98,10 @@ struct PacketCaptureTests {
         let knock = "for i in $(seq 60); do exec 3<>/dev/tcp/192.168.242.11/30712; exec 3>&-; done"
         _ = try during(
             cluster, "--pod amy", file: file,
-            ["for i in 1 2 3 4 5; do MINIK trace CLUSTER host \(address); done >/dev/null", "MINIK host exec CLUSTER -- bash -c '\(knock)'"])
+            [
+                "for i in 1 2 3 4 5; do MINIK trace CLUSTER host \(address); done >/dev/null",
+                "MINIK host exec CLUSTER -- bash -c '\(knock)'",
+            ])
         let arrived = try read(file).filter { $0.interface == "default/amy eth0" && $0.destinationPort == 7000 }
         #expect(arrived.count { $0.flags.contains("S") } == 60, "\(arrived)")
     }
@@ -147,7 +150,7 @@ struct PacketCaptureTests {
             \(Shell.minik) capture --cluster \(cluster.name) --count 1 --pod amy & p=$!; sleep 1
             \(Shell.minik) exec --cluster \(cluster.name) amy -- ping -c 1 -w 1 10.244.1.1 >/dev/null; wait $p
             """)
-        #expect(lines.isSuccess && lines.output.hasPrefix("0.000000  "), "\(lines)")
+        #expect(lines.isSuccess && lines.output.hasPrefix("0.000000  ") && lines.errors.contains("1 packets on 1 interfaces"), "\(lines)")
         for (options, words) in [
             ("--pod nobody", "there is no pod"), ("--node nobody", "one of master, worker"), ("--flow amy", "two ends"),
         ] {

@@ -20,6 +20,7 @@ struct PacketTraceTests {
         }
         return ClusterFiles.cluster(name, subnet: subnet, more: "  plugin: flannel-netpol")
             + pod("echo", on: "worker", labels: "app: echo") + pod("amy", on: "master", labels: "friend: \"true\"")
+            + pod("shut-1", on: "worker", labels: "shut: \"true\"") + pod("shut-2", on: "worker", labels: "shut: \"true\"")
             + pod("bob", on: "worker", labels: "stranger: \"true\"")
                 + """
 
@@ -33,6 +34,16 @@ struct PacketTraceTests {
                 kind: Service
                 metadata: {name: friends}
                 spec: {type: NodePort, selector: {friend: "true"}, ports: [{port: 70, targetPort: 7000, nodePort: 30712}]}
+                ---
+                apiVersion: v1
+                kind: Service
+                metadata: {name: strangers}
+                spec: {selector: {shut: "true"}, ports: [{port: 70, targetPort: 7000}]}
+                ---
+                apiVersion: networking.k8s.io/v1
+                kind: NetworkPolicy
+                metadata: {name: no-strangers}
+                spec: {podSelector: {matchLabels: {shut: "true"}}, policyTypes: [Ingress]}
                 ---
                 apiVersion: networking.k8s.io/v1
                 kind: NetworkPolicy
@@ -108,7 +119,15 @@ struct PacketTraceTests {
         #expect(denied.status == 1 && denied.output.hasPrefix("DROPPED  default/bob"), "\(denied)")
         #expect(denied.output.contains("isolated for ingress by default/only-friends"), "\(denied)")
         #expect(denied.output.contains("denied: no rule of default/only-friends allows it"), "\(denied)")
+        // Of two endpoints, both shut, on the node that the packet comes into, the kernel's choice is told.
+        let whose = cluster.minik("trace bob strangers:70")
+        #expect(
+            whose.output.contains("default/strangers: ") && whose.output.contains("ingress: denied: no rule of default/no-strangers"),
+            "\(whose)")
+        let own = cluster.minik("trace node/master svc/friends:70")
+        #expect(own.isSuccess && own.output.contains("connection: ") && own.output.contains(":70 > "), "\(own)")
         let closed = cluster.minik("trace bob amy:7001")
+        #expect(closed.output.contains("connection: "), "a reset has ended it: \(closed)")
         #expect(closed.isSuccess && closed.output.hasPrefix("REFUSED") && closed.output.contains("TCP RST"), "\(closed)")
         let ping = cluster.minik("trace echo amy:icmp")
         #expect(ping.isSuccess && ping.output.hasPrefix("ANSWERED") && ping.output.contains("ICMP echo reply"), "\(ping)")

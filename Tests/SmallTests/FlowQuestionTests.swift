@@ -31,7 +31,13 @@ struct FlowQuestionTests {
         snapshot.pods = [
             pod("web", "n1", "10.244.0.5", ports: [["containerPort": 80]]), pod("db", "n2", "10.244.1.6"), pod("late", "n2", nil),
         ]
-        snapshot.services = [service("web", "10.96.0.7", ports: [80]), service("two", "10.96.0.8", ports: [80, 443])]
+        snapshot.services = [
+            service("web", "10.96.0.7", ports: [80]), service("two", "10.96.0.8", ports: [80, 443]), service("bare", "None", ports: [80]),
+        ]
+        snapshot.services.append(
+            Service([
+                "metadata": ["name": "ext", "namespace": "default"], "spec": ["type": "ExternalName", "externalName": "example.org"],
+            ]))
         snapshot.policies = policies.map(NetworkPolicy.init)
         return snapshot
     }
@@ -48,6 +54,9 @@ struct FlowQuestionTests {
             ("10.244.1.6", "two:443", "default/db (10.244.1.6, n2)", "Service default/two (10.96.0.8)", "10.96.0.8", "TCP/443"),
             ("default/db", "10.244.0.5:53/udp", "default/db (10.244.1.6, n2)", "default/web (10.244.0.5, n1)", "10.244.0.5", "UDP/53"),
             ("db", "10.244.0.5:udp/53", "default/db (10.244.1.6, n2)", "default/web (10.244.0.5, n1)", "10.244.0.5", "UDP/53"),
+            (
+                "db", "host:80", "default/db (10.244.1.6, n2)", "the outside client (192.168.200.1)", "192.168.200.1", "TCP/80"
+            ),
             ("203.0.113.9", "n2:icmp", "203.0.113.9, outside", "node n2 (192.168.200.129)", "192.168.200.129", "ICMP"),
         ])
     func understood(_ from: String, _ to: String, _ source: String, _ target: String, _ address: String, _ probe: String) throws {
@@ -67,6 +76,15 @@ struct FlowQuestionTests {
             ("web", "db:http", "\"http\" is no port", "80, 53/udp or icmp"),
             ("web", "late:80", "pod default/late has no address yet", "minik get pods"),
             ("web", "[fd00::1]:80", "is an IPv6 address", "docs/policy.md"),
+            (
+                "db", "ext:80", "Service default/ext has no address of its own: it is another name for example.org",
+                "an address of example.org"
+            ),
+            ("db", "bare:80", "Service default/bare has no address of its own", "one of its pods"),
+            ("db", "127.0.0.1:80", "is no machine's address", "the address of one machine"),
+            ("db", "0.0.0.0:80", "is no machine's address", "node/NAME"),
+            ("db", "255.255.255.255:80", "is no machine's address", "host"), ("224.0.0.1", "db:80", "is no machine's address", "host"),
+            ("[::1]", "db:80", "is no machine's address", "host"),
         ])
     func refused(_ from: String, _ to: String, _ message: String, _ hint: String) throws {
         let error = try #require(throws: UserError.self) { _ = try ask(from, to) }

@@ -20,7 +20,8 @@ package final class CaptureOutput {
     private var last: UInt64 = 0
     private var first: UInt64?
     package private(set) var packets = 0
-    package var interfaces: Int { numbers.count }
+    /// That the file describes; of lines, that packets were seen on.
+    package var interfaces: Int { isText ? received.count : numbers.count }
 
     /// `path`: `-` is standard output; nil: lines for people, there.
     package init(_ path: String?, version: String) throws(FileError) {
@@ -69,9 +70,9 @@ package final class CaptureOutput {
     func write(_ number: Int, _ place: PacketStory.Place, _ frame: CapturedFrame, comment: String) throws {
         packets += 1
         last = frame.time
-        if isText { return try put(Array((line(frame, comment) + "\n").utf8)) }
         let device = Device(place: number, device: frame.device)
         received[device, default: 0] += 1
+        if isText { return try put(Array((line(frame, comment) + "\n").utf8)) }
         // A link that came since the beginning.
         if numbers[device] == nil { try put(describe(number, place, frame.device)) }
         try put(Pcapng.packet(interface: numbers[device] ?? 0, frame, comment: comment))

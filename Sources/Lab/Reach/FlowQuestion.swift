@@ -68,7 +68,15 @@ package struct FlowQuestion {
     }
 
     private static func check(_ text: String, _ cluster: Cluster) throws {
-        guard let family = IPAddress(text)?.family, !cluster.families.contains(family) else { return }
+        guard let address = IPAddress(text) else { return }
+        // 0.0.0.0, 127.0.0.1, 224.0.0.1, 255.255.255.255
+        if address.isUnspecified || address.isLoopback || address.isMulticast || address == IPAddress(ipv4: .max) {
+            throw UserError(
+                "error: \"\(text)\" is no machine's address that a packet can be followed from or to: it means nobody, everybody or the machine "
+                    + "itself", hint: "name a pod, node/NAME, host, svc/NAME or the address of one machine")
+        }
+        let family = address.family
+        guard !cluster.families.contains(family) else { return }
         let others = cluster.families.map(\.rawValue).joined(separator: " and ")
         throw UserError(
             "error: \"\(text)\" is an \(family.rawValue) address, and the cluster has \(others) only: no pod's link lets \(family.rawValue) through, "
@@ -116,11 +124,14 @@ package struct FlowQuestion {
             return snapshot.cluster.nodes.first { $0.name == name }
         }
 
+        private static let outside = ["host", "outside"]
+        private var outside: Source {
+            let addresses = snapshot.cluster.networks.map(\.host)
+            return Source(name: "the outside client (\(list(addresses)))", addresses: addresses, node: nil, isPod: false)
+        }
+
         func source(_ text: String) throws -> Source {
-            if ["host", "outside"].contains(text) {
-                let addresses = snapshot.cluster.networks.map(\.host)
-                return Source(name: "the outside client (\(list(addresses)))", addresses: addresses, node: nil, isPod: false)
-            }
+            if Self.outside.contains(text) { return outside }
             if let address = IPAddress(text) {
                 if let pod = snapshot.pods.first(where: { $0.ips.contains(address) && !$0.isHostNetwork }) {
                     return try source(pod, [address])
@@ -148,6 +159,13 @@ package struct FlowQuestion {
             UserError("error: pod \(pod.key) has no address yet", hint: "see: minik get pods")
         }
 
+        private func addressless(_ service: Service) -> UserError {
+            let message = "error: Service \(service.key) has no address of its own"
+            guard service.type == "ExternalName" else { return UserError(message, hint: "ask for one of its pods") }
+            let name = service.spec["externalName"].string ?? ""
+            return UserError("\(message): it is another name for \(name)", hint: "ask for an address of \(name)")
+        }
+
         func target(_ text: String) throws -> Target {
             if let address = IPAddress(text) {
                 if let service = snapshot.services.first(where: { $0.clusterIPs.contains(address) }) { return target(service, [address]) }
@@ -172,15 +190,16 @@ package struct FlowQuestion {
             if let service = snapshot.services.first(where: { $0.key == key }), !text.hasPrefix("pod/") {
                 if pod != nil { throw UserError("error: \"\(text)\" is a pod and a Service", hint: "say pod/\(text) or svc/\(text)") }
                 guard !service.clusterIPs.isEmpty else {
-                    throw UserError("error: Service \(key) has no address of its own", hint: "ask for one of its pods")
+                    throw addressless(service)
                 }
                 return target(service, service.clusterIPs)
             }
             if let pod { return try target(pod, pod.ips) }
             if let node = node(text) { return Target(name: "node \(node.name) (\(list(node.addresses)))", addresses: node.addresses) }
+            if Self.outside.contains(text) { return Target(name: outside.name, addresses: outside.addresses) }
             throw UserError(
                 "error: there is no pod, Service or node \"\(text)\"",
-                hint: "name a pod, svc/NAME or gateway/NAME (NAMESPACE/NAME outside -n \(namespace)), or an IP address")
+                hint: "name a pod, svc/NAME or gateway/NAME (NAMESPACE/NAME outside -n \(namespace)), node/NAME, host, or an IP address")
         }
 
         /// NAME or NAMESPACE/NAME

@@ -32,7 +32,8 @@ package struct TraceReport {
             let place = story.places[last.place]
             let which = last.leg == .there ? "the packet" : "the answer"
             return (
-                "LOST", "\(which) was last seen \(last.isOutgoing ? "leaving" : "entering") \(place.name) by \(place.device(last.device))"
+                "LOST",
+                "\(which) was last seen \(last.isOutgoing ? "leaving" : "entering") \(place.name) by \(place.device(last.device)); --wait gives it longer"
             )
         }
     }

@@ -24,14 +24,17 @@ package final class PacketTaps: Sendable {
     /// Frames of each place that found no room since the last question.
     package func dropped() -> [Int] { taps.withLock { $0.map { $0.dropped() } } }
 
-    /// The kernel lets a packet socket go when no processor looks at it any more: of many it waits for all at once.
+    /// The kernel lets a packet socket go when no processor looks at it any more, which takes many milliseconds: a thread waits for each of
+    /// them, all at the same time. (packet_release, synchronize_net)
     package func close() {
         let open = Mutex(
             taps.withLock { taps in
                 defer { taps = [] }
                 return taps
             })
-        // Each goes with its last owner, who is one of the threads.
-        DispatchQueue.concurrentPerform(iterations: open.withLock(\.count)) { _ in _ = open.withLock { $0.popLast() } }
+        let all = DispatchGroup()
+        // Each goes with its last owner, who is one of the queues.
+        for _ in 0..<open.withLock(\.count) { DispatchQueue(label: "close a tap").async(group: all) { _ = open.withLock { $0.popLast() } } }
+        all.wait()
     }
 }

@@ -18,7 +18,7 @@ struct Trace: AsyncParsableCommand {
     @OptionGroup var options: ClusterOptions
     @OptionGroup var scope: NamespaceOptions
     @Argument(help: "POD, node/NAME, host (the outside client) or an IP address.") var from: String
-    @Argument(help: "POD, svc/NAME or an IP address; then :PORT, :PORT/PROTO or :icmp.") var to: String
+    @Argument(help: "POD, svc/NAME, node/NAME, host or an IP address; then :PORT, :PORT/PROTO or :icmp.") var to: String
     @Flag(name: [.customShort("6"), .customLong("ipv6")], help: "By their IPv6 addresses, where both ends have some.") var isIPv6 = false
     @Option(help: "The seconds that an answer may take.") var wait = 1.0
     @Option(name: .shortAndLong, help: "text, json or mermaid.") var output = "text"
