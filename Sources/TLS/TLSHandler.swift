@@ -5,11 +5,15 @@ import Synchronization
 /// Who is at the other end of a connection, once its handshake is through.
 package final class TLSPeer: Sendable {
     private let held = Mutex<(commonName: String, organizations: [String])?>(nil)
+    private let refused = Mutex(false)
 
     package init() {}
 
     /// The subject of the client's certificate, if it gave one that the authority signed.
     package var subject: (commonName: String, organizations: [String])? { held.withLock { $0 } }
+    /// It gave a certificate, and the authority did not sign it.
+    package var isRefused: Bool { refused.withLock { $0 } }
+    func refuse() { refused.withLock { $0 = true } }
     func set(_ subject: (commonName: String, organizations: [String])) { held.withLock { $0 = subject } }
 }
 
@@ -69,7 +73,7 @@ package final class TLSHandler: ChannelDuplexHandler {
         isEstablished = true
         if !isClient, let x509 = minik_peer_certificate(ssl) {
             let certificate = Certificate(owned: x509)
-            if SSL_get_verify_result(ssl) == Int(X509_V_OK) { peer.set(certificate.subject) }
+            if SSL_get_verify_result(ssl) == Int(X509_V_OK) { peer.set(certificate.subject) } else { peer.refuse() }
         }
         let queued = waiting
         waiting = []

@@ -12,8 +12,9 @@ struct Authenticator: Sendable {
     /// The user; nobody in particular when nothing is there to prove who it is. Throws on a wrong proof.
     func user(of request: HTTPRequest) async throws -> UserInfo {
         if let peer = request.peer { return peer }
-        guard let token = Self.token(of: request) else { return .anonymous }
-        guard let user = try await user(token: token) else { throw StatusError(401, .unauthorized, "Unauthorized") }
+        let token = Self.token(of: request)
+        if token == nil, !request.isRefused { return .anonymous }
+        guard let token, let user = try await user(token: token) else { throw StatusError(401, .unauthorized, "Unauthorized") }
         return user
     }
 

@@ -14,11 +14,13 @@ package struct HTTPRequest: Sendable {
     package let body: [UInt8]
     /// Who the connection itself proves to be on the other side; nil when only the request can tell.
     package let peer: UserInfo?
+    /// The other side tried to prove itself by the connection, and did not.
+    package let isRefused: Bool
 
     package init(
         method: String, target: String, accept: String = "", contentType: String = "", headers: [(name: String, value: String)] = [],
         body: [UInt8] = [],
-        peer: UserInfo? = .root
+        peer: UserInfo? = .root, isRefused: Bool = false
     ) {
         self.method = method
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
@@ -32,6 +34,7 @@ package struct HTTPRequest: Sendable {
         self.headers = headers + (accept.isEmpty ? [] : [("Accept", accept)]) + (contentType.isEmpty ? [] : [("Content-Type", contentType)])
         self.body = body
         self.peer = peer
+        self.isRefused = isRefused
     }
 
     package subscript(_ name: String) -> String? { query.first { $0.name == name }?.value }

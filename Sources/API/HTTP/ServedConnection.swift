@@ -76,7 +76,8 @@ struct ServedConnection {
 
     private func request(_ head: HTTPRequestHead, body: [UInt8]) -> HTTPRequest {
         HTTPRequest(
-            method: head.method.rawValue, target: head.uri, headers: head.headers.map { ($0.name, $0.value) }, body: body, peer: peer.user)
+            method: head.method.rawValue, target: head.uri, headers: head.headers.map { ($0.name, $0.value) }, body: body, peer: peer.user,
+            isRefused: peer.tls.isRefused)
     }
 
     private func read(_ body: inout [UInt8], _ head: HTTPRequestHead, _ user: UserInfo, _ inputs: inout Inputs) async throws {

@@ -36,11 +36,13 @@ class Identity(k.Case):
                          '"deployments" in API group "apps" in the namespace "%s"\n' % (account, self.namespace))
 
     def test_no_credentials(self):
+        self.assertEqual(k.http_get("/version")[0], 200)
         status, headers, body = k.http_get("/api/v1/namespaces/default/pods")
-        self.assertEqual(status, 401)
+        self.assertEqual(status, 403)
         document = json.loads(body)
         self.assertEqual((document["kind"], document["status"], document["reason"], document["message"], document["code"]),
-                         ("Status", "Failure", "Unauthorized", "Unauthorized", 401))
+                         ("Status", "Failure", "Forbidden", 'pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group '
+                          '"" in the namespace "default"', 403))
 
     def test_bad_token(self):
         for token in ("nonsense", "a.b.c"):
