@@ -55,6 +55,9 @@ package actor PacketCapture {
 
     /// `most`: as in `turn`.
     package func stop(most: Int? = nil) async throws -> Outcome {
+        // All that came before the end, however far behind the reading is.
+        let end = Self.now()
+        while let last = take(milliseconds: 0), last <= end {}
         try await listen()
         await deafen()
         try write(until: .max, most: most)
@@ -78,14 +81,22 @@ package actor PacketCapture {
 
     /// Takes what has come and writes what is complete; false when as many packets as were wanted are written, or nobody reads them.
     package func turn(most: Int?) async throws -> Bool {
-        for (place, frame) in taps.read(milliseconds: 20) {
-            guard let parsed = Frame(frame.bytes), filter.takes(parsed) else { continue }
-            pending.append((place, frame))
-        }
+        take(milliseconds: 20)
         try await listen()
         try write(until: Self.now() - Self.hold, most: most)
         output.look()
         return !output.isAbandoned && most.map { output.packets < $0 } ?? true
+    }
+
+    /// Takes what has come, and waits for the first of it so long; when the earliest of it came, nil where nothing did.
+    @discardableResult
+    private func take(milliseconds: Int32) -> UInt64? {
+        let frames = taps.read(milliseconds: milliseconds)
+        for (place, frame) in frames {
+            guard let parsed = Frame(frame.bytes), filter.takes(parsed) else { continue }
+            pending.append((place, frame))
+        }
+        return frames.map(\.frame.time).min()
     }
 
     private static func now() -> UInt64 {
