@@ -53,8 +53,24 @@ extension APIServer {
             if !options.isDryRun { object = try await store.update(resource, object, expected: version) }
         }
         guard shortest == 0, finalizers.isEmpty else { return Written(object: object) }
-        if !options.isDryRun { try await take(key, object["metadata"]["resourceVersion"].string, kind) }
+        if !options.isDryRun { try await takeMarked(object, kind) }
         return Written(object: object, isGone: true)
+    }
+
+    /// Takes what has been told to go at once. Whoever heard of that and was quicker has done the same.
+    private func takeMarked(_ object: JSON, _ kind: KindDefinition) async throws {
+        let key = ObjectKey(of: object)
+        var version = object["metadata"]["resourceVersion"].string
+        while true {
+            do { return try await take(key, version, kind) } catch let error as StatusError {
+                if error.reason == .notFound { return }
+                guard error.isRetryable else { throw error }
+                guard let newer = try await store.get(kind.resource, key), newer["metadata"]["uid"] == object["metadata"]["uid"] else {
+                    return
+                }
+                version = newer["metadata"]["resourceVersion"].string
+            }
+        }
     }
 
     /// Whom an object waits for once it has been told to go: whoever asked before, and at its first deletion whom that names.
