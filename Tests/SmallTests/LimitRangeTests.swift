@@ -34,6 +34,26 @@ struct LimitRangeTests {
         #expect(resources[1]["requests"]["cpu"] == "200m" && resources[1]["limits"]["cpu"] == "200m")
     }
 
+    @Test("a ratio beyond every whole number is told, and all LimitRanges give their defaults before any looks at its bounds")
+    func extremes() async throws {
+        let api = try await Fixture.api()
+        func range(_ name: String, _ limit: JSON) async throws {
+            _ = try await api.create(
+                .limitRanges, ["metadata": ["name": .string(name), "namespace": "default"], "spec": ["limits": [limit]]])
+        }
+        try await range("a", ["type": "Pod", "max": ["memory": "1Gi"]])
+        try await range("b", ["type": "Container", "default": ["memory": "256Mi"]])
+        _ = try await api.create(.pods, Fixture.pod("p"))
+        try await range("c", ["type": "Container", "maxLimitRequestRatio": ["memory": "2"]])
+        func odd(_ limit: String) -> JSON {
+            let resources: JSON = ["requests": ["memory": "1m"], "limits": ["memory": .string(limit)]]
+            return setting(Fixture.pod("q")) { $0["spec"]["containers"] = [["name": "c", "image": "b", "resources": resources]] }
+        }
+        let error = await #expect(throws: StatusError.self) { _ = try await api.create(.pods, odd("512Mi")) }
+        #expect(error?.message.hasSuffix("but provided ratio is 536870912000.000000") == true, "\(error?.message ?? "")")
+        await #expect(throws: StatusError.self) { _ = try await api.create(.pods, odd("99999999999E")) }
+    }
+
     @Test(
         "a container's bounds, a limit's ratio to its request, and what a pod's containers take together",
         arguments: [

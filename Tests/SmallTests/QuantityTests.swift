@@ -8,11 +8,12 @@ struct QuantityTests {
         arguments: [
             ("0.5", "500m"), ("1500m", "1500m"), ("1000m", "1"), ("1024Mi", "1Gi"), ("1536Mi", "1536Mi"), ("1.5Gi", "1536Mi"),
             ("1e3", "1e3"), ("0", "0"),
-            ("100M", "100M"), ("12000", "12k"), ("0.1n", "1n"), ("-1", "-1"), ("1Ei", "1Ei"),
+            ("100M", "100M"), ("12000", "12k"), ("0.1n", "1n"), ("-1", "-1"), ("1Ei", "1Ei"), ("1000000000000E", "9223372036854775807"),
+            ("-99Ei", "-9223372036854775807"),
         ])
     func canonical(_ written: String, _ printed: String) { #expect(Quantity(written)?.description == printed) }
 
-    @Test("what is none is refused", arguments: ["", "x", "1x", "1.2.3", "Mi", "--1", "1e99", "1 Gi"])
+    @Test("what is none is refused", arguments: ["", "x", "1x", "1.2.3", "Mi", "--1", "1e99", "1 Gi", "1e-9223372036854775808"])
     func refused(_ text: String) { #expect(Quantity(text) == nil) }
 
     @Test("quantities add and compare across suffixes")

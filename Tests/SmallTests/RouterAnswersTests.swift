@@ -158,4 +158,46 @@ struct RouterAnswers {
         #expect(answer.headers.contains { $0.name == "Warning" && $0.value.contains("child pods are preserved by default") })
         #expect(try await ask("DELETE", "/apis/batch/v1/namespaces/default/jobs/none?propagationPolicy=Background").headers.isEmpty)
     }
+
+    @Test(
+        "a command in a pod asks for create, by whichever method and path its stream is opened",
+        arguments: [
+            ("GET", "/api/v1"), ("GET", "/api/v1/watch"), ("PUT", "/api/v1"), ("PATCH", "/api/v1"), ("DELETE", "/api/v1"),
+            ("POST", "/api/v1"),
+        ])
+    func commands(_ method: String, _ root: String) async throws {
+        let api = try await Fixture.api(), group = "rbac.authorization.k8s.io"
+        let verbs: JSON = ["get", "list", "watch", "update", "patch", "delete", "deletecollection"]
+        let role: JSON = [
+            "metadata": ["name": "reader"], "rules": [["apiGroups": ["*"], "resources": ["*"], "verbs": verbs]],
+        ]
+        let binding: JSON = [
+            "metadata": ["name": "reader"], "roleRef": ["apiGroup": .string(group), "kind": "ClusterRole", "name": "reader"],
+            "subjects": [["apiGroup": .string(group), "kind": "User", "name": "jane"]],
+        ]
+        _ = try await api.create(.clusterRoles, role)
+        _ = try await api.create(.clusterRoleBindings, binding)
+        let router = Router(api: api, nodes: ScriptedNodes { _, _ in { _ in } }, now: { Fixture.time })
+        let peer = UserInfo(name: "jane", groups: ["system:authenticated"])
+        for subresource in ["exec", "attach", "portforward"] {
+            let request = HTTPRequest(
+                method: method, target: "\(root)/namespaces/default/pods/p/\(subresource)", contentType: "", headers: [], body: [],
+                peer: peer)
+            let answer = Answer(await router.respond(request))
+            #expect(answer.code == 403, "\(method) \(subresource)")
+            #expect(answer.body["message"].string?.contains("cannot create resource \"pods/\(subresource)\"") == true, "\(answer)")
+        }
+    }
+
+    @Test("a grace below zero counts as a second, and what was deleted so can be taken at once afterwards")
+    func negativeGrace() async throws {
+        let api = try await Fixture.api(), key = ObjectKey("default", "p")
+        let kind = try #require(Registry.kind(apiVersion: "v1", kind: "Pod"))
+        _ = try await api.create(.pods, Fixture.pod("p", node: "worker"))
+        var options = DeleteOptions()
+        options.gracePeriod = -1
+        #expect(try await api.delete(kind, key, options).object["metadata"]["deletionGracePeriodSeconds"] == 1)
+        options.gracePeriod = 0
+        #expect(try await api.delete(kind, key, options).isGone)
+    }
 }

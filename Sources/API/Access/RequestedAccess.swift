@@ -19,7 +19,7 @@ extension AccessRequest {
         // Who asks for all of one name asks for that.
         if ["list", "watch", "deletecollection"].contains(access.verb), let name = chosenName(request) { access.name = name }
         // A command in a pod is more than reading, by whichever method its stream is opened.
-        guard access.verb == "get", ["exec", "attach", "portforward"].contains(access.subresource) else { return [access] }
+        guard access.verb != "create", ["exec", "attach", "portforward"].contains(access.subresource) else { return [access] }
         var stream = access
         stream.verb = "create"
         return [access, stream]

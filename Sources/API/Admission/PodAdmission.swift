@@ -15,9 +15,9 @@ struct PodAdmission {
         try await chooseRuntime(&pod, name)
         tolerate(&pod)
         try await serveAccount(&pod, namespace, name)
-        for range in try await store.list(.limitRanges, namespace: namespace).items {
-            let limits = range["spec"]["limits"].items
-            for limit in limits { LimitRangeAdmission.complete(&pod, limit) }
+        let ranges = try await store.list(.limitRanges, namespace: namespace).items.map { $0["spec"]["limits"].items }
+        for limit in ranges.joined() { LimitRangeAdmission.complete(&pod, limit) }
+        for limits in ranges {
             let complaints = limits.flatMap { LimitRangeAdmission.complaints(pod, $0) }
             if complaints.isEmpty { continue }
             throw StatusError.forbidden(

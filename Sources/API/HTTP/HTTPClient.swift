@@ -208,7 +208,11 @@ package struct HTTPClient: Client {
     }
 
     package func delete(_ resource: Resource, _ key: ObjectKey, gracePeriod: Int?, uid: String?) async throws {
-        let options: JSON = ["gracePeriodSeconds": JSON(gracePeriod), "preconditions": uid.map { ["uid": .string($0)] } ?? .null]
+        // As kubectl says it: of a job that is deleted without a word the pods would stay.
+        let options: JSON = [
+            "gracePeriodSeconds": JSON(gracePeriod), "propagationPolicy": "Background",
+            "preconditions": uid.map { ["uid": .string($0)] } ?? .null,
+        ]
         _ = try await json("DELETE", resource.path(namespace: key.namespace, name: key.name), body: options)
     }
 }

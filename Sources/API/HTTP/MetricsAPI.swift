@@ -9,7 +9,7 @@ struct MetricsAPI: PathResponder {
     func respond(_ request: HTTPRequest, _ user: UserInfo) async throws -> HTTPResponse? {
         guard request.path.starts(with: ["apis", "metrics.k8s.io"]) else { return nil }
         guard request.method == "GET" else { throw Router.methodNotAllowed }
-        guard let place = Target.Place(request.path), place.version == "v1beta1", place.subresource == nil,
+        guard let place = Target.Place(request.path), place.version == "v1beta1", place.subresource == nil, !place.isWatch,
             let resource = [Resource.pods, .nodes].first(where: { $0.plural == place.plural }),
             let target = Target(resource.path(namespace: place.namespace).split(separator: "/").map(String.init), api.catalog)
         else { throw StatusError.noSuchPath }

@@ -73,7 +73,9 @@ enum Representation: Sendable {
         self = form
     }
 
-    static func wantsYAML(_ accept: String) -> Bool { choice(accept, transforms: true)?.type == yamlType }
+    static func wantsYAML(_ accept: String) -> Bool {
+        accept.contains("yaml") && choice(accept, transforms: true)?.type == yamlType
+    }
 
     /// Refuses a client that takes none of what the path is served as, before anybody looks at the object: a type is one by its letters,
     /// and half a wildcard is none. (go-restful, jsr311)

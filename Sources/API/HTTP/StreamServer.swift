@@ -32,7 +32,7 @@ package struct StreamServer: Sendable {
 
     private static func subresource(_ request: HTTPRequest) -> String? {
         let place = Target.Place(request.path)
-        return place?.plural == "pods" ? place?.subresource : nil
+        return place?.plural == "pods" && place?.isWatch == false ? place?.subresource : nil
     }
 
     static func list(_ request: HTTPRequest, _ header: String) -> [String] {

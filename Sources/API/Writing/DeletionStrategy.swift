@@ -21,7 +21,9 @@ package struct DeletionStrategy: Sendable {
     static let pod = DeletionStrategy(
         gracePeriod: { pod, asked in
             guard !pod["spec"]["nodeName"].isNull, !["Succeeded", "Failed"].contains(pod["status"]["phase"].string) else { return 0 }
-            return asked ?? pod["spec"]["terminationGracePeriodSeconds"].int ?? 30
+            let grace = asked ?? pod["spec"]["terminationGracePeriodSeconds"].int ?? 30
+            // Below zero counts as one. (k8s.io/kubernetes/pkg/registry/core/pod, CheckGracefulDelete)
+            return grace < 0 ? 1 : grace
         }, answersWithObject: true, isGraceful: true)
 
     /// (batch/v1 once left a job's pods to themselves, and whoever says nothing still gets that.)

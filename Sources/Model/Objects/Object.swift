@@ -59,6 +59,8 @@ package struct ObjectKey: Hashable, Sendable, Comparable, CustomStringConvertibl
     /// In the order of `namespace/name`: `a-b/x` stands before `a/x`.
     package static func < (a: ObjectKey, b: ObjectKey) -> Bool {
         if a.namespace == b.namespace { return a.name < b.name }
+        // What follows the name decides only where one begins with the other.
+        guard a.namespace.hasPrefix(b.namespace) || b.namespace.hasPrefix(a.namespace) else { return a.namespace < b.namespace }
         return "\(a.namespace)/" < "\(b.namespace)/"
     }
 }

@@ -41,23 +41,38 @@ package struct Quantity: Sendable, Hashable, Comparable, CustomStringConvertible
             rest = rest.dropFirst()
         }
         guard seen > 0, let suffix = String(Substring(rest)) as String? else { return nil }
-        var value = digits * Self.one
+        let value = digits * Self.one, magnitude: Int128, divisor = Self.power(10, scale)
         if let power = Self.binarySuffixes.firstIndex(of: suffix), power > 0 {
-            value = value << (10 * power)
+            magnitude = Self.product(value, 1 << (10 * power), over: divisor)
             format = .binary
         } else if let place = Self.decimalSuffixes.firstIndex(of: suffix) {
-            value = place >= 3 ? value * Self.power(1000, place - 3) : value / Self.power(1000, 3 - place)
+            magnitude =
+                place >= 3
+                ? Self.product(value, Self.power(1000, place - 3), over: divisor)
+                : Self.product(value / Self.power(1000, 3 - place), 1, over: divisor)
             format = .decimal
-        } else if let first = suffix.first, first == "e" || first == "E", let exponent = Int(suffix.dropFirst()), abs(exponent) <= 18 {
-            value = exponent >= 0 ? value * Self.power(10, exponent) : value / Self.power(10, -exponent)
+        } else if let first = suffix.first, first == "e" || first == "E", let exponent = Int(suffix.dropFirst()),
+            (-18...18).contains(exponent)
+        {
+            magnitude =
+                exponent >= 0
+                ? Self.product(value, Self.power(10, exponent), over: divisor)
+                : Self.product(value / Self.power(10, -exponent), 1, over: divisor)
             format = .exponent
         } else {
             return nil
         }
-        // Less than the least there is counts as that, away from zero.
-        let divisor = Self.power(10, scale)
-        value = (value + divisor - 1) / divisor
-        nano = negative ? -value : value
+        nano = negative ? -magnitude : magnitude
+    }
+
+    /// `value` times `factor` over `divisor`: less than the least there is counts as that, away from zero, and more than 2^63-1 as that.
+    /// (k8s.io/apimachinery/pkg/api/resource, ParseQuantity)
+    private static func product(_ value: Int128, _ factor: Int128, over divisor: Int128) -> Int128 {
+        let most = Int128(Int64.max) * one
+        let (product, overflows) = value.multipliedReportingOverflow(by: factor)
+        if !overflows, product <= Int128.max - divisor { return min((product + divisor - 1) / divisor, most) }
+        let (rough, isHuge) = (value / divisor).multipliedReportingOverflow(by: factor)
+        return isHuge ? most : min(rough, most)
     }
 
     private static func power(_ base: Int128, _ exponent: Int) -> Int128 { (0..<exponent).reduce(1) { result, _ in result * base } }

@@ -46,7 +46,7 @@ struct PodVolumes {
         try all.filter { $0["emptyDir"]["medium"].string == "Memory" }.map { volume in
             try Files.makeDirectory(directory(volume))
             let limit = volume["emptyDir"]["sizeLimit"].string.flatMap { Quantity($0) }
-            return .memory(path: directory(volume), size: limit.map { Int($0.nano / Quantity(1).nano) } ?? 0, group: group ?? 0)
+            return .memory(path: directory(volume), size: limit?.value ?? 0, group: group ?? 0)
         }
     }
 
