@@ -92,14 +92,17 @@ package enum Files {
 
     /// A regular file's text in a tree that is not ours, as a process with that root would find it: its links lead nowhere else.
     package static func text(_ path: String, inRoot root: String) -> String? {
-        (try? read(path, inRoot: root)).map { String(decoding: $0.bytes, as: UTF8.self) }
+        (try? read(path, inRoot: root, atMost: 16 << 20)).map { String(decoding: $0.bytes, as: UTF8.self) }
     }
 
-    /// A regular file of such a tree, and its mode.
-    package static func read(_ path: String, inRoot root: String) throws(FileError) -> (bytes: [UInt8], mode: mode_t) {
+    /// A regular file of such a tree, and its mode; `most` is the number of bytes that it may have.
+    package static func read(_ path: String, inRoot root: String, atMost most: Int = .max) throws(FileError)
+        -> (bytes: [UInt8], mode: mode_t)
+    {
         let file = try Descriptor(host_read_in_root(root.isEmpty ? "/" : root, path), "open", root + path)
         var info = stat()
         guard fstat(file.number, &info) == 0 else { throw FileError("look at", root + path, errno: errno) }
+        guard info.st_size <= most else { throw FileError("read", root + path, errno: EFBIG) }
         return (try file.readAll(root + path), info.st_mode)
     }
 

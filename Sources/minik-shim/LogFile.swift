@@ -13,7 +13,7 @@ final class LogFile {
 
     init(path: String) {
         self.path = path
-        do { file = try Descriptor(opening: path, O_WRONLY | O_CREAT | O_APPEND, mode: 0o640) } catch { file = nil }
+        do { file = try Descriptor(opening: path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, mode: 0o640) } catch { file = nil }
     }
 
     func append(_ bytes: ArraySlice<UInt8>, stream: String) {

@@ -116,6 +116,23 @@ struct NodeRootTests {
         }
     }
 
+    /// Links where the daemon itself writes a node's files and clears its logs.
+    private static func plantLinks(_ cluster: TestCluster, _ folder: String) throws {
+        let run = "/run/minik/\(cluster.name)"
+        #expect(cluster.minik("node exec worker -- ln -s \(folder)/sub/file /etc/hostname.new").isSuccess)
+        Shell.run("kill -9 $(cut -d' ' -f1 \(run)/nodes/worker.pid)")
+        let name = try Shell.eventually(seconds: 30) { () -> String? in
+            let read = cluster.minik("node exec worker -- cat /etc/hostname")
+            return read.isSuccess ? read.output : nil
+        }
+        #expect(name == "worker\n")
+        #expect(cluster.minik("node exec worker -- sh -c 'mv /var/log/pods /var/log/was; ln -s \(folder) /var/log/pods'").isSuccess)
+        Shell.run("kill -9 $(cut -d' ' -f1 \(run)/daemon.pid)")
+        let up = Shell.minik("up --cluster \(cluster.name)", seconds: 60)
+        #expect(up.isSuccess, "\(up)")
+        #expect(Shell.run("cat \(folder)/sub/file").output == "mine\n", "nothing of this machine's was written or cleared")
+    }
+
     @Test("a link on the node leads to the node's files, and never to this machine's")
     func links() throws {
         try Self.withFolder { folder in
@@ -136,6 +153,7 @@ struct NodeRootTests {
                 #expect(cluster.minik("exec away -- sh -c 'ls /link; touch /link/x'").isSuccess)
                 #expect(Shell.run("ls \(folder)").output == "sub\n", "this machine's is as it was")
                 #expect(cluster.minik("node exec worker -- ls \(folder)").output == "x\n", "and the node's was made where its link led")
+                try Self.plantLinks(cluster, folder)
             }
         }
     }

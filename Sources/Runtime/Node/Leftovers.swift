@@ -20,6 +20,7 @@ package struct Leftovers {
         let strays = ClusterProcess.all(paths).filter { if case .pod(let uid) = $0.role { !claimed.contains(uid) } else { false } }
         for stray in strays { stray.identity.signal(SIGKILL) }
         for stray in strays where !stray.identity.awaitEnd(milliseconds: 5000) { problems.append("\(stray.description), does not end") }
+        let gone = Set(Self.unclaimed(Files.list(paths.podRuns) + Files.list("\(paths.state)/pods"), claimed))
         for uid in Self.unclaimed(Files.list(paths.podRuns), claimed) { Files.removeTree(paths.podRun(uid)) }
         for uid in Self.unclaimed(Files.list("\(paths.state)/pods"), claimed) { Files.removeTree(paths.podState(uid)) }
         for name in Self.unclaimedNames(Files.list(ClusterPaths.netns), pods, paths) {
@@ -32,7 +33,10 @@ package struct Leftovers {
                     problems += nodeGroup.below { $0.pod(uid) }.delete(milliseconds: 1000)
                 }
             }
-            do { try removeLinks(of: node, pods) } catch { problems.append("node \(node.name): \(error)") }
+            do {
+                try removeLinks(of: node, pods)
+                try giveBack(gone, on: node)
+            } catch { problems.append("node \(node.name): \(error)") }
         }
         return problems
     }
@@ -48,6 +52,16 @@ package struct Leftovers {
             return parts.count == 3 && name.hasPrefix(paths.netnsPrefix) && !parts[1].isEmpty
                 && !claimed.contains("\(ClusterPaths.netns)/\(name)")
         }
+    }
+
+    /// The addresses that host-local keeps for pods that are no more.
+    private func giveBack(_ uids: Set<String>, on node: Cluster.NodeSpec) throws {
+        guard !uids.isEmpty, NodePlugins.layout(of: node, in: cluster) is FlannelNetwork,
+            ProcessIdentity(file: paths.nodePID(node.name)) != nil
+        else { return }
+        let ground = HostLocalLeases.Ground(try NodeRoot(node.name, paths: paths))
+        var leases = HostLocalLeases()
+        for uid in uids { try leases.giveBack(CNIAttachment.containerID(uid), in: ground) }
     }
 
     private func removeLinks(of node: Cluster.NodeSpec, _ pods: [Pod]) throws {

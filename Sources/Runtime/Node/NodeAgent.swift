@@ -89,7 +89,9 @@ package actor NodeAgent {
         for pod in try await client.list(Pod.self) where pod.nodeName == spec.name {
             let addresses = PodFiles.addresses(of: pod.uid, paths)
             reserve(addresses)
-            if !addresses.isEmpty { try await network.keep(addresses, of: pod) }
+            if addresses.isEmpty { continue }
+            // Its files are the node's, and anybody's on it.
+            do { try await network.keep(addresses, of: pod) } catch { report("pod \(pod.key): its leases: \(error)") }
         }
         let pods = Reflector(.pods, client: client, clock: clock, report: report)
         let networkTrouble: @Sendable () async -> String? = { [network] in await network.trouble() }

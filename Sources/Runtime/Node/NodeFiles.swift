@@ -51,9 +51,10 @@ struct NodeFiles {
             "/etc/resolv.conf": "\(resolvers)search \(cluster.dnsDomain)\n",
         ]
         for (path, text) in standard.merging(files, uniquingKeysWith: { $1 }) {
-            let file = place(of: path)
-            if let slash = file.lastIndex(of: "/") { try Files.makeDirectory(String(file[..<slash])) }
-            try Files.write(text, to: file)
+            // A pod of before may have left a link there.
+            let (layer, name) = place(of: path), root = NodeRoot(directory: layer)
+            try root.remove(name)
+            _ = try root.create(text, at: name)
         }
     }
 
@@ -94,10 +95,12 @@ struct NodeFiles {
         }
     }
 
-    /// Where a file of the node's is written before its root is there.
-    private func place(of path: String) -> String {
-        for (name, target, _) in own where path.hasPrefix("\(target)/") { return "\(state)/\(name)\(path.dropFirst(target.count))" }
-        return "\(state)/root\(path)"
+    /// Where a file of the node's is written before its root is there: a directory of this machine, and the path below it.
+    private func place(of path: String) -> (layer: String, name: String) {
+        for (name, target, _) in own where path.hasPrefix("\(target)/") {
+            return ("\(state)/\(name)", String(path.dropFirst(target.count)))
+        }
+        return ("\(state)/root", path)
     }
 
     /// What a container engine of the machine keeps for its own networks is none of a node's.
@@ -106,7 +109,7 @@ struct NodeFiles {
     /// A directory of the node's own, empty as it begins, over the machine's. (Documentation/filesystems/overlayfs, "whiteouts and opaque
     /// directories")
     private func hide(_ folder: String) throws {
-        let path = place(of: folder)
+        let (layer, name) = place(of: folder), path = layer + name
         if Files.exists(path) { return }
         try Files.makeDirectory(path)
         try Mounts.makeOpaque(path)

@@ -13,6 +13,9 @@ package struct NodeRoot: Sendable {
         directory = "/proc/\(process.pid)/root"
     }
 
+    /// What lies below a directory of this machine that is to be a part of a node's root.
+    init(directory: String) { self.directory = directory }
+
     struct NodeDown: Error, CustomStringConvertible {
         let node: String
         var description: String { "node \(node) has no init that runs" }
@@ -53,10 +56,10 @@ package struct NodeRoot: Sendable {
     /// Writes a file whole, in directories that are made where they are missing.
     package func write(_ text: String, to path: String) throws(FileError) {
         try opened(path) { root throws(FileError) in
-            var result = Descriptor.result(host_open_in_root(root, path, O_WRONLY | O_TRUNC))
+            var result = Descriptor.result(host_open_in_root(root, path, O_WRONLY | O_TRUNC | O_NONBLOCK))
             if result == -ENOENT {
                 _ = try Descriptor(Descriptor.result(host_make_in_root(root, path, 0)), "create", path)
-                result = Descriptor.result(host_open_in_root(root, path, O_WRONLY | O_TRUNC))
+                result = Descriptor.result(host_open_in_root(root, path, O_WRONLY | O_TRUNC | O_NONBLOCK))
             }
             try Descriptor(result, "open", path).write(Array(text.utf8), to: path)
         }

@@ -37,7 +37,14 @@ struct ContainerLogFiles {
 
     /// Removes the logs of pods that no object claims any more.
     static func sweep(_ node: String, _ paths: ClusterPaths, keeping uids: Set<String>) {
-        let folder = "\(paths.nodeState(node))/log/pods", links = paths.containerLogs(node: node)
+        // Pods may have put links there, which lead to this machine's files.
+        func inside(_ name: String) -> Descriptor? {
+            do {
+                return try Descriptor(opening: "\(paths.nodeState(node))/log/\(name)", O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            } catch { return nil }  // no directory, no logs
+        }
+        guard let pods = inside("pods"), let names = inside("containers") else { return }
+        let folder = "/proc/self/fd/\(pods.number)", links = "/proc/self/fd/\(names.number)"
         for name in Files.list(folder) where !uids.contains(String(name.split(separator: "_").last ?? "")) {
             Files.removeTree("\(folder)/\(name)")
         }

@@ -73,9 +73,11 @@ struct FlannelChain: Sendable {
     /// As flannel's daemon, which writes what its plugin reads.
     mutating func repair() throws -> [String] {
         let ground = try ground(), wanted = network.subnet.text
-        try giveBackGone(in: ground)
-        guard try ground.text(FlannelSubnet.path) != wanted else { return [] }
-        try ground.write(wanted, FlannelSubnet.path)
+        do {
+            try giveBackGone(in: ground)
+            guard try ground.text(FlannelSubnet.path) != wanted else { return [] }
+            try ground.write(wanted, FlannelSubnet.path)
+        } catch { return ["\(NodeKeeper.unmended)file \(FlannelSubnet.path): \(error)"] }
         return ["file \(FlannelSubnet.path)"]
     }
 }

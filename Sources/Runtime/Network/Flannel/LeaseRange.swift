@@ -11,7 +11,7 @@ package struct LeaseRange: Sendable, CustomStringConvertible {
         self.subnet = subnet
         first = subnet[1]
         // IPv4's last is for all of a network.
-        last = subnet.family == .ipv4 ? IPAddress(.ipv4, number: subnet.last.number - 1) : subnet.last
+        last = subnet.family == .ipv4 ? IPAddress(.ipv4, number: max(subnet.last.number, 1) - 1) : subnet.last
     }
 
     package var description: String { "\(first)-\(last)" }
