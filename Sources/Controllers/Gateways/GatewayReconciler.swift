@@ -96,6 +96,13 @@ package struct GatewayReconciler: Reconciler {
 
     /// The Service, as it is there now; nil: there is to be none.
     private func put(_ front: GatewayFront, _ client: any Client) async throws -> Service? {
+        // One of another class that the Gateway had.
+        for old in try await client.list(Service.self, namespace: front.key.namespace)
+        where old.gateway == front.gateway.key && old.key != front.key && old.controllerOwner?.uid == front.gateway.uid
+            && !old.isBeingDeleted
+        {
+            try await client.delete(.services, old.key)
+        }
         let found = try await client.find(Service.self, front.key)
         if let found, found.controllerOwner?.uid != front.gateway.uid {
             if front.service == nil { return nil }

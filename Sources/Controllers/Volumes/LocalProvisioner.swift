@@ -30,7 +30,7 @@ package struct LocalProvisioner: Reconciler {
         do {
             try Self.check(claim)
             let node = try await home(selected, storage, client)
-            try await disks.make(volume, on: node.name)
+            do { try await disks.make(volume, on: node.name) } catch { throw Refusal(description: "\(error)", isNodes: true) }
             _ = try await client.create(.persistentVolumes, self.volume(volume, claim, storage, node))
         } catch let error as Refusal {
             await tell(
@@ -92,7 +92,7 @@ package struct LocalProvisioner: Reconciler {
                 "capacity": ["storage": claim.spec["resources"]["requests"]["storage"]], "accessModes": claim.spec["accessModes"],
                 "persistentVolumeReclaimPolicy": storage.json["reclaimPolicy"], "storageClassName": .string(storage.name),
                 "mountOptions": storage.json["mountOptions"], "volumeMode": "Filesystem",
-                "hostPath": ["path": .string(disks.path(of: name)), "type": "DirectoryOrCreate"],
+                "hostPath": ["path": .string(disks.path(of: name)), "type": "Directory"],
                 "nodeAffinity": ["required": ["nodeSelectorTerms": [term]]],
                 "claimRef": [
                     "kind": "PersistentVolumeClaim", "apiVersion": "v1", "namespace": .string(claim.namespace), "name": .string(claim.name),

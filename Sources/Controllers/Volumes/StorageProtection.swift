@@ -17,7 +17,8 @@ package struct ClaimProtection: Reconciler {
 
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
         guard let claim = try await client.find(PersistentVolumeClaim.self, key), claim.isBeingDeleted else { return }
-        let pods = try await client.list(Pod.self, namespace: key.namespace)
+        // Not of what is remembered: a pod may have been given its node just now, and a claim once let go does not come back.
+        let pods = try await client.live.list(Pod.self, namespace: key.namespace)
         let isUsed = pods.contains { pod in
             pod.nodeName != nil && PersistentVolumeClaim.names(of: pod).contains { $0.claim == key.name }
         }

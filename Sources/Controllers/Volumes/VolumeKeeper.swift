@@ -55,11 +55,11 @@ package struct VolumeKeeper: Reconciler {
     private func reclaim(_ volume: PersistentVolume, _ client: any Client) async throws {
         switch volume.spec["persistentVolumeReclaimPolicy"].string {
         case "Delete":
-            if volume.isBeingDeleted { return }
             switch volume.provisioner {
             case StorageClass.localProvisioner: try await erase(volume, client)
             // Some other provisioner's to delete.
             case .some: return
+            case nil where volume.isBeingDeleted: return
             case nil:
                 try await fail(
                     volume, "VolumeFailedDelete",

@@ -50,7 +50,7 @@ struct StatefulSetClaims {
         if templates.isEmpty { return }
         let first = owner["spec"]["ordinals"]["start"].int ?? 0, end = first + (owner["spec"]["replicas"].int ?? 1)
         for pod in pods {
-            guard let ordinal = Int(pod.name.dropFirst(owner.metadata.name.count + 1)) else { continue }
+            guard let ordinal = StatefulSetReconciler.ordinal(pod, of: owner.metadata.name) else { continue }
             let wanted = references(isCondemned: ordinal < first || ordinal >= end, pod: pod.json)
             for template in templates {
                 let key = ObjectKey(pod.namespace, Self.name(template, pod.name))

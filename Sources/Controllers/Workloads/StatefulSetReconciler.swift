@@ -29,7 +29,7 @@ package struct StatefulSetReconciler: Reconciler {
 
     private static func name(_ revision: JSON) -> String { revision["metadata"]["name"].string ?? "" }
 
-    private static func ordinal(_ pod: Pod, of set: String) -> Int? {
+    static func ordinal(_ pod: Pod, of set: String) -> Int? {
         guard pod.name.hasPrefix("\(set)-") else { return nil }
         return Int(pod.name.dropFirst(set.count + 1))
     }

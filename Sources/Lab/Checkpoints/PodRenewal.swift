@@ -28,6 +28,8 @@ package struct PodRenewal {
         renewed["metadata"]["creationTimestamp"] = .string(now.description)
         let scheduled = object["status"]["conditions"].items.filter { $0["type"].string == "PodScheduled" }
         renewed["status"] = ["phase": "Pending", "qosClass": object["status"]["qosClass"]]
+        // A deadline that a pod has runs from its first start.
+        renewed["status"]["startTime"] = object["status"]["startTime"]
         if !scheduled.isEmpty { renewed["status"]["conditions"] = .array(scheduled) }
         return renewed
     }

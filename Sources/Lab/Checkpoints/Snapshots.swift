@@ -22,7 +22,8 @@ package struct Snapshots {
     }
 
     private func save(_ name: String, at place: String, _ now: Timestamp) throws -> Snapshot {
-        let cluster = try standing()
+        // The objects' times stand where the clocks stopped.
+        let cluster = try standing(), now = ClusterPause(paths).since ?? now
         guard !Files.exists(place) else {
             throw UserError(
                 "there is a snapshot \"\(name)\" of cluster \"\(cluster.name)\" already",

@@ -11,7 +11,7 @@ package struct StandingTime {
         .leases: [["spec", "renewTime"], ["spec", "acquireTime"]],
         .nodes: [["spec", "taints", "*", "timeAdded"], ["status", "conditions", "*", "lastHeartbeatTime"]],
         .pods: [["metadata", "deletionTimestamp"], ["status", "startTime"]],
-        .jobs: [["status", "startTime"], ["status", "completionTime"]],
+        .jobs: [["status", "startTime"], ["status", "completionTime"], ["status", "conditions", "*", "lastTransitionTime"]],
         .deployments: [["status", "conditions", "*", "lastUpdateTime"]],
     ]
 

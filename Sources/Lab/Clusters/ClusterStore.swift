@@ -61,7 +61,10 @@ package struct ClusterStore {
 
     /// Puts another copy, edited, in the place of a store that no daemon has open.
     func install(_ copy: StoreCopy, _ edit: (Resource, JSON) throws -> JSON?) throws {
-        try copy.install(after: try SQLiteJournal.marked(paths.storeMark), edit)
+        // The mark is gone after a start of the machine; a store that cannot be read has no number to go on from.
+        var standing = try SQLiteJournal.marked(paths.storeMark)
+        do { standing = max(standing, try SQLiteJournal(path: paths.store).revision()) } catch is SQLiteError {}
+        try copy.install(after: standing, edit)
     }
 
     /// Edits the store, which no daemon has open, where it lies.

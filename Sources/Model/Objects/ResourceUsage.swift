@@ -22,6 +22,13 @@ package enum ResourceUsage {
             let hasNodePorts = type == "NodePort" || (type == "LoadBalancer" && spec["allocateLoadBalancerNodePorts"].bool != false)
             if hasNodePorts { usage["services.nodeports"] = Quantity(ports) }
             if type == "LoadBalancer" { usage["services.loadbalancers"] = Quantity(1) }
+        case .persistentVolumeClaims:
+            let size = spec["resources"]["requests"]["storage"].string.flatMap { Quantity($0) } ?? Quantity(0)
+            usage["requests.storage"] = size
+            if let name = spec["storageClassName"].string, !name.isEmpty {
+                usage["\(name).storageclass.storage.k8s.io/requests.storage"] = size
+                usage["\(name).storageclass.storage.k8s.io/persistentvolumeclaims"] = Quantity(1)
+            }
         default: break
         }
         return usage
@@ -77,6 +84,8 @@ package enum ResourceUsage {
             hard.keys.contains { name in
                 name == "count/\(resource)"
                     || (resource.group.isEmpty && (name == resource.plural || name.hasPrefix("\(resource.plural).")))
+                    || (resource == .persistentVolumeClaims
+                        && (name.hasSuffix("requests.storage") || name.hasSuffix(".storageclass.storage.k8s.io/persistentvolumeclaims")))
                     || (resource == .pods && !name.contains("/")
                         && (name.hasPrefix("requests.") || name.hasPrefix("limits.")
                             || ["cpu", "memory", "ephemeral-storage"].contains(name)))

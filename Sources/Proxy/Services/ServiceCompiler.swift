@@ -97,9 +97,11 @@ package struct ServiceCompiler: Sendable {
                 rules.add(endpoints, of: plan, way, key, seconds, after: previous)
                 return
             }
-            let targets = endpoints.flatMap { endpoint in
+            var targets = endpoints.flatMap { endpoint in
                 [[Value]](repeating: [.address(endpoint.address), .port(endpoint.port)], count: plan.slots[endpoint] ?? 1)
             }
+            // Where none of those here has a number, each has one: there is no die without sides.
+            if targets.isEmpty, plan.refused == 0 { targets = endpoints.map { [.address($0.address), .port($0.port)] } }
             rules.add(key, who, to: way.set(targets.count + plan.refused))
             for (slot, target) in Self.keeping(previous.elements[way.map], key, targets, among: targets.count + plan.refused) {
                 rules.add(key + [.slot(UInt32(slot))], ElementData(data: target, comment: plan.comment), to: way.map)

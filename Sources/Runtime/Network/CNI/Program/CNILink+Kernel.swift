@@ -25,6 +25,8 @@ extension CNILink {
     package func make(_ call: CNICall) throws -> (bridge: MACAddress?, port: MACAddress?) {
         var node = try NetworkPlace(NetworkNamespace.current())
         let bridge = configuration.kind == .flannel ? try makeBridge(&node) : nil
+        // That of the pod's sandbox before this one, if it has not been taken away yet.
+        if configuration.kind == .calico { try node.socket.deleteLink(name) }
         try node.socket.addVeth(
             name, master: bridge?.index, mtu: configuration.mtu, address: bridge == nil ? CalicoLayout.portAddress : nil, peer: interface,
             peerAddress: hardwareAddress, peerNamespace: try NetworkNamespace(path: call.namespace))

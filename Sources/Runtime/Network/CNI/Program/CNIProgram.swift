@@ -83,7 +83,10 @@ package struct CNIProgram: Sendable {
     private func delete(_ call: CNICall, _ configuration: CNILinkConfiguration, _ addresses: CNIDelegate) throws {
         try addresses.run(.delete, configuration.delegated)
         var node = try NetworkPlace(NetworkNamespace.current())
-        try node.socket.deleteLink(CNILink.name(call, configuration.kind))
+        let name = CNILink.name(call, configuration.kind)
+        // Calico's names are pods': a sandbox that is taken away late has nothing of the one in its place.
+        if let mark = try node.socket.link(name)?.alias.flatMap({ CNILink.Mark($0) }), mark.container != call.containerID { return }
+        try node.socket.deleteLink(name)
     }
 
     private func check(_ call: CNICall, _ configuration: CNILinkConfiguration, _ addresses: CNIDelegate) throws {
@@ -103,6 +106,10 @@ package struct CNIProgram: Sendable {
 
     /// What this network's containers have, and none of those that there are.
     private func collect(_ call: CNICall, _ configuration: CNILinkConfiguration, _ addresses: CNIDelegate) throws {
+        guard call.configuration.object?["cni.dev/valid-attachments"] != nil else {
+            throw CNIRefusal(
+                CNIRefusal.Code.configuration, "\"cni.dev/valid-attachments\" is missing: an empty list says that nothing is valid")
+        }
         let valid = call.configuration["cni.dev/valid-attachments"].items.map { [$0["containerID"].string, $0["ifname"].string] }
         var node = try NetworkPlace(NetworkNamespace.current())
         for link in try node.socket.links() {
