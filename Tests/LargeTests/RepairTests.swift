@@ -125,8 +125,9 @@ struct RepairTests {
                 _ = process.identity.awaitEnd(milliseconds: 5000)
             }
             Shell.run("cd /run/netns && for n in \(paths.netnsPrefix)*; do umount $n; rm -f $n; done; rm -rf \(paths.run)")
-            // A name of another cluster's stays where it is.
-            Shell.run("[ -n \"$(ls /run/netns)\" ] || { umount /run/netns; rmdir /run/netns; }")
+            // A name of another cluster's stays where it is, and the mount, when it is somebody else's.
+            let isOurs = "[ -e \(ClusterPaths.stateRoot)/netns-mounted ]"
+            Shell.run("[ -n \"$(ls /run/netns)\" ] || ! \(isOurs) || { umount /run/netns; rmdir /run/netns; }")
             Shell.run("ip link del \(paths.hostLink)")
             let up = Shell.minik("up -c anew", seconds: 60)
             #expect(up.isSuccess, "\(up)")
