@@ -91,8 +91,7 @@ enum LimitRangeAdmission {
             guard let limit = limits[name], limit > none else { return "\(words), but no limit is specified or limit is 0" }
             let actual = Double(limit.nano) / Double(request.nano)
             guard actual > Double(edge.nano) / 1e9 else { return nil }
-            let micro = Int128(min(actual * 1e6, 1e30).rounded()), fraction = String(micro % 1_000_000)
-            return "\(words), but provided ratio is \(micro / 1_000_000).\(String(repeating: "0", count: 6 - fraction.count))\(fraction)"
+            return "\(words), but provided ratio is \(QuotaValidation.fixed(actual))"
         }
     }
 }

@@ -3,11 +3,8 @@ import Model
 /// What every pod may be asked to do without. (kubernetes.io/docs/concepts/security/pod-security-standards, baseline)
 extension PodSecuritySubject {
     func appArmor() -> PodSecurityViolation? {
-        func isForbidden(_ context: JSON) -> Bool {
-            let profile = context["appArmorProfile"]
-            return !profile.isNull && !["RuntimeDefault", "Localhost"].contains(profile["type"].string)
-        }
-        let names = names { isForbidden($1) }, contexts = [context] + containers.map { $0["securityContext"] }
+        func isForbidden(_ context: JSON) -> Bool { Self.isUnconfined(context["appArmorProfile"]) }
+        let names = names { isForbidden($1) }
         let values = Self.sorted(contexts.filter(isForbidden).map { $0["appArmorProfile"]["type"].string ?? "" })
         let marks = annotations.filter { key, value in
             key.hasPrefix("container.apparmor.security.beta.kubernetes.io/") && !value.isEmpty && value != "runtime/default"
@@ -96,7 +93,6 @@ extension PodSecuritySubject {
     func seLinux(_ standard: PodSecurityStandard) -> PodSecurityViolation? {
         var allowed: Set = ["", "container_t", "container_init_t", "container_kvm_t"]
         if standard.isSince(31) { allowed.insert("container_engine_t") }
-        let contexts = [context] + containers.map { $0["securityContext"] }
         func isSet(_ field: String, _ context: JSON) -> Bool { !(context["seLinuxOptions"][field].string ?? "").isEmpty }
         func type(_ context: JSON) -> String? { (context["seLinuxOptions"]["type"].string).flatMap { allowed.contains($0) ? nil : $0 } }
         func isForbidden(_ context: JSON) -> Bool { type(context) != nil || isSet("user", context) || isSet("role", context) }
@@ -110,13 +106,10 @@ extension PodSecuritySubject {
     }
 
     func forbiddenSeccomp() -> PodSecurityViolation? {
-        func isForbidden(_ context: JSON) -> Bool {
-            let profile = context["seccompProfile"]
-            return !profile.isNull && !["RuntimeDefault", "Localhost"].contains(profile["type"].string)
-        }
-        let contexts = ([context] + containers.map { $0["securityContext"] }).filter(isForbidden)
-        guard !contexts.isEmpty else { return nil }
-        let values = Self.sorted(contexts.map { $0["seccompProfile"]["type"].string ?? "" })
+        func isForbidden(_ context: JSON) -> Bool { Self.isUnconfined(context["seccompProfile"]) }
+        let forbidden = contexts.filter(isForbidden)
+        guard !forbidden.isEmpty else { return nil }
+        let values = Self.sorted(forbidden.map { $0["seccompProfile"]["type"].string ?? "" })
         let setters = setters(pod: isForbidden(context), names { isForbidden($1) })
         return PodSecurityViolation(
             "seccompProfile", "\(setters) must not set securityContext.seccompProfile.type to \(Self.quoted(values))")

@@ -18,6 +18,14 @@ struct PodSecuritySubject {
 
     var isWindows: Bool { spec["os"]["name"].string == "windows" }
 
+    /// The security contexts of all, the pod's first.
+    var contexts: [JSON] { [context] + containers.map { $0["securityContext"] } }
+
+    /// Whether a context's profile (of seccomp, of AppArmor) is neither the runtime's nor one of the node's own.
+    static func isUnconfined(_ profile: JSON) -> Bool {
+        !profile.isNull && !["RuntimeDefault", "Localhost"].contains(profile["type"].string)
+    }
+
     /// The names of those containers of which something holds.
     func names(where holds: (_ container: JSON, _ context: JSON) -> Bool) -> [String] {
         containers.filter { holds($0, $0["securityContext"]) }.map { $0["name"].string ?? "" }

@@ -187,7 +187,7 @@ enum QuotaValidation {
     }
 
     /// With six digits behind the point.
-    private static func fixed(_ number: Double) -> String {
+    static func fixed(_ number: Double) -> String {
         let millionths = Int128(min(number * 1e6, 1e30).rounded()), digits = String(millionths % 1_000_000)
         return "\(millionths / 1_000_000).\(String(repeating: "0", count: 6 - digits.count))\(digits)"
     }
