@@ -78,7 +78,7 @@ let package = Package(
             ]),
         .target(name: "Controllers", dependencies: ["Model", "Store"]),
 
-        .target(name: "Lab", dependencies: ["Model", "Rules", "Proxy", "Netlink", "Host", "Runtime", "Store", "API"]),
+        .target(name: "Lab", dependencies: ["Model", "YAML", "Rules", "Proxy", "Netlink", "Host", "Runtime", "Store", "API"]),
 
         // Programs.
         .executableTarget(
@@ -112,7 +112,7 @@ let package = Package(
         .testTarget(
             name: "SmallTests",
             dependencies: [
-                "Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Host", "Runtime", "Images", "ShimProtocol", "Lab",
+                "Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Host", "Runtime", "Images", "ShimProtocol", "Lab", "TLS",
                 "CHost", "PolicyCases", "SandboxCases", "ImageCases",
             ], exclude: ["Data"], swiftSettings: tests),
         .testTarget(

@@ -52,3 +52,10 @@ static inline int minik_signature_to_der(const unsigned char raw[64], unsigned c
 }
 
 static inline X509 *minik_peer_certificate(const SSL *ssl) { return SSL_get1_peer_certificate(ssl); }
+
+/// A server's certificate has to bear `name`, a host's name or an address; a name is told to the server, too (SNI).
+static inline int minik_expect_name(SSL *ssl, const char *name) {
+    if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1) return 1;
+    ERR_clear_error();
+    return SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
+}

@@ -13,6 +13,19 @@ package final class Certificate: @unchecked Sendable {
         self.init(owned: x509)
     }
 
+    /// All certificates of a PEM text, which holds one or more.
+    package static func all(pem: String) throws(TLSError) -> [Certificate] {
+        let found = PEM.read(pem) { bio in
+            var found: [Certificate] = []
+            while let x509 = PEM_read_bio_X509(bio, nil, nil, nil) { found.append(Certificate(owned: x509)) }
+            return found
+        }
+        guard let found, !found.isEmpty else { throw TLSError("read a certificate") }
+        // The last look met the end of the text.
+        ERR_clear_error()
+        return found
+    }
+
     deinit { X509_free(x509) }
 
     package var pem: String { PEM.write { PEM_write_bio_X509($0, x509) } }

@@ -4,6 +4,19 @@ import COpenSSL
 package struct TLSError: Error, CustomStringConvertible {
     package let description: String
 
+    /// Why a client's handshake failed: what is wrong with the certificate, where that is it.
+    init(handshakeOf ssl: OpaquePointer) {
+        let verdict = SSL_get_verify_result(ssl)
+        guard verdict != Int(X509_V_OK), let words = X509_verify_cert_error_string(verdict) else {
+            self.init("TLS handshake")
+            return
+        }
+        ERR_clear_error()
+        self.init(words: "the server's certificate does not hold: \(String(cString: words))")
+    }
+
+    private init(words: String) { description = words }
+
     init(_ doing: String) {
         let code = ERR_get_error()
         var text = [CChar](repeating: 0, count: 256)

@@ -37,7 +37,8 @@ package final class TLSHandler: ChannelDuplexHandler {
 
     private let isClient: Bool
 
-    package init(_ context: TLSContext, peer: TLSPeer = TLSPeer()) throws(TLSError) {
+    /// `expecting`: the name or address that a server's certificate has to bear, where the context verifies it.
+    package init(_ context: TLSContext, peer: TLSPeer = TLSPeer(), expecting name: String? = nil) throws(TLSError) {
         guard let ssl = SSL_new(context.context), let incoming = BIO_new(BIO_s_mem()), let outgoing = BIO_new(BIO_s_mem()) else {
             throw TLSError("begin a TLS connection")
         }
@@ -45,6 +46,7 @@ package final class TLSHandler: ChannelDuplexHandler {
         isClient = context.isClient
         if isClient { SSL_set_connect_state(ssl) } else { SSL_set_accept_state(ssl) }
         (self.ssl, self.incoming, self.outgoing, self.peer) = (ssl, incoming, outgoing, peer)
+        if let name, minik_expect_name(ssl, name) != 1 { throw TLSError("expect a certificate for \(name)") }
     }
 
     deinit { SSL_free(ssl) }
@@ -67,7 +69,10 @@ package final class TLSHandler: ChannelDuplexHandler {
         let result = SSL_do_handshake(ssl)
         send(context)
         guard result == 1 else {
-            if SSL_get_error(ssl, result) != SSL_ERROR_WANT_READ { fail(context, "TLS handshake") }
+            guard SSL_get_error(ssl, result) != SSL_ERROR_WANT_READ else { return }
+            // Who asks is told why; to a server, a client that goes away in the middle is no news.
+            if isClient { context.fireErrorCaught(TLSError(handshakeOf: ssl)) }
+            fail(context)
             return
         }
         isEstablished = true
@@ -99,7 +104,7 @@ package final class TLSHandler: ChannelDuplexHandler {
                 context.close(promise: nil)
                 return
             default:
-                fail(context, "read")
+                fail(context)
                 return
             }
         }
@@ -119,7 +124,7 @@ package final class TLSHandler: ChannelDuplexHandler {
         let written = buffer.withUnsafeReadableBytes { SSL_write(ssl, $0.baseAddress, Int32($0.count)) }
         guard written == buffer.readableBytes else {
             promise?.fail(TLSError("write"))
-            return fail(context, "write")
+            return fail(context)
         }
         context.write(wrapOutboundOut(drain(context)), promise: promise)
     }
@@ -136,7 +141,7 @@ package final class TLSHandler: ChannelDuplexHandler {
         if out.readableBytes > 0 { context.writeAndFlush(wrapOutboundOut(out), promise: nil) }
     }
 
-    private func fail(_ context: ChannelHandlerContext, _ doing: String) {
+    private func fail(_ context: ChannelHandlerContext) {
         guard !isClosed else { return }
         isClosed = true
         send(context)

@@ -5,17 +5,20 @@ import NIOHTTP1
 import NIOPosix
 import NIOWebSocket
 
-/// The API of a daemon, from another process: a `Client` over its Unix socket.
+/// The API, from another process: a `Client` of a daemon's Unix socket, or of any Kubernetes API server.
 package struct HTTPClient: Client {
     private typealias Connection = NIOAsyncChannel<HTTPClientResponsePart, HTTPPart<HTTPRequestHead, ByteBuffer>>
 
-    let socketPath: String
-    private let group: MultiThreadedEventLoopGroup
+    let endpoint: APIEndpoint
+    /// Under which name fields are managed that this client sets.
+    private let fieldManager: String
 
-    package init(socketPath: String) {
-        self.socketPath = socketPath
-        group = .singleton
+    package init(_ endpoint: APIEndpoint, fieldManager: String = "minik") {
+        self.endpoint = endpoint
+        self.fieldManager = fieldManager
     }
+
+    package init(socketPath: String) { self.init(APIEndpoint(socketPath: socketPath)) }
 
     /// One request and its answer, whole.
     package func send(
@@ -61,24 +64,22 @@ package struct HTTPClient: Client {
         return StatusError(code, .unknown, "the server answered \(code): \(String(decoding: bytes.prefix(200), as: UTF8.self))")
     }
 
-    /// Nobody answers at the daemon's socket.
+    /// Nobody answers there.
     package struct Unreachable: Error, CustomStringConvertible {
-        let path: String
-        let errno: Int32
-        package var description: String { "the daemon does not answer at \(path): \(String(cString: strerror(errno)))" }
+        package let place: String
+        package let reason: String
+        init(_ place: String, _ reason: String) { (self.place, self.reason) = (place, reason) }
+
+        package var description: String {
+            "\(place.hasPrefix("/") ? "the daemon" : "the API server") does not answer at \(place): \(reason)"
+        }
     }
 
     private func connected() async throws -> Connection {
-        do {
-            return try await ClientBootstrap(group: group).connect(unixDomainSocketPath: socketPath) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHTTPClientHandlers()
-                    try channel.pipeline.syncOperations.addHandler(RequestBodyWrapper())
-                    return try Connection(wrappingChannelSynchronously: channel)
-                }
-            }
-        } catch let error as IOError {
-            throw Unreachable(path: socketPath, errno: error.errnoCode)
+        try await endpoint.connect { channel in
+            try channel.pipeline.syncOperations.addHTTPClientHandlers()
+            try channel.pipeline.syncOperations.addHandler(RequestBodyWrapper())
+            return try Connection(wrappingChannelSynchronously: channel)
         }
     }
 
@@ -87,9 +88,10 @@ package struct HTTPClient: Client {
     ) async throws -> AsyncThrowingStream<[UInt8], any Error> {
         let connection = try await connected()
         let bytes = body?.bytes() ?? []
-        var headers: HTTPHeaders = ["Host": "minik", "Accept": accept, "Connection": "close", "Content-Length": String(bytes.count)]
+        var headers = try endpoint.headers()
+        headers.add(contentsOf: ["Accept": accept, "Connection": "close", "Content-Length": String(bytes.count)])
         if body != nil { headers.add(name: "Content-Type", value: contentType) }
-        let head = HTTPRequestHead(version: .http1_1, method: .init(rawValue: method), uri: target, headers: headers)
+        let head = HTTPRequestHead(version: .http1_1, method: .init(rawValue: method), uri: endpoint.prefix + target, headers: headers)
         let parts = AsyncThrowingStream<Part, any Error>.held(cost: \.cost) { send in
             try await connection.executeThenClose { parts, writer in
                 // In one go: a server that has seen enough answers and closes before the rest is written. Its answer
@@ -113,7 +115,7 @@ package struct HTTPClient: Client {
                 return nil
             }
         }
-        throw StatusError(503, .serviceUnavailable, "the cluster's daemon closed the connection without an answer")
+        throw StatusError(503, .serviceUnavailable, "\(endpoint) closed the connection without an answer")
     }
 
     private enum Part: Sendable {
@@ -176,15 +178,15 @@ package struct HTTPClient: Client {
         }
     }
 
-    /// minik's own commands tell who they are, and have every field they send checked.
-    private static let strictly = "?fieldManager=minik&fieldValidation=Strict"
+    /// Who sets fields says so, and has every field checked.
+    private var strictly: String { "?fieldManager=\(fieldManager)&fieldValidation=Strict" }
 
     package func create(_ resource: Resource, _ object: JSON) async throws -> JSON {
-        try await json("POST", resource.path(namespace: object["metadata"]["namespace"].string ?? "default") + Self.strictly, body: object)
+        try await json("POST", resource.path(namespace: object["metadata"]["namespace"].string ?? "default") + strictly, body: object)
     }
 
     package func update(_ resource: Resource, _ object: JSON) async throws -> JSON {
-        try await json("PUT", path(resource, object) + Self.strictly, body: object)
+        try await json("PUT", path(resource, object) + strictly, body: object)
     }
 
     package func updateStatus(_ resource: Resource, _ object: JSON) async throws -> JSON {
@@ -203,7 +205,7 @@ package struct HTTPClient: Client {
 
     package func patch(_ resource: Resource, _ key: ObjectKey, _ patch: JSON) async throws -> JSON {
         try await json(
-            "PATCH", resource.path(namespace: key.namespace, name: key.name) + Self.strictly, body: patch,
+            "PATCH", resource.path(namespace: key.namespace, name: key.name) + strictly, body: patch,
             contentType: "application/merge-patch+json")
     }
 

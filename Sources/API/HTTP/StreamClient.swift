@@ -15,25 +15,21 @@ extension HTTPClient {
     package func connect(
         _ target: String, input: StreamInputs, output: @escaping StreamOutputs
     ) async throws {
-        let negotiation: EventLoopFuture<Upgraded> = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .connect(unixDomainSocketPath: socketPath) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let upgrader = NIOTypedWebSocketClientUpgrader<Upgraded>(maxFrameSize: 1 << 20) { channel, _ in
-                        channel.eventLoop.makeCompletedFuture { .webSocket(try NIOAsyncChannel(wrappingChannelSynchronously: channel)) }
-                    }
-                    let headers: HTTPHeaders = [
-                        "Host": "minik", "Content-Length": "0", "Sec-WebSocket-Protocol": StreamChannel.subprotocol,
-                    ]
-                    let configuration = NIOTypedHTTPClientUpgradeConfiguration(
-                        upgradeRequestHead: HTTPRequestHead(version: .http1_1, method: .GET, uri: target, headers: headers),
-                        upgraders: [upgrader],
-                        notUpgradingCompletionHandler: { $0.eventLoop.makeSucceededFuture(.refused) })
-                    var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: configuration)
-                    // A short process' whole output may come in one packet with the switch of protocols.
-                    pipeline.leftOverBytesStrategy = .forwardBytes
-                    return try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(configuration: pipeline)
-                }
+        var headers = try endpoint.headers()
+        headers.add(contentsOf: ["Content-Length": "0", "Sec-WebSocket-Protocol": StreamChannel.subprotocol])
+        let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: endpoint.prefix + target, headers: headers)
+        let negotiation: EventLoopFuture<Upgraded> = try await endpoint.connect { channel in
+            let upgrader = NIOTypedWebSocketClientUpgrader<Upgraded>(maxFrameSize: 1 << 20) { channel, _ in
+                channel.eventLoop.makeCompletedFuture { .webSocket(try NIOAsyncChannel(wrappingChannelSynchronously: channel)) }
             }
+            let configuration = NIOTypedHTTPClientUpgradeConfiguration(
+                upgradeRequestHead: head, upgraders: [upgrader],
+                notUpgradingCompletionHandler: { $0.eventLoop.makeSucceededFuture(.refused) })
+            var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: configuration)
+            // A short process' whole output may come in one packet with the switch of protocols.
+            pipeline.leftOverBytesStrategy = .forwardBytes
+            return try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(configuration: pipeline)
+        }
         guard case .webSocket(let socket) = try await negotiation.get() else {
             throw StatusError(400, .badRequest, "the server does not stream \(target)")
         }
