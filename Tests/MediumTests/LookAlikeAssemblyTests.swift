@@ -104,6 +104,35 @@ struct LookAlikeAssemblyTests {
         #expect(try lookAlikes.resolve(web)?.isStillToBeMade == true)
     }
 
+    @Test("a program of minik's is a layer that images share, with what it needs; a newer program makes newer images")
+    func programs() throws {
+        let folder = try StoreFolder(), own = "\(folder.directory)/own"
+        try Files.write(try Files.read(Self.program), to: own, mode: 0o755)
+        let recipes = try ["web", "mail"].map { name in
+            try RecipeBook.recipe(Array("name: \(name)\nprograms: {/opt/\(name)d: minik}\nconfig: {Cmd: [/opt/\(name)d]}".utf8), file: name)
+        }
+        let lookAlikes = LookAlikes(store: folder.store, book: { recipes }, programs: { _ in own })
+        for recipe in recipes { try lookAlikes.assemble(recipe) }
+        let web = try #require(ImageReference("web")), mail = try #require(ImageReference("mail"))
+        let images = try [web, mail].map { try #require(try lookAlikes.resolve($0)) }
+        #expect(images.allSatisfy { $0.layers.count == 2 } && images[0].layers[0] == images[1].layers[0])
+        #expect(images[0].layers[1] != images[1].layers[1])
+        let path = try FileManager.default.destinationOfSymbolicLink(atPath: images[0].layers[1] + "/opt/webd")
+        let alone = [
+            "/usr/sbin/chroot", images[0].layers[0], path, "A=b", path,
+        ]
+        let output = "\(folder.directory)/output", file = open(output, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        let pid = SmallProgram.spawn(alone, environment: [], stdio: [-1, file, file])
+        close(file)
+        #expect(pid > 0)
+        while waitpid(pid, nil, 0) < 0, errno == EINTR {}
+        #expect(Files.text(output) == "A=b\n", "the layer has all that the program needs")
+        try Files.write(try Files.read("/usr/bin/true"), to: own, mode: 0o755)
+        #expect(try lookAlikes.resolve(web)?.isStillToBeMade == true)
+        try lookAlikes.assemble(recipes[0])
+        #expect(try lookAlikes.resolve(web)?.layers[0] != images[0].layers[0])
+    }
+
     @Test("what cannot be had is said with what to do, and leaves nothing; an older one does in its place", .timeLimit(.minutes(3)))
     func lacking() async throws {
         let folder = try StoreFolder(), lookAlikes = try Self.machine(folder), recipe = try #require(try lookAlikes.recipes.first)

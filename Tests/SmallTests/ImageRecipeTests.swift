@@ -48,6 +48,7 @@ struct ImageRecipeTests {
             answers: [docker.io/team/web]
             packages: {nginx: [/usr/sbin/nginx], bash: [/usr/bin/bash]}
             applets: true
+            programs: {/opt/bin/webd: minik, /plugin: minik-cni}
             directories: [{path: /data, mode: "0700", owner: "7:8"}, {path: /var/x}]
             links: {/log: /dev/stdout}
             files: [{path: /run.sh, text: "#!/bin/sh\\n", mode: "0755"}]
@@ -57,6 +58,7 @@ struct ImageRecipeTests {
             """)
         #expect(recipe.title == "docker.io/team/web" && recipe.hasApplets && recipe.packages["nginx"] == ["/usr/sbin/nginx"])
         #expect(recipe.directories.map(\.mode) == [0o700, 0o755] && recipe.directories[0].user == 7 && recipe.directories[0].group == 8)
+        #expect(recipe.programs == ["/opt/bin/webd": "minik", "/plugin": "minik-cni"])
         #expect(recipe.links == ["/log": "/dev/stdout"] && recipe.joined == ["/etc/all": "/usr/share/all"])
         #expect(recipe.files.first?.mode == 0o755 && recipe.users.first?.group == 8 && recipe.config["User"].string == "web")
         #expect(try self.recipe("name: web").digest != recipe.digest, "another text is another recipe")
@@ -72,6 +74,8 @@ struct ImageRecipeTests {
             ("name: a\npackages: {nginx: [/etc/nginx]}", "\"/etc/nginx\" is not below /usr"),
             ("name: a\ndirectories: [{path: /a, mode: 755}]", "755 is no mode"),
             ("name: a\ndirectories: [{path: /a, owner: root}]", "an owner is two numbers"),
+            ("name: a\nprograms: {/a: env}", "programs: /a: \"env\" is no program of minik's"),
+            ("name: a\nprograms: {/a: minik/../../env}", "is no program of minik's"), ("name: a\nprograms: {a: minik}", "no whole path"),
             ("name: a\nusers: [{name: a, id: -1}]", "an id is a number"),
         ])
     func refused(_ text: String, _ words: String) throws {

@@ -3,7 +3,7 @@ import Host
 import Model
 import Runtime
 
-/// An image of one layer, as an OCI layout that the store takes in like any other.
+/// An image as an OCI layout that the store takes in like any other.
 struct AssembledLayout {
     let recipe: ImageRecipe
     /// What it was made of, for `image history`.
@@ -11,38 +11,57 @@ struct AssembledLayout {
     let folder: String
     let program: QuietProgram
 
+    /// A directory that becomes a layer.
+    struct Tree {
+        let path: String
+        /// A program of a hundred megabytes is there sooner as it is.
+        let isPacked: Bool
+    }
+
     private var path: String { "\(folder)/layout" }
     private var blobs: String { "\(path)/blobs/sha256" }
 
-    /// Packs the directory; where the layout lies. The same files make the same image.
-    func make(of tree: String) throws -> String {
+    /// Packs directories, a layer each, the lowest first; where the layout lies. The same files make the same image.
+    func make(of trees: [Tree]) throws -> String {
         try Files.makeDirectory(blobs)
-        let tar = "\(folder)/layer.tar", packed = "\(tar).gz"
-        try program.run([
-            "/bin/tar", "--sort=name", "--mtime=@0", "--numeric-owner", "--format=gnu", "-C", tree, "-cf", tar, ".",
-        ])
-        let content = try Self.digest(tar)
-        try program.run(["/bin/gzip", "-n", "-1", "-k", tar])
-        let layer = ContentDescriptor(
-            mediaType: ImageManifest.layerType + "+gzip", digest: try Self.digest(packed), size: Files.size(packed))
-        guard rename(packed, "\(blobs)/\(layer.digest.hex)") == 0 else { throw FileError("rename", packed, errno: errno) }
-        let configuration = try keep(description(content).bytes(), as: ImageManifest.configurationType)
-        let manifest = try keep(ImageManifest(configuration: configuration, layers: [layer]).bytes, as: ImageManifest.mediaType)
+        let layers = try trees.map(layer)
+        let configuration = try keep(description(layers.map(\.content)).bytes(), as: ImageManifest.configurationType)
+        let manifest = try keep(
+            ImageManifest(configuration: configuration, layers: layers.map(\.blob)).bytes, as: ImageManifest.mediaType)
         try Files.write(#"{"imageLayoutVersion":"1.0.0"}"#, to: "\(path)/oci-layout")
         let index: JSON = ["schemaVersion": 2, "manifests": [manifest.json]]
         try Files.write(index.bytes(), to: "\(path)/index.json")
         return path
     }
 
+    private func layer(_ tree: Tree) throws -> (content: ContentDigest, blob: ContentDescriptor) {
+        let tar = "\(folder)/layer.tar"
+        try program.run([
+            "/bin/tar", "--sort=name", "--mtime=@0", "--numeric-owner", "--format=gnu", "-C", tree.path, "-cf", tar, ".",
+        ])
+        let content = try Self.digest(tar)
+        guard tree.isPacked else { return (content, try keep(tar, ImageManifest.layerType, content)) }
+        try program.run(["/bin/gzip", "-f", "-n", "-1", tar])
+        return (content, try keep("\(tar).gz", ImageManifest.layerType + "+gzip", try Self.digest("\(tar).gz")))
+    }
+
+    private func keep(_ file: String, _ mediaType: String, _ digest: ContentDigest) throws -> ContentDescriptor {
+        let blob = ContentDescriptor(mediaType: mediaType, digest: digest, size: Files.size(file))
+        guard rename(file, "\(blobs)/\(digest.hex)") == 0 else { throw FileError("rename", file, errno: errno) }
+        return blob
+    }
+
     /// What the image says of itself.
-    private func description(_ layer: ContentDigest) -> JSON {
+    private func description(_ layers: [ContentDigest]) -> JSON {
         let platform = Platform.machine
         var config = recipe.config
         config["Labels"][ImageRecipe.label] = .string(recipe.name)
+        let whole: JSON = ["created_by": .string(origin), "comment": .string("minik's look-alike of \(recipe.title)")]
         return [
             "architecture": .string(platform.architecture), "variant": platform.variant.isEmpty ? .null : .string(platform.variant),
-            "os": .string(platform.os), "config": config, "rootfs": ["type": "layers", "diff_ids": [.string(layer.description)]],
-            "history": [["created_by": .string(origin), "comment": .string("minik's look-alike of \(recipe.title)")]],
+            "os": .string(platform.os), "config": config,
+            "rootfs": ["type": "layers", "diff_ids": .array(layers.map { .string($0.description) })],
+            "history": .array(layers.dropLast().map { _ in ["created_by": "minik: its own program"] } + [whole]),
         ]
     }
 

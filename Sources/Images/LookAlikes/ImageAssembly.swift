@@ -3,8 +3,12 @@ import Host
 import Model
 import Runtime
 
-/// Makes the root directory of an image as its recipe says.
+/// Makes the root directory of an image as its recipe says, and one for each of minik's programs in it: a program is a layer of its
+/// own, which all images that have it share.
 struct ImageAssembly {
+    /// Where minik's programs lie in an image, beside one another, as on a machine.
+    private static let programs = "/usr/libexec/minik"
+
     let recipe: ImageRecipe
     let packages: PackageTree
     /// busybox, a program of this machine or of a package.
@@ -23,12 +27,18 @@ struct ImageAssembly {
             }
         }
         if recipe.hasApplets { try installBusybox() }
+        for (path, program) in recipe.programs { try tree.link(path, to: "\(Self.programs)/\(program)") }
         for (path, target) in recipe.links { try tree.link(path, to: target) }
         for file in recipe.files { try tree.write(Array(file.text.utf8), to: file.path, mode: file.mode) }
         for (path, directory) in recipe.joined {
             let whole = try Files.list(packages.root + directory).flatMap { try Files.read("\(packages.root)\(directory)/\($0)") }
             try tree.write(whole, to: path, mode: 0o644)
         }
+    }
+
+    /// Makes a program's layer: it, and this machine's libraries that it needs.
+    static func lay(_ program: String, from path: String, into tree: ImageTree) throws {
+        try copy(path, from: PackageTree(), to: "\(programs)/\(program)", in: tree)
     }
 
     /// Copies a file or a directory to the same path, with the libraries it needs.
@@ -47,11 +57,11 @@ struct ImageAssembly {
             try copy(path.prefix(upTo: path.lastIndex(of: "/") ?? path.startIndex) + "/\(target)")
             return try tree.link(path, to: target)
         }
-        try copy(path, from: packages, to: path)
+        try Self.copy(path, from: packages, to: path, in: tree)
     }
 
     /// A file and what it needs.
-    private func copy(_ path: String, from packages: PackageTree, to target: String) throws {
+    private static func copy(_ path: String, from packages: PackageTree, to target: String, in tree: ImageTree) throws {
         let (bytes, mode) = try Files.read(path, inRoot: packages.root)
         try tree.write(bytes, to: target, mode: mode & 0o777)
         guard let file = ELFFile(bytes) else { return }
@@ -63,15 +73,17 @@ struct ImageAssembly {
                 throw ImageError("\(path) needs \(name), which is not here", hint: "install what it belongs to")
             }
             // Where it is looked for, whatever it is a link to.
-            if !tree.has(library) { try copy(library, from: packages, to: library) }
+            if !tree.has(library) { try copy(library, from: packages, to: library, in: tree) }
         }
-        if let interpreter = file.interpreter, !tree.has(interpreter) { try copy(interpreter, from: packages, to: interpreter) }
+        if let interpreter = file.interpreter, !tree.has(interpreter) {
+            try copy(interpreter, from: packages, to: interpreter, in: tree)
+        }
     }
 
     /// busybox at /bin/busybox, and a link for every applet whose name no program of a package has.
     private func installBusybox() throws {
         let own = "/usr/bin/busybox"
-        try copy(busybox, from: PackageTree(), to: own)
+        try Self.copy(busybox, from: PackageTree(), to: own, in: tree)
         for applet in try Busybox.output("'\(busybox)' --list-full") where applet != "bin/busybox" {
             let path = applet.hasPrefix("usr/") || !applet.contains("/") ? "/\(applet)" : "/usr/\(applet)"
             let name = path.split(separator: "/").last ?? ""

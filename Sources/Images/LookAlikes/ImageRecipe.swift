@@ -7,6 +7,7 @@ import Runtime
 ///     answers: [registry.example/web]    and these repositories
 ///     packages: {nginx: [/usr/sbin/nginx]}   of Debian's packages these files and directories, with the libraries that programs need
 ///     applets: true                      busybox, and a link for each of its applets
+///     programs: {/flanneld: minik}       one of minik's own programs under another name, by which it knows what it is to be
 ///     directories, links, files, joined, users
 ///     config: {Cmd: [...]}               as image-spec's config.md has it
 package struct ImageRecipe: Sendable, Hashable {
@@ -39,6 +40,8 @@ package struct ImageRecipe: Sendable, Hashable {
     package let answers: [String]
     package let packages: [String: [String]]
     package let hasApplets: Bool
+    /// Path -> which of the programs that come with `minik` is there.
+    package let programs: [String: String]
     package let directories: [Directory]
     /// Path -> what the link says.
     package let links: [String: String]
@@ -52,7 +55,10 @@ package struct ImageRecipe: Sendable, Hashable {
 
     package init(_ json: JSON, digest: ContentDigest) throws(ImageError) {
         let read = Reader(json, title: json["name"].string ?? "")
-        try read.know(["name", "answers", "packages", "applets", "directories", "links", "files", "joined", "users", "config"], in: json)
+        try read.know(
+            [
+                "name", "answers", "packages", "applets", "programs", "directories", "links", "files", "joined", "users", "config",
+            ], in: json)
         name = try read.text(json["name"], "name")
         answers = try read.texts(json["answers"], "answers")
         var packages: [String: [String]] = [:]
@@ -61,6 +67,10 @@ package struct ImageRecipe: Sendable, Hashable {
         }
         self.packages = packages
         hasApplets = json["applets"].bool ?? false
+        programs = try read.map("programs")
+        for (path, program) in programs where !program.hasPrefix("minik") || program.contains("/") {
+            throw read.fail("programs: \(path): \"\(program)\" is no program of minik's")
+        }
         directories = try read.each("directories", ["path", "mode", "owner"]) { (item) throws(ImageError) in
             let owner = item["owner"].string?.split(separator: ":").compactMap { UInt32($0) } ?? [0, 0]
             guard owner.count == 2 else { throw read.fail("directories: an owner is two numbers, USER:GROUP") }

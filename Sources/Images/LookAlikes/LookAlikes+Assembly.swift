@@ -40,12 +40,20 @@ extension LookAlikes {
         -> ImageRecord
     {
         let source = try source(recipe, in: folder, program, tell)
+        var trees: [AssembledLayout.Tree] = []
+        for name in Set(recipe.programs.values).sorted() {
+            let tree = try ImageTree(making: "\(folder)/\(name)")
+            try ImageAssembly.lay(name, from: programs(name), into: tree)
+            trees.append(AssembledLayout.Tree(path: tree.root, isPacked: false))
+        }
         let tree = try ImageTree(making: "\(folder)/tree")
         try ImageAssembly(recipe: recipe, packages: source.packages, busybox: source.busybox, tree: tree).run()
+        trees.append(AssembledLayout.Tree(path: tree.root, isPacked: true))
         if program.running.isStopped { throw CancellationError() }
         let names = recipe.packages.keys.sorted() + (recipe.hasApplets ? ["busybox"] : [])
-        let origin = "minik: of Debian's \(names.joined(separator: ", "))\(source.isFetched ? ", fetched with apt" : " on this machine")"
-        let layout = try AssembledLayout(recipe: recipe, origin: origin, folder: folder, program: program).make(of: tree.root)
+        let packages = "of Debian's \(names.joined(separator: ", "))\(source.isFetched ? ", fetched with apt" : " on this machine")"
+        let origin = "minik: \(names.isEmpty ? "of its own programs" : packages)"
+        let layout = try AssembledLayout(recipe: recipe, origin: origin, folder: folder, program: program).make(of: trees)
         let mark = ImageRecord.LookAlike(title: recipe.title, stamp: stamp(recipe, isFetched: source.isFetched))
         guard let record = try store.load(LayoutDirectory(layout), lookAlike: mark).first else {
             throw ImageError("the look-alike of \(recipe.title) was not kept", hint: "try again")

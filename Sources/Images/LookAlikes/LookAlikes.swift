@@ -14,15 +14,19 @@ package final class LookAlikes: ImageSource {
 
     let store: ImageStore
     let machine: PackageTree
+    /// Where one of minik's own programs lies.
+    let programs: @Sendable (String) -> String
     private let book: @Sendable () throws -> [ImageRecipe]
     private let failed = Mutex<[String: ContinuousClock.Instant]>([:])
 
     package init(
         store: ImageStore, machine: PackageTree = PackageTree(),
-        book: @escaping @Sendable () throws -> [ImageRecipe] = { try RecipeBook.recipes }
+        book: @escaping @Sendable () throws -> [ImageRecipe] = { try RecipeBook.recipes },
+        programs: @escaping @Sendable (String) -> String = SmallProgram.path
     ) {
         self.store = store
         self.machine = machine
+        self.programs = programs
         self.book = book
     }
 
@@ -60,7 +64,8 @@ package final class LookAlikes: ImageSource {
     func noteFailure(_ recipe: ImageRecipe) { failed.withLock { $0[recipe.title] = .now } }
 
     func stamp(_ recipe: ImageRecipe, isFetched: Bool) -> String {
-        let head = "\(Self.version) \(recipe.digest)\n"
+        let own = Set(recipe.programs.values).sorted().map { "\($0) \(Files.stamp(programs($0)))\n" }.joined()
+        let head = "\(Self.version) \(recipe.digest)\n" + own
         if isFetched { return head + "fetched\n" }
         let busybox = recipe.hasApplets ? "busybox \(Files.stamp(Busybox.program))\n" : ""
         return head + busybox + machine.stamp(Array(recipe.packages.keys))
