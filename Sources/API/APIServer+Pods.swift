@@ -11,8 +11,9 @@ extension APIServer {
             var pod = old
             for field in ["uid", "resourceVersion"] where !metadata[field].isNull { pod["metadata"][field] = metadata[field] }
             pod["spec"]["nodeName"] = binding["target"]["name"]
-            pod["status"]["conditions"].setCondition(
-                "PodScheduled", true, observedGeneration: pod["metadata"]["generation"].int, now: now())
+            pod["status"]["conditions"].setCondition("PodScheduled", true, now: now())
+            // The place that was kept for it, it has now. (KEP-5278)
+            pod["status"]["nominatedNodeName"] = .null
             for field in ["annotations", "labels"] where !metadata[field].isNull {
                 pod["metadata"][field] = pod["metadata"][field].merging(metadata[field])
             }

@@ -9,7 +9,7 @@ package struct EndpointsReconciler: Reconciler {
     private static let manager = "endpointslice-controller.k8s.io", mirrorManager = "endpointslicemirroring-controller.k8s.io"
     private static let managers: Set<String> = [manager, mirrorManager]
 
-    private let written = OwnWrites()
+    let written = OwnWrites()
 
     package init() {}
 
@@ -62,19 +62,22 @@ package struct EndpointsReconciler: Reconciler {
             $0.merge(self.slices(service, $1.family, $1.groups, zones)) { first, _ in first }
         }
         for slice in old where wanted[slice.name] == nil { try await client.delete(.endpointSlices, slice.key) }
-        for (name, slice) in wanted {
+        let trigger = LastChangeTrigger(service, pods)
+        for (name, var slice) in wanted {
+            trigger.mark(&slice, after: old.map(\.json))
             if let current = old.first(where: { $0.name == name }) {
                 if current.json["endpoints"] == slice["endpoints"], current.json["ports"] == slice["ports"] { continue }
                 var updated = current.json
                 updated["endpoints"] = slice["endpoints"]
                 updated["ports"] = slice["ports"]
+                updated["metadata"]["annotations"] = slice["metadata"]["annotations"]
                 written.note(.endpointSlices, try await client.update(.endpointSlices, updated))
             } else {
                 written.note(.endpointSlices, try await client.create(.endpointSlices, slice))
             }
         }
         // They have one family, the Service's first.
-        if let first = families.first { try await writeEndpoints(service, first.family, first.groups, client) }
+        if let first = families.first { try await writeEndpoints(service, first.family, first.groups, trigger, client) }
     }
 
     /// The pods that have an address of a family, in its order: one group for each, for pods may resolve a named port to different numbers.
@@ -152,8 +155,8 @@ package struct EndpointsReconciler: Reconciler {
         return [
             "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
             "metadata": [
-                "name": .string(name(key, family, "mirror/\(subset["ports"].text())")), "namespace": .string(key.namespace),
-                "labels": JSON(labels),
+                "name": .string(name(key, family, "mirror/\(subset["ports"].text())")), "generateName": .string("\(key.name)-"),
+                "namespace": .string(key.namespace), "labels": JSON(labels),
                 "ownerReferences": [
                     [
                         "apiVersion": "v1", "kind": "Endpoints", "name": .string(key.name), "uid": endpoints["uid"], "controller": true,
@@ -174,7 +177,12 @@ package struct EndpointsReconciler: Reconciler {
                     ?? port.targetPort.string.flatMap { name in
                         pod.containers.lazy.compactMap { $0.port(named: name, protocol: port.proto.rawValue) }.first
                     }
-                return number.map { ["name": .string(port.name), "port": .int($0), "protocol": .string(port.proto.rawValue)] }
+                return number.map {
+                    [
+                        "name": .string(port.name), "port": .int($0), "protocol": .string(port.proto.rawValue),
+                        "appProtocol": JSON(port.appProtocol),
+                    ]
+                }
             })
     }
 
@@ -200,75 +208,31 @@ package struct EndpointsReconciler: Reconciler {
         return [
             "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
             "metadata": [
-                "name": .string(name), "namespace": .string(service.namespace), "labels": JSON(labels),
-                "ownerReferences": [service.ownerReference],
+                "name": .string(name), "generateName": .string("\(service.name)-"), "namespace": .string(service.namespace),
+                "labels": JSON(labels), "ownerReferences": [service.ownerReference],
             ],
             "addressType": .string(family.rawValue),
-            "endpoints": .array(
-                pods.map { pod in
-                    let serving = pod.isReady || service.publishNotReadyAddresses, zone = pod.nodeName.flatMap { zones[$0] }
-                    let isReady = serving && !pod.isBeingDeleted || service.publishNotReadyAddresses
-                    return [
-                        "addresses": [.string(pod.ip(family)?.description ?? "")],
-                        "conditions": [
-                            "ready": .bool(isReady), "serving": .bool(serving),
-                            "terminating": .bool(pod.isBeingDeleted),
-                        ],
-                        "hostname": pod.spec["subdomain"].string == service.name ? pod.spec["hostname"] : .null,
-                        "nodeName": JSON(pod.nodeName), "zone": JSON(zone),
-                        "hints": Self.hints(service, pod, zone: zone, isReady: isReady),
-                        "targetRef": [
-                            "kind": "Pod", "namespace": .string(pod.namespace), "name": .string(pod.name), "uid": .string(pod.uid),
-                        ],
-                    ]
-                }),
+            "endpoints": pods.isEmpty
+                ? .null
+                : .array(
+                    pods.map { pod in
+                        let zone = pod.nodeName.flatMap { zones[$0] }
+                        let isReady = pod.isReady && !pod.isBeingDeleted || service.publishNotReadyAddresses
+                        return [
+                            "addresses": [.string(pod.ip(family)?.description ?? "")],
+                            "conditions": [
+                                "ready": .bool(isReady), "serving": .bool(pod.isReady),
+                                "terminating": .bool(pod.isBeingDeleted),
+                            ],
+                            "hostname": pod.spec["subdomain"].string == service.name ? pod.spec["hostname"] : .null,
+                            "nodeName": JSON(pod.nodeName), "zone": JSON(zone),
+                            "hints": Self.hints(service, pod, zone: zone, isReady: isReady),
+                            "targetRef": [
+                                "kind": "Pod", "namespace": .string(pod.namespace), "name": .string(pod.name), "uid": .string(pod.uid),
+                            ],
+                        ]
+                    }),
             "ports": ports,
         ]
-    }
-
-    private func writeEndpoints(_ service: Service, _ family: IPFamily, _ groups: [JSON: [Pod]], _ client: any Client) async throws {
-        let subsets: [JSON] = groups.sorted { $0.key.text() < $1.key.text() }.compactMap { ports, pods in
-            func addresses(_ pods: [Pod]) -> JSON {
-                pods.isEmpty
-                    ? .null
-                    : .array(
-                        pods.map { pod in
-                            [
-                                "ip": .string(pod.ip(family)?.description ?? ""), "nodeName": JSON(pod.nodeName),
-                                "targetRef": [
-                                    "kind": "Pod", "namespace": .string(pod.namespace), "name": .string(pod.name), "uid": .string(pod.uid),
-                                ],
-                            ]
-                        })
-            }
-            let live = pods.filter { !$0.isBeingDeleted }
-            guard !live.isEmpty, !ports.items.isEmpty else { return nil }
-            // As they are stored: an Endpoints port without a name has none, where a slice's has an empty one.
-            let named = ports.items.map { port in
-                var port = port
-                if port["name"].string == "" { port["name"] = .null }
-                return port
-            }
-            return [
-                "addresses": addresses(live.filter(\.isReady)), "notReadyAddresses": addresses(live.filter { !$0.isReady }),
-                "ports": .array(named),
-            ]
-        }
-        let wanted: JSON = [
-            "apiVersion": "v1", "kind": "Endpoints",
-            "metadata": [
-                "name": .string(service.name), "namespace": .string(service.namespace), "labels": JSON(service.labels),
-                "ownerReferences": [service.ownerReference],
-            ],
-            "subsets": subsets.isEmpty ? .null : .array(subsets),
-        ]
-        do {
-            var current = try await client.get(.endpoints, service.key)
-            guard current["subsets"] != wanted["subsets"] else { return }
-            current["subsets"] = wanted["subsets"]
-            written.note(.endpoints, try await client.update(.endpoints, current))
-        } catch let error as StatusError where error.reason == .notFound {
-            written.note(.endpoints, try await client.create(.endpoints, wanted))
-        }
     }
 }

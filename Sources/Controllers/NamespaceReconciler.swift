@@ -53,7 +53,7 @@ package struct NamespaceReconciler: Reconciler {
                 }
             }
             let left = try await client.list(resource, namespace: key.name, selector: nil).items
-            if !left.isEmpty { remaining["\(resource)"] = left.count }
+            if !left.isEmpty { remaining["\(resource.plural).\(resource.group)"] = left.count }
             for finalizer in left.flatMap({ $0["metadata"]["finalizers"].items }) { finalizers[finalizer.string ?? "", default: 0] += 1 }
         }
         let ownFinalizers = namespace.json["metadata"]["finalizers"].items

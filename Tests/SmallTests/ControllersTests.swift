@@ -172,6 +172,56 @@ struct DeploymentControl {
         }
     }
 
+    @Test("what re-creates makes nothing new before all of the old is gone")
+    func recreate() async throws {
+        let api = try await threeNodes()
+        try await withControllers(api, workloads) {
+            var deployment = Fixture.deployment("web", replicas: 2)
+            deployment["spec"]["strategy"] = ["type": "Recreate"]
+            _ = try await api.create(.deployments, deployment)
+            try await eventually("it is up") { try await api.get(.deployments, Fixture.key("web"))["status"]["readyReplicas"].int == 2 }
+            let old = Set(try await activePods(api).map(\.uid))
+            let image: JSON = ["spec": ["template": ["spec": ["containers": [["name": "main", "image": "httpd:2.5"]]]]]]
+            _ = try await api.patch(.deployments, Fixture.key("web"), image)
+            try await eventually("the new set is there") { try await api.list(ReplicaSet.self).count == 2 }
+            #expect(try await api.list(Pod.self).allSatisfy { !old.contains($0.uid) || $0.isFinished })
+            try await eventually("it is up again") {
+                let set = try await api.list(ReplicaSet.self).first { $0.annotations["deployment.kubernetes.io/revision"] == "2" }
+                return set?.status["readyReplicas"].int == 2 && set?.generation == 1
+            }
+        }
+    }
+
+    @Test("conditions tell when they were last updated, a pause and what was created; a set that is rolled back to keeps its numbers")
+    func conditions() async throws {
+        let api = try await threeNodes()
+        try await withControllers(api, workloads) {
+            _ = try await rolledOut(api, replicas: 1)
+            func progressing() async throws -> JSON {
+                let status = try await api.get(.deployments, Fixture.key("web"))["status"]
+                #expect(status["conditions"].items.allSatisfy { !$0["lastUpdateTime"].isNull && !$0["lastTransitionTime"].isNull })
+                #expect(status["terminatingReplicas"].int != nil)
+                return status["conditions"].items.first { $0["type"].string == "Progressing" } ?? .null
+            }
+            _ = try await api.patch(.deployments, Fixture.key("web"), ["spec": ["paused": true]])
+            try await eventually("the pause is told") { try await progressing()["reason"].string == "DeploymentPaused" }
+            #expect(try await progressing()["status"].string == "Unknown")
+            for image in ["httpd:2.5", "httpd:2.4"] {
+                let template: JSON = ["spec": ["containers": [["name": "main", "image": .string(image)]]]]
+                _ = try await api.patch(.deployments, Fixture.key("web"), ["spec": ["paused": false, "template": template]])
+                try await eventually("\(image) is rolled out") {
+                    let sets = try await api.list(ReplicaSet.self).filter { $0.replicas > 0 }
+                    let current = sets.first { $0.template["spec"]["containers"].items.first?["image"].string == image }
+                    let reason = try await progressing()["reason"].string
+                    return sets.count == 1 && current != nil && reason == "NewReplicaSetAvailable"
+                }
+            }
+            let back = try await api.list(ReplicaSet.self).first { $0.replicas > 0 }
+            #expect(back?.annotations["deployment.kubernetes.io/revision"] == "3")
+            #expect(back?.annotations["deployment.kubernetes.io/revision-history"] == "1")
+        }
+    }
+
     @Test("a roll-out stays within maxSurge and maxUnavailable")
     func limits() async throws {
         let api = try await Fixture.api()
@@ -373,6 +423,33 @@ struct EndpointsControl {
             try await eventually("b is ready too") { try await readiness(api) == ["10.244.1.2": true, "10.244.1.3": true] }
             try await report(api, "a", ready: false, ip: "10.244.1.2")
             try await eventually("a is not any more") { try await readiness(api) == ["10.244.1.2": false, "10.244.1.3": true] }
+        }
+    }
+
+    @Test("a headless Service without ports has endpoints; who publishes what is not ready says that it does not serve")
+    func headless() async throws {
+        let api = try await Fixture.api()
+        var service = Fixture.service("web", port: 80)
+        for (field, value) in [("clusterIP", "None"), ("publishNotReadyAddresses", true), ("ports", .null)] as [(String, JSON)] {
+            service["spec"][field] = value
+        }
+        _ = try await api.create(.services, service)
+        var pod = Fixture.pod("a", labels: ["app": "web"], node: "n1")
+        (pod["spec"]["hostname"], pod["spec"]["subdomain"]) = ("h", "web")
+        _ = try await api.create(.pods, pod)
+        try await report(api, "a", ready: false, ip: "10.244.1.2")
+        try await withControllers(api, [EndpointsReconciler()], kubelet: false) {
+            try await eventually("they are there") { try await addresses(api, "addresses") == ["10.244.1.2"] }
+            let slice = try #require(try await slices(api).first)
+            #expect(slice.endpoints.map { $0["conditions"] } == [["ready": true, "serving": false, "terminating": false]])
+            #expect(slice.json["metadata"]["generateName"].string == "web-")
+            let endpoints = try await api.get(.endpoints, Fixture.key("web"))
+            #expect(endpoints["subsets"].items.first?["addresses"].items.first?["hostname"].string == "h")
+            #expect(endpoints["metadata"]["labels"]["endpoints.kubernetes.io/managed-by"].string == "endpoint-controller")
+            #expect(endpoints["metadata"]["labels"]["service.kubernetes.io/headless"].string == "")
+            for object in [slice.json, endpoints] {
+                #expect(object["metadata"]["annotations"]["endpoints.kubernetes.io/last-change-trigger-time"].string == "\(Fixture.time)")
+            }
         }
     }
 

@@ -35,6 +35,11 @@ extension KindDefinition {
         admit: { object, old, server in
             guard old == nil else { return }
             try await PodAdmission(store: server.store, credentials: server.credentials).admit(&object)
+            guard !object["spec"]["schedulingGates"].items.isEmpty else { return }
+            // (k8s.io/kubernetes/pkg/registry/core/pod, applySchedulingGatedCondition)
+            object["status"]["conditions"].setCondition(
+                "PodScheduled", false, reason: "SchedulingGated", message: "Scheduling is blocked due to non-empty scheduling gates",
+                now: server.now())
         },
         review: { object, old, server in try await PodSecurityAdmission(store: server.store).review(pod: object, old: old) })
 

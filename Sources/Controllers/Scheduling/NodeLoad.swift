@@ -42,13 +42,34 @@ final class PlacedPods: Sendable {
         var repelling: Set<String> = []
         /// Who waits for a place, or is just being given one: what happens meanwhile may change the answer.
         fileprivate var waiting: Set<ObjectKey> = []
+        /// Pods that have displaced others and wait for the place, by uid, with its node.
+        fileprivate var nominated: [String: (pod: Pod, node: String)] = [:]
+        /// How many placed pods there are of each priority.
+        private var priorities: [Int: Int] = [:]
         /// Whether anybody has told of any pod.
         var isFed = false
 
+        /// Whether somebody is placed who could be displaced for a pod of a priority.
+        func hasPriority(below priority: Int) -> Bool { priorities.keys.contains { $0 < priority } }
+
+        /// The loads as a pod finds them: whoever waits for a place, and is no less important, has it already.
+        func loads(for pod: Pod) -> [String: NodeLoad] {
+            nominated.values.filter { $0.pod.uid != pod.uid && $0.pod.priority >= pod.priority }.reduce(into: loads) {
+                $0[$1.node, default: NodeLoad()].add($1.pod)
+            }
+        }
+
         fileprivate mutating func set(_ uid: String, _ pod: Pod?) {
-            if let old = pods[uid], let node = old.nodeName { loads[node]?.remove(old) }
+            if let old = pods[uid], let node = old.nodeName {
+                loads[node]?.remove(old)
+                priorities[old.priority] = priorities[old.priority].flatMap { $0 > 1 ? $0 - 1 : nil }
+            }
             pods[uid] = pod
-            if let pod, let node = pod.nodeName { loads[node, default: NodeLoad()].add(pod) }
+            if let pod, let node = pod.nodeName {
+                loads[node, default: NodeLoad()].add(pod)
+                priorities[pod.priority, default: 0] += 1
+            }
+            nominated[uid] = nil
             if let pod, !pod.spec["affinity"]["podAntiAffinity"].isNull { repelling.insert(uid) } else { repelling.remove(uid) }
         }
     }
@@ -60,11 +81,15 @@ final class PlacedPods: Sendable {
     func wait(_ key: ObjectKey) { state.withLock { _ = $0.waiting.insert(key) } }
     func settle(_ key: ObjectKey) { state.withLock { _ = $0.waiting.remove(key) } }
 
+    /// Holds a place for a pod until it has it, or is gone.
+    func nominate(_ pod: Pod, to node: String) { state.withLock { $0.nominated[pod.uid] = (pod, node) } }
+
     func take(_ change: Reflector.Change) {
         let pod = Pod(change.object)
         state.withLock { state in
             state.isFed = true
-            if change.new == nil || !pod.isActive { return state.set(pod.uid, nil) }
+            // Who is being deleted holds a place until it is gone.
+            if change.new == nil || pod.isFinished { return state.set(pod.uid, nil) }
             // Where it was put counts before anybody has told of it.
             if pod.nodeName != nil { state.set(pod.uid, pod) }
         }

@@ -77,17 +77,18 @@ struct PodAffinity {
     }
 
     /// Why the pod does not go to a node, in the scheduler's words.
-    func obstacle(_ node: Node) -> String? {
+    func obstacle(_ node: Node) -> Placement.Obstacle? {
         for (term, domains) in zip(near, nearDomains) {
             guard let own = node.labels[term.topologyKey], isFirst || domains.contains(own) else {
-                return "node(s) didn't match pod affinity rules"
+                return .init("node(s) didn't match pod affinity rules")
             }
         }
         for (term, domains) in zip(far, farDomains) {
-            if let own = node.labels[term.topologyKey], domains.contains(own) { return "node(s) didn't match pod anti-affinity rules" }
+            guard let own = node.labels[term.topologyKey], domains.contains(own) else { continue }
+            return .init("node(s) didn't match pod anti-affinity rules", isResolvable: true)
         }
         let isClosed = closed.contains { key, domains in node.labels[key].map(domains.contains) ?? false }
-        return isClosed ? "node(s) didn't satisfy existing pods anti-affinity rules" : nil
+        return isClosed ? .init("node(s) didn't satisfy existing pods anti-affinity rules", isResolvable: true) : nil
     }
 
     /// How much the pod would like to be there.

@@ -15,7 +15,7 @@ package struct Scheduler: Reconciler {
                 guard change.new != nil, pod.nodeName == nil else {
                     // One that has come or gone may be what others waited for.
                     let isNew = change.new != nil && change.old.map { Pod($0).nodeName == nil } ?? false
-                    let isGone = change.new == nil || !pod.isActive && change.old.map { Pod($0).isActive } ?? false
+                    let isGone = change.new == nil || pod.isFinished && change.old.map { !Pod($0).isFinished } ?? false
                     guard isNew || isGone else { return [] }
                     return placed.waiting
                 }
@@ -61,27 +61,74 @@ package struct Scheduler: Reconciler {
         let known = placed.now
         let spreads = !pod.spec["affinity"].isNull || !pod.spec["topologySpreadConstraints"].items.isEmpty || !known.repelling.isEmpty
         // Only who minds the others' labels asks after them.
-        let others = spreads || !known.isFed ? try await client.list(Pod.self).filter { $0.isActive && $0.nodeName != nil } : []
+        let others = spreads || !known.isFed ? try await client.list(Pod.self).filter { !$0.isFinished && $0.nodeName != nil } : []
         let namespaces = spreads || others.contains { !$0.spec["affinity"].isNull } ? try await client.list(Namespace.self) : []
-        let place = Self.place(
-            pod, nodes: nodes, loads: known.isFed ? known.loads : NodeLoad.of(others), pods: others,
-            namespaces: Dictionary(namespaces.map { ($0.name, $0.labels) }, uniquingKeysWith: { $1 }), volumes: volumes)
+        let labels = Dictionary(namespaces.map { ($0.name, $0.labels) }, uniquingKeysWith: { $1 })
+        let place = Placement(
+            pod, nodes: nodes, loads: known.isFed ? known.loads(for: pod) : NodeLoad.of(others), pods: others, namespaces: labels,
+            volumes: volumes
+        ).best()
         switch place {
         case .success(let node):
             // What is bound or made for it is heard of, and brings the pod back here.
             if let volumes, try await !volumes.bind(on: node, client) { return }
-            var bound = pod.json
-            bound["spec"]["nodeName"] = .string(node.name)
-            let binding: JSON = [
-                "metadata": ["name": .string(pod.name), "namespace": .string(pod.namespace), "uid": .string(pod.uid)],
-                "target": ["kind": "Node", "name": .string(node.name)],
-            ]
-            try await placed.assuming(Pod(bound)) { _ = try await client.bind(key, binding) }
-            placed.settle(key)
-            await client.recordEvent(
-                about: pod, reason: "Scheduled", message: "Successfully assigned \(key) to \(node.name)", component: "default-scheduler")
-        case .failure(let reasons): try await refuse(pod, reasons.description, client)
+            try await bind(pod, to: node, client)
+        case .failure(let reasons):
+            let words = try await preempt(pod, reasons, nodes, volumes, client)
+            try await refuse(pod, words.map { "\(reasons) no new claims to deallocate, preemption: \($0)" } ?? "\(reasons)", client)
         }
+    }
+
+    private func bind(_ pod: Pod, to node: Node, _ client: any Client) async throws {
+        var bound = pod.json
+        bound["spec"]["nodeName"] = .string(node.name)
+        let binding: JSON = [
+            "metadata": ["name": .string(pod.name), "namespace": .string(pod.namespace), "uid": .string(pod.uid)],
+            "target": ["kind": "Node", "name": .string(node.name)],
+        ]
+        try await placed.assuming(Pod(bound)) { _ = try await client.bind(pod.key, binding) }
+        placed.settle(pod.key)
+        await client.recordEvent(
+            about: pod, reason: "Scheduled", message: "Successfully assigned \(pod.key) to \(node.name)", component: "default-scheduler")
+    }
+
+    /// Ends pods of lower priority where that makes room; nil: it did. Else why it did not, in the scheduler's words.
+    private func preempt(_ pod: Pod, _ reasons: Unschedulable, _ nodes: [Node], _ volumes: VolumeBinding?, _ client: any Client)
+        async throws
+        -> String?
+    {
+        // Where nobody is of lower priority, and that is nearly always, no other pod needs a look.
+        let hasLower = placed.now.hasPriority(below: pod.priority)
+        let others = hasLower ? try await client.list(Pod.self).filter { !$0.isFinished && $0.nodeName != nil } : []
+        let namespaces = others.contains { !$0.spec["affinity"].isNull } || !pod.spec["affinity"].isNull
+        let labels = namespaces && hasLower ? try await client.list(Namespace.self).map { ($0.name, $0.labels) } : []
+        let preemption = Preemption(
+            pod: pod, nodes: nodes, pods: others, namespaces: Dictionary(labels, uniquingKeysWith: { $1 }), volumes: volumes)
+        if let words = preemption.ineligibility { return words }
+        switch preemption.choose(reasons.obstacles) {
+        case .failure(let reasons): return "\(reasons)"
+        case .success(let choice):
+            placed.nominate(pod, to: choice.node.name)
+            try await client.mutateStatus(Pod.self, pod.key) { $0.json["status"]["nominatedNodeName"] = .string(choice.node.name) }
+            for victim in choice.victims { try await displace(victim, by: pod, from: choice.node, client) }
+            return nil
+        }
+    }
+
+    private func displace(_ victim: Pod, by pod: Pod, from node: Node, _ client: any Client) async throws {
+        let time = now()
+        try await client.mutateStatus(Pod.self, victim.key) {
+            guard $0.uid == victim.uid else { return }
+            $0.json["status"]["conditions"].setCondition(
+                "DisruptionTarget", true, reason: "PreemptionByScheduler",
+                message: "default-scheduler: preempting to accommodate a higher priority pod", observedGeneration: $0.generation, now: time)
+        }
+        do { try await client.delete(.pods, victim.key, gracePeriod: nil, uid: victim.uid) } catch let error as StatusError
+            where error.reason == .notFound
+        { return }
+        await client.recordEvent(
+            about: victim, reason: "Preempted", message: "Preempted by pod \(pod.uid) on node \(node.name)",
+            component: "default-scheduler")
     }
 
     /// Leaves the pod without a node, and says why.
@@ -96,12 +143,12 @@ package struct Scheduler: Reconciler {
 
     /// Why no node would do, in the scheduler's words.
     package struct Unschedulable: Error, CustomStringConvertible {
-        let reasons: [String: Int]
+        let obstacles: [String: Placement.Obstacle]
         let total: Int
 
         package var description: String {
-            let list = reasons.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
-            return "0/\(total) nodes are available: \(list)."
+            let counts = obstacles.values.flatMap(\.reasons).reduce(into: [:]) { $0[$1, default: 0] += 1 }
+            return "0/\(total) nodes are available: \(counts.map { "\($0.value) \($0.key)" }.sorted().joined(separator: ", "))."
         }
     }
 
@@ -109,40 +156,7 @@ package struct Scheduler: Reconciler {
     package static func place(
         _ pod: Pod, nodes: [Node], pods: [Pod], namespaces: [String: [String: String]] = [:]
     ) -> Result<Node, Unschedulable> {
-        place(pod, nodes: nodes, loads: NodeLoad.of(pods), pods: pods, namespaces: namespaces, volumes: nil)
-    }
-
-    /// `pods` are those that the pod's affinity, its spread or others' aversions may ask after.
-    private static func place(
-        _ pod: Pod, nodes: [Node], loads: [String: NodeLoad], pods: [Pod], namespaces: [String: [String: String]],
-        volumes: VolumeBinding?
-    ) -> Result<Node, Unschedulable> {
-        var reasons: [String: Int] = [:]
-        let resources = NodeResources(pod), affinity = PodAffinity(pod, nodes: nodes, pods: pods, namespaces: namespaces)
-        let spread = TopologySpread(pod, nodes: nodes.filter { suits(pod, $0) }, pods: pods)
-        let fitting = nodes.filter { node in
-            let here = loads[node.name] ?? NodeLoad()
-            let reason =
-                obstacle(pod, node) ?? (here.portsConflict(pod) ? "node(s) didn't have free ports for the requested pod ports" : nil)
-                ?? resources.obstacle(node, here)
-                ?? volumes?.obstacle(node) ?? spread.obstacle(node) ?? affinity.obstacle(node)
-            guard let reason else { return true }
-            reasons[reason, default: 0] += 1
-            return false
-        }
-        /// What speaks against a node, the weightiest first.
-        func load(_ node: Node) -> [Int] {
-            let here = loads[node.name] ?? NodeLoad()
-            let discouraged = node.taints.filter { $0["effect"].string == "PreferNoSchedule" && !isTolerated($0, by: pod) }
-            return [
-                discouraged.count, -preference(pod, node) - affinity.preference(node), spread.unevenness(node),
-                here.siblings(of: pod.controllerOwner?.uid), here.count,
-            ]
-        }
-        let ranked = fitting.map { (node: $0, load: load($0)) }
-        let best = ranked.min { $0.load == $1.load ? $0.node.name < $1.node.name : $0.load.lexicographicallyPrecedes($1.load) }
-        guard let best else { return .failure(Unschedulable(reasons: reasons, total: nodes.count)) }
-        return .success(best.node)
+        Placement(pod, nodes: nodes, loads: NodeLoad.of(pods), pods: pods, namespaces: namespaces, volumes: nil).best()
     }
 
     /// Whether a pod could be placed on a node now, leaving its readiness aside: what a DaemonSet asks.
@@ -153,32 +167,35 @@ package struct Scheduler: Reconciler {
         node.taints.allSatisfy { taint in taint["effect"].string != "NoExecute" || isTolerated(taint, by: pod) } && suits(pod, node)
     }
 
-    private static func obstacle(_ pod: Pod, _ node: Node, minding readiness: Bool = true) -> String? {
+    /// What a node itself has against a pod, whoever is there.
+    static func obstacle(_ pod: Pod, _ node: Node, minding readiness: Bool = true) -> String? {
         let unschedulable: JSON = ["key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"]
         if node.isUnschedulable, !isTolerated(unschedulable, by: pod) { return "node(s) were unschedulable" }
         for taint in node.taints where ["NoSchedule", "NoExecute"].contains(taint["effect"].string) && !isTolerated(taint, by: pod) {
             // A cordon is a taint as well, which the node's controller adds.
             if taint["key"].string == "node.kubernetes.io/unschedulable" { return "node(s) were unschedulable" }
-            return "node(s) had untolerated taint {\(taint["key"].string ?? ""): \(taint["value"].string ?? "")}"
+            return Self.untolerated
         }
         if !suits(pod, node) { return "node(s) didn't match Pod's node affinity/selector" }
-        return node.isReady || !readiness ? nil : "node(s) had untolerated taint {node.kubernetes.io/not-ready: }"
+        return node.isReady || !readiness ? nil : Self.untolerated
     }
 
+    private static let untolerated = "node(s) had untolerated taint(s)"
+
     /// Node selector and required node affinity.
-    private static func suits(_ pod: Pod, _ node: Node) -> Bool {
+    static func suits(_ pod: Pod, _ node: Node) -> Bool {
         let required = pod.spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"].items
         let matchesAffinity = required.isEmpty || required.contains { NodeSelectorTerms.matches($0, node) }
         return LabelSelector(matching: pod.spec["nodeSelector"].stringMap).matches(node.labels) && matchesAffinity
     }
 
     /// How much a pod's node affinity would like a node.
-    private static func preference(_ pod: Pod, _ node: Node) -> Int {
+    static func preference(_ pod: Pod, _ node: Node) -> Int {
         pod.spec["affinity"]["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"].items
             .reduce(0) { $0 + (NodeSelectorTerms.matches($1["preference"], node) ? $1["weight"].int ?? 0 : 0) }
     }
 
-    private static func isTolerated(_ taint: JSON, by pod: Pod) -> Bool { pod.spec["tolerations"].items.contains { tolerates($0, taint) } }
+    static func isTolerated(_ taint: JSON, by pod: Pod) -> Bool { pod.spec["tolerations"].items.contains { tolerates($0, taint) } }
 
     static func tolerates(_ toleration: JSON, _ taint: JSON) -> Bool {
         let effect = toleration["effect"].string ?? ""

@@ -46,12 +46,14 @@ struct TopologySpread {
     }
 
     /// Why the pod does not go to a node, in the scheduler's words.
-    func obstacle(_ node: Node) -> String? {
+    func obstacle(_ node: Node) -> Placement.Obstacle? {
         for constraint in constraints where constraint.isStrict {
             guard let domain = node.labels[constraint.topologyKey] else {
-                return "node(s) didn't match pod topology spread constraints (missing required label)"
+                return .init("node(s) didn't match pod topology spread constraints (missing required label)")
             }
-            if constraint.skew(in: domain) > constraint.maxSkew { return "node(s) didn't match pod topology spread constraints" }
+            if constraint.skew(in: domain) > constraint.maxSkew {
+                return .init("node(s) didn't match pod topology spread constraints", isResolvable: true)
+            }
         }
         return nil
     }

@@ -5,10 +5,11 @@ import Model
 package struct DeploymentReconciler: Reconciler {
     static let hashLabel = "pod-template-hash"
     static let revisionAnnotation = "deployment.kubernetes.io/revision"
+    static let historyAnnotation = "deployment.kubernetes.io/revision-history"
     static let desiredAnnotation = "deployment.kubernetes.io/desired-replicas"
     static let maximumAnnotation = "deployment.kubernetes.io/max-replicas"
 
-    private let now: @Sendable () -> Timestamp
+    let now: @Sendable () -> Timestamp
 
     package init(now: @escaping @Sendable () -> Timestamp = Timestamp.now) { self.now = now }
 
@@ -32,23 +33,39 @@ package struct DeploymentReconciler: Reconciler {
         let template = Self.plain(deployment.template)
         var current = sets.first { Self.plain($0.template) == template }
         let isPaused = deployment.spec["paused"].bool ?? false
+        var created: ReplicaSet?
         if let found = current, !isPaused {
             current = try await bringForward(found, sets, deployment, client)
-        } else if current == nil, !isPaused {
+        } else if current == nil, !isPaused, try await mayCreateSet(of: deployment, sets, client) {
             current = try await createSet(of: deployment, sets, client)
+            created = current
         }
         sets = try await self.sets(of: deployment, client)
         current = current.flatMap { found in sets.first { $0.uid == found.uid } }
         if try await resize(deployment, current, sets, client) {
             // A changed size is shared out first; the roll-out goes on with what that makes.
-        } else if let current, !isPaused {
+        } else if !isPaused {
             try await roll(deployment, current, sets, client)
         }
         if let current, !isPaused { try await prune(deployment, current, sets, client) }
-        try await writeStatus(deployment, template, client)
+        try await writeStatus(deployment, template, created: created, client)
     }
 
-    private func sets(of deployment: Deployment, _ client: any Client) async throws -> [ReplicaSet] {
+    /// Whoever re-creates makes nothing of the new before all of the old is gone.
+    private func mayCreateSet(of deployment: Deployment, _ sets: [ReplicaSet], _ client: any Client) async throws -> Bool {
+        guard deployment.spec["strategy"]["type"].string == "Recreate" else { return true }
+        if sets.contains(where: { $0.replicas > 0 }) { return false }
+        return try await !arePodsLeft(of: sets, deployment, client)
+    }
+
+    private func arePodsLeft(of sets: [ReplicaSet], _ deployment: Deployment, _ client: any Client) async throws -> Bool {
+        let owners = Set(sets.map(\.uid))
+        return try await client.list(Pod.self, namespace: deployment.namespace, selector: deployment.selector).contains { pod in
+            !pod.isFinished && pod.controllerOwner.map { owners.contains($0.uid) } ?? false
+        }
+    }
+
+    func sets(of deployment: Deployment, _ client: any Client) async throws -> [ReplicaSet] {
         var mine: [ReplicaSet] = []
         let owned = try await client.list(ReplicaSet.self, namespace: deployment.namespace, controller: deployment.uid)
         for set in try await owned + client.list(ReplicaSet.self, namespace: deployment.namespace, controller: "") {
@@ -65,7 +82,7 @@ package struct DeploymentReconciler: Reconciler {
     }
 
     /// A template without the label that tells its pods apart.
-    private static func plain(_ template: JSON) -> JSON {
+    static func plain(_ template: JSON) -> JSON {
         var template = template
         template["metadata"]["labels"][hashLabel] = .null
         template["metadata"]["creationTimestamp"] = .null
@@ -97,6 +114,11 @@ package struct DeploymentReconciler: Reconciler {
         for name in [Self.desiredAnnotation, Self.maximumAnnotation] {
             wanted[name] = set.annotations[name].map(JSON.string) ?? wanted[name]
         }
+        if let old = set.annotations[Self.revisionAnnotation], Self.revision(set) < revision {
+            // One that is rolled back to keeps the numbers that it had.
+            let history = set.annotations[Self.historyAnnotation] ?? ""
+            wanted[Self.historyAnnotation] = .string(history.isEmpty ? old : "\(history),\(old)")
+        }
         var result = set
         if set.annotations.merging(wanted.stringMap, uniquingKeysWith: { _, new in new }) != set.annotations {
             result = ReplicaSet(try await client.patch(.replicaSets, set.key, ["metadata": ["annotations": wanted]]))
@@ -115,12 +137,11 @@ package struct DeploymentReconciler: Reconciler {
         template["metadata"]["labels"][Self.hashLabel] = .string(hash)
         var selector = deployment.spec["selector"]
         selector["matchLabels"][Self.hashLabel] = .string(hash)
-        let isRecreate = deployment.spec["strategy"]["type"].string == "Recreate"
         let total = sets.reduce(0) { $0 + $1.replicas }
         // What there is room for now; the rest as old pods go.
         let start =
             total == 0
-            ? deployment.replicas : isRecreate ? 0 : max(0, min(deployment.replicas, deployment.replicas + surge(deployment) - total))
+            ? deployment.replicas : max(0, min(deployment.replicas, deployment.replicas + surge(deployment) - total))
         let object: JSON = [
             "apiVersion": "apps/v1", "kind": "ReplicaSet",
             "metadata": [
@@ -144,7 +165,7 @@ package struct DeploymentReconciler: Reconciler {
         return scaled(deployment.spec["strategy"]["rollingUpdate"]["maxSurge"], of: deployment.replicas, roundUp: true)
     }
 
-    private func unavailable(_ deployment: Deployment) -> Int {
+    func unavailable(_ deployment: Deployment) -> Int {
         guard deployment.spec["strategy"]["type"].string != "Recreate" else { return 0 }
         let allowed = scaled(deployment.spec["strategy"]["rollingUpdate"]["maxUnavailable"], of: deployment.replicas, roundUp: false)
         return allowed == 0 && surge(deployment) == 0 ? 1 : min(allowed, deployment.replicas)
@@ -179,17 +200,17 @@ package struct DeploymentReconciler: Reconciler {
         return true
     }
 
-    private func roll(_ deployment: Deployment, _ current: ReplicaSet, _ sets: [ReplicaSet], _ client: any Client) async throws {
-        let old = sets.filter { $0.uid != current.uid && $0.replicas > 0 }
+    /// `current` is nil while what re-creates waits for the old pods' end.
+    private func roll(_ deployment: Deployment, _ current: ReplicaSet?, _ sets: [ReplicaSet], _ client: any Client) async throws {
+        let old = sets.filter { $0.uid != current?.uid && $0.replicas > 0 }
         if deployment.spec["strategy"]["type"].string == "Recreate" {
             for set in old { try await scale(set, to: 0, deployment, client) }
-            let pods = try await client.list(Pod.self, namespace: deployment.namespace, selector: deployment.selector)
-            let remaining = pods.filter { pod in
-                !pod.isFinished && sets.contains { $0.uid != current.uid && $0.uid == pod.controllerOwner?.uid }
-            }
-            if old.isEmpty, remaining.isEmpty { try await scale(current, to: deployment.replicas, deployment, client) }
-            return
+            guard let current, old.isEmpty,
+                try await !arePodsLeft(of: sets.filter { $0.uid != current.uid }, deployment, client)
+            else { return }
+            return try await scale(current, to: deployment.replicas, deployment, client)
         }
+        guard let current else { return }
         if old.isEmpty { return try await scale(current, to: deployment.replicas, deployment, client) }
         let total = sets.reduce(0) { $0 + $1.replicas }
         let room = max(0, deployment.replicas + surge(deployment) - total)
@@ -243,74 +264,6 @@ package struct DeploymentReconciler: Reconciler {
         let idle = sets.filter { $0.uid != current.uid && $0.replicas == 0 && ($0.status["replicas"].int ?? 0) == 0 && !$0.isBeingDeleted }
             .sorted { Self.revision($0) < Self.revision($1) }
         for set in idle.dropLast(limit) { try await client.delete(.replicaSets, set.key) }
-    }
-
-    private func writeStatus(_ deployment: Deployment, _ template: JSON, _ client: any Client) async throws {
-        let sets = try await self.sets(of: deployment, client)
-        let current = sets.first { Self.plain($0.template) == template }
-        func sum(_ field: String) -> Int { sets.reduce(0) { $0 + ($1.status[field].int ?? 0) } }
-        let replicas = sum("replicas"), ready = sum("readyReplicas"), available = sum("availableReplicas")
-        let updated = current?.status["replicas"].int ?? 0
-        let isAvailable = available >= deployment.replicas - unavailable(deployment)
-        let isComplete = updated == deployment.replicas && replicas == updated && available == updated
-        let time = now()
-        try await client.mutateStatus(Deployment.self, deployment.key) { object in
-            let before = object.status
-            var conditions = before["conditions"]
-            conditions.setCondition(
-                "Available", isAvailable, reason: isAvailable ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
-                message: isAvailable ? "Deployment has minimum availability." : "Deployment does not have minimum availability.", now: time)
-            func count(_ value: Int) -> JSON { value == 0 ? .null : .int(value) }
-            object.status = [
-                "observedGeneration": .int(deployment.generation), "replicas": count(replicas), "updatedReplicas": count(updated),
-                "readyReplicas": count(ready), "availableReplicas": count(available),
-                "unavailableReplicas": count(max(0, max(replicas, deployment.replicas) - available)), "conditions": conditions,
-                "collisionCount": before["collisionCount"],
-            ]
-            let failure = sets.lazy.compactMap { set in set.status["conditions"].items.first { $0["type"].string == "ReplicaFailure" } }
-                .first
-            object.status["conditions"] = .array(conditions.items.filter { $0["type"].string != "ReplicaFailure" })
-            if let failure {
-                object.status["conditions"].setCondition(
-                    "ReplicaFailure", true, reason: failure["reason"].string, message: failure["message"].string, now: time)
-            }
-            Self.progress(deployment, current, before: before, isComplete: isComplete, time, &object.status)
-        }
-    }
-
-    /// The Progressing condition: on its way, through, or stuck past its deadline.
-    private static func progress(
-        _ deployment: Deployment, _ current: ReplicaSet?, before: JSON, isComplete: Bool, _ time: Timestamp, _ status: inout JSON
-    ) {
-        let old = before["conditions"].items.first { $0["type"].string == "Progressing" }
-        let name = current?.name ?? ""
-        func set(_ value: Bool, _ reason: String, _ message: String) {
-            status["conditions"].setCondition("Progressing", value, reason: reason, message: message, now: time)
-            guard var conditions = status["conditions"].array,
-                let index = conditions.firstIndex(where: { $0["type"].string == "Progressing" })
-            else { return }
-            // What moves the roll-out on renews its deadline.
-            let counts = ["replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "observedGeneration"]
-            let moved = old == nil || old?["reason"].string != reason || counts.contains { before[$0] != status[$0] }
-            conditions[index]["lastUpdateTime"] = moved ? .string(time.description) : old?["lastUpdateTime"] ?? .string(time.description)
-            status["conditions"] = .array(conditions)
-        }
-        if deployment.spec["paused"].bool == true { return set(true, "DeploymentPaused", "Deployment is paused") }
-        if isComplete { return set(true, "NewReplicaSetAvailable", "ReplicaSet \"\(name)\" has successfully progressed.") }
-        if old?["reason"].string == "ProgressDeadlineExceeded", before["observedGeneration"] == status["observedGeneration"],
-            before["updatedReplicas"] == status["updatedReplicas"],
-            before["availableReplicas"] == status["availableReplicas"]
-        {
-            return set(false, "ProgressDeadlineExceeded", "ReplicaSet \"\(name)\" has timed out progressing.")
-        }
-        if let limit = deployment.spec["progressDeadlineSeconds"].int, let since = old?["lastUpdateTime"].string.flatMap(Timestamp.init),
-            since.seconds + limit <= time.seconds,
-            ["ReplicaSetUpdated", "NewReplicaSetCreated", "FoundNewReplicaSet"].contains(old?["reason"].string),
-            before["observedGeneration"] == status["observedGeneration"]
-        {
-            return set(false, "ProgressDeadlineExceeded", "ReplicaSet \"\(name)\" has timed out progressing.")
-        }
-        set(true, "ReplicaSetUpdated", "ReplicaSet \"\(name)\" is progressing.")
     }
 
     package func nextVisit(_ key: ObjectKey, _ client: any Client) async throws -> Duration? {

@@ -62,15 +62,18 @@ struct OwnedPods {
         var pod: JSON = ["apiVersion": "v1", "kind": "Pod", "metadata": .emptyObject, "spec": template["spec"]]
         // A template has no name: what it says of one is not the pod's. (k8s.io/kubernetes/pkg/controller, GetPodFromTemplate)
         for field in ["labels", "annotations", "finalizers"] { pod["metadata"][field] = template["metadata"][field] }
-        if let name { pod["metadata"]["name"] = .string(name) } else { pod["metadata"]["generateName"] = .string("\(self.name)-") }
+        pod["metadata"]["name"] = JSON(name)
+        pod["metadata"]["generateName"] = .string("\(self.name)-")
         pod["metadata"]["namespace"] = .string(namespace)
         pod["metadata"]["ownerReferences"] = [reference]
         change(&pod)
         do {
             let made = try await client.create(.pods, pod)
-            await tell("SuccessfulCreate", "Created pod: \(Pod(made).name)", client)
+            let name = Pod(made).name
+            await tell("SuccessfulCreate", isStatefulSet ? said("Create", name, "successful") : "Created pod: \(name)", client)
         } catch {
-            await tell("FailedCreate", "Error creating: \(error)", type: "Warning", client)
+            let words = isStatefulSet ? said("Create", name ?? "", "failed error: \(error)") : "Error creating: \(error)"
+            await tell("FailedCreate", words, type: "Warning", client)
             throw error
         }
     }
@@ -79,8 +82,12 @@ struct OwnedPods {
         do { try await client.delete(.pods, pod.key, gracePeriod: nil, uid: pod.uid) } catch let error as StatusError
             where error.reason == .notFound
         { return }
-        await tell("SuccessfulDelete", "Deleted pod: \(pod.name)", client)
+        await tell("SuccessfulDelete", isStatefulSet ? said("Delete", pod.name, "successful") : "Deleted pod: \(pod.name)", client)
     }
+
+    /// A StatefulSet's controller has words of its own. (k8s.io/kubernetes/pkg/controller/statefulset, recordPodEvent)
+    private var isStatefulSet: Bool { resource == .statefulSets }
+    private func said(_ verb: String, _ pod: String, _ outcome: String) -> String { "\(verb) Pod \(pod) in StatefulSet \(name) \(outcome)" }
 
     func tell(_ reason: String, _ message: String, type: String = "Normal", _ client: any Client) async {
         await client.recordEvent(about: owner, resource, type: type, reason: reason, message: message, component: component)

@@ -37,11 +37,8 @@ package struct ReplicaSetReconciler: Reconciler {
             owner: set, resource: resource, component: resource == .replicaSets ? "replicaset-controller" : "replication-controller")
         let mine = try await pods.claim(Self.selector(set, resource), client)
         let wanted = set["spec"]["replicas"].int ?? 1
-        // A finished pod is replaced; its record goes.
-        var active: [Pod] = []
-        for pod in mine {
-            if pod.isActive { active.append(pod) } else if !pod.isBeingDeleted { try await client.delete(.pods, pod.key) }
-        }
+        // A finished pod is replaced; it stays to be looked at, until the pods' garbage collector comes.
+        let active = mine.filter(\.isActive)
         var failure: (any Error)?
         if active.count < wanted {
             for _ in active.count..<min(wanted, active.count + Self.mostCreations) {
@@ -53,11 +50,13 @@ package struct ReplicaSetReconciler: Reconciler {
         } else if active.count > wanted {
             for pod in active.sorted(by: Pod.isDeletedBefore).prefix(active.count - wanted) { try await pods.delete(pod, client) }
         }
-        try await writeStatus(set, key, active, failure, client)
+        try await writeStatus(set, key, active, terminating: mine.count { $0.isBeingDeleted && !$0.isFinished }, failure, client)
         if let failure { throw failure }
     }
 
-    private func writeStatus(_ set: JSON, _ key: ObjectKey, _ pods: [Pod], _ failure: (any Error)?, _ client: any Client) async throws {
+    private func writeStatus(
+        _ set: JSON, _ key: ObjectKey, _ pods: [Pod], terminating: Int, _ failure: (any Error)?, _ client: any Client
+    ) async throws {
         let labels = LabelSelector(matching: set["spec"]["template"]["metadata"]["labels"].stringMap)
         let labelled = pods.filter { labels.matches($0.metadata) }
         let time = now(), least = set["spec"]["minReadySeconds"].int ?? 0
@@ -77,6 +76,8 @@ package struct ReplicaSetReconciler: Reconciler {
             "replicas": .int(pods.count), "fullyLabeledReplicas": count(labelled.count),
             "readyReplicas": count(pods.filter(\.isReady).count),
             "availableReplicas": count(pods.filter { $0.isAvailable(after: least, now: time) }.count),
+            // (KEP-3973; a ReplicationController has no such number)
+            "terminatingReplicas": resource == .replicaSets ? .int(terminating) : .null,
             "observedGeneration": set["metadata"]["generation"],
             "conditions": conditions.isEmpty ? .null : .array(conditions),
         ]

@@ -25,6 +25,7 @@ package struct Service: Object {
         /// A number, or a name that each pod resolves for itself.
         package let targetPort: JSON
         package let nodePort: Int?
+        package let appProtocol: String?
     }
 
     package var type: String { spec["type"].string ?? "ClusterIP" }
@@ -59,7 +60,7 @@ package struct Service: Object {
                 proto: TransportProtocol(rawValue: port["protocol"].string ?? "TCP") ?? .tcp,
                 port: port["port"].int ?? 0,
                 targetPort: port["targetPort"].isNull ? port["port"] : port["targetPort"],
-                nodePort: port["nodePort"].int.flatMap { $0 == 0 ? nil : $0 })
+                nodePort: port["nodePort"].int.flatMap { $0 == 0 ? nil : $0 }, appProtocol: port["appProtocol"].string)
         }
     }
     package var publishNotReadyAddresses: Bool { spec["publishNotReadyAddresses"].bool ?? false }

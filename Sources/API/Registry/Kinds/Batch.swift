@@ -40,7 +40,6 @@ extension KindDefinition {
             if object["spec"]["podReplacementPolicy"].isNull {
                 object["spec"]["podReplacementPolicy"] = object["spec"]["podFailurePolicy"].isNull ? "TerminatingOrFailed" : "Failed"
             }
-            takeLabels(&object)
             if object["spec"]["manualSelector"].bool != true { generateSelector(&object) }
             takeLabels(&object)
         },
@@ -87,7 +86,7 @@ extension KindDefinition {
         $0.hooks = templateHooks { $0["spec"]["jobTemplate"]["spec"]["template"] }
     }
 
-    /// A job without labels has those of its pods.
+    /// A job without labels has those of its pods, the generated ones, too.
     private static func takeLabels(_ job: inout JSON) {
         let labels = job["spec"]["template"]["metadata"]["labels"]
         if job["metadata"]["labels"].stringMap.isEmpty, !labels.stringMap.isEmpty { job["metadata"]["labels"] = labels }
