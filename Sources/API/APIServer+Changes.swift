@@ -7,6 +7,7 @@ extension APIServer {
     package func update(_ kind: KindDefinition, _ object: JSON, subresource: String?, _ options: WriteOptions) async throws -> Written {
         let strategy = try Self.strategy(kind, subresource)
         var written = Written(object: .null)
+        written.warnings = options.warnings
         var decoded = try Self.decode(object, kind, options, &written, ignoring: strategy.isIgnored)
         // 0 is no version: whichever there is.
         if decoded["metadata"]["resourceVersion"].string == "0" { decoded["metadata"]["resourceVersion"] = .null }
@@ -23,7 +24,9 @@ extension APIServer {
                     Resource(kind.resource.group, kind.resource.version, kind.resource.plural, kind.resource.plural), key.name,
                     [.invalid("metadata.resourceVersion", 0, "must be specified for an update")])
             }
-            return try await replace(kind, decoded, old: old, subresource: subresource, options, written, managed: nil)
+            do {
+                return try await replace(kind, decoded, old: old, subresource: subresource, options, written, managed: nil)
+            } catch let error as StatusError { throw error.warning(written.warnings) }
         }
     }
 
@@ -96,7 +99,12 @@ extension APIServer {
                 details: StatusError.details(resource, name))
         }
         let version = old["metadata"]["resourceVersion"].string
-        if let expected = wanted["metadata"]["resourceVersion"].string, expected != version { throw StatusError.conflict(resource, name) }
+        if let expected = wanted["metadata"]["resourceVersion"].string, expected != version {
+            guard UInt64(expected) != nil else {
+                throw StatusError(500, .unstated, "strconv.ParseUint: parsing \(JSON.string(expected).text()): invalid syntax")
+            }
+            throw StatusError.conflict(resource, name)
+        }
         return version
     }
 
@@ -104,8 +112,7 @@ extension APIServer {
     private static func keepingIdentity(of old: JSON, in wanted: JSON) -> JSON {
         var object = wanted
         for field in [
-            "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "namespace", "generateName",
-            "selfLink",
+            "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "namespace",
             "resourceVersion", "managedFields",
         ] { object["metadata"][field] = old["metadata"][field] }
         return object

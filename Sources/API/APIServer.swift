@@ -36,7 +36,8 @@ package actor APIServer: Client {
 
     nonisolated func context(_ options: WriteOptions) -> ValidationContext {
         ValidationContext(
-            nodePortRange: cluster.nodePortRange, serviceCIDRs: cluster.networks.map(\.services), isOwnPart: options.fieldManager == nil)
+            nodePortRange: cluster.nodePortRange, serviceCIDRs: cluster.networks.map(\.services), isOwnPart: options.fieldManager == nil,
+            writtenVersion: options.writtenVersion)
     }
 
     // MARK: Reading
@@ -100,10 +101,15 @@ package actor APIServer: Client {
     /// `managed` is what a server-side apply made of the fields' owners.
     func create(_ kind: KindDefinition, _ object: JSON, _ options: WriteOptions, managed: JSON?) async throws -> Written {
         var written = Written(object: .null, wasCreated: true)
+        written.warnings = options.warnings
         let object = try Self.decode(object, kind, options, &written) {
             !kind.keepsStatusOnCreate && WriteStrategy.object.isIgnored($0)
         }
-        guard let base = object["metadata"]["generateName"].string else { return try await add(object, kind, options, written, managed) }
+        guard let base = object["metadata"]["generateName"].string else {
+            do { return try await add(object, kind, options, written, managed) } catch let error as StatusError {
+                throw error.warning(written.warnings)
+            }
+        }
         let isNameless = object["metadata"]["name"].isNull
         var attempts = isNameless ? NameRule.attempts : 1
         while true {
@@ -111,7 +117,7 @@ package actor APIServer: Client {
             if isNameless { named["metadata"]["name"] = .string(NameRule.generated(base, nameSuffix())) }
             attempts -= 1
             do { return try await add(named, kind, options, written, managed) } catch let error as StatusError {
-                guard error.reason == .alreadyExists else { throw error }
+                guard error.reason == .alreadyExists else { throw error.warning(written.warnings) }
                 if attempts == 0 { throw StatusError.nameTaken(kind.resource, named.metadata.name) }
             }
         }
@@ -125,6 +131,7 @@ package actor APIServer: Client {
         var written = soFar, object = decoded
         let name = object["metadata"]["name"].string ?? ""
         try await settle(&object, name, kind)
+        let version = object["metadata"]["resourceVersion"]
         for field in ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "selfLink"] {
             object["metadata"][field] = .null
         }
@@ -133,7 +140,10 @@ package actor APIServer: Client {
         if kind.hasGeneration { object["metadata"]["generation"] = 1 }
         if kind.hasStatus, !kind.keepsStatusOnCreate { object["status"] = kind.schema.defaultOfMember("status") }
         kind.prepare(&object)
-        written.warnings += kind.warn(object)
+        if options.fieldManager != nil {
+            kind.mark(&object)
+            written.warnings += kind.warn(object)
+        }
         written.object = try await admitting(kind) {
             try await admit(&object, old: nil, kind)
             try Self.validate(object, kind, context(options), found: written.found)
@@ -143,8 +153,10 @@ package actor APIServer: Client {
             } else {
                 track(&object, old: .emptyObject, kind, subresource: nil, options)
             }
-            let ordered = Self.ordered(object, kind)
+            var ordered = Self.ordered(object, kind)
             if options.isDryRun {
+                // No store gives it another.
+                ordered["metadata"]["resourceVersion"] = version
                 guard try await store.get(resource, ObjectKey(of: ordered)) == nil else { throw StatusError.alreadyExists(resource, name) }
                 return ordered
             }
@@ -264,14 +276,9 @@ package actor APIServer: Client {
         return decoded
     }
 
-    /// Reads an object of a kind; of `isIgnored` fields the values do not count. Fields that the kind does not have are an error, a warning
-    /// or nothing, as was asked.
-    nonisolated static func decode(
-        _ object: JSON, _ kind: KindDefinition, _ options: WriteOptions, _ read: inout Written, fillsDefaults: Bool = true,
-        ignoring isIgnored: (String) -> Bool = { _ in false }
-    ) throws -> JSON {
+    /// Refuses what says that it is of another kind or version.
+    nonisolated static func checkType(of object: JSON, _ kind: KindDefinition) throws {
         let resource = kind.resource
-        read.isWellFormed = false
         if let given = object["kind"].string, given != resource.kind {
             if kind.isCustom {
                 throw StatusError.invalid(
@@ -284,6 +291,17 @@ package actor APIServer: Client {
             throw StatusError.badRequest(
                 "the API version in the data (\(given)) does not match the expected API version (\(resource.apiVersion))")
         }
+    }
+
+    /// Reads an object of a kind; of `isIgnored` fields the values do not count. Fields that the kind does not have are an error, a warning
+    /// or nothing, as was asked.
+    nonisolated static func decode(
+        _ object: JSON, _ kind: KindDefinition, _ options: WriteOptions, _ read: inout Written, fillsDefaults: Bool = true,
+        ignoring isIgnored: (String) -> Bool = { _ in false }
+    ) throws -> JSON {
+        let resource = kind.resource
+        read.isWellFormed = false
+        try checkType(of: object, kind)
         var findings = SchemaFindings()
         read.isWellFormed = true
         findings.fillsDefaults = fillsDefaults
@@ -396,10 +414,10 @@ package actor APIServer: Client {
 
     /// The members in the order people know: apiVersion, kind, metadata, the rest.
     static func ordered(_ object: JSON, _ kind: KindDefinition) -> JSON {
-        var result: JSON = [
-            "apiVersion": .string(kind.resource.apiVersion), "kind": .string(kind.resource.kind), "metadata": object["metadata"],
+        let first: [JSONObject.Member] = [
+            ("apiVersion", .string(kind.resource.apiVersion)), ("kind", .string(kind.resource.kind)), ("metadata", object["metadata"]),
         ]
-        for (key, value) in object.object ?? JSONObject() where result[key].isNull { result[key] = value }
-        return result
+        let rest = (object.object ?? JSONObject()).filter { member in !first.contains { $0.key == member.key } }
+        return .object(JSONObject(uniqueMembers: first + rest))
     }
 }

@@ -15,6 +15,10 @@ package struct WriteOptions: Sendable {
     package var creationRefusal: StatusError?
     /// What stands twice in the object as it was sent, in the decoder's words.
     package var repeats: [String] = []
+    /// What was found when it was read as another version.
+    package var warnings: [String] = []
+    /// The version as which the object came, where that is not the one that it is stored as.
+    package var writtenVersion = ""
 
     package init() {}
 }

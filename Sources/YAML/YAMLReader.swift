@@ -212,7 +212,8 @@ package struct YAMLReader {
         if !isNumeric { return .string(text) }
         if let value = integer(text) { return .int(value) }
         if isDecimal(text), let value = Double(text.filter { $0 != "_" }), value.isFinite {
-            return Int(exactly: value).map { text.contains(where: { ".eE".contains($0) }) ? .double(value) : .int($0) } ?? .double(value)
+            // In JSON, 30.0 is 30: whoever reads the document as that finds a whole number.
+            return Int(exactly: value).map(JSON.int) ?? .double(value)
         }
         return .string(text)
     }

@@ -95,7 +95,9 @@ struct APIDefaults {
     func unapplied() async throws {
         let api = try await Fixture.api()
         func warnings(_ resource: Resource, _ object: JSON) async throws -> [String] {
-            try await api.create(try await api.definition(resource), object, WriteOptions()).warnings
+            var options = WriteOptions()
+            options.fieldManager = "somebody"
+            return try await api.create(try await api.definition(resource), object, options).warnings
         }
         let pod = setting(Fixture.pod("a")) {
             $0["spec"]["hostUsers"] = false

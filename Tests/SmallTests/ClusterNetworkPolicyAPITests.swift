@@ -169,7 +169,10 @@ struct ClusterNetworkPolicyAPITests {
 
     private static let definition: JSON = [
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": ["name": "clusternetworkpolicies.policy.networking.k8s.io"],
+        "metadata": [
+            "name": "clusternetworkpolicies.policy.networking.k8s.io",
+            "annotations": ["api-approved.kubernetes.io": "https://github.com/kubernetes-sigs/network-policy-api/pull/30"],
+        ],
         "spec": [
             "group": "policy.networking.k8s.io", "scope": "Cluster",
             "names": [

@@ -204,4 +204,95 @@ struct WriteRuleTests {
         #expect(await send("PUT", services, Fixture.service("a"), user: "u").code == 200)
         #expect(await send("PUT", maps, Fixture.configMap("a")).code == 404)
     }
+
+    @Test("an event of events.k8s.io says all that it has to, and stays as it was written")
+    func groupEvents() async throws {
+        let path = "/apis/events.k8s.io/v1/namespaces/default/events"
+        var event: JSON = [
+            "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": ["name": "e"], "eventTime": "2026-01-01T00:00:00.000000Z",
+            "regarding": ["kind": "Pod", "name": "p", "namespace": "default"], "reason": "Started", "action": "Starting", "type": "Normal",
+            "reportingController": "example.com/me", "reportingInstance": "me-0",
+        ]
+        func causes(_ method: String, _ path: String, _ change: (inout JSON) -> Void) async -> [JSON] {
+            var changed = event
+            change(&changed)
+            return await send(method, path, changed).body["details"]["causes"].items.map { $0["field"] }
+        }
+        #expect(await causes("POST", path) { $0["action"] = .null } == ["action"])
+        #expect(await causes("POST", path) { $0["type"] = "Bogus" } == ["type"])
+        #expect(await causes("POST", path) { $0["eventTime"] = .null } == ["eventTime"])
+        #expect(await causes("POST", path) { $0["series"] = ["count": 1] } == ["series.count", "series.lastObservedTime"])
+        #expect(await causes("POST", path) { $0["deprecatedCount"] = 1 } == ["count"])
+        let made = await send("POST", path, event)
+        #expect(made.code == 201 && made.body.text().contains(#""deprecatedFirstTimestamp":null"#), "\(made.body.text())")
+        event["metadata"] = made.body["metadata"]
+        #expect(await causes("PUT", "\(path)/e") { $0["note"] = "other" } == ["message"])
+        #expect(await causes("PUT", "\(path)/e") { $0["regarding"]["name"] = "q" } == ["involvedObject"])
+        event["kind"] = "Eventx"
+        #expect(await send("PUT", "\(path)/e", event).code == 400)
+    }
+
+    @Test("a node that a client adds waits until it is ready; one of the cluster's own says for itself")
+    func newNodes() async throws {
+        let made = await send("POST", "/api/v1/nodes", Fixture.node("a")).body
+        #expect(made["spec"]["taints"].items.last == ["key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"])
+        #expect(made["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"] == 0)
+        #expect(try await api.create(.nodes, Fixture.node("b"))["spec"]["taints"].isNull)
+    }
+
+    @Test("what Go prints though nobody wrote it is there, and changes nothing")
+    func shownNulls() async throws {
+        let path = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+        let role: JSON = ["apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": ["name": "r"]]
+        let made = await send("POST", path, role).body
+        #expect(made.text().contains(#""rules":null"#))
+        #expect(await send("PUT", "\(path)/r", made).body["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"])
+    }
+
+    @Test("a version that is no number is the server's fault as upstream has it, on a new object it counts for nothing")
+    func wordsAsVersions() async throws {
+        let maps = "/api/v1/namespaces/default/configmaps"
+        var map = Fixture.configMap("a")
+        map["metadata"]["resourceVersion"] = "text"
+        #expect(await send("POST", maps, map).code == 201)
+        let answer = await send("PUT", "\(maps)/a", map)
+        #expect(answer.code == 500 && answer.body["message"] == #"strconv.ParseUint: parsing "text": invalid syntax"#)
+        map["metadata"]["resourceVersion"] = .null
+        map["metadata"]["namespace"] = ["x"]
+        map["metadata"]["name"] = "b"
+        #expect(await send("POST", maps, map).code == 400)
+    }
+
+    @Test("the generation counts what asks for something: a Deployment's annotations do, a PriorityClass nothing")
+    func generations() async throws {
+        var deployment = try await api.create(.deployments, Fixture.deployment("web"))
+        deployment["metadata"]["annotations"] = ["deployment.kubernetes.io/revision": "1"]
+        deployment = try await api.update(.deployments, deployment)
+        #expect(deployment["metadata"]["generation"] == 1)
+        deployment["metadata"]["annotations"]["a"] = "b"
+        deployment["kind"] = .null
+        #expect(try await api.update(.deployments, deployment)["metadata"]["generation"] == 2)
+        let path = "/apis/scheduling.k8s.io/v1/priorityclasses"
+        var priority = await send(
+            "POST", path, ["apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": ["name": "p"], "value": 1]
+        ).body
+        priority["description"] = "more"
+        #expect(await send("PUT", "\(path)/p", priority).body["metadata"]["generation"] == 1)
+    }
+
+    @Test("who is refused hears of fields that nobody knows, too")
+    func warningsOfRefusals() async throws {
+        var options = WriteOptions()
+        (options.fieldManager, options.fieldValidation) = ("somebody", .warn)
+        var pod = Fixture.pod("a")
+        pod["spec"]["bogus"] = 1
+        pod["spec"]["containers"] = []
+        let kind = try api.definition(.pods)
+        let error = try await refusal { _ = try await api.create(kind, pod, options) }
+        #expect(error.code == 422 && error.warnings == [#"unknown field "spec.bogus""#])
+        pod = Fixture.pod("a.b")
+        pod["spec"]["imagePullSecrets"] = [["name": "x"], ["name": "x"]]
+        #expect(
+            try await api.create(kind, pod, options).warnings.suffix(1) == [#"spec.imagePullSecrets[1].name: duplicate name "x""#])
+    }
 }

@@ -18,6 +18,7 @@ private struct RandomObject {
         case .intOrString: Bool.random(using: &random) ? "http" : 80
         case .quantity: "2"
         case .any: ["a": 1]
+        case .jsonSchema: object(Schema.schemaMembers, depth + 1)
         case .map(let element): ["k": value(element, depth: depth + 1)]
         case .list(let element, _): [value(element, depth: depth + 1)]
         case .object(let type): object(type, depth)
@@ -61,7 +62,7 @@ private struct RandomObject {
         case .intOrString: Bool.random(using: &random) ? "" : 0
         case .list: []
         case .map: .emptyObject
-        case .time, .quantity, .any, .object: .null
+        case .time, .quantity, .any, .jsonSchema, .object: .null
         }
     }
 }

@@ -68,6 +68,17 @@ struct Authorizer: Sendable {
         return rules
     }
 
+    /// A rule that allows everything there is.
+    static let everything: JSON = ["verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "nonResourceURLs": ["*"]]
+
+    /// Whether a binding's role is not there.
+    func lacks(_ role: JSON, in namespace: String) async throws -> Bool {
+        let name = role["name"].string ?? ""
+        return role["kind"].string == "Role"
+            ? try await store.get(.roles, ObjectKey(namespace, name)) == nil
+            : try await store.get(.clusterRoles, ObjectKey("", name)) == nil
+    }
+
     /// Whether some of `held` together allow all that `rule` does.
     static func covers(_ held: [JSON], all rule: JSON) -> Bool {
         rule["verbs"].items.allSatisfy { verb in

@@ -65,7 +65,7 @@ struct Reviews: Sendable {
             {
                 review["status"] = ["authenticated": true, "user": who.json, "audiences": .array(audiences.map(JSON.string))]
             } else {
-                review["status"] = ["user": .emptyObject, "error": "[invalid bearer token]"]
+                review["status"] = ["user": .emptyObject, "error": "invalid bearer token"]
             }
         default:
             review["status"] = ["userInfo": user.json]
@@ -94,12 +94,18 @@ struct Reviews: Sendable {
             causes.append(
                 .invalid("\(field).labelSelector.rawSelector", labels["rawSelector"], "may not specified at the same time as requirements"))
         }
+        for name in ["labelSelector", "fieldSelector"] where !attributes[name].isNull {
+            guard attributes[name]["rawSelector"].string ?? "" == "", attributes[name]["requirements"].items.isEmpty else { continue }
+            let why = "when \(field).\(name) is specified, requirements or rawSelector is required"
+            causes.append(.required("\(field).\(name).requirements", why))
+        }
         if isLocal, !attributes.isNull, attributes["namespace"] != review["metadata"]["namespace"] {
             causes.append(.invalid("\(field).namespace", attributes["namespace"], "must match metadata.namespace"))
         }
         if isLocal, !path.isNull {
             let given: JSON = ["Path": .string(path["path"].string ?? ""), "Verb": .string(path["verb"].string ?? "")]
-            causes = [.invalid("spec.nonResourceAttributes", given, "disallowed on this kind of request")]
+            causes = causes.filter { $0.field == "spec.nonResourceAttributes" }
+            causes.append(.invalid("spec.nonResourceAttributes", given, "disallowed on this kind of request"))
         }
         // Of reviews upstream names the group alone.
         if !causes.isEmpty { throw StatusError.invalid(Resource(resource.group, resource.version, "", ""), "", causes) }

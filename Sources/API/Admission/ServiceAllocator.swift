@@ -39,8 +39,15 @@ struct ServiceAllocator {
         let type = object["spec"]["type"].string ?? "ClusterIP"
         let name = object["metadata"]["name"].string ?? ""
         if type == "ExternalName" {
-            object["spec"]["clusterIP"] = .null
-            object["spec"]["clusterIPs"] = .null
+            // Those that it had go with its type; what somebody asks for is refused. (upstream: dropTypeDependentFields)
+            let isKept = ["clusterIP", "clusterIPs"].allSatisfy { field in
+                let wanted = object["spec"][field]
+                return wanted.isNull || wanted == "" || wanted == [] || wanted == old?["spec"][field]
+            }
+            if isKept {
+                object["spec"]["clusterIP"] = .null
+                object["spec"]["clusterIPs"] = .null
+            }
             returnNodePorts(&object, old: old)
             return
         }

@@ -217,6 +217,9 @@ enum OpenAPI {
             case .any: return ["type": "object", "x-kubernetes-preserve-unknown-fields": true]
             case .map(let element): return ["type": "object", "additionalProperties": shape(element)]
             case .list(let element, _): return ["type": "array", "items": shape(element)]
+            case .jsonSchema(let form):
+                // What else may stand in a schema's place, no document tells.
+                return form == .whole ? shape(.object(Schema.schemaMembers)) : [:]
             case .object(let type):
                 if type.name.isEmpty { return object(type) }
                 if definitions[type.name] == nil {

@@ -9,8 +9,9 @@ extension Router {
         let isIgnored = try APIServer.strategy(try storedKind(target), subresource).isIgnored
         var read = Written()
         let decoded = try APIServer.decode(object, target.kind, options, &read, ignoring: isIgnored)
-        try APIServer.refuse(read.found, decoded, target.kind)
+        if !form.isAskedWhenStored { try APIServer.refuse(read.found, decoded, target.kind) }
         options.fieldValidation = .ignore
+        options.warnings += read.warnings
         return form.stored(decoded)
     }
 

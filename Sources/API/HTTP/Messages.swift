@@ -63,7 +63,7 @@ package indirect enum HTTPResponse: Sendable {
 
     static func failure(_ error: any Error) -> HTTPResponse {
         let error = error as? StatusError ?? StatusError(500, .internalError, "Internal error occurred: \(error)")
-        return .json(error.status, code: error.code)
+        return HTTPResponse.json(error.status, code: error.code).warning(error.warnings)
     }
 
     /// With what the user should know (RFC 7234, 5.5; code 299).

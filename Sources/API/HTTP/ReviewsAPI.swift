@@ -16,12 +16,20 @@ struct ReviewsAPI: PathResponder {
         _ = try Representation(request.accept, transforms: false)  // an answer is no object that could be shown as a row
         let schema = Reviews.schema(review.type), kind = review.resource.kind
         var findings = SchemaFindings()
-        let body = schema.decode(try await RequestBody(request, threads).object(schema), &findings)
-        if let first = findings.mistyped.first {
-            throw StatusError.badRequest("\(kind) in version \"\(review.resource.version)\" cannot be handled as a \(kind): \(first)")
+        let (sent, repeats) = try await RequestBody(request, threads).objectAndRepeats(schema)
+        let body = schema.decode(sent, &findings)
+        let who = "\(kind) in version \"\(review.resource.version)\" cannot be handled as a \(kind)"
+        if let first = findings.mistyped.first { throw StatusError.badRequest("\(who): \(first)") }
+        let unknown = findings.unknown.map { "unknown field \"\($0)\"" } + repeats, validation = request["fieldValidation"] ?? "Warn"
+        if validation == "Strict", !unknown.isEmpty {
+            throw StatusError.badRequest("\(who): strict decoding error: \(unknown.joined(separator: ", "))")
         }
         var asked = body
-        if let namespace = place.namespace { asked["metadata"]["namespace"] = .string(namespace) }
-        return .json(try await reviews.answer(asked, review.resource, user: user), code: 201)
+        if let namespace = place.namespace {
+            if let own = asked["metadata"]["namespace"].string, !own.isEmpty, own != namespace { throw StatusError.otherNamespace }
+            asked["metadata"]["namespace"] = .string(namespace)
+        }
+        let answer = HTTPResponse.json(try await reviews.answer(asked, review.resource, user: user), code: 201)
+        return answer.warning(validation == "Ignore" ? [] : unknown)
     }
 }

@@ -81,16 +81,16 @@ extension Router {
             if let own = object["metadata"]["namespace"].string, !own.isEmpty, own != namespace {
                 throw StatusError.otherNamespace
             }
-            // What is no metadata at all is told when it is read.
-            if object["metadata"].isNull || object["metadata"].object != nil { object["metadata"]["namespace"] = .string(namespace) }
+            Self.settle(&object, in: namespace)
         }
         var options = try options(request)
         options.repeats = repeats
+        options.writtenVersion = target.kind.storage == nil ? "" : target.resource.apiVersion
         if let form = target.kind.storage {
             // Read strictly as what it came as, then stored as what it is.
             object = try converted(object, target, form, nil, &options)
         }
-        guard object["metadata"]["resourceVersion"].string ?? "" == "" else {
+        guard Int(object["metadata"]["resourceVersion"].string ?? "") ?? 0 == 0 else {
             throw StatusError(500, .unstated, "resourceVersion should not be set on objects to be created")
         }
         try await mayGrant(target, request, user) { _ in object }
@@ -116,16 +116,26 @@ extension Router {
             if let own = object["metadata"]["namespace"].string, !own.isEmpty, own != namespace {
                 throw StatusError.otherNamespace
             }
-            object["metadata"]["namespace"] = .string(namespace)
+            Self.settle(&object, in: namespace)
         }
         return (object, repeats)
     }
 
+    /// Puts an object into the namespace that its path names; what is no metadata or no name at all is told when it is read.
+    private static func settle(_ object: inout JSON, in namespace: String) {
+        let metadata = object["metadata"], own = metadata["namespace"]
+        guard metadata.isNull || metadata.object != nil, own.isNull || own.string != nil else { return }
+        object["metadata"]["namespace"] = .string(namespace)
+    }
+
     func update(_ target: Target, _ request: HTTPRequest, _ user: UserInfo, subresource: String? = nil) async throws -> HTTPResponse {
         var (object, repeats) = try await namedWithRepeats(request, target, target.kind.schema)
+        for field in ["kind", "apiVersion"] where object[field] == "" { object[field] = .null }
         var options = try options(request)
         options.repeats = repeats
+        options.writtenVersion = target.kind.storage == nil ? "" : target.resource.apiVersion
         if let form = target.kind.storage {
+            try APIServer.checkType(of: object, target.kind)
             object = form.convertsShape ? try converted(object, target, form, subresource, &options) : form.stored(object)
         }
         try await mayGrant(target, request, user) { _ in object }
@@ -201,8 +211,17 @@ extension Router {
         access.resource = isBinding ? (object["roleRef"]["kind"].string == "Role" ? "roles" : "clusterroles") : target.resource.plural
         access.name = (isBinding ? object["roleRef"]["name"].string : object["metadata"]["name"].string) ?? ""
         if try await authorizer.allows(user, access) { return }
+        if isBinding, try await authorizer.lacks(object["roleRef"], in: target.namespace ?? "") {
+            throw StatusError.notFound(target.resource, object["roleRef"]["name"].string ?? "")
+        }
         let wanted = isBinding ? try await authorizer.rules(of: object["roleRef"], in: target.namespace ?? "") : object["rules"].items
         let held = try await authorizer.rules(of: user, in: target.namespace ?? "")
+        if !object["aggregationRule"].isNull, !Authorizer.covers(held, all: Authorizer.everything) {
+            throw StatusError(
+                403, .forbidden,
+                "\(target.resource) \"\(object["metadata"]["name"].string ?? "")\" is forbidden: must have cluster-admin privileges to use the aggregationRule",
+                details: StatusError.details(target.resource, object["metadata"]["name"].string ?? ""))
+        }
         let missing = wanted.filter { !Authorizer.covers(held, all: $0) }
         guard !missing.isEmpty else { return }
         let name = object["metadata"]["name"].string ?? ""

@@ -17,7 +17,8 @@ extension Schema {
     /// What of a value has no place in the schema, in upstream's words; nil: all of it has.
     fileprivate func untypeable(_ value: JSON, _ path: String) -> String? {
         switch (self, value) {
-        case (_, .null), (.any, _): return nil
+        case (_, .null), (.any, _), (.jsonSchema(.orFlag), .bool), (.jsonSchema(.orList), .array): return nil
+        case (.jsonSchema, .object): return Schema.object(Self.schemaMembers).untypeable(value, path)
         case (.object(let type), .object(let object)):
             for (name, member) in object {
                 guard let field = type[name] else {
@@ -45,7 +46,7 @@ extension Schema {
         case (.string, _), (.bytes, _), (.time, _): return "\(path): expected string, got \(Self.unstructured(value))"
         case (.bool, _): return "\(path): expected boolean, got \(Self.unstructured(value))"
         case (.int, _), (.int64, _), (.number, _): return "\(path): expected numeric (int or float), got \(Self.kind(of: value))"
-        case (.object, _), (.map, _): return "\(path): expected map, got \(Self.unstructured(value))"
+        case (.object, _), (.map, _), (.jsonSchema, _): return "\(path): expected map, got \(Self.unstructured(value))"
         case (.list, _): return "\(path): expected list, got \(Self.unstructured(value))"
         }
     }

@@ -114,7 +114,7 @@ extension Schema {
         switch (self, value) {
         case (.object(let type), .object(let object)):
             var set = FieldSet(isMember: object.isEmpty)
-            for (key, member) in object {
+            for (key, member) in object where !member.isNull {
                 let field = type[key]
                 set.children["f:\(key)"] = (field?.schema ?? .any).fields(of: member, isAtomic: field?.isAtomic ?? false)
             }

@@ -15,7 +15,7 @@ extension Schema {
         case .bytes: ["type": "string", "contentEncoding": "base64"]
         case .intOrString: ["type": ["integer", "string"]]
         case .quantity: ["type": ["string", "number"]]
-        case .any: any
+        case .any, .jsonSchema: any
         case .map(let element): ["type": "object", "additionalProperties": element.jsonSchema(any: any)]
         case .list(let element, _): ["type": "array", "items": element.jsonSchema(any: any)]
         case .object(let type): type.jsonSchema(any: any)

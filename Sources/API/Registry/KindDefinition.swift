@@ -7,6 +7,8 @@ package struct ValidationContext: Sendable {
     package let serviceCIDRs: [IPNetwork]
     /// The writer is a part of the cluster: its scheduler gives a pod its node by an update.
     package var isOwnPart = false
+    /// The version as which the object came, where that is not the one that it is stored as.
+    package var writtenVersion = ""
 }
 
 /// A part of an object with a path of its own.
@@ -38,6 +40,8 @@ package struct StorageForm: Sendable {
     package let present: @Sendable (JSON) -> JSON
     /// Fields stand in other places, or have other defaults: what is written is read as the version that it is of, and then converted.
     var convertsShape = false
+    /// What must be there is asked of what is stored, however it came.
+    var isAskedWhenStored = false
 
     /// The object as it is stored, under the name that it has there.
     func stored(_ object: JSON) -> JSON {
@@ -69,6 +73,8 @@ package struct KindDefinition: Sendable {
     var fieldAliases: [String: String] = [:]
     /// Fills in what a default that depends on other fields needs.
     package var prepare: @Sendable (inout JSON) -> Void
+    /// What a new object of a client's gets beside; the cluster's own parts say all that they mean.
+    var mark: @Sendable (inout JSON) -> Void = { _ in }
     /// Kubernetes' own complaints, in its words; `old` on an update.
     package var validate: Validation
     /// The same about a status that is reported.
@@ -79,6 +85,8 @@ package struct KindDefinition: Sendable {
     var hooks = StoreHooks()
     var deletion = DeletionStrategy()
     var nameRule = NameRule.subdomain
+    /// A finalizer without a domain need not be one of Kubernetes' own.
+    var namesFinalizersFreely = false
     /// How often an update's metadata is looked at.
     var metadataPasses: Int { Self.metadataPasses[resource.plural] ?? (isCustom ? 1 : 3) }
     /// A new object brings its status along: a node tells of itself.
@@ -92,7 +100,7 @@ package struct KindDefinition: Sendable {
     /// What an object asks for; a change of it is a new generation.
     var intent: @Sendable (JSON) -> JSON = { object in
         var intent = object
-        for member in ["metadata", "status"] { intent[member] = .null }
+        for member in ["apiVersion", "kind", "metadata", "status"] { intent[member] = .null }
         return intent
     }
     /// What a user should know of an object just written, as a warning.

@@ -17,6 +17,8 @@ package indirect enum Schema: Sendable {
     case quantity
     /// Stored as it is.
     case any
+    /// A JSON schema, as a definition of a kind of objects holds it, and what may stand in its place.
+    case jsonSchema(SchemaForm)
     case map(Schema)
     case list(Schema, ListType = .atomic)
     case object(ObjectSchema)
@@ -44,6 +46,12 @@ package indirect enum Schema: Sendable {
         package static func keyed(_ key: String) -> ListType { ListType(mergeKey: key, mapKeys: [key]) }
     }
 
+    /// Where a schema within a schema stands: a list of them, or a flag, may do as well.
+    package enum SchemaForm: Sendable { case whole, orList, orFlag }
+
+    /// The members of a JSON schema, which are schemas themselves. (JSONSchemaProps)
+    package static var schemaMembers: ObjectSchema { SchemaTable.type("crd:JSONSchemaProps") }
+
     package struct Field: Sendable {
         package let name: String
         package var schema: Schema
@@ -56,6 +64,14 @@ package indirect enum Schema: Sendable {
         package var isRequired = false
         /// Go would print the zero value, too: a pointer, or no `omitempty`.
         package var keepsZero = true
+        /// Go prints that it is null: a list or a time without `omitempty`.
+        package var showsNull = false
+        /// How Go calls its kind of string.
+        var goName: String?
+        /// It is of a feature that is off: known, and not taken.
+        package var isGated = false
+        /// What must be there and which values are right in it, the kind's validation says by itself.
+        package var isUnjudged = false
         /// Server-side apply owns the whole of it or nothing.
         package var isAtomic = false
         /// A strategic merge patch clears what it does not name (patchStrategy=retainKeys).
@@ -92,6 +108,7 @@ package indirect enum Schema: Sendable {
     package func member(_ name: String) -> Schema? {
         switch self {
         case .object(let object): object[name]?.schema
+        case .jsonSchema: Self.schemaMembers[name]?.schema
         case .map(let schema): schema
         default: nil
         }
@@ -119,7 +136,7 @@ package final class ObjectSchema: Sendable {
         shortName = name.split(separator: ".").last.map(String.init) ?? ""
         // Go cannot tell a number that nobody wrote from 0: of the API's types, their validation says what is asked of it.
         unwritten = fields.filter {
-            !$0.defaultValue.isNull || ($0.isRequired && $0.schema.mustBeGiven && (name.isEmpty || !$0.schema.isNumber))
+            !$0.defaultValue.isNull || $0.showsNull || ($0.isRequired && $0.schema.mustBeGiven && (name.isEmpty || !$0.schema.isNumber))
         }
     }
 
@@ -158,6 +175,8 @@ extension Schema {
 
     /// What a member is when nobody says.
     func defaultOfMember(_ name: String) -> JSON {
-        if case .object(let type) = self { type[name]?.defaultValue ?? .null } else { .null }
+        guard case .object(let type) = self, let field = type[name], !field.defaultValue.isNull else { return .null }
+        var unused = SchemaFindings()
+        return field.schema.decode(field.defaultValue, &unused)
     }
 }

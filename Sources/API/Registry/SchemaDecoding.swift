@@ -17,6 +17,8 @@ package struct SchemaFindings: Sendable {
 
     /// `embedded`: the struct that Go has a member in, though JSON shows none.
     fileprivate enum Step { case member(String, embedded: String? = nil), key(String), element(Int) }
+    /// How Go calls the strings of the field that is read.
+    fileprivate var goName: String?
     /// Where the reading stands; made text only when there is something to say.
     fileprivate var steps: [Step] = []
 
@@ -77,17 +79,17 @@ extension Schema {
         case (.int, .int(let number)):
             if Int32(exactly: number) != nil { return value }
         case (.int64, .int): return value
-        case (.bool, .bool), (.number, .int), (.number, .double), (.intOrString, .int), (.intOrString, .string): return value
+        case (.intOrString, .int(let number)):
+            if Int32(exactly: number) != nil { return value }
+        case (.bool, .bool), (.number, .int), (.number, .double), (.intOrString, .string): return value
         case (.bytes, .string(let text)):
             if let place = Base64.corruption(in: text) { findings.noteMistyped { _ in "illegal base64 data at input byte \(place)" } }
             return value
         case (.time(let micro), .string(let text)): return Self.time(text, micro: micro, &findings)
-        case (.quantity, .string), (.quantity, .int), (.quantity, .double):
-            guard let quantity = Quantity(value.string ?? value.text()) else {
-                findings.noteMistyped { _ in "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'" }
-                return value
-            }
-            return .string(quantity.description)
+        case (.quantity, _):
+            return quantity(value, toMilli: false, &findings)
+        case (.map(.quantity), .object(let object)):
+            return .object(JSONObject(uniqueMembers: object.map { ($0, $1.isNull ? "0" : quantity($1, toMilli: true, &findings)) }))
         case (.map(let schema), .object(let object)):
             var members: [JSONObject.Member] = []
             members.reserveCapacity(object.count)
@@ -107,11 +109,29 @@ extension Schema {
             }
             return .array(result)
         case (.object(let type), .object(let object)): return type.decode(object, &findings)
+        case (.jsonSchema, .object(let object)): return Self.schemaMembers.decode(object, &findings)
+        case (.jsonSchema(.orFlag), .bool): return value
+        case (.jsonSchema(.orList), .array):
+            return Schema.list(.jsonSchema(.whole)).decode(value, &findings, in: `struct`)
         default: break
         }
         // Of a number that does not fit Go says which.
-        let given = isInteger && value.typeName == "number" ? "number \(value.text())" : value.typeName
-        findings.noteMistyped { "json: cannot unmarshal \(given) into Go struct field \(`struct`).\($0) of type \(goType)" }
+        let given = isInteger && value.typeName == "number" ? "number \(Self.written(value))" : value.typeName
+        let type = goType(named: findings.goName)
+        findings.noteMistyped { "json: cannot unmarshal \(given) into Go struct field \(`struct`).\($0) of type \(type)" }
+        return value
+    }
+
+    /// `toMilli`: of a list of resources, in which nothing less counts.
+    private func quantity(_ value: JSON, toMilli: Bool, _ findings: inout SchemaFindings) -> JSON {
+        let text = (value.string ?? value.text()).trimmed
+        if let printed = Quantity.printed(text, toMilli: toMilli) { return .string(printed) }
+        let hasForm = text.wholeMatch(of: /[+-]?[0-9.]+[eEinumkKMGTP]*[-+]?[0-9]*/) != nil
+        findings.noteMistyped { _ in
+            hasForm
+                ? "unable to parse quantity's suffix"
+                : "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+        }
         return value
     }
 
@@ -144,7 +164,7 @@ extension Schema {
         case .int, .int64, .number, .intOrString: return 0
         case .bool: return false
         case .quantity: return "0"
-        case .object: return decode(.emptyObject, &findings)
+        case .object, .jsonSchema: return decode(.emptyObject, &findings)
         case .time, .any, .map, .list: return .null
         }
     }
@@ -177,9 +197,26 @@ extension Schema {
         }
     }
 
-    /// The type's name in Go, for decoder errors.
+    /// A number as it probably was written: one with a point has kept it, one that no integer holds is told in digits.
+    private static func written(_ value: JSON) -> String {
+        guard case .double(let number) = value else { return value.text() }
+        guard number.rounded() == number, abs(number) >= 0x1p63, abs(number) < 1e21 else { return "\(number)" }
+        return "\(Int128(number))"
+    }
+
+    /// The type's name in Go, for decoder errors; its strings may have a name of their own.
+    private func goType(named name: String?) -> String {
+        guard let name else { return goType }
+        switch self {
+        case .string: return name
+        case .list(let element, _): return "[]\(element.goType(named: name))"
+        default: return goType
+        }
+    }
+
     package var goType: String {
         switch self {
+        case .map(.quantity): "v1.ResourceList"
         case .string: "string"
         case .int: "int32"
         case .int64: "int64"
@@ -190,6 +227,7 @@ extension Schema {
         case .intOrString: "int32"
         case .quantity: "resource.Quantity"
         case .any: "runtime.RawExtension"
+        case .jsonSchema: "v1.JSONSchemaProps"
         case .map(let element): "map[string]\(element.goType)"
         case .list(let element, _): "[]\(element.goType)"
         case .object(let type): "v1.\(type.shortName)"
@@ -224,7 +262,11 @@ extension ObjectSchema {
                 }
                 continue
             }
+            if fields[place].isGated { continue }
+            let complaints = findings.causes.count
+            findings.goName = fields[place].goName
             let decoded = fields[place].schema.decode(member, &findings, in: shortName)
+            if fields[place].isUnjudged { findings.causes.removeSubrange(complaints...) }
             if decoded.isNull || fields[place].isUnset(by: decoded) { continue }
             if decoded == "", let values = fields[place].valuesOfPointer {
                 findings.note { .notSupported($0, "", values.map { "\"\($0)\"" }.joined(separator: ", ")) }
@@ -236,6 +278,8 @@ extension ObjectSchema {
         for field in unwritten where !members[..<given].contains(where: { $0.key == field.name }) {
             if !field.defaultValue.isNull {
                 members.append((field.name, field.schema.decode(field.defaultValue, &findings)))
+            } else if field.showsNull {
+                members.append((field.name, .null))
             } else if !findings.isInStatus {
                 findings.steps.append(.member(field.name))
                 findings.note { .required($0) }
@@ -252,7 +296,7 @@ extension Schema {
         switch self {
         case .string, .int, .int64, .intOrString, .time, .quantity: true
         case .object(let type): type.name.isEmpty
-        case .list, .map, .any, .bool, .number, .bytes: false
+        case .list, .map, .any, .jsonSchema, .bool, .number, .bytes: false
         }
     }
 }

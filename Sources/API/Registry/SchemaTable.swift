@@ -4,14 +4,19 @@ import Synchronization
 /// The types of the Kubernetes API, read from the tables in Types/.
 ///
 /// A line without indentation opens a type. Each line below it is a field: its name, its number in protobuf, its type, and
-/// - `required`, `default=JSON`, `atomic` (server-side apply owns it whole),
+/// - `required`, `default=JSON` (`null`: Go prints it, though nobody wrote it), `atomic` (server-side apply
+///   owns it whole),
 /// - `ordered` (messages name an enumeration's values as they stand here; else sorted),
+/// - `go=T` (how Go calls its kind of string),
+/// - `gated` (of a feature that is off, and not taken: as upstream's strategies drop it),
+/// - `unjudged` (what must be there, and which values, is the kind's validation to say),
 /// - `key=F` (a list whose elements are recognised by F), `merge=F` and `map=F,G` where strategic merge and server-side apply
 ///   differ in that, `merge` (a strategic merge adds values), `set`, `retainKeys`.
 ///
 /// Types are `string`, `string|A|B` (an enumeration), `int32`, `int64`, `bool`, `double`, `bytes`, `time`, `microTime`,
-/// `quantity`, `intOrString`, `any`, `[T]`, `{T}` (a map from strings), or a type's name, with its group before a colon when that
-/// is another. A `?` behind a scalar: Go holds a pointer, so zero differs from unset. A field named `+` is an embedded struct.
+/// `quantity`, `intOrString`, `any`, `schema` (`schemaOrList`, `schemaOrFlag`), `[T]`, `{T}` (a map from strings), or a type's
+/// name, with its group before a colon when that is another. A `?` behind a scalar: Go holds a pointer, so zero differs from unset.
+/// A field named `+` is an embedded struct.
 package enum SchemaTable {
     private static let groups: [String: (text: [String], prefix: String)] = [
         "core": ([podTypes, volumeTypes, persistentVolumeTypes, coreTypes], "io.k8s.api.core.v1."),
@@ -97,8 +102,8 @@ package enum SchemaTable {
             }
         }
         var list = Schema.ListType.atomic
-        var required = false, atomic = false, retainKeys = false, isOrdered = false
-        var defaultValue = JSON.null
+        var required = false, atomic = false, retainKeys = false, isOrdered = false, showsNull = false, unjudged = false, gated = false
+        var defaultValue = JSON.null, goName: String?
         for word in words.dropFirst(3) {
             let sides = word.split(separator: "=", maxSplits: 1)
             let value = sides.count > 1 ? String(sides[1]) : ""
@@ -107,11 +112,15 @@ package enum SchemaTable {
             case "atomic": atomic = true
             case "retainKeys": retainKeys = true
             case "ordered": isOrdered = true
+            case "unjudged": unjudged = true
+            case "gated": gated = true
+            case "go": goName = value.contains(".") ? value : "v1.\(value)"
             case "set": list.isSet = true
             case "key": (list.mergeKey, list.mapKeys) = (value, [value])
             case "merge" where value.isEmpty: list.mergesValues = true
             case "merge": list.mergeKey = value
             case "map": list.mapKeys = value.split(separator: ",").map(String.init)
+            case "default" where value == "null": showsNull = true
             case "default": defaultValue = (try? JSON(parsing: value)) ?? .null
             default: state.faults.append("what is \(word) in \(line)?")
             }
@@ -124,6 +133,10 @@ package enum SchemaTable {
         field.isAtomic = atomic
         field.retainsKeys = retainKeys
         field.keepsZero = isPointer || required
+        field.showsNull = showsNull
+        field.isUnjudged = unjudged
+        field.isGated = gated
+        field.goName = goName
         return [field]
     }
 
@@ -148,6 +161,9 @@ package enum SchemaTable {
         case "quantity": return .quantity
         case "intOrString": return .intOrString
         case "any": return .any
+        case "schema": return .jsonSchema(.whole)
+        case "schemaOrList": return .jsonSchema(.orList)
+        case "schemaOrFlag": return .jsonSchema(.orFlag)
         default: return .object(read(qualified(text, group), &state))
         }
     }

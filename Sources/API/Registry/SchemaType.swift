@@ -12,9 +12,27 @@ enum SchemaType {
             default: return mismatch(path, name(of: value), "integer,string")
             }
         }
-        if let type = schema["type"].string, !fits(value, type) { return mismatch(path, name(of: value), type) }
+        if let type = schema["type"].string, !fits(value, type) {
+            // Of a number with a format the formats are told.
+            if case .double = value, type == "integer", schema["format"].string == "int64" { return mismatch(path, "float64", "int64") }
+            return mismatch(path, name(of: value), type)
+        }
         guard let text = value.string, let format = schema["format"].string, !hasFormat(text, format) else { return nil }
         return mismatch(path, text, format)
+    }
+
+    /// A number that its type or format cannot hold, which upstream tells of the whole. (kube-openapi, IsValueValidAgainstRange)
+    static func rangeCauses(_ value: JSON, _ schema: JSON, _ path: String) -> [StatusError.Cause] {
+        guard schema["type"].string == "integer" else { return [] }
+        let format = schema["format"].string ?? "", isOut: Bool
+        switch value {
+        case .int(let number): isOut = format == "int32" && Int32(exactly: number) == nil
+        case .double(let number): isOut = number.rounded() != number || abs(number) >= 9.3e18
+        default: return []
+        }
+        guard isOut else { return [] }
+        let words = format.isEmpty ? "integer (default format)" : "integer with format \(format)"
+        return [.invalid("<nil>", "", "Checked value must be of type \(words) in \(path)")]
     }
 
     private static func mismatch(_ path: String, _ given: String, _ wanted: String) -> StatusError.Cause {
@@ -42,7 +60,7 @@ enum SchemaType {
             ("number", .double):
             true
         // A whole number is one, however it is written.
-        case ("integer", .double(let number)): number.rounded() == number
+        case ("integer", .double(let number)): number.rounded() == number && abs(number) < 9.3e18
         case ("object", _), ("array", _), ("string", _), ("boolean", _), ("integer", _), ("number", _): false
         default: true
         }

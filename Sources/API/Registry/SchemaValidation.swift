@@ -34,8 +34,9 @@ package struct SchemaValidation {
     private mutating func validate(_ value: JSON, _ schema: JSON, _ path: String) -> [StatusError.Cause] {
         if value.isNull || schema.isNull || isSpent { return [] }
         work += Self.costOfALook + path.utf8.count
-        if let cause = SchemaType.cause(value, schema, path) { return [cause] }
-        var causes: [StatusError.Cause] = []
+        // What is of another type may be wrong in more ways.
+        var causes = SchemaType.cause(value, schema, path).map { [$0] } ?? []
+        causes += SchemaType.rangeCauses(value, schema, path)
         if schema["x-kubernetes-embedded-resource"].bool == true {
             for field in ["apiVersion", "kind"] where (value[field].string ?? "").isEmpty { causes.append(.required("\(path).\(field)")) }
         }
@@ -60,10 +61,11 @@ package struct SchemaValidation {
     private mutating func string(_ text: String, _ schema: JSON, _ path: String) -> [StatusError.Cause] {
         var causes: [StatusError.Cause] = []
         let length = text.unicodeScalars.count
+        // The first of them is told.
+        if let most = schema["maxLength"].int, length > most { return [.tooLong(path, most)] }
         if let least = schema["minLength"].int, length < least {
-            causes.append(Self.failed(path, .string(text), "should be at least \(least) chars long"))
+            return [Self.failed(path, .string(text), "should be at least \(least) chars long")]
         }
-        if let most = schema["maxLength"].int, length > most { causes.append(.tooLong(path, most)) }
         if let pattern = schema["pattern"].string, !pattern.isEmpty, !matches(pattern, text) {
             causes.append(Self.failed(path, .string(text), "should match '\(pattern)'"))
         }

@@ -47,28 +47,10 @@ package enum StructuralSchema {
         }
     }
 
-    /// Why a schema is not structural.
-    static func complaints(_ schema: JSON, _ path: String) -> [StatusError.Cause] {
-        guard schema.object != nil else { return [] }
-        var causes: [StatusError.Cause] = []
-        let free = schema["x-kubernetes-preserve-unknown-fields"].bool == true || schema["x-kubernetes-int-or-string"].bool == true
-        if schema["type"].isNull, !free { causes.append(.required("\(path).type", "must not be empty for specified object fields")) }
-        if let type = schema["type"].string, !["array", "boolean", "integer", "number", "object", "string"].contains(type) {
-            causes.append(
-                .notSupported("\(path).type", .string(type), "\"array\", \"boolean\", \"integer\", \"number\", \"object\", \"string\""))
-        }
-        for (name, property) in schema["properties"].object ?? JSONObject() {
-            causes += complaints(property, "\(path).properties[\(name)]")
-        }
-        causes += complaints(schema["items"], "\(path).items")
-        causes += complaints(schema["additionalProperties"], "\(path).additionalProperties")
-        return causes + patternComplaints(schema, path)
-    }
-
-    private static let junctors = ["allOf", "anyOf", "oneOf"]
+    static let junctors = ["allOf", "anyOf", "oneOf"]
 
     /// A pattern that cannot be read is the definition's fault, not that of the objects that come later.
-    private static func patternComplaints(_ schema: JSON, _ path: String) -> [StatusError.Cause] {
+    static func patternComplaints(_ schema: JSON, _ path: String) -> [StatusError.Cause] {
         var causes: [StatusError.Cause] = []
         if let text = schema["pattern"].string, !text.isEmpty {
             do { _ = try Pattern(text) } catch {

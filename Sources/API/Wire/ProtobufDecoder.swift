@@ -118,6 +118,8 @@ package enum ProtobufDecoder {
         case .any:
             let raw = try raw(part.bytes, number: 1)
             return (try? JSON(parsing: raw)) ?? .null
+        case .jsonSchema(.whole): return try decode(part.bytes, Schema.schemaMembers, depth: depth + 1)
+        case .jsonSchema(let form): return try alternative(part, form, depth)
         case .object(let type): return try decode(part.bytes, type, depth: depth + 1)
         case .list(let element, _):
             // A list inside a map is a message with `items`.
@@ -127,6 +129,20 @@ package enum ProtobufDecoder {
             return .array(items)
         case .map: return .emptyObject
         }
+    }
+
+    /// A schema, or what may stand in its place: a message with either.
+    private static func alternative(_ part: Part, _ form: Schema.SchemaForm, _ depth: Int) throws(Malformed) -> JSON {
+        var reader = Reader(bytes: part.bytes)
+        var flag = false, whole: JSON?, list: [JSON] = []
+        while let side = try reader.next() {
+            switch (form, side.number) {
+            case (.orFlag, 1): flag = side.varint != 0
+            case (.orFlag, 2), (.orList, 1): whole = try value(side, .jsonSchema(.whole), depth)
+            default: list.append(try value(side, .jsonSchema(.whole), depth))
+            }
+        }
+        return whole ?? (form == .orFlag ? .bool(flag) : .array(list))
     }
 
     private static func raw(_ bytes: ArraySlice<UInt8>, number: Int) throws(Malformed) -> ArraySlice<UInt8> {
@@ -202,7 +218,7 @@ extension Schema {
         case .int, .int64: 0
         case .bool: false
         case .quantity: "0"
-        case .object: .emptyObject
+        case .object, .jsonSchema: .emptyObject
         default: .null
         }
     }

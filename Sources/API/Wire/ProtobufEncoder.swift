@@ -49,6 +49,13 @@ package enum ProtobufEncoder {
             if let value = json.int { return bytes(number, [0x08, 0, 0x10] + varint(UInt64(bitPattern: Int64(value))) + text(3, "")) }
             return bytes(number, [0x08, 1, 0x10, 0] + text(3, json.string ?? ""))
         case .any: return bytes(number, bytes(1, json.bytes()))
+        case .jsonSchema(.whole): return bytes(number, message(json, Schema.schemaMembers))
+        case .jsonSchema(.orList):
+            let parts = json.array.map { $0.flatMap { bytes(2, message($0, Schema.schemaMembers)) } }
+            return bytes(number, parts ?? bytes(1, message(json, Schema.schemaMembers)))
+        case .jsonSchema(.orFlag):
+            let flag = [0x08, json.bool == false ? 0 : 1] as [UInt8]
+            return bytes(number, json.object == nil ? flag : flag + bytes(2, message(json, Schema.schemaMembers)))
         case .object(let type): return bytes(number, message(json, type))
         case .list(let element, _): return json.items.flatMap { field(number, $0, element) }
         case .map(let element):

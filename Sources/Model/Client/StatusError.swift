@@ -17,6 +17,8 @@ package struct StatusError: Error, CustomStringConvertible, Sendable {
     package let message: String
     package var causes: [Cause] = []
     package var details: JSON = .null
+    /// What whoever asked should know beside.
+    package var warnings: [String] = []
     /// A conflict because somebody else wrote between a reading and a writing, not one about what was asked for: who reads anew may
     /// write. Known only where the conflict was seen, not across a network.
     package private(set) var isRetryable = false
@@ -40,6 +42,12 @@ package struct StatusError: Error, CustomStringConvertible, Sendable {
     }
 
     package var description: String { message }
+
+    package func warning(_ texts: [String]) -> StatusError {
+        var copy = self
+        copy.warnings = texts + warnings
+        return copy
+    }
 
     package static func conflict(_ resource: Resource, _ name: String) -> StatusError {
         var error = StatusError(

@@ -126,18 +126,20 @@ package struct JSONObject: Sendable, Hashable {
         }
     }
 
+    /// A member that is null is as good as none.
     package static func == (a: JSONObject, b: JSONObject) -> Bool {
-        guard a.count == b.count else { return false }
         let both = zip(a.members, b.members)
-        if both.allSatisfy({ $0.key == $1.key }) { return both.allSatisfy { $0.value == $1.value } }
+        if a.count == b.count, both.allSatisfy({ $0.key == $1.key }) { return both.allSatisfy { $0.value == $1.value } }
+        func said(_ object: JSONObject) -> Int { object.members.count { !$0.value.isNull } }
+        guard said(a) == said(b) else { return false }
         let other = JSONMembers(b)
-        return a.allSatisfy { key, value in other[key] == value }
+        return a.allSatisfy { key, value in value.isNull || other[key] == value }
     }
 
     package func hash(into hasher: inout Hasher) {
         // Order does not count for equality, so members are combined commutatively.
         var sum = 0
-        for (key, value) in self {
+        for (key, value) in self where !value.isNull {
             var member = Hasher()
             member.combine(key)
             member.combine(value)

@@ -99,6 +99,49 @@ package struct Quantity: Sendable, Hashable, Comparable, CustomStringConvertible
         return "\(value)\(Self.decimalSuffixes[place])"
     }
 
+    /// The quantity that a text says, as the API prints it again: the text itself where it is canonical enough for upstream's parser.
+    /// `toMilli`: nothing below a thousandth counts, as in a list of resources.
+    /// (k8s.io/apimachinery/pkg/api/resource, ParseQuantity and RoundUp)
+    package static func printed(_ text: String, toMilli: Bool) -> String? {
+        guard var quantity = Quantity(text) else { return nil }
+        if quantity.isKept(text, leastScale: toMilli ? -3 : -9) { return text }
+        if toMilli, quantity.nano % 1_000_000 != 0 {
+            let up = quantity.nano > 0 ? 999_999 : -999_999 as Int128
+            quantity = Quantity(nano: (quantity.nano + up) / 1_000_000 * 1_000_000, format: quantity.format)
+        }
+        return quantity.description
+    }
+
+    /// Whether upstream keeps the text that it has read.
+    private func isKept(_ text: String, leastScale: Int) -> Bool {
+        if text == "0" { return true }
+        var rest = text.utf8[...]
+        if rest.first == UInt8(ascii: "+") || rest.first == UInt8(ascii: "-") { rest = rest.dropFirst() }
+        let isDigit = { (byte: UInt8) in (0x30...0x39).contains(byte) }
+        let whole = rest.drop { $0 == 0x30 }.prefix(while: isDigit)
+        rest = rest.drop(while: isDigit)
+        var fraction = rest.prefix(0)
+        if rest.first == UInt8(ascii: ".") {
+            fraction = rest.dropFirst().prefix(while: isDigit)
+            rest = rest.dropFirst(fraction.count + 1)
+        }
+        let suffix = String(Substring(rest))
+        if let power = Self.binarySuffixes.firstIndex(of: suffix), power > 0 {
+            // The digits that the sum may have, less those that the suffix takes.
+            guard fraction.isEmpty, 15 - whole.count - power * 3 - 1 >= 0, let last = Int(String(Substring(whole))) else { return false }
+            return last & 7 != 0
+        }
+        let exponent: Int
+        if let place = Self.decimalSuffixes.firstIndex(of: suffix) {
+            exponent = (place - 3) * 3
+        } else {
+            exponent = Int(suffix.dropFirst()) ?? 0
+        }
+        let digits = Array(whole) + Array(fraction), scale = exponent - fraction.count
+        guard digits.count <= 18, scale >= leastScale, scale % 3 == 0, let first = digits.first, first != 0x30 else { return false }
+        return digits.suffix(3) != [0x30, 0x30, 0x30]
+    }
+
     package var milli: Int { Int(clamping: (nano + 999_999) / 1_000_000) }
     /// Rounded up.
     package var value: Int { Int(clamping: (nano + Self.one - 1) / Self.one) }

@@ -32,6 +32,13 @@ extension KindDefinition {
         $0.categories = ["all"]
         $0.warn = warnTemplate
         $0.hooks = templateHooks { $0["spec"]["template"] }
+        // Its annotations are its ReplicaSets', too, but for the one that its controller writes.
+        // (upstream: deploymentStrategy.PrepareForUpdate)
+        $0.intent = { deployment in
+            var annotations = deployment["metadata"]["annotations"]
+            annotations["deployment.kubernetes.io/revision"] = .null
+            return ["spec": deployment["spec"], "annotations": annotations]
+        }
         $0.validateStatus = StatusValidation.counts(
             ["replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas", "terminatingReplicas"],
             parts: ["updatedReplicas", "readyReplicas", "availableReplicas"], ready: "readyReplicas")

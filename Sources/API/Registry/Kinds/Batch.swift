@@ -40,12 +40,17 @@ extension KindDefinition {
             if object["spec"]["podReplacementPolicy"].isNull {
                 object["spec"]["podReplacementPolicy"] = object["spec"]["podFailurePolicy"].isNull ? "TerminatingOrFailed" : "Failed"
             }
-            if object["spec"]["manualSelector"].bool != true { generateSelector(&object) }
-            takeLabels(&object)
+            let isBare = object["metadata"]["labels"].stringMap.isEmpty, isNew = object["metadata"]["resourceVersion"].isNull
+            // A job without labels has those of its pods.
+            if isNew, object["spec"]["manualSelector"].bool != true { generateSelector(&object) }
+            let name = object["metadata"]["name"].string ?? "", labels = object["spec"]["template"]["metadata"]["labels"]
+            if isBare, !labels.stringMap.isEmpty, Names.labelValueComplaints(name).isEmpty { object["metadata"]["labels"] = labels }
         },
         validate: { object, old, _ in
-            JobValidation.selector(object) + JobValidation.validate(object["spec"], "spec") + JobValidation.hostname(object)
-                + (old.map { JobValidation.update(object, $0) } ?? [])
+            // Both of upstream's functions look at the spec.
+            let spec = JobValidation.validate(object["spec"], "spec") + JobValidation.selector(object["spec"])
+            return JobValidation.generated(object) + spec + JobValidation.hostname(object)
+                + (old.map { spec + JobValidation.update(object, $0) } ?? [])
         }
     ).with {
         $0.categories = ["all"]
@@ -83,20 +88,20 @@ extension KindDefinition {
         validate: { object, old, _ in CronJobValidation.validate(object, old: old) }
     ).with {
         $0.categories = ["all"]
+        $0.warn = { object in
+            let template = object["spec"]["jobTemplate"]["spec"]["template"], path = "spec.jobTemplate.spec.template"
+            return (object["metadata"]["resourceVersion"].isNull ? PodWarnings.name(object) : [])
+                + PodWarnings.warnings(template["metadata"], "\(path).metadata", template["spec"], "\(path).spec")
+        }
         $0.hooks = templateHooks { $0["spec"]["jobTemplate"]["spec"]["template"] }
-    }
-
-    /// A job without labels has those of its pods, the generated ones, too.
-    private static func takeLabels(_ job: inout JSON) {
-        let labels = job["spec"]["template"]["metadata"]["labels"]
-        if job["metadata"]["labels"].stringMap.isEmpty, !labels.stringMap.isEmpty { job["metadata"]["labels"] = labels }
     }
 
     /// A selector that no other job can have. What a user wrote instead is left for validation to refuse.
     private static func generateSelector(_ job: inout JSON) {
         guard let uid = job["metadata"]["uid"].string else { return }
         for prefix in ["batch.kubernetes.io/", ""] {
-            for (key, value) in [("controller-uid", .string(uid)), ("job-name", job["metadata"]["name"])] as [(String, JSON)]
+            for (key, value) in [("controller-uid", .string(uid)), ("job-name", .string(job["metadata"]["name"].string ?? ""))]
+                as [(String, JSON)]
             where job["spec"]["template"]["metadata"]["labels"][prefix + key].isNull {
                 job["spec"]["template"]["metadata"]["labels"][prefix + key] = value
             }

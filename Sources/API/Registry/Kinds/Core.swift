@@ -56,7 +56,10 @@ extension KindDefinition {
             }
             return causes + SecretTypes.validate(object)
         }
-    ).with { $0.selectableFields = ["type"] }
+    ).with {
+        $0.selectableFields = ["type"]
+        $0.warn = SecretTypes.warnings
+    }
 
     /// What holds for the keys of ConfigMaps and Secrets, and for those that say they do not change.
     private static func validateData(_ object: JSON, _ old: JSON?, _ members: [String]) -> [StatusError.Cause] {
@@ -116,9 +119,14 @@ extension KindDefinition {
                 object["status"]["nodeInfo"]["containerRuntimeVersion"].string ?? "<unknown>"
             },
         ],
+        prepare: NodeValidation.prepare,
         validate: NodeValidation.validate
     ).with {
+        $0.mark = NodeValidation.mark
         $0.selectableFields = ["spec.unschedulable"]
+        $0.warn = { node in
+            node["spec"]["externalID"].isNull ? [] : ["spec.externalID: this field is deprecated, and is unused by Kubernetes"]
+        }
         $0.keepsStatusOnCreate = true
         $0.validateStatus = StatusValidation.node
     }

@@ -6,40 +6,15 @@ extension KindDefinition {
         hasGeneration: true,
         prepare: { object in
             let kind = object["spec"]["names"]["kind"].string ?? ""
-            if object["spec"]["names"]["singular"].isNull { object["spec"]["names"]["singular"] = .string(kind.lowercased()) }
-            if object["spec"]["names"]["listKind"].isNull { object["spec"]["names"]["listKind"] = .string("\(kind)List") }
+            if !kind.isEmpty {
+                if object["spec"]["names"]["singular"].isNull { object["spec"]["names"]["singular"] = .string(kind.lowercased()) }
+                if object["spec"]["names"]["listKind"].isNull { object["spec"]["names"]["listKind"] = .string("\(kind)List") }
+            }
+            let stored = object["spec"]["versions"].items.first { $0["storage"].bool == true }?["name"] ?? .null
+            if !stored.isNull, object["status"]["storedVersions"].items.isEmpty { object["status"]["storedVersions"] = [stored] }
             if object["spec"]["conversion"].isNull { object["spec"]["conversion"] = ["strategy": "None"] }
         },
-        validate: { object, old, _ in
-            var causes: [StatusError.Cause] = []
-            let spec = object["spec"], versions = spec["versions"].items
-            let plural = spec["names"]["plural"].string ?? "", group = spec["group"].string ?? ""
-            if let name = object["metadata"]["name"].string, name != "\(plural).\(group)" {
-                causes.append(.invalid("metadata.name", .string(name), "must be spec.names.plural+\".\"+spec.group"))
-            }
-            if !group.contains(".") { causes.append(.invalid("spec.group", .string(group), "should be a domain with at least one dot")) }
-            if let scope = spec["scope"].string, !["Cluster", "Namespaced"].contains(scope) {
-                causes.append(.notSupported("spec.scope", .string(scope), "\"Cluster\", \"Namespaced\""))
-            }
-            if versions.isEmpty { causes.append(.required("spec.versions", "must have exactly one version marked as storage version")) }
-            if !versions.isEmpty, versions.filter({ $0["storage"].bool == true }).count != 1 {
-                causes.append(.invalid("spec.versions", spec["versions"], "must have exactly one version marked as storage version"))
-            }
-            for (index, version) in versions.enumerated() {
-                let schema = version["schema"]["openAPIV3Schema"], path = "spec.versions[\(index)].schema.openAPIV3Schema"
-                if schema.isNull { causes.append(.required(path, "schemas are required")) }
-                causes += StructuralSchema.complaints(schema, path)
-            }
-            if let old {
-                for field in ["group", "scope"] where old["spec"][field] != spec[field] {
-                    causes.append(.invalid("spec.\(field)", spec[field], "field is immutable"))
-                }
-                for field in ["plural", "kind"] where old["spec"]["names"][field] != spec["names"][field] {
-                    causes.append(.invalid("spec.names.\(field)", spec["names"][field], "field is immutable"))
-                }
-            }
-            return causes
-        }
+        validate: DefinitionValidation.validate
     ).with {
         $0.warn = { definition in
             KindCatalog.isBuiltIn(definition)
@@ -87,6 +62,11 @@ extension KindDefinition {
             kind.allowsUnconditionalUpdate = false
             kind.customSchema = schema
             kind.hasRules = StructuralSchema.hasRules(schema)
+            kind.warn = { object in
+                object["metadata"]["finalizers"].items.compactMap(\.string).filter { !$0.contains("/") }.map {
+                    "metadata.finalizers: \"\($0)\": prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer writers"
+                }
+            }
             if !scale.isNull { kind.scale = ScaleForm(scale) }
             kind.selectableFields = version["selectableFields"].items.compactMap {
                 $0["jsonPath"].string.map { String($0.drop { $0 == "." }) }

@@ -37,6 +37,8 @@ extension KindDefinition {
         $0.outlivesNamespace = true
         $0.nameRule = .pathSegment
         $0.allowsCreateOnUpdate = true
+        $0.validate = EventValidation.validate
+        $0.namesFinalizersFreely = true
         $0.selectableFields = [
             "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid", "involvedObject.apiVersion",
             "involvedObject.resourceVersion", "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type",
@@ -50,7 +52,8 @@ extension KindDefinition {
             "regarding.kind", "regarding.namespace", "regarding.name", "regarding.uid", "reason", "reportingController", "type",
         ]
         $0.storage = StorageForm(
-            resource: .events, store: { rename($0, eventNames) }, present: { rename($0, eventNames.map { ($0.1, $0.0) }) })
+            resource: .events, store: { rename($0, eventNames) }, present: { rename($0, eventNames.map { ($0.1, $0.0) }) },
+            isAskedWhenStored: true)
     }
 
     private static let eventNames = [
@@ -59,11 +62,9 @@ extension KindDefinition {
     ]
 
     private static func rename(_ object: JSON, _ names: [(String, String)]) -> JSON {
-        var result = object
-        for (from, to) in names {
-            result[to] = object[from]
-            result[from] = .null
-        }
-        return result
+        guard let members = object.object else { return object }
+        return .object(
+            JSONObject(
+                uniqueMembers: members.map { key, value in (names.first { $0.0 == key }?.1 ?? key, value) }))
     }
 }

@@ -20,6 +20,8 @@ extension KindDefinition {
     static let limitRange = KindDefinition(
         .limitRanges, "limitrange", ["limits"], type: "core:LimitRange",
         prepare: { object in
+            // Who has no name is called by the number that nobody else has.
+            if object["metadata"]["name"].isNull { object["metadata"]["name"] = object["metadata"]["uid"] }
             // What is not said follows from what is: a default from the maximum, a default request from the default or the minimum.
             guard var limits = object["spec"]["limits"].array else { return }
             for index in limits.indices where limits[index]["type"].string == "Container" {

@@ -48,18 +48,31 @@ extension KindDefinition {
         }
         if kinds.count > 1 { return [.forbidden(path, "may not specify both ipBlock and another peer")] }
         guard let text = block["cidr"].string, !text.isEmpty else { return [.required("\(path).ipBlock.cidr")] }
-        let cidr: IPNetwork
-        switch Result(catching: { () throws(IPNetwork.Complaint) in try IPNetwork.validated(text) }) {
-        case .success(let value): cidr = value
-        case .failure(let complaint): return [.invalid("\(path).ipBlock.cidr", .string(text), complaint.message)]
+        var causes = complaint(text).map { [.invalid("\(path).ipBlock.cidr", .string(text), $0)] } ?? [StatusError.Cause]()
+        guard let cidr = loose(text) else { return causes }
+        for (index, item) in block["except"].items.enumerated() {
+            let field = "\(path).ipBlock.except[\(index)]", text = item.string ?? ""
+            if let why = complaint(text) { causes.append(.invalid(field, item, why)) }
+            guard let hole = loose(text), cidr == hole || !cidr.contains(hole) else { continue }
+            causes.append(.invalid(field, item, "must be a strict subset of `cidr`"))
         }
-        return block["except"].items.enumerated().compactMap { index, item in
-            let field = "\(path).ipBlock.except[\(index)]"
-            switch Result(catching: { () throws(IPNetwork.Complaint) in try IPNetwork.validated(item.string ?? "") }) {
-            case .failure(let complaint): return .invalid(field, item, complaint.message)
-            case .success(let hole):
-                return cidr != hole && cidr.contains(hole) ? nil : .invalid(field, item, "must be a strict subset of `cidr`")
-            }
+        return causes
+    }
+
+    private static func complaint(_ text: String) -> String? {
+        do throws(IPNetwork.Complaint) { _ = try IPNetwork.validated(text) } catch { return error.message }
+        return nil
+    }
+
+    /// The network that is meant by what is not written as it should be. (upstream: ParseCIDRSloppy)
+    private static func loose(_ text: String) -> IPNetwork? {
+        let halves = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard halves.count == 2, let length = Int(halves[1]) else { return nil }
+        let isOld = !halves[0].contains(":")
+        let parts = halves[0].split(separator: ".", omittingEmptySubsequences: false).map { Int($0).map(String.init) ?? String($0) }
+        guard let (address, prefix) = IPNetwork.parts("\(isOld ? parts.joined(separator: ".") : String(halves[0]))/\(length)") else {
+            return nil
         }
+        return IPNetwork(address, prefix)
     }
 }

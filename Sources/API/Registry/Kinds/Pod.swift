@@ -5,7 +5,9 @@ enum PodRules {
     static func prepare(_ spec: inout JSON) {
         if var volumes = spec["volumes"].array {
             // A volume that says nothing of what it is made of is an empty directory.
-            for index in volumes.indices where (volumes[index].object?.keys ?? []) == ["name"] { volumes[index]["emptyDir"] = .emptyObject }
+            for index in volumes.indices where (volumes[index].object?.keys ?? []).allSatisfy({ $0 == "name" }) {
+                volumes[index]["emptyDir"] = .emptyObject
+            }
             for index in volumes.indices where !volumes[index]["image"].isNull && volumes[index]["image"]["pullPolicy"].isNull {
                 volumes[index]["image"]["pullPolicy"] = .string(pullPolicy(of: volumes[index]["image"]["reference"].string ?? ""))
             }
@@ -53,17 +55,70 @@ enum PodRules {
         }
     }
 
-    /// The quality of service that a pod's requests and limits make. (kubernetes.io/docs/concepts/workloads/pods/pod-qos)
-    static func setQoS(_ pod: inout JSON) {
-        let containers = pod["spec"]["containers"].items + pod["spec"]["initContainers"].items
-        let hasAny = containers.contains {
-            !($0["resources"]["limits"].object?.isEmpty ?? true) || !($0["resources"]["requests"].object?.isEmpty ?? true)
+    /// A pod that limits itself as a whole, and says nothing of what it requests, requests what its containers do, or its limits.
+    /// (Of pods; KEP-2837, defaultPodRequests)
+    static func requestWhole(_ spec: inout JSON) {
+        let limits = spec["resources"]["limits"].stringMap
+        guard !limits.isEmpty else { return }
+        var wanted = ResourceValidation.aggregate(of: spec).mapValues(\.description)
+        for (name, text) in limits where wanted[name] == nil { wanted[name] = text }
+        for (name, text) in wanted.sorted(by: { $0.key < $1.key })
+        where ["cpu", "memory"].contains(name) || ResourceValidation.isHugePages(name) {
+            if spec["resources"]["requests"][name].isNull { spec["resources"]["requests"][name] = .string(text) }
         }
-        let isGuaranteed = containers.allSatisfy { container in
+    }
+
+    /// Keys whose values are the pod's own labels become a part of the selector. (Of new pods; KEP-3633, KEP-3243)
+    static func matchOwnLabels(_ pod: inout JSON) {
+        let labels = pod["metadata"]["labels"].stringMap
+        func matched(_ term: JSON) -> JSON {
+            guard !term["labelSelector"].isNull else { return term }
+            var term = term
+            for (field, name) in [("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn")] {
+                for key in term[field].items.compactMap(\.string) {
+                    guard let value = labels[key] else { continue }
+                    let rule: JSON = ["key": .string(key), "operator": .string(name), "values": [.string(value)]]
+                    term["labelSelector"]["matchExpressions"] = .array(term["labelSelector"]["matchExpressions"].items + [rule])
+                }
+            }
+            return term
+        }
+        for kind in ["podAffinity", "podAntiAffinity"] where !pod["spec"]["affinity"][kind].isNull {
+            let required = "requiredDuringSchedulingIgnoredDuringExecution", preferred = "preferredDuringSchedulingIgnoredDuringExecution"
+            if let terms = pod["spec"]["affinity"][kind][required].array {
+                pod["spec"]["affinity"][kind][required] = .array(terms.map(matched))
+            }
+            if let terms = pod["spec"]["affinity"][kind][preferred].array {
+                pod["spec"]["affinity"][kind][preferred] = .array(
+                    terms.map { term in
+                        var term = term
+                        if !term["podAffinityTerm"].isNull { term["podAffinityTerm"] = matched(term["podAffinityTerm"]) }
+                        return term
+                    })
+            }
+        }
+        if let constraints = pod["spec"]["topologySpreadConstraints"].array {
+            pod["spec"]["topologySpreadConstraints"] = .array(constraints.map(matched))
+        }
+    }
+
+    /// The quality of service that a pod's requests and limits make: those of cpu and memory, and of the pod as a whole where it says
+    /// some. (kubernetes.io/docs/concepts/workloads/pods/pod-qos)
+    static func setQoS(_ pod: inout JSON) {
+        let whole = pod["spec"]["resources"]
+        let parts =
+            whole["limits"].stringMap.isEmpty && whole["requests"].stringMap.isEmpty
+            ? (pod["spec"]["containers"].items + pod["spec"]["initContainers"].items).map { $0["resources"] } : [whole]
+        func amount(_ part: JSON, _ half: String, _ name: String) -> Quantity? {
+            part[half][name].string.flatMap { Quantity($0) }.flatMap { $0.nano > 0 ? $0 : nil }
+        }
+        let hasAny = parts.contains { part in
+            ["cpu", "memory"].contains { amount(part, "limits", $0) != nil || amount(part, "requests", $0) != nil }
+        }
+        let isGuaranteed = parts.allSatisfy { part in
             ["cpu", "memory"].allSatisfy { name in
-                let limit = container["resources"]["limits"][name]
-                return !limit.isNull
-                    && (container["resources"]["requests"][name].isNull || container["resources"]["requests"][name] == limit)
+                guard let limit = amount(part, "limits", name) else { return false }
+                return part["requests"][name].isNull || amount(part, "requests", name) == limit
             }
         }
         pod["status"]["qosClass"] = !hasAny ? "BestEffort" : isGuaranteed ? "Guaranteed" : "Burstable"
@@ -167,6 +222,12 @@ extension KindDefinition {
             PodRules.prepare(&object["spec"])
             PodRules.requestLimits(&object["spec"])
             PodRules.claimHostPorts(&object["spec"])
+            PodRules.requestWhole(&object["spec"])
+            if object["metadata"]["resourceVersion"].isNull { PodRules.matchOwnLabels(&object) }
+            // Below zero counts as the least.
+            if let grace = object["spec"]["terminationGracePeriodSeconds"].int, grace < 0 {
+                object["spec"]["terminationGracePeriodSeconds"] = 1
+            }
             // A node's own pod, known by its mirror, has no account.
             if object["metadata"]["annotations"]["kubernetes.io/config.mirror"].isNull, object["spec"]["serviceAccountName"].isNull {
                 object["spec"]["serviceAccountName"] = "default"
@@ -174,16 +235,17 @@ extension KindDefinition {
             if object["status"]["qosClass"].isNull { PodRules.setQoS(&object) }
         },
         validate: { object, old, context in
-            let causes = PodValidation.validate(object["spec"], "spec")
-            guard let old else {
-                if object["spec"]["ephemeralContainers"].items.isEmpty { return causes }
-                return causes + [.forbidden("spec.ephemeralContainers", "cannot be set on create")]
-            }
+            let causes = PodValidation.validate(object["spec"], "spec") + PodValidation.annotations(object)
+            guard let old else { return causes + PodValidation.creation(object["spec"]) }
             return causes + PodUpdateValidation.validate(object, old: old, placesPods: context.isOwnPart)
         }
     ).with {
         $0.categories = ["all"]
         $0.hooks = podHooks
+        // What its class made of it stays. (upstream: the admission plugin Priority)
+        $0.prepareForUpdate = { pod, old in
+            if pod["spec"]["priority"].isNull { pod["spec"]["priority"] = old["spec"]["priority"] }
+        }
         $0.deletion = .pod
         $0.validateStatus = PodStatusValidation.validate
         // Its node is the scheduler's to say.
@@ -192,7 +254,7 @@ extension KindDefinition {
             intent["spec"]["nodeName"] = .null
             return intent
         }
-        $0.warn = { UnappliedFields.warnings($0["spec"], "spec") }
+        $0.warn = PodWarnings.ofPod
         $0.selectableFields = [
             "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork", "status.phase",
             "status.podIP",

@@ -9,7 +9,9 @@ extension KindDefinition {
             let handler = object["handler"].string ?? ""
             var causes: [StatusError.Cause] =
                 handler.isEmpty ? [.required("handler")] : Names.each("handler", handler, Names.labelComplaints(handler))
-            if let old, old["handler"] != object["handler"] { causes = [.invalid("handler", object["handler"], "field is immutable")] }
+            if let old, old["handler"] != object["handler"] {
+                causes = (handler.isEmpty ? causes : []) + [.invalid("handler", .string(handler), "field is immutable")]
+            }
             for (name, text) in object["overhead"]["podFixed"].stringMap.sorted(by: { $0.key < $1.key }) {
                 let path = "overhead.limits[\(name)]"
                 causes += ResourceValidation.nameCauses(name, path, inQuota: false)
@@ -48,7 +50,11 @@ extension KindDefinition {
                 causes.append(.invalid("preemptionPolicy", object["preemptionPolicy"], "field is immutable"))
             }
             return causes
-        })
+        }
+    ).with {
+        // Its generation stays the first. (upstream's strategy counts none)
+        $0.intent = { _ in .null }
+    }
 
     private static let highestUserPriority = 1_000_000_000
 }

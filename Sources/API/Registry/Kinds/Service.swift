@@ -137,9 +137,20 @@ extension KindDefinition {
     /// A Service's addresses are of the cluster's ranges, and stay.
     private static func addressCauses(_ spec: JSON, _ old: JSON?, _ context: ValidationContext) -> [StatusError.Cause] {
         let texts = spec["clusterIPs"].items.isEmpty ? [spec["clusterIP"]] : spec["clusterIPs"].items
+        if spec["type"].string == "ExternalName" {
+            let isSet = texts.contains { !($0.string ?? "").isEmpty }
+            return isSet ? [.forbidden("spec.clusterIPs", "may not be set for ExternalName services")] : []
+        }
         return texts.enumerated().flatMap { index, value -> [StatusError.Cause] in
-            guard let ip = value.string, ip != "None", !ip.isEmpty else { return [] }
+            guard let ip = value.string, !ip.isEmpty else { return [] }
             var causes: [StatusError.Cause] = []
+            if let old, old["type"].string != "ExternalName" {
+                let was = index == 0 ? old["clusterIP"].string : old["clusterIPs"][index].string
+                if let was, was != ip {
+                    causes.append(.invalid("spec.clusterIPs[\(index)]", .array(texts), "may not change once set"))
+                }
+            }
+            if ip == "None" { return causes }
             if let address = IPAddress(ip) {
                 // The network's own address is nobody's, nor is IPv4's broadcast. (pkg/registry/core/service/ipallocator)
                 if let range = context.serviceCIDRs.first(where: { $0.family == address.family }),
@@ -153,10 +164,6 @@ extension KindDefinition {
                 }
             } else {
                 causes.append(.invalid("spec.clusterIPs[\(index)]", .string(ip), IPAddress.notAddress))
-            }
-            if let old, old["type"].string != "ExternalName" {
-                let was = index == 0 ? old["clusterIP"].string : old["clusterIPs"][index].string
-                if let was, was != ip { causes.append(.invalid("spec.clusterIPs[\(index)]", .string(ip), "may not change once set")) }
             }
             return causes
         }
@@ -196,8 +203,6 @@ extension KindDefinition {
             }, .age,
         ],
         prepare: { object in
-            // A list that must be there, be it empty.
-            if object["endpoints"].isNull { object["endpoints"] = .array([]) }
             guard var ports = object["ports"].array else { return }
             for index in ports.indices {
                 if ports[index]["name"].isNull { ports[index]["name"] = "" }
@@ -205,5 +210,14 @@ extension KindDefinition {
             }
             object["ports"] = .array(ports)
         },
-        validate: EndpointValidation.slice)
+        validate: EndpointValidation.slice
+    ).with {
+        $0.warn = { $0["addressType"].string == "FQDN" ? ["spec.addressType: FQDN endpoints are deprecated"] : [] }
+        $0.intent = { slice in
+            var intent = slice
+            for member in ["apiVersion", "kind", "metadata"] { intent[member] = .null }
+            intent["labels"] = slice["metadata"]["labels"]
+            return intent
+        }
+    }
 }

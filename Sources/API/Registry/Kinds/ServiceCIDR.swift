@@ -7,9 +7,20 @@ extension KindDefinition {
         columns: [.name, Column("CIDRs") { object, _ in object["spec"]["cidrs"].items.compactMap(\.string).joined(separator: ",") }, .age],
         validate: { object, old, _ in
             let cidrs = object["spec"]["cidrs"]
-            if let old, old["spec"]["cidrs"] != cidrs { return [.invalid("spec.cidrs", cidrs, "field is immutable")] }
+            if let old, old["spec"]["cidrs"] != cidrs {
+                let then = old["spec"]["cidrs"].items
+                if then.count != cidrs.items.count { return [.invalid("spec.cidrs", cidrs, "field is immutable")] }
+                return zip(then, cidrs.items).enumerated().filter { $1.0 != $1.1 }.map {
+                    .invalid("spec.cidrs[\($0)]", $1.1, "field is immutable")
+                }
+            }
             if cidrs.items.isEmpty { return [.required("spec.cidrs", "at least one CIDR required")] }
             if cidrs.items.count > 2 { return [.invalid("spec.cidrs", cidrs, "may only hold up to 2 values")] }
+            let families = cidrs.items.compactMap { IPNetwork($0.string ?? "")?.family }
+            if families.count == 2, families[0] == families[1] {
+                let why = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"
+                return [.invalid("spec.cidrs", cidrs, why)]
+            }
             return cidrs.items.enumerated().compactMap { index, cidr in
                 let text = cidr.string ?? ""
                 guard let parsed = IPNetwork(text) else {
@@ -32,19 +43,16 @@ extension KindDefinition {
                     separator: "/")
             },
         ],
-        prepare: { object in
-            let name = object["metadata"]["name"].string ?? ""
-            if object["metadata"]["labels"]["ipaddress.kubernetes.io/ip-family"].isNull {
-                object["metadata"]["labels"]["ipaddress.kubernetes.io/ip-family"] = .string(name.contains(":") ? "IPv6" : "IPv4")
-            }
-        },
         validate: { object, old, _ in
             let name = object["metadata"]["name"].string ?? "", parent = object["spec"]["parentRef"]
             var causes: [StatusError.Cause] = []
-            if IPAddress(name)?.description != name {
+            if !name.isEmpty, IPAddress(name)?.description != name {
                 causes.append(.invalid("metadata.name", .string(name), "must be a valid IP address in canonical form"))
             }
-            if parent.isNull { return causes + [.required("spec.parentRef")] }
+            if parent.isNull {
+                causes.append(.required("spec.parentRef"))
+                return causes + (old == nil ? [] : [.invalid("spec.parentRef", .null, "field is immutable")])
+            }
             for field in ["resource", "name"] where parent[field].string ?? "" == "" { causes.append(.required("spec.parentRef.\(field)")) }
             if let old, old["spec"]["parentRef"] != parent { causes.append(.invalid("spec.parentRef", parent, "field is immutable")) }
             return causes

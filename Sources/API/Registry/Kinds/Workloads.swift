@@ -5,10 +5,8 @@ extension KindDefinition {
     static func validateWorkload(_ name: String, restartPolicies: [String] = ["Always"], selectorIsFixed: Bool = true) -> Validation {
         { object, old, _ in
             let template = object["spec"]["template"]
-            let claims = object["spec"]["volumeClaimTemplates"].items.compactMap { $0["metadata"]["name"].string }
-            var causes = PodValidation.validate(template["spec"], "spec.template.spec", claims: claims)
             let selector = object["spec"]["selector"], wrong = SelectorRules.validate(selector, "spec.selector")
-            causes += wrong
+            var causes = wrong
             if selector.isNull {
                 if name != "daemonset" { causes.append(.required("spec.selector")) }
                 causes.append(unmatched(template))
@@ -21,30 +19,51 @@ extension KindDefinition {
             } else if !LabelSelector(selector).matches(template["metadata"]["labels"].stringMap) {
                 causes.append(unmatched(template))
             }
-            if !template["spec"]["ephemeralContainers"].items.isEmpty {
-                causes.append(
-                    .forbidden("spec.template.spec.ephemeralContainers", "ephemeral containers not allowed in pod template"))
-            }
-            if !template["spec"]["activeDeadlineSeconds"].isNull {
-                let kind = name == "replicationcontroller" ? "ReplicationController" : "ReplicaSet"
-                causes.append(
-                    .forbidden("spec.template.spec.activeDeadlineSeconds", "activeDeadlineSeconds in \(kind) is not Supported"))
-            }
+            // A template is looked at when its selector can be read.
+            if wrong.isEmpty || name == "daemonset" { causes += Self.template(of: object, name, restartPolicies) }
             if selectorIsFixed, let old, LabelSelector(old["spec"]["selector"]) != LabelSelector(selector) {
                 causes.append(.invalid("spec.selector", selector, "field is immutable"))
             }
-            for field in ["replicas", "minReadySeconds", "revisionHistoryLimit"] {
+            let counts = ["replicas", "minReadySeconds"] + (name == "statefulset" ? [] : ["revisionHistoryLimit"])
+            for field in counts {
                 if let count = object["spec"][field].int, count < 0 {
                     causes.append(.invalid("spec.\(field)", .int(count), "must be greater than or equal to 0"))
                 }
             }
-            if let policy = template["spec"]["restartPolicy"].string, !restartPolicies.contains(policy) {
-                causes.append(
-                    .notSupported(
-                        "spec.template.spec.restartPolicy", .string(policy), restartPolicies.map { "\"\($0)\"" }.joined(separator: ", ")))
-            }
-            causes += Names.labels(template["metadata"]["labels"], "spec.template.labels")
             return causes
+        }
+    }
+
+    private static func template(of object: JSON, _ name: String, _ restartPolicies: [String]) -> [StatusError.Cause] {
+        let template = object["spec"]["template"], path = "spec.template.spec"
+        let claims = object["spec"]["volumeClaimTemplates"].items.compactMap { $0["metadata"]["name"].string }
+        var causes = PodValidation.validate(template["spec"], path, claims: claims) + claimed(object["spec"])
+        if !template["spec"]["ephemeralContainers"].items.isEmpty {
+            causes.append(.forbidden("\(path).ephemeralContainers", "ephemeral containers not allowed in pod template"))
+        }
+        if !template["spec"]["activeDeadlineSeconds"].isNull {
+            let kind = name == "replicationcontroller" ? "ReplicationController" : "ReplicaSet"
+            causes.append(.forbidden("\(path).activeDeadlineSeconds", "activeDeadlineSeconds in \(kind) is not Supported"))
+        }
+        if let policy = template["spec"]["restartPolicy"].string, !restartPolicies.contains(policy) {
+            let all = ["Always", "OnFailure", "Never"]
+            for known in all.contains(policy) ? [restartPolicies] : [all, restartPolicies] {
+                let list = known.map { "\"\($0)\"" }.joined(separator: ", ")
+                causes.append(.notSupported("\(path).restartPolicy", .string(policy), list))
+            }
+        }
+        let labels = Names.labels(template["metadata"]["labels"], "spec.template.labels")
+        // Of a StatefulSet two functions look at them.
+        return causes + (name == "statefulset" ? labels + labels : labels)
+    }
+
+    /// What stands in a StatefulSet's pods for each of its claims.
+    private static func claimed(_ spec: JSON) -> [StatusError.Cause] {
+        let first = spec["template"]["spec"]["volumes"].items.count
+        return spec["volumeClaimTemplates"].items.enumerated().flatMap { index, claim -> [StatusError.Cause] in
+            let name = claim["metadata"]["name"].string ?? "", here = "spec.template.spec.volumes[\(first + index)]"
+            if name.isEmpty { return [.required("\(here).persistentVolumeClaim.claimName"), .required("\(here).name")] }
+            return Names.each("\(here).name", name, Names.labelComplaints(name))
         }
     }
 
@@ -52,8 +71,10 @@ extension KindDefinition {
         .invalid("spec.template.metadata.labels", template["metadata"]["labels"], "`selector` does not match template `labels`")
     }
 
-    static let warnTemplate: @Sendable (JSON) -> [String] = {
-        UnappliedFields.warnings($0["spec"]["template"]["spec"], "spec.template.spec")
+    static let warnTemplate: @Sendable (JSON) -> [String] = { object in
+        let template = object["spec"]["template"], isNew = object["metadata"]["resourceVersion"].isNull
+        return (isNew ? PodWarnings.name(object) : [])
+            + PodWarnings.warnings(template["metadata"], "spec.template.metadata", template["spec"], "spec.template.spec")
     }
     private static let prepareTemplate: @Sendable (inout JSON) -> Void = { PodRules.prepare(&$0["spec"]["template"]["spec"]) }
     static func count(_ name: String, _ path: String...) -> Column {
@@ -129,7 +150,7 @@ extension KindDefinition {
         validate: { object, old, context in
             var causes = validateWorkload("statefulset", selectorIsFixed: false)(object, old, context)
             causes += RolloutValidation.statefulSet(object, old, context)
-            for (index, claim) in object["spec"]["volumeClaimTemplates"].items.enumerated() {
+            for (index, claim) in object["spec"]["volumeClaimTemplates"].items.enumerated() where old == nil {
                 causes += ClaimValidation.spec(claim["spec"], "spec.volumeClaimTemplates[\(index)].spec")
             }
             if let old {
@@ -154,11 +175,27 @@ extension KindDefinition {
     ).with {
         $0.categories = ["all"]
         $0.nameRule = .label
-        $0.warn = warnTemplate
+        $0.warn = warnStatefulSet
         $0.hooks = templateHooks { $0["spec"]["template"] }
         $0.validateStatus = StatusValidation.counts(
             ["replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas", "collisionCount"],
-            parts: ["readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"], ready: "status.readyReplicas")
+            parts: ["readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"], ready: "status.readyReplicas",
+            collides: false)
+    }
+
+    private static let warnStatefulSet: @Sendable (JSON) -> [String] = { object in
+        var texts = warnTemplate(object)
+        for (index, claim) in object["spec"]["volumeClaimTemplates"].items.enumerated() {
+            let path = "spec.volumeClaimTemplates[\(index)].resources"
+            for half in ["limits", "requests"] {
+                texts += PodWarnings.fractions(claim["spec"]["resources"][half], ["storage"], "\(path).\(half)")
+            }
+        }
+        if let limit = object["spec"]["revisionHistoryLimit"].int, limit < 0 {
+            texts.append(
+                "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended")
+        }
+        return texts
     }
 
     static let replicationController = KindDefinition(
@@ -182,6 +219,10 @@ extension KindDefinition {
                 var copy = object
                 copy["spec"]["selector"] = object["spec"]["selector"].isNull ? .null : ["matchLabels": object["spec"]["selector"]]
                 return copy
+            }
+            if object["spec"]["template"].isNull {
+                let isFree = (object["spec"]["selector"].object ?? JSONObject()).isEmpty
+                return (isFree ? [.required("spec.selector")] : []) + [.required("spec.template")]
             }
             return validateWorkload("replicationcontroller", selectorIsFixed: false)(asSelector(object), old.map(asSelector), context)
         }
@@ -234,7 +275,7 @@ extension KindDefinition {
         ],
         validate: { object, old, _ in
             var causes: [StatusError.Cause] = []
-            if object["data"].isNull { causes.append(.required("data", "data is mandatory")) }
+            if old == nil, object["data"].isNull { causes.append(.required("data", "data is mandatory")) }
             if let revision = object["revision"].int, revision < 0 {
                 causes.append(.invalid("revision", .int(revision), "must be greater than or equal to 0"))
             }

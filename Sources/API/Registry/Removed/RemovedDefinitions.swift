@@ -49,7 +49,7 @@ enum RemovedDefinitions {
         guard !schema.isNull else { return open }
         var schema = schema
         if schema["type"].isNull { schema["type"] = "object" }
-        guard StructuralSchema.complaints(schema, "").isEmpty else { return open }
+        guard StructuralValidation.causes(schema, "").isEmpty else { return open }
         return keeps ? opened(schema) : schema
     }
 

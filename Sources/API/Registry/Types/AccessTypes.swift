@@ -5,7 +5,7 @@ extension SchemaTable {
           clusterRoleSelectors 1 [meta:LabelSelector] atomic
         ClusterRole
           metadata 1 meta:ObjectMeta
-          rules 2 [PolicyRule]
+          rules 2 [PolicyRule] default=null
           aggregationRule 3 AggregationRule
         ClusterRoleBinding
           metadata 1 meta:ObjectMeta
@@ -19,7 +19,7 @@ extension SchemaTable {
           nonResourceURLs 5 [string]
         Role
           metadata 1 meta:ObjectMeta
-          rules 2 [PolicyRule]
+          rules 2 [PolicyRule] default=null
         RoleBinding
           metadata 1 meta:ObjectMeta
           subjects 2 [Subject] atomic

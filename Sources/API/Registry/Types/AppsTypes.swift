@@ -4,7 +4,7 @@ extension SchemaTable {
         ControllerRevision
           metadata 1 meta:ObjectMeta
           data 2 any
-          revision 3 int64 required
+          revision 3 int64 required default=0
         DaemonSet
           metadata 1 meta:ObjectMeta
           spec 2 DaemonSetSpec
@@ -12,7 +12,7 @@ extension SchemaTable {
         DaemonSetCondition
           type 1 string required
           status 2 string required
-          lastTransitionTime 3 time
+          lastTransitionTime 3 time default=null
           reason 4 string
           message 5 string
         DaemonSetSpec
@@ -33,7 +33,7 @@ extension SchemaTable {
           collisionCount 9 int32?
           conditions 10 [DaemonSetCondition] key=type
         DaemonSetUpdateStrategy
-          type 1 string|RollingUpdate|OnDelete default="RollingUpdate"
+          type 1 string|RollingUpdate|OnDelete default="RollingUpdate" go=DaemonSetUpdateStrategyType
           rollingUpdate 2 RollingUpdateDaemonSet
         Deployment
           metadata 1 meta:ObjectMeta
@@ -42,8 +42,8 @@ extension SchemaTable {
         DeploymentCondition
           type 1 string required
           status 2 string required
-          lastUpdateTime 6 time
-          lastTransitionTime 7 time
+          lastUpdateTime 6 time default=null
+          lastTransitionTime 7 time default=null
           reason 4 string
           message 5 string
         DeploymentSpec
@@ -66,7 +66,7 @@ extension SchemaTable {
           conditions 6 [DeploymentCondition] key=type
           collisionCount 8 int32?
         DeploymentStrategy
-          type 1 string|Recreate|RollingUpdate default="RollingUpdate"
+          type 1 string|Recreate|RollingUpdate default="RollingUpdate" go=DeploymentStrategyType
           rollingUpdate 2 RollingUpdateDeployment
         ReplicaSet
           metadata 1 meta:ObjectMeta
@@ -75,7 +75,7 @@ extension SchemaTable {
         ReplicaSetCondition
           type 1 string required
           status 2 string required
-          lastTransitionTime 3 time
+          lastTransitionTime 3 time default=null
           reason 4 string
           message 5 string
         ReplicaSetSpec
@@ -107,21 +107,21 @@ extension SchemaTable {
         StatefulSetCondition
           type 1 string required
           status 2 string required
-          lastTransitionTime 3 time
+          lastTransitionTime 3 time default=null
           reason 4 string
           message 5 string
         StatefulSetOrdinals
           start 1 int32?
         StatefulSetPersistentVolumeClaimRetentionPolicy
-          whenDeleted 1 string
-          whenScaled 2 string
+          whenDeleted 1 string go=PersistentVolumeClaimRetentionPolicyType
+          whenScaled 2 string go=PersistentVolumeClaimRetentionPolicyType
         StatefulSetSpec
           replicas 1 int32? default=1
           selector 2 meta:LabelSelector required atomic
           template 3 core:PodTemplateSpec required
           volumeClaimTemplates 4 [core:PersistentVolumeClaim]
           serviceName 5 string? default=""
-          podManagementPolicy 6 string|OrderedReady|Parallel default="OrderedReady"
+          podManagementPolicy 6 string|OrderedReady|Parallel default="OrderedReady" go=PodManagementPolicyType
           updateStrategy 7 StatefulSetUpdateStrategy default={"type":"RollingUpdate"}
           revisionHistoryLimit 8 int32? default=10
           minReadySeconds 9 int32
@@ -139,7 +139,7 @@ extension SchemaTable {
           conditions 10 [StatefulSetCondition] key=type
           availableReplicas 11 int32?
         StatefulSetUpdateStrategy
-          type 1 string|RollingUpdate|OnDelete default="RollingUpdate"
+          type 1 string|RollingUpdate|OnDelete default="RollingUpdate" go=StatefulSetUpdateStrategyType
           rollingUpdate 2 RollingUpdateStatefulSetStrategy
         """
 }

@@ -9,7 +9,7 @@ extension SchemaTable {
           schedule 1 string required
           timeZone 8 string?
           startingDeadlineSeconds 2 int64?
-          concurrencyPolicy 3 string|Allow|Forbid|Replace default="Allow"
+          concurrencyPolicy 3 string|Allow|Forbid|Replace default="Allow" go=ConcurrencyPolicy
           suspend 4 bool? default=false
           jobTemplate 5 JobTemplateSpec required
           successfulJobsHistoryLimit 6 int32? default=3
@@ -25,15 +25,15 @@ extension SchemaTable {
         JobCondition
           type 1 string required
           status 2 string required
-          lastProbeTime 3 time
-          lastTransitionTime 4 time
+          lastProbeTime 3 time default=null
+          lastTransitionTime 4 time default=null
           reason 5 string
           message 6 string
         JobSpec
           parallelism 1 int32?
           completions 2 int32?
           activeDeadlineSeconds 3 int64?
-          podFailurePolicy 11 PodFailurePolicy
+          podFailurePolicy 11 PodFailurePolicy unjudged
           successPolicy 16 SuccessPolicy
           backoffLimit 7 int32?
           backoffLimitPerIndex 12 int32?
@@ -42,9 +42,9 @@ extension SchemaTable {
           manualSelector 5 bool?
           template 6 core:PodTemplateSpec required
           ttlSecondsAfterFinished 8 int32?
-          completionMode 9 string?|NonIndexed|Indexed ordered
+          completionMode 9 string?|NonIndexed|Indexed ordered go=CompletionMode
           suspend 10 bool?
-          podReplacementPolicy 14 string?|TerminatingOrFailed|Failed
+          podReplacementPolicy 14 string?|TerminatingOrFailed|Failed go=PodReplacementPolicy
           managedBy 15 string?
         JobStatus
           conditions 1 [JobCondition] merge=type
@@ -62,16 +62,16 @@ extension SchemaTable {
           metadata 1 meta:ObjectMeta default={}
           spec 2 JobSpec
         PodFailurePolicy
-          rules 1 [PodFailurePolicyRule] required
+          rules 1 [PodFailurePolicyRule] required default=null
         PodFailurePolicyOnExitCodesRequirement
           containerName 1 string?
-          operator 2 string|In|NotIn required
+          operator 2 string|In|NotIn required go=PodFailurePolicyOnExitCodesOperator
           values 3 [int32] set required
         PodFailurePolicyOnPodConditionsPattern
-          type 1 string required
-          status 2 string? default="True"
+          type 1 string required go=PodConditionType
+          status 2 string default="True" go=ConditionStatus
         PodFailurePolicyRule
-          action 1 string|FailJob|FailIndex|Ignore|Count required
+          action 1 string|FailJob|FailIndex|Ignore|Count required go=PodFailurePolicyAction
           onExitCodes 2 PodFailurePolicyOnExitCodesRequirement
           onPodConditions 3 [PodFailurePolicyOnPodConditionsPattern]
         SuccessPolicy

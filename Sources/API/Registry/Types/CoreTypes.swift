@@ -33,7 +33,7 @@ extension SchemaTable {
         EndpointPort
           name 1 string
           port 2 int32 required
-          protocol 3 string|TCP|UDP|SCTP default="TCP"
+          protocol 3 string|TCP|UDP|SCTP default="TCP" go=Protocol
           appProtocol 4 string?
         EndpointSubset
           addresses 1 [EndpointAddress] atomic
@@ -47,17 +47,17 @@ extension SchemaTable {
           involvedObject 2 ObjectReference required atomic
           reason 3 string
           message 4 string
-          source 5 EventSource
-          firstTimestamp 6 time
-          lastTimestamp 7 time
+          source 5 EventSource default={}
+          firstTimestamp 6 time default=null
+          lastTimestamp 7 time default=null
           count 8 int32
           type 9 string
-          eventTime 10 microTime
+          eventTime 10 microTime default=null
           series 11 EventSeries
           action 12 string
           related 13 ObjectReference atomic
-          reportingComponent 14 string?
-          reportingInstance 15 string?
+          reportingComponent 14 string? default=""
+          reportingInstance 15 string? default=""
         EventSeries
           count 1 int32
           lastObservedTime 2 microTime
@@ -66,16 +66,16 @@ extension SchemaTable {
           host 2 string
         LimitRange
           metadata 1 meta:ObjectMeta
-          spec 2 LimitRangeSpec
+          spec 2 LimitRangeSpec default={}
         LimitRangeItem
-          type 1 string required
+          type 1 string required go=LimitType
           max 2 {quantity}
           min 3 {quantity}
           default 4 {quantity}
           defaultRequest 5 {quantity}
           maxLimitRequestRatio 6 {quantity}
         LimitRangeSpec
-          limits 1 [LimitRangeItem] required
+          limits 1 [LimitRangeItem] required default=null
         LoadBalancerIngress
           ip 1 string
           hostname 2 string
@@ -93,26 +93,26 @@ extension SchemaTable {
         NamespaceCondition
           type 1 string required
           status 2 string required
-          lastTransitionTime 4 time
+          lastTransitionTime 4 time default=null
           reason 5 string
           message 6 string
         NamespaceSpec
-          finalizers 1 [string]
+          finalizers 1 [string] go=FinalizerName
         NamespaceStatus
-          phase 1 string|Active|Terminating default="Active"
+          phase 1 string|Active|Terminating default="Active" unjudged
           conditions 2 [NamespaceCondition] key=type
         Node
           metadata 1 meta:ObjectMeta
           spec 2 NodeSpec default={}
           status 3 NodeStatus default={}
         NodeAddress
-          type 1 string required
+          type 1 string required go=NodeAddressType
           address 2 string required
         NodeCondition
-          type 1 string required
-          status 2 string required
-          lastHeartbeatTime 3 time
-          lastTransitionTime 4 time
+          type 1 string required go=NodeConditionType
+          status 2 string required go=ConditionStatus
+          lastHeartbeatTime 3 time default=null
+          lastTransitionTime 4 time default=null
           reason 5 string
           message 6 string
         NodeConfigSource
@@ -123,7 +123,7 @@ extension SchemaTable {
           lastKnownGood 3 NodeConfigSource
           error 4 string
         NodeDaemonEndpoints
-          kubeletEndpoint 1 DaemonEndpoint
+          kubeletEndpoint 1 DaemonEndpoint default={"Port":0}
         NodeFeatures
           supplementalGroupsPolicy 1 bool?
         NodeRuntimeHandler
@@ -137,8 +137,8 @@ extension SchemaTable {
           podCIDRs 7 [string] merge set
           providerID 3 string
           unschedulable 4 bool
-          taints 5 [Taint]
-          configSource 6 NodeConfigSource
+          taints 5 [Taint] unjudged
+          configSource 6 NodeConfigSource gated
           externalID 2 string
         NodeStatus
           capacity 1 {quantity}
@@ -146,8 +146,8 @@ extension SchemaTable {
           phase 3 string|Pending|Running|Terminated
           conditions 4 [NodeCondition] key=type
           addresses 5 [NodeAddress] key=type
-          daemonEndpoints 6 NodeDaemonEndpoints
-          nodeInfo 7 NodeSystemInfo
+          daemonEndpoints 6 NodeDaemonEndpoints default={}
+          nodeInfo 7 NodeSystemInfo default={}
           images 8 [ContainerImage]
           volumesInUse 9 [string]
           volumesAttached 10 [AttachedVolume]
@@ -158,22 +158,22 @@ extension SchemaTable {
         NodeSwapStatus
           capacity 1 int64?
         NodeSystemInfo
-          machineID 1 string required
-          systemUUID 2 string required
-          bootID 3 string required
-          kernelVersion 4 string required
-          osImage 5 string required
-          containerRuntimeVersion 6 string required
-          kubeletVersion 7 string required
-          kubeProxyVersion 8 string required
-          operatingSystem 9 string required
-          architecture 10 string required
+          machineID 1 string required default=""
+          systemUUID 2 string required default=""
+          bootID 3 string required default=""
+          kernelVersion 4 string required default=""
+          osImage 5 string required default=""
+          containerRuntimeVersion 6 string required default=""
+          kubeletVersion 7 string required default=""
+          kubeProxyVersion 8 string required default=""
+          operatingSystem 9 string required default=""
+          architecture 10 string required default=""
           swap 11 NodeSwapStatus
         ObjectReference
           kind 1 string
           namespace 2 string
           name 3 string
-          uid 4 string
+          uid 4 string go=types.UID
           apiVersion 5 string
           resourceVersion 6 string
           fieldPath 7 string
@@ -186,8 +186,8 @@ extension SchemaTable {
         PersistentVolumeClaimCondition
           type 1 string required
           status 2 string required
-          lastProbeTime 3 time
-          lastTransitionTime 4 time
+          lastProbeTime 3 time default=null
+          lastTransitionTime 4 time default=null
           reason 5 string
           message 6 string
         PersistentVolumeClaimStatus
@@ -207,7 +207,7 @@ extension SchemaTable {
           spec 2 PodSpec
         PortStatus
           port 1 int32 required
-          protocol 2 string|TCP|UDP|SCTP required
+          protocol 2 string|TCP|UDP|SCTP required go=Protocol
           error 3 string?
         ReplicationController
           metadata 1 meta:ObjectMeta
@@ -216,7 +216,7 @@ extension SchemaTable {
         ReplicationControllerCondition
           type 1 string required
           status 2 string required
-          lastTransitionTime 3 time
+          lastTransitionTime 3 time default=null
           reason 4 string
           message 5 string
         ReplicationControllerSpec
@@ -233,11 +233,11 @@ extension SchemaTable {
           conditions 6 [ReplicationControllerCondition] key=type
         ResourceQuota
           metadata 1 meta:ObjectMeta
-          spec 2 ResourceQuotaSpec
+          spec 2 ResourceQuotaSpec default={}
           status 3 ResourceQuotaStatus default={}
         ResourceQuotaSpec
           hard 1 {quantity}
-          scopes 2 [string|Terminating|NotTerminating|BestEffort|NotBestEffort|PriorityClass|CrossNamespacePodAffinity|VolumeAttributesClass]
+          scopes 2 [string|Terminating|NotTerminating|BestEffort|NotBestEffort|PriorityClass|CrossNamespacePodAffinity|VolumeAttributesClass] go=ResourceQuotaScope
           scopeSelector 3 ScopeSelector atomic
         ResourceQuotaStatus
           hard 1 {quantity}
@@ -245,15 +245,15 @@ extension SchemaTable {
         ScopeSelector
           matchExpressions 1 [ScopedResourceSelectorRequirement]
         ScopedResourceSelectorRequirement
-          scopeName 1 string|Terminating|NotTerminating|BestEffort|NotBestEffort|PriorityClass|CrossNamespacePodAffinity|VolumeAttributesClass required
-          operator 2 string|In|NotIn|Exists|DoesNotExist required
+          scopeName 1 string|Terminating|NotTerminating|BestEffort|NotBestEffort|PriorityClass|CrossNamespacePodAffinity|VolumeAttributesClass required go=ResourceQuotaScope
+          operator 2 string|In|NotIn|Exists|DoesNotExist required go=ScopeSelectorOperator
           values 3 [string]
         Secret
           metadata 1 meta:ObjectMeta
           immutable 5 bool?
           data 2 {bytes}
           stringData 4 {string}
-          type 3 string default="Opaque"
+          type 3 string default="Opaque" go=SecretType
         Service
           metadata 1 meta:ObjectMeta
           spec 2 ServiceSpec default={}
@@ -265,7 +265,7 @@ extension SchemaTable {
           automountServiceAccountToken 4 bool?
         ServicePort
           name 1 string
-          protocol 2 string|TCP|UDP|SCTP default="TCP"
+          protocol 2 string|TCP|UDP|SCTP default="TCP" go=Protocol
           appProtocol 6 string?
           port 3 int32 required
           targetPort 4 intOrString
@@ -275,21 +275,21 @@ extension SchemaTable {
           selector 2 {string} atomic
           clusterIP 3 string
           clusterIPs 18 [string]
-          type 4 string|ClusterIP|NodePort|LoadBalancer|ExternalName default="ClusterIP"
+          type 4 string|ClusterIP|NodePort|LoadBalancer|ExternalName default="ClusterIP" go=ServiceType
           externalIPs 5 [string]
-          sessionAffinity 7 string|ClientIP|None default="None"
+          sessionAffinity 7 string|ClientIP|None default="None" go=ServiceAffinity
           loadBalancerIP 8 string
           loadBalancerSourceRanges 9 [string]
           externalName 10 string
-          externalTrafficPolicy 11 string|Cluster|Local
+          externalTrafficPolicy 11 string|Cluster|Local go=ServiceExternalTrafficPolicy
           healthCheckNodePort 12 int32
           publishNotReadyAddresses 13 bool
           sessionAffinityConfig 14 SessionAffinityConfig
-          ipFamilies 19 [string|IPv4|IPv6|]
-          ipFamilyPolicy 17 string?|SingleStack|PreferDualStack|RequireDualStack
+          ipFamilies 19 [string|IPv4|IPv6|] go=IPFamily
+          ipFamilyPolicy 17 string?|SingleStack|PreferDualStack|RequireDualStack go=IPFamilyPolicy
           allocateLoadBalancerNodePorts 20 bool?
           loadBalancerClass 21 string?
-          internalTrafficPolicy 22 string?|Cluster|Local
+          internalTrafficPolicy 22 string?|Cluster|Local go=ServiceInternalTrafficPolicy
           trafficDistribution 23 string?
         ServiceStatus
           loadBalancer 1 LoadBalancerStatus default={}
@@ -299,7 +299,7 @@ extension SchemaTable {
         Taint
           key 1 string required
           value 2 string
-          effect 3 string|NoSchedule|PreferNoSchedule|NoExecute required
+          effect 3 string|NoSchedule|PreferNoSchedule|NoExecute required go=TaintEffect
           timeAdded 4 time
         """
 }

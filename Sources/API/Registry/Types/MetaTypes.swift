@@ -24,7 +24,7 @@ extension SchemaTable {
           matchExpressions 2 [LabelSelectorRequirement]
         LabelSelectorRequirement
           key 1 string required
-          operator 2 string required
+          operator 2 string required go=LabelSelectorOperator
           values 3 [string]
         ListMeta
           selfLink 1 string
@@ -44,7 +44,7 @@ extension SchemaTable {
           generateName 2 string
           namespace 3 string
           selfLink 4 string
-          uid 5 string
+          uid 5 string go=types.UID
           resourceVersion 6 string
           generation 7 int64
           creationTimestamp 8 time
@@ -59,7 +59,7 @@ extension SchemaTable {
           apiVersion 5 string required
           kind 1 string required
           name 3 string required
-          uid 4 string required
+          uid 4 string required go=types.UID
           controller 6 bool?
           blockOwnerDeletion 7 bool?
         Preconditions

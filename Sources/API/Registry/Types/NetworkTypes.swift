@@ -3,7 +3,7 @@ extension SchemaTable {
     static let networkingTypes = """
         HTTPIngressPath
           path 1 string
-          pathType 3 string required
+          pathType 3 string required go=PathType
           backend 2 IngressBackend required
         HTTPIngressRuleValue
           paths 1 [HTTPIngressPath] required
@@ -70,7 +70,7 @@ extension SchemaTable {
         ServiceCIDR
           metadata 1 meta:ObjectMeta
           spec 2 ServiceCIDRSpec
-          status 3 ServiceCIDRStatus
+          status 3 ServiceCIDRStatus default={}
         ServiceCIDRSpec
           cidrs 1 [string]
         ServiceCIDRStatus
@@ -89,14 +89,14 @@ extension SchemaTable {
           namespaceSelector 2 meta:LabelSelector atomic
           ipBlock 3 IPBlock
         NetworkPolicyPort
-          protocol 1 string?|TCP|UDP|SCTP default="TCP" ordered
+          protocol 1 string?|TCP|UDP|SCTP default="TCP" ordered go=Protocol
           port 2 intOrString?
           endPort 3 int32?
         NetworkPolicySpec
           podSelector 1 meta:LabelSelector default={} atomic
           ingress 2 [NetworkPolicyIngressRule]
           egress 3 [NetworkPolicyEgressRule]
-          policyTypes 4 [string|Ingress|Egress] ordered
+          policyTypes 4 [string|Ingress|Egress] ordered go=PolicyType
         ServiceBackendPort
           name 1 string
           number 2 int32
@@ -106,7 +106,7 @@ extension SchemaTable {
     static let discoveryTypes = """
         Endpoint
           addresses 1 [string] set required
-          conditions 2 EndpointConditions
+          conditions 2 EndpointConditions default={}
           hostname 3 string?
           targetRef 4 core:ObjectReference atomic
           deprecatedTopology 5 {string}
@@ -122,14 +122,14 @@ extension SchemaTable {
           forNodes 2 [ForNode]
         EndpointPort
           name 1 string?
-          protocol 2 string?|TCP|UDP|SCTP default="TCP"
+          protocol 2 string?|TCP|UDP|SCTP default="TCP" go=Protocol
           port 3 int32?
           appProtocol 4 string?
         EndpointSlice
           metadata 1 meta:ObjectMeta
-          addressType 4 string required
-          endpoints 2 [Endpoint]
-          ports 3 [EndpointPort] atomic
+          addressType 4 string required go=AddressType
+          endpoints 2 [Endpoint] default=null
+          ports 3 [EndpointPort] atomic default=null
         ForNode
           name 1 string required
         ForZone

@@ -6,11 +6,11 @@ extension SchemaTable {
           podAffinity 2 PodAffinity
           podAntiAffinity 3 PodAntiAffinity
         AppArmorProfile
-          type 1 string|Unconfined|RuntimeDefault|Localhost required
+          type 1 string|Unconfined|RuntimeDefault|Localhost required go=AppArmorProfileType
           localhostProfile 2 string?
         Capabilities
-          add 1 [string]
-          drop 2 [string]
+          add 1 [string] go=Capability
+          drop 2 [string] go=Capability
         ConfigMapEnvSource
           + 1 LocalObjectReference
           optional 2 bool?
@@ -29,7 +29,7 @@ extension SchemaTable {
           env 7 [EnvVar] key=name
           resources 8 ResourceRequirements default={}
           resizePolicy 23 [ContainerResizePolicy]
-          restartPolicy 24 string?
+          restartPolicy 24 string? go=ContainerRestartPolicy
           restartPolicyRules 25 [ContainerRestartRule]
           volumeMounts 9 [VolumeMount] key=mountPath
           volumeDevices 21 [VolumeDevice] key=devicePath
@@ -38,8 +38,8 @@ extension SchemaTable {
           startupProbe 22 Probe
           lifecycle 12 Lifecycle
           terminationMessagePath 13 string default="/dev/termination-log"
-          terminationMessagePolicy 20 string|File|FallbackToLogsOnError default="File" ordered
-          imagePullPolicy 14 string|Always|Never|IfNotPresent
+          terminationMessagePolicy 20 string|File|FallbackToLogsOnError default="File" ordered go=TerminationMessagePolicy
+          imagePullPolicy 14 string|Always|Never|IfNotPresent go=PullPolicy
           securityContext 15 SecurityContext
           stdin 16 bool
           stdinOnce 17 bool
@@ -52,11 +52,11 @@ extension SchemaTable {
           name 1 string
           hostPort 2 int32
           containerPort 3 int32 required
-          protocol 4 string|TCP|UDP|SCTP default="TCP"
+          protocol 4 string|TCP|UDP|SCTP default="TCP" go=Protocol
           hostIP 5 string
         ContainerResizePolicy
-          resourceName 1 string required
-          restartPolicy 2 string required
+          resourceName 1 string required go=ResourceName
+          restartPolicy 2 string required go=ResourceResizeRestartPolicy
         ContainerRestartRule
           action 1 string
           exitCodes 2 ContainerRestartRuleOnExitCodes
@@ -155,7 +155,7 @@ extension SchemaTable {
           path 1 string default="/"
           port 2 intOrString required
           host 3 string
-          scheme 4 string|HTTP|HTTPS default="HTTP"
+          scheme 4 string|HTTP|HTTPS default="HTTP" go=URIScheme
           httpHeaders 5 [HTTPHeader]
         HTTPHeader
           name 1 string required
@@ -170,7 +170,7 @@ extension SchemaTable {
         Lifecycle
           postStart 1 LifecycleHandler
           preStop 2 LifecycleHandler
-          stopSignal 3 string?|SIGABRT|SIGALRM|SIGBUS|SIGCHLD|SIGCLD|SIGCONT|SIGFPE|SIGHUP|SIGILL|SIGINT|SIGIO|SIGIOT|SIGKILL|SIGPIPE|SIGPOLL|SIGPROF|SIGPWR|SIGQUIT|SIGSEGV|SIGSTKFLT|SIGSTOP|SIGSYS|SIGTERM|SIGTRAP|SIGTSTP|SIGTTIN|SIGTTOU|SIGURG|SIGUSR1|SIGUSR2|SIGVTALRM|SIGWINCH|SIGXCPU|SIGXFSZ|SIGRTMIN|SIGRTMIN+1|SIGRTMIN+2|SIGRTMIN+3|SIGRTMIN+4|SIGRTMIN+5|SIGRTMIN+6|SIGRTMIN+7|SIGRTMIN+8|SIGRTMIN+9|SIGRTMIN+10|SIGRTMIN+11|SIGRTMIN+12|SIGRTMIN+13|SIGRTMIN+14|SIGRTMIN+15|SIGRTMAX-14|SIGRTMAX-13|SIGRTMAX-12|SIGRTMAX-11|SIGRTMAX-10|SIGRTMAX-9|SIGRTMAX-8|SIGRTMAX-7|SIGRTMAX-6|SIGRTMAX-5|SIGRTMAX-4|SIGRTMAX-3|SIGRTMAX-2|SIGRTMAX-1|SIGRTMAX
+          stopSignal 3 string?|SIGABRT|SIGALRM|SIGBUS|SIGCHLD|SIGCLD|SIGCONT|SIGFPE|SIGHUP|SIGILL|SIGINT|SIGIO|SIGIOT|SIGKILL|SIGPIPE|SIGPOLL|SIGPROF|SIGPWR|SIGQUIT|SIGSEGV|SIGSTKFLT|SIGSTOP|SIGSYS|SIGTERM|SIGTRAP|SIGTSTP|SIGTTIN|SIGTTOU|SIGURG|SIGUSR1|SIGUSR2|SIGVTALRM|SIGWINCH|SIGXCPU|SIGXFSZ|SIGRTMIN|SIGRTMIN+1|SIGRTMIN+2|SIGRTMIN+3|SIGRTMIN+4|SIGRTMIN+5|SIGRTMIN+6|SIGRTMIN+7|SIGRTMIN+8|SIGRTMIN+9|SIGRTMIN+10|SIGRTMIN+11|SIGRTMIN+12|SIGRTMIN+13|SIGRTMIN+14|SIGRTMIN+15|SIGRTMAX-14|SIGRTMAX-13|SIGRTMAX-12|SIGRTMAX-11|SIGRTMAX-10|SIGRTMAX-9|SIGRTMAX-8|SIGRTMAX-7|SIGRTMAX-6|SIGRTMAX-5|SIGRTMAX-4|SIGRTMAX-3|SIGRTMAX-2|SIGRTMAX-1|SIGRTMAX gated
         LifecycleHandler
           exec 1 ExecAction
           httpGet 2 HTTPGetAction
@@ -191,7 +191,7 @@ extension SchemaTable {
           nodeSelectorTerms 1 [NodeSelectorTerm] required atomic
         NodeSelectorRequirement
           key 1 string required
-          operator 2 string|In|NotIn|Exists|DoesNotExist|Gt|Lt required
+          operator 2 string|In|NotIn|Exists|DoesNotExist|Gt|Lt required go=NodeSelectorOperator
           values 3 [string]
         NodeSelectorTerm
           matchExpressions 1 [NodeSelectorRequirement]
@@ -214,11 +214,11 @@ extension SchemaTable {
           requiredDuringSchedulingIgnoredDuringExecution 1 [PodAffinityTerm]
           preferredDuringSchedulingIgnoredDuringExecution 2 [WeightedPodAffinityTerm]
         PodCondition
-          type 1 string required
+          type 1 string required go=PodConditionType
           observedGeneration 7 int64
-          status 2 string required
-          lastProbeTime 3 time
-          lastTransitionTime 4 time
+          status 2 string required go=ConditionStatus
+          lastProbeTime 3 time default=null
+          lastTransitionTime 4 time default=null
           reason 5 string
           message 6 string
         PodDNSConfig
@@ -234,7 +234,7 @@ extension SchemaTable {
         PodIP
           ip 1 string required
         PodOS
-          name 1 string required
+          name 1 string required go=OSName
         PodReadinessGate
           conditionType 1 string required
         PodResourceClaim
@@ -255,10 +255,10 @@ extension SchemaTable {
           runAsGroup 6 int64?
           runAsNonRoot 3 bool?
           supplementalGroups 4 [int64]
-          supplementalGroupsPolicy 12 string?|Merge|Strict
+          supplementalGroupsPolicy 12 string?|Merge|Strict go=SupplementalGroupsPolicy
           fsGroup 5 int64?
           sysctls 7 [Sysctl]
-          fsGroupChangePolicy 9 string?|OnRootMismatch|Always
+          fsGroupChangePolicy 9 string?|OnRootMismatch|Always go=PodFSGroupChangePolicy
           seccompProfile 10 SeccompProfile
           appArmorProfile 11 AppArmorProfile
           seLinuxChangePolicy 13 string?
@@ -267,10 +267,10 @@ extension SchemaTable {
           initContainers 20 [Container] key=name
           containers 2 [Container] key=name required
           ephemeralContainers 34 [EphemeralContainer] key=name
-          restartPolicy 3 string|Always|OnFailure|Never default="Always"
+          restartPolicy 3 string|Always|OnFailure|Never default="Always" go=RestartPolicy
           terminationGracePeriodSeconds 4 int64? default=30
           activeDeadlineSeconds 5 int64?
-          dnsPolicy 6 string|ClusterFirstWithHostNet|ClusterFirst|Default|None default="ClusterFirst" ordered
+          dnsPolicy 6 string|ClusterFirstWithHostNet|ClusterFirst|Default|None default="ClusterFirst" ordered go=DNSPolicy
           nodeSelector 7 {string} atomic
           serviceAccountName 8 string
           serviceAccount 9 string
@@ -294,7 +294,7 @@ extension SchemaTable {
           readinessGates 28 [PodReadinessGate]
           runtimeClassName 29 string?
           enableServiceLinks 30 bool?
-          preemptionPolicy 31 string?|PreemptLowerPriority|Never
+          preemptionPolicy 31 string?|PreemptLowerPriority|Never go=PreemptionPolicy
           overhead 32 {quantity}
           topologySpreadConstraints 33 [TopologySpreadConstraint] merge=topologyKey map=topologyKey,whenUnsatisfiable
           setHostnameAsFQDN 35 bool?
@@ -304,10 +304,10 @@ extension SchemaTable {
           resourceClaims 39 [PodResourceClaim] key=name retainKeys
           resources 40 ResourceRequirements
           hostnameOverride 41 string?
-          schedulingGroup 43 PodSchedulingGroup
+          schedulingGroup 43 PodSchedulingGroup gated
         PodStatus
           observedGeneration 17 int64
-          phase 1 string|Pending|Running|Succeeded|Failed|Unknown
+          phase 1 string|Pending|Running|Succeeded|Failed|Unknown unjudged go=PodPhase
           conditions 2 [PodCondition] key=type
           message 3 string
           reason 4 string
@@ -319,7 +319,7 @@ extension SchemaTable {
           startTime 7 time
           initContainerStatuses 10 [ContainerStatus]
           containerStatuses 8 [ContainerStatus]
-          qosClass 9 string|Guaranteed|Burstable|BestEffort
+          qosClass 9 string|Guaranteed|Burstable|BestEffort go=PodQOSClass
           ephemeralContainerStatuses 13 [ContainerStatus]
           resize 14 string
           resourceClaimStatuses 15 [PodResourceClaimStatus] key=name retainKeys
@@ -363,7 +363,7 @@ extension SchemaTable {
           type 3 string
           level 4 string
         SeccompProfile
-          type 1 string|Unconfined|RuntimeDefault|Localhost required
+          type 1 string|Unconfined|RuntimeDefault|Localhost required go=SeccompProfileType
           localhostProfile 2 string?
         SecretEnvSource
           + 1 LocalObjectReference
@@ -382,31 +382,31 @@ extension SchemaTable {
           runAsNonRoot 5 bool?
           readOnlyRootFilesystem 6 bool?
           allowPrivilegeEscalation 7 bool?
-          procMount 9 string?|Default|Unmasked
+          procMount 9 string?|Default|Unmasked go=ProcMountType
           seccompProfile 11 SeccompProfile
           appArmorProfile 12 AppArmorProfile
         SleepAction
           seconds 1 int64 required
         Sysctl
           name 1 string required
-          value 2 string required
+          value 2 string required default=""
         TCPSocketAction
           port 1 intOrString required
           host 2 string
         Toleration
           key 1 string
-          operator 2 string|Exists|Equal|Lt|Gt
+          operator 2 string|Exists|Equal|Lt|Gt go=TolerationOperator
           value 3 string
-          effect 4 string|NoSchedule|PreferNoSchedule|NoExecute
+          effect 4 string|NoSchedule|PreferNoSchedule|NoExecute go=TaintEffect
           tolerationSeconds 5 int64?
         TopologySpreadConstraint
           maxSkew 1 int32 required
           topologyKey 2 string required
-          whenUnsatisfiable 3 string|DoNotSchedule|ScheduleAnyway required
+          whenUnsatisfiable 3 string|DoNotSchedule|ScheduleAnyway required go=UnsatisfiableConstraintAction
           labelSelector 4 meta:LabelSelector atomic
           minDomains 5 int32?
-          nodeAffinityPolicy 6 string?|Ignore|Honor
-          nodeTaintsPolicy 7 string?|Ignore|Honor
+          nodeAffinityPolicy 6 string?|Ignore|Honor go=NodeInclusionPolicy
+          nodeTaintsPolicy 7 string?|Ignore|Honor go=NodeInclusionPolicy
           matchLabelKeys 8 [string]
         Volume
           name 1 string required
@@ -417,10 +417,10 @@ extension SchemaTable {
         VolumeMount
           name 1 string required
           readOnly 2 bool
-          recursiveReadOnly 7 string?
+          recursiveReadOnly 7 string? go=RecursiveReadOnlyMode
           mountPath 3 string required
           subPath 4 string
-          mountPropagation 5 string?|None|HostToContainer|Bidirectional
+          mountPropagation 5 string?|None|HostToContainer|Bidirectional go=MountPropagationMode
           subPathExpr 6 string
         VolumeMountStatus
           name 1 string required

@@ -6,13 +6,13 @@ extension SchemaTable {
           deleteOptions 2 meta:DeleteOptions
         PodDisruptionBudget
           metadata 1 meta:ObjectMeta
-          spec 2 PodDisruptionBudgetSpec
+          spec 2 PodDisruptionBudgetSpec default={}
           status 3 PodDisruptionBudgetStatus default={"disruptionsAllowed":0,"currentHealthy":0,"desiredHealthy":0,"expectedPods":0}
         PodDisruptionBudgetSpec
           minAvailable 1 intOrString?
           selector 2 meta:LabelSelector atomic
           maxUnavailable 3 intOrString?
-          unhealthyPodEvictionPolicy 4 string?|IfHealthyBudget|AlwaysAllow
+          unhealthyPodEvictionPolicy 4 string?|IfHealthyBudget|AlwaysAllow go=UnhealthyPodEvictionPolicyType
         PodDisruptionBudgetStatus
           observedGeneration 1 int64
           disruptedPods 2 {time}
@@ -27,22 +27,22 @@ extension SchemaTable {
     static let coordinationTypes = """
         Lease
           metadata 1 meta:ObjectMeta
-          spec 2 LeaseSpec
+          spec 2 LeaseSpec default={}
         LeaseSpec
           holderIdentity 1 string?
           leaseDurationSeconds 2 int32?
           acquireTime 3 microTime
           renewTime 4 microTime
           leaseTransitions 5 int32?
-          strategy 6 string?
-          preferredHolder 7 string?
+          strategy 6 string? gated
+          preferredHolder 7 string? gated
         """
 
     /// k8s.io/api/events/v1
     static let eventsTypes = """
         Event
           metadata 1 meta:ObjectMeta
-          eventTime 2 microTime required
+          eventTime 2 microTime required default=null
           series 3 EventSeries
           reportingController 4 string
           reportingInstance 5 string
@@ -52,9 +52,9 @@ extension SchemaTable {
           related 9 core:ObjectReference atomic
           note 10 string
           type 11 string
-          deprecatedSource 12 core:EventSource
-          deprecatedFirstTimestamp 13 time
-          deprecatedLastTimestamp 14 time
+          deprecatedSource 12 core:EventSource default={}
+          deprecatedFirstTimestamp 13 time default=null
+          deprecatedLastTimestamp 14 time default=null
           deprecatedCount 15 int32
         EventSeries
           count 1 int32 required

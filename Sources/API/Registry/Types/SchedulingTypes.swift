@@ -20,6 +20,6 @@ extension SchemaTable {
           value 2 int32 required
           globalDefault 3 bool
           description 4 string
-          preemptionPolicy 5 string|PreemptLowerPriority|Never default="PreemptLowerPriority" ordered
+          preemptionPolicy 5 string|PreemptLowerPriority|Never default="PreemptLowerPriority" ordered go=PreemptionPolicy
         """
 }

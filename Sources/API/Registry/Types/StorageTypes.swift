@@ -85,12 +85,12 @@ extension SchemaTable {
         PersistentVolumeSpec
           capacity 1 {quantity}
           + 2 PersistentVolumeSource
-          accessModes 3 [string]
+          accessModes 3 [string] go=PersistentVolumeAccessMode
           claimRef 4 ObjectReference
-          persistentVolumeReclaimPolicy 5 string|Delete|Recycle|Retain default="Retain"
+          persistentVolumeReclaimPolicy 5 string|Delete|Recycle|Retain default="Retain" go=PersistentVolumeReclaimPolicy
           storageClassName 6 string
           mountOptions 7 [string]
-          volumeMode 8 string?|Block|Filesystem default="Filesystem"
+          volumeMode 8 string?|Block|Filesystem default="Filesystem" go=PersistentVolumeMode
           nodeAffinity 9 VolumeNodeAffinity
           volumeAttributesClassName 10 string?
         PersistentVolumeStatus
@@ -172,10 +172,10 @@ extension SchemaTable {
           metadata 1 meta:ObjectMeta
           provisioner 2 string required
           parameters 3 {string}
-          reclaimPolicy 4 string? default="Delete"
+          reclaimPolicy 4 string? default="Delete" go=PersistentVolumeReclaimPolicy
           mountOptions 5 [string]
           allowVolumeExpansion 6 bool?
-          volumeBindingMode 7 string?|Immediate|WaitForFirstConsumer default="Immediate"
+          volumeBindingMode 7 string?|Immediate|WaitForFirstConsumer default="Immediate" go=VolumeBindingMode
           allowedTopologies 8 [core:TopologySelectorTerm]
         TokenRequest
           audience 1 string required

@@ -9,10 +9,10 @@ extension SchemaTable {
         AzureDiskVolumeSource
           diskName 1 string required
           diskURI 2 string required
-          cachingMode 3 string?|None|ReadOnly|ReadWrite
+          cachingMode 3 string?|None|ReadOnly|ReadWrite go=AzureDataDiskCachingMode
           fsType 4 string? default="ext4"
           readOnly 5 bool? default=false
-          kind 6 string?|Shared|Dedicated|Managed
+          kind 6 string?|Shared|Dedicated|Managed go=AzureDataDiskKind
         AzureFileVolumeSource
           secretName 1 string required
           shareName 2 string required
@@ -61,7 +61,7 @@ extension SchemaTable {
           items 1 [DownwardAPIVolumeFile]
           defaultMode 2 int32? default=420
         EmptyDirVolumeSource
-          medium 1 string
+          medium 1 string go=StorageMedium
           sizeLimit 2 quantity
         EphemeralVolumeSource
           volumeClaimTemplate 1 PersistentVolumeClaimTemplate
@@ -95,7 +95,7 @@ extension SchemaTable {
           readOnly 3 bool
         HostPathVolumeSource
           path 1 string required
-          type 2 string?||DirectoryOrCreate|Directory|FileOrCreate|File|Socket|CharDevice|BlockDevice default=""
+          type 2 string?||DirectoryOrCreate|Directory|FileOrCreate|File|Socket|CharDevice|BlockDevice default="" go=HostPathType
         ISCSIVolumeSource
           targetPortal 1 string required
           iqn 2 string required
@@ -116,7 +116,7 @@ extension SchemaTable {
           path 2 string required
           mode 3 int32?
         LocalObjectReference
-          name 1 string default=""
+          name 1 string
         NFSVolumeSource
           server 1 string required
           path 2 string required
@@ -125,12 +125,12 @@ extension SchemaTable {
           apiVersion 1 string default="v1"
           fieldPath 2 string required
         PersistentVolumeClaimSpec
-          accessModes 1 [string|ReadWriteOnce|ReadOnlyMany|ReadWriteMany|ReadWriteOncePod]
+          accessModes 1 [string|ReadWriteOnce|ReadOnlyMany|ReadWriteMany|ReadWriteOncePod] go=PersistentVolumeAccessMode
           selector 4 meta:LabelSelector atomic
           resources 2 VolumeResourceRequirements
           volumeName 3 string
           storageClassName 5 string?
-          volumeMode 6 string?|Block|Filesystem default="Filesystem"
+          volumeMode 6 string?|Block|Filesystem default="Filesystem" go=PersistentVolumeMode
           dataSource 7 TypedLocalObjectReference atomic
           dataSourceRef 8 TypedObjectReference
           volumeAttributesClassName 9 string?
@@ -221,14 +221,14 @@ extension SchemaTable {
           secret 1 SecretProjection
           downwardAPI 2 DownwardAPIProjection
           configMap 3 ConfigMapProjection
-          serviceAccountToken 4 ServiceAccountTokenProjection
-          clusterTrustBundle 5 ClusterTrustBundleProjection
-          podCertificate 6 PodCertificateProjection
+          serviceAccountToken 4 ServiceAccountTokenProjection unjudged
+          clusterTrustBundle 5 ClusterTrustBundleProjection gated
+          podCertificate 6 PodCertificateProjection gated
         VolumeResourceRequirements
           limits 1 {quantity}
           requests 2 {quantity}
         VolumeSource
-          hostPath 1 HostPathVolumeSource
+          hostPath 1 HostPathVolumeSource unjudged
           emptyDir 2 EmptyDirVolumeSource
           gcePersistentDisk 3 GCEPersistentDiskVolumeSource
           awsElasticBlockStore 4 AWSElasticBlockStoreVolumeSource

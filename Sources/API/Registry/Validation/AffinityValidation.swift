@@ -56,7 +56,6 @@ enum AffinityValidation {
         }
         let key = rule["key"].string ?? ""
         causes += Names.each("\(path).key", key, Names.qualifiedNameComplaints(key))
-        guard ["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"].contains(name) else { return causes }
         for (index, value) in values.enumerated() {
             let text = value.string ?? ""
             causes += Names.each("\(path).values[\(index)]", text, Names.labelValueComplaints(text))
@@ -126,6 +125,11 @@ enum AffinityValidation {
                 causes += Names.each(here, text, Names.qualifiedNameComplaints(text))
             }
         }
+        let selector = term["labelSelector"], rules = selector["matchExpressions"].items
+        for (index, key) in matching.enumerated()
+        where !selector["matchLabels"][key].isNull || rules.count(where: { $0["key"].string == key }) > 1 {
+            causes.append(.invalid("\(path)[\(index)]", .string(key), "exists in both matchLabelKeys and labelSelector"))
+        }
         for (index, key) in matching.enumerated() where term["mismatchLabelKeys"].items.contains(.string(key)) {
             causes.append(
                 .invalid("\(path).matchLabelKeys[\(index)]", .string(key), "exists in both matchLabelKeys and mismatchLabelKeys"))
@@ -136,7 +140,8 @@ enum AffinityValidation {
     // MARK: Spreading
 
     static func spread(_ constraints: JSON, _ path: String) -> [StatusError.Cause] {
-        var pairs: Set<[String]> = []
+        let pairs = constraints.items.map { [$0["topologyKey"].string ?? "", $0["whenUnsatisfiable"].string ?? ""] }
+        let later = Dictionary(pairs.enumerated().map { ($1, $0) }, uniquingKeysWith: { max($0, $1) })
         return constraints.items.enumerated().flatMap { index, constraint -> [Cause] in
             let here = "\(path)[\(index)]"
             let when = constraint["whenUnsatisfiable"].string ?? "", key = constraint["topologyKey"].string ?? ""
@@ -147,19 +152,17 @@ enum AffinityValidation {
             if !["DoNotSchedule", "ScheduleAnyway"].contains(when) {
                 causes.append(.notSupported("\(here).whenUnsatisfiable", .string(when), "\"DoNotSchedule\", \"ScheduleAnyway\""))
             }
-            if !pairs.insert([key, when]).inserted {
+            // The one that comes again is the one that is told.
+            if later[[key, when], default: 0] > index {
                 causes.append(.duplicate("\(here).{topologyKey, whenUnsatisfiable}", .string("{\(key), \(when)}")))
             }
             let keys = constraint["matchLabelKeys"].items
             if !keys.isEmpty, constraint["labelSelector"].isNull {
                 causes.append(.forbidden("\(here).matchLabelKeys", "must not be specified when labelSelector is not set"))
             }
-            let own = Set(constraint["labelSelector"]["matchLabels"].stringMap.keys).union(
-                constraint["labelSelector"]["matchExpressions"].items.compactMap { $0["key"].string })
             for (number, key) in keys.enumerated() {
                 let text = key.string ?? "", place = "\(here).matchLabelKeys[\(number)]"
                 causes += Names.each(place, text, Names.qualifiedNameComplaints(text))
-                if own.contains(text) { causes.append(.invalid(place, key, "exists in both matchLabelKeys and labelSelector")) }
             }
             return causes + SelectorRules.validate(constraint["labelSelector"], "\(here).labelSelector")
         }

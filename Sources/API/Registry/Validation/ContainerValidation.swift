@@ -4,25 +4,29 @@ import Model
 struct ContainerValidation {
     private let container: JSON
     private let path: String
+    /// The pod's volumes that no container can have as a device.
+    private let withoutBlocks: Set<String>
     private var causes: [StatusError.Cause] = []
 
     static func validate(
-        _ container: JSON, _ path: String, volumes: Set<String>, isHostNetwork: Bool, gracePeriod: Int, claims: JSON = .null
+        _ container: JSON, _ path: String, volumes: Set<String>, withoutBlocks: Set<String> = [], isHostNetwork: Bool, gracePeriod: Int,
+        claims: JSON = .null, hasHandlers: Bool = true
     ) -> [StatusError.Cause] {
-        var validation = ContainerValidation(container: container, path: path)
+        var validation = ContainerValidation(container: container, path: path, withoutBlocks: withoutBlocks)
         validation.checkPorts(isHostNetwork)
-        validation.checkEnvironment()
+        validation.checkEnvironment(volumes)
         validation.checkSources()
         validation.checkMounts(volumes)
-        validation.causes += HandlerValidation(gracePeriod: gracePeriod).causes(container, path)
+        if hasHandlers { validation.causes += HandlerValidation(gracePeriod: gracePeriod).causes(container, path) }
         validation.causes += ResourceValidation.requirements(container["resources"], "\(path).resources")
-        validation.checkClaims(claims)
+        validation.causes += Self.claims(container["resources"], claims, "\(path).resources.claims")
         validation.checkResizing()
         validation.checkSecurity()
         return validation.causes
     }
 
-    private init(container: JSON, path: String) {
+    private init(container: JSON, path: String, withoutBlocks: Set<String>) {
+        self.withoutBlocks = withoutBlocks
         self.container = container
         self.path = path
     }
@@ -56,7 +60,7 @@ struct ContainerValidation {
         "status.podIPs",
     ]
 
-    private mutating func checkEnvironment() {
+    private mutating func checkEnvironment(_ volumes: Set<String>) {
         for (number, item) in container["env"].items.enumerated() {
             let here = "\(path).env[\(number)]", name = item["name"].string ?? ""
             if name.isEmpty {
@@ -79,6 +83,10 @@ struct ContainerValidation {
             if !hasValue, source.object?.count ?? 0 > 1 {
                 causes.append(.invalid("\(here).valueFrom", "", "may not have more than one field specified at a time"))
             }
+            if !source["fileKeyRef"].isNull, !volumes.contains(source["fileKeyRef"]["volumeName"].string ?? "") {
+                let name = JSON.string(source["fileKeyRef"]["volumeName"].string ?? "")
+                causes.append(.notFound("\(here).valueFrom.fileKeyRef.volumeName", name))
+            }
             causes += divisor(source["resourceFieldRef"], "\(here).valueFrom.resourceFieldRef")
             for reference in ["configMapKeyRef", "secretKeyRef"] where !source[reference].isNull {
                 let key = source[reference]["key"].string ?? "", place = "\(here).valueFrom.\(reference)"
@@ -86,7 +94,10 @@ struct ContainerValidation {
                 let name = source[reference]["name"].string ?? ""
                 causes += Names.each("\(place).name", name, Names.subdomainComplaints(name))
             }
-            if let field = source["fieldRef"]["fieldPath"].string, !field.isEmpty, !Self.fieldPaths.contains(field),
+            if let version = source["fieldRef"]["apiVersion"].string, version != "v1", !version.isEmpty {
+                let why = "error converting fieldPath: unsupported pod version: \(version)"
+                causes.append(.invalid("\(here).valueFrom.fieldRef.fieldPath", source["fieldRef"]["fieldPath"], why))
+            } else if let field = source["fieldRef"]["fieldPath"].string, !field.isEmpty, !Self.fieldPaths.contains(field),
                 field.wholeMatch(of: /metadata\.(labels|annotations)\['.+'\]/) == nil
             {
                 let list = (Self.fieldPaths + ["metadata.annotations['<KEY>']", "metadata.labels['<KEY>']"]).sorted().map { "\"\($0)\"" }
@@ -122,7 +133,7 @@ struct ContainerValidation {
 
     /// The units in which a resource can be told.
     private func divisor(_ reference: JSON, _ here: String) -> [StatusError.Cause] {
-        guard let text = reference["divisor"].string, let resource = reference["resource"].string, let amount = Quantity(text) else {
+        guard let text = reference["divisor"].string, let resource = reference["resource"].string else {
             return []
         }
         let allowed: [String]
@@ -132,10 +143,11 @@ struct ContainerValidation {
             allowed = ["1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"]
         default: return []
         }
-        if amount.nano == 0 || allowed.contains(where: { Quantity($0) == amount }) { return [] }
+        // As it is written: of two ways to say the same, one is known.
+        if text == "0" || allowed.contains(text) { return [] }
         let words = allowed.count == 2 ? "1m and 1" : allowed.joined(separator: ", ")
         let what = allowed.count == 2 ? "cpu" : resource.hasSuffix("memory") ? "memory" : "local ephemeral storage"
-        return [.invalid("\(here).divisor", .string(text), "only divisor's values \(words) are supported with the \(what) resource")]
+        return [.invalid("\(here).divisor", .string(resource), "only divisor's values \(words) are supported with the \(what) resource")]
     }
 
     private mutating func checkMounts(_ volumes: Set<String>) {
@@ -154,8 +166,21 @@ struct ContainerValidation {
             checkSubPaths(mount, here)
             checkPropagation(mount)
         }
-        for (number, device) in container["volumeDevices"].items.enumerated() where !volumes.contains(device["name"].string ?? "") {
-            causes.append(.notFound("\(path).volumeDevices[\(number)].name", .string(device["name"].string ?? "")))
+        checkDevices(volumes)
+    }
+
+    /// A volume that is there as a device is made of what has blocks, and is not mounted.
+    private mutating func checkDevices(_ volumes: Set<String>) {
+        let mounted = Set(container["volumeMounts"].items.compactMap { $0["name"].string })
+        for (number, device) in container["volumeDevices"].items.enumerated() {
+            let name = device["name"].string ?? "", here = "\(path).volumeDevices[\(number)].name"
+            if mounted.contains(name) { causes.append(.invalid(here, .string(name), "must not already exist in volumeMounts")) }
+            if !volumes.contains(name) {
+                causes.append(.notFound(here, .string(name)))
+            } else if withoutBlocks.contains(name) {
+                let why = "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"
+                causes.append(.invalid(here, .string(name), why))
+            }
         }
     }
 
@@ -194,16 +219,16 @@ struct ContainerValidation {
         }
     }
 
-    private mutating func checkClaims(_ claims: JSON) {
+    /// Claims that `resources` names, which must be some of the pod's.
+    static func claims(_ resources: JSON, _ claims: JSON, _ path: String) -> [StatusError.Cause] {
         let known = claims.items.compactMap { $0["name"].string }
         let which = known.isEmpty ? " which is empty" : ": \(known.joined(separator: ", "))"
-        for (number, claim) in container["resources"]["claims"].items.enumerated() where !known.contains(claim["name"].string ?? "") {
+        return resources["claims"].items.enumerated().filter { !known.contains($1["name"].string ?? "") }.map { number, claim in
             let name = claim["name"].string ?? ""
-            causes.append(
-                StatusError.Cause(
-                    reason: "FieldValueNotFound",
-                    message: "Not found: \"\(name)\": must be one of the names in pod.spec.resourceClaims\(which)",
-                    field: "\(path).resources.claims[\(number)]"))
+            return StatusError.Cause(
+                reason: "FieldValueNotFound",
+                message: "Not found: \"\(name)\": must be one of the names in pod.spec.resourceClaims\(which)",
+                field: "\(path)[\(number)]")
         }
     }
 
@@ -233,7 +258,7 @@ struct ContainerValidation {
         if context["privileged"].bool == true {
             causes.append(.invalid(here, context, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"))
         }
-        if context["capabilities"]["add"].items.contains(where: { ["SYS_ADMIN", "CAP_SYS_ADMIN"].contains($0.string) }) {
+        if context["capabilities"]["add"].items.contains("CAP_SYS_ADMIN") {
             causes.append(.invalid(here, context, "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"))
         }
     }

@@ -38,10 +38,12 @@ enum CronJobValidation {
     private static func timeZone(_ name: String) -> [StatusError.Cause] {
         func refuse(_ why: String) -> [StatusError.Cause] { [.invalid("spec.timeZone", .string(name), why)] }
         if name.isEmpty { return refuse("timeZone must be nil or non-empty string") }
-        if name.lowercased() == "local" {
-            return refuse("timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones")
-        }
-        do { _ = try TimeZone(named: name) } catch { return refuse("\(error)") }
-        return []
+        let isLocal = name.lowercased() == "local"
+        let causes =
+            isLocal ? refuse("timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones") : []
+        // To Go, the machine's own zone is one.
+        if name == "Local" { return causes }
+        do { _ = try TimeZone(named: name) } catch { return causes + refuse("\(error)") }
+        return causes
     }
 }

@@ -12,8 +12,9 @@ enum EndpointValidation {
             causes.append(.required("addressType"))
         } else if !["FQDN", "IPv4", "IPv6"].contains(type.string) {
             causes.append(.notSupported("addressType", type, "\"FQDN\", \"IPv4\", \"IPv6\""))
-        } else if let old, old["addressType"] != type {
-            causes.append(.invalid("addressType", type, "field is immutable"))
+        }
+        if let old, old["addressType"] != type {
+            causes.append(.invalid("addressType", type.isNull ? "" : type, "field is immutable"))
         }
         for (index, endpoint) in object["endpoints"].items.enumerated() {
             causes += sliceEndpoint(endpoint, "endpoints[\(index)]", type.string ?? "")

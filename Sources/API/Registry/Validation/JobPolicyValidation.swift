@@ -14,6 +14,7 @@ enum JobPolicyValidation {
         if rules.count > mostRules { causes.append(.tooMany("\(path).rules", rules.count, mostRules)) }
         for (index, rule) in rules.enumerated() {
             let here = "\(path).rules[\(index)]"
+            causes += choice(rule["action"], ["Count", "FailIndex", "FailJob", "Ignore"], "\(here).action")
             if rule["action"].string == "FailIndex", spec["backoffLimitPerIndex"].isNull {
                 causes.append(.invalid("\(here).action", rule["action"], "requires the backoffLimitPerIndex to be set"))
             }
@@ -30,6 +31,13 @@ enum JobPolicyValidation {
         return causes
     }
 
+    /// One of some values, which must be given.
+    private static func choice(_ value: JSON, _ known: [String], _ field: String) -> [StatusError.Cause] {
+        let text = value.string ?? "", list = known.map { "\"\($0)\"" }
+        if text.isEmpty { return [.required(field, "valid values: [\(list.joined(separator: " "))]")] }
+        return known.contains(text) ? [] : [.notSupported(field, value, list.joined(separator: ", "))]
+    }
+
     /// About a rule as a whole, which the message does not repeat.
     private static func whole(_ field: String, _ message: String) -> StatusError.Cause {
         StatusError.Cause(reason: "FieldValueInvalid", message: "Invalid value: \(message)", field: field)
@@ -41,6 +49,7 @@ enum JobPolicyValidation {
             causes.append(
                 .invalid("\(path).containerName", .string(name), "must be one of the container or initContainer names in the pod template"))
         }
+        causes += choice(requirement["operator"], ["In", "NotIn"], "\(path).operator")
         let values = requirement["values"].items.compactMap(\.int)
         if values.isEmpty {
             causes.append(.invalid("\(path).values", requirement["values"], "at least one value is required"))

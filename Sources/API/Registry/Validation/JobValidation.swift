@@ -35,7 +35,7 @@ struct JobValidation {
             causes.append(.required("\(path).backoffLimitPerIndex", "when maxFailedIndexes is specified"))
         }
         checkManager()
-        if isIndexed { checkIndexes() } else { checkNoIndexes() }
+        if isIndexed { checkIndexes() } else if ["NonIndexed", ""].contains(spec["completionMode"].string ?? "") { checkNoIndexes() }
         causes += JobPolicyValidation.failurePolicy(spec, "\(path).podFailurePolicy")
         if !spec["successPolicy"].isNull {
             causes +=
@@ -108,30 +108,43 @@ struct JobValidation {
                 causes.append(.invalid(field, .string(policy), "only \"Never\" is supported when podFailurePolicy is specified"))
             }
         case "Always": causes.append(.required(field, "valid values: \"OnFailure\", \"Never\""))
-        default: causes.append(.notSupported(field, .string(policy), "\"OnFailure\", \"Never\""))
+        default:
+            for known in ["\"Always\", \"OnFailure\", \"Never\"", "\"OnFailure\", \"Never\""] {
+                causes.append(.notSupported(field, .string(policy), known))
+            }
         }
     }
 
     // MARK: A Job's own
 
-    /// The selector must be the one that the server would choose, unless the user says that it is his.
-    static func selector(_ job: JSON) -> [StatusError.Cause] {
-        let selector = job["spec"]["selector"], labels = job["spec"]["template"]["metadata"]["labels"]
-        guard !selector.isNull else { return [.required("spec.selector")] }
-        var causes = SelectorRules.validate(selector, "spec.selector")
-        if job["spec"]["manualSelector"].bool != true {
-            let (uid, name) = (job["metadata"]["uid"].string ?? "", job["metadata"]["name"].string ?? "")
-            let expected = [
-                "controller-uid": uid, "job-name": name, "batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name,
-            ]
-            for (key, value) in expected.sorted(by: { $0.key < $1.key }) where labels[key].string != value {
-                causes.append(.invalid("spec.template.metadata.labels", labels, "must include '\(key)=\(value)'"))
-            }
-            if !LabelSelector(selector).matches(expected) {
-                causes.append(.invalid("spec.selector", selector, "`selector` not auto-generated"))
+    /// The selector is the one that the server chose, unless the user says that it is his, and the pods' labels those that go with it.
+    static func generated(_ job: JSON) -> [StatusError.Cause] {
+        let selector = job["spec"]["selector"], labels = job["spec"]["template"]["metadata"]["labels"], name = job["metadata"]["name"]
+        guard job["spec"]["manualSelector"].bool != true, !selector.isNull else { return [] }
+        let values = [("controller-uid", job["metadata"]["uid"].string ?? ""), ("job-name", name.string ?? "")]
+        var causes: [StatusError.Cause] = [], expected: [String: String] = [:]
+        for prefix in ["", "batch.kubernetes.io/"] {
+            for (key, value) in values {
+                expected[prefix + key] = value
+                let field = "spec.template.metadata.labels[\(prefix)\(key)]", held = labels[prefix + key].string
+                if held == nil {
+                    causes.append(.required(field, "must be '\(value)'"))
+                } else if held != value {
+                    causes.append(.invalid(field, labels, "must be '\(value)'"))
+                }
             }
         }
-        if !LabelSelector(selector).matches(labels.stringMap) {
+        if !LabelSelector(selector).matches(expected) {
+            causes.append(.invalid("spec.selector", selector, "`selector` not auto-generated"))
+        }
+        return causes
+    }
+
+    /// Whoever chose it, the selector matches the pods that the job makes.
+    static func selector(_ spec: JSON) -> [StatusError.Cause] {
+        let selector = spec["selector"], labels = spec["template"]["metadata"]["labels"]
+        var causes = selector.isNull ? [.required("spec.selector")] : SelectorRules.validate(selector, "spec.selector")
+        if selector.isNull || !LabelSelector(selector).matches(labels.stringMap) {
             causes.append(.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"))
         }
         return causes
@@ -159,8 +172,9 @@ struct JobValidation {
                 causes.append(.invalid("spec.completions", now["completions"], "can only be modified in tandem with spec.parallelism"))
             }
         }
-        if fixed(now["template"], old: then["template"], isFree: isAtRest(old)) != then["template"] {
-            causes.append(.invalid("spec.template", now["template"], "field is immutable"))
+        let template = fixed(now["template"], old: then["template"], isFree: isAtRest(old))
+        for part in ["spec", "metadata"] where template[part] != then["template"][part] {
+            causes.append(.invalid("spec.template.\(part)", now["template"][part], "field is immutable"))
         }
         return causes
     }

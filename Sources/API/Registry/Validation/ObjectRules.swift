@@ -20,7 +20,7 @@ enum ObjectRules {
         }
         let size = annotations.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
         if size > 256 * 1024 { causes.append(.tooLong("metadata.annotations", 256 * 1024)) }
-        causes += finalizers(metadata["finalizers"], "metadata.finalizers", areStandard: kind.isBuiltIn)
+        causes += finalizers(metadata["finalizers"], "metadata.finalizers", areStandard: kind.isBuiltIn && !kind.namesFinalizersFreely)
         return causes + owners(metadata["ownerReferences"])
     }
 

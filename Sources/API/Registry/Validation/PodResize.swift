@@ -7,12 +7,12 @@ enum PodResize {
 
     /// The pod `old` with the containers' resources that `wanted` has; throws what may not change.
     static func apply(_ wanted: JSON, to old: JSON) throws -> JSON {
-        var result = old, rest = wanted["spec"]
+        var result = old
+        var hasMore = false
         var causes: [StatusError.Cause] = []
         for list in ["initContainers", "containers"] {
-            guard let before = old["spec"][list].array, var containers = rest[list].array, before.count == containers.count else {
-                continue
-            }
+            guard let before = old["spec"][list].array, let containers = wanted["spec"][list].array, before.count == containers.count
+            else { continue }
             var changed = before
             for index in before.indices {
                 let new = containers[index], path = "spec.\(list)[\(index)].resources"
@@ -22,13 +22,12 @@ enum PodResize {
                 }
                 changed[index]["resources"] = new["resources"]
                 changed[index]["resizePolicy"] = new["resizePolicy"]
-                containers[index]["resources"] = restoring(new["resources"], as: before[index]["resources"])
-                containers[index]["resizePolicy"] = before[index]["resizePolicy"]
+                if restoring(new["resources"], as: before[index]["resources"]) != before[index]["resources"] { hasMore = true }
             }
             result["spec"][list] = .array(changed)
-            rest[list] = .array(containers)
         }
-        if rest != old["spec"] { causes.append(.forbidden("spec", "only cpu and memory resources are mutable")) }
+        // What else the pod says is not looked at. (upstream: dropNonResizeUpdates)
+        if hasMore { causes.append(.forbidden("spec", "only cpu and memory resources are mutable")) }
         var classified = result
         PodRules.setQoS(&classified)
         let quality = classified["status"]["qosClass"]

@@ -21,10 +21,15 @@ struct PodUpdateValidation {
     }
 
     private mutating func run() {
-        for list in ["containers", "initContainers"] where spec[list].items.count != old[list].items.count {
-            causes.append(.forbidden("spec.\(list)", "pod updates may not add or remove containers"))
+        for list in ["containers", "initContainers"] {
+            guard spec[list].items.count == old[list].items.count else {
+                causes.append(.forbidden("spec.\(list)", "pod updates may not add or remove containers"))
+                return
+            }
+            for (index, container) in spec[list].items.enumerated() where (container["image"].string ?? "").isEmpty {
+                causes.append(.required("spec.\(list)[\(index)].image"))
+            }
         }
-        guard causes.isEmpty else { return }
         checkEphemeralContainers()
         checkDeadline()
         checkTolerations()
@@ -86,6 +91,7 @@ struct PodUpdateValidation {
                 return toleration
             }
         }
+        causes += TolerationValidation.validate(spec["tolerations"], "spec.tolerations")
         let kept = Set(withoutTime(spec["tolerations"]))
         if withoutTime(old["tolerations"]).allSatisfy(kept.contains) { return }
         causes.append(.forbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds"))

@@ -25,8 +25,12 @@ struct PodValidation {
         causes += found
         let volumes = good.union(claims)
         if spec["containers"].items.isEmpty { causes.append(.required("\(path).containers")) }
+        let withoutBlocks = Set(
+            spec["volumes"].items.filter { $0["persistentVolumeClaim"].isNull && $0["ephemeral"].isNull }.compactMap { $0["name"].string }
+        ).subtracting(claims)
         var names: Set<String> = []
-        for list in ["initContainers", "containers"] {
+        // Of two that are called the same, the one that goes first in the pod's life has the wrong name.
+        for list in ["containers", "initContainers"] {
             for (index, container) in spec[list].items.enumerated() {
                 let here = "\(path).\(list)[\(index)]", name = container["name"].string ?? ""
                 if name.isEmpty {
@@ -38,21 +42,41 @@ struct PodValidation {
                 checkImage(container["image"].string ?? "", "\(here).image")
                 checkRestart(container, here, isInit: list == "initContainers")
                 causes += ContainerValidation.validate(
-                    container, here, volumes: volumes, isHostNetwork: spec["hostNetwork"].bool ?? false,
-                    gracePeriod: Self.gracePeriod(spec), claims: spec["resourceClaims"])
+                    container, here, volumes: volumes, withoutBlocks: withoutBlocks, isHostNetwork: spec["hostNetwork"].bool ?? false,
+                    gracePeriod: Self.gracePeriod(spec), claims: spec["resourceClaims"],
+                    hasHandlers: list == "containers" || container["restartPolicy"] == "Always")
             }
         }
         checkHostPorts()
         checkNumbers()
         checkNames()
         checkPlacement()
-        causes += SecurityValidation.pod(spec, path)
-        if !spec["resources"].isNull { causes += ResourceValidation.requirements(spec["resources"], "\(path).resources", ofPod: true) }
+        causes += SecurityValidation.pod(spec, path) + WindowsValidation.validate(spec, path)
+        causes += ResourceValidation.pod(spec, path)
+        causes += ContainerValidation.claims(spec["resources"], spec["resourceClaims"], "\(path).resources.claims")
+        checkClaims()
+    }
+
+    /// What the pod asks of dynamic resource allocation, each under a name of its own.
+    private mutating func checkClaims() {
+        var names: Set<String> = []
+        for (index, claim) in spec["resourceClaims"].items.enumerated() {
+            let here = "\(path).resourceClaims[\(index)]", name = claim["name"].string ?? ""
+            if !name.isEmpty, !names.insert(name).inserted { causes.append(.duplicate("\(here).name", .string(name))) }
+            let given = ["resourceClaimName", "resourceClaimTemplateName"].filter { !claim[$0].isNull }
+            guard given.count != 1 else { continue }
+            let words = given.isEmpty ? "must specify one of" : "at most one of"
+            let why = "\(words)\(given.isEmpty ? ": " : " ")`resourceClaimName`, `resourceClaimTemplateName`"
+            causes.append(.invalid(here, claim, given.isEmpty ? why : "\(why) may be specified"))
+        }
     }
 
     private mutating func checkImage(_ image: String, _ here: String) {
         if image.isEmpty { causes.append(.required(here)) }
-        if image.trimmed != image { causes.append(.invalid(here, .string(image), "must not have leading or trailing whitespace")) }
+        // In a template it may stand for one that somebody else fills in.
+        if path == "spec", image.trimmed != image {
+            causes.append(.invalid(here, .string(image), "must not have leading or trailing whitespace"))
+        }
     }
 
     /// Where it runs.
@@ -83,6 +107,33 @@ struct PodValidation {
         }
     }
 
+    /// What a new pod may not say yet.
+    static func creation(_ spec: JSON) -> [StatusError.Cause] {
+        var causes: [StatusError.Cause] = []
+        if !spec["ephemeralContainers"].items.isEmpty {
+            causes.append(.forbidden("spec.ephemeralContainers", "cannot be set on create"))
+        }
+        if !(spec["nodeName"].string ?? "").isEmpty, !spec["schedulingGates"].items.isEmpty {
+            causes.append(.forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared"))
+        }
+        return causes
+    }
+
+    /// Annotations that mean something.
+    static func annotations(_ pod: JSON) -> [StatusError.Cause] {
+        let annotations = pod["metadata"]["annotations"], path = "metadata.annotations"
+        var causes: [StatusError.Cause] = []
+        let mirror = "kubernetes.io/config.mirror", cost = "controller.kubernetes.io/pod-deletion-cost"
+        if !annotations[mirror].isNull, (pod["spec"]["nodeName"].string ?? "").isEmpty {
+            let why = "must set spec.nodeName if mirror pod annotation is set"
+            causes.append(.invalid("\(path)[\(mirror)]", annotations[mirror], why))
+        }
+        if let text = annotations[cost].string, Int32(text).map(String.init) != text {
+            causes.append(.invalid("\(path)[\(cost)]", .string(text), "must be a 32bit integer"))
+        }
+        return causes
+    }
+
     /// Seconds, whether they have been filled in or not.
     static func gracePeriod(_ spec: JSON) -> Int { spec["terminationGracePeriodSeconds"].int ?? 30 }
 
@@ -102,7 +153,7 @@ struct PodValidation {
         if !rules.isEmpty, policy.isNull {
             causes.append(.required("\(here).restartPolicy", "must specify restartPolicy when restart rules are used"))
         }
-        for (index, rule) in rules.enumerated() {
+        for (index, rule) in rules.enumerated() where !isInit || !policy.isNull {
             let place = "\(here).restartPolicyRules[\(index)]"
             if !["Restart", "RestartAllContainers"].contains(rule["action"].string ?? "") {
                 causes.append(
@@ -135,9 +186,6 @@ struct PodValidation {
     }
 
     private mutating func checkNumbers() {
-        if let seconds = spec["terminationGracePeriodSeconds"].int, seconds < 0 {
-            causes.append(.invalid("\(path).terminationGracePeriodSeconds", .int(seconds), "must be greater than or equal to 0"))
-        }
         if let seconds = spec["activeDeadlineSeconds"].int, !(1...Int(Int32.max)).contains(seconds) {
             causes.append(.invalid("\(path).activeDeadlineSeconds", .int(seconds), "must be between 1 and 2147483647, inclusive"))
         }
@@ -161,6 +209,9 @@ struct PodValidation {
                 let text = host.string ?? ""
                 causes += Names.each("\(here).hostnames[\(number)]", text, Names.subdomainComplaints(text))
             }
+        }
+        if !spec["hostnameOverride"].isNull, spec["setHostnameAsFQDN"].bool == true {
+            causes.append(.forbidden("\(path).hostnameOverride", "may not be specified when setHostnameAsFQDN is true"))
         }
         checkDNS()
     }

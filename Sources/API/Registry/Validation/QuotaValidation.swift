@@ -10,9 +10,9 @@ enum QuotaValidation {
     /// Those that speak of a pod's presence alone.
     private static let plain = scopes.subtracting(["PriorityClass", "VolumeAttributesClass"])
     private static let compute: Set<String> = [
-        "pods", "cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory", "ephemeral-storage",
-        "requests.ephemeral-storage", "limits.ephemeral-storage",
+        "pods", "cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory",
     ]
+    private static let storage: Set<String> = ["ephemeral-storage", "requests.ephemeral-storage", "limits.ephemeral-storage"]
 
     private static let counted: Set<String> = [
         "resourcequotas", "services", "replicationcontrollers", "secrets", "persistentvolumeclaims", "configmaps", "services.nodeports",
@@ -27,16 +27,15 @@ enum QuotaValidation {
         if let old {
             let then = Set(old["spec"]["scopes"].items), now = Set(spec["scopes"].items)
             if then != now { causes.append(.invalid("spec.scopes", spec["scopes"], "field is immutable")) }
-            if old["spec"]["scopeSelector"] != spec["scopeSelector"] {
-                causes.append(.invalid("spec.scopeSelector", spec["scopeSelector"], "field is immutable"))
-            }
         }
         return causes
     }
 
-    private static func hard(_ hard: JSON, _ path: String) -> [Cause] {
+    static func hard(_ hard: JSON, _ path: String) -> [StatusError.Cause] {
         hard.stringMap.sorted { $0.key < $1.key }.flatMap { name, text in
-            ResourceValidation.nameCauses(name, "\(path)[\(name)]", inQuota: true)
+            let isKnown = name.contains("/") || isStandard(name)
+            return ResourceValidation.nameCauses(name, "\(path)[\(name)]", inQuota: true)
+                + (isKnown ? [] : [.invalid("\(path)[\(name)]", .string(name), "must be a standard resource for quota")])
                 + ResourceValidation.amountCauses(name, .string(text), "\(path)[\(name)]")
         }
     }
@@ -54,7 +53,8 @@ enum QuotaValidation {
 
     /// Counts of any kind of object, and others' resources, are never at odds with a scope.
     private static func isStandard(_ name: String) -> Bool {
-        compute.contains(name) || counted.contains(name) || name.hasPrefix("hugepages-") || name.hasPrefix("requests.hugepages-")
+        compute.contains(name) || storage.contains(name) || counted.contains(name) || name.hasPrefix("hugepages-")
+            || name.hasPrefix("requests.hugepages-")
     }
 
     private static func named(_ spec: JSON) -> [Cause] {
@@ -120,7 +120,7 @@ enum QuotaValidation {
         return object["spec"]["limits"].items.enumerated().flatMap { index, limit -> [Cause] in
             let path = "spec.limits[\(index)]", type = limit["type"].string ?? ""
             var causes = Names.each("\(path).type", type, Names.qualifiedNameComplaints(type))
-            if !type.contains("/"), !["Pod", "Container", "PersistentVolumeClaim"].contains(type) {
+            if causes.isEmpty, !type.contains("/"), !["Pod", "Container", "PersistentVolumeClaim"].contains(type) {
                 causes.append(.invalid("\(path).type", .string(type), "must be a standard limit type or fully qualified"))
             }
             if !types.insert(type).inserted { causes.append(.duplicate("\(path).type", .string(type))) }
@@ -140,7 +140,8 @@ enum QuotaValidation {
         for half in halves + ["maxLimitRequestRatio"] {
             for name in limit[half].stringMap.keys.sorted() {
                 names.insert(name)
-                causes += ResourceValidation.nameCauses(name, "\(path).\(half)[\(name)]", inQuota: true)
+                let isContainers = ["Pod", "Container"].contains(type)
+                causes += ResourceValidation.nameCauses(name, "\(path).\(half)[\(name)]", inQuota: !isContainers)
             }
         }
         if type == "PersistentVolumeClaim", limit["min"]["storage"].isNull, limit["max"]["storage"].isNull {

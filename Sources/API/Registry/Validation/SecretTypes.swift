@@ -19,6 +19,18 @@ enum SecretTypes {
         }
     }
 
+    /// A pair that no TLS server could use. (crypto/tls, X509KeyPair)
+    static let warnings: @Sendable (JSON) -> [String] = { secret in
+        guard secret["type"].string == "kubernetes.io/tls" else { return [] }
+        for (key, what) in [("tls.crt", "certificate"), ("tls.key", "key")] {
+            let bytes = Base64.decode(secret["data"][key].string ?? "") ?? []
+            if !String(decoding: bytes, as: UTF8.self).contains("-----BEGIN ") {
+                return ["tls: failed to find any PEM data in \(what) input"]
+            }
+        }
+        return []
+    }
+
     private static func login(_ data: JSON, _ key: String) -> [StatusError.Cause] {
         guard let text = data[key].string else { return [.required("data[\(key)]")] }
         // What is no base 64 has been told already.

@@ -56,12 +56,22 @@ enum SecurityValidation {
             causes.append(
                 .invalid("\(here).shareProcessNamespace", true, "ShareProcessNamespace and HostPID cannot both be enabled"))
         }
-        guard spec["hostUsers"].bool == false else { return causes }
+        guard spec["hostUsers"].bool == false else { return causes + unmasked(spec, path) }
         for (field, name) in [("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC")]
         where spec[field].bool == true {
             causes.append(.forbidden("\(path).\(name)", "when `hostUsers` is false"))
         }
         return causes
+    }
+
+    /// All of /proc is shown to those alone whose users are none of the host's.
+    private static func unmasked(_ spec: JSON, _ path: String) -> [Cause] {
+        ["containers", "initContainers"].flatMap { list in
+            spec[list].items.enumerated().filter { $1["securityContext"]["procMount"] == "Unmasked" }.map { index, _ in
+                .invalid(
+                    "\(path).\(list)[\(index)].securityContext.procMount", "Unmasked", "`hostUsers` must be false to use `Unmasked`")
+            }
+        }
     }
 
     private static func sysctls(_ list: JSON, _ spec: JSON, _ path: String) -> [Cause] {
@@ -78,7 +88,7 @@ enum SecurityValidation {
                         field, .string(name),
                         "must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$"
                     ))
-            } else if !names.insert(dotted).inserted {
+            } else if !names.insert(name).inserted {
                 causes.append(.duplicate(field, .string(name)))
             }
             // The settings of a namespace that the pod shares with its node are the node's.

@@ -79,7 +79,10 @@ enum ServiceExternalRules {
             causes.append(.invalid(path, name, "may not change once set"))
         }
         guard let text = name.string else { return causes }
-        if !isBalancer { return causes + [.forbidden(path, onlyForBalancers)] }
+        if !isBalancer {
+            // Of an update both of upstream's functions say so.
+            return causes + Array(repeating: .forbidden(path, onlyForBalancers), count: old == nil ? 1 : 2)
+        }
         return causes + Names.each(path, text, Names.qualifiedNameComplaints(text))
     }
 

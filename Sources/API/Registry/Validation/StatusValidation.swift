@@ -5,7 +5,9 @@ enum StatusValidation {
     typealias Validation = KindDefinition.Validation
 
     /// The counts of a status: none is negative, those of `parts` are at most `whole`, and `available` at most `ready`.
-    static func counts(_ fields: [String], parts: [String] = [], of whole: String = "replicas", ready: String? = nil) -> Validation {
+    static func counts(_ fields: [String], parts: [String] = [], of whole: String = "replicas", ready: String? = nil, collides: Bool = true)
+        -> Validation
+    {
         { object, old, _ in
             let status = object["status"], all = status[whole].int ?? 0
             var causes = (fields + ["observedGeneration"]).flatMap { notNegative(status[$0], "status.\($0)") }
@@ -16,7 +18,7 @@ enum StatusValidation {
             if let ready, let available = status["availableReplicas"].int, available > status["readyReplicas"].int ?? 0 {
                 causes.append(.invalid("status.availableReplicas", .int(available), "cannot be greater than \(ready)"))
             }
-            if let before = old?["status"]["collisionCount"].int, before > status["collisionCount"].int ?? -1 {
+            if collides, let before = old?["status"]["collisionCount"].int, before > status["collisionCount"].int ?? -1 {
                 causes.append(.invalid("status.collisionCount", .int(status["collisionCount"].int ?? 0), "cannot be decremented"))
             }
             return causes
@@ -52,7 +54,7 @@ enum StatusValidation {
     }
 
     static let resourceQuota: Validation = { object, _, _ in
-        ["hard", "used"].flatMap { list in amounts(object["status"][list]) { "status.\(list)[\($0)]" } }
+        ["hard", "used"].flatMap { QuotaValidation.hard(object["status"][$0], "status.\($0)") }
     }
 
     private static func amounts(_ amounts: JSON, _ path: (String) -> String) -> [StatusError.Cause] {

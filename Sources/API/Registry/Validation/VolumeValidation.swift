@@ -42,9 +42,19 @@ struct VolumeValidation {
             causes.append(.required(path, "must specify a volume type"))
             return
         }
-        if kinds.count > 1 { causes.append(.forbidden("\(path).\(kinds.sorted().last ?? "")", "may not specify more than 1 volume type")) }
-        look(volume[first], first, "\(path).\(first)")
+        let ordered = Self.kinds.filter(kinds.contains)
+        for kind in ordered.dropFirst() { causes.append(.forbidden("\(path).\(kind)", "may not specify more than 1 volume type")) }
+        let one = ordered.first ?? first
+        look(volume[one], one, "\(path).\(one)")
     }
+
+    /// In the order in which upstream looks for them.
+    private static let kinds = [
+        "emptyDir", "hostPath", "gitRepo", "gcePersistentDisk", "awsElasticBlockStore", "secret", "nfs", "iscsi", "glusterfs",
+        "persistentVolumeClaim", "rbd", "cinder", "cephfs", "flocker", "downwardAPI", "fc", "configMap", "azureFile", "vsphereVolume",
+        "quobyte", "azureDisk", "photonPersistentDisk", "projected", "portworxVolume", "storageos", "scaleIO", "csi", "ephemeral",
+        "image",
+    ]
 
     private mutating func look(_ source: JSON, _ kind: String, _ here: String) {
         switch kind {
@@ -56,6 +66,10 @@ struct VolumeValidation {
             }
         case "hostPath":
             require(source, ["path"], here)
+            if let type = source["type"].string, !Self.hostPathTypes.contains(type) {
+                let known = Self.hostPathTypes.map { "\"\($0)\"" }.joined(separator: ", ")
+                causes.append(.notSupported("\(here).type", source["type"], known))
+            }
             if let host = source["path"].string, host.split(separator: "/").contains("..") {
                 causes.append(.invalid("\(here).path", .string(host), "must not contain '..'"))
             }
@@ -73,9 +87,13 @@ struct VolumeValidation {
         case "csi": require(source, ["driver"], here)
         case "image":
             if isPod { require(source, ["reference"], here) }
-        default: break
+        default: causes += AttachedVolumeValidation.causes(source, kind, here)
         }
     }
+
+    private static let hostPathTypes = [
+        "", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket",
+    ]
 
     private mutating func require(_ source: JSON, _ fields: [String], _ here: String) {
         for field in fields where (source[field].string ?? "").isEmpty { causes.append(.required("\(here).\(field)")) }
