@@ -78,7 +78,9 @@ let package = Package(
             ]),
         .target(name: "Controllers", dependencies: ["Model", "Store"]),
 
-        .target(name: "Lab", dependencies: ["Model", "YAML", "Rules", "Proxy", "Netlink", "Host", "Runtime", "Store", "API"]),
+        .target(
+            name: "Lab", dependencies: ["Model", "YAML", "Rules", "Proxy", "Netlink", "Host", "Runtime", "Store", "API"],
+            resources: [.embedInCode("Map/Page")]),
 
         // Programs.
         .executableTarget(

@@ -3,7 +3,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 binaries=(minik minik-shim minik-dns minik-unpack minik-cni)
 packages=(libmnl-dev libnftnl-dev libsystemd-dev libsqlite3-dev libssl-dev zlib1g-dev libarchive-dev libre2-dev pkg-config busybox-static apache2-bin tzdata)
 # What the tests look through, beside minik's own eyes.
-test_packages=(sqlite3 nftables iproute2 dnsutils curl python3 python3-yaml util-linux procps strace make xz-utils openssl zstd skopeo podman containernetworking-plugins iptables tshark)
+test_packages=(sqlite3 nftables iproute2 dnsutils curl python3 python3-yaml util-linux procps strace make xz-utils openssl zstd skopeo podman containernetworking-plugins iptables tshark chromium)
 
 die() { printf '%s: %s\n' "$(basename "$0")" "$1" >&2; exit 1; }
 

@@ -48,7 +48,7 @@ struct Minik: AsyncParsableCommand {
                 subcommands: [Get.self, Describe.self, Apply.self, Delete.self, Run.self, Exec.self, Logs.self, Label.self, Scale.self]),
             CommandGroup(name: "Labs", subcommands: [LabCommands.self, Validate.self, SchemaCommand.self]),
             CommandGroup(name: "Images", subcommands: [ImageCommand.self]),
-            CommandGroup(name: "Explanations", subcommands: [Why.self, Matrix.self, Diff.self, Trace.self, Capture.self]),
+            CommandGroup(name: "Explanations", subcommands: [Why.self, Matrix.self, Diff.self, Trace.self, Capture.self, MapCommand.self]),
             CommandGroup(
                 name: "Machines",
                 subcommands: [

@@ -99,4 +99,43 @@ struct RouteTests {
         #expect(try one.output("cat /proc/sys/net/ipv4/ip_forward") == "1\n")
         #expect(try other.output("cat /proc/sys/net/ipv4/ip_forward") == "0\n")
     }
+
+    @Test("what went through links is what ip -s counts")
+    func statistics() throws {
+        let node = try TestNamespace(), pod = try TestNamespace()
+        var socket = try NetlinkSocket(in: NetworkNamespace(path: node.path))
+        try socket.addVeth("veth01234567", mtu: 1450, peer: "eth0", peerNamespace: NetworkNamespace(path: pod.path))
+        _ = try node.output("ip addr add 10.9.0.1/24 dev veth01234567")
+        _ = try pod.output("ip addr add 10.9.0.2/24 dev eth0 && ip link set eth0 up && busybox ping -c 2 -s 500 10.9.0.1")
+        // What neighbour discovery sends by itself is over when two looks tell the same.
+        for _ in 0..<50 {
+            let before = try node.output("ip -j -s link show veth01234567")
+            let found = try #require(try socket.links(statistics: true).first { $0.name == "veth01234567" }?.statistics)
+            let told = try JSON(parsing: try node.output("ip -j -s link show veth01234567"))[0]["stats64"]
+            guard try JSON(parsing: before)[0]["stats64"] == told else { continue }
+            #expect(found.received.packets >= 2 && found.received.bytes > 1000)
+            for (way, name) in [(found.received, "rx"), (found.sent, "tx")] {
+                let numbers = [way.packets, way.bytes, way.errors, way.dropped].map { Int($0) }
+                #expect(numbers == ["packets", "bytes", "errors", "dropped"].map { told[name][$0].int }, "\(told)")
+            }
+            #expect(try socket.links().allSatisfy { $0.statistics == nil }, "who does not ask sees the same link twice")
+            return
+        }
+        Issue.record("the counters never stood still")
+    }
+
+    @Test("a connection's remaining seconds are what the kernel's timeout leaves of it")
+    func remaining() throws {
+        let node = try TestNamespace(), pod = try TestNamespace()
+        let namespace = try NetworkNamespace(path: node.path)
+        var socket = try NetlinkSocket(in: namespace), tracking = try ConntrackSocket(in: namespace)
+        try socket.addVeth("veth01234567", mtu: 1450, peer: "eth0", peerNamespace: NetworkNamespace(path: pod.path))
+        _ = try node.nft("table ip t { chain c { type filter hook input priority 0; ct state new accept; }; }")
+        _ = try node.output("ip addr add 10.9.0.1/24 dev veth01234567")
+        _ = try pod.output("ip addr add 10.9.0.2/24 dev eth0 && ip link set eth0 up && busybox ping -c 1 10.9.0.1")
+        let connection = try #require(try tracking.remaining(.ipv4).first { $0.original.proto == 1 })
+        #expect("\(connection.original.source) \(connection.reply.source)" == "10.9.0.2 10.9.0.1")
+        let limit = try #require(UInt32(try node.output("cat /proc/sys/net/netfilter/nf_conntrack_icmp_timeout").trimmed))
+        #expect(limit > 5 && (limit - 5...limit).contains(connection.seconds))
+    }
 }

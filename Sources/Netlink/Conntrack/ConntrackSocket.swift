@@ -35,6 +35,19 @@ package struct ConntrackSocket: ~Copyable {
         return found
     }
 
+    /// `conntrack -L -o extended`, each connection as it was sent and answered, and the seconds after which it is forgotten if nothing
+    /// more comes.
+    package mutating func remaining(_ family: IPFamily) throws(NetlinkError) -> [(
+        original: ConnectionTuple, reply: ConnectionTuple, seconds: UInt32
+    )] {
+        var found: [(ConnectionTuple, ConnectionTuple, UInt32)] = []
+        try socket.run(Self.message(IPCTNL_MSG_CT_GET, NLM_F_DUMP, family), { "conntrack -L" }) { header in
+            guard let (original, reply, _) = TrackedConnection.tuples(header) else { return }
+            found.append((original, reply, TrackedConnection.seconds(header)))
+        }
+        return found
+    }
+
     /// `conntrack -D` of one connection; nothing to delete is no error.
     package mutating func delete(_ connection: TrackedConnection) throws(NetlinkError) {
         let message = Self.message(IPCTNL_MSG_CT_DELETE, NLM_F_ACK, connection.packet.source.family)
@@ -75,6 +88,18 @@ extension TrackedConnection {
         packet.isDestinationTranslated = original.destination != reply.source || original.destinationPort != reply.sourcePort
         let sent = Packet(from: original.source, to: original.destination, proto: original.proto, port: original.destinationPort)
         self.init(packet: packet, sent: sent, tuple: raw)
+    }
+
+    /// CTA_TIMEOUT
+    fileprivate static func seconds(_ header: UnsafePointer<nlmsghdr>) -> UInt32 {
+        var seconds: UInt32 = 0
+        guard let payload = mnl_nlmsg_get_payload(header) else { return seconds }
+        let skip = MemoryLayout<nfgenmsg>.size
+        forEachAttribute(payload + skip, Int(header.pointee.nlmsg_len) - MemoryLayout<nlmsghdr>.size - skip) { type, value in
+            guard type == CTA_TIMEOUT.rawValue, value.count >= MemoryLayout<UInt32>.size else { return }
+            seconds = UInt32(bigEndian: value.loadUnaligned(as: UInt32.self))
+        }
+        return seconds
     }
 
     /// Both ways of a connection, and what names it to the kernel.

@@ -19,6 +19,8 @@ package struct Link: Sendable, Hashable {
     /// A VXLAN's network identifier, and the family that it talks in.
     package var vni: Int?
     package var underlay: IPFamily?
+    /// What has gone through it; nil where nobody asked.
+    package var statistics: LinkStatistics?
 
     package init(index: Int32, name: String, mtu: Int, address: MACAddress?, isUp: Bool, kind: String?, master: Int32?) {
         self.index = index
@@ -160,7 +162,8 @@ extension NetlinkSocket {
         do { try execute(message, "ip link del group \(Self.leaving)") } catch  where error.isNotFound {}
     }
 
-    /// RTEXT_FILTER_SKIP_STATS: counters are what a look at a link costs most for, and nobody here reads them.
+    /// RTEXT_FILTER_SKIP_STATS: IPv6's own counters (IFLA_INET6_STATS) are what a look at a link costs most for, and nobody here reads
+    /// them. The link's come anyway.
     private static let withoutStatistics: UInt32 = 1 << 3
 
     /// `ip -d link show dev NAME`; nil when there is none.
@@ -179,18 +182,19 @@ extension NetlinkSocket {
         return link.index
     }
 
-    /// `ip -d link show`
-    package mutating func links() throws(NetlinkError) -> [Link] {
+    /// `ip -d link show`; with statistics `ip -s -d link show`
+    package mutating func links(statistics: Bool = false) throws(NetlinkError) -> [Link] {
         var found: [Link] = []
         let message = NetlinkMessage(RTM_GETLINK, NLM_F_DUMP, Self.info())
         message.put(IFLA_EXT_MASK, u32: Self.withoutStatistics)
-        try run(message, { "ip link show" }) { found.append(Link($0)) }
+        try run(message, { statistics ? "ip -s link show" : "ip link show" }) { found.append(Link($0, statistics: statistics)) }
         return found
     }
 }
 
 extension Link {
-    init(_ header: UnsafePointer<nlmsghdr>) {
+    /// Who did not ask for statistics gets none: two looks at the same link are the same.
+    init(_ header: UnsafePointer<nlmsghdr>, statistics: Bool = false) {
         let payload = mnl_nlmsg_get_payload(header)
         let info = payload?.load(as: ifinfomsg.self) ?? ifinfomsg()
         self.init(
@@ -206,6 +210,7 @@ extension Link {
             case UInt32(IFLA_ADDRESS): link.address = MACAddress(Array(value))
             case UInt32(IFLA_IFALIAS): link.alias = String(decoding: value.prefix { $0 != 0 }, as: UTF8.self)
             case UInt32(IFLA_LINK): link.peer = value.loadUnaligned(as: Int32.self)
+            case UInt32(IFLA_STATS64) where statistics: link.statistics = LinkStatistics(value)
             case UInt32(IFLA_MASTER): link.master = value.loadUnaligned(as: Int32.self)
             case UInt32(IFLA_LINKINFO):
                 guard let start = value.baseAddress else { return }

@@ -38,6 +38,8 @@ package struct ClusterPaths: Sendable, Hashable {
     package var pki: String { "\(state)/pki" }
     /// The port of the API on this machine's loopback, kept so that a kubeconfig outlives the daemon.
     package var apiPort: String { "\(state)/api-port" }
+    /// Port and token of the map's page, kept for the same.
+    package var mapAddress: String { "\(state)/map" }
     package var daemonLog: String { "\(state)/daemon.log" }
     package var dnsRecords: String { "\(state)/dns" }
 

@@ -103,8 +103,10 @@ struct Daemon {
     ) throws {
         let home = cluster.controlPlane
         let keepers = nodes.map(\.keeper)
+        let map = mapDoor(api, report, &group)
         let router = Router(
-            api: api, nodes: LocalNodes(cluster: cluster, paths: paths, client: api), parts: [RepairAPI { await Self.repair(keepers) }])
+            api: api, nodes: LocalNodes(cluster: cluster, paths: paths, client: api),
+            parts: [RepairAPI { await Self.repair(keepers) }, MapAPI(map)])
         let server = HTTPServer(router)
         let count: @Sendable () -> Void = { Task { await parts.count() } }
         group.addTask { [paths] in
@@ -146,6 +148,18 @@ struct Daemon {
                 OwnProcess.trimMemory()
             }
         }
+    }
+
+    /// The map's page, which is there once somebody asks for it, and looks at nothing until somebody looks at it.
+    private func mapDoor(
+        _ api: APIServer, _ report: @escaping @Sendable (String) -> Void, _ group: inout ThrowingTaskGroup<Void, any Error>
+    ) -> MapDoor {
+        let threads = RequestThreads(count: 1)
+        let feed = MapFeed(cluster: cluster, client: api, threads: threads) { [cluster, paths] in MapEyes(paths: paths, cluster: cluster) }
+        let door = MapDoor(file: paths.mapAddress, feed: feed, threads: threads, report: report)
+        group.addTask { try await feed.run(report: report) }
+        group.addTask { try await door.run() }
+        return door
     }
 
     /// The API on the control plane's node, again whenever that has got another network namespace.
