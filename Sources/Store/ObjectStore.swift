@@ -96,6 +96,11 @@ package actor ObjectStore {
         return Self.ordered(then, namespace)
     }
 
+    /// What has lately been written of a resource, as far as the history reaches, the first of it first.
+    package func past(_ resource: Resource) -> [(revision: Int, event: StoreEvent)] {
+        history.events.filter { $0.resource == resource }.map { ($0.revision, $0.event) }
+    }
+
     /// How many objects of a resource there are.
     package func count(_ resource: Resource, namespace: String) async throws -> Int {
         try await keys(resource).count { $0.namespace == namespace }

@@ -148,6 +148,33 @@ struct MapPageTests {
         }
     }
 
+    @Test("what policies did before anybody looked is told, as far as the store remembers")
+    func past() async throws {
+        let api = try await Fixture.api()
+        for (name, host) in [("web", 5), ("other", 7)] {
+            var pod = MapFixture.pod(name, 1, host).json
+            pod["apiVersion"] = "v1"
+            pod["kind"] = "Pod"
+            _ = try await api.store.create(.pods, pod)
+        }
+        var policy = MapFixture.onlyClient
+        (policy["apiVersion"], policy["kind"]) = ("networking.k8s.io/v1", "NetworkPolicy")
+        _ = try await api.create(.networkPolicies, policy)
+        try await api.delete(.networkPolicies, Fixture.key("only-client"))
+        let moments = try await MapPast(store: api.store, cluster: MapFixture.cluster()).moments()
+        #expect(moments.map { $0.snapshot.policies.map(\.name) } == [[], ["only-client"], []])
+        #expect(moments.map { $0.snapshot.pods.count } == [2, 2, 2])
+        #expect(moments.map { $0.time != nil } == [false, true, false])
+        var history = MapHistory()
+        for moment in moments { history.note(moment.snapshot, MapReach(moment.snapshot), at: moment.time) }
+        #expect(
+            history.changes.map(\.title).dropFirst() == [
+                "NetworkPolicy default/only-client created", "NetworkPolicy default/only-client deleted",
+            ])
+        #expect(
+            history.changes.map { $0.differences.contains { $0.from == "default/other" && $0.probe == "TCP/80" } } == [false, true, true])
+    }
+
     @Test("more than eight at once are refused")
     func crowd() async throws {
         try await withPage { page, feed, _ in

@@ -16,6 +16,7 @@ package actor MapFeed {
     private let client: any Client
     private let threads: RequestThreads
     private let makeEyes: @Sendable () -> any MapSource
+    private let past: @Sendable () async throws -> [MapPast.Moment]
     private let clock: any Clock<Duration>
     private let now: @Sendable () -> Timestamp
     private let begin: AsyncStream<Void>
@@ -39,13 +40,14 @@ package actor MapFeed {
         var moment: MapMoment?
     }
 
-    /// `eyes`: opened when somebody comes, and let go of when nobody is left.
+    /// `past`: what has been before. `eyes`: opened when somebody comes, and let go of when nobody is left.
     package init(
         cluster: Cluster, client: any Client, threads: RequestThreads, clock: any Clock<Duration> = TimerClock(),
-        now: @escaping @Sendable () -> Timestamp = Timestamp.now, eyes: @escaping @Sendable () -> any MapSource
+        now: @escaping @Sendable () -> Timestamp = Timestamp.now, past: @escaping @Sendable () async throws -> [MapPast.Moment] = { [] },
+        eyes: @escaping @Sendable () -> any MapSource
     ) {
         (self.cluster, self.client, self.threads, self.clock, self.now) = (cluster, client, threads, clock, now)
-        makeEyes = eyes
+        (makeEyes, self.past) = (eyes, past)
         (begin, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -115,14 +117,19 @@ package actor MapFeed {
         var map = next.map ?? ClusterMap(next.snapshot, sight)
         if isNew { map = ClusterMap(next.snapshot, sight) } else { map.look(at: sight) }
         if isNew || next.reach == nil {
-            // A large cluster's takes a while.
-            let reach = try await threads.run(Int.max) { [snapshot = next.snapshot] in MapReach(snapshot) }
-            next.history.note(next.snapshot, reach, at: now())
-            next.reach = reach
+            if view == nil { for moment in try await past() { _ = try await note(moment.snapshot, moment.time, &next.history) } }
+            next.reach = try await note(next.snapshot, now(), &next.history)
         }
         let moved = try await next.eyes.moved(now: next.begun.duration(to: .now) / .seconds(1))
         tell(&next, map, MapFlow.flows(moved, map))
         view = next
+    }
+
+    /// Who reaches whom in a large cluster takes a while.
+    private func note(_ snapshot: ClusterSnapshot, _ time: Timestamp?, _ history: inout MapHistory) async throws -> MapReach {
+        let reach = try await threads.run(Int.max) { MapReach(snapshot) }
+        history.note(snapshot, reach, at: time)
+        return reach
     }
 
     private func tell(_ view: inout View, _ map: ClusterMap, _ flows: [MapFlow]) {

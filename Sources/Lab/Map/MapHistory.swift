@@ -5,8 +5,9 @@ import Proxy
 package struct MapHistory: Sendable {
     package struct Change: Sendable {
         package let number: Int
-        package let time: Timestamp
-        /// `NetworkPolicy default/deny created`; of the first what there was when somebody began to look.
+        /// nil: it was before anybody looked, and nobody wrote it down.
+        package let time: Timestamp?
+        /// `NetworkPolicy default/deny created`; the first is how things stood before all that is known.
         package let title: String
         package let reach: MapReach
         package let differences: [MapReach.Difference]
@@ -21,17 +22,19 @@ package struct MapHistory: Sendable {
     package init() {}
 
     /// Notes how things stand now; `reach` belongs to `snapshot`. What changed nothing that policies look at is no change.
-    package mutating func note(_ snapshot: ClusterSnapshot, _ reach: MapReach, at time: Timestamp) {
+    package mutating func note(_ snapshot: ClusterSnapshot, _ reach: MapReach, at time: Timestamp?) {
         defer { last = snapshot }
         guard let last, let before = changes.last else {
-            return append("As it was when this page was opened", reach, [], time)
+            return append("Before the first change that is known", reach, [], time)
         }
         let differences = before.reach.differences(to: reach), titles = Self.titles(last, snapshot)
         if titles.isEmpty, differences.isEmpty { return }
         append(titles.isEmpty ? "Pods or Services changed" : Self.list(titles), reach, differences, time)
     }
 
-    private mutating func append(_ title: String, _ reach: MapReach, _ differences: [MapReach.Difference], _ time: Timestamp) {
+    private mutating func append(
+        _ title: String, _ reach: MapReach, _ differences: [MapReach.Difference], _ time: Timestamp?
+    ) {
         changes.append(Change(number: next, time: time, title: title, reach: reach, differences: differences))
         next += 1
         if changes.count > Self.most { changes.removeFirst(changes.count - Self.most) }

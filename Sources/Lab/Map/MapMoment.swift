@@ -52,7 +52,7 @@ extension MapHistory.Change {
     /// For the slider: what it did is told when it is asked for.
     var json: JSON {
         [
-            "number": .int(number), "time": .string(time.description), "title": .string(title),
+            "number": .int(number), "time": JSON(time?.description), "title": .string(title),
             "opened": .int(differences.count { $0.after == "." }), "closed": .int(differences.count { $0.after != "." }),
         ]
     }

@@ -103,7 +103,7 @@ struct Daemon {
     ) throws {
         let home = cluster.controlPlane
         let keepers = nodes.map(\.keeper)
-        let map = mapDoor(api, report, &group)
+        let map = mapDoor(api, store, report, &group)
         let router = Router(
             api: api, nodes: LocalNodes(cluster: cluster, paths: paths, client: api),
             parts: [RepairAPI { await Self.repair(keepers) }, MapAPI(map)])
@@ -152,10 +152,14 @@ struct Daemon {
 
     /// The map's page, which is there once somebody asks for it, and looks at nothing until somebody looks at it.
     private func mapDoor(
-        _ api: APIServer, _ report: @escaping @Sendable (String) -> Void, _ group: inout ThrowingTaskGroup<Void, any Error>
+        _ api: APIServer, _ store: ObjectStore, _ report: @escaping @Sendable (String) -> Void,
+        _ group: inout ThrowingTaskGroup<Void, any Error>
     ) -> MapDoor {
         let threads = RequestThreads(count: 1)
-        let feed = MapFeed(cluster: cluster, client: api, threads: threads) { [cluster, paths] in MapEyes(paths: paths, cluster: cluster) }
+        let feed = MapFeed(
+            cluster: cluster, client: api, threads: threads,
+            past: { [cluster] in try await MapPast(store: store, cluster: cluster).moments() },
+            eyes: { [cluster, paths] in MapEyes(paths: paths, cluster: cluster) })
         let door = MapDoor(file: paths.mapAddress, feed: feed, threads: threads, report: report)
         group.addTask { try await feed.run(report: report) }
         group.addTask { try await door.run() }

@@ -45,8 +45,7 @@ export class Matrix {
   async #show() {
     const { changes, reach } = this.state.map, change = changes.find(change => change.number === this.number) ?? changes.at(-1);
     if (!change) return;
-    const time = new Date(change.time).toLocaleTimeString();
-    this.title.textContent = `${time}  ${change.title}`;
+    this.title.textContent = [change.time && new Date(change.time).toLocaleTimeString(), change.title].filter(Boolean).join("  ");
     this.slider.setAttribute("aria-valuetext", this.title.textContent);
     // A daemon that starts anew counts from nothing.
     if (this.change?.number !== change.number || this.change.time !== change.time) {
