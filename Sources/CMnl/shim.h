@@ -4,6 +4,7 @@
 #include <linux/if_link.h>
 #include <linux/if_addr.h>
 #include <linux/neighbour.h>
+#include <linux/pkt_sched.h>
 #include <linux/veth.h>
 #include <linux/net_namespace.h>
 #include <linux/netfilter/nfnetlink.h>

@@ -5,10 +5,13 @@ import Glibc
 package struct NetlinkMessage: ~Copyable {
     private let buffer: UnsafeMutableRawPointer
     let header: UnsafeMutablePointer<nlmsghdr>
+    private static let size = 8192
 
     /// A request of `type` that starts with `fixed` (ifinfomsg, rtmsg, ...). It is acknowledged, or answered by a dump.
     package init<Fixed: BitwiseCopyable>(_ type: some BinaryInteger, _ flags: Int32 = NLM_F_ACK, _ fixed: Fixed) {
-        buffer = .allocate(byteCount: 8192, alignment: 8)
+        buffer = .allocate(byteCount: Self.size, alignment: 8)
+        // What pads an attribute is nobody's memory.
+        buffer.initializeMemory(as: UInt8.self, repeating: 0, count: Self.size)
         header = mnl_nlmsg_put_header(buffer)
         header.pointee.nlmsg_type = UInt16(type)
         header.pointee.nlmsg_flags = UInt16(NLM_F_REQUEST | flags)
@@ -16,6 +19,9 @@ package struct NetlinkMessage: ~Copyable {
     }
 
     deinit { buffer.deallocate() }
+
+    /// As it goes to the kernel.
+    package var bytes: [UInt8] { Array(UnsafeRawBufferPointer(start: buffer, count: Int(header.pointee.nlmsg_len))) }
 
     package func put(_ type: some BinaryInteger, _ bytes: [UInt8]) { mnl_attr_put(header, UInt16(type), bytes.count, bytes) }
     package func put(_ type: some BinaryInteger, _ text: String) { mnl_attr_put_strz(header, UInt16(type), text) }

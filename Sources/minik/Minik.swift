@@ -52,7 +52,9 @@ struct Minik: AsyncParsableCommand {
             CommandGroup(
                 name: "Machines",
                 subcommands: [
-                    NodeCommand.self, HostCommand.self, MeasurePolicies.self, MeasureChanges.self, MeasureServices.self, MeasureStore.self,
+                    NodeCommand.self, LinkCommand.self, HostCommand.self, MeasurePolicies.self, MeasureChanges.self,
+                    MeasureServices.self,
+                    MeasureStore.self,
                 ]),
         ])
 }

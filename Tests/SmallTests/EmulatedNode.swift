@@ -18,6 +18,13 @@ final class EmulatedNode: Sendable {
     let reports = Reports()
     let registry = FakeRegistry()
     private let root: String
+    private let link = Mutex(true)
+
+    /// Whether the node's link stands.
+    var isLinked: Bool {
+        get { link.withLock { $0 } }
+        set { link.withLock { $0 = newValue } }
+    }
 
     /// What stands for pods in the node's tables: uid by uid.
     final class Tables: PodGuard {
@@ -70,25 +77,30 @@ final class EmulatedNode: Sendable {
         ]
         let spec = cluster.nodes[0]
         return NodeAgent(
-            node: spec, cluster: cluster, paths: paths, client: client, network: network, guards: [tables], sandboxes: sandboxes,
+            node: spec, cluster: cluster, paths: paths,
+            client: DistantClient(client, at: "192.0.2.1:6443", clock: clock) { [self] in isLinked }, network: network, guards: [tables],
+            sandboxes: sandboxes,
             images: ImageSources([registry, SpareImages()]), puller: ImagePuller(registry, clock: clock),
             identity: identity, dockerConfiguration: "\(root)/config.json", deviceControl: nil, clock: clock,
+            isReached: { [self] in isLinked },
             object: { [paths, cluster] in
                 let plugin = NodePlugins.plugin(for: spec, of: cluster, paths: paths)
                 return NodeSandbox(node: spec, cluster: cluster, paths: paths, plugin: plugin).object(networkTrouble: $0, now: $1)
             }, report: { [reports] in reports.add($0) })
     }
 
-    /// Runs `body` while an agent follows.
-    func following(_ body: @escaping @Sendable () async throws -> Void) async throws {
+    /// Runs `body` while an agent follows, `before` being the pods that an earlier one ran. Returns those that it runs at its end.
+    @discardableResult
+    func following(after before: [Pod] = [], _ body: @escaping @Sendable () async throws -> Void) async throws -> [Pod] {
         let agent = try agent()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await agent.run() }
+            group.addTask { try await agent.run(after: before) }
             try await eventually("the node is registered") { try await self.api.find(Node.self, ObjectKey("", "n1")) != nil }
             try await body()
             group.cancelAll()
             do { try await group.waitForAll() } catch is CancellationError {}
         }
+        return await agent.pods()
     }
 
     /// Lets seconds pass, one by one, until `holds`: how many it took.

@@ -60,12 +60,13 @@ struct MetricsAPI: PathResponder {
 
     /// Asks nodes at once.
     private func ask(_ names: Set<String>) async throws -> [String: NodeUsage] {
-        try await withThrowingTaskGroup(of: (String, NodeUsage).self) { group in
+        await withTaskGroup(of: (String, NodeUsage?).self) { group in
             for name in names {
                 guard let services = nodes.services(of: name) else { continue }
-                group.addTask { (name, try await services.usage()) }
+                // Of a node that does not answer there is nothing to tell, as the metrics server has it.
+                group.addTask { (name, try? await services.usage()) }
             }
-            return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
         }
     }
 

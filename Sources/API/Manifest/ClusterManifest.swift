@@ -32,6 +32,7 @@ extension Cluster {
                         ]))),
                 .init("repair", .string(oneOf: Repair.allCases.map(\.rawValue))),
                 .init("images", .list(.string)), .init("dns", .object([.init("forward", .list(.string))])),
+                .init("links", ClusterLinks.schema), .init("nodeMonitorGracePeriod", .string),
             ])),
     ])
 
@@ -76,6 +77,13 @@ extension Cluster {
         nodes = try Cluster.nodes(spec["nodes"], in: self, ranges, fail)
         if let text = spec["loadBalancerPool"].string { loadBalancerPool = try pool(text) { fail("spec.loadBalancerPool", $0) } }
         try readMounts(spec, file: manifest.file, fail)
+        links = try ClusterLinks.links(spec["links"], of: nodes, fail)
+        if let text = spec["nodeMonitorGracePeriod"].string {
+            guard let time = GoDuration(text), time.nanoseconds % 1_000_000_000 == 0, (4...3600).contains(time.seconds) else {
+                throw fail("spec.nodeMonitorGracePeriod", "\"\(text)\" must be whole seconds between 4s and 1h, such as 40s")
+            }
+            nodeMonitorGracePeriod = time.seconds
+        }
         let images = ClusterImages(file: manifest.file)
         registries = try images.registries(spec["registries"], fail)
         (self.images, forward) = (try images.entries(spec["images"], fail), try Cluster.forward(spec["dns"]["forward"], fail))

@@ -3,11 +3,11 @@ import Model
 /// Takes a node whose agent gives no sign of life for what it is: its conditions become Unknown, its pods not ready, and taints keep new
 /// pods away and drive those out that do not bear them. (k8s.io/kubernetes/pkg/controller/nodelifecycle)
 package struct NodeLifecycle: Reconciler {
-    /// Without a sign of life for so long a node is unreachable.
+    /// Without a sign of life for so long a node is unreachable, unless the cluster's document says otherwise.
     package static let grace = Duration.seconds(40)
-    private static let interval = Duration.seconds(5)
     private static let leaseNamespace = "kube-node-lease"
 
+    private let grace: Duration
     private let now: @Sendable () -> Timestamp
     private let elapsed: @Sendable () -> Duration
     /// When each node was last heard of; one that has just been met begins with a full grace.
@@ -15,9 +15,10 @@ package struct NodeLifecycle: Reconciler {
 
     /// `elapsed` is the time of the clock that silence is counted by.
     package init(
-        now: @escaping @Sendable () -> Timestamp = Timestamp.now,
+        grace: Duration = NodeLifecycle.grace, now: @escaping @Sendable () -> Timestamp = Timestamp.now,
         elapsed: @escaping @Sendable () -> Duration = NodeTimes.awake()
     ) {
+        self.grace = grace
         self.now = now
         self.elapsed = elapsed
     }
@@ -38,7 +39,7 @@ package struct NodeLifecycle: Reconciler {
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
         guard var node = try await client.find(Node.self, key) else { return heard.forget(key.name) }
         let time = elapsed()
-        if time - heard.time(of: key.name, orSet: time) >= Self.grace {
+        if time - heard.time(of: key.name, orSet: time) >= grace {
             try await giveUp(node, client)
             node = try await client.get(Node.self, key)
         }
@@ -46,7 +47,7 @@ package struct NodeLifecycle: Reconciler {
     }
 
     package func nextVisit(_ key: ObjectKey, _ client: any Client) async throws -> Duration? {
-        heard.time(of: key.name) == nil ? nil : Self.interval
+        heard.time(of: key.name) == nil ? nil : grace / 8
     }
 
     private func giveUp(_ node: Node, _ client: any Client) async throws {
@@ -91,11 +92,15 @@ package struct NodeLifecycle: Reconciler {
             case "False": "node.kubernetes.io/not-ready"
             default: nil
             }
+        let eviction =
+            wanted == nil
+            ? ZoneState.Eviction(begins: true, goesOn: true) : ZoneState.eviction(of: node.zone, among: try await client.list(Node.self))
         var taints = node.taints.filter { taint in
-            let name = taint["key"].string ?? ""
-            return !Self.keys.contains(name) || name == wanted || taint["effect"].string == "PreferNoSchedule"
+            let name = taint["key"].string ?? "", effect = taint["effect"].string
+            if !Self.keys.contains(name) || effect == "PreferNoSchedule" { return true }
+            return name == wanted && (effect == "NoSchedule" || eviction.goesOn)
         }
-        for effect in ["NoSchedule", "NoExecute"] {
+        for effect in ["NoSchedule", "NoExecute"] where effect == "NoSchedule" || eviction.begins {
             guard let wanted, !taints.contains(where: { $0["key"].string == wanted && $0["effect"].string == effect }) else { continue }
             taints.append(["key": .string(wanted), "effect": .string(effect), "timeAdded": .string(now().description)])
         }

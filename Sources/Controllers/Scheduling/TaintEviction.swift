@@ -1,8 +1,24 @@
 import Model
+import Synchronization
 
 /// Deletes pods from nodes whose NoExecute taints they do not bear, at once or after the time they do.
-/// (kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration)
+/// (kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration; k8s.io/kubernetes/pkg/controller/tainteviction)
 package struct TaintEviction: Reconciler {
+    /// By node, the pods whose time runs.
+    private final class Waiting: Sendable {
+        private let pods = Mutex<[String: Set<String>]>([:])
+
+        /// Returns those whose time ran until now, and does no more.
+        func set(_ node: String, _ uids: Set<String>) -> Set<String> {
+            pods.withLock { pods in
+                let before = pods[node] ?? []
+                pods[node] = uids.isEmpty ? nil : uids
+                return before.subtracting(uids)
+            }
+        }
+    }
+
+    private let waiting = Waiting()
     private let now: @Sendable () -> Timestamp
 
     package init(now: @escaping @Sendable () -> Timestamp = Timestamp.now) { self.now = now }
@@ -18,18 +34,37 @@ package struct TaintEviction: Reconciler {
     }
 
     package func reconcile(_ key: ObjectKey, _ client: any Client) async throws {
-        guard let node = try await client.find(Node.self, key) else { return }
+        guard let node = try await client.find(Node.self, key) else {
+            _ = waiting.set(key.name, [])
+            return
+        }
         let taints = node.taints.filter { $0["effect"].string == "NoExecute" }
-        if taints.isEmpty { return }
-        for pod in try await client.list(Pod.self) where pod.nodeName == node.name && !pod.isBeingDeleted && !pod.isFinished {
-            guard let seconds = Self.patience(pod, taints, now()), seconds <= 0 else { continue }
-            await client.recordEvent(
-                about: pod, reason: "TaintManagerEviction", message: "Marking for deletion Pod \(pod.key)",
-                component: "taint-eviction-controller")
+        let pods = try await client.list(Pod.self).filter { $0.nodeName == node.name && !$0.isBeingDeleted && !$0.isFinished }
+        let patience = Dictionary(uniqueKeysWithValues: pods.map { ($0.uid, taints.isEmpty ? nil : Self.patience($0, taints, now())) })
+        let released = waiting.set(node.name, Set(pods.map(\.uid).filter { (patience[$0] ?? nil).map { $0 > 0 } ?? false }))
+        for pod in pods {
+            guard let seconds = patience[pod.uid] ?? nil else {
+                if released.contains(pod.uid) { await tell(pod, "Cancelling deletion of Pod \(pod.key)", client) }
+                continue
+            }
+            guard seconds <= 0 else { continue }
+            await tell(pod, "Marking for deletion Pod \(pod.key)", client)
+            let time = now()
+            try await client.mutateStatus(Pod.self, pod.key) { current in
+                guard current.uid == pod.uid else { return }
+                current.status["conditions"].setCondition(
+                    "DisruptionTarget", true, reason: "DeletionByTaintManager", message: "Taint manager: deleting due to NoExecute taint",
+                    observedGeneration: current.generation, now: time)
+            }
             do { try await client.delete(.pods, pod.key, gracePeriod: nil, uid: pod.uid) } catch let error as StatusError
                 where error.reason == .notFound
             {}
         }
+    }
+
+    private func tell(_ pod: Pod, _ message: String, _ client: any Client) async {
+        await client.recordEvent(
+            about: pod, reason: "TaintManagerEviction", message: message, component: "taint-eviction-controller")
     }
 
     /// Seconds that a pod may stay yet; nil: for ever.

@@ -23,19 +23,12 @@ package struct ClusterPause {
     private var mark: Mark? {
         guard let text = Files.text(file) else { return nil }
         let json = (try? JSON(parsing: text)) ?? .null  // a mark that cannot be read is one still: the processes stand
-        let stood = json["stood"].items.compactMap { entry -> ProcessIdentity? in
-            guard let pid = entry["pid"].int, let living = ProcessIdentity(pid: pid), living.startTime == entry["start"].int else {
-                return nil
-            }
-            return living
-        }
-        return Mark(since: json["since"].string.flatMap(Timestamp.init) ?? .now(), stood: Set(stood))
+        return Mark(since: json["since"].string.flatMap(Timestamp.init) ?? .now(), stood: ProcessIdentity.living(in: json["stood"]))
     }
 
     private func write(_ mark: Mark) throws {
-        let stood = mark.stood.map { ["pid": .int($0.pid), "start": .int($0.startTime)] as JSON }
-        try Files.write(
-            (["since": .string(mark.since.precise), "stood": .array(stood)] as JSON).text() + "\n", to: file, mode: 0o600)
+        let words: JSON = ["since": .string(mark.since.precise), "stood": ProcessIdentity.json(mark.stood)]
+        try Files.write(words.text() + "\n", to: file, mode: 0o600)
     }
 
     /// Throws when the cluster stands still.

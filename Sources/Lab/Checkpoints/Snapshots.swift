@@ -96,12 +96,13 @@ package struct Snapshots {
         try daemon.stop()
         do {
             try snapshot.restoreCluster(paths)
+            try NodeLinks(paths).apply(snapshot.cluster, standing)
             try ClusterStore(paths: paths).install(copy) { resource, object in
                 renewal.renewed(resource, time.moved(resource, object))
             }
         } catch {
             // What was there stands, and its daemon comes back.
-            try Files.write(standing.json.text(indented: true) + "\n", to: paths.clusterFile, mode: 0o600)
+            try NodeLinks(paths).apply(standing, snapshot.cluster)
             try await daemon.start()
             throw error
         }

@@ -86,7 +86,7 @@ package struct ClusterStart {
         let rollBack = RollBack(paths, progress)
         if isNew { rollBack.arm() }
         do {
-            if isNew { try await make(cluster) } else if cluster != stored { try write(cluster) }
+            if isNew { try await make(cluster) } else if let stored, cluster != stored { try NodeLinks(paths).apply(cluster, stored) }
             if wish.hasDocument { try await bring(cluster) }
             try await startDaemon(isNew ? "\(cluster.nodes.count) nodes and the control plane" : "the daemon takes over")
             if !isNew {
@@ -124,7 +124,7 @@ package struct ClusterStart {
 
     static func anotherShape(_ name: String) -> UserError {
         UserError(
-            "cluster \"\(name)\" is up with another shape: nodes, subnets, plugin and extraMounts of a running cluster do not change",
+            "cluster \"\(name)\" is up with another shape: nodes, subnets, plugin, extraMounts and nodeMonitorGracePeriod of a running cluster do not change",
             hint: "take it down first (minik down \(name)), or give this one another name")
     }
 
@@ -137,7 +137,7 @@ package struct ClusterStart {
     private func make(_ cluster: Cluster) async throws {
         progress.begin("kernel and images")
         try Teardown.shareNetns()
-        try await Preflight.check(paths: paths, cluster.families)
+        try await Preflight.check(paths: paths, cluster.families, cluster.links)
         try DNSImage().assemble { progress.detail("assembling \($0)") }
         progress.end()
         for shortcoming in [Busybox.shortcoming, Cgroups.shortcoming, ClusterPaths.shortcoming] {

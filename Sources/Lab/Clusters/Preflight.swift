@@ -14,13 +14,14 @@ package enum Preflight {
         package var description: String { "this kernel lacks \(feature) (\(detail))\n  load it: modprobe \(module)" }
     }
 
-    package static func check(paths: ClusterPaths, _ families: [IPFamily]) async throws {
+    package static func check(paths: ClusterPaths, _ families: [IPFamily], _ shapes: [Cluster.NodeLink]) async throws {
         let path = "\(ClusterPaths.netns)/\(paths.cluster)__preflight"
         NetworkNamespace.delete(path: path)
         try NetworkNamespace.create(path: path)
         defer { NetworkNamespace.delete(path: path) }
         try probeLinks(path, families)
         try probeRules(path)
+        try probe(shapes, path)
         guard (Files.text("/proc/filesystems") ?? "").contains("overlay") else {
             throw Missing(feature: "overlay file systems", module: "overlay", detail: "not in /proc/filesystems")
         }
@@ -46,6 +47,14 @@ package enum Preflight {
         guard families.contains(.ipv6) else { return }
         do { try namespace.set(sysctl: "net.ipv6.conf.all.forwarding", "1") } catch {
             throw Missing(feature: "IPv6, which the Cluster document asks for", module: "ipv6", detail: "\(error)")
+        }
+    }
+
+    private static func probe(_ shapes: [Cluster.NodeLink], _ path: String) throws {
+        var socket = try NetlinkSocket(in: NetworkNamespace(path: path))
+        let index = try socket.index(of: "v")
+        do { for link in shapes { try LinkShape(link).probe(&socket, dev: index) } } catch let error as LinkShape.Unsupported {
+            throw NodeLinks.explained(error)
         }
     }
 

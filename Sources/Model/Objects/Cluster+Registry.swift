@@ -31,10 +31,10 @@ extension Cluster {
         }
     }
 
-    /// Everything but what may change while it runs: where images, and other names, come from.
+    /// Everything but what may change while it runs: where images, and other names, come from; how its links behave.
     package var shape: Cluster {
         var shape = self
-        (shape.registries, shape.images, shape.forward, shape.repair) = ([], [], [], .automatic)
+        (shape.registries, shape.images, shape.forward, shape.repair, shape.links) = ([], [], [], .automatic, [])
         return shape
     }
 }

@@ -110,6 +110,10 @@ package struct Cluster: Sendable, Hashable {
     /// Who is asked for names that are not the cluster's, as CoreDNS' `forward` has it: addresses, with a port or without, and paths of
     /// resolv.conf files. Empty: nobody.
     package var forward: [String] = []
+    /// Those that are no plain links, in the nodes' order.
+    package var links: [NodeLink] = []
+    /// How long a node may be silent until it is taken for unreachable, in seconds.
+    package var nodeMonitorGracePeriod = 40
 
     package init() {}
 
@@ -149,6 +153,8 @@ package struct Cluster: Sendable, Hashable {
                 "registries": registries.isEmpty ? .null : .array(registries.map(\.json)),
                 "images": images.isEmpty ? .null : .array(images.map(JSON.string)),
                 "dns": forward.isEmpty ? .null : ["forward": .array(forward.map(JSON.string))],
+                "links": links.isEmpty ? .null : .array(links.map(\.json)),
+                "nodeMonitorGracePeriod": nodeMonitorGracePeriod == 40 ? .null : .string("\(nodeMonitorGracePeriod)s"),
             ],
         ]
     }

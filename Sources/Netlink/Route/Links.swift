@@ -9,6 +9,8 @@ package struct Link: Sendable, Hashable {
     package var mtu: Int
     package var address: MACAddress?
     package var isUp: Bool
+    /// Whether frames pass: it is up, and so is what it is plugged into. (IFF_RUNNING; `LOWER_UP`)
+    package var hasCarrier = false
     /// `veth`, `bridge`, `vxlan`, ...; nil for plain devices.
     package var kind: String?
     package var master: Int32?
@@ -110,14 +112,15 @@ extension NetlinkSocket {
         try execute(NetlinkMessage(RTM_NEWLINK, NLM_F_ACK, Self.info(index, up: true)), "ip link set dev #\(index) up")
     }
 
-    /// `ip link set dev INDEX up mtu MTU address MAC master MASTER`, of which only what is given changes.
-    package mutating func configure(_ index: Int32, mtu: Int? = nil, address: MACAddress? = nil, master: Int32? = nil) throws(NetlinkError)
-    {
-        let message = NetlinkMessage(RTM_NEWLINK, NLM_F_ACK, Self.info(index, up: true))
+    /// `ip link set dev INDEX up mtu MTU address MAC master MASTER`, of which only what is given changes; `down` where it is not to be up.
+    package mutating func configure(
+        _ index: Int32, isUp: Bool = true, mtu: Int? = nil, address: MACAddress? = nil, master: Int32? = nil
+    ) throws(NetlinkError) {
+        let message = NetlinkMessage(RTM_NEWLINK, NLM_F_ACK, Self.info(index, up: isUp))
         if let mtu { message.put(IFLA_MTU, u32: UInt32(mtu)) }
         if let address { message.put(IFLA_ADDRESS, address.bytes) }
         if let master { message.put(IFLA_MASTER, u32: UInt32(master)) }
-        try execute(message, "ip link set dev #\(index) up")
+        try execute(message, "ip link set dev #\(index) \(isUp ? "up" : "down")")
     }
 
     /// `bridge link set dev INDEX hairpin on`: frames may leave by the port they came in by, so that a pod reaches itself
@@ -200,6 +203,7 @@ extension Link {
         self.init(
             index: info.ifi_index, name: "", mtu: 0, address: nil, isUp: info.ifi_flags & UInt32(IFF_UP) != 0, kind: nil,
             master: nil)
+        hasCarrier = info.ifi_flags & UInt32(IFF_RUNNING) != 0
         let size = MemoryLayout<ifinfomsg>.size
         guard let payload else { return }
         var link = self

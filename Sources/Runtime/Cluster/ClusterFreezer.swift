@@ -1,16 +1,17 @@
 import Glibc
 import Host
 
-/// Stops all processes of a cluster but its daemon's, and lets them go on. Containers are frozen by their control group where that is
-/// one of version 2 (Documentation/admin-guide/cgroup-v2.rst, "cgroup.freeze"), which no process can tell; all others, and containers
-/// elsewhere, by SIGSTOP: version 1 knows freezing as a hierarchy of its own, in which no container of ours is, and what is frozen
-/// there cannot be killed.
+/// Stops all processes of a cluster but its daemon's, or of one of its nodes, and lets them go on. Containers are frozen by their control
+/// group where that is one of version 2 (Documentation/admin-guide/cgroup-v2.rst, "cgroup.freeze"), which no process can tell; all others,
+/// and containers elsewhere, by SIGSTOP: version 1 knows freezing as a hierarchy of its own, in which no container of ours is, and what is
+/// frozen there cannot be killed.
 package struct ClusterFreezer: Sendable {
     private let paths: ClusterPaths
+    private let node: String?
     private let hierarchy: String?
 
-    package init(_ paths: ClusterPaths, hierarchy: String? = Cgroups.ofMachine().unified) {
-        (self.paths, self.hierarchy) = (paths, hierarchy)
+    package init(_ paths: ClusterPaths, node: String? = nil, hierarchy: String? = Cgroups.ofMachine().unified) {
+        (self.paths, self.node, self.hierarchy) = (paths, node, hierarchy)
     }
 
     package struct Restless: Error, CustomStringConvertible {
@@ -22,7 +23,7 @@ package struct ClusterFreezer: Sendable {
 
     private var groups: [String] {
         guard let hierarchy else { return [] }
-        let group = "\(hierarchy)/\(CgroupPath.cluster(paths.cluster))"
+        let cluster = CgroupPath.cluster(paths.cluster), group = "\(hierarchy)/\(node.map(cluster.node) ?? cluster)"
         return Files.exists("\(group)/cgroup.freeze") ? [group] : []
     }
 
@@ -53,7 +54,7 @@ package struct ClusterFreezer: Sendable {
     /// The cluster's processes that no group freezes.
     private func outside() -> [ClusterMember] {
         let inside = Set(groups.flatMap(Self.processes))
-        return ClusterMember.all(paths).filter { !inside.contains($0.pid) }
+        return ClusterMember.all(paths, of: node).filter { !inside.contains($0.pid) }
     }
 
     private static func isFrozen(_ group: String) -> Bool {

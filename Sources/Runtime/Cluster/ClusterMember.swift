@@ -26,8 +26,10 @@ package struct ClusterMember: Sendable, Hashable {
 
     /// All processes of a cluster but its daemon's: nodes' inits, shims, what they started, and what others started in their PID
     /// namespaces.
-    static func all(_ paths: ClusterPaths) -> [ClusterMember] {
-        let roots = ClusterProcess.all(paths).filter { $0.role != .daemon }.map(\.identity.pid)
+    /// `node`: only that node's.
+    static func all(_ paths: ClusterPaths, of node: String? = nil) -> [ClusterMember] {
+        let found = node.map { ClusterProcess.all(paths, of: $0) } ?? ClusterProcess.all(paths).filter { $0.role != .daemon }
+        let roots = found.map(\.identity.pid)
         let processes = Files.list("/proc").compactMap { Int($0) }.compactMap(ClusterMember.init(pid:))
         return members(of: Set(roots), among: processes, outside: Files.link("/proc/self/ns/pid") ?? "")
     }

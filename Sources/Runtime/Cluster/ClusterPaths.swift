@@ -45,6 +45,9 @@ package struct ClusterPaths: Sendable, Hashable {
 
     package func nodeState(_ node: String) -> String { "\(state)/nodes/\(node)" }
     package func nodePID(_ node: String) -> String { "\(run)/nodes/\(node).pid" }
+    /// What tells one life of its init from the next, as /proc/sys/kernel/random/boot_id does of a machine.
+    package func nodeBoot(_ node: String) -> String { "\(run)/nodes/\(node).boot" }
+    package func nodePower(_ node: String) -> String { "\(run)/nodes/\(node).power" }
     /// Of the pods in the node's IPC namespace.
     package func nodeSharedMemory(_ node: String) -> String { "\(run)/nodes/\(node).shm" }
     package var podRuns: String { "\(run)/pods" }

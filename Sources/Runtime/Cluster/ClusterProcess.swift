@@ -11,6 +11,8 @@ package struct ClusterProcess: Sendable, Hashable {
 
     package let role: Role
     package let identity: ProcessIdentity
+    /// Of a pod's shim: the node's init that it was born below.
+    package var nodeProcess: Int?
 
     package var description: String {
         switch role {
@@ -40,7 +42,16 @@ package struct ClusterProcess: Sendable, Hashable {
             guard pid != Int(getpid()), let text = Files.text("/proc/\(pid)/cmdline"), !text.isEmpty else { return nil }
             let arguments = text.split(separator: "\0", omittingEmptySubsequences: false).dropLast().map(String.init)
             guard let role = role(of: arguments, paths), let identity = ProcessIdentity(pid: pid) else { return nil }
-            return ClusterProcess(role: role, identity: identity)
+            var process = ClusterProcess(role: role, identity: identity)
+            if case .pod = role, arguments.count > 5 { process.nodeProcess = Int(arguments[5]) }
+            return process
         }
+    }
+
+    /// Those of one node: its init, and the shims of its pods.
+    static func all(_ paths: ClusterPaths, of node: String) -> [ClusterProcess] {
+        let processes = all(paths), inits = processes.filter { $0.role == .node(node) }
+        let pids = Set(inits.map(\.identity.pid))
+        return inits + processes.filter { $0.nodeProcess.map(pids.contains) ?? false }
     }
 }

@@ -2,7 +2,7 @@ import Model
 import Netlink
 
 /// What the LAN between nodes consists of, in the order in which it can be made.
-enum LANLayout {
+package enum LANLayout {
     /// Derived, so that a node that is made again is known by the same.
     static func eth0Address(_ node: Cluster.NodeSpec, _ cluster: Cluster) -> MACAddress {
         MACAddress(derivedFrom: "\(cluster.name)/\(node.name)/eth0")
@@ -22,9 +22,14 @@ enum LANLayout {
     }
 
     /// A node's port on the LAN's bridge.
-    package static func lanPort(_ name: String, _ cluster: Cluster) -> NetworkItem {
-        .link(LinkItem(name, .plug, mtu: cluster.mtu, master: NodeLAN.bridge))
+    package static func lanPort(_ name: String, _ cluster: Cluster, isUp: Bool = true) -> NetworkItem {
+        var port = LinkItem(name, .plug, mtu: cluster.mtu, master: NodeLAN.bridge)
+        port.isUp = isUp
+        return .link(port)
     }
+
+    /// What a node's port is called.
+    package static func portName(_ node: String) -> String { "lan\(ShortHash.hex(node, digits: 8))" }
 
     /// The outside client's end of the LAN.
     package static func outside(_ link: String, _ cluster: Cluster) -> [NetworkItem] {

@@ -30,6 +30,8 @@ package struct LinkItem: Sendable, Hashable {
     package var mtu: Int
     package var address: MACAddress?
     package var master: String?
+    /// One that is down connects nobody.
+    package var isUp = true
 
     package init(_ name: String, _ kind: Kind, mtu: Int, address: MACAddress? = nil, master: String? = nil) {
         self.name = name
@@ -52,7 +54,7 @@ extension NetworkItem: CustomStringConvertible {
     /// As `ip` would say it.
     package var description: String {
         switch self {
-        case .link(let link): "link \(link.name)\(link.master.map { " on \($0)" } ?? "")"
+        case .link(let link): "link \(link.name)\(link.master.map { " on \($0)" } ?? "")\(link.isUp ? "" : " down")"
         case .address(let address, let length, let device): "address \(address)/\(length) on \(device)"
         case .route(let destination, let gateway, let device, _):
             "route \(destination.prefixLength == 0 ? "default" : "\(destination)") via \(gateway) dev \(device)"

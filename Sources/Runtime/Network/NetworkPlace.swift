@@ -82,7 +82,7 @@ package struct NetworkPlace: ~Copyable {
         let master = try wanted.master.map { name throws(NetlinkError) in try socket.index(of: name) }
         if let link {
             return try socket.configure(
-                link.index, mtu: link.mtu == wanted.mtu ? nil : wanted.mtu,
+                link.index, isUp: wanted.isUp, mtu: link.mtu == wanted.mtu ? nil : wanted.mtu,
                 address: link.address == wanted.address ? nil : wanted.address,
                 master: link.master == master ? nil : master)
         }

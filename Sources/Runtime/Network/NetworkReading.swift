@@ -52,7 +52,7 @@ package struct NetworkReading: Sendable, Hashable {
         func index(_ name: String) -> Int32 { links[name]?.index ?? -1 }
         switch item {
         case .link(let wanted):
-            guard let link = links[wanted.name], link.kind == wanted.kernelKind, link.isUp else { return false }
+            guard let link = links[wanted.name], link.kind == wanted.kernelKind, link.isUp == wanted.isUp else { return false }
             // A bridge takes the smallest MTU of its ports, and Ethernet's when it has none.
             let followed = wanted.kind == .bridge ? links.values.filter { $0.master == link.index }.map(\.mtu).min() ?? 1500 : wanted.mtu
             guard [wanted.mtu, followed].contains(link.mtu) else { return false }

@@ -11,9 +11,13 @@ package struct NodeLAN: Sendable {
     private let cluster: Cluster
     private let paths: ClusterPaths
 
-    package init(cluster: Cluster, paths: ClusterPaths) {
+    /// How a node's link is to behave, as the cluster's document says it now.
+    private let link: @Sendable (_ node: String) -> Cluster.NodeLink
+
+    package init(cluster: Cluster, paths: ClusterPaths, link: (@Sendable (_ node: String) -> Cluster.NodeLink)? = nil) {
         self.cluster = cluster
         self.paths = paths
+        self.link = link ?? { cluster.link(of: $0) }
     }
 
     /// Builds what is missing; in words, what was.
@@ -72,22 +76,53 @@ package struct NodeLAN: Sendable {
         return found + (try place.repair(layout))
     }
 
-    /// Plugs a node in, whose namespace has its name: its eth0 on the LAN's bridge. In words, what was missing.
+    /// Plugs a node in, whose namespace has its name: its eth0 on the LAN's bridge, which behaves as it is to. In words, what was missing.
     package func attach(_ node: Cluster.NodeSpec) throws -> [String] {
         var lan = try NetworkPlace(path: paths.lanNetns)
-        let name = "lan\(ShortHash.hex(node.name, digits: 8))"
+        let name = LANLayout.portName(node.name), link = link(node.name)
         var inside = try NetlinkSocket(in: NetworkNamespace(path: paths.nodeNetns(node.name)))
-        let port = LANLayout.lanPort(name, cluster)
+        let port = LANLayout.lanPort(name, cluster, isUp: !link.isPartitioned)
+        var found: [String]
         if try lan.socket.link(name) != nil, try inside.link("eth0") != nil {
-            return try lan.repair([port]).map { "\($0) of the nodes' LAN" }
+            found = try lan.repair([port]).map { "\($0) of the nodes' LAN" }
+        } else {
+            // The other end of what is left may stand in a namespace whose init is gone.
+            try lan.socket.deleteLink(name)
+            try inside.deleteLink("eth0")
+            try lan.socket.addVeth(
+                name, master: try lan.socket.index(of: Self.bridge), mtu: cluster.mtu, peer: "eth0",
+                peerAddress: LANLayout.eth0Address(node, cluster),
+                peerNamespace: NetworkNamespace(path: paths.nodeNetns(node.name)))
+            _ = try lan.repair([port])
+            found = ["link eth0"]
         }
-        // The other end of what is left may stand in a namespace whose init is gone.
-        try lan.socket.deleteLink(name)
-        try inside.deleteLink("eth0")
-        try lan.socket.addVeth(
-            name, master: try lan.socket.index(of: Self.bridge), mtu: cluster.mtu, peer: "eth0",
-            peerAddress: LANLayout.eth0Address(node, cluster),
-            peerNamespace: NetworkNamespace(path: paths.nodeNetns(node.name)))
-        return ["link eth0"]
+        // A kernel that cannot emulate a link connects the node all the same.
+        do { found += try LinkShape(link).repair(&lan.socket, port: name, &inside) } catch {
+            found.append("\(NodeKeeper.unmended)\(error)")
+        }
+        return found
+    }
+
+    /// Takes a node's plug out for good.
+    func unplug(_ node: String) throws {
+        var lan = try NetlinkSocket(in: NetworkNamespace(path: paths.lanNetns))
+        try lan.deleteLink(LANLayout.portName(node))
+    }
+
+    /// Has a node's link behave so from now on; a link that cannot is as it was before. A node that is not there gets it when it is.
+    package func apply(_ wanted: Cluster.NodeLink) throws {
+        var lan = try NetworkPlace(path: paths.lanNetns)
+        let name = LANLayout.portName(wanted.node)
+        guard try lan.socket.link(name) != nil, Files.exists(paths.nodeNetns(wanted.node)) else { return }
+        var inside = try NetlinkSocket(in: NetworkNamespace(path: paths.nodeNetns(wanted.node)))
+        try LinkShape(wanted).apply(&lan.socket, port: name, &inside)
+        _ = try lan.repair([LANLayout.lanPort(name, cluster, isUp: !wanted.isPartitioned)])
+    }
+
+    /// The nodes whose plug is in, and whose other end is up, too: frames pass.
+    package func connected() throws -> Set<String> {
+        var lan = try NetlinkSocket(in: NetworkNamespace(path: paths.lanNetns))
+        let links = Dictionary(try lan.links().map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        return Set(cluster.nodes.map(\.name).filter { links[LANLayout.portName($0)]?.hasCarrier == true })
     }
 }

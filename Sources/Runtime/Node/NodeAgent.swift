@@ -21,18 +21,20 @@ package actor NodeAgent {
     nonisolated let deviceControl: Cgroups.DeviceControl?
     nonisolated let clock: any Clock<Duration>
     nonisolated let now: @Sendable () -> Timestamp
+    private nonisolated let isReached: @Sendable () async -> Bool
     private var identity: ProcessIdentity
     /// One of each family, the primary first.
     private var pools: [AddressPool]
     private lazy var workers = PodWorkers(node: spec.name) { [self] in PodWorker(node: self, pod: $0) }
 
-    /// `guards`: in the order in which they admit a pod. `object`: the Node to register.
+    /// `guards`: in the order in which they admit a pod. `object`: the Node to register. `isReached`: whether the API is to be reached.
     package init(
         node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, client: any Client, network: any PodNetwork,
         guards: [any PodGuard], sandboxes: any PodSandboxes, images: any ImageSource, puller: ImagePuller,
         identity: ProcessIdentity, dockerConfiguration: String = NodeAgent.dockerConfiguration,
         deviceControl: Cgroups.DeviceControl? = Cgroups.ofMachine().deviceControl(), clock: any Clock<Duration> = TimerClock(),
-        now: @escaping @Sendable () -> Timestamp = { .now() }, object: @escaping @Sendable (_ networkTrouble: String?, Timestamp) -> JSON,
+        now: @escaping @Sendable () -> Timestamp = { .now() }, isReached: @escaping @Sendable () async -> Bool = { true },
+        object: @escaping @Sendable (_ networkTrouble: String?, Timestamp) -> JSON,
         report: @escaping @Sendable (String) -> Void
     ) {
         spec = node
@@ -51,6 +53,7 @@ package actor NodeAgent {
         self.deviceControl = deviceControl
         self.clock = clock
         self.now = now
+        self.isReached = isReached
         pools = node.podCIDRs.map(AddressPool.init)
     }
 
@@ -80,11 +83,19 @@ package actor NodeAgent {
     }
 
     /// Pods are born below another init from now on; its network and its tables stand.
-    package func turn(to identity: ProcessIdentity) { self.identity = identity }
-
-    /// Registers the node and runs its pods until cancelled. Pods outlive this: a later agent takes them over.
-    package func run() async throws {
+    package func turn(to identity: ProcessIdentity) async throws {
+        guard self.identity != identity else { return }
+        self.identity = identity
         try await register()
+    }
+
+    /// The pods that it runs.
+    package func pods() async -> [Pod] { await workers.pods }
+
+    /// Registers the node and runs its pods until cancelled. Pods outlive this: a later agent takes them over. `before`: those that an
+    /// earlier one ran; what of them is there no more is wound up.
+    package func run(after before: [Pod] = []) async throws {
+        try await comeUp()
         // Addresses of pods that already run are theirs before any other pod asks for one.
         for pod in try await client.list(Pod.self) where pod.nodeName == spec.name {
             let addresses = PodFiles.addresses(of: pod.uid, paths)
@@ -96,20 +107,21 @@ package actor NodeAgent {
         let pods = Reflector(.pods, client: client, clock: clock, report: report)
         let networkTrouble: @Sendable () async -> String? = { [network] in await network.trouble() }
         let heartbeat = NodeHeartbeat(
-            node: spec, client: client, clock: clock, now: now, report: report,
+            node: spec, leaseSeconds: cluster.nodeMonitorGracePeriod, client: client, clock: clock, now: now, report: report,
             images: { [images] in ImageListing.status(try await images.listings()) },
             ailment: { await self.ailment(pods) }, networkTrouble: network.givesAddresses ? networkTrouble : nil)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await heartbeat.run() }
-            group.addTask { try await self.workers.run(pods) }
+            group.addTask { try await self.workers.run(pods, after: before) }
             for kind in [Resource.configMaps, .secrets] { group.addTask { try await self.followConfiguration(kind) } }
             try await group.waitForAll()
         }
     }
 
     /// Why the node should be taken for dead though its agent lives: who does not hear of pods starts and ends none.
-    private func ailment(_ pods: Reflector) -> String? {
+    private func ailment(_ pods: Reflector) async -> String? {
         if !identity.isAlive { return "its init has ended" }
+        if await !isReached() { return "it does not reach the API" }
         return pods.isFollowing ? nil : "it does not hear of its pods"
     }
 
@@ -127,12 +139,20 @@ package actor NodeAgent {
     /// Who claimed ports of the node before this pod did.
     func podsBefore(_ pod: Pod) async -> [Pod] { await workers.podsBefore(pod) }
 
-    /// Tells the API of the node; a Node that somebody deleted is there again.
+    /// Registers as soon as the API is reached.
+    private func comeUp() async throws {
+        while await !isReached() { try await clock.sleep(for: NodeHeartbeat.pause) }
+        try await register()
+    }
+
+    /// Tells the API of the node; a Node that somebody deleted is there again. Who is cut off tells it later.
     package func register() async throws {
+        guard await isReached() else { return }
         let now = now(), trouble = await network.trouble()
         let wanted = object(trouble, now)
         let key = ObjectKey("", spec.name)
-        if try await client.find(Node.self, key) == nil { _ = try await client.create(.nodes, wanted) }
+        let known = try await client.find(Node.self, key)
+        if known == nil { _ = try await client.create(.nodes, wanted) }
         try await client.mutateStatus(Node.self, key) { node in
             let conditions = NodeSandbox.conditions(after: node.status["conditions"], networkTrouble: trouble, now: now)
             let images = node.status["images"]
@@ -140,6 +160,11 @@ package actor NodeAgent {
             node.status["images"] = images
             node.status["conditions"] = conditions
         }
+        let boot = wanted["status"]["nodeInfo"]["bootID"].string ?? ""
+        guard let known, let last = known.status["nodeInfo"]["bootID"].string, !last.isEmpty, last != boot else { return }
+        await client.recordEvent(
+            about: known, type: "Warning", reason: "Rebooted", message: "Node \(spec.name) has been rebooted, boot id: \(boot)",
+            component: "kubelet", node: spec.name)
     }
 
     struct PoolExhausted: Error, CustomStringConvertible {

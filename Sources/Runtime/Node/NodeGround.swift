@@ -1,8 +1,10 @@
+import Glibc
 import Host
 import Model
 import Netlink
 
-/// What a node stands on: its init, its plug in the LAN, its network. All of it is made again when it is gone.
+/// What a node stands on: its init, its plug in the LAN, its network. All of it is made again when it is gone. Of a node that is switched
+/// off there is a network namespace with nothing in it.
 package actor NodeGround: NodePart {
     private let executor = QueueExecutor("node")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -11,7 +13,9 @@ package actor NodeGround: NodePart {
     package nonisolated let plugin: any NodePlugin
     private let sandbox: NodeSandbox
     private let lan: NodeLAN
-    private var identity: ProcessIdentity
+    private let paths: ClusterPaths
+    /// nil: it is switched off.
+    private var identity: ProcessIdentity?
     /// Called when the node has another network namespace than before.
     private var moved: [@Sendable () async throws -> Void] = []
 
@@ -21,15 +25,22 @@ package actor NodeGround: NodePart {
     ) {
         let plugin = NodePlugins.plugin(for: spec, of: cluster, paths: paths)
         let sandbox = NodeSandbox(node: spec, cluster: cluster, paths: paths, plugin: plugin)
+        if NodePower(spec.name, paths).state == .stopped {
+            try sandbox.nameEmptyNetwork()
+            return (NodeGround(spec: spec, paths: paths, sandbox: sandbox, lan: lan, plugin: plugin, identity: nil), [])
+        }
         let wasRunning = sandbox.running != nil
         let identity = try await sandbox.start()
         var found = try lan.attach(spec)
         found += try await plugin.setUp()
-        let ground = NodeGround(spec: spec, sandbox: sandbox, lan: lan, plugin: plugin, identity: identity)
+        let ground = NodeGround(spec: spec, paths: paths, sandbox: sandbox, lan: lan, plugin: plugin, identity: identity)
         return (ground, wasRunning ? found : [])
     }
 
-    private init(spec: Cluster.NodeSpec, sandbox: NodeSandbox, lan: NodeLAN, plugin: any NodePlugin, identity: ProcessIdentity) {
+    private init(
+        spec: Cluster.NodeSpec, paths: ClusterPaths, sandbox: NodeSandbox, lan: NodeLAN, plugin: any NodePlugin, identity: ProcessIdentity?
+    ) {
+        self.paths = paths
         self.spec = spec
         self.sandbox = sandbox
         self.lan = lan
@@ -37,7 +48,12 @@ package actor NodeGround: NodePart {
         self.identity = identity
     }
 
-    package var process: ProcessIdentity { identity }
+    package var process: ProcessIdentity {
+        get throws {
+            guard let identity else { throw NodeAgent.InitEnded(node: spec.name) }
+            return identity
+        }
+    }
 
     package nonisolated var isAlive: Bool { sandbox.running != nil }
 
@@ -46,7 +62,7 @@ package actor NodeGround: NodePart {
 
     package func repair() async throws -> [String] {
         var found = try lan.repair()
-        let hadName = sandbox.hasName(identity)
+        let hadName = identity.map(sandbox.hasName) ?? false
         let now = try await sandbox.start()
         if now != identity {
             found = ["the node's init had ended, its pods begin anew"]
@@ -60,4 +76,21 @@ package actor NodeGround: NodePart {
         if !hadName { found.append("name of the network namespace") }
         return found + (try lan.attach(spec)) + (try await plugin.setUp())
     }
+
+    // MARK: The switch
+
+    /// What becomes of a machine whose power fails: every process ends at once, its plug is dead, and what it had in memory is gone.
+    func cutPower() async throws {
+        for process in ClusterProcess.all(paths, of: spec.name) { process.identity.signal(SIGKILL) }
+        for process in ClusterProcess.all(paths, of: spec.name) { _ = process.identity.awaitEnd(milliseconds: 5000) }
+        try lan.unplug(spec.name)
+        try sandbox.nameEmptyNetwork()
+        identity = nil
+        await plugin.moved()
+        for body in moved { try await body() }
+        sandbox.forgetMemory()
+    }
+
+    /// Has the node's plug be what it is to be by now.
+    func plug() throws { _ = try lan.attach(spec) }
 }

@@ -12,19 +12,22 @@ package struct NodeHeartbeat: Sendable {
     private let ailment: @Sendable () async -> String?
     private let networkTrouble: (@Sendable () async -> String?)?
 
-    package static let interval = Duration.seconds(10)
     package static let pause = Duration.seconds(1)
-    private static let leaseSeconds = 40, beatsAReport = 30
+    private static let beatsAReport = 30
+    /// For how long a sign of life counts. It is given four times as often, as a kubelet does.
+    private let leaseSeconds: Int
+    private var interval: Duration { .seconds(leaseSeconds) / 4 }
 
     /// `images`: those that the node has, as its status tells them. `ailment` says why the node should be taken for dead, if it should;
     /// `networkTrouble` why it cannot connect pods just now; nil: it always can.
     package init(
-        node: Cluster.NodeSpec, client: any Client, clock: any Clock<Duration> = ContinuousClock(),
+        node: Cluster.NodeSpec, leaseSeconds: Int = 40, client: any Client, clock: any Clock<Duration> = ContinuousClock(),
         now: @escaping @Sendable () -> Timestamp = Timestamp.now,
         report: @escaping @Sendable (String) -> Void, images: @escaping @Sendable () async throws -> JSON = { .null },
         ailment: @escaping @Sendable () async -> String?, networkTrouble: (@Sendable () async -> String?)? = nil
     ) {
         self.node = node
+        self.leaseSeconds = leaseSeconds
         self.client = client
         self.clock = clock
         self.now = now
@@ -57,8 +60,8 @@ package struct NodeHeartbeat: Sendable {
 
     /// Until the next beat, which comes early when the network has become ready, or is no more.
     private func rest(_ before: String?) async throws {
-        guard let networkTrouble else { return try await clock.sleep(for: Self.interval) }
-        for _ in 0..<Int(Self.interval / Self.pause) {
+        guard let networkTrouble else { return try await clock.sleep(for: interval) }
+        for _ in 0..<max(1, Int(interval / Self.pause)) {
             try await clock.sleep(for: Self.pause)
             if await networkTrouble() != before { return }
         }
@@ -80,7 +83,7 @@ package struct NodeHeartbeat: Sendable {
                 [
                     "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
                     "metadata": ["name": .string(node.name), "namespace": .string(key.namespace), "ownerReferences": [owner]],
-                    "spec": ["holderIdentity": .string(node.name), "leaseDurationSeconds": .int(Self.leaseSeconds), "renewTime": time],
+                    "spec": ["holderIdentity": .string(node.name), "leaseDurationSeconds": .int(leaseSeconds), "renewTime": time],
                 ])
         }
     }

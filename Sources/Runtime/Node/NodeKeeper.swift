@@ -70,12 +70,31 @@ package actor NodeKeeper {
         }
     }
 
+    /// Does something to the node while no look is on its way.
+    package func quietly<R: Sendable>(_ body: @Sendable () async throws -> R) async rethrows -> R {
+        try await turn.withTurn { try await body() }
+    }
+
+    /// Makes all parts of a node that is not there, which is nothing to tell; what could not be made.
+    package func make() async -> [String] {
+        await turn.withTurn { await parts(of: { _ in }) }
+    }
+
+    /// Looks at each part; what could not be mended.
+    private func parts(of found: ([String]) -> Void) async -> [String] {
+        var failures: [String] = []
+        for part in parts {
+            do { found(try await part.repair()) } catch { failures.append("\(error)") }
+        }
+        return failures
+    }
+
     private func look() async -> [String] {
         await turn.withTurn {
-            var found: [String] = [], failures: [String] = []
-            for part in parts {
-                do { found += try await part.repair() } catch { failures.append("\(error)") }
-            }
+            // Somebody may have switched it off meanwhile.
+            guard isLookedAt else { return [] }
+            var found: [String] = []
+            let failures = await parts { found += $0 }
             await tell(found)
             for failure in failures { report("node \(name): repair: \(failure)") }
             return found + failures.map { "\(Self.unmended)\($0)" }

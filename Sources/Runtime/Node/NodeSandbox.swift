@@ -31,6 +31,7 @@ package struct NodeSandbox: Sendable {
         try files.write(plugin.files)
         let identity = try await SmallProgram.startShim(["node", node.name, paths.nodeState(node.name)] + files.mounts().map(\.word))
         try identity.write(to: paths.nodePID(node.name))
+        try Files.write(UID.random(), to: paths.nodeBoot(node.name), mode: 0o600)
         try nameNetwork(of: identity)
         return identity
     }
@@ -43,6 +44,18 @@ package struct NodeSandbox: Sendable {
     private func nameNetwork(of identity: ProcessIdentity) throws {
         NetworkNamespace.delete(path: paths.nodeNetns(node.name))
         try NetworkNamespace.bind(pid: identity.pid, path: paths.nodeNetns(node.name))
+    }
+
+    /// Its network namespace as it is while the node is off: there is nothing in it.
+    func nameEmptyNetwork() throws {
+        NetworkNamespace.delete(path: paths.nodeNetns(node.name))
+        try NetworkNamespace.create(path: paths.nodeNetns(node.name))
+    }
+
+    /// What a machine has in memory: /run, /tmp and what its processes shared.
+    func forgetMemory() {
+        for name in ["run", "tmp"] { Files.removeTree("\(paths.nodeState(node.name))/\(name)") }
+        Files.removeTree(paths.nodeSharedMemory(node.name))
     }
 
     /// As many as have an address of each family; where those are too many to count, as many as an IPv4 network of the usual size holds.
@@ -120,7 +133,8 @@ package struct NodeSandbox: Sendable {
                     "osImage": .string(String(osImage)), "kubeletVersion": .string("\(cluster.kubernetesVersion)"), "kubeProxyVersion": "",
                     "containerRuntimeVersion": .string("minik://\(Version.minik)"),
                     "machineID": .string(ShortHash.hex("\(cluster.name)/\(node.name)", digits: 32)),
-                    "systemUUID": .string(ShortHash.hex("\(node.name)", digits: 32)), "bootID": "",
+                    "systemUUID": .string(ShortHash.hex("\(node.name)", digits: 32)),
+                    "bootID": .string(Files.text(paths.nodeBoot(node.name)) ?? ""),
                 ],
             ],
         ]

@@ -14,6 +14,8 @@ package actor PodWorkers {
     private let node: String
     private let start: @Sendable (Pod) -> any PodRunner
     private var runners: [String: any PodRunner] = [:]
+    /// Those that have runners, as they were last told, by uid.
+    private var known: [String: Pod] = [:]
     /// The pods that want ports of the node, in the order in which they came.
     private var hostPortClaims: [Pod] = []
 
@@ -22,10 +24,19 @@ package actor PodWorkers {
         self.start = start
     }
 
-    /// Follows the node's pods until cancelled. Their processes outlive this.
-    package func run(_ pods: Reflector) async throws {
+    package var pods: [Pod] { Array(known.values) }
+
+    /// Follows the node's pods until cancelled. Their processes outlive this. `before`: those that were run before; what of them is gone by
+    /// the first list has gone while nobody watched.
+    package func run(_ pods: Reflector, after before: [Pod] = []) async throws {
+        var untold = before
         try await withThrowingDiscardingTaskGroup { group in
-            try await pods.run { take($0, &group) }
+            try await pods.run {
+                take($0, &group)
+            } listed: {
+                for pod in untold where known[pod.uid] == nil { begin(Self.gone(pod), &group) }
+                untold = []
+            }
         }
     }
 
@@ -38,24 +49,36 @@ package actor PodWorkers {
             hostPortClaims.append(pod)
         }
         if let runner = runners[pod.uid] {
-            var last = pod.json
-            if isGone {
-                // The record is gone, perhaps past its grace: what runs of it ends at once.
-                if !pod.isBeingDeleted { last["metadata"]["deletionTimestamp"] = .string(Timestamp.now().description) }
-                last["metadata"]["deletionGracePeriodSeconds"] = 0
-            }
-            return runner.changed(Pod(last))
+            let last = isGone ? Self.gone(pod) : pod
+            known[pod.uid] = last
+            return runner.changed(last)
         }
         guard !isGone else { return }
+        begin(pod, &group)
+    }
+
+    /// The record is gone, perhaps past its grace: what runs of it ends at once.
+    private static func gone(_ pod: Pod) -> Pod {
+        var last = pod.json
+        if !pod.isBeingDeleted { last["metadata"]["deletionTimestamp"] = .string(Timestamp.now().description) }
+        last["metadata"]["deletionGracePeriodSeconds"] = 0
+        return Pod(last)
+    }
+
+    private func begin(_ pod: Pod, _ group: inout ThrowingDiscardingTaskGroup<any Error>) {
         let runner = start(pod)
-        runners[pod.uid] = runner
+        (runners[pod.uid], known[pod.uid]) = (runner, pod)
         group.addTask {
             await runner.run()
             await self.forget(pod.uid)
         }
     }
 
-    private func forget(_ uid: String) { runners[uid] = nil }
+    private func forget(_ uid: String) {
+        runners[uid] = nil
+        // Who is cut short is not done with its pod.
+        if !Task.isCancelled { known[uid] = nil }
+    }
 
     package func configurationChanged(_ key: ObjectKey, isSecret: Bool) async {
         for runner in runners.values { await runner.configurationChanged(key, isSecret: isSecret) }

@@ -194,9 +194,16 @@ actor PodWorker: PodRunner {
     }
 
     /// What was asked for since the last report has been seen; who opens a readiness gate is somebody else, but that it is open is
-    /// ours to say; and so is where the pod is.
+    /// ours to say; and so is where the pod is, and whether it is ready.
     private var isReportDue: Bool {
         (pod.status["observedGeneration"].int ?? 0) < pod.generation || !pod.spec["readinessGates"].items.isEmpty || isMisplaced
+            || isDoubted
+    }
+
+    /// Somebody took it for not ready while this node was silent: its containers were, as was told last.
+    private var isDoubted: Bool {
+        let conditions = pod.status["conditions"]
+        return conditions.condition("Ready") == "False" && conditions.condition("ContainersReady") == "True"
     }
 
     /// Somebody else has written where the pod is.

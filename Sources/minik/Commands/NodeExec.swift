@@ -5,7 +5,10 @@ import Runtime
 
 struct NodeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "node", abstract: "Work on a node.", subcommands: [NodeExec.self, NodeShell.self])
+        commandName: "node", abstract: "Work on a node, switch it off and on.",
+        subcommands: [
+            NodeLs.self, NodeExec.self, NodeShell.self, NodeStop.self, NodeStart.self, NodeRestart.self, NodePause.self, NodeUnpause.self,
+        ])
 }
 
 /// A node that is to be worked on.
@@ -14,6 +17,10 @@ struct NodeArgument: ParsableArguments {
 
     /// The node's init, in whose namespaces the work is done.
     func process(_ paths: ClusterPaths) throws -> ProcessIdentity {
+        let state = NodePower(name, paths).state
+        guard state == .running else {
+            throw UserError("node \(name) is \(state.rawValue)", hint: "minik node \(state == .paused ? "unpause" : "start") \(name)")
+        }
         guard let process = ProcessIdentity(file: paths.nodePID(name)) else {
             let nodes = Files.list("\(paths.run)/nodes").filter { $0.hasSuffix(".pid") }.map { String($0.dropLast(".pid".count)) }
             throw UserError("there is no node \"\(name)\"", hint: "there are: \(nodes.joined(separator: ", "))")

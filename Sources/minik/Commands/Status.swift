@@ -24,11 +24,17 @@ struct Status: AsyncParsableCommand {
         let client = try options.client()
         let findings = try await NodeRepair(client: client).found()
         for finding in findings { print(finding) }
+        let document = try options.clusterDocument()
+        for link in document.links where link.isPartitioned { print("cut off  \(link.node); connect it: minik link heal \(link.node)") }
+        for node in document.nodes.map(\.name) {
+            let state = NodePower(node, paths).state
+            if state != .running { print("\(state == .paused ? "paused " : "stopped")  \(node)") }
+        }
         let nodes = try await client.list(Node.self), pods = try await client.list(Pod.self)
         let unwell = pods.filter { !$0.isReady && !$0.isFinished }
         print("nodes    \(nodes.filter(\.isReady).count) of \(nodes.count) ready")
         print("pods     \(pods.filter(\.isReady).count) of \(pods.count) ready")
-        let missing = try await AddOns(try options.clusterDocument(), paths).missing(client)
+        let missing = try await AddOns(document, paths).missing(client)
         for name in missing { print("missing  \(name) in kube-system; make it again: minik up -c \(paths.cluster)") }
         for pod in unwell { print("         \(pod.key): \(pod.phase)") }
         let isWell = unwell.isEmpty && missing.isEmpty && findings.allSatisfy(\.isMended) && nodes.allSatisfy(\.isReady)

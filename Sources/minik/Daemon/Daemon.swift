@@ -22,6 +22,8 @@ struct Daemon {
     private let images: ImageSources
     /// One for all nodes, which have one store.
     private let puller: ImagePuller
+    private let lan: NodeLAN
+    private let uplinks: NodeUplinks
 
     init(cluster: Cluster, paths: ClusterPaths) {
         self.cluster = cluster
@@ -31,6 +33,9 @@ struct Daemon {
         images = ImageSources([machine.store, machine.lookAlikes, DNSImage()])
         // As the document says it when an image is asked for: `up` may have changed it.
         puller = ImagePuller(machine.service { try paths.storedCluster()?.registries ?? [] })
+        let lan = NodeLAN(cluster: cluster, paths: paths) { Self.link(of: $0, cluster, paths) }
+        self.lan = lan
+        uplinks = NodeUplinks(home: cluster.controlPlane.name) { try lan.connected() }
     }
 
     /// Runs until cancelled. `ready` is called once every node is registered and the API answers.
@@ -44,12 +49,11 @@ struct Daemon {
         try await Bootstrap(cluster: cluster, paths: paths, client: api).namespaces(api)
 
         try Teardown.shareNetns()
-        let lan = NodeLAN(cluster: cluster, paths: paths)
         _ = try lan.repair()
         let report: @Sendable (String) -> Void = { [cluster] in Systemd.log($0, priority: LOG_WARNING, cluster: cluster.name) }
 
         try await withThrowingTaskGroup(of: Void.self) { group in
-            let parts = Countdown(cluster.nodes.count * cluster.families.count * 2 + 3, then: ready)
+            let parts = countdown(then: ready)
             let informers = Informers(client: api, report: report)
             let shown = try await api.list(Service.self).filter(Cluster.balances).flatMap(\.balancerAddresses)
             let balancers = BalancerAddresses(cluster: cluster, paths: paths, shown: Set(shown), report: report)
@@ -68,11 +72,11 @@ struct Daemon {
                 ((try? paths.storedCluster()) ?? nil)?.forward.compactMap { Cluster.Resolver($0) } ?? []
             }
             group.addTask { try await forwarder.run() }
-            let nodes = try await startNodes(lan, api, report)
+            let nodes = try await startNodes(api, report)
             for problem in Leftovers(cluster: cluster, paths: paths).remove(keeping: try await api.list(Pod.self)) { report(problem) }
             for node in nodes {
                 try await run(node, api, parts, report, &group)
-                await node.keeper.add(NodePartFunction { try await balancers.repair(node.spec.name) })
+                await node.machine.keeper.add(NodePartFunction { try await balancers.repair(node.spec.name) })
             }
             try serve(api, store, pki, nodes, parts, report, &group)
             let service = KubernetesService(
@@ -95,6 +99,14 @@ struct Daemon {
         }
     }
 
+    /// Of what has to be there before the daemon has taken over.
+    private func countdown(then ready: @escaping @Sendable () -> Void) -> Countdown {
+        Countdown(cluster.nodes.count * cluster.families.count * 2 + 3) { [uplinks] in
+            Task { await uplinks.settle() }
+            ready()
+        }
+    }
+
     /// The API on its three ways in: the daemon's own socket, this machine's loopback, and the control plane's node.
     private func serve(
         _ api: APIServer, _ store: ObjectStore, _ pki: ClusterPKI, _ nodes: [StartedNode], _ parts: Countdown,
@@ -102,11 +114,14 @@ struct Daemon {
         _ group: inout ThrowingTaskGroup<Void, any Error>
     ) throws {
         let home = cluster.controlPlane
-        let keepers = nodes.map(\.keeper)
+        let machines = nodes.map(\.machine)
+        let directory = LocalNodes(cluster: cluster, paths: paths, client: api) { [uplinks] in await uplinks.reachesHome($0) }
         let map = mapDoor(api, store, report, &group)
         let router = Router(
-            api: api, nodes: LocalNodes(cluster: cluster, paths: paths, client: api),
-            parts: [RepairAPI { await Self.repair(keepers) }, MapAPI(map)])
+            api: api, nodes: directory,
+            parts: [
+                RepairAPI { await Self.repair(machines.map(\.keeper)) }, NodePowerAPI { try await machines.perform($1, on: $0) }, MapAPI(map),
+            ])
         let server = HTTPServer(router)
         let count: @Sendable () -> Void = { Task { await parts.count() } }
         group.addTask { [paths] in
@@ -129,7 +144,7 @@ struct Daemon {
                 try await server.run(on: .tcp(host: "127.0.0.1", port: 0, tls), ready: keep)
             }
         }
-        if let ground = nodes.first(where: { $0.spec == home })?.ground {
+        if let ground = nodes.first(where: { $0.spec == home })?.machine.ground {
             group.addTask { try await serve(server, inside: ground, tls, ready: count) }
         }
         group.addTask {
@@ -196,7 +211,8 @@ struct Daemon {
             DeploymentReconciler(), ReplicaSetReconciler(), ReplicaSetReconciler(.replicationControllers), DaemonSetReconciler(),
             StatefulSetReconciler(), ClaimBinder(), VolumeKeeper(disks: disks), LocalProvisioner(disks: disks), ClaimProtection(),
             VolumeProtection(), EphemeralClaims(),
-            JobReconciler(), CronJobReconciler(), EndpointsReconciler(), Scheduler(), NodeLifecycle(), PodGarbageCollector(),
+            JobReconciler(), CronJobReconciler(), EndpointsReconciler(), Scheduler(),
+            NodeLifecycle(grace: .seconds(cluster.nodeMonitorGracePeriod)), PodGarbageCollector(),
             TaintEviction(), DisruptionReconciler(), GatewayClassReconciler(), GatewayReconciler(cluster: cluster),
             QuotaReconciler(counted: namespaced), CustomResourceCleanup(),
             TokenReconciler(authority: pki.caCertificate, sign: { try SecretToken.sign(for: $0, in: $1, by: pki) }),
@@ -204,34 +220,50 @@ struct Daemon {
     }
 
     private struct StartedNode: Sendable {
-        let ground: NodeGround
-        let keeper: NodeKeeper
+        let machine: NodeMachine
         let rulesets: KernelRulesets
-        var spec: Cluster.NodeSpec { ground.spec }
+        /// The API as what makes the node's tables has it, and as its agent has it.
+        let tables: any Client
+        let client: any Client
+        var spec: Cluster.NodeSpec { machine.ground.spec }
     }
 
     /// Starts every node's sandbox at once, then its network.
-    private func startNodes(_ lan: NodeLAN, _ api: APIServer, _ report: @escaping @Sendable (String) -> Void) async throws -> [StartedNode]
-    {
+    private func startNodes(_ api: APIServer, _ report: @escaping @Sendable (String) -> Void) async throws -> [StartedNode] {
         try await withThrowingTaskGroup(of: StartedNode.self) { group in
             for spec in cluster.nodes {
-                group.addTask { [cluster, paths] in
+                group.addTask { [cluster, paths, lan, uplinks] in
+                    let power = NodePower(spec.name, paths)
                     let (ground, found) = try await NodeGround.start(spec, cluster: cluster, paths: paths, lan: lan)
                     let keeper = NodeKeeper(
-                        name: spec.name, client: api, isAlive: { ground.isAlive }, mends: { Self.mends(paths) }, report: report)
+                        name: spec.name, client: api, isAlive: { ground.isAlive || power.state != .running },
+                        mends: { power.state == .running && Self.mends(paths) }, report: report)
                     let rulesets = try KernelRulesets(namespace: paths.nodeNetns(spec.name))
                     await ground.whenMoved {
                         try await rulesets.reopen()
                     }
                     await keeper.add(ground)
                     await keeper.note(found)
-                    return StartedNode(ground: ground, keeper: keeper, rulesets: rulesets)
+                    let machine = NodeMachine(ground: ground, keeper: keeper, isHome: spec == cluster.controlPlane, paths: paths)
+                    let place = "\(cluster.controlPlane.address):\(Cluster.apiPort)"
+                    return StartedNode(
+                        machine: machine, rulesets: rulesets,
+                        tables: DistantClient(api, at: place) { await uplinks.follows(spec.name) },
+                        client: DistantClient(api, at: place) { await uplinks.reachesHome(spec.name) })
                 }
             }
             var nodes: [StartedNode] = []
             for try await node in group { nodes.append(node) }
             return nodes
         }
+    }
+
+    /// As the document says it now; a node that stands still sends and gets nothing.
+    private static func link(of node: String, _ cluster: Cluster, _ paths: ClusterPaths) -> Cluster.NodeLink {
+        // One that cannot be read is as it was when the daemon began.
+        var link = (((try? paths.storedCluster()) ?? nil) ?? cluster).link(of: node)
+        if NodePower(node, paths).state == .paused { link.isPartitioned = true }
+        return link
     }
 
     /// As the document says it now. One that cannot be read wants what all want.
@@ -252,38 +284,48 @@ struct Daemon {
         _ node: StartedNode, _ api: APIServer, _ parts: Countdown, _ report: @escaping @Sendable (String) -> Void,
         _ group: inout ThrowingTaskGroup<Void, any Error>
     ) async throws {
-        let views = NodeView.views(node.spec, of: cluster)
-        let plugin = node.ground.plugin
+        let views = NodeView.views(node.spec, of: cluster), machine = node.machine, keeper = machine.keeper
         for view in views {
             for table in PluginTables.keepers(view, of: cluster, target: node.rulesets, report: report) {
                 try await table.sync()
                 group.addTask { try await table.run() }
-                await node.keeper.add(TablePart(table))
+                await keeper.add(TablePart(table))
             }
         }
         let links = cluster.plugin.hasBridge ? [try await runLinks(node, api, report, &group)] : []
         var guards: [any PodGuard] = []
         for view in views { guards += try await runProxies(node, view, api, parts, report, &group) }
         guards += links
-        let sandbox = NodeSandbox(node: node.spec, cluster: cluster, paths: paths, plugin: plugin)
-        let agent = NodeAgent(
-            node: node.spec, cluster: cluster, paths: paths, client: api, network: plugin, guards: guards,
-            sandboxes: ShimSandboxes(paths: paths), images: images, puller: puller, identity: await node.ground.process,
-            object: { sandbox.object(networkTrouble: $0, now: $1) }, report: report)
-        group.addTask { try await agent.run() }
         let files = StaticPodSource(
-            node: node.spec.name, client: api,
-            files: { [paths] in try NodeRoot(node.spec.name, paths: paths).texts(in: StaticPodSource.folder) },
+            node: node.spec.name, client: node.client,
+            files: { [paths] in
+                guard NodePower(node.spec.name, paths).state == .running else { return [:] }
+                return try NodeRoot(node.spec.name, paths: paths).texts(in: StaticPodSource.folder)
+            },
             read: { text, file in try Manifest.read(text, file: file).map(\.json) }, report: report)
         group.addTask { try await files.run() }
         // Pods come last: what they stand behind holds before they do.
-        await node.keeper.add(
-            NodePartFunction { [ground = node.ground] in
-                await agent.turn(to: ground.process)
-                return try await ground.plugin.check()
+        await keeper.add(
+            NodePartFunction {
+                try await machine.turn(to: machine.ground.process)
+                return try await machine.ground.plugin.check()
             })
-        await node.keeper.registers { try await agent.register() }
-        group.addTask { try await node.keeper.run() }
+        await keeper.registers { try await machine.register() }
+        group.addTask { try await keeper.run() }
+        group.addTask { [guards] in try await machine.run { agent(of: node, on: $0, guards, report) } }
+    }
+
+    /// A node's agent for one life of the node.
+    private func agent(
+        of node: StartedNode, on process: ProcessIdentity, _ guards: [any PodGuard], _ report: @escaping @Sendable (String) -> Void
+    ) -> NodeAgent {
+        let plugin = node.machine.ground.plugin
+        let sandbox = NodeSandbox(node: node.spec, cluster: cluster, paths: paths, plugin: plugin)
+        return NodeAgent(
+            node: node.spec, cluster: cluster, paths: paths, client: node.client, network: plugin, guards: guards,
+            sandboxes: ShimSandboxes(paths: paths), images: images, puller: puller, identity: process,
+            isReached: { [uplinks] in await uplinks.reachesHome(node.spec.name) },
+            object: { sandbox.object(networkTrouble: $0, now: $1) }, report: report)
     }
 
     /// What may cross the bridge that pods are plugged into.
@@ -292,11 +334,11 @@ struct Daemon {
         _ group: inout ThrowingTaskGroup<Void, any Error>
     ) async throws -> any PodGuard {
         let links = PodLinkProxy(
-            node: node.spec.name, families: cluster.families, link: { [plugin = node.ground.plugin] in plugin.link(of: $0, $1) },
+            node: node.spec.name, families: cluster.families, link: { [plugin = node.machine.ground.plugin] in plugin.link(of: $0, $1) },
             target: node.rulesets, report: report)
         try await links.start(try await api.list(Pod.self))
         group.addTask { try await links.run() }
-        await node.keeper.add(TablePart(links.keeper))
+        await node.machine.keeper.add(TablePart(links.keeper))
         return links
     }
 
@@ -307,29 +349,29 @@ struct Daemon {
     ) async throws -> [any PodGuard] {
         var guards: [any PodGuard] = []
         let connections = try KernelConnections(namespace: paths.nodeNetns(node.spec.name), view.family)
-        await node.ground.whenMoved { try await connections.reopen() }
-        let health = HealthCheckPorts(node: view, paths: paths, client: api, report: report)
-        await node.ground.whenMoved { await health.reopen() }
+        await node.machine.ground.whenMoved { try await connections.reopen() }
+        let health = HealthCheckPorts(node: view, paths: paths, client: node.tables, report: report)
+        await node.machine.ground.whenMoved { await health.reopen() }
         let services = ServiceProxy(
-            node: view, client: api, target: node.rulesets, connections: connections,
+            node: view, client: node.tables, target: node.rulesets, connections: connections,
             shared: serviceParts[view.family] ?? SharedServiceParts(), health: health, report: report)
         // Whoever writes a Service does not wait for what the nodes make of it.
         group.addTask(priority: .utility) { try await services.run { Task { await parts.count() } } }
-        await node.keeper.add(TablePart(services.keeper))
+        await node.machine.keeper.add(TablePart(services.keeper))
 
         if cluster.plugin.enforcesPolicies {
-            let policies = PolicyProxy(node: view, client: api, target: node.rulesets, connections: connections, report: report)
+            let policies = PolicyProxy(node: view, client: node.tables, target: node.rulesets, connections: connections, report: report)
             group.addTask { try await policies.run { Task { await parts.count() } } }
-            await node.keeper.add(TablePart(policies.keeper))
+            await node.machine.keeper.add(TablePart(policies.keeper))
             guards.append(policies)
         } else {
             await parts.count()
         }
         guard cluster.plugin.isBuiltIn else { return guards }
-        let hostPorts = HostPortProxy(node: view, client: api, target: node.rulesets, connections: connections, report: report)
+        let hostPorts = HostPortProxy(node: view, client: node.tables, target: node.rulesets, connections: connections, report: report)
         try await hostPorts.start()
         group.addTask { try await hostPorts.run() }
-        await node.keeper.add(TablePart(hostPorts.keeper))
+        await node.machine.keeper.add(TablePart(hostPorts.keeper))
         return guards + [hostPorts]
     }
 }

@@ -97,7 +97,7 @@ extension KindDefinition {
             .name,
             Column("Status") { object, _ in
                 let ready = object["status"]["conditions"].condition("Ready")
-                let text = ready == "True" ? "Ready" : ready == "False" ? "NotReady" : "Unknown"
+                let text = ready == "True" ? "Ready" : ready == nil ? "Unknown" : "NotReady"
                 return object["spec"]["unschedulable"].bool == true ? "\(text),SchedulingDisabled" : text
             },
             Column("Roles") { object, _ in
