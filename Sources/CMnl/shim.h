@@ -3,8 +3,10 @@
 #include <linux/rtnetlink.h>
 #include <linux/if_link.h>
 #include <linux/if_addr.h>
+#include <linux/ethtool.h>
 #include <linux/neighbour.h>
 #include <linux/pkt_sched.h>
+#include <linux/sockios.h>
 #include <linux/veth.h>
 #include <linux/net_namespace.h>
 #include <linux/netfilter/nfnetlink.h>

@@ -52,7 +52,7 @@ struct Minik: AsyncParsableCommand {
             CommandGroup(
                 name: "Machines",
                 subcommands: [
-                    NodeCommand.self, LinkCommand.self, HostCommand.self, MeasurePolicies.self, MeasureChanges.self,
+                    NodeCommand.self, LinkCommand.self, FaultCommand.self, HostCommand.self, MeasurePolicies.self, MeasureChanges.self,
                     MeasureServices.self,
                     MeasureStore.self,
                 ]),

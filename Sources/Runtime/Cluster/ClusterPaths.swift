@@ -43,6 +43,8 @@ package struct ClusterPaths: Sendable, Hashable {
     package var daemonLog: String { "\(state)/daemon.log" }
     package var dnsRecords: String { "\(state)/dns" }
 
+    package var faults: String { "\(state)/faults.json" }
+
     package func nodeState(_ node: String) -> String { "\(state)/nodes/\(node)" }
     package func nodePID(_ node: String) -> String { "\(run)/nodes/\(node).pid" }
     /// What tells one life of its init from the next, as /proc/sys/kernel/random/boot_id does of a machine.

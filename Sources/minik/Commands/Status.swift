@@ -24,6 +24,9 @@ struct Status: AsyncParsableCommand {
         let client = try options.client()
         let findings = try await NodeRepair(client: client).found()
         for finding in findings { print(finding) }
+        for fault in try InjectedFaults(paths).all {
+            print("fault    \(fault.name) on \(fault.node) since \(fault.since); nothing is mended until: minik fault clear \(fault.name)")
+        }
         let document = try options.clusterDocument()
         for link in document.links where link.isPartitioned { print("cut off  \(link.node); connect it: minik link heal \(link.node)") }
         for node in document.nodes.map(\.name) {

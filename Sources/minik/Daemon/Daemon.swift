@@ -266,8 +266,9 @@ struct Daemon {
         return link
     }
 
-    /// As the document says it now. One that cannot be read wants what all want.
+    /// As the document says it now, unless somebody has broken something on purpose. One that cannot be read wants what all want.
     private static func mends(_ paths: ClusterPaths) -> Bool {
+        if InjectedFaults(paths).isSome { return false }
         guard let document = try? paths.storedCluster() else { return true }
         return document.repair == .automatic
     }
