@@ -32,11 +32,15 @@ struct CNILinkTests {
         }
 
         /// What the specification says that a runtime does.
-        func call(_ command: String, _ container: String, _ configuration: JSON) throws -> CommandResult {
+        func call(
+            _ command: String, _ container: String, _ configuration: JSON, interface: String = "eth0", arguments: String = "",
+            namespace: String? = nil
+        ) throws -> CommandResult {
             let input = try ClusterFiles.write(configuration.text())
             defer { try? FileManager.default.removeItem(atPath: input) }
             return Shell.run(
-                "CNI_COMMAND=\(command) CNI_CONTAINERID=\(container) CNI_NETNS=/run/netns/mcni-\(container) CNI_IFNAME=eth0 CNI_PATH=/usr/lib/cni "
+                "CNI_COMMAND=\(command) CNI_CONTAINERID=\(container) CNI_NETNS=\(namespace ?? "/run/netns/mcni-\(container)") "
+                    + "CNI_IFNAME=\(interface) CNI_ARGS='\(arguments)' CNI_PATH=/usr/lib/cni "
                     + "ip netns exec \(name) \(Self.program) < \(input)")
         }
 
@@ -126,6 +130,52 @@ struct CNILinkTests {
             let collected = try node.call("GC", "-", configuration)
             #expect(collected.isSuccess && node.leases == ["10.88.0.2"], "\(collected)")
             #expect(try node.veths() == [name] && node.call("STATUS", "-", configuration).isSuccess)
+        }
+    }
+
+    @Test("a container's second link leaves the first its routes; of each CHECK says that it is whole")
+    func second() throws {
+        try Node.with { node in
+            let configuration = node.configuration("1.0.0", "flannel")
+            var results: [String: JSON] = [:]
+            for interface in ["eth0", "eth1"] {
+                let added = try node.call("ADD", "c1", configuration, interface: interface)
+                try #require(added.isSuccess, "\(added)")
+                results[interface] = try JSON(parsing: added.output)
+            }
+            let routes = try node.ip("route show", in: "c1")
+            for destination in ["default", "10.88.0.0/24"] {
+                #expect(
+                    Set(routes.filter { $0["dst"].string == destination }.compactMap { $0["dev"].string }) == ["eth0", "eth1"], "\(routes)")
+            }
+            for (interface, result) in results {
+                var again = configuration
+                again["prevResult"] = result
+                let whole = try node.call("CHECK", "c1", again, interface: interface)
+                #expect(whole.isSuccess, "\(whole)")
+            }
+        }
+    }
+
+    @Test("DEL finds Calico's link by its mark though CNI_ARGS have changed; what is no namespace is said to be none")
+    func mark() throws {
+        try Node.with { node in
+            let configuration = node.configuration("1.0.0", "calico")
+            func pod(_ name: String) -> String { "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=\(name)" }
+            var again = configuration
+            let added = try node.call("ADD", "c1", configuration, arguments: pod("a"))
+            again["prevResult"] = try JSON(parsing: added.output)
+            let whole = try node.call("CHECK", "c1", again, arguments: pod("b"))
+            #expect(whole.isSuccess, "\(whole)")
+            // A sandbox in the place of another one takes its name, and is not taken away with it.
+            _ = try node.call("ADD", "c2", configuration, arguments: pod("c"))
+            #expect(try node.call("DEL", "c1", configuration, arguments: pod("c")).isSuccess)
+            #expect(try node.veths().count == 1 && node.leases == ["10.88.0.3"] && node.ip("route show 10.88.0.2").isEmpty)
+            let refused = try node.call("ADD", "c1", configuration, namespace: "/tmp")
+            #expect(try JSON(parsing: refused.output)["code"] == 3 && refused.output.contains("/tmp"), "\(refused)")
+            let long = String(repeating: "c", count: 300)
+            #expect(try node.call("ADD", long, configuration, namespace: "/run/netns/mcni-c1").isSuccess)
+            #expect(try node.call("DEL", long, configuration, namespace: "/run/netns/mcni-c1").isSuccess && node.veths().count == 1)
         }
     }
 }

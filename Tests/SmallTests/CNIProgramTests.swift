@@ -96,6 +96,41 @@ struct CNIProgramTests {
         #expect(said.code == code && said.text.contains(words), "\(said)")
     }
 
+    @Test(
+        "a list of valid attachments that is no such list collects nothing, and is refused",
+        arguments: ["\"x\"", "{}", "null", "[{\"containerID\": 7}]", "[\"c1\"]", "[{\"containerID\": \"c1\"}]", "[{\"ifname\": \"eth0\"}]"])
+    func attachments(_ list: String) throws {
+        let json = "{\"cniVersion\": \"1.1.0\", \"name\": \"a\", \"type\": \"calico\", \"cni.dev/valid-attachments\": \(list)}"
+        let said = try Self.refusal(json, Self.environment("GC"))
+        #expect(said.code == 7 && said.text.contains("\"cni.dev/valid-attachments\" "), "\(said)")
+    }
+
+    @Test(
+        "a field of another type is refused by its name",
+        arguments: [
+            ("\"mtu\": \"x\"", 6, "\"mtu\" is \"x\""), ("\"hairpinMode\": \"yes\"", 6, "\"hairpinMode\""),
+            ("\"delegate\": 5", 6, "\"delegate\" is 5"), ("\"delegate\": {\"mtu\": \"1\"}", 6, "\"delegate.mtu\""),
+            ("\"vlan\": 3", 2, "'vlan'"), ("\"delegate\": {\"vlan\": 3}", 2, "'vlan'"), ("\"ipam\": \"x\"", 6, "\"ipam\" is \"x\""),
+            ("\"ipam\": {\"type\": 5}", 6, "\"ipam.type\""), ("\"runtimeConfig\": {\"mac\": 5}", 6, "\"runtimeConfig.mac\""),
+            ("\"mtu\": 1400.5", 6, "\"mtu\""), ("\"runtimeConfig\": {\"mac\": \"00:00:00:00:00:00\"}", 7, "00:00:00:00:00:00"),
+        ])
+    func types(_ field: String, _ code: Int, _ words: String) throws {
+        let said = try Self.refusal(
+            "{\"cniVersion\": \"1.0.0\", \"name\": \"a\", \"type\": \"flannel\", \(field)}", Self.environment("ADD"))
+        #expect(said.code == code && said.text.contains(words), "\(said)")
+        #expect(try Self.refusal("{\"cniVersion\": 1, \"name\": \"a\"}", Self.environment("ADD")).code == 6)
+    }
+
+    @Test("a link's mark fits into an alias, whatever the container is called, and is the same whoever makes it")
+    func marks() throws {
+        let long = String(repeating: "c", count: 300)
+        let call = try CNICall(Self.environment("ADD", ["CNI_CONTAINERID": long]), input: Self.configuration("1.0.0").text())
+        let mark = CNILink.Mark(call)
+        #expect(mark.text.utf8.count < 256 && CNILink.Mark(mark.text) == mark && mark.isSameNetwork(as: call))
+        #expect(mark == CNILink.Mark(network: "lab", container: long, interface: "eth0"))
+        #expect(mark != CNILink.Mark(network: "lab", container: long + "c", interface: "eth0"))
+    }
+
     @Test("a missing or malformed variable is named; a namespace that is not there is an unknown container")
     func variables() throws {
         let text = Self.configuration("1.0.0").text()

@@ -37,14 +37,18 @@ extension NetlinkSocket {
         }
     }
 
-    /// `ip route replace DESTINATION [via GATEWAY] dev INDEX [onlink] [scope link]`
+    /// `ip route replace DESTINATION [via GATEWAY] dev INDEX [onlink] [scope link]`; `besideOthers`: `ip route prepend`, which leaves
+    /// routes to the same place that go another way.
     package mutating func addRoute(
-        _ destination: IPNetwork, via gateway: IPAddress? = nil, dev index: Int32, onlink: Bool = false, source: IPAddress? = nil
+        _ destination: IPNetwork, via gateway: IPAddress? = nil, dev index: Int32, onlink: Bool = false, source: IPAddress? = nil,
+        besideOthers: Bool = false
     ) throws(NetlinkError) {
         let message = NetlinkMessage(
-            RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, Self.route(destination, gateway: gateway, onlink: onlink))
+            RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | (besideOthers ? 0 : NLM_F_REPLACE),
+            Self.route(destination, gateway: gateway, onlink: onlink))
         Self.fill(message, destination, gateway, index, source)
-        try execute(message, "ip route replace \(destination)\(gateway.map { " via \($0)" } ?? "") dev #\(index)")
+        try execute(
+            message, "ip route \(besideOthers ? "prepend" : "replace") \(destination)\(gateway.map { " via \($0)" } ?? "") dev #\(index)")
     }
 
     /// `ip route replace blackhole DESTINATION`
@@ -92,15 +96,37 @@ extension NetlinkSocket {
             var destination = IPAddress.unspecified(family)
             var device: Int32 = 0
             var gateway: IPAddress?
+            var hops: [(device: Int32, gateway: IPAddress?)] = []
             let size = MemoryLayout<rtmsg>.size
             forEachAttribute(payload + size, Int(header.pointee.nlmsg_len) - MemoryLayout<nlmsghdr>.size - size) { type, value in
                 if type == RTA_DST.rawValue { destination = IPAddress(bytes: value) ?? destination }
                 if type == RTA_GATEWAY.rawValue { gateway = IPAddress(bytes: value) }
                 if type == RTA_OIF.rawValue { device = value.loadUnaligned(as: Int32.self) }
+                if type == RTA_MULTIPATH.rawValue { hops = Self.hops(value) }
             }
-            found.append((IPNetwork(destination, Int(info.rtm_dst_len)), device, gateway))
+            let place = IPNetwork(destination, Int(info.rtm_dst_len))
+            if hops.isEmpty { found.append((place, device, gateway)) }
+            for hop in hops { found.append((place, hop.device, hop.gateway)) }
         }
         return found
+    }
+
+    /// The ways of a route that has several, as IPv6's to one place become. (rtnetlink(7), RTA_MULTIPATH)
+    private static func hops(_ value: UnsafeRawBufferPointer) -> [(device: Int32, gateway: IPAddress?)] {
+        var hops: [(Int32, IPAddress?)] = []
+        let size = MemoryLayout<rtnexthop>.size
+        var rest = value[...]
+        while rest.count >= size {
+            let hop = UnsafeRawBufferPointer(rebasing: rest).loadUnaligned(as: rtnexthop.self), length = Int(hop.rtnh_len)
+            guard length >= size, length <= rest.count, let start = value.baseAddress.map({ $0 + rest.startIndex + size }) else { break }
+            var gateway: IPAddress?
+            forEachAttribute(UnsafeMutableRawPointer(mutating: start), length - size) { type, value in
+                if type == RTA_GATEWAY.rawValue { gateway = IPAddress(bytes: value) }
+            }
+            hops.append((hop.rtnh_ifindex, gateway))
+            rest = rest.dropFirst((length + 3) & ~3)
+        }
+        return hops
     }
 
     private static func route(_ destination: IPNetwork, gateway: IPAddress?, onlink: Bool) -> rtmsg {

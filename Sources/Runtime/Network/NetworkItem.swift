@@ -83,6 +83,13 @@ extension NetworkItem {
         .sysctl("net.bridge.bridge-nf-call-\(family == .ipv4 ? "iptables" : "ip6tables")", isOn ? "1" : "0")
     }
 
+    var isRoute: Bool {
+        switch self {
+        case .route, .connected, .blackhole: true
+        case .link, .address, .neighbour, .forwarding, .sysctl: false
+        }
+    }
+
     /// The family of what only one family has; nil for the others.
     var family: IPFamily? {
         switch self {

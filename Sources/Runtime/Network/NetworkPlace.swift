@@ -41,15 +41,16 @@ package struct NetworkPlace: ~Copyable {
     }
 
     /// Makes what is missing of `layout`, whose items stand in the order in which they can be made; what was found missing. What goes with
-    /// a link that has to be made again comes again, too.
-    package mutating func repair(_ layout: [NetworkItem]) throws(NetlinkError) -> [NetworkItem] {
+    /// a link that has to be made again comes again, too. `besideOthers`: routes by other links to the same places stay, behind these; the
+    /// namespace is not only the layout's.
+    package mutating func repair(_ layout: [NetworkItem], besideOthers: Bool = false) throws(NetlinkError) -> [NetworkItem] {
         var found: [NetworkItem] = []
         for _ in 0..<Self.rounds {
             let missing = try read(for: layout).missing(of: layout)
             if missing.isEmpty { return found }
             for item in missing {
                 if !found.contains(item) { found.append(item) }
-                try make(item)
+                try make(item, besideOthers)
             }
         }
         if let still = try read(for: layout).missing(of: layout).first { throw NetlinkError("repair \(still)", errno: EAGAIN) }
@@ -58,14 +59,15 @@ package struct NetworkPlace: ~Copyable {
 
     private static let rounds = 3
 
-    private mutating func make(_ item: NetworkItem) throws(NetlinkError) {
+    private mutating func make(_ item: NetworkItem, _ besideOthers: Bool) throws(NetlinkError) {
         switch item {
         case .link(let link): try make(link)
         case .address(let address, let length, let device): try socket.addAddress(address, length, dev: try socket.index(of: device))
         case .route(let destination, let gateway, let device, let onlink):
-            try socket.addRoute(destination, via: gateway, dev: try socket.index(of: device), onlink: onlink)
+            try socket.addRoute(
+                destination, via: gateway, dev: try socket.index(of: device), onlink: onlink, besideOthers: besideOthers)
         case .connected(let destination, let source, let device):
-            try socket.addRoute(destination, dev: try socket.index(of: device), source: source)
+            try socket.addRoute(destination, dev: try socket.index(of: device), source: source, besideOthers: besideOthers)
         case .blackhole(let destination): try socket.addBlackhole(destination)
         case .neighbour(let address, let mac, let device): try socket.addNeighbour(address, mac, dev: try socket.index(of: device))
         case .forwarding(let mac, let address, let device): try socket.addFDBEntry(mac, dst: address, dev: try socket.index(of: device))

@@ -71,7 +71,11 @@ package struct CNICall: Sendable {
     }
 
     private static func version(_ configuration: JSON, _ command: Command) throws(CNIRefusal) -> CNIVersion {
-        let asked = configuration["cniVersion"].string ?? CNIVersion.first.description
+        let written = configuration["cniVersion"]
+        guard written.isNull || written.string != nil else {
+            throw CNIRefusal(CNIRefusal.Code.undecodable, "\"cniVersion\" is \(written.text()), and a text such as \"1.0.0\" is meant")
+        }
+        let asked = written.string ?? CNIVersion.first.description
         // Whoever asks for the versions need not know one.
         if command == .version { return CNIVersion(asked) ?? .withStatusAndGC }
         guard let version = CNIVersion(asked), versions.contains(version) else {

@@ -6,17 +6,28 @@ extension CNILink {
     /// The mark of a link that this plugin made, so that it can be found again: network, container, interface.
     package struct Mark: Sendable, Hashable {
         private static let word = "minik-cni"
-        package let network: String
+        private let network: String
         package let container: String
         package let interface: String
 
-        package init(_ call: CNICall) { (network, container, interface) = (call.network, call.containerID, call.interface) }
+        package init(_ call: CNICall) { self.init(network: call.network, container: call.containerID, interface: call.interface) }
+
+        package init(network: String, container: String, interface: String) {
+            (self.network, self.container, self.interface) = (Self.fitting(network), Self.fitting(container), interface)
+        }
+
+        /// A link's alias has 255 bytes (linux/if.h, IFALIASZ): what is too long for it is told by a hash.
+        private static func fitting(_ name: String) -> String {
+            name.utf8.count <= 100 ? name : "\(name.prefix(60))-\(ShortHash.hex(name, digits: 32))"
+        }
 
         package init?(_ text: String) {
             let words = text.split(separator: " ").map(String.init)
             guard words.count == 4, words[0] == Self.word else { return nil }
             (network, container, interface) = (words[1], words[2], words[3])
         }
+
+        package func isSameNetwork(as call: CNICall) -> Bool { network == Self.fitting(call.network) }
 
         package var text: String { [Self.word, network, container, interface].joined(separator: " ") }
     }
@@ -35,7 +46,9 @@ extension CNILink {
         if bridge != nil, configuration.isHairpin { try node.socket.setHairpin(index) }
         _ = try node.repair(host)
         var inside = try NetworkPlace(path: call.namespace)
-        _ = try inside.repair(self.inside)
+        // First that for which the kernel makes routes itself.
+        _ = try inside.repair(self.inside.filter { !$0.isRoute })
+        _ = try inside.repair(self.inside, besideOthers: true)
         return (bridge?.address, try node.socket.link(name)?.address)
     }
 
@@ -74,7 +87,7 @@ extension CNILink {
     private static let linkLocal = IPNetwork(IPAddress(.ipv6, number: 0xFE80 << 112), 10)
 
     /// What of it is not there, but for what a plugin after it may have changed: MTU and MAC.
-    package func missing(_ call: CNICall) throws -> [NetworkItem] {
+    package func missing(_ node: consuming NetworkPlace, _ container: consuming NetworkPlace) throws -> [NetworkItem] {
         func missing(_ place: consuming NetworkPlace, _ items: [NetworkItem]) throws -> [NetworkItem] {
             let reading = try place.read(for: items)
             return items.filter { item in
@@ -83,6 +96,6 @@ extension CNILink {
                 return !reading.has(.link(link))
             }
         }
-        return try missing(NetworkPlace(NetworkNamespace.current()), host) + missing(NetworkPlace(path: call.namespace), inside)
+        return try missing(node, host) + missing(container, inside)
     }
 }

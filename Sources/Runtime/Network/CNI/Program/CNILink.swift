@@ -22,10 +22,10 @@ package struct CNILink: Sendable {
     package let addresses: [Address]
     package let routes: [Route]
 
-    /// `result`: the addresses that the container got, or what `json` said of it earlier.
-    package init(_ call: CNICall, _ configuration: CNILinkConfiguration, _ result: JSON) throws(CNIRefusal) {
+    /// `result`: the addresses that the container got, or what `json` said of it earlier; `name`: that of the node's end where it is known.
+    package init(_ call: CNICall, _ configuration: CNILinkConfiguration, _ result: JSON, name: String? = nil) throws(CNIRefusal) {
         self.configuration = configuration
-        name = Self.name(call, configuration.kind)
+        self.name = name ?? Self.name(call, configuration.kind)
         interface = call.interface
         hardwareAddress = configuration.hardwareAddress ?? MACAddress(derivedFrom: "\(call.network)/\(call.containerID)/\(call.interface)")
         addresses = try Self.addresses(result, configuration.kind)

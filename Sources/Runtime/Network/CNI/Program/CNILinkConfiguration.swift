@@ -26,6 +26,7 @@ package struct CNILinkConfiguration: Sendable {
     /// `text`: a file's. Where a container goes, the node's range may be gone before it; what is left is taken back without.
     package init(_ call: CNICall, text: (_ file: String) -> String? = { Files.text($0) }) throws(CNIRefusal) {
         let json = call.configuration
+        try CNIField.check(json)
         kind = try Self.kind(json)
         let settings = try Self.settings(json)
         bridge = settings["bridge"].string ?? FlannelLayout.bridge
@@ -78,6 +79,10 @@ package struct CNILinkConfiguration: Sendable {
         }
         var settings = json
         for (key, value) in delegate.object ?? JSONObject() { settings[key] = value }
+        for key in CNIField.bridges where !settings[key].isNull && ![false, 0, [], ""].contains(settings[key]) {
+            throw CNIRefusal(
+                CNIRefusal.Code.unsupportedField, "'\(key)': minik-cni does not do this; the bridge plugin does, with links of its own")
+        }
         if settings["ipMasq"].bool == true {
             throw CNIRefusal(
                 CNIRefusal.Code.unsupportedField, "'ipMasq': minik-cni hides no addresses; flanneld --ip-masq does, or a rule of yours")
@@ -114,7 +119,7 @@ package struct CNILinkConfiguration: Sendable {
         guard let text = json["runtimeConfig"]["mac"].string ?? json["args"]["cni"]["mac"].string ?? call.arguments["MAC"] else {
             return nil
         }
-        guard let address = MACAddress(text), address.bytes[0] & 1 == 0 else {
+        guard let address = MACAddress(text), address.bytes[0] & 1 == 0, address.bytes.contains(where: { $0 != 0 }) else {
             throw refusal("the MAC \"\(text)\" is no address of one device")
         }
         return address

@@ -1,3 +1,4 @@
+import Glibc
 import Host
 import Model
 import Netlink
@@ -65,15 +66,24 @@ package struct CNIProgram: Sendable {
         }
     }
 
-    /// The container's namespace, which has to be there, another's than ours, and without such a link.
-    private func lookAtNamespace(_ call: CNICall) throws {
-        guard Files.exists(call.namespace) else {
-            throw CNIRefusal(CNIRefusal.Code.unknownContainer, "failed to open netns \"\(call.namespace)\": no such file or directory")
+    /// The container's namespace, which has to be there, and another's than ours.
+    private func inside(_ call: CNICall) throws -> NetworkPlace {
+        func unknown(_ words: String) -> CNIRefusal {
+            CNIRefusal(CNIRefusal.Code.unknownContainer, "failed to open netns \"\(call.namespace)\": \(words)")
         }
+        guard Files.exists(call.namespace) else { throw unknown("no such file or directory") }
         guard !NetworkNamespace.isOwn(path: call.namespace) else {
             throw CNIRefusal(CNIRefusal.Code.foreignNamespace, "plugin's netns and netns from CNI_NETNS should not be the same")
         }
-        var inside = try NetworkPlace(path: call.namespace)
+        do { return try NetworkPlace(path: call.namespace) } catch {
+            // What setns(2) says of any other file.
+            throw error.errno == EINVAL ? unknown("it is no network namespace") : error
+        }
+    }
+
+    /// The container's namespace without such a link.
+    private func lookAtNamespace(_ call: CNICall) throws {
+        var inside = try inside(call)
         guard try inside.socket.link(call.interface) == nil else {
             throw CNIRefusal(CNIRefusal.Code.environment, "container veth name (\"\(call.interface)\") already exists in \(call.namespace)")
         }
@@ -83,10 +93,13 @@ package struct CNIProgram: Sendable {
     private func delete(_ call: CNICall, _ configuration: CNILinkConfiguration, _ addresses: CNIDelegate) throws {
         try addresses.run(.delete, configuration.delegated)
         var node = try NetworkPlace(NetworkNamespace.current())
-        let name = CNILink.name(call, configuration.kind)
-        // Calico's names are pods': a sandbox that is taken away late has nothing of the one in its place.
-        if let mark = try node.socket.link(name)?.alias.flatMap({ CNILink.Mark($0) }), mark.container != call.containerID { return }
-        try node.socket.deleteLink(name)
+        let mark = CNILink.Mark(call), name = CNILink.name(call, configuration.kind)
+        for link in try node.socket.links() {
+            let found = link.alias.flatMap { CNILink.Mark($0) }
+            // By its mark: what names Calico's links, CNI_ARGS, may have been other words then. By its name what has got no mark yet; one
+            // that has another's is that of the sandbox that has come in this one's place.
+            if found == mark || found == nil && link.name == name { try node.socket.deleteLink(link.name) }
+        }
     }
 
     private func check(_ call: CNICall, _ configuration: CNILinkConfiguration, _ addresses: CNIDelegate) throws {
@@ -96,7 +109,10 @@ package struct CNIProgram: Sendable {
         guard inside else {
             throw CNIRefusal(CNIRefusal.Code.configuration, "prevResult tells of no \(call.interface) in \(call.namespace)")
         }
-        let missing = try CNILink(call, configuration, previous).missing(call)
+        var node = try NetworkPlace(NetworkNamespace.current())
+        let mark = CNILink.Mark(call)
+        let name = try node.socket.links().first { $0.alias.flatMap { CNILink.Mark($0) } == mark }?.name
+        let missing = try CNILink(call, configuration, previous, name: name).missing(node, try self.inside(call))
         guard missing.isEmpty else {
             throw CNIRefusal(
                 CNIRefusal.Code.missing, "\(call.interface) of container \(call.containerID) is not as it was made",
@@ -106,19 +122,32 @@ package struct CNIProgram: Sendable {
 
     /// What this network's containers have, and none of those that there are.
     private func collect(_ call: CNICall, _ configuration: CNILinkConfiguration, _ addresses: CNIDelegate) throws {
-        guard call.configuration.object?["cni.dev/valid-attachments"] != nil else {
-            throw CNIRefusal(
-                CNIRefusal.Code.configuration, "\"cni.dev/valid-attachments\" is missing: an empty list says that nothing is valid")
-        }
-        let valid = call.configuration["cni.dev/valid-attachments"].items.map { [$0["containerID"].string, $0["ifname"].string] }
+        let valid = try validAttachments(call)
         var node = try NetworkPlace(NetworkNamespace.current())
         for link in try node.socket.links() {
-            guard let mark = link.alias.flatMap({ CNILink.Mark($0) }), mark.network == call.network,
-                !valid.contains([mark.container, mark.interface])
-            else { continue }
+            guard let mark = link.alias.flatMap({ CNILink.Mark($0) }), mark.isSameNetwork(as: call), !valid.contains(mark) else { continue }
             try addresses.run(.delete, configuration.delegated, for: (mark.container, mark.interface))
             try node.socket.deleteLink(link.name)
         }
         if try addresses.versions().contains(.withStatusAndGC) { try addresses.run(.collect, configuration.delegated) }
+    }
+
+    /// Whatever is not in this list goes: one that cannot be read to its last word is no list.
+    private func validAttachments(_ call: CNICall) throws(CNIRefusal) -> Set<CNILink.Mark> {
+        let key = "cni.dev/valid-attachments"
+        func refuse(_ words: String) -> CNIRefusal { CNIRefusal(CNIRefusal.Code.configuration, "\"\(key)\" \(words)") }
+        guard let list = call.configuration.object?[key] else {
+            throw refuse("is missing: an empty list says that nothing is valid")
+        }
+        guard let items = list.array else {
+            throw refuse("is \(list.text()), and a list is meant: an empty one says that nothing is valid")
+        }
+        var valid: Set<CNILink.Mark> = []
+        for item in items {
+            guard let container = item["containerID"].string, !container.isEmpty, let interface = item["ifname"].string, !interface.isEmpty
+            else { throw refuse("has \(item.text()), and {\"containerID\": ID, \"ifname\": NAME} is meant") }
+            valid.insert(CNILink.Mark(network: call.network, container: container, interface: interface))
+        }
+        return valid
     }
 }
