@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "chost.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -134,3 +135,38 @@ int host_make_beneath(int directory, const char *path) {
     }
     return parent;
 }
+
+static int give_one(int place, const struct stat *info, gid_t group) {
+    char path[32];
+    if (fchownat(place, "", (uid_t)-1, group, AT_EMPTY_PATH) < 0) return -1;
+    if (S_ISLNK(info->st_mode)) return 0;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", place);
+    return chmod(path, (info->st_mode & 07777) | (S_ISDIR(info->st_mode) ? HOST_GROUP_DIRECTORY : HOST_GROUP_FILE));
+}
+
+// Each level costs a descriptor; deeper than any path can name is somebody's mischief.
+static int give_all(int place, gid_t group, int depth) {
+    struct stat info;
+    if (fstat(place, &info) < 0 || give_one(place, &info, group) < 0) return -1;
+    if (!S_ISDIR(info.st_mode)) return 0;
+    if (depth == 512) { errno = ENAMETOOLONG; return -1; }
+    int opened = openat(place, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), result = 0;
+    DIR *entries = opened < 0 ? NULL : fdopendir(opened);
+    if (!entries) { if (opened >= 0) close(opened); return -1; }
+    for (struct dirent *entry; result == 0 && (entry = readdir(entries));) {
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
+        int below = openat(opened, entry->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (below < 0 && errno == ENOENT) continue;  // it went meanwhile
+        if (below < 0) { result = -1; break; }
+        result = give_all(below, group, depth + 1);
+        int error = errno;
+        close(below);
+        errno = error;
+    }
+    int error = errno;
+    closedir(entries);
+    errno = error;
+    return result;
+}
+
+int host_give_group(int directory, gid_t group) { return give_all(directory, group, 0) < 0 ? -errno : 0; }

@@ -733,8 +733,10 @@ struct StartErrorTests {
         var life = Life(restartPolicy: "Never")
         _ = life.tell(.sandboxReady)
         #expect(
-            life.lifecycle.handle(Self.missing).first
-                == .event(type: "Warning", reason: "Failed", message: "Error: exec: \"nosuch\": not found", container: "web"))
+            life.lifecycle.handle(Self.missing).prefix(2) == [
+                .event(type: "Normal", reason: "Created", message: "Container created", container: "web"),
+                .event(type: "Warning", reason: "Failed", message: "Error: exec: \"nosuch\": not found", container: "web"),
+            ])
     }
 
     @Test("its reason outlives the daemon")

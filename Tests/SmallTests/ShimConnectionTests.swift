@@ -150,14 +150,20 @@ struct StartFailureTests {
 
     @Test("a failed sub-path is the configuration's fault, all else the start's")
     func inputs() {
+        let mounts: JSON = [["name": "d", "subPath": "a"], ["name": "e", "subPath": "a/b"], ["name": "f", "subPathExpr": "$(X)"]]
+        let pod = Pod(["spec": ["containers": [["name": "c", "volumeMounts": mounts]]]])
         func reason(_ stage: String) -> String {
-            switch ShimReply.failed(container: "c", stage: stage, errno: 2).inputs(now: Timestamp(seconds: 5)).first {
-            case .startFailed(_, let reason, _): reason
+            switch ShimReply.failed(container: "c", stage: stage, errno: 2).inputs(of: pod, now: Timestamp(seconds: 5)).first {
+            case .startFailed(_, let reason, let message): "\(reason): \(message)"
             case .startError: "StartError"
             default: "?"
             }
         }
-        #expect(reason("prepare subPath a/b") == "CreateContainerConfigError")
+        for (path, volume) in [("a/b", "e"), ("x", "f")] {
+            #expect(
+                reason("prepare subPath \(path)")
+                    == "CreateContainerConfigError: failed to prepare subPath for volumeMount \"\(volume)\" of container \"c\"")
+        }
         #expect(reason("exec: nosuch") == "StartError")
         #expect(reason("bind /etc/hosts") == "StartError")
     }

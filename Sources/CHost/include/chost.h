@@ -69,6 +69,12 @@ int host_mode_in_root(int root, const char *path);
 int host_make_in_root(int root, const char *path, int is_directory);
 /// The same for directories that links must not lead out of at all; what is missing is made with the mode of `directory`.
 int host_make_beneath(int directory, const char *path);
+/// What a group may do with what is given to it, beside what others may.
+#define HOST_GROUP_DIRECTORY 02770
+#define HOST_GROUP_FILE 0660
+/// Gives a directory and all below it to a group, which may read and write there; what is made in it later is the group's, too. No link is
+/// followed. 0 or -errno.
+int host_give_group(int directory, gid_t group);
 
 // Mounts and control groups.
 

@@ -92,7 +92,7 @@ package struct LocalProvisioner: Reconciler {
                 "capacity": ["storage": claim.spec["resources"]["requests"]["storage"]], "accessModes": claim.spec["accessModes"],
                 "persistentVolumeReclaimPolicy": storage.json["reclaimPolicy"], "storageClassName": .string(storage.name),
                 "mountOptions": storage.json["mountOptions"], "volumeMode": "Filesystem",
-                "hostPath": ["path": .string(disks.path(of: name)), "type": "Directory"],
+                "local": ["path": .string(disks.path(of: name))],
                 "nodeAffinity": ["required": ["nodeSelectorTerms": [term]]],
                 "claimRef": [
                     "kind": "PersistentVolumeClaim", "apiVersion": "v1", "namespace": .string(claim.namespace), "name": .string(claim.name),

@@ -39,6 +39,13 @@ package struct NodeRoot: Sendable {
         }
     }
 
+    /// Opens a directory, links to it followed.
+    func directory(_ path: String) throws(FileError) -> Descriptor {
+        try opened(path) { root throws(FileError) in
+            try Descriptor(Descriptor.result(host_open_in_root(root, path, O_RDONLY | O_DIRECTORY)), "open", path)
+        }
+    }
+
     /// The regular files in a directory, by name, as text; nothing when there is no such directory.
     package func texts(in folder: String) throws(FileError) -> [String: String] {
         guard try type(of: folder) == S_IFDIR else { return [:] }
@@ -94,7 +101,7 @@ package struct NodeRoot: Sendable {
         }
     }
 
-    private func opened<R>(_ path: String, _ body: (Int32) throws(FileError) -> R) throws(FileError) -> R {
+    private func opened<R: ~Copyable>(_ path: String, _ body: (Int32) throws(FileError) -> R) throws(FileError) -> R {
         let result = Descriptor.result(open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC))
         let root = try Descriptor(result, "open \(directory) for", path)
         return try body(root.number)

@@ -19,7 +19,7 @@ struct ContainerPlan {
     init(
         pod: Pod, addresses: [IPAddress], hostAddresses: [IPAddress], paths: ClusterPaths, node: String, client: any Client,
         seen: Timestamp,
-        deviceControl: Cgroups.DeviceControl?,
+        deviceControl: Cgroups.DeviceControl?, isStanding: @escaping @Sendable (_ uid: String) -> Bool,
         hostname: @escaping @Sendable () throws -> String
     ) {
         self.hostname = hostname
@@ -29,7 +29,7 @@ struct ContainerPlan {
         self.node = node
         self.client = client
         fields = DownwardAPI(pod: pod, addresses: addresses, hostAddresses: hostAddresses, node: node, seen: seen)
-        volumes = PodVolumes(pod: pod, paths: paths, node: node, client: client, fields: fields)
+        volumes = PodVolumes(pod: pod, paths: paths, node: node, client: client, fields: fields, isStanding: isStanding)
     }
 
     /// What is wrong with a container before it starts; `CreateContainerConfigError` to the user.

@@ -77,8 +77,18 @@ extension PodLifecycle {
             $0.isRestart = false
         }
         return (isEnding ? [.stop(container: record.name, force: hasGraceEnded)] : [])
-            + (isAdopting ? [] : [.event(type: "Normal", reason: "Started", message: "Container started", container: record.name)])
+            + (isAdopting
+                ? []
+                : [
+                    Self.created(record.name),
+                    .event(type: "Normal", reason: "Started", message: "Container started", container: record.name),
+                ])
             + advance()
+    }
+
+    /// It is made and started in one step: that it was made is known when it runs, or when its program is at fault.
+    private static func created(_ name: String) -> Action {
+        .event(type: "Normal", reason: "Created", message: "Container created", container: name)
     }
 
     private mutating func startFailed(_ name: String, _ reason: String, _ message: String) -> [Action] {
@@ -95,7 +105,8 @@ extension PodLifecycle {
     private mutating func startError(_ name: String, _ message: String, _ time: Timestamp) -> [Action] {
         var record = ContainerRecord(name: name, pid: 0, startedAt: Timestamp(seconds: 0))
         (record.finishedAt, record.exitCode, record.reason, record.message) = (time, 128, Self.startError, message)
-        return [.event(type: "Warning", reason: "Failed", message: "Error: \(message)", container: name)] + exited(record)
+        return [Self.created(name), .event(type: "Warning", reason: "Failed", message: "Error: \(message)", container: name)]
+            + exited(record)
     }
 
     private mutating func configurationChanged() -> [Action] {

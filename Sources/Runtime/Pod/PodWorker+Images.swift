@@ -52,14 +52,13 @@ extension PodWorker {
         }
         guard let image else { return }
         let spec = try await plan.spec(container, image: image, shown: shown, attempt: lifecycle.attempt(name))
-        await tell("Normal", "Created", "Container created", name)
         try connection?.send(.start(spec))
         expect(.start(container: name, life: lifecycle.attempt(name)), &group)
     }
 
     private func fail(_ name: String, _ error: any Error) async {
         switch error {
-        case let error as PodVolumes.MountError:
+        case let error as MountError:
             await tellUnmounted(error)
             inbox.post(.input(.startPostponed(container: name)))
         case let error as ImageFailure:

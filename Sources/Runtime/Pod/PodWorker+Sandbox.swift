@@ -25,7 +25,7 @@ extension PodWorker {
                 await node.client.recordEvent(
                     about: pod, type: "Warning", reason: "NetworkNotReady", message: "\(error)", component: "kubelet", node: node.spec.name)
                 await wait(2, evenUnwanted: false)
-            } catch let error as PodVolumes.MountError {
+            } catch let error as MountError {
                 // As the kubelet, which has no sandbox made before the volumes stand.
                 await report(&group)
                 await tellUnmounted(error)

@@ -9,7 +9,7 @@ extension PodWorker {
         self.connection = connection
         shimVersion = ShimVersion.current
         let report = node.report, key = pod.key, now = node.now
-        group.addTask { [inbox] in
+        group.addTask { [inbox, pod] in
             var version = ShimVersion.current
             for await message in connection.messages {
                 if message.version != version {
@@ -18,7 +18,7 @@ extension PodWorker {
                 }
                 switch message.reply {
                 case .success(.failed("", let stage, _)): report("pod \(key): its shim (version \(version)) could not \(stage)")
-                case .success(let reply): for input in reply.inputs(now: now()) { await inbox.send(.input(input)) }
+                case .success(let reply): for input in reply.inputs(of: pod, now: now()) { await inbox.send(.input(input)) }
                 case .failure(let error):
                     report("pod \(key): its shim (version \(version)) says what is not understood, and is left alone: \(error)")
                 }

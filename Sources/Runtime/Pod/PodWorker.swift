@@ -51,7 +51,7 @@ actor PodWorker: PodRunner {
         ContainerPlan(
             pod: pod, addresses: addresses, hostAddresses: node.spec.addresses, paths: paths, node: node.spec.name, client: node.client,
             seen: seen,
-            deviceControl: node.deviceControl,
+            deviceControl: node.deviceControl, isStanding: { [node] in node.sandboxes.find($0) != nil },
             hostname: { [files] in try files.kernelHostname() })
     }
 
@@ -179,7 +179,8 @@ actor PodWorker: PodRunner {
 
     func tellUnmounted(_ error: any Error) async {
         await node.client.recordEvent(
-            about: pod, type: "Warning", reason: "FailedMount", message: "\(error)", component: "kubelet", node: node.spec.name)
+            about: pod, type: "Warning", reason: (error as? MountError)?.reason ?? "FailedMount", message: "\(error)", component: "kubelet",
+            node: node.spec.name)
     }
 
     /// Why the node does not take the pod; nil when it does.

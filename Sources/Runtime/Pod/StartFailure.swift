@@ -14,8 +14,21 @@ package struct StartFailure: Sendable, Hashable {
         self.errno = errno
     }
 
-    /// What the container is made from is wrong, not the making of it.
-    package var isConfiguration: Bool { stage.hasPrefix(SANDBOX_SUB_PATH_STAGE) }
+    /// The path in a volume that could not be found or made: what the container is made from is wrong, not the making of it.
+    private var subPath: String? {
+        stage.hasPrefix(SANDBOX_SUB_PATH_STAGE) ? String(stage.dropFirst(SANDBOX_SUB_PATH_STAGE.count + 1)) : nil
+    }
+
+    /// What is said of a sub-path of `pod`'s; nil when that is not at fault. What became of the path on the node is nothing for the pod's
+    /// owner. (k8s.io/kubernetes/pkg/kubelet, makeMounts)
+    package func ofConfiguration(_ container: String, in pod: Pod) -> String? {
+        guard let subPath else { return nil }
+        // What is not there is made, but in the image of a volume nothing can be.
+        if errno == Int(EROFS) { return "failed to \(stage): no such file or directory, and the volume is read-only" }
+        let mounts = pod.allContainers.first { $0.name == container }?.volumeMounts ?? []
+        let mount = mounts.first { $0["subPath"].string == subPath } ?? mounts.first { !$0["subPathExpr"].isNull }
+        return "failed to prepare subPath for volumeMount \"\(mount?["name"].string ?? "")\" of container \"\(container)\""
+    }
 
     /// The program that could not be run; nil when something before that failed.
     private var program: String? {
@@ -40,10 +53,7 @@ package struct StartFailure: Sendable, Hashable {
 
     /// Of a container's own process.
     package var ofContainer: String {
-        // What is not there is made, but in the image of a volume nothing can be.
-        if isConfiguration, errno == Int(EROFS) { return "failed to \(stage): no such file or directory, and the volume is read-only" }
-        if isConfiguration { return "failed to \(stage): \(String(cString: strerror(Int32(errno))))" }
-        return "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
+        "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
             + "unable to start container process: error during container init: \(words)"
     }
 
@@ -57,14 +67,14 @@ package struct StartFailure: Sendable, Hashable {
 
 extension ShimReply {
     /// What a reply means to the life of its pod, at `now`.
-    package func inputs(now: Timestamp) -> [PodLifecycle.Input] {
+    package func inputs(of pod: Pod, now: Timestamp) -> [PodLifecycle.Input] {
         switch self {
         case .started(let record): return [.started(record)]
         case .exited(let record): return [.exited(record)]
         case .failed(let container, let stage, let errno):
             let failure = StartFailure(stage: stage, errno: errno)
-            if failure.isConfiguration {
-                return [.startFailed(container: container, reason: PodLifecycle.configurationError, message: failure.ofContainer)]
+            if let words = failure.ofConfiguration(container, in: pod) {
+                return [.startFailed(container: container, reason: PodLifecycle.configurationError, message: words)]
             }
             return [.startError(container: container, message: failure.ofContainer, at: now)]
         case .state(let records): return records.map { $0.pid > 0 ? .started($0) : .exited($0) } + [.sandboxReady]

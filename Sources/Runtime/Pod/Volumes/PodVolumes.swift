@@ -11,12 +11,8 @@ struct PodVolumes {
     let client: any Client
     let fields: DownwardAPI
 
-    /// A volume that cannot be set up (yet); the kubelet's FailedMount.
-    struct MountError: Error, CustomStringConvertible {
-        let volume: String
-        let problem: String
-        var description: String { "MountVolume.SetUp failed for volume \"\(volume)\" : \(problem)" }
-    }
+    /// Whether a pod of this node, by its UID, has a sandbox: what it mounts is mounted.
+    let isStanding: @Sendable (String) -> Bool
 
     private var all: [JSON] { pod.spec["volumes"].items }
     /// On this machine's disk; but what may be secret stays in its memory.
@@ -63,12 +59,17 @@ struct PodVolumes {
             }
     }
 
+    /// Those that a container sees; of the others nothing is asked, as by the kubelet.
+    private var used: [JSON] {
+        all.filter { volume in ["volumeMounts", "volumeDevices"].contains { pod.names(volume["name"].string ?? "", in: $0) } }
+    }
+
     /// Sets all volumes up, or brings them up to date; goes on past one that fails, and throws the first failure.
     func refresh() async throws {
         var failure: MountError?
-        for volume in all {
+        for volume in used {
             do { try await setUp(volume) } catch {
-                failure = failure ?? MountError(volume: volume["name"].string ?? "", problem: "\(error)")
+                failure = failure ?? (error as? MountError) ?? .failed(volume["name"].string ?? "", "\(error)")
             }
         }
         if let failure { throw failure }
@@ -77,20 +78,41 @@ struct PodVolumes {
     /// The volumes that the pod has by its claims, by their names in it.
     func claimed() async throws -> [String: ClaimedVolume] {
         var result: [String: ClaimedVolume] = [:]
-        for volume in all where ClaimedVolume.isSuch(volume) {
+        for volume in used where ClaimedVolume.isSuch(volume) {
             let name = volume["name"].string ?? ""
             do { result[name] = try await ClaimedVolume.find(volume, of: pod, on: node, client) } catch {
-                throw MountError(volume: name, problem: "\(error)")
+                throw (error as? MountError) ?? .failed(name, "\(error)")
             }
         }
         return result
     }
 
+    private func setUpClaimed(_ volume: JSON) async throws {
+        let held = try await ClaimedVolume.find(volume, of: pod, on: node, client), root = try NodeRoot(node, paths: paths)
+        try held.prepare(on: root)
+        let isMounted = isStanding(pod.uid), group = held.isShareable && !held.isReadOnly ? VolumeGroup(of: pod) : nil
+        // Once in a pod's life: what its containers make of their files is theirs.
+        let mark = directory(volume), isGroupDue = group != nil && !isMounted && !Files.exists(mark)
+        guard !isMounted && held.isExclusive || isGroupDue else { return }
+        let others = try await client.list(Pod.self, namespace: pod.namespace).filter { other in
+            other.uid != pod.uid && other.nodeName == node && !other.isFinished
+                && PersistentVolumeClaim.names(of: other).contains { $0.claim == held.claim.name }
+        }
+        // Of several that come at once the eldest has it.
+        if held.isExclusive, others.contains(where: { isStanding($0.uid) || !$0.isBeingDeleted && $0.isElder(than: pod) }) {
+            throw held.failed("volume uses the ReadWriteOncePod access mode and is already in use by another pod")
+        }
+        // With another pod's mount it is shared as it is. (k8s.io/kubernetes/pkg/volume/local)
+        guard isGroupDue, let group, !others.contains(where: { isStanding($0.uid) }) else { return }
+        do { try await SmallProgram.blocking { [path = held.path] in try group.take(path, on: root) } } catch {
+            throw held.failed("\(error)")
+        }
+        try Files.makeDirectory(mark)
+    }
+
     private func setUp(_ volume: JSON) async throws {
         let kinds = (volume.object?.keys ?? []).filter { $0 != "name" }
-        if ClaimedVolume.isSuch(volume) {
-            return try await ClaimedVolume.find(volume, of: pod, on: node, client).prepare(on: NodeRoot(node, paths: paths))
-        }
+        if ClaimedVolume.isSuch(volume) { return try await setUpClaimed(volume) }
         if !volume["emptyDir"].isNull || kinds.isEmpty { return try makeEmpty(volume) }
         if !volume["hostPath"].isNull { return try HostPath(volume["hostPath"]).prepare(on: NodeRoot(node, paths: paths)) }
         // It comes with the container that mounts it.
@@ -159,5 +181,12 @@ struct PodVolumes {
                     ?? ProjectedToken.shortestPause
             }
         }.min()
+    }
+}
+
+extension Pod {
+    fileprivate func isElder(than other: Pod) -> Bool {
+        let (own, others) = (json["metadata"]["creationTimestamp"].string ?? "", other.json["metadata"]["creationTimestamp"].string ?? "")
+        return (own, name) < (others, other.name)
     }
 }
