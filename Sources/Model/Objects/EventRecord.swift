@@ -21,8 +21,9 @@ extension Client {
         let kind = type == "Normal" || type == "Warning" ? type : "Normal"
         let namespace = object.namespace.isEmpty ? "default" : object.namespace
         let identity = [resource.kind, object.key.description, object.uid, kind, reason, message, component].joined(separator: "\u{1}")
-        let name = "\(object.name).\(ShortHash.hex(identity, digits: 16))"
-        let now = JSON.string(Timestamp.now().description)
+        let moment = Timestamp.now(), now = JSON.string(moment.description)
+        let (name, isNew) = EventNames.shared.name(of: identity, about: object.name, at: moment)
+        if !isNew, await countAgain(ObjectKey(namespace, name), now) { return }
         let event: JSON = [
             "apiVersion": "v1", "kind": "Event", "metadata": ["name": .string(name), "namespace": .string(namespace)],
             "involvedObject": [
@@ -35,12 +36,16 @@ extension Client {
             "source": ["component": .string(component), "host": JSON(node)],
             "reportingComponent": .string(component), "reportingInstance": .string(node ?? ""),
         ]
-        // Most happen once: who looks first asks twice.
         do { _ = try await create(.events, event) } catch let error as StatusError where error.reason == .alreadyExists {
-            guard let old = try? await get(.events, ObjectKey(namespace, name)) else { return }
-            let again: JSON = ["count": .int((old["count"].int ?? 1) + 1), "lastTimestamp": now]
-            _ = try? await patch(.events, ObjectKey(namespace, name), again)
+            _ = await countAgain(ObjectKey(namespace, name), now)
         } catch {}
+    }
+
+    /// Whether there is such an event, which has happened once more now.
+    private func countAgain(_ key: ObjectKey, _ now: JSON) async -> Bool {
+        guard let old = try? await get(.events, key) else { return false }
+        _ = try? await patch(.events, key, ["count": .int((old["count"].int ?? 1) + 1), "lastTimestamp": now])
+        return true
     }
 }
 
