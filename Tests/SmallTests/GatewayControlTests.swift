@@ -394,6 +394,48 @@ struct GatewayControl {
             try await cluster.expect("Accepted", "Unknown/Pending", name: "other")
             _ = try await cluster.api.patch(.gateways, Fixture.key("gw"), ["spec": ["gatewayClassName": "nginx"]])
             try await eventually("the Service has gone") { try await cluster.api.find(.services, Fixture.key("gw-minik")) == nil }
+            for type in ["Accepted", "Programmed"] { try await cluster.expect(type, "Unknown/Pending") }
+            #expect(try await cluster.api.get(.gateways, Fixture.key("gw"))["status"]["addresses"].isNull)
+        }
+    }
+
+    @Test("a class that Gateways have is kept until the last of them has gone")
+    func keptClass() async throws {
+        let cluster = try await Gated(), key = ObjectKey("", "minik")
+        func finalizers() async throws -> JSON? { try await cluster.api.find(.gatewayClasses, key).map { $0["metadata"]["finalizers"] } }
+        let own: JSON = ["gateway-exists-finalizer.gateway.networking.k8s.io"]
+        try await cluster.running {
+            try await cluster.gateway("gw", tcp)
+            try await eventually("the class is held") { try await finalizers() == own }
+            try await cluster.api.delete(.gatewayClasses, key)
+            #expect(try await finalizers() == own)
+            try await cluster.api.delete(.gateways, Fixture.key("gw"))
+            try await eventually("it has gone, too") { try await finalizers() == nil }
+        }
+    }
+
+    @Test(
+        "whatever somebody changes of a Gateway's Service is changed back",
+        arguments: [
+            ["type": "ClusterIP"], ["type": "NodePort"], ["selector": ["app": "x"]], ["externalTrafficPolicy": "Local"],
+            ["internalTrafficPolicy": "Local"], ["loadBalancerSourceRanges": ["192.0.2.0/24"]], ["sessionAffinity": "ClientIP"],
+            ["externalIPs": ["192.0.2.1"]], ["allocateLoadBalancerNodePorts": true],
+            ["ports": [["name": "tcp-7000", "port": 7000, "nodePort": 30123, "protocol": "TCP"]]],
+        ] as [JSON])
+    func mended(_ change: JSON) async throws {
+        let cluster = try await Gated()
+        try await cluster.running {
+            try await cluster.gateway("gw", tcp)
+            try await cluster.expect("Programmed", "True/Programmed")
+            func spec() async throws -> JSON {
+                var spec = try await cluster.api.get(.services, Fixture.key("gw-minik"))["spec"]
+                for field in ["clusterIP", "clusterIPs"] { spec[field] = .null }
+                return spec
+            }
+            let before = try await spec()
+            _ = try await cluster.api.patch(.services, Fixture.key("gw-minik"), ["spec": change])
+            try await eventually("it is as it was") { try await spec() == before }
+            try await cluster.expect("Programmed", "True/Programmed")
         }
     }
 }

@@ -88,6 +88,36 @@ struct LoadBalancerReachTests {
         #expect(closed.map(\.end) == [.dropped] && closed.first?.stop?.chain == "firewall-sources-check")
     }
 
+    @Test("a load balancer's address at a port that it does not have is refused, unless a pod of the node's own network is there")
+    func unserved() throws {
+        func report(_ to: String, _ change: (inout ClusterSnapshot) -> Void = { _ in }) throws -> WhyReport {
+            var snapshot = Self.snapshot()
+            change(&snapshot)
+            let question = try FlowQuestion(from: "host", to: to, namespace: "default", snapshot)
+            let journeys = snapshot.walk().journeys(
+                from: question.source, to: question.address, proto: question.proto, port: question.probe.port)
+            return WhyReport(question: question, journeys: journeys, finding: nil, snapshot: snapshot)
+        }
+        let refused = try report("svc/web:81")
+        #expect(!refused.isAllowed && refused.text.hasPrefix("DENIED") && refused.text.contains("Service default/web has TCP/80"))
+        #expect(refused.json["paths"][0]["computed"] == "denied" && refused.agrees)
+        #expect(try report("svc/web:80").isAllowed && report("svc/web:icmp").isAllowed)
+        let client = PacketSource.outside(try #require(IPAddress("192.168.200.1"))), balancer = try #require(IPAddress("192.168.200.240"))
+        let ways = Self.snapshot().walk().journeys(from: client, to: balancer, proto: 6, port: 81)
+        let node = try #require(ways.first?.hops.last?.node)
+        let host = try report("svc/web:81") {
+            $0.pods.append(
+                Pod([
+                    "metadata": ["name": "own", "namespace": "default"],
+                    "spec": [
+                        "nodeName": .string(node), "hostNetwork": true, "containers": [["name": "c", "ports": [["containerPort": 81]]]],
+                    ],
+                    "status": ["phase": "Running"],
+                ]))
+        }
+        #expect(host.isAllowed)
+    }
+
     @Test("in a cluster of both families the matrix asks a Service over each family that it has, and its load balancer over the pool's")
     func families() throws {
         var snapshot = ClusterSnapshot(cluster: try DualStack.cluster())

@@ -47,6 +47,44 @@ struct GatewayFront: Sendable {
         ]
     }
 
+    /// What of a Service's spec is the Gateway's to say; what the API fills in, where it has been changed; and what such a Service has
+    /// not.
+    private static let own = [
+        "type", "loadBalancerClass", "allocateLoadBalancerNodePorts", "ipFamilyPolicy", "ipFamilies", "loadBalancerIP",
+    ]
+    private static let defaults: [(String, JSON)] = [
+        ("externalTrafficPolicy", "Cluster"), ("internalTrafficPolicy", "Cluster"), ("sessionAffinity", "None"),
+    ]
+    private static let absent = [
+        "selector", "loadBalancerSourceRanges", "externalIPs", "externalName", "publishNotReadyAddresses", "sessionAffinityConfig",
+        "trafficDistribution", "healthCheckNodePort",
+    ]
+
+    /// A Service that somebody may have changed, as it should be.
+    static func mended(_ found: JSON, as wanted: JSON) -> JSON {
+        var service = found
+        service["metadata"]["labels"] = wanted["metadata"]["labels"]
+        let annotations = wanted["metadata"]["annotations"]
+        service["metadata"]["annotations"] = annotations.object?.isEmpty ?? true ? .null : annotations
+        for field in own where service["spec"][field] != wanted["spec"][field] { service["spec"][field] = wanted["spec"][field] }
+        for (field, value) in defaults where service["spec"][field] != value { service["spec"][field] = value }
+        for field in absent where ![.null, false, 0].contains(service["spec"][field]) { service["spec"][field] = .null }
+        func ports(_ service: JSON) -> JSON {
+            .array(
+                service["spec"]["ports"].items.map {
+                    ["name": $0["name"], "protocol": $0["protocol"], "port": $0["port"], "nodePort": $0["nodePort"]]
+                })
+        }
+        if ports(found) != ports(wanted) { service["spec"]["ports"] = wanted["spec"]["ports"] }
+        return service
+    }
+
+    /// The API lets nobody change a load balancer's class, nor give an address to a Service without one.
+    static func isBeyondMending(_ service: Service) -> Bool {
+        service.type == "LoadBalancer" && service.loadBalancerClass != Cluster.loadBalancerClass
+            || service.spec["clusterIP"].string == "None"
+    }
+
     static func portName(_ listener: Gateway.Listener) -> String { "\(listener.protocolName.lowercased())-\(listener.port)" }
 
     private static func port(_ listener: Gateway.Listener) -> JSON {

@@ -119,15 +119,11 @@ package struct GatewayReconciler: Reconciler {
 
     private func put(_ wanted: JSON, _ found: Service?, _ client: any Client) async throws -> Service {
         guard let found else { return Service(try await client.create(.services, wanted)) }
-        var updated = found.json
-        updated["metadata"]["labels"] = wanted["metadata"]["labels"]
-        updated["metadata"]["annotations"] =
-            wanted["metadata"]["annotations"].object?.isEmpty ?? true ? .null : wanted["metadata"]["annotations"]
-        updated["spec"]["loadBalancerIP"] = wanted["spec"]["loadBalancerIP"]
-        func ports(_ service: JSON) -> JSON {
-            .array(service["spec"]["ports"].items.map { ["name": $0["name"], "protocol": $0["protocol"], "port": $0["port"]] })
+        if GatewayFront.isBeyondMending(found) {
+            try await client.delete(.services, found.key)
+            return Service(try await client.create(.services, wanted))
         }
-        if ports(found.json) != ports(wanted) { updated["spec"]["ports"] = wanted["spec"]["ports"] }
+        let updated = GatewayFront.mended(found.json, as: wanted)
         if updated == found.json { return found }
         return Service(try await client.update(.services, updated))
     }
@@ -156,10 +152,13 @@ package struct GatewayReconciler: Reconciler {
 
     /// One that is gone, or that another controller serves now: nothing stands for it, and no route tells of it.
     private func leave(_ key: ObjectKey, _ routes: [GatewayRoute], _ client: any Client) async throws {
-        for service in try await client.list(Service.self, namespace: key.namespace) where service.gateway == key && !service.isBeingDeleted
-        {
-            try await client.delete(.services, service.key)
+        let services = try await client.list(Service.self, namespace: key.namespace).filter { $0.gateway == key && !$0.isBeingDeleted }
+        // First what was said of it: the Services are what tells that it was ours.
+        if !services.isEmpty, let gateway = try await client.find(Gateway.self, key), !gateway.isBeingDeleted {
+            let own = Set(services.flatMap(\.balancerAddresses).map(\.description))
+            try await client.mutateStatus(Gateway.self, key) { GatewayStatus.takeBack(from: &$0, own) }
         }
+        for service in services { try await client.delete(.services, service.key) }
         for route in routes { try await tell(route, key, [], client) }
     }
 

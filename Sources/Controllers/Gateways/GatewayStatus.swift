@@ -60,6 +60,21 @@ struct GatewayStatus: Sendable {
         ]
     }
 
+    /// Of a Gateway that has gone to another class: it waits for that one's controller, as a new one does, unless that has spoken already.
+    /// (gateway.networking.k8s.io, the default of `status.conditions`)
+    static func takeBack(from gateway: inout Gateway, _ own: Set<String>) {
+        guard gateway.status["addresses"].items.allSatisfy({ own.contains($0["value"].string ?? "") }) else { return }
+        gateway.status = [
+            "conditions": .array(
+                ["Accepted", "Programmed"].map {
+                    [
+                        "type": .string($0), "status": "Unknown", "reason": "Pending", "message": "Waiting for controller",
+                        "lastTransitionTime": "1970-01-01T00:00:00Z",
+                    ]
+                })
+        ]
+    }
+
     /// A route's parents: others' stay as they are.
     static func parents(_ route: GatewayRoute, of gateway: ObjectKey, _ plans: [GatewayPlan.ParentPlan], _ now: Timestamp) -> JSON {
         let all = route.json["status"]["parents"].items, own = all.filter { route.isOurs($0, about: gateway) }

@@ -209,7 +209,7 @@ package struct FlowQuestion {
             guard let service = snapshot.services.first(where: { $0.gateway == key }), !service.balancerAddresses.isEmpty else {
                 throw UserError(
                     "error: no Gateway \"\(key)\" has an address",
-                    hint: "see: minik kubectl describe gateway \(key.name) -n \(key.namespace)")
+                    hint: "see: minik describe gateway \(key.name) -n \(key.namespace)")
             }
             return target(service, service.balancerAddresses, "load balancer of ")
         }

@@ -17,11 +17,27 @@ package struct WhyReport {
         self.snapshot = snapshot
     }
 
-    package var isAllowed: Bool { !journeys.isEmpty && journeys.allSatisfy(\.isDelivered) }
+    package var isAllowed: Bool { !journeys.isEmpty && journeys.allSatisfy(isServed) }
+
+    /// A load balancer whose address a packet has come to, at a port that it does not have: the node that answers for the address refuses
+    /// it, unless a pod of that node's own network is there.
+    private func unserved(_ journey: Journey) -> Service? {
+        let packet = journey.packet
+        guard journey.isDelivered, packet.destinationPort != 0 else { return nil }
+        guard let service = snapshot.services.first(where: { $0.balancerAddresses.contains(packet.destination) }) else { return nil }
+        let isNodes = snapshot.pods.contains { pod in
+            pod.isHostNetwork && !pod.isFinished && pod.nodeName == journey.hops.last?.node
+                && pod.containers.contains { $0.json["ports"].items.contains { $0["containerPort"].int == Int(packet.destinationPort) } }
+        }
+        return isNodes ? nil : service
+    }
+
+    private func isServed(_ journey: Journey) -> Bool { journey.isDelivered && unserved(journey) == nil }
+
     /// The kernel does on every way what was computed.
     package var agrees: Bool { journeys.allSatisfy { live($0).map { $0 == "allowed" } ?? true == $0.isDelivered } }
 
-    private var verdict: String { isAllowed ? "ALLOWED" : journeys.contains(where: \.isDelivered) ? "PARTLY DENIED" : "DENIED" }
+    private var verdict: String { isAllowed ? "ALLOWED" : journeys.contains(where: isServed) ? "PARTLY DENIED" : "DENIED" }
 
     /// What the kernel did on one way: allowed, denied, or nothing that is known.
     private func live(_ journey: Journey) -> String? {
@@ -78,6 +94,11 @@ package struct WhyReport {
                 "    computed: \(journey.end == .rejected ? "rejected" : "dropped") on \(hop.node), \(hop.point.rawValue), \(stop.table.name)/\(stop.chain)"
             )
             lines.append("              \(words)")
+        } else if let service = unserved(journey) {
+            let ports = service.ports.map { "\($0.proto.rawValue)/\($0.port)" }.joined(separator: ", ")
+            lines.append("    computed: refused on \(journey.hops.last?.node ?? "?"), where nobody serves this port")
+            lines.append("              Service \(service.key) has \(ports.isEmpty ? "no port" : ports)")
+            return lines
         } else {
             let way = journey.hops.reduce(into: [String]()) { if $0.last != $1.node { $0.append($1.node) } }
             lines.append("    computed: passes\(way.isEmpty ? "; it never leaves the pod" : " by \(way.joined(separator: ", "))")")
@@ -143,7 +164,7 @@ package struct WhyReport {
         let stop = journey.stop
         return [
             "endpoint": .string("\(journey.packet.destination)"), "pod": endpoint(journey).map { .string("\($0.key)") } ?? .null,
-            "port": .int(Int(journey.packet.destinationPort)), "computed": .string(journey.isDelivered ? "allowed" : "denied"),
+            "port": .int(Int(journey.packet.destinationPort)), "computed": .string(isServed(journey) ? "allowed" : "denied"),
             "live": live(journey).map(JSON.string) ?? .null,
             "stoppedBy": stop.map { step in
                 [

@@ -21,7 +21,7 @@ struct Why: AsyncParsableCommand {
     @OptionGroup var options: ClusterOptions
     @OptionGroup var scope: NamespaceOptions
     @Argument(help: "POD, node/NAME, host (the outside client) or an IP address.") var from: String
-    @Argument(help: "POD, svc/NAME, node/NAME, host or an IP address; then :PORT, :PORT/PROTO or :icmp.") var to: String
+    @Argument(help: "POD, svc/NAME, gateway/NAME, node/NAME, host or an IP address; then :PORT, :PORT/PROTO or :icmp.") var to: String
     @Flag(name: [.customShort("6"), .customLong("ipv6")], help: "By their IPv6 addresses, where both ends have some.") var isIPv6 = false
     @Flag(inversion: .prefixedNo, help: "Send real packets and trace them through the kernel.") var probe = true
     @Option(name: .shortAndLong, help: "text or json.") var output = "text"
