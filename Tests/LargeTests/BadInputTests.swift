@@ -73,7 +73,7 @@ struct BadInputTests {
         let result = Shell.run(
             "\(Shell.minik) up \(file) --timeout 3 2>/dev/null & sleep 1; \(Shell.minik) up \(file); echo code $?; wait", seconds: 30)
         #expect(
-            result.output.contains("code 1") && result.errors.contains("another `minik up` or `down` of cluster \"twice\" is at work"),
+            result.output.contains("code 1") && result.errors.contains("another command is at work on cluster \"twice\""),
             "\(result)")
         let other = try ClusterFiles.write(ClusterFiles.cluster("twice", subnet: 209))
         #expect(Shell.minik("up \(other)").errors.contains("is up with another shape"))

@@ -74,7 +74,7 @@ struct LabClusterTests {
         try withDirectory { directory in
             let lock = try ClusterLock(path: "\(directory)/a.lock", cluster: "a")
             let error = try #require(throws: UserError.self) { _ = try ClusterLock(path: "\(directory)/a.lock", cluster: "a") }
-            #expect(error.description.contains("another `minik up` or `down` of cluster \"a\" is at work"))
+            #expect(error.description.contains("another command is at work on cluster \"a\""))
             let other = try ClusterLock(path: "\(directory)/b.lock", cluster: "b")
             other.release()
             lock.release()

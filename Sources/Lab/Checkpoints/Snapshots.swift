@@ -45,11 +45,15 @@ package struct Snapshots {
         }
     }
 
-    /// All there are, the oldest first, and in words those that cannot be read.
+    /// All there are, the oldest first, and in words those that are damaged.
     package func all() -> (snapshots: [Snapshot], damaged: [(name: String, reason: String)]) {
         var snapshots: [Snapshot] = [], damaged: [(name: String, reason: String)] = []
         for name in Files.list(directory) where Cluster.isName(name) {
-            do { snapshots.append(try Snapshot(name, in: "\(directory)/\(name)")) } catch { damaged.append((name, "\(error)")) }
+            do {
+                let snapshot = try Snapshot(name, in: "\(directory)/\(name)")
+                try snapshot.verify(paths)
+                snapshots.append(snapshot)
+            } catch { damaged.append((name, "\(error)")) }
         }
         return (snapshots.sorted { ($0.created, $0.name) < ($1.created, $1.name) }, damaged)
     }
@@ -78,21 +82,43 @@ package struct Snapshots {
         return cluster
     }
 
-    /// Makes the cluster what it was. Pods begin anew; what else ran goes. Returns the snapshot, and how many pods begin.
-    package func restore(_ name: String, now: Timestamp = .now()) async throws -> (snapshot: Snapshot, pods: Int) {
-        let place = try found(name)
-        return try await ClusterLock.with(paths) {
-            try ClusterPause(paths).requireNone()
-            let standing = try standing(), snapshot = try Snapshot(name, in: place)
-            try snapshot.check(standing, paths)
-            return (snapshot, try await put(snapshot, in: standing, now))
+    /// What a restoration came to.
+    package struct Restored: Sendable {
+        package let snapshot: Snapshot
+        /// How many pods begin anew.
+        package let pods: Int
+        /// The claims whose data has gone since: it is no snapshot's.
+        package let lost: [ObjectKey]
+
+        package var json: JSON {
+            var json = snapshot.json
+            json["lostClaims"] = .array(lost.map { .string($0.description) })
+            return json
         }
     }
 
-    private func put(_ snapshot: Snapshot, in standing: Cluster, _ now: Timestamp) async throws -> Int {
-        let daemon = DaemonLauncher(paths: paths), copy = snapshot.copy(of: paths)
-        let pods = try copy.contents().filter { $0.0 == .pods }.map { Pod($0.1) }
-        let renewal = PodRenewal(pods, now: now), time = StandingTime(from: snapshot.created, to: now)
+    /// Makes the cluster what it was. Pods begin anew; what else ran goes.
+    package func restore(_ name: String, now: Timestamp = .now()) async throws -> Restored {
+        let place = try found(name)
+        return try await ClusterLock.with(paths) {
+            try ClusterPause(paths).requireNone()
+            let standing = try standing()
+            do {
+                let snapshot = try Snapshot(name, in: place)
+                try snapshot.check(standing, paths)
+                return try await put(snapshot, in: standing, now)
+            } catch let error as Snapshot.Damaged {
+                throw UserError(
+                    "snapshot \"\(name)\" is damaged, and nothing was changed: \(error.reason)",
+                    hint: "remove it: minik snapshot rm \(name)")
+            }
+        }
+    }
+
+    private func put(_ snapshot: Snapshot, in standing: Cluster, _ now: Timestamp) async throws -> Restored {
+        let daemon = DaemonLauncher(paths: paths), copy = snapshot.copy(of: paths), objects = try copy.contents()
+        let renewal = PodRenewal(objects.filter { $0.0 == .pods }.map { Pod($0.1) }, now: now),
+            time = StandingTime(from: snapshot.created, to: now)
         try daemon.stop()
         do {
             try snapshot.restoreCluster(paths)
@@ -108,6 +134,7 @@ package struct Snapshots {
         }
         // The daemon ends what runs of pods that are not its own, before it gives an address to those that are.
         try await daemon.start()
-        return renewal.count
+        let volumes = objects.filter { $0.0 == .persistentVolumes }.map { PersistentVolume($0.1) }
+        return Restored(snapshot: snapshot, pods: renewal.count, lost: NodeVolumes.lost(volumes, nodes: snapshot.cluster.nodes, paths))
     }
 }

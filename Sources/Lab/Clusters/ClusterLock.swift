@@ -2,14 +2,14 @@ import Glibc
 import Host
 import Runtime
 
-/// The right to make or remove a cluster: one `minik up` or `down` a cluster at a time. Given back when it goes, also by a process that
-/// is killed. (flock(2))
+/// The right to make, remove or exchange a cluster: one `minik up`, `down`, `snapshot`, ... a cluster at a time. Given back when it goes,
+/// also by a process that is killed. (flock(2))
 package struct ClusterLock: ~Copyable {
     private let descriptor: Descriptor
     private let path: String
 
     package init(_ paths: ClusterPaths) throws {
-        try self.init(path: "\(ClusterPaths.stateRoot)/\(paths.cluster).lock", cluster: paths.cluster)
+        try self.init(path: paths.commandLock, cluster: paths.cluster)
     }
 
     package init(path: String, cluster: String) throws {
@@ -18,7 +18,9 @@ package struct ClusterLock: ~Copyable {
             let descriptor = try Descriptor(opening: path, O_RDWR | O_CREAT, mode: 0o600)
             guard flock(descriptor.number, LOCK_EX | LOCK_NB) == 0 else {
                 guard errno == EWOULDBLOCK else { throw FileError("lock", path, errno: errno) }
-                throw UserError("another `minik up` or `down` of cluster \"\(cluster)\" is at work", hint: "wait for it to end")
+                throw UserError(
+                    "another command is at work on cluster \"\(cluster)\" (minik up, down, pause, resume or snapshot)",
+                    hint: "wait for it to end")
             }
             // Whoever had it may have removed the file between our two calls: a lock on a file without a name excludes nobody.
             if Self.isNamed(descriptor.number, path) {

@@ -31,6 +31,8 @@ package struct ClusterPaths: Sendable, Hashable {
             ? nil : "/run is not in memory here: the secrets that pods mount lie on this machine's disk while they run; mount a tmpfs there"
     }
     package var lock: String { "\(run)/lock" }
+    /// Beside the cluster, for it says who makes and removes one.
+    package var commandLock: String { "\(root)\(Self.stateRoot)/\(cluster).lock" }
     package var clusterFile: String { "\(state)/cluster.json" }
     package var store: String { "\(state)/store.db" }
     /// How far the store has come; gone with the machine's next start, as all that runs is.

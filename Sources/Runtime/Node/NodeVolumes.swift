@@ -49,7 +49,17 @@ package actor NodeVolumes: VolumeDisks {
     }
 
     /// The node's own /var/lib/minik, as it lies on this machine.
+    private static func own(_ node: String, _ paths: ClusterPaths) -> String { "\(paths.nodeState(node))/own" }
+
     private func own(_ node: String) throws(FileError) -> Descriptor {
-        try Descriptor(opening: "\(paths.nodeState(node))/own", O_RDONLY | O_DIRECTORY)
+        try Descriptor(opening: Self.own(node, paths), O_RDONLY | O_DIRECTORY)
+    }
+
+    /// The claims whose volumes are said to have been made here, and have no directory on any node.
+    package static func lost(_ volumes: [PersistentVolume], nodes: [Cluster.NodeSpec], _ paths: ClusterPaths) -> [ObjectKey] {
+        volumes.filter { volume in
+            volume.provisioner == StorageClass.localProvisioner && volume.phase == "Bound"
+                && !nodes.contains { Files.isDirectory("\(own($0.name, paths))/\(folder)/\(volume.name)") }
+        }.compactMap(\.claimKey).sorted { $0.description < $1.description }
     }
 }

@@ -9,8 +9,12 @@ struct SnapshotRestore: AsyncParsableCommand {
     @OptionGroup var format: OutputOptions
 
     func run() async throws {
-        let (snapshot, pods) = try await options.snapshots().restore(options.name)
-        if format.isJSON { return print(snapshot.json.text(indented: true)) }
+        let restored = try await options.snapshots().restore(options.name)
+        if format.isJSON { return print(restored.json.text(indented: true)) }
+        let (snapshot, pods) = (restored.snapshot, restored.pods)
         print("snapshot \"\(snapshot.name)\" restored: \(snapshot.objects) objects; \(pods) pod\(pods == 1 ? " begins" : "s begin") anew")
+        for claim in restored.lost {
+            print("  the data of claim \(claim) has been deleted since: pods that have it wait (FailedMount) until the claim is made anew")
+        }
     }
 }
