@@ -204,6 +204,7 @@ struct ClusterManifests {
 
     @Test("a field of a node that there is none of is an error on its line")
     func unknownNodeField() throws {
+        #expect(try complaint(lab("  nodes: []\n")).message.hasPrefix("spec.nodes: an empty list"))
         let error = try complaint(lab("  nodes:\n  - name: a\n  - name: b\n    adress: 192.168.200.10\n"))
         #expect(error.line == 8)
         #expect(error.message.hasPrefix("spec.nodes[1].adress:"))

@@ -162,6 +162,9 @@ extension Cluster {
     private static func nodes(_ json: JSON, in cluster: Cluster, _ ranges: ClusterRanges, _ fail: (String, String) -> ManifestError)
         throws -> [NodeSpec]
     {
+        if json.array?.isEmpty ?? false {
+            throw fail("spec.nodes", "an empty list: a cluster has a node at least; without the key it has three")
+        }
         let list = json.items.isEmpty ? standardNodes : json
         var nodes: [NodeSpec] = []
         for (index, item) in list.items.enumerated() {

@@ -19,7 +19,14 @@ package struct ProcessStream: Sendable {
     package static func run(
         pod: Pod, _ request: StreamRequest, paths: ClusterPaths, isBound: Bool = false, input: StreamInputs, output: @escaping StreamOutputs
     ) async throws {
-        let connection = try ShimConnection(socket: paths.shimSocket(pod.uid))
+        let connection: ShimConnection
+        do { connection = try ShimConnection(socket: paths.shimSocket(pod.uid)) } catch let error as FileError
+            where [ENOENT, ECONNREFUSED].contains(error.errno)
+        {
+            // Its sandbox has not been made yet, or is gone: what the kubelet says, and what its caller makes of it.
+            let words = "unable to upgrade connection: container not found (\"\(request.container)\")"
+            return try await output(.failure("Internal error occurred: \(words)"))
+        }
         defer { connection.disconnect() }
         try await ProcessStream(connection: connection, request: request, isBound: isBound).converse(input, output)
     }

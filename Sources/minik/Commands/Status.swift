@@ -33,14 +33,13 @@ struct Status: AsyncParsableCommand {
             let state = NodePower(node, paths).state
             if state != .running { print("\(state == .paused ? "paused " : "stopped")  \(node)") }
         }
-        let nodes = try await client.list(Node.self), pods = try await client.list(Pod.self)
-        let unwell = pods.filter { !$0.isReady && !$0.isFinished }
+        let nodes = try await client.list(Node.self), pods = PodTally(try await client.list(Pod.self))
         print("nodes    \(nodes.filter(\.isReady).count) of \(nodes.count) ready")
-        print("pods     \(pods.filter(\.isReady).count) of \(pods.count) ready")
+        print("pods     \(pods.text)")
         let missing = try await AddOns(document, paths).missing(client)
         for name in missing { print("missing  \(name) in kube-system; make it again: minik up -c \(paths.cluster)") }
-        for pod in unwell { print("         \(pod.key): \(pod.phase)") }
-        let isWell = unwell.isEmpty && missing.isEmpty && findings.allSatisfy(\.isMended) && nodes.allSatisfy(\.isReady)
+        for pod in pods.unwell { print("         \(pod.key): \(pod.phase)") }
+        let isWell = pods.unwell.isEmpty && missing.isEmpty && findings.allSatisfy(\.isMended) && nodes.allSatisfy(\.isReady)
         if !isWell { throw ExitCode(1) }
     }
 
