@@ -66,6 +66,9 @@ package actor MapFeed {
         return moments
     }
 
+    /// Whether it keeps what it has seen: somebody looks, or did so a moment ago.
+    package var isLooking: Bool { view != nil }
+
     private func leave(_ number: Int) { viewers[number] = nil }
 
     /// One of the last changes; nil where it is forgotten.

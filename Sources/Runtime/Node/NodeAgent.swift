@@ -160,8 +160,10 @@ package actor NodeAgent {
             node.status["images"] = images
             node.status["conditions"] = conditions
         }
+        guard let known else { return }
+        await NodeHeartbeat.tell(client, known, isReady: trouble == nil)
         let boot = wanted["status"]["nodeInfo"]["bootID"].string ?? ""
-        guard let known, let last = known.status["nodeInfo"]["bootID"].string, !last.isEmpty, last != boot else { return }
+        guard let last = known.status["nodeInfo"]["bootID"].string, !last.isEmpty, last != boot else { return }
         await client.recordEvent(
             about: known, type: "Warning", reason: "Rebooted", message: "Node \(spec.name) has been rebooted, boot id: \(boot)",
             component: "kubelet", node: spec.name)

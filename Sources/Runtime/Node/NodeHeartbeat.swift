@@ -1,4 +1,5 @@
 import Model
+import Synchronization
 
 /// A node's sign of life: its Lease, and now and then the time in its conditions. A node that ails is silent, so that it is taken for what
 /// it is. (kubernetes.io/docs/concepts/architecture/nodes, "Node heartbeats")
@@ -99,12 +100,23 @@ package struct NodeHeartbeat: Sendable {
     /// Says that all is well, when it is time to and when somebody has had reason to doubt it; and where the node is, when somebody has
     /// written something else; and which images it has.
     private func post(isDue: Bool, _ trouble: String?) async throws {
-        let now = now(), addresses = Self.addresses(of: node), images = try await images()
+        let now = now(), addresses = Self.addresses(of: node), images = try await images(), before = Mutex<Node?>(nil)
         try await client.mutateStatus(Node.self, ObjectKey("", node.name)) { node in
+            before.withLock { [node] in $0 = node }
             node.status["addresses"] = addresses
             node.status["images"] = images.items.isEmpty ? .null : images
             guard isDue || !node.isReady || trouble != nil else { return }
             node.status["conditions"] = NodeSandbox.conditions(after: node.status["conditions"], networkTrouble: trouble, now: now)
         }
+        if let before = before.withLock({ $0 }) { await Self.tell(client, before, isReady: trouble == nil) }
+    }
+
+    /// That a node is ready that was not, or is no more. (k8s.io/kubernetes/pkg/kubelet/nodestatus, ReadyCondition)
+    static func tell(_ client: any Client, _ before: Node, isReady: Bool) async {
+        guard before.status["conditions"].condition("Ready") != nil, before.isReady != isReady else { return }
+        let reason = isReady ? "NodeReady" : "NodeNotReady"
+        await client.recordEvent(
+            about: before, reason: reason, message: "Node \(before.name) status is now: \(reason)", component: "kubelet",
+            node: before.name)
     }
 }

@@ -9,6 +9,8 @@ package actor NodeMachine {
     private let power: NodePower
     private let isHome: Bool
     private let turn = Turnstile()
+    /// Whether all of it stands that its agent needs.
+    private var isOn: Bool
     private var agent: NodeAgent?
     private var life: Task<Void, any Error>?
     /// The pods that the last agent ran.
@@ -21,6 +23,7 @@ package actor NodeMachine {
     package init(ground: NodeGround, keeper: NodeKeeper, isHome: Bool, paths: ClusterPaths) {
         (self.ground, self.keeper, self.isHome, self.paths) = (ground, keeper, isHome, paths)
         power = NodePower(ground.spec.name, paths)
+        isOn = power.state == .running
     }
 
     package struct Refusal: Error, CustomStringConvertible {
@@ -34,11 +37,14 @@ package actor NodeMachine {
         var switches = switches.makeAsyncIterator()
         while true {
             try Task.checkCancellation()
-            guard power.state == .running else {
+            guard isOn else {
                 await switches.next(isolation: self)
                 continue
             }
-            let agent = try await make(try await ground.process), life = Task { [pods] in try await agent.run(after: pods) }
+            let agent = try await make(try await ground.process)
+            // It may have been switched off meanwhile.
+            guard isOn else { continue }
+            let life = Task { [pods] in try await agent.run(after: pods) }
             (self.agent, self.life) = (agent, life)
             let outcome = await withTaskCancellationHandler {
                 await life.result
@@ -48,7 +54,7 @@ package actor NodeMachine {
             pods = await agent.pods()
             (self.agent, self.life) = (nil, nil)
             // Ended by nobody's hand: whatever it was is the daemon's trouble.
-            if power.state == .running { try outcome.get() }
+            if isOn { try outcome.get() }
         }
     }
 
@@ -58,6 +64,7 @@ package actor NodeMachine {
     package func register() async throws { try await agent?.register() }
 
     private func endAgent() async {
+        isOn = false
         life?.cancel()
         while life != nil {
             _ = await life?.result
@@ -66,6 +73,11 @@ package actor NodeMachine {
     }
 
     // MARK: The switch
+
+    private func goOn() {
+        isOn = true
+        switched.yield()
+    }
 
     private func require(_ allowed: NodePower.State..., else hint: String = "") throws {
         let state = power.state
@@ -101,7 +113,11 @@ package actor NodeMachine {
         try require(.stopped, else: power.state == .paused ? "; let it go on: minik node unpause \(name)" : "")
         try power.set(.running)
         let problems = await keeper.make()
-        switched.yield()
+        do { _ = try await ground.process } catch {
+            try power.set(.stopped)
+            throw Refusal(description: "node \(name) does not boot: \(problems.joined(separator: "; "))")
+        }
+        goOn()
         return problems
     }
 
@@ -126,7 +142,7 @@ package actor NodeMachine {
                 }
             } catch {
                 try power.set(.running)
-                switched.yield()
+                goOn()
                 throw error
             }
         }
@@ -139,7 +155,7 @@ package actor NodeMachine {
             try await SmallProgram.blocking { try freezer.thaw(but: stood) }
             try power.set(.running)
             try await keeper.quietly { [ground] in try await ground.plug() }
-            switched.yield()
+            goOn()
         }
     }
 }
