@@ -120,7 +120,8 @@ struct Daemon {
         let router = Router(
             api: api, nodes: directory,
             parts: [
-                RepairAPI { await Self.repair(machines.map(\.keeper)) }, NodePowerAPI { try await machines.perform($1, on: $0) }, MapAPI(map),
+                RepairAPI { await Self.repair(machines.map(\.keeper)) }, NodePowerAPI { try await machines.perform($1, on: $0) },
+                MapAPI(map),
             ])
         let server = HTTPServer(router)
         let count: @Sendable () -> Void = { Task { await parts.count() } }
