@@ -2,12 +2,25 @@
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include <time.h>
+
 static inline EVP_PKEY *minik_new_p256_key(void) { return EVP_EC_gen("P-256"); }
+static inline EVP_PKEY *minik_new_rsa_key(unsigned int bits) { return EVP_RSA_gen(bits); }
+
+/// Seconds since 1970; 0 for what is no time.
+static inline long minik_seconds(const ASN1_TIME *time) {
+    struct tm parts;
+    return ASN1_TIME_to_tm(time, &parts) == 1 ? timegm(&parts) : 0;
+}
 
 /// Accepts certificates of clients without demanding one; whether one is good is asked afterwards.
 static int minik_accept_any(int ok, X509_STORE_CTX *context) { (void)ok; (void)context; return 1; }
@@ -58,4 +71,26 @@ static inline int minik_expect_name(SSL *ssl, const char *name) {
     if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1) return 1;
     ERR_clear_error();
     return SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
+}
+
+/// A line for each alternative name of a certificate, DNS:NAME or IP:ADDRESS; to be freed, null without any.
+static inline char *minik_alternatives(const X509 *certificate) {
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, 0, 0);
+    if (!names) return 0;
+    BIO *out = BIO_new(BIO_s_mem());
+    for (int i = 0; out && i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+        if (name->type == GEN_DNS) BIO_printf(out, "DNS:%.*s\n", ASN1_STRING_length(name->d.dNSName), ASN1_STRING_get0_data(name->d.dNSName));
+        if (name->type == GEN_IPADD) {
+            char text[64];
+            int family = ASN1_STRING_length(name->d.iPAddress) == 4 ? AF_INET : AF_INET6;
+            if (inet_ntop(family, ASN1_STRING_get0_data(name->d.iPAddress), text, sizeof text)) BIO_printf(out, "IP:%s\n", text);
+        }
+    }
+    GENERAL_NAMES_free(names);
+    char *data = 0, *copy = 0;
+    long length = out ? BIO_get_mem_data(out, &data) : 0;
+    if (length > 0 && (copy = malloc(length + 1))) { memcpy(copy, data, length); copy[length] = 0; }
+    BIO_free(out);
+    return copy;
 }

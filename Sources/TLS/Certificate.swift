@@ -1,4 +1,5 @@
 import COpenSSL
+import Glibc
 
 /// An X.509 certificate (RFC 5280).
 ///
@@ -30,9 +31,50 @@ package final class Certificate: @unchecked Sendable {
 
     package var pem: String { PEM.write { PEM_write_bio_X509($0, x509) } }
 
+    /// Seconds since 1970.
+    package var notAfter: Int { minik_seconds(X509_get0_notAfter(x509)) }
+    package var notBefore: Int { minik_seconds(X509_get0_notBefore(x509)) }
+
+    /// SHA-256 of the subject's public key as the certificate holds it (SubjectPublicKeyInfo, RFC 5280), by which people pin it.
+    package var publicKeyDigest: [UInt8] {
+        var der: UnsafeMutablePointer<UInt8>?
+        let length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &der)
+        guard let der, length > 0 else { return [] }
+        defer { CRYPTO_free(der, "", 0) }
+        return Digest.sha256(Array(UnsafeBufferPointer(start: der, count: Int(length))))
+    }
+
+    /// Whether `authority` signed it; dates aside.
+    package func isSigned(by authority: Certificate) -> Bool {
+        defer { ERR_clear_error() }
+        guard let key = X509_get0_pubkey(authority.x509) else { return false }
+        return X509_check_issued(authority.x509, x509) == X509_V_OK && X509_verify(x509, key) == 1
+    }
+
+    /// Whether `key` is its subject's.
+    package func belongs(to key: PrivateKey) -> Bool {
+        defer { ERR_clear_error() }
+        return X509_check_private_key(x509, key.key) == 1
+    }
+
+    /// The other names and the addresses that it is for.
+    package var alternatives: (names: [String], addresses: [String]) {
+        var names: [String] = [], addresses: [String] = []
+        guard let text = minik_alternatives(x509) else { return ([], []) }
+        defer { free(text) }
+        for entry in String(cString: text).split(separator: "\n") {
+            if entry.hasPrefix("DNS:") { names.append(String(entry.dropFirst(4))) }
+            if entry.hasPrefix("IP:") { addresses.append(String(entry.dropFirst(3))) }
+        }
+        return (names, addresses)
+    }
+
     /// Common name and organizations: to Kubernetes, a user and its groups.
     package var subject: (commonName: String, organizations: [String]) {
-        guard let name = X509_get_subject_name(x509) else { return ("", []) }
+        X509_get_subject_name(x509).map(Self.subject) ?? ("", [])
+    }
+
+    static func subject(_ name: OpaquePointer) -> (commonName: String, organizations: [String]) {
         func values(_ nid: Int32) -> [String] {
             var result: [String] = []
             var index: Int32 = -1
@@ -54,7 +96,10 @@ package struct CertificateAuthority: Sendable {
     package let certificate: Certificate
     package let key: PrivateKey
 
-    private static let tenYears = 10 * 365 * 86400
+    package static let year = 365 * 86400
+    private static let tenYears = 10 * year
+    /// A clock a little behind ours must not refuse what was signed just now.
+    package static let tolerance = 300
 
     package init(certificate: Certificate, key: PrivateKey) {
         self.certificate = certificate
@@ -63,13 +108,18 @@ package struct CertificateAuthority: Sendable {
 
     /// A new authority, its certificate signed by itself.
     package init(commonName: String) throws(TLSError) {
-        key = try PrivateKey()
+        try self.init(commonName: commonName, key: try PrivateKey(), names: [commonName])
+    }
+
+    /// `names`: alternatives to the common name. `age`: how many seconds ago it began to hold.
+    package init(commonName: String, key: PrivateKey, names: [String], age: Int = Self.tolerance) throws(TLSError) {
+        self.key = key
         certificate = try Self.make(
-            subject: (commonName, []), key: key, issuer: nil, signer: key,
+            subject: (commonName, []), key: key.key, issuer: nil, signer: key, validity: .from(age: age, seconds: Self.tenYears),
             extensions: [
                 (NID_basic_constraints, "critical,CA:TRUE"), (NID_key_usage, "critical,digitalSignature,keyEncipherment,keyCertSign"),
-                (NID_subject_key_identifier, "hash"), (NID_subject_alt_name, "DNS:\(commonName)"),
-            ])
+                (NID_subject_key_identifier, "hash"),
+            ] + names.map { (NID_subject_alt_name, "DNS:\($0)") })
     }
 
     /// A server's certificate for host names and IP addresses.
@@ -87,7 +137,8 @@ package struct CertificateAuthority: Sendable {
         throws(TLSError) -> Certificate
     {
         try Self.make(
-            subject: (commonName, organizations), key: key, issuer: certificate, signer: self.key,
+            subject: (commonName, organizations), key: key.key, issuer: certificate, signer: self.key,
+            validity: .from(age: Self.tolerance, seconds: Self.tenYears),
             extensions: [
                 (NID_basic_constraints, "critical,CA:FALSE"), (NID_key_usage, "critical,digitalSignature,keyEncipherment"),
                 (NID_ext_key_usage, usage),
@@ -95,25 +146,32 @@ package struct CertificateAuthority: Sendable {
             ] + more)
     }
 
-    private static func make(
-        subject: (commonName: String, organizations: [String]), key: PrivateKey, issuer: Certificate?, signer: PrivateKey,
-        extensions: [(Int32, String)]
+    /// From when on and for how long a certificate holds.
+    enum Validity {
+        case from(age: Int, seconds: Int)
+        /// From when its issuer's does, until so many seconds from now.
+        case asIssuer(seconds: Int)
+    }
+
+    static func make(
+        subject: (commonName: String, organizations: [String]), key: OpaquePointer, issuer: Certificate?, signer: PrivateKey,
+        validity: Validity, extensions: [(Int32, String)]
     ) throws(TLSError) -> Certificate {
         guard let x509 = X509_new() else { throw TLSError("make a certificate") }
         let certificate = Certificate(owned: x509)
         X509_set_version(x509, 2)
         ASN1_INTEGER_set_uint64(X509_get_serialNumber(x509), UInt64.random(in: 1...UInt64(Int64.max)))
-        // A clock a little behind ours must not refuse what was signed just now.
-        X509_gmtime_adj(X509_getm_notBefore(x509), -300)
-        X509_gmtime_adj(X509_getm_notAfter(x509), tenYears)
-        X509_set_pubkey(x509, key.key)
-        let name = X509_get_subject_name(x509)
-        for (field, text) in subject.organizations.map({ ("O", $0) }) + [("CN", subject.commonName)] {
-            let bytes = Array(text.utf8)
-            guard X509_NAME_add_entry_by_txt(name, field, MBSTRING_FLAG | 0, bytes, Int32(bytes.count), -1, 0) == 1 else {
-                throw TLSError("name \(text)")
-            }
+        switch validity {
+        case .from(let age, let seconds):
+            X509_gmtime_adj(X509_getm_notBefore(x509), -age)
+            X509_gmtime_adj(X509_getm_notAfter(x509), seconds)
+        case .asIssuer(let seconds):
+            X509_set1_notBefore(x509, X509_get0_notBefore(issuer?.x509 ?? x509))
+            X509_gmtime_adj(X509_getm_notAfter(x509), seconds)
         }
+        X509_set_pubkey(x509, key)
+        let name = X509_get_subject_name(x509)
+        try CertificateRequest.write(subject, to: name)
         X509_set_issuer_name(x509, issuer.map { X509_get_subject_name($0.x509) } ?? name)
         var context = X509V3_CTX()
         X509V3_set_ctx(&context, issuer?.x509 ?? x509, x509, nil, nil, 0)

@@ -8,4 +8,19 @@ package enum Digest {
         EVP_Digest(bytes, bytes.count, &digest, &length, EVP_sha1(), nil)
         return digest
     }
+
+    package static func sha256(_ bytes: [UInt8]) -> [UInt8] {
+        var digest = [UInt8](repeating: 0, count: 32)
+        var length: UInt32 = 0
+        EVP_Digest(bytes, bytes.count, &digest, &length, EVP_sha256(), nil)
+        return digest
+    }
+
+    /// HMAC-SHA-256 (RFC 2104).
+    package static func authentication(of bytes: [UInt8], key: [UInt8]) -> [UInt8] {
+        var digest = [UInt8](repeating: 0, count: 32)
+        var length: UInt32 = 0
+        HMAC(EVP_sha256(), key, Int32(key.count), bytes, bytes.count, &digest, &length)
+        return digest
+    }
 }

@@ -27,7 +27,7 @@ package struct TLSError: Error, CustomStringConvertible {
     }
 }
 
-/// An ECDSA key on the curve P-256.
+/// A key: ECDSA on the curve P-256, or RSA.
 ///
 /// @unchecked Sendable: an EVP_PKEY does not change once it is made, and OpenSSL counts its references atomically.
 package final class PrivateKey: @unchecked Sendable {
@@ -35,6 +35,11 @@ package final class PrivateKey: @unchecked Sendable {
 
     package init() throws(TLSError) {
         guard let key = minik_new_p256_key() else { throw TLSError("make a key") }
+        self.key = key
+    }
+
+    package init(rsaBits: Int) throws(TLSError) {
+        guard let key = minik_new_rsa_key(UInt32(rsaBits)) else { throw TLSError("make a key") }
         self.key = key
     }
 
@@ -48,12 +53,24 @@ package final class PrivateKey: @unchecked Sendable {
     /// PKCS #8.
     package var pem: String { PEM.write { PEM_write_bio_PrivateKey($0, key, nil, nil, 0, nil, nil) } }
 
-    /// The signature of `message`, 64 bytes as JSON Web Signatures write it (RFC 7518, section 3.4).
+    /// PKCS #1 of an RSA key, SEC 1 of another: what Go's tools write.
+    package var traditionalPEM: String { PEM.write { PEM_write_bio_PrivateKey_traditional($0, key, nil, nil, 0, nil, nil) } }
+    package var publicPEM: String { PEM.write { PEM_write_bio_PUBKEY($0, key) } }
+
+    package var isRSA: Bool { EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA }
+
+    /// The signature of `message`, as JSON Web Signatures write it (RFC 7518): of an RSA key RS256, else ES256, which is 64 bytes.
     package func sign(_ message: [UInt8]) throws(TLSError) -> [UInt8] {
         guard let context = EVP_MD_CTX_new() else { throw TLSError("sign") }
         defer { EVP_MD_CTX_free(context) }
-        var der = [UInt8](repeating: 0, count: 128)
+        var der = [UInt8](repeating: 0, count: max(128, Int(EVP_PKEY_get_size(key))))
         var length = der.count
+        if isRSA {
+            guard EVP_DigestSignInit(context, nil, EVP_sha256(), nil, key) == 1,
+                EVP_DigestSign(context, &der, &length, message, message.count) == 1
+            else { throw TLSError("sign") }
+            return Array(der[..<length])
+        }
         var raw = [UInt8](repeating: 0, count: 64)
         guard EVP_DigestSignInit(context, nil, EVP_sha256(), nil, key) == 1,
             EVP_DigestSign(context, &der, &length, message, message.count) == 1,
@@ -63,10 +80,14 @@ package final class PrivateKey: @unchecked Sendable {
     }
 
     package func verifies(_ signature: [UInt8], of message: [UInt8]) -> Bool {
-        guard signature.count == 64, let context = EVP_MD_CTX_new() else { return false }
+        guard isRSA || signature.count == 64, let context = EVP_MD_CTX_new() else { return false }
         defer {
             EVP_MD_CTX_free(context)
             ERR_clear_error()
+        }
+        if isRSA {
+            guard EVP_DigestVerifyInit(context, nil, EVP_sha256(), nil, key) == 1 else { return false }
+            return EVP_DigestVerify(context, signature, signature.count, message, message.count) == 1
         }
         var der = [UInt8](repeating: 0, count: 128)
         let length = Int(minik_signature_to_der(signature, &der))
@@ -74,7 +95,20 @@ package final class PrivateKey: @unchecked Sendable {
         return EVP_DigestVerify(context, der, length, message, message.count) == 1
     }
 
-    /// The point of the public key, x and y, 32 bytes each.
+    /// Modulus and exponent of an RSA key's public half.
+    package var publicNumbers: (modulus: [UInt8], exponent: [UInt8]) {
+        func bytes(_ name: String) -> [UInt8] {
+            var number: OpaquePointer?
+            guard EVP_PKEY_get_bn_param(key, name, &number) == 1, let number else { return [] }
+            defer { BN_free(number) }
+            var bytes = [UInt8](repeating: 0, count: Int(BN_num_bits(number) + 7) / 8)
+            BN_bn2bin(number, &bytes)
+            return bytes
+        }
+        return (bytes("n"), bytes("e"))
+    }
+
+    /// The point of an ECDSA key's public half, x and y, 32 bytes each.
     package var publicPoint: (x: [UInt8], y: [UInt8]) {
         var bytes: UnsafeMutablePointer<UInt8>?
         let length = EVP_PKEY_get1_encoded_public_key(key, &bytes)
