@@ -56,6 +56,11 @@ enum KindSamples {
             "spec": ["attacher": "disk.example.com", "nodeName": "node1", "source": ["persistentVolumeName": "a"]]
         ],
         "volumeattributesclasses.storage.k8s.io": ["driverName": "disk.example.com", "parameters": ["iops": "9"]],
+        "certificatesigningrequests.certificates.k8s.io": [
+            "spec": [
+                "request": .string(certificateRequest), "signerName": "example.com/signer", "usages": ["client auth"],
+            ]
+        ],
         "runtimeclasses.node.k8s.io": ["handler": "runc"],
         "priorityclasses.scheduling.k8s.io": ["value": 5],
         "servicecidrs.networking.k8s.io": ["spec": ["cidrs": ["10.99.0.0/16"]]],
@@ -134,3 +139,18 @@ enum KindSamples {
         }
     }
 }
+
+/// PKCS #10, of CN=sample.
+private let certificateRequest = [
+    "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlJQ1ZqQ0NBVDRDQVFBd0VURVBNQTBHQTFVRUF3d0djMkZ0Y0d4bE1JSUJJak",
+    "FOQmdrcWhraUc5dzBCQVFFRgpBQU9DQVE4QU1JSUJDZ0tDQVFFQTJyOTJKRmxZN1d4eHpzeGF1dlpZT0NLK21KT2JwaWx4ZkZ2R0NDRVB3MExE",
+    "CnBNZjdEM1ljZm1hcGdwWUMyTFlkWFV5UGJFUmlOL1g3eTNkN0d3Wk1XV1FFb0oyVEEvelFyaGgwTUJ4alc4dUUKaWtJbzcrUTJuVjFrZEpVM2",
+    "ZINWtGOGQ2ZEFkeDdhVmM3Zm9PR283UmxVYVBYNndWU3FDbWpYeFZYNEg4SDAvagp5dVpaYzk5N3QxQmM1SEtxRVRQaTlYQVFuYk9ieDdXekdn",
+    "T3J6amFZbS9LSGVOdkdBK1BQdi82UzFOYUcwN2ZjCmpoZzlIREFBdzdCVzZGdzQwWHE4SG9XMFFRWVR0NWloRGFNS2RubjJ2bHJSZ0pxME5sRX",
+    "YvK2k5Wkhidm1XN24KdmIzcGxQNGc1Z3dLV3BpYlpmOVBNcXl2bWpTUm9vbSs1RGlmRVFXVXVRSURBUUFCb0FBd0RRWUpLb1pJaHZjTgpBUUVM",
+    "QlFBRGdnRUJBSktybnVUdGVFT3M2cEkzbXBHMjE4SXdTVHZXNkF3RXRLNDNkN2RocUZoTC9DWW5qem1qCnlBeVNWRi9CeUlocjN5ajZ4TERKdk",
+    "dWdUNsR2phcjVsUWJRZml1MTdNSDhMa3JxVEEybTJ1RmwvSjhUdGM3NGQKLzJzNGN4L2tJaGpySzRhRXNFbTRMUTZIQUFpa25oV0ZuNDREVldG",
+    "eDIxeE43RERheWtPTjJFK2ZaSGoxVmNkNQpuZmtFemlZcllFWWF6bTJBQkhRajRYRUgrcFZJNTBwTGw5UVdiaG1VQ1pWTWhhSUVPSk93ajUyN1",
+    "c5RkVNdTZBCmduWE9VRktHWGdXYXlwK0w2ZnlKOHdUU211ZDN1OW1kZytta2JDK1BTNjBMTzE1N0JlaUZndUVJQjQ0LzhqZjIKdWF0OWUyUTZ1",
+    "RmJpS1ZOOEplbXZ5bDgrNDQ0S2hwNFpYMVE9Ci0tLS0tRU5EIENFUlRJRklDQVRFIFJFUVVFU1QtLS0tLQo=",
+].joined()

@@ -8,6 +8,8 @@ struct Authenticator: Sendable {
     let store: ObjectStore
     let credentials: (any Credentials)?
     let now: @Sendable () -> Timestamp
+    /// `--enable-bootstrap-token-auth`
+    var admitsBootstrapTokens = false
 
     /// The user; nobody in particular when nothing is there to prove who it is. Throws on a wrong proof.
     func user(of request: HTTPRequest) async throws -> UserInfo {
@@ -34,7 +36,20 @@ struct Authenticator: Sendable {
         return parts[1].trimmed
     }
 
-    private func user(token: String) async throws -> UserInfo? { try await user(token: token, audiences: [Self.issuer])?.user }
+    /// (kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens)
+    private func bootstrapUser(_ text: String) async throws -> UserInfo? {
+        guard admitsBootstrapTokens, let wanted = BootstrapToken(text),
+            let secret = try await store.get(.secrets, ObjectKey(BootstrapToken.namespace, wanted.name)), !secret.metadata.isBeingDeleted,
+            let held = BootstrapToken(secret: secret), held.text == text, held.usages.contains("authentication"), !held.isExpired(now())
+        else { return nil }
+        return UserInfo(
+            name: "system:bootstrap:\(held.id)", groups: [BootstrapToken.bootstrappers] + held.groups + [UserInfo.authenticated])
+    }
+
+    private func user(token: String) async throws -> UserInfo? {
+        if let user = try await bootstrapUser(token) { return user }
+        return try await user(token: token, audiences: [Self.issuer])?.user
+    }
 
     /// The service account that a token stands for, as long as it and the pod it is bound to are there, and those of
     /// `audiences` that it is meant for.

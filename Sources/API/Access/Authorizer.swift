@@ -23,7 +23,14 @@ struct Authorizer: Sendable {
 
     func allows(_ user: UserInfo, _ request: AccessRequest) async throws -> Bool {
         if user.groups.contains(UserInfo.masters) { return true }
+        if try await isNodes(user, request) { return true }
         return try await reason(user, request) != nil
+    }
+
+    private func isNodes(_ user: UserInfo, _ request: AccessRequest) async throws -> Bool {
+        guard let node = NodeAuthorizer.node(user) else { return false }
+        let rules = try await rules(of: ["kind": "ClusterRole", "name": "system:node"], in: "")
+        return try await NodeAuthorizer(store: store).allows(node, request, rules: rules)
     }
 
     /// By which binding a request is allowed, in Kubernetes' words; nil: it is not.

@@ -140,3 +140,14 @@ struct Reviews: Sendable {
         ]
     }
 }
+
+/// Whether somebody may do something, for parts of the cluster that ask on behalf of others.
+package struct AccessQuestion: Sendable {
+    private let authorizer: Authorizer
+
+    package init(_ api: APIServer) { authorizer = Authorizer(store: api.store) }
+
+    package func allows(user name: String, groups: [String], _ access: AccessRequest) async throws -> Bool {
+        try await authorizer.allows(UserInfo(name: name, groups: groups), access)
+    }
+}

@@ -18,14 +18,16 @@ package struct Router: Responder {
 
     /// `parts`: what answers beside the objects, the reviews and the metrics.
     package init(
-        api: APIServer, nodes: any NodeDirectory, parts: [any PathResponder] = [], threads: RequestThreads = RequestThreads(),
+        api: APIServer, nodes: any NodeDirectory, parts: [any PathResponder] = [], admitsBootstrapTokens: Bool = false,
+        threads: RequestThreads = RequestThreads(),
         now: @escaping @Sendable () -> Timestamp = Timestamp.now
     ) {
         self.threads = threads
         self.api = api
         self.nodes = nodes
         self.now = now
-        authenticator = Authenticator(store: api.store, credentials: api.credentials, now: now)
+        authenticator = Authenticator(
+            store: api.store, credentials: api.credentials, now: now, admitsBootstrapTokens: admitsBootstrapTokens)
         authorizer = Authorizer(store: api.store)
         let reviews = Reviews(authenticator: authenticator, authorizer: authorizer, now: now)
         self.parts = parts + [ReviewsAPI(reviews: reviews, threads: threads), MetricsAPI(api: api, nodes: nodes, now: now)]

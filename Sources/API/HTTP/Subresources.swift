@@ -6,10 +6,16 @@ extension Router {
         let name = target.subresource ?? ""
         guard target.kind.subresources.contains(where: { $0.name == name }) else { throw StatusError.noSuchPath }
         switch (name, request.method) {
-        case ("status", "GET"), ("ephemeralcontainers", "GET"), ("resize", "GET"):
+        case ("status", "GET"), ("ephemeralcontainers", "GET"), ("resize", "GET"), ("approval", "GET"):
             return try render(target.present(try await api.get(target.stored, target.key)), target, request)
         case ("status", "PUT"), ("ephemeralcontainers", "PUT"), ("resize", "PUT"), ("finalize", "PUT"):
             return try await update(target, request, user, subresource: name)
+        case ("approval", "PUT"):
+            try await mayApprove(target, user)
+            return try await update(target, request, user, subresource: name)
+        case ("approval", "PATCH"):
+            try await mayApprove(target, user)
+            return try await patch(target, request, user, subresource: name)
         case ("status", "PATCH"), ("ephemeralcontainers", "PATCH"), ("resize", "PATCH"):
             return try await patch(target, request, user, subresource: name)
         case ("scale", _): return try await scale(target, request)
@@ -23,6 +29,21 @@ extension Router {
             throw StatusError.badRequest("Upgrade request required")
         default: throw Router.methodNotAllowed
         }
+    }
+
+    /// Whoever approves has to be let to for the signer. (k8s.io/kubernetes/plugin/pkg/admission/certificates/approval)
+    private func mayApprove(_ target: Target, _ user: UserInfo) async throws {
+        let signer = try await api.get(target.stored, target.key)["spec"]["signerName"].string ?? ""
+        var access = AccessRequest(verb: "approve")
+        (access.group, access.resource) = (target.resource.group, "signers")
+        for name in [signer, "\(signer.prefix { $0 != "/" })/*"] {
+            access.name = name
+            if try await authorizer.allows(user, access) { return }
+        }
+        throw StatusError(
+            403, .forbidden,
+            "\(target.resource) \"\(target.key.name)\" is forbidden: user not permitted to approve requests with signerName \"\(signer)\"",
+            details: StatusError.details(target.resource, target.key.name))
     }
 
     // MARK: Scale

@@ -93,6 +93,7 @@ extension Router {
         guard Int(object["metadata"]["resourceVersion"].string ?? "") ?? 0 == 0 else {
             throw StatusError(500, .unstated, "resourceVersion should not be set on objects to be created")
         }
+        target.kind.requested(&object, user)
         try await mayGrant(target, request, user) { _ in object }
         return try finish(try await api.create(try storedKind(target), object, options), target, request, code: 201)
     }

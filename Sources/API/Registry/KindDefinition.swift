@@ -79,6 +79,8 @@ package struct KindDefinition: Sendable {
     package var validate: Validation
     /// The same about a status that is reported.
     var validateStatus: Validation = { _, _, _ in [] }
+    /// Notes in a new object who asks for it.
+    var requested: @Sendable (_ object: inout JSON, _ by: UserInfo) -> Void = { _, _ in }
     /// Takes back what an update may not say.
     var prepareForUpdate: @Sendable (_ object: inout JSON, _ old: JSON) -> Void = { _, _ in }
     /// What the server does around the store for such objects.

@@ -11,7 +11,7 @@ package enum Registry {
             .persistentVolume, .persistentVolumeClaim, .storageClass, .csiDriver, .csiNode, .csiStorageCapacity, .volumeAttachment,
             .volumeAttributesClass,
             .runtimeClass, .priorityClass, .serviceCIDR, .ipAddress,
-            .role, .roleBinding, .clusterRole, .clusterRoleBinding, .customResourceDefinition,
+            .certificateRequest, .role, .roleBinding, .clusterRole, .clusterRoleBinding, .customResourceDefinition,
             .validatingWebhooks, .mutatingWebhooks,
         ] + KindDefinition.clusterNetworkPolicies + KindDefinition.gateways
 

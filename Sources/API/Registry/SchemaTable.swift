@@ -29,6 +29,7 @@ package enum SchemaTable {
         "authentication": ([authenticationTypes], "io.k8s.api.authentication.v1."),
         "autoscaling": ([autoscalingTypes], "io.k8s.api.autoscaling.v1."),
         "node": ([nodeTypes], "io.k8s.api.node.v1."), "scheduling": ([schedulingTypes], "io.k8s.api.scheduling.v1."),
+        "certificates": ([certificateTypes], "io.k8s.api.certificates.v1."),
         "storage": ([storageTypes], "io.k8s.api.storage.v1."),
         "crd": ([crdTypes], "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1."),
         "admission": ([admissionTypes], "io.k8s.api.admissionregistration.v1."),

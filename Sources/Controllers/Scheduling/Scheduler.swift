@@ -177,7 +177,8 @@ package struct Scheduler: Reconciler {
             return Self.untolerated
         }
         if !suits(pod, node) { return "node(s) didn't match Pod's node affinity/selector" }
-        return node.isReady || !readiness ? nil : Self.untolerated
+        let notReady: JSON = ["key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"]
+        return node.isReady || !readiness || isTolerated(notReady, by: pod) ? nil : Self.untolerated
     }
 
     private static let untolerated = "node(s) had untolerated taint(s)"

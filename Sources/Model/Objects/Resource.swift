@@ -68,6 +68,8 @@ extension Resource {
     package static let ipAddresses = Resource("networking.k8s.io", "v1", "ipaddresses", "IPAddress", namespaced: false)
     package static let leases = Resource("coordination.k8s.io", "v1", "leases", "Lease")
     package static let groupEvents = Resource("events.k8s.io", "v1", "events", "Event")
+    package static let certificateRequests = Resource(
+        "certificates.k8s.io", "v1", "certificatesigningrequests", "CertificateSigningRequest", namespaced: false)
     package static let roles = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
     package static let roleBindings = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
     package static let clusterRoles = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", namespaced: false)

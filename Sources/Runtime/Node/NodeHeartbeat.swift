@@ -71,10 +71,7 @@ package struct NodeHeartbeat: Sendable {
     private func renewLease() async throws {
         let key = ObjectKey("kube-node-lease", node.name), time = JSON.string("\(now().precise.dropLast(4))Z")
         do {
-            var lease = try await client.get(.leases, key)
-            lease["spec"]["renewTime"] = time
-            lease["metadata"]["resourceVersion"] = .null
-            _ = try await client.update(.leases, lease)
+            _ = try await client.patch(.leases, key, ["spec": ["renewTime": time]])
         } catch let error as StatusError where error.reason == .notFound {
             // The lease goes with its Node; a node that is not registered has none.
             guard let node = try await client.find(Node.self, ObjectKey("", node.name)) else { return }
