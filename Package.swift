@@ -82,6 +82,8 @@ let package = Package(
             name: "Lab", dependencies: ["Model", "YAML", "Rules", "Proxy", "Netlink", "Host", "Runtime", "Store", "API"],
             resources: [.embedInCode("Map/Page")]),
 
+        .target(name: "Kubeadm", dependencies: ["Model", "YAML", "Host", "TLS", "Runtime", "API", "Controllers", "Lab"]),
+
         // Programs.
         .executableTarget(
             name: "minik-shim", dependencies: ["Model", "Host", "ShimProtocol", "CHost", "CSandbox"], linkerSettings: small),
@@ -97,6 +99,7 @@ let package = Package(
             name: "minik",
             dependencies: [
                 "Model", "Rules", "Proxy", "Netlink", "Host", "Runtime", "Images", "Store", "API", "Controllers", "DNS", "TLS", "Lab",
+                "Kubeadm", "YAML",
                 "CSandbox", "CSystemd",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -115,6 +118,7 @@ let package = Package(
             name: "SmallTests",
             dependencies: [
                 "Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Host", "Runtime", "Images", "ShimProtocol", "Lab", "TLS",
+                "Kubeadm",
                 "CHost", "PolicyCases", "SandboxCases", "ImageCases",
             ], exclude: ["Data"], swiftSettings: tests),
         .testTarget(

@@ -4,7 +4,11 @@ import DNS
 import Glibc
 import Model
 
-let arguments = CommandLine.arguments
+var arguments = CommandLine.arguments
+let name = arguments[0].split(separator: "/").last.map(String.init) ?? ""
+if StandIn.names.contains(name) { StandIn.wait(as: name) }
+// In the place of CoreDNS, whose configuration it does not read.
+if name == "coredns" { arguments = [name, "/etc/minik-dns/records.json"] }
 guard 2...4 ~= arguments.count, let port = arguments.count > 2 ? UInt16(arguments[2]) : 53,
     let address = arguments.count > 3 ? IPAddress(arguments[3]) : .unspecified(.ipv4)
 else {

@@ -22,6 +22,7 @@ struct ClusterOptions: ParsableArguments {
 
     /// The chosen cluster as it was brought up.
     func clusterDocument() throws -> Cluster {
+        if Kubectl.isCalled { return Kubectl.cluster }
         let paths = try paths()
         guard let cluster = try paths.storedCluster() else {
             throw UserError("\(paths.clusterFile) is gone", hint: "what is left of the cluster goes with: minik down \(paths.cluster)")
@@ -31,6 +32,7 @@ struct ClusterOptions: ParsableArguments {
 
     /// Policies that nobody enforces are worse than none: says so, loudly, where that is the cluster's case.
     func warnIfNotEnforced() throws {
+        if Kubectl.isCalled { return }
         let plugin = try clusterDocument().plugin
         guard !plugin.enforcesPolicies else { return }
         printError(
@@ -42,6 +44,7 @@ struct ClusterOptions: ParsableArguments {
 
     /// A client of the chosen cluster's API.
     func client() throws -> HTTPClient {
+        if Kubectl.isCalled { return HTTPClient(try APIEndpoint(kubeconfig: try Kubectl.kubeconfig()), fieldManager: "kubectl") }
         let paths = try paths()
         try paths.requireDaemon()
         return HTTPClient(socketPath: paths.apiSocket)

@@ -1,5 +1,7 @@
 import ArgumentParser
+import Glibc
 import Host
+import Kubeadm
 import Model
 import Runtime
 
@@ -8,8 +10,9 @@ enum Main {
     static func main() async {
         // Whoever reads our output through a pipe sees each line as it comes, as with `get -w`.
         OwnProcess.bufferLines()
+        if OwnName.text == "kubeadm" { Glibc.exit(await KubeadmTool().run(Array(CommandLine.arguments.dropFirst()))) }
         do {
-            var command = try Minik.parseAsRoot()
+            var command = try Kubectl.isCalled ? Kubectl.parseAsRoot() : Minik.parseAsRoot()
             do {
                 if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
             } catch  where Minik.exitCode(for: error) == .failure && !(error is ExitCode) {
@@ -29,6 +32,11 @@ enum Main {
         if status.reason == .invalid { return "The \(status.message)" }
         return "Error from server (\(status.reason)): \(status.message)"
     }
+}
+
+/// What the program was called as: on a node it is other tools, too.
+enum OwnName {
+    static let text = CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? ""
 }
 
 struct Minik: AsyncParsableCommand {

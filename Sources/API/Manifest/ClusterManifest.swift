@@ -20,6 +20,7 @@ extension Cluster {
                         ]))),
                 .init("nodeSubnet", .any), .init("podSubnet", .any), .init("serviceSubnet", .any),
                 .init("serviceNodePortRange", .string), .init("loadBalancerPool", .string), .init("plugin", .string),
+                .init("bootstrap", .string(oneOf: Bootstrap.allCases.map(\.rawValue))),
                 .init("kubernetesVersion", .string),
                 .init("encapsulation", .string), .init("vni", .int), .init("mtu", .int),
                 .init("extraMounts", extraMount),
@@ -62,9 +63,17 @@ extension Cluster {
             }
             nodePortRange = ends[0]...ends[1]
         }
+        bootstrap = spec["bootstrap"].string.flatMap(Bootstrap.init) ?? bootstrap
+        if bootstrap == .kubeadm { plugin = .none }
         if let text = spec["plugin"].string {
             guard let known = Plugin(rawValue: text) else {
                 throw fail("spec.plugin", "\"\(text)\" is none of \(Plugin.allCases.map(\.rawValue).joined(separator: ", "))")
+            }
+            guard bootstrap == .minik || !known.isBuiltIn else {
+                throw fail(
+                    "spec.plugin",
+                    "\"\(text)\" is laid out by minik, and a cluster that kubeadm makes has the network that is applied to it; leave plugin out"
+                )
             }
             plugin = known
         }
@@ -74,6 +83,9 @@ extension Cluster {
         (vni, mtu) = (spec["vni"].int ?? vni, spec["mtu"].int ?? mtu)
         guard (1...0xFF_FFFF).contains(vni) else { throw fail("spec.vni", "\(vni) must be between 1 and 16777215") }
         guard (576...9000).contains(mtu) else { throw fail("spec.mtu", "\(mtu) must be between 576 and 9000") }
+        guard bootstrap == .minik || families == [.ipv4] else {
+            throw fail("spec.nodeSubnet", "bootstrap: kubeadm has IPv4 networks only")
+        }
         nodes = try Cluster.nodes(spec["nodes"], in: self, ranges, fail)
         if let text = spec["loadBalancerPool"].string { loadBalancerPool = try pool(text) { fail("spec.loadBalancerPool", $0) } }
         try readMounts(spec, file: manifest.file, fail)

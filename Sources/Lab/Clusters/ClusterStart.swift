@@ -80,6 +80,12 @@ package struct ClusterStart {
         let cluster: Cluster, stored = try paths.storedCluster()
         if let stored { cluster = try shape(stored) } else { cluster = wish.cluster }
         let isNew = stored == nil
+        let hasAPI = cluster.bootstrap == .minik || Files.exists(paths.apiSocket)
+        guard hasAPI || wish.objects.isEmpty else {
+            throw UserError(
+                "the files hold objects, and these machines have no API before kubeadm has made one",
+                hint: "bring the machines up, make a cluster of them (docs/kubeadm.md), then apply the objects with kubectl")
+        }
         try ClusterPause(paths).requireNone()
         if wish.hasDocument { try checkFiles(cluster) }
         if wish.restoresStore { try restore(isNew: isNew) }
@@ -88,7 +94,13 @@ package struct ClusterStart {
         do {
             if isNew { try await make(cluster) } else if let stored, cluster != stored { try NodeLinks(paths).apply(cluster, stored) }
             if wish.hasDocument { try await bring(cluster) }
-            try await startDaemon(isNew ? "\(cluster.nodes.count) nodes and the control plane" : "the daemon takes over")
+            let made = cluster.bootstrap == .kubeadm ? "machines" : "nodes and the control plane"
+            try await startDaemon(isNew ? "\(cluster.nodes.count) \(made)" : "the daemon takes over")
+            guard cluster.bootstrap == .minik else {
+                rollBack.disarm()
+                tellMachines(cluster)
+                return isNew
+            }
             if !isNew {
                 for finding in try await NodeRepair(client: client).found() { progress.note(finding.sentence) }
             }
@@ -111,6 +123,18 @@ package struct ClusterStart {
         return isNew
     }
 
+    /// What there is to do with machines that are no cluster yet.
+    private func tellMachines(_ cluster: Cluster) {
+        let isMember: (Cluster.NodeSpec) -> Bool = { [paths] node in
+            // Of a node that is down nobody knows.
+            (try? NodeRoot(node.name, paths: paths).type(of: "/var/lib/kubelet/config.yaml")) ?? nil != nil
+        }
+        guard !cluster.nodes.contains(where: isMember) else { return }
+        progress.note(
+            "\(cluster.nodes.map(\.name).joined(separator: ", ")) are machines, and no cluster yet: minik node shell \(cluster.controlPlane.name), "
+                + "then kubeadm init (docs/kubeadm.md)")
+    }
+
     private var client: HTTPClient { HTTPClient(socketPath: paths.apiSocket) }
 
     /// The shape that a running cluster keeps, with what may change. Naming it and nothing else brings its daemon back as it was.
@@ -119,7 +143,7 @@ package struct ClusterStart {
         guard stored.shape == wish.cluster.shape else {
             throw Self.anotherShape(stored.name)
         }
-        return wish.cluster
+        return wish.cluster.bootstrap == .kubeadm ? wish.cluster.withRanges(of: stored) : wish.cluster
     }
 
     static func anotherShape(_ name: String) -> UserError {
@@ -214,8 +238,9 @@ package struct ClusterStart {
 
     /// Whether a daemon that runs answers; one that an `up` that was cut short has left may be on its way. False: it has ended.
     private func isServing(_ daemon: ProcessIdentity) async throws -> Bool {
+        let isMachines = try paths.storedCluster()?.bootstrap == .kubeadm
         for _ in 0..<300 {
-            if Files.exists(paths.apiSocket) { return true }
+            if isMachines || Files.exists(paths.apiSocket) { return true }
             guard daemon.isAlive else { return false }
             try await Task.sleep(for: .milliseconds(100))
         }

@@ -1,3 +1,4 @@
+import Glibc
 import Host
 import Model
 import Runtime
@@ -18,6 +19,14 @@ package struct ClusterStore {
                 hint: "remove what is left of it with: minik down \(paths.cluster)")
         }
         try SQLiteJournal.create(path: paths.store)
+    }
+
+    /// Removes the store, its copy and its mark; nothing there is no error. No daemon may have it open.
+    package func discard() throws {
+        let files = [paths.store, copy.path].flatMap { path in ["", "-wal", "-shm"].map { path + $0 } }
+        for path in files + [paths.storeMark] {
+            guard unlink(path) == 0 || errno == ENOENT else { throw FileError("remove", path, errno: errno) }
+        }
     }
 
     /// Opens the store, and keeps a copy of what an earlier daemon left before anything is written.

@@ -72,6 +72,26 @@ extension Cluster {
     package var kubernetesServiceIP: IPAddress { networks[0].kubernetesService }
     package var dnsServiceIP: IPAddress { networks[0].dnsService }
 
+    /// The same machines with other ranges for pods, of which each gets one of the usual size as long as there are any, and for Services.
+    package func with(pods: IPNetwork, services: IPNetwork) -> Cluster {
+        var cluster = self
+        (cluster.podSubnet, cluster.serviceSubnet) = (pods, services)
+        for index in cluster.nodes.indices {
+            cluster.nodes[index].places[0].podCIDR = pods.subnet(index, length: max(24, pods.prefixLength)) ?? pods
+        }
+        return cluster
+    }
+
+    /// With the ranges that another has.
+    package func withRanges(of other: Cluster) -> Cluster {
+        var cluster = self
+        (cluster.networks, cluster.nodePortRange) = (other.networks, other.nodePortRange)
+        for (index, node) in other.nodes.enumerated() where cluster.nodes.indices.contains(index) {
+            cluster.nodes[index].places = node.places
+        }
+        return cluster
+    }
+
     /// A node's places, each with the networks that it is in.
     package func places(of node: NodeSpec) -> [(networks: ClusterNetworks, place: NodePlace)] { Array(zip(networks, node.places)) }
 }

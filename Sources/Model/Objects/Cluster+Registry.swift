@@ -35,6 +35,10 @@ extension Cluster {
     package var shape: Cluster {
         var shape = self
         (shape.registries, shape.images, shape.forward, shape.repair, shape.links) = ([], [], [], .automatic, [])
-        return shape
+        guard bootstrap == .kubeadm else { return shape }
+        // Its ranges are told to kubeadm, later.
+        let standard = ClusterNetworks.standard(.ipv4)
+        shape.nodePortRange = Cluster().nodePortRange
+        return shape.with(pods: standard.pods, services: standard.services)
     }
 }

@@ -50,6 +50,13 @@ package struct Cluster: Sendable, Hashable {
         case manual
     }
 
+    /// Who makes the cluster of its machines.
+    package enum Bootstrap: String, Sendable, CaseIterable {
+        case minik
+        /// Whoever types `kubeadm init` on one of them and `kubeadm join` on the others.
+        case kubeadm
+    }
+
     package struct NodeSpec: Sendable, Hashable {
         package var name: String
         package var isControlPlane: Bool
@@ -96,6 +103,7 @@ package struct Cluster: Sendable, Hashable {
     /// Where load balancers' addresses come from, when the document says so.
     package var loadBalancerPool: AddressRange?
     package var plugin = Plugin.flannelNetpol
+    package var bootstrap = Bootstrap.minik
     /// Whose versions of the API are served, those that are stored aside.
     package var kubernetesVersion = KubernetesVersion.current
     package var encapsulation = Encapsulation.vxlan
@@ -146,6 +154,7 @@ package struct Cluster: Sendable, Hashable {
                 "serviceSubnet": Self.text(networks.map(\.services)),
                 "serviceNodePortRange": .string("\(nodePortRange.lowerBound)-\(nodePortRange.upperBound)"),
                 "loadBalancerPool": JSON(loadBalancerPool?.description), "plugin": .string(plugin.rawValue),
+                "bootstrap": bootstrap == .minik ? .null : .string(bootstrap.rawValue),
                 "kubernetesVersion": kubernetesVersion == .current ? .null : .string("\(kubernetesVersion)"),
                 "encapsulation": encapsulation == .vxlan ? .null : .string(encapsulation.rawValue), "vni": .int(vni), "mtu": .int(mtu),
                 "extraMounts": ExtraMount.json(extraMounts),

@@ -5,9 +5,9 @@ import Model
 /// The image that the cluster's DNS server runs from: one static program of minik's own, which `up` puts in place.
 package struct DNSImage: ImageSource {
     /// It is made anew when this changes: its program is not all that it is.
-    private static let version = 5
+    private static let version = 6
 
-    private let root: String
+    let root: String
 
     package init(directory: String = ClusterPaths.images) { root = "\(directory)/\(Image.dns)" }
 
@@ -34,6 +34,10 @@ package struct DNSImage: ImageSource {
         try Files.write("root:x:0:0:root:/root:/bin/sh\n", to: "\(temporary)/etc/passwd")
         try Files.write("root:x:0:\n", to: "\(temporary)/etc/group")
         try Files.write(try Files.read(program), to: "\(temporary)/minik-dns", mode: 0o755)
+        try Files.makeDirectory("\(temporary)/usr/local/bin")
+        for path in ControlPlaneImages.programs.values {
+            guard symlink("/minik-dns", temporary + path) == 0 else { throw FileError("link", temporary + path, errno: errno) }
+        }
         Files.removeTree(root)
         guard rename(temporary, root) == 0 else { throw FileError("rename to", root, errno: errno) }
         try Files.write(stamp, to: "\(root).stamp")

@@ -39,12 +39,14 @@ struct NodeFiles {
             chmod("\(state)/\(name)", mode)
         }
         for folder in Self.hidden { try hide(folder) }
+        if cluster.bootstrap == .kubeadm { try MachineTools(node: node, cluster: cluster, paths: paths).install(hiding: hide) }
         try Files.makeDirectory(paths.dnsRecords)
         let memory = paths.nodeSharedMemory(node.name)
         try Files.makeDirectory(memory)
         chmod(memory, 0o1777)
         let hosts = cluster.nodes.flatMap { node in node.addresses.map { "\($0)\t\(node.name)\n" } }.joined()
-        let resolvers = cluster.networks.map { "nameserver \($0.dnsService)\n" }.joined()
+        // A machine that is in no cluster yet knows no names but its neighbours'.
+        let resolvers = cluster.bootstrap == .kubeadm ? "" : cluster.networks.map { "nameserver \($0.dnsService)\n" }.joined()
         let standard = [
             "/etc/hostname": "\(node.name)\n",
             "/etc/hosts": "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n\(hosts)",
@@ -73,7 +75,7 @@ struct NodeFiles {
             .folder(source: paths.nodeSharedMemory(node.name), target: "/dev/shm", readOnly: false),
             // The cluster's DNS reads its records from here, whatever node it is on.
             .folder(source: paths.dnsRecords, target: paths.dnsRecords, readOnly: true),
-        ] + extra()
+        ] + (cluster.bootstrap == .kubeadm ? [MachineTools.mount] : []) + extra()
     }
 
     /// The state of clusters by its other names: where it is mounted a second time, or a link leads to.

@@ -59,8 +59,10 @@ package struct NodeSandbox: Sendable {
     }
 
     /// As many as have an address of each family; where those are too many to count, as many as an IPv4 network of the usual size holds.
-    private static func mostPods(_ node: Cluster.NodeSpec) -> Int {
-        node.podCIDRs.map { $0.family == .ipv4 ? $0.size - 3 : min($0.size - 3, 253) }.min() ?? 0
+    private func mostPods() -> Int {
+        // A kubelet that nobody told otherwise.
+        if cluster.bootstrap == .kubeadm { return 110 }
+        return node.podCIDRs.map { $0.family == .ipv4 ? $0.size - 3 : min($0.size - 3, 253) }.min() ?? 0
     }
 
     private static var diskKilobytes: Int {
@@ -98,7 +100,8 @@ package struct NodeSandbox: Sendable {
             "kubernetes.io/hostname": node.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": architecture,
             "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": architecture,
         ]
-        if node.isControlPlane {
+        let isTold = cluster.bootstrap == .minik
+        if node.isControlPlane, isTold {
             labels["node-role.kubernetes.io/control-plane"] = ""
             // One that is alone has to answer for everything.
             if cluster.nodes.contains(where: { !$0.isControlPlane }) { labels[LoadBalancerPlacement.excludingLabel] = "" }
@@ -110,7 +113,7 @@ package struct NodeSandbox: Sendable {
         let capacity: JSON = [
             "cpu": .string(String(sysconf(Int32(_SC_NPROCESSORS_ONLN)))),
             "memory": .string("\(sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) / 1024)Ki"),
-            "pods": .string("\(Self.mostPods(node))"),
+            "pods": .string("\(mostPods())"),
             "ephemeral-storage": .string("\(Self.diskKilobytes)Ki"), "hugepages-2Mi": "0",
         ]
         let conditions = Self.conditions(after: .null, networkTrouble: networkTrouble, now: now)
@@ -120,11 +123,13 @@ package struct NodeSandbox: Sendable {
                 "name": .string(node.name), "labels": JSON(labels),
                 "annotations": JSON(plugin.annotations),
             ],
-            "spec": [
-                "podCIDR": .string(node.podCIDR.description),
-                "podCIDRs": .array(node.podCIDRs.map { .string($0.description) }),
-                "taints": node.taints.items.isEmpty ? .null : node.taints,
-            ],
+            "spec": !isTold
+                ? .emptyObject
+                : [
+                    "podCIDR": .string(node.podCIDR.description),
+                    "podCIDRs": .array(node.podCIDRs.map { .string($0.description) }),
+                    "taints": node.taints.items.isEmpty ? .null : node.taints,
+                ],
             "status": [
                 "capacity": capacity, "allocatable": capacity, "conditions": conditions,
                 "addresses": NodeHeartbeat.addresses(of: node),

@@ -36,7 +36,12 @@ struct Serve: AsyncParsableCommand {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
-                    try await Daemon(cluster: spec, paths: paths).run { Systemd.notify("READY=1\nSTATUS=cluster \(spec.name) is up") }
+                    let ready: @Sendable () -> Void = { Systemd.notify("READY=1\nSTATUS=cluster \(spec.name) is up") }
+                    let daemon = Daemon(cluster: spec, paths: paths)
+                    switch spec.bootstrap {
+                    case .minik: try await daemon.run(ready: ready)
+                    case .kubeadm: try await Machines(daemon).run(ready: ready)
+                    }
                 }
                 group.addTask { for await _ in signals { leave(paths) } }
                 // The first failure counts; waitForAll would wait for those that never end.

@@ -21,6 +21,10 @@ struct Status: AsyncParsableCommand {
         print("daemon   \(daemon.map { "running, process \($0.pid), \(Self.memory($0.pid))" } ?? absent)")
         print("state    \(paths.state)")
         guard daemon != nil else { throw ExitCode(1) }
+        if try options.clusterDocument().bootstrap == .kubeadm, !Files.exists(paths.apiSocket) {
+            return print(
+                "machines \(try options.clusterDocument().nodes.map(\.name).joined(separator: ", ")); no control plane runs on any")
+        }
         let client = try options.client()
         let findings = try await NodeRepair(client: client).found()
         for finding in findings { print(finding) }
@@ -36,7 +40,7 @@ struct Status: AsyncParsableCommand {
         let nodes = try await client.list(Node.self), pods = PodTally(try await client.list(Pod.self))
         print("nodes    \(nodes.filter(\.isReady).count) of \(nodes.count) ready")
         print("pods     \(pods.text)")
-        let missing = try await AddOns(document, paths).missing(client)
+        let missing = document.bootstrap == .minik ? try await AddOns(document, paths).missing(client) : []
         for name in missing { print("missing  \(name) in kube-system; make it again: minik up -c \(paths.cluster)") }
         for pod in pods.unwell { print("         \(pod.key): \(pod.phase)") }
         let isWell = pods.unwell.isEmpty && missing.isEmpty && findings.allSatisfy(\.isMended) && nodes.allSatisfy(\.isReady)

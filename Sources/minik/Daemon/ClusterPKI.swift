@@ -8,7 +8,7 @@ import TLS
 /// made once, kept in files that only root reads.
 struct ClusterPKI: Credentials {
     let caCertificate: String
-    private let authority: CertificateAuthority
+    let authority: CertificateAuthority
     private let server: (certificate: Certificate, key: PrivateKey)
     private let signer: PrivateKey
     private let keyID: String

@@ -17,12 +17,12 @@ import TLS
 struct Daemon {
     let cluster: Cluster
     let paths: ClusterPaths
-    private let serviceParts: [IPFamily: SharedServiceParts]
+    let serviceParts: [IPFamily: SharedServiceParts]
     /// What was loaded or pulled comes before minik's own of the same name.
-    private let images: ImageSources
+    let images: ImageSources
     /// One for all nodes, which have one store.
-    private let puller: ImagePuller
-    private let lan: NodeLAN
+    let puller: ImagePuller
+    let lan: NodeLAN
     private let uplinks: NodeUplinks
 
     init(cluster: Cluster, paths: ClusterPaths) {
@@ -30,7 +30,8 @@ struct Daemon {
         self.paths = paths
         serviceParts = Dictionary(uniqueKeysWithValues: cluster.families.map { ($0, SharedServiceParts()) })
         let machine = MachineImages()
-        images = ImageSources([machine.store, machine.lookAlikes, DNSImage()])
+        let own: [any ImageSource] = cluster.bootstrap == .kubeadm ? [ControlPlaneImages(), DNSImage()] : [DNSImage()]
+        images = ImageSources([machine.store, machine.lookAlikes] + own)
         // As the document says it when an image is asked for: `up` may have changed it.
         puller = ImagePuller(machine.service { try paths.storedCluster()?.registries ?? [] })
         let lan = NodeLAN(cluster: cluster, paths: paths) { Self.link(of: $0, cluster, paths) }
@@ -57,10 +58,10 @@ struct Daemon {
             let informers = Informers(client: api, report: report)
             let shown = try await api.list(Service.self).filter(Cluster.balances).flatMap(\.balancerAddresses)
             let balancers = BalancerAddresses(cluster: cluster, paths: paths, shown: Set(shown), report: report)
-            let controllers = (reconcilers(api, pki) + [LoadBalancerReconciler(cluster: cluster, announcer: balancers)]).map {
-                Controller($0, informers: informers, report: report)
+            for reconciler in reconcilers(api, pki, pki.authority) + [LoadBalancerReconciler(cluster: cluster, announcer: balancers)] {
+                let controller = Controller(reconciler, informers: informers, report: report)
+                group.addTask { try await controller.run() }
             }
-            for controller in controllers { group.addTask { try await controller.run() } }
             group.addTask { try await informers.run() }
             let kinds: @Sendable () -> [Resource] = { api.catalog.followed }
             group.addTask { try await GarbageCollector(client: api, kinds: kinds, report: report).run() }
@@ -76,7 +77,7 @@ struct Daemon {
             for problem in Leftovers(cluster: cluster, paths: paths).remove(keeping: try await api.list(Pod.self)) { report(problem) }
             for node in nodes {
                 try await run(node, api, parts, report, &group)
-                await node.machine.keeper.add(NodePartFunction { try await balancers.repair(node.spec.name) })
+                await node.keeper.add(NodePartFunction { try await balancers.repair(node.spec.name) })
             }
             try serve(api, store, pki, nodes, parts, report, &group)
             let service = KubernetesService(
@@ -202,7 +203,7 @@ struct Daemon {
         } while !Task.isCancelled
     }
 
-    private func reconcilers(_ api: APIServer, _ pki: ClusterPKI) -> [any Reconciler] {
+    func reconcilers(_ api: APIServer, _ pki: any Credentials, _ authority: CertificateAuthority) -> [any Reconciler] {
         let namespaced = Registry.kinds.filter { $0.resource.namespaced && $0.storage == nil }.map(\.resource)
         let disks = NodeVolumes(nodes: cluster.nodes.map(\.name), paths: paths)
         return [
@@ -216,21 +217,24 @@ struct Daemon {
             NodeLifecycle(grace: .seconds(cluster.nodeMonitorGracePeriod)), PodGarbageCollector(),
             TaintEviction(), DisruptionReconciler(), GatewayClassReconciler(), GatewayReconciler(cluster: cluster),
             QuotaReconciler(counted: namespaced), CustomResourceCleanup(),
+            Self.certificates(api, authority),
             TokenReconciler(authority: pki.caCertificate, sign: { try SecretToken.sign(for: $0, in: $1, by: pki) }),
         ]
     }
 
-    private struct StartedNode: Sendable {
+    struct StartedNode: Sendable {
         let machine: NodeMachine
         let rulesets: KernelRulesets
         /// The API as what makes the node's tables has it, and as its agent has it.
         let tables: any Client
         let client: any Client
-        var spec: Cluster.NodeSpec { machine.ground.spec }
+        var ground: NodeGround { machine.ground }
+        var keeper: NodeKeeper { machine.keeper }
+        var spec: Cluster.NodeSpec { ground.spec }
     }
 
     /// Starts every node's sandbox at once, then its network.
-    private func startNodes(_ api: APIServer, _ report: @escaping @Sendable (String) -> Void) async throws -> [StartedNode] {
+    func startNodes(_ api: any Client, _ report: @escaping @Sendable (String) -> Void) async throws -> [StartedNode] {
         try await withThrowingTaskGroup(of: StartedNode.self) { group in
             for spec in cluster.nodes {
                 group.addTask { [cluster, paths, lan, uplinks] in
@@ -275,7 +279,7 @@ struct Daemon {
     }
 
     /// Looks at all nodes now.
-    private static func repair(_ keepers: [NodeKeeper]) async -> [String: [String]] {
+    static func repair(_ keepers: [NodeKeeper]) async -> [String: [String]] {
         await withTaskGroup(of: (String, [String]).self) { group in
             for keeper in keepers { group.addTask { (keeper.name, await keeper.repair()) } }
             return await group.reduce(into: [:]) { found, node in found[node.0] = node.1.isEmpty ? nil : node.1 }
@@ -321,7 +325,7 @@ struct Daemon {
     private func agent(
         of node: StartedNode, on process: ProcessIdentity, _ guards: [any PodGuard], _ report: @escaping @Sendable (String) -> Void
     ) -> NodeAgent {
-        let plugin = node.machine.ground.plugin
+        let plugin = node.ground.plugin
         let sandbox = NodeSandbox(node: node.spec, cluster: cluster, paths: paths, plugin: plugin)
         return NodeAgent(
             node: node.spec, cluster: cluster, paths: paths, client: node.client, network: plugin, guards: guards,
@@ -336,11 +340,11 @@ struct Daemon {
         _ group: inout ThrowingTaskGroup<Void, any Error>
     ) async throws -> any PodGuard {
         let links = PodLinkProxy(
-            node: node.spec.name, families: cluster.families, link: { [plugin = node.machine.ground.plugin] in plugin.link(of: $0, $1) },
+            node: node.spec.name, families: cluster.families, link: { [plugin = node.ground.plugin] in plugin.link(of: $0, $1) },
             target: node.rulesets, report: report)
         try await links.start(try await api.list(Pod.self))
         group.addTask { try await links.run() }
-        await node.machine.keeper.add(TablePart(links.keeper))
+        await node.keeper.add(TablePart(links.keeper))
         return links
     }
 
@@ -351,20 +355,20 @@ struct Daemon {
     ) async throws -> [any PodGuard] {
         var guards: [any PodGuard] = []
         let connections = try KernelConnections(namespace: paths.nodeNetns(node.spec.name), view.family)
-        await node.machine.ground.whenMoved { try await connections.reopen() }
+        await node.ground.whenMoved { try await connections.reopen() }
         let health = HealthCheckPorts(node: view, paths: paths, client: node.tables, report: report)
-        await node.machine.ground.whenMoved { await health.reopen() }
+        await node.ground.whenMoved { await health.reopen() }
         let services = ServiceProxy(
             node: view, client: node.tables, target: node.rulesets, connections: connections,
             shared: serviceParts[view.family] ?? SharedServiceParts(), health: health, report: report)
         // Whoever writes a Service does not wait for what the nodes make of it.
         group.addTask(priority: .utility) { try await services.run { Task { await parts.count() } } }
-        await node.machine.keeper.add(TablePart(services.keeper))
+        await node.keeper.add(TablePart(services.keeper))
 
         if cluster.plugin.enforcesPolicies {
             let policies = PolicyProxy(node: view, client: node.tables, target: node.rulesets, connections: connections, report: report)
             group.addTask { try await policies.run { Task { await parts.count() } } }
-            await node.machine.keeper.add(TablePart(policies.keeper))
+            await node.keeper.add(TablePart(policies.keeper))
             guards.append(policies)
         } else {
             await parts.count()
@@ -373,7 +377,7 @@ struct Daemon {
         let hostPorts = HostPortProxy(node: view, client: node.tables, target: node.rulesets, connections: connections, report: report)
         try await hostPorts.start()
         group.addTask { try await hostPorts.run() }
-        await node.machine.keeper.add(TablePart(hostPorts.keeper))
+        await node.keeper.add(TablePart(hostPorts.keeper))
         return guards + [hostPorts]
     }
 }

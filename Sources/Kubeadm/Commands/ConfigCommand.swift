@@ -1,0 +1,159 @@
+import API
+import Glibc
+import Host
+import Model
+
+/// `kubeadm config`: print, images, migrate, validate.
+struct ConfigCommand {
+    let tool: KubeadmTool
+    private var release: Release { Release(tool.machine.version) }
+    private var console: Console { tool.console }
+
+    private static let flags: [String: Arguments.Kind] = InitCommand.flags.merging([
+        "output": .text, "experimental-output": .text, "old-config": .text, "new-config": .text, "component-configs": .text,
+        "kubeconfig": .text, "allow-experimental-api": .isSet,
+    ]) { $1 }
+
+    func run(_ words: [String]) async throws {
+        guard let group = words.first, !group.hasPrefix("-") else { throw tool.missing("config") }
+        let rest = Array(words.dropFirst())
+        func arguments(_ words: [String]) throws -> Arguments {
+            try Arguments(words, Self.flags.merging(KubeadmTool.global) { $1 }, shorts: KubeadmTool.shorts.merging(["o": "output"]) { $1 })
+        }
+        switch (group, rest.first) {
+        case ("print", .some(let what)): try printDefaults(what)
+        case ("images", "list"): try images(try arguments(Array(rest.dropFirst())), pulls: false)
+        case ("images", "pull"): try images(try arguments(Array(rest.dropFirst())), pulls: true)
+        case ("migrate", _): try migrate(try arguments(rest))
+        case ("validate", _) where !release.isOld:
+            let arguments = try arguments(rest)
+            guard let path = arguments["config"] else { throw KubeadmError("the --config flag is mandatory") }
+            _ = try ConfigurationFile(path: path, release, console)
+            console.out("ok")
+        case ("print", nil), ("images", nil): throw tool.missing(group)
+        default: throw KubeadmError("unknown command \"\(group)\" for \"kubeadm config\"")
+        }
+    }
+
+    // MARK: Images
+
+    /// Where a cluster is that nobody makes.
+    private static let nobody = "1.2.3.4"
+
+    private func images(_ arguments: Arguments, pulls: Bool) throws {
+        let reader = SettingsReader(machine: tool.machine, console: console)
+        let settings: ClusterSettings
+        do { settings = try reader.settings(arguments, address: Self.nobody) } catch let error as KubeadmError {
+            throw KubeadmError("could not convert cfg to an internal cfg: \(error)", isValidation: error.isValidation)
+        }
+        let images = settings.release.images(in: settings.repository)
+        if pulls { return images.forEach { console.out("[config/images] Pulled \($0)") } }
+        let form = arguments["output"] ?? arguments["experimental-output"] ?? "text"
+        let json: JSON = [
+            "kind": "Images", "apiVersion": .string("output.kubeadm.k8s.io/\(settings.release.isOld ? "v1alpha1" : "v1alpha3")"),
+            "images": .array(images.map(JSON.string)),
+        ]
+        switch form {
+        case "text": images.forEach(console.out)
+        case "json": console.out(json.text(indented: true))
+        case "yaml": console.out(YAMLText.of(json))
+        default: throw KubeadmError("invalid output format: \(form)")
+        }
+    }
+
+    // MARK: Documents
+
+    private static let sampleToken = "abcdef.0123456789abcdef", standardSocket = "unix:///var/run/containerd/containerd.sock"
+
+    private static let timeouts: JSON = [
+        "controlPlaneComponentHealthCheck": "4m0s", "discovery": "5m0s", "etcdAPICall": "2m0s", "kubeletHealthCheck": "4m0s",
+        "kubernetesAPICall": "1m0s", "tlsBootstrap": "5m0s", "upgradeManifests": "5m0s",
+    ]
+
+    private func printDefaults(_ what: String) throws {
+        let documents: [JSON]
+        switch what {
+        case "init-defaults":
+            var settings = ClusterSettings(Release(KubernetesVersion(release.version.major, release.version.minor)))
+            settings.advertiseAddress = Self.nobody
+            settings.nodeName = release.isOld ? tool.machine.hostname : "node"
+            documents = [initial(settings, token: Self.sampleToken), cluster(settings)]
+        case "join-defaults": documents = [join]
+        case "reset-defaults" where !release.isOld:
+            documents = [
+                [
+                    "apiVersion": .string(release.apiVersion), "kind": "ResetConfiguration", "certificatesDir": "/etc/kubernetes/pki",
+                    "criSocket": .string(release.criSocket), "timeouts": Self.timeouts,
+                ]
+            ]
+        default: throw KubeadmError("invalid subcommand: \"\(what)\"")
+        }
+        console.out(documents.map(YAMLText.of).joined(separator: "---\n").trimmed)
+    }
+
+    private func cluster(_ settings: ClusterSettings) -> JSON {
+        var document = ClusterDocument.of(settings, uploaded: false)
+        if !release.isOld { document["kubernetesVersion"] = .string(String("\(settings.release.version)".dropFirst())) }
+        return document
+    }
+
+    private func initial(_ settings: ClusterSettings, token: String) -> JSON {
+        var registration: JSON = ["criSocket": .string(settings.criSocket), "name": .string(settings.nodeName)]
+        if release.isOld {
+            registration["taints"] = [["key": .string(release.taint), "effect": "NoSchedule"]]
+        } else {
+            registration["imagePullPolicy"] = "IfNotPresent"
+            registration["imagePullSerial"] = true
+        }
+        let life =
+            GoDuration("\(settings.tokenLife)s").map { "\($0.seconds / 3600)h\($0.seconds / 60 % 60)m\($0.seconds % 60)s" } ?? "24h0m0s"
+        return [
+            "apiVersion": .string(release.apiVersion), "kind": "InitConfiguration",
+            "bootstrapTokens": [
+                [
+                    "groups": [.string(ClusterObjects.tokenGroup)], "token": .string(token), "ttl": .string(life),
+                    "usages": ["signing", "authentication"],
+                ]
+            ],
+            "localAPIEndpoint": ["advertiseAddress": .string(settings.advertiseAddress), "bindPort": .int(settings.bindPort)],
+            "nodeRegistration": registration, "timeouts": release.apiVersion.hasSuffix("v1beta4") ? Self.timeouts : .null,
+        ]
+    }
+
+    private var join: JSON {
+        var document: JSON = [
+            "apiVersion": .string(release.apiVersion), "kind": "JoinConfiguration", "caCertPath": "/etc/kubernetes/pki/ca.crt",
+            "discovery": [
+                "bootstrapToken": [
+                    "apiServerEndpoint": "kube-apiserver:6443", "token": .string(Self.sampleToken), "unsafeSkipCAVerification": true,
+                ], "tlsBootstrapToken": .string(Self.sampleToken),
+            ],
+            "nodeRegistration": ["criSocket": .string(release.criSocket), "name": .string(tool.machine.hostname)],
+        ]
+        if release.isOld { document["discovery"]["timeout"] = "5m0s" }
+        if release.apiVersion.hasSuffix("v1beta4") { document["timeouts"] = Self.timeouts }
+        return document
+    }
+
+    /// Reads documents of an older version, and writes them in that of the release.
+    private func migrate(_ arguments: Arguments) throws {
+        guard let path = arguments["old-config"] else { throw KubeadmError("the --old-config flag is mandatory") }
+        let file = try ConfigurationFile(path: path, release, console)
+        var documents: [JSON] = []
+        if file.documents["InitConfiguration"] != nil || file.documents["ClusterConfiguration"] != nil {
+            var settings = ClusterSettings(
+                try file.version.map { try SettingsReader(machine: tool.machine, console: console).release($0) } ?? release)
+            settings.nodeName = file.nodeName ?? tool.machine.hostname
+            settings.advertiseAddress = tool.machine.address
+            try file.apply(to: &settings)
+            documents = [initial(settings, token: (settings.token ?? .random()).text), ClusterDocument.of(settings, uploaded: false)]
+        }
+        if var join = file.documents["JoinConfiguration"] {
+            join["apiVersion"] = .string(release.apiVersion)
+            documents.append(join)
+        }
+        let text = documents.map(YAMLText.of).joined(separator: "---\n")
+        guard let target = arguments["new-config"] else { return console.out(text.trimmed) }
+        try Files.write(text, to: target)
+    }
+}
