@@ -83,6 +83,7 @@ let package = Package(
             resources: [.embedInCode("Map/Page")]),
 
         .target(name: "Kubeadm", dependencies: ["Model", "YAML", "Host", "TLS", "Runtime", "API", "Controllers", "Lab"]),
+        .target(name: "Agents", dependencies: ["Model", "Rules", "Proxy", "Netlink", "Host", "Runtime", "API", "Lab"]),
 
         // Programs.
         .executableTarget(
@@ -99,7 +100,7 @@ let package = Package(
             name: "minik",
             dependencies: [
                 "Model", "Rules", "Proxy", "Netlink", "Host", "Runtime", "Images", "Store", "API", "Controllers", "DNS", "TLS", "Lab",
-                "Kubeadm", "YAML",
+                "Kubeadm", "Agents", "YAML",
                 "CSandbox", "CSystemd",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -118,7 +119,7 @@ let package = Package(
             name: "SmallTests",
             dependencies: [
                 "Model", "Rules", "Proxy", "DNS", "Store", "API", "Controllers", "Host", "Runtime", "Images", "ShimProtocol", "Lab", "TLS",
-                "Kubeadm",
+                "Kubeadm", "Agents",
                 "CHost", "PolicyCases", "SandboxCases", "ImageCases",
             ], exclude: ["Data"], swiftSettings: tests),
         .testTarget(

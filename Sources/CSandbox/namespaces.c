@@ -145,8 +145,17 @@ static int on_own_thread(struct errand *errand) {
     return errand->result;
 }
 
+// Nobody needs CAP_SYS_ADMIN for the namespace that he is in.
+static int enter_network(int ns_fd) {
+    struct stat there, here;
+    if (fstat(ns_fd, &there) == 0 && stat("/proc/thread-self/ns/net", &here) == 0 && there.st_dev == here.st_dev
+        && there.st_ino == here.st_ino)
+        return 0;
+    return setns(ns_fd, CLONE_NEWNET);
+}
+
 static int open_socket(struct errand *e) {
-    if (setns(e->ns_fd, CLONE_NEWNET) < 0) return -errno;
+    if (enter_network(e->ns_fd) < 0) return -errno;
     int fd = socket(e->a, e->b | SOCK_CLOEXEC, e->c);
     return fd < 0 ? -errno : fd;
 }
@@ -174,7 +183,7 @@ int sandbox_new_network(const char *path) {
 }
 
 static int write_file(struct errand *e) {
-    if (setns(e->ns_fd, CLONE_NEWNET) < 0) return -errno;
+    if (enter_network(e->ns_fd) < 0) return -errno;
     int fd = open(e->path, O_WRONLY | O_CLOEXEC);
     if (fd < 0) return -errno;
     ssize_t n = write(fd, e->text, strlen(e->text));
@@ -189,7 +198,7 @@ int sandbox_write_in(int ns_fd, const char *path, const char *text) {
 }
 
 static int read_file(struct errand *e) {
-    if (setns(e->ns_fd, CLONE_NEWNET) < 0) return -errno;
+    if (enter_network(e->ns_fd) < 0) return -errno;
     int fd = open(e->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return -errno;
     ssize_t n = read(fd, e->buffer, e->capacity);

@@ -2,7 +2,7 @@ import Model
 import Synchronization
 
 /// Keys that wait for somebody to look at them; a key that is added again while it waits is looked at once.
-final class KeySignal: Sendable {
+package final class KeySignal: Sendable {
     private struct State {
         var keys: Set<ObjectKey> = []
         var wake: AsyncStream<Void>.Continuation?
@@ -10,7 +10,9 @@ final class KeySignal: Sendable {
 
     private let state = Mutex(State())
 
-    func add(_ keys: some Sequence<ObjectKey>) {
+    package init() {}
+
+    package func add(_ keys: some Sequence<ObjectKey>) {
         state.withLock { state in
             state.keys.formUnion(keys)
             if !state.keys.isEmpty { state.wake?.yield() }
@@ -26,7 +28,7 @@ final class KeySignal: Sendable {
     }
 
     /// Hands over what waits, all of it at once, until cancelled.
-    func follow(isolation: isolated (any Actor)? = #isolation, _ body: (Set<ObjectKey>) async throws -> Void) async throws {
+    package func follow(isolation: isolated (any Actor)? = #isolation, _ body: (Set<ObjectKey>) async throws -> Void) async throws {
         let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         state.withLock { $0.wake = wake }
         wake.yield()

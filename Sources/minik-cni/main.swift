@@ -4,15 +4,8 @@ import Host
 import Model
 import Runtime
 
-/// NAME=VALUE, as the kernel keeps them (proc(5)).
-func variables() throws -> [String: String] {
-    let entries = try Files.read("/proc/self/environ").split(separator: 0).map { $0.split(separator: UInt8(ascii: "="), maxSplits: 1) }
-    let pairs = entries.map { ($0[0], $0.count > 1 ? $0[1] : []) }
-    return Dictionary(pairs.map { (String(decoding: $0, as: UTF8.self), String(decoding: $1, as: UTF8.self)) }, uniquingKeysWith: { $1 })
-}
-
 do {
-    let environment = try variables()
+    let environment = try OwnProcess.environment()
     // Nobody but a person calls it so.
     if environment["CNI_COMMAND"] == nil {
         let versions = CNICall.versions.map(\.description).joined(separator: ", ")

@@ -1,3 +1,4 @@
+import Agents
 import ArgumentParser
 import Glibc
 import Host
@@ -11,6 +12,13 @@ enum Main {
         // Whoever reads our output through a pipe sees each line as it comes, as with `get -w`.
         OwnProcess.bufferLines()
         if OwnName.text == "kubeadm" { Glibc.exit(await KubeadmTool().run(Array(CommandLine.arguments.dropFirst()))) }
+        let arguments = CommandLine.arguments
+        if let program = arguments.first.flatMap(NamedPrograms.program) {
+            do {
+                let call = ProgramCall(arguments: Array(arguments.dropFirst()), environment: try OwnProcess.environment())
+                exit(await program.init(call).run())
+            } catch { Minik.exit(withError: error) }
+        }
         do {
             var command = try Kubectl.isCalled ? Kubectl.parseAsRoot() : Minik.parseAsRoot()
             do {

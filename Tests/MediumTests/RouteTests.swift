@@ -53,6 +53,14 @@ struct RouteTests {
         #expect(entries.count == 1 && entries[0]["mac"].string == vtep.description && entries[0]["flags"].items.contains("self"))
         let routes = try JSON(parsing: node.output("ip -j route show 10.244.2.0/24")).items
         #expect(routes.count == 1 && routes[0]["flags"].items.contains("onlink") && routes[0]["gateway"].string == "10.244.2.0")
+        // The same to take away: twice, for somebody may have been faster.
+        for _ in 0..<2 {
+            try socket.deleteRoute(network, via: network.network, dev: flannel)
+            try socket.deleteFDBEntry(vtep, dst: peer, dev: flannel)
+            try socket.deleteNeighbour(network.network, dev: flannel)
+        }
+        let left = ["ip -j route show 10.244.2.0/24", "ip -j neigh show dev flannel.1", "bridge -j fdb show dev flannel.1"]
+        for command in left { #expect(try !node.output(command).contains("10.244.2.0") && !node.output(command).contains("200.130")) }
     }
 
     @Test("an error carries the command and the kernel's reason")

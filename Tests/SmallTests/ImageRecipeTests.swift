@@ -30,6 +30,8 @@ struct ImageRecipeTests {
             ("registry.k8s.io/e2e-test-images/busybox:1.36", "busybox"), ("registry.k8s.io/pause:3.9", "pause"),
             ("curlimages/curl", "curl"), ("quay.io/curl/curl", "curl"), ("nicolaka/netshoot:v0.13", "netshoot"),
             ("hashicorp/http-echo:0.2.3", "http-echo"), ("redis:7-alpine", "redis"), ("registry:2", "registry"), ("alpine:3", "alpine"),
+            ("ghcr.io/flannel-io/flannel:v0.27.4", "flannel"), ("quay.io/coreos/flannel:v0.11.0-amd64", "flannel"),
+            ("ghcr.io/flannel-io/flannel-cni-plugin:v1.8.0-flannel1", "flannel-cni-plugin"),
             ("ghcr.io/acme/nginx:custom", nil), ("bitnami/nginx", nil), ("acme/library/nginx", nil), ("registry.example/nginx", nil),
             ("localhost:5000/nginx", nil), ("localhost/httpd", nil), ("acme/curl", nil), ("nginx-unprivileged", nil), ("python", nil),
             ("registry.k8s.io/nginx-slim-too", nil), ("nginx@sha256:" + String(repeating: "0a", count: 32), nil),

@@ -49,6 +49,16 @@ struct SchedulingTests {
         #expect(place(Self.pod("3", app: "other", wish), among: here) == "c", "the pod's own labels do not matter")
     }
 
+    @Test("a node that is not ready is for pods that bear it, such as a network's: else nobody would make it ready")
+    func unready() {
+        var node = Self.node("a")
+        node["status"]["conditions"] = [["type": "Ready", "status": "False"]]
+        let words = "0/1 nodes are available: 1 node(s) had untolerated taint(s)."
+        #expect(place(Self.pod("1"), [node]) == words)
+        #expect(place(Self.pod("1", ["tolerations": [["operator": "Exists", "effect": "NoSchedule"]]]), [node]) == "a")
+        #expect(place(Self.pod("1", ["tolerations": [["operator": "Exists", "effect": "NoExecute"]]]), [node]) == words)
+    }
+
     @Test("a pod that keeps others away does so after it has come")
     func symmetry() {
         let loner = Self.pod("loner", app: "db", on: "a", Self.required("podAntiAffinity", Self.term("web", Self.zone)))

@@ -177,8 +177,9 @@ package struct Scheduler: Reconciler {
             return Self.untolerated
         }
         if !suits(pod, node) { return "node(s) didn't match Pod's node affinity/selector" }
-        let notReady: JSON = ["key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"]
-        return node.isReady || !readiness || isTolerated(notReady, by: pod) ? nil : Self.untolerated
+        // A node that is not ready gets a taint as soon as its controller has seen it.
+        let unready: JSON = ["key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"]
+        return node.isReady || !readiness || isTolerated(unready, by: pod) ? nil : Self.untolerated
     }
 
     private static let untolerated = "node(s) had untolerated taint(s)"

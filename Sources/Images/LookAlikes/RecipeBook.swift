@@ -5,7 +5,8 @@ import YAML
 package enum RecipeBook {
     private static let texts: [(file: String, text: [UInt8])] = [
         ("alpine.yaml", PackageResources.alpine_yaml), ("busybox.yaml", PackageResources.busybox_yaml),
-        ("curl.yaml", PackageResources.curl_yaml), ("http-echo.yaml", PackageResources.http_echo_yaml),
+        ("curl.yaml", PackageResources.curl_yaml), ("flannel-cni-plugin.yaml", PackageResources.flannel_cni_plugin_yaml),
+        ("flannel.yaml", PackageResources.flannel_yaml), ("http-echo.yaml", PackageResources.http_echo_yaml),
         ("httpd.yaml", PackageResources.httpd_yaml), ("netshoot.yaml", PackageResources.netshoot_yaml),
         ("nginx.yaml", PackageResources.nginx_yaml), ("pause.yaml", PackageResources.pause_yaml),
         ("redis.yaml", PackageResources.redis_yaml), ("registry.yaml", PackageResources.registry_yaml),

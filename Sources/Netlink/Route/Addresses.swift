@@ -61,6 +61,18 @@ extension NetlinkSocket {
         try execute(message, "ip route replace blackhole \(destination)")
     }
 
+    /// `ip route del DESTINATION via GATEWAY dev INDEX`; a route that is not there is no error.
+    package mutating func deleteRoute(_ destination: IPNetwork, via gateway: IPAddress? = nil, dev index: Int32) throws(NetlinkError) {
+        var info = Self.route(destination, gateway: gateway, onlink: false)
+        // Whoever made it, and however far it reaches.
+        (info.rtm_protocol, info.rtm_scope) = (UInt8(RTPROT_UNSPEC), UInt8(RT_SCOPE_NOWHERE.rawValue))
+        let message = NetlinkMessage(RTM_DELROUTE, NLM_F_ACK, info)
+        Self.fill(message, destination, gateway, index, nil)
+        do throws(NetlinkError) {
+            try execute(message, "ip route del \(destination)\(gateway.map { " via \($0)" } ?? "") dev #\(index)")
+        } catch { if !error.isNotFound { throw error } }
+    }
+
     /// `ip -4 addr show`, or `ip -6`
     package mutating func addresses(_ family: IPFamily = .ipv4) throws(NetlinkError) -> [(
         address: IPAddress, prefixLength: Int, device: Int32

@@ -13,6 +13,27 @@ extension NetlinkSocket {
         try execute(message, "ip neigh replace \(address) lladdr \(mac) dev #\(index) nud permanent")
     }
 
+    /// `ip neigh del ADDRESS dev INDEX`; an entry that is not there is no error.
+    package mutating func deleteNeighbour(_ address: IPAddress, dev index: Int32) throws(NetlinkError) {
+        let message = NetlinkMessage(RTM_DELNEIGH, NLM_F_ACK, Self.neighbour(address.family.number, index))
+        message.put(NDA_DST, address.bytes)
+        do throws(NetlinkError) { try execute(message, "ip neigh del \(address) dev #\(index)") } catch {
+            if !error.isNotFound { throw error }
+        }
+    }
+
+    /// `bridge fdb del MAC dev INDEX self dst ADDRESS`; an entry that is not there is no error.
+    package mutating func deleteFDBEntry(_ mac: MACAddress, dst address: IPAddress, dev index: Int32) throws(NetlinkError) {
+        var info = Self.neighbour(AF_BRIDGE, index)
+        info.ndm_flags = UInt8(NTF_SELF)
+        let message = NetlinkMessage(RTM_DELNEIGH, NLM_F_ACK, info)
+        message.put(NDA_LLADDR, mac.bytes)
+        message.put(NDA_DST, address.bytes)
+        do throws(NetlinkError) { try execute(message, "bridge fdb del \(mac) dev #\(index) self dst \(address)") } catch {
+            if !error.isNotFound { throw error }
+        }
+    }
+
     /// `bridge fdb replace MAC dev INDEX self dst ADDRESS permanent`: which node's address a VXLAN frame is sent to.
     package mutating func addFDBEntry(_ mac: MACAddress, dst address: IPAddress, dev index: Int32) throws(NetlinkError) {
         var info = Self.neighbour(AF_BRIDGE, index)

@@ -75,6 +75,26 @@ package struct NetworkPlace: ~Copyable {
         }
     }
 
+    /// Takes away what is there of a layout no more; what is not there is no error. Addresses, settings and black holes stay.
+    package mutating func delete(_ item: NetworkItem) throws(NetlinkError) {
+        switch item {
+        case .link(let link): try socket.deleteLink(link.name)
+        case .route(let destination, let gateway, let device, _):
+            guard let link = try socket.link(device) else { return }
+            try socket.deleteRoute(destination, via: gateway, dev: link.index)
+        case .connected(let destination, _, let device):
+            guard let link = try socket.link(device) else { return }
+            try socket.deleteRoute(destination, dev: link.index)
+        case .neighbour(let address, _, let device):
+            guard let link = try socket.link(device) else { return }
+            try socket.deleteNeighbour(address, dev: link.index)
+        case .forwarding(let mac, let address, let device):
+            guard let link = try socket.link(device) else { return }
+            try socket.deleteFDBEntry(mac, dst: address, dev: link.index)
+        case .address, .blackhole, .sysctl: break
+        }
+    }
+
     private mutating func make(_ wanted: LinkItem) throws(NetlinkError) {
         var link = try socket.link(wanted.name)
         if let found = link, found.kind != wanted.kernelKind, wanted.kind != .plug {

@@ -5,11 +5,13 @@ import Netlink
 package enum FlannelLayout {
     static let bridge = "cni0"
     /// Each family has a tunnel of its own, of the same VNI.
-    static func vxlan(_ family: IPFamily) -> String { family == .ipv4 ? "flannel.1" : "flannel-v6.1" }
+    package static func vxlan(_ family: IPFamily, vni: Int = 1) -> String { family == .ipv4 ? "flannel.\(vni)" : "flannel-v6.\(vni)" }
     private static let vxlanPort: UInt16 = 8472
 
-    /// What is left below what a VXLAN adds to a packet: outer Ethernet, IP, UDP and VXLAN headers.
-    static func tunnelMTU(_ family: IPFamily, _ cluster: Cluster) -> Int { cluster.mtu - (family == .ipv4 ? 50 : 70) }
+    /// What a VXLAN adds to a packet: outer Ethernet, IP, UDP and VXLAN headers.
+    package static func tunnelOverhead(_ family: IPFamily) -> Int { family == .ipv4 ? 50 : 70 }
+
+    static func tunnelMTU(_ family: IPFamily, _ cluster: Cluster) -> Int { cluster.mtu - tunnelOverhead(family) }
 
     /// What fits into every tunnel.
     static func podMTU(_ cluster: Cluster) -> Int { cluster.families.map { tunnelMTU($0, cluster) }.min() ?? cluster.mtu }

@@ -24,6 +24,10 @@ package struct FlannelSubnet: Sendable, Hashable {
 
     package func place(_ family: IPFamily) -> Place? { places.first { $0.subnet.family == family } }
 
+    package init(places: [Place], mtu: Int, isMasqueraded: Bool) {
+        (self.places, self.mtu, self.isMasqueraded) = (places, mtu, isMasqueraded)
+    }
+
     /// What flannel's daemon says of a node.
     package init(_ node: Cluster.NodeSpec, _ cluster: Cluster) {
         places = cluster.places(of: node).sorted { $0.place.family == .ipv4 && $1.place.family == .ipv6 }

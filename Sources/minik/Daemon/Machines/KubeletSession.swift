@@ -77,7 +77,7 @@ struct KubeletSession: Sendable {
         let agent = NodeAgent(
             node: spec, cluster: cluster, paths: paths, client: client, network: plugin, guards: [],
             sandboxes: ShimSandboxes(paths: paths), images: machines.daemon.images, puller: machines.daemon.puller,
-            identity: await node.ground.process, object: { sandbox.object(networkTrouble: $0, now: $1) }, report: report)
+            identity: try await node.ground.process, object: { sandbox.object(networkTrouble: $0, now: $1) }, report: report)
         let files = StaticPodSource(
             node: spec.name, client: client,
             files: { [paths] in try NodeRoot(spec.name, paths: paths).texts(in: StaticPodSource.folder) },
