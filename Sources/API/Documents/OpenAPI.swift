@@ -168,8 +168,9 @@ enum OpenAPI {
         private mutating func object(_ type: ObjectSchema) -> JSON {
             var properties = JSONObject()
             var required: [JSON] = []
+            let isOfSchemas = type.shortName == "JSONSchemaProps"
             for field in type.fields {
-                var shape = shape(field.schema)
+                var shape = isOfSchemas ? untyped(field.schema) : shape(field.schema)
                 if !field.defaultValue.isNull, shape["$ref"].isNull { shape["default"] = field.defaultValue }
                 if field.isAtomic, shape["$ref"].isNull { shape["x-kubernetes-map-type"] = "atomic" }
                 if let words = Explanations.field(type, field.name), shape["$ref"].isNull { shape["description"] = .string(words) }
@@ -197,6 +198,15 @@ enum OpenAPI {
                 if field.isRequired { required.append(.string(field.name)) }
             }
             return ["type": "object", "properties": .object(properties), "required": required.isEmpty ? .null : .array(required)]
+        }
+
+        /// A default, an example and the values of an enumeration are JSON of any type. (apiextensions.k8s.io, JSON)
+        private mutating func untyped(_ schema: Schema) -> JSON {
+            switch schema {
+            case .any: ["x-kubernetes-preserve-unknown-fields": true]
+            case .list(.any, _): ["type": "array", "items": ["x-kubernetes-preserve-unknown-fields": true]]
+            default: shape(schema)
+            }
         }
 
         private mutating func shape(_ schema: Schema) -> JSON {

@@ -64,7 +64,7 @@ class Kubelet(k.Case):
         self.create(k.pod("never", k.container(image="none:1", imagePullPolicy="Never")))
         self.create(k.pod("unnamed", k.container(image="UPPER CASE")))
         self.create(k.pod("group", k.container(), securityContext={"runAsGroup": 5}))
-        self.create(k.pod("novolume", k.container(), volumes=[{"name": "x", "configMap": {"name": "none"}}]))
+        self.create(k.pod("novolume", k.container(volumeMounts=[{"name": "x", "mountPath": "/x"}]), volumes=[{"name": "x", "configMap": {"name": "none"}}]))
         self.create(k.pod("claim", k.container(), volumes=[{"name": "x", "persistentVolumeClaim": {"claimName": "data"}}]))
 
         def waiting(name):
