@@ -50,6 +50,31 @@ struct NodeLifecycles {
 
     private func node(_ name: String) async throws -> Node { try await api.get(Node.self, ObjectKey("", name)) }
 
+    @Test("what presses on a node, and that it is cordoned, are taints for as long as they last; those that people set stay")
+    func conditions() async throws {
+        try await controlling(NodeLifecycle(now: { Fixture.time })) {
+            let key = ObjectKey("", "n2"), own: JSON = ["key": "own", "effect": "NoSchedule"]
+            _ = try await api.patch(.nodes, key, ["spec": ["unschedulable": true, "taints": [own]]])
+            try await api.mutateStatus(Node.self, key) { node in
+                for type in ["MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"] {
+                    node.status["conditions"].setCondition(type, true, now: Fixture.time)
+                }
+            }
+            let names = ["disk-pressure", "memory-pressure", "network-unavailable", "pid-pressure", "unschedulable"]
+            try await eventually("it is tainted") {
+                Set(try await node("n2").taints.compactMap { $0["key"].string }) == Set(names.map { "node.kubernetes.io/\($0)" } + ["own"])
+            }
+            #expect(try await node("n2").taints.allSatisfy { $0["effect"] == "NoSchedule" })
+            _ = try await api.patch(.nodes, key, ["spec": ["unschedulable": false]])
+            try await api.mutateStatus(Node.self, key) { node in
+                for type in ["MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"] {
+                    node.status["conditions"].setCondition(type, false, now: Fixture.time)
+                }
+            }
+            try await eventually("only its own taint stays") { try await node("n2").taints == [own] }
+        }
+    }
+
     @Test(
         "a node without a sign of life for forty seconds is Unknown and tainted, its pods are not ready, and it is well again when it says so"
     )

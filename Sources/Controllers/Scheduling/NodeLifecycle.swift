@@ -82,27 +82,24 @@ package struct NodeLifecycle: Reconciler {
 
     // MARK: Taints
 
-    private static let keys: Set<String> = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
-
-    /// Puts the taints that a node's Ready condition makes in the place of those that it made.
+    /// Puts the taints that a node's conditions make in the place of those that they made.
     private func taint(_ node: Node, _ client: any Client) async throws {
-        let wanted: String? =
-            switch node.status["conditions"].condition("Ready") {
-            case "Unknown": "node.kubernetes.io/unreachable"
-            case "False": "node.kubernetes.io/not-ready"
-            default: nil
-            }
+        let wanted = ConditionTaints.wanted(on: node), unready = ConditionTaints.readinessKey(of: node)
         let eviction =
-            wanted == nil
+            unready == nil
             ? ZoneState.Eviction(begins: true, goesOn: true) : ZoneState.eviction(of: node.zone, among: try await client.list(Node.self))
         var taints = node.taints.filter { taint in
-            let name = taint["key"].string ?? "", effect = taint["effect"].string
-            if !Self.keys.contains(name) || effect == "PreferNoSchedule" { return true }
-            return name == wanted && (effect == "NoSchedule" || eviction.goesOn)
+            let name = taint["key"].string ?? ""
+            switch taint["effect"].string {
+            case "NoSchedule": return !ConditionTaints.keys.contains(name) || wanted.contains(name)
+            case "NoExecute": return !ConditionTaints.readiness.contains(name) || (name == unready && eviction.goesOn)
+            default: return true
+            }
         }
-        for effect in ["NoSchedule", "NoExecute"] where effect == "NoSchedule" || eviction.begins {
-            guard let wanted, !taints.contains(where: { $0["key"].string == wanted && $0["effect"].string == effect }) else { continue }
-            taints.append(["key": .string(wanted), "effect": .string(effect), "timeAdded": .string(now().description)])
+        var all = wanted.map { (name: $0, effect: "NoSchedule") }
+        if let unready, eviction.begins { all.append((name: unready, effect: "NoExecute")) }
+        for (name, effect) in all where !taints.contains(where: { $0["key"].string == name && $0["effect"].string == effect }) {
+            taints.append(["key": .string(name), "effect": .string(effect), "timeAdded": .string(now().description)])
         }
         guard taints != node.taints else { return }
         var changed = node.json
