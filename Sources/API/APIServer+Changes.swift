@@ -89,13 +89,23 @@ extension APIServer {
         return !kind.hasGeneration || object["metadata"]["generation"] != old["metadata"]["generation"]
     }
 
+    /// What is said of a patch that is of another object; the real server looks twice, and says it twice.
+    private static func otherUID(_ resource: Resource, _ name: String, _ uid: String) -> StatusError {
+        let cause = StatusError.Cause.invalid("metadata.uid", .string(uid), "field is immutable")
+        return .invalid(resource, name, [cause, cause])
+    }
+
     /// The version that the write is of; throws when it is of another object or an earlier version.
     private static func expectedVersion(of wanted: JSON, old: JSON, _ resource: Resource) throws -> String? {
         let name = old["metadata"]["name"].string ?? "", held = old["metadata"]["uid"].string ?? ""
         if let uid = wanted["metadata"]["uid"].string, uid != held {
             throw StatusError(
                 409, .conflict,
-                "Operation cannot be fulfilled on \(resource) \"\(name)\": Precondition failed: UID in precondition: \(uid), UID in object meta: \(held)",
+                """
+                Operation cannot be fulfilled on \(resource) "\(name)": StorageError: invalid object, Code: 4, Key: \
+                \(resource.storageKey(of: old)), ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: \
+                UID in precondition: \(uid), UID in object meta: \(held)
+                """,
                 details: StatusError.details(resource, name))
         }
         let version = old["metadata"]["resourceVersion"].string
@@ -141,7 +151,7 @@ extension APIServer {
             }
             guard let name = patched["metadata"]["name"].string, !name.isEmpty else { throw StatusError.nameless(key.name) }
             if let uid = patched["metadata"]["uid"].string, .string(uid) != old["metadata"]["uid"] {
-                throw StatusError.invalid(kind.resource, key.name, [.invalid("metadata.uid", .string(uid), "field is immutable")])
+                throw Self.otherUID(kind.resource, key.name, uid)
             }
             guard name == key.name else {
                 throw StatusError.badRequest(
@@ -233,7 +243,7 @@ extension APIServer {
                 return created
             }
             if let uid = applied["metadata"]["uid"].string, .string(uid) != old["metadata"]["uid"] {
-                throw StatusError.invalid(kind.resource, key.name, [.invalid("metadata.uid", .string(uid), "field is immutable")])
+                throw Self.otherUID(kind.resource, key.name, uid)
             }
             var managed = ManagedFields(old["metadata"])
             let merged = try managed.apply(applied, entry, live: old, kind.schema, kind.resource, force: options.force)

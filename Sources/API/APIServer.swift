@@ -276,23 +276,6 @@ package actor APIServer: Client {
         return decoded
     }
 
-    /// Refuses what says that it is of another kind or version.
-    nonisolated static func checkType(of object: JSON, _ kind: KindDefinition) throws {
-        let resource = kind.resource
-        if let given = object["kind"].string, given != resource.kind {
-            if kind.isCustom {
-                throw StatusError.invalid(
-                    Resource(resource.group, resource.version, resource.plural, given), object["metadata"]["name"].string ?? "",
-                    [.invalid("kind", .string(given), "must be \(resource.kind)")])
-            }
-            throw StatusError.badRequest("the object provided is unrecognized (must be of type \(resource.kind)): kind is \"\(given)\"")
-        }
-        if let given = object["apiVersion"].string, given != resource.apiVersion {
-            throw StatusError.badRequest(
-                "the API version in the data (\(given)) does not match the expected API version (\(resource.apiVersion))")
-        }
-    }
-
     /// Reads an object of a kind; of `isIgnored` fields the values do not count. Fields that the kind does not have are an error, a warning
     /// or nothing, as was asked.
     nonisolated static func decode(
@@ -301,7 +284,7 @@ package actor APIServer: Client {
     ) throws -> JSON {
         let resource = kind.resource
         read.isWellFormed = false
-        try checkType(of: object, kind)
+        try kind.checkType(of: object)
         var findings = SchemaFindings()
         read.isWellFormed = true
         findings.fillsDefaults = fillsDefaults

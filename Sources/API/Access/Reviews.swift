@@ -100,7 +100,7 @@ struct Reviews: Sendable {
             causes.append(.required("\(field).\(name).requirements", why))
         }
         if isLocal, !attributes.isNull, attributes["namespace"] != review["metadata"]["namespace"] {
-            causes.append(.invalid("\(field).namespace", attributes["namespace"], "must match metadata.namespace"))
+            causes.append(.invalid("\(field).namespace", .string(attributes["namespace"].string ?? ""), "must match metadata.namespace"))
         }
         if isLocal, !path.isNull {
             let given: JSON = ["Path": .string(path["path"].string ?? ""), "Verb": .string(path["verb"].string ?? "")]

@@ -136,7 +136,7 @@ extension Router {
         options.repeats = repeats
         options.writtenVersion = target.kind.storage == nil ? "" : target.resource.apiVersion
         if let form = target.kind.storage {
-            try APIServer.checkType(of: object, target.kind)
+            try target.kind.checkType(of: object)
             object = form.convertsShape ? try converted(object, target, form, subresource, &options) : form.stored(object)
         }
         try await mayGrant(target, request, user) { _ in object }

@@ -149,7 +149,7 @@ extension StatusError.Cause {
         Self(reason: "FieldValueRequired", message: "Required value\(detail.isEmpty ? "" : ": \(detail)")", field: field)
     }
     package static func invalid(_ field: String, _ value: JSON, _ detail: String) -> Self {
-        Self(reason: "FieldValueInvalid", message: "Invalid value: \(value.text()): \(detail)", field: field)
+        Self(reason: "FieldValueInvalid", message: "Invalid value: \(value.text())\(detail.isEmpty ? "" : ": \(detail)")", field: field)
     }
     package static func notSupported(_ field: String, _ value: JSON, _ list: String) -> Self {
         Self(reason: "FieldValueNotSupported", message: "Unsupported value: \(value.text()): supported values: \(list)", field: field)

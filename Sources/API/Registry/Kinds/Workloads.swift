@@ -15,7 +15,9 @@ extension KindDefinition {
                     causes.append(.invalid("spec.selector", selector, name == "statefulset" ? "" : "invalid label selector"))
                 }
             } else if LabelSelector(selector).requirements.isEmpty {
-                causes.append(.invalid("spec.selector", selector, "empty selector is invalid for \(name)"))
+                // Upstream calls a ReplicaSet a deployment here.
+                let called = name == "replicaset" ? "deployment" : name
+                causes.append(.invalid("spec.selector", selector, "empty selector is invalid for \(called)"))
             } else if !LabelSelector(selector).matches(template["metadata"]["labels"].stringMap) {
                 causes.append(unmatched(template))
             }

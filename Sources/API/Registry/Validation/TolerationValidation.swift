@@ -26,9 +26,9 @@ enum TolerationValidation {
             if !value.isEmpty {
                 causes.append(.invalid("\(here).operator", .string(value), "value must be empty when `operator` is 'Exists'"))
             }
-        // Gt and Lt are of a feature that is off.
+        // Gt and Lt are of a feature that is off: only who asks for one of them hears that they are known.
         case "Gt", "Lt": causes.append(.notSupported("\(here).operator", .string(name), "\"Equal\", \"Exists\", \"Lt\", \"Gt\""))
-        default: causes.append(.notSupported("\(here).operator", .string(name), "\"Equal\", \"Exists\", \"Lt\", \"Gt\""))
+        default: causes.append(.notSupported("\(here).operator", .string(name), "\"Equal\", \"Exists\""))
         }
         if !effect.isEmpty, !["NoSchedule", "PreferNoSchedule", "NoExecute"].contains(effect) {
             causes.append(
