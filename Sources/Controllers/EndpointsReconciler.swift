@@ -10,6 +10,7 @@ package struct EndpointsReconciler: Reconciler {
     private static let managers: Set<String> = [manager, mirrorManager]
 
     let written = OwnWrites()
+    private let hinted = HintedServices()
 
     package init() {}
 
@@ -24,7 +25,10 @@ package struct EndpointsReconciler: Reconciler {
                 return slices.filter { Self.managers.contains($0.labels[Self.managedBy] ?? "") }.map(\.serviceKey)
             },
             Source(.nodes) { change, informers in
-                change.old.flatMap { Node($0).zone } == change.new.flatMap { Node($0).zone } ? [] : informers.list(Service.self).map(\.key)
+                let old = change.old.map { ZoneShares.Part(Node($0)) }, new = change.new.map { ZoneShares.Part(Node($0)) }
+                if old == new { return [] }
+                let all = informers.list(Service.self)
+                return (old?.zone == new?.zone ? all.filter { ZoneHints.areWanted(by: $0) } : all).map(\.key)
             },
             Source(.pods) { change, informers in
                 let pods = [change.old, change.new].compactMap { $0.map { Pod($0) } }
@@ -50,16 +54,20 @@ package struct EndpointsReconciler: Reconciler {
         let service = try await client.find(Service.self, key)
         guard let service, let selector = service.selector, service.type != "ExternalName" else {
             for slice in old { try await client.delete(.endpointSlices, slice.key) }
+            hinted.forget(key)
             return try await mirror(service, key, mirrored, client)
         }
         // What somebody wrote for it counts no more, since it selects pods.
         for slice in mirrored { try await client.delete(.endpointSlices, slice.key) }
         let pods = try await client.list(Pod.self, namespace: key.namespace, selector: selector).filter { !$0.isFinished }
-        let zones = Dictionary(try await client.list(Node.self).map { ($0.name, $0.zone) }, uniquingKeysWith: { $1 }).compactMapValues(
-            \.self)
+        let nodes = try await client.list(Node.self)
+        let zones = Dictionary(nodes.map { ($0.name, $0.zone) }, uniquingKeysWith: { $1 }).compactMapValues(\.self)
         let families = service.families.map { (family: $0, groups: Self.groups(of: pods, service, $0)) }
-        let wanted = families.reduce(into: [String: JSON]()) {
-            $0.merge(self.slices(service, $1.family, $1.groups, zones)) { first, _ in first }
+        var wanted: [String: JSON] = [:], events: [HintedServices.Event] = []
+        for (family, groups) in families {
+            var slices = self.slices(service, family, groups, zones)
+            events += hinted.hint(&slices, of: service, family, beside: old, ZoneShares(nodes))
+            wanted.merge(slices) { first, _ in first }
         }
         for slice in old where wanted[slice.name] == nil { try await client.delete(.endpointSlices, slice.key) }
         let trigger = LastChangeTrigger(service, pods)
@@ -75,6 +83,10 @@ package struct EndpointsReconciler: Reconciler {
             } else {
                 written.note(.endpointSlices, try await client.create(.endpointSlices, slice))
             }
+        }
+        for event in events {
+            await client.recordEvent(
+                about: service, type: event.type, reason: event.reason, message: event.message, component: "endpoint-slice-controller")
         }
         // They have one family, the Service's first.
         if let first = families.first { try await writeEndpoints(service, first.family, first.groups, trigger, client) }
@@ -189,7 +201,9 @@ package struct EndpointsReconciler: Reconciler {
     /// Whom an endpoint is meant for first, as spec.trafficDistribution wants it. (k8s.io/endpointslice/trafficdist)
     private static func hints(_ service: Service, _ pod: Pod, zone: String?, isReady: Bool) -> JSON {
         let wish = service.spec["trafficDistribution"].string ?? ""
-        guard isReady, ["PreferClose", "PreferSameZone", "PreferSameNode"].contains(wish) else { return .null }
+        guard isReady, !ZoneHints.areWanted(by: service), ["PreferClose", "PreferSameZone", "PreferSameNode"].contains(wish) else {
+            return .null
+        }
         let node = wish == "PreferSameNode" ? pod.nodeName : nil
         if zone == nil, node == nil { return .null }
         return [
