@@ -75,6 +75,8 @@ package enum Statement: Hashable, Sendable {
     /// `meta l4proto P dnat to A:P`
     case destinationNAT(TransportProtocol, IPAddress, UInt16)
     case sourceNAT(IPAddress)
+    /// With the address that the device it leaves by has.
+    case masquerade
     /// ICMP port unreachable.
     case reject
     /// A TCP connection's reset, of which the kernel sends as many as are due: ICMP's errors are limited to one a second for each receiver
@@ -110,6 +112,7 @@ package enum Statement: Hashable, Sendable {
         case .destinationNAT(let proto, let address, let port):
             "meta l4proto \(proto.rawValue.lowercased()) dnat to \(address.family == .ipv4 ? "\(address)" : "[\(address)]"):\(port)"
         case .sourceNAT(let address): "snat to \(address) fully-random"
+        case .masquerade: "masquerade fully-random"
         case .reject: "reject"
         case .reset: "reject with tcp reset"
         case .verdict(let verdict): verdict.description

@@ -168,7 +168,7 @@ package struct Tracer: Sendable {
             case .sourceNAT(let address):
                 flow.trace.packet.source = address
                 return end(.outcome(.accept))
-            case .reject, .reset: return end(.outcome(.reject))
+            case .reject, .reset, .masquerade: return end(.outcome(statement == .masquerade ? .accept : .reject))
             case .verdict(let verdict): return end(.verdict(verdict))
             }
         }

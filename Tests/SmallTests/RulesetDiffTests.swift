@@ -315,7 +315,8 @@ struct NFTText {
             (.remember([.sourceAddress(.ipv4)], "recent"), "update @recent { ip saddr }"),
             (.destinationNAT(.udp, IPAddress(ipv4: 0x0AF4_0105), 53), "meta l4proto udp dnat to 10.244.1.5:53"),
             (.sourceNAT(IPAddress(ipv4: 0xC0A8_C80B)), "snat to 192.168.200.11 fully-random"),
-            (.verdict(.jump("web")), "jump web"), (.verdict(.return), "return"), (.reject, "reject"),
+            (.masquerade, "masquerade fully-random"), (.verdict(.jump("web")), "jump web"), (.verdict(.return), "return"),
+            (.reject, "reject"),
         ] as [(Statement, String)])
     func statements(_ statement: Statement, _ text: String) { #expect(statement.text == text) }
 

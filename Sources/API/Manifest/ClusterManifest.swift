@@ -33,7 +33,7 @@ extension Cluster {
                         ]))),
                 .init("repair", .string(oneOf: Repair.allCases.map(\.rawValue))),
                 .init("images", .list(.string)), .init("dns", .object([.init("forward", .list(.string))])),
-                .init("links", ClusterLinks.schema), .init("nodeMonitorGracePeriod", .string),
+                .init("links", ClusterLinks.schema), .init("nodeMonitorGracePeriod", .string), .init("internet", .bool),
             ])),
     ])
 
@@ -80,6 +80,7 @@ extension Cluster {
         try readVersion(spec["kubernetesVersion"], fail)
         try readEncapsulation(spec["encapsulation"], fail)
         repair = spec["repair"].string.flatMap(Repair.init) ?? repair
+        internet = spec["internet"].bool ?? false
         (vni, mtu) = (spec["vni"].int ?? vni, spec["mtu"].int ?? mtu)
         guard (1...0xFF_FFFF).contains(vni) else { throw fail("spec.vni", "\(vni) must be between 1 and 16777215") }
         guard (576...9000).contains(mtu) else { throw fail("spec.mtu", "\(mtu) must be between 576 and 9000") }

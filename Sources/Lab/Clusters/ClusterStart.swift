@@ -89,6 +89,7 @@ package struct ClusterStart {
         try ClusterPause(paths).requireNone()
         if wish.hasDocument { try checkFiles(cluster) }
         if wish.restoresStore { try restore(isNew: isNew) }
+        if cluster.internet { try checkWayOut(cluster, isNew: isNew) }
         let rollBack = RollBack(paths, progress)
         if isNew { rollBack.arm() }
         do {
@@ -194,6 +195,19 @@ package struct ClusterStart {
                 "spec.registries: \(registry.host): caFile \(file) \(reason)",
                 hint: "it begins with -----BEGIN CERTIFICATE-----: give the certificate of the authority that signed the registry's")
         }
+    }
+
+    /// A way out leads nowhere on a machine that has none; one that comes later serves at once.
+    private func checkWayOut(_ cluster: Cluster, isNew: Bool) throws {
+        let routes = try InternetLink.defaultRoutes(cluster.families)
+        let missing = cluster.families.filter { routes[$0] == nil }.map(\.rawValue)
+        if missing.isEmpty { return }
+        guard !routes.isEmpty || !isNew else {
+            throw UserError(
+                "spec.internet: this machine has no default route of \(missing.joined(separator: " or ")), so it cannot lead a cluster anywhere",
+                hint: "see: ip route show default; give the machine one, or leave internet out")
+        }
+        progress.note("minik: warning: internet: this machine has no default route of \(missing.joined(separator: " or "))")
     }
 
     private func checkMounts(_ mounts: [Cluster.ExtraMount], beside all: [Cluster.ExtraMount], _ field: String) throws {

@@ -2,6 +2,7 @@ import Glibc
 import Host
 import Model
 import Netlink
+import Proxy
 import Runtime
 
 /// Removes everything of a cluster: processes, namespaces, the host's link, files. What is not there is no error, what
@@ -27,7 +28,8 @@ package struct Teardown {
         }
         for cgroup in Cgroup.everywhere(.cluster(paths.cluster)) { problems += cgroup.delete(milliseconds: 2000) }
         for cgroup in Cgroup.everywhere(.root) { cgroup.deleteIfEmpty() }
-        do { try deleteHostLink() } catch { problems.append("\(error)") }
+        do { try deleteHostLinks() } catch { problems.append("\(error)") }
+        do { try deleteWayOut() } catch { problems.append("\(error)") }
         do { try Kubeconfig(paths: paths).remove() } catch { problems.append("\(error)") }
         for tree in [paths.run, paths.state] {
             let mounts = Self.mounts(below: tree)
@@ -65,9 +67,19 @@ package struct Teardown {
         return processes + (names + trees).map { "\($0) is still there" }
     }
 
-    private func deleteHostLink() throws {
+    private func deleteHostLinks() throws {
         var host = try NetlinkSocket(in: NetworkNamespace.current())
-        try host.deleteLink(paths.hostLink)
+        for link in [paths.hostLink, paths.internetLink] { try host.deleteLink(link) }
+    }
+
+    /// What `internet: true` has made of this machine, in that order: it sends on nothing unguarded.
+    private func deleteWayOut() throws {
+        try MachineForwarding(paths).end()
+        var rules = try NFTablesSocket(in: NetworkNamespace.current())
+        for family in IPFamily.allCases {
+            let table = InternetTables.machineID(paths.cluster, family)
+            if try rules.read(table) != nil { try rules.apply([.deleteTable], table: table) }
+        }
     }
 
     private static let madeDirectory = "the directory, too"

@@ -8,9 +8,14 @@ package struct WhyReport {
     let journeys: [Journey]
     let finding: LiveTrace.Finding?
     let snapshot: ClusterSnapshot
+    /// How it goes on where the cluster ends.
+    let beyond: String?
 
     /// `finding`: what the kernel did; nil when no packet was sent.
-    package init(question: FlowQuestion, journeys: [Journey], finding: LiveTrace.Finding?, snapshot: ClusterSnapshot) {
+    package init(
+        question: FlowQuestion, journeys: [Journey], finding: LiveTrace.Finding?, snapshot: ClusterSnapshot, beyond: String? = nil
+    ) {
+        self.beyond = beyond
         self.question = question
         self.journeys = journeys
         self.finding = finding
@@ -102,6 +107,7 @@ package struct WhyReport {
         } else {
             let way = journey.hops.reduce(into: [String]()) { if $0.last != $1.node { $0.append($1.node) } }
             lines.append("    computed: passes\(way.isEmpty ? "; it never leaves the pod" : " by \(way.joined(separator: ", "))")")
+            if let beyond, packet.destination == question.address { lines.append("    beyond:   \(beyond)") }
         }
         guard let finding else { return lines }
         let stops = finding.stops.filter { $0.destination == packet.destination }.sorted { $0.node < $1.node }
@@ -156,7 +162,7 @@ package struct WhyReport {
             "apiVersion": "minik.dev/v1", "kind": "FlowVerdict", "from": .string(question.sourceName), "to": .string(question.targetName),
             "probe": .string(question.probe.description), "verdict": .string(isAllowed ? "allowed" : "denied"),
             "enforced": .bool(snapshot.isEnforced),
-            "agrees": finding == nil ? .null : .bool(agrees), "paths": .array(journeys.map(json)),
+            "agrees": finding == nil ? .null : .bool(agrees), "beyond": JSON(beyond), "paths": .array(journeys.map(json)),
         ]
     }
 

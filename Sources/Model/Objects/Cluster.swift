@@ -108,6 +108,8 @@ package struct Cluster: Sendable, Hashable {
     package var kubernetesVersion = KubernetesVersion.current
     package var encapsulation = Encapsulation.vxlan
     package var repair = Repair.automatic
+    /// Whether nodes and pods get to where this machine gets to.
+    package var internet = false
     package var vni = 1
     package var mtu = 1500
     /// Directories of this machine's that its nodes see.
@@ -158,7 +160,7 @@ package struct Cluster: Sendable, Hashable {
                 "kubernetesVersion": kubernetesVersion == .current ? .null : .string("\(kubernetesVersion)"),
                 "encapsulation": encapsulation == .vxlan ? .null : .string(encapsulation.rawValue), "vni": .int(vni), "mtu": .int(mtu),
                 "extraMounts": ExtraMount.json(extraMounts),
-                "repair": repair == .automatic ? .null : .string(repair.rawValue),
+                "repair": repair == .automatic ? .null : .string(repair.rawValue), "internet": internet ? true : .null,
                 "registries": registries.isEmpty ? .null : .array(registries.map(\.json)),
                 "images": images.isEmpty ? .null : .array(images.map(JSON.string)),
                 "dns": forward.isEmpty ? .null : ["forward": .array(forward.map(JSON.string))],

@@ -68,6 +68,7 @@ struct ExpressionDecoder {
             let code = Int32(bitPattern: expression.u32(NFTNL_EXPR_IMM_VERDICT))
             return append(Verdict(code: code, chain: expression.text(NFTNL_EXPR_IMM_CHAIN)).map(Statement.verdict))
         case "nat": return translate(expression)
+        case "masq": return append(.masquerade)
         case "dynset":
             let sources = loads.map(\.source)
             loads = []

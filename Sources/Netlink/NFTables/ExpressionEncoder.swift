@@ -50,6 +50,8 @@ struct ExpressionEncoder {
             match(.transportProtocol, .proto(proto), negated: false)
             destinationNAT(address, port)
         case .sourceNAT(let address): sourceNAT(address)
+        case .masquerade:
+            add("masq") { nftnl_expr_set_u32($0, UInt16(NFTNL_EXPR_MASQ_FLAGS), UInt32(NF_NAT_RANGE_PROTO_RANDOM_FULLY)) }
         case .reject:
             // ICMP_PORT_UNREACH and ICMPV6_PORT_UNREACH (RFC 792, RFC 4443)
             let portUnreachable: UInt8 = family == .ip6 ? 4 : 3

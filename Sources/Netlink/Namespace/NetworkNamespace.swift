@@ -40,16 +40,22 @@ package struct NetworkNamespace: ~Copyable {
         unlink(path)
     }
 
+    /// As sysctl(8) has it, a slash in a key stands for a dot in a name.
+    private static func path(sysctl key: String) -> String {
+        "/proc/sys/"
+            + key.split(separator: ".", omittingEmptySubsequences: false).map { $0.replacing("/", with: ".") }.joined(separator: "/")
+    }
+
     /// `sysctl -w KEY=VALUE` for a key under `net.`, which belongs to the namespace.
     package borrowing func set(sysctl key: String, _ value: String) throws(NetlinkError) {
-        let path = "/proc/sys/" + key.split(separator: ".", omittingEmptySubsequences: false).joined(separator: "/")
+        let path = Self.path(sysctl: key)
         let result = sandbox_write_in(descriptor, path, value)
         guard result == 0 else { throw NetlinkError("sysctl -w \(key)=\(value)", errno: -result) }
     }
 
     /// `sysctl -n KEY` for a key under `net.`; nil where there is no such key.
     package borrowing func sysctl(_ key: String) throws(NetlinkError) -> String? {
-        let path = "/proc/sys/" + key.split(separator: ".", omittingEmptySubsequences: false).joined(separator: "/")
+        let path = Self.path(sysctl: key)
         var buffer = [CChar](repeating: 0, count: 256)
         let count = sandbox_read_in(descriptor, path, &buffer, buffer.count)
         if count == -ENOENT { return nil }

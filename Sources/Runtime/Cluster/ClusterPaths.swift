@@ -76,7 +76,12 @@ package struct ClusterPaths: Sendable, Hashable {
     /// Everything under /run/netns that is this cluster's.
     package var netnsPrefix: String { "\(cluster)_" }
     /// The host's one link: its end of the node LAN. The kernel's names end at 15 bytes, a cluster's may be longer.
-    package var hostLink: String {
-        cluster.utf8.count <= 12 ? "mk-\(cluster)" : "mk-\(cluster.prefix(4))\(ShortHash.hex(cluster, digits: 8))"
+    package var hostLink: String { link("mk-") }
+    /// Its second with `internet: true`, which packets leave by.
+    package var internetLink: String { link("mi-") }
+    private func link(_ prefix: String) -> String {
+        cluster.utf8.count <= 12 ? "\(prefix)\(cluster)" : "\(prefix)\(cluster.prefix(4))\(ShortHash.hex(cluster, digits: 8))"
     }
+    /// What minik has changed of this machine to be a way out, and for which clusters.
+    package var internet: String { "\(root)\(Self.stateRoot)/internet" }
 }

@@ -37,6 +37,7 @@ struct Status: AsyncParsableCommand {
             let state = NodePower(node, paths).state
             if state != .running { print("\(state == .paused ? "paused " : "stopped")  \(node)") }
         }
+        if document.internet { print("internet \(try WayOutReport(document, paths).text)") }
         let nodes = try await client.list(Node.self), pods = PodTally(try await client.list(Pod.self))
         print("nodes    \(nodes.filter(\.isReady).count) of \(nodes.count) ready")
         print("pods     \(pods.text)")

@@ -39,7 +39,8 @@ struct Why: AsyncParsableCommand {
             .sorted { ($0.packet.destination, $0.packet.destinationPort) < ($1.packet.destination, $1.packet.destinationPort) }
         let finding =
             probe ? try await LiveTrace(paths: paths, snapshot: snapshot, walk: walk, question.address.family).run(question, journeys) : nil
-        let report = WhyReport(question: question, journeys: journeys, finding: finding, snapshot: snapshot)
+        let beyond = try WayOutReport(snapshot.cluster, paths).words(to: question.address)
+        let report = WhyReport(question: question, journeys: journeys, finding: finding, snapshot: snapshot, beyond: beyond)
         print(output == "json" ? report.json.text(indented: true) : report.text)
         if !report.isAllowed || !report.agrees || !report.isConsistent { throw ExitCode.failure }
     }

@@ -77,6 +77,7 @@ struct Daemon {
                 try await run(node, api, parts, report, &group)
                 await node.keeper.add(NodePartFunction { try await balancers.repair(node.spec.name) })
             }
+            if cluster.internet { try await runWayOut(nodes, report, &group) }
             try serve(api, store, pki, nodes, parts, report, &group)
             let service = KubernetesService(
                 publicIP: cluster.controlPlane.address, serviceIP: cluster.kubernetesServiceIP, client: api, report: report)
