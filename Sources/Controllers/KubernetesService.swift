@@ -8,16 +8,19 @@ package struct KubernetesService: Sendable {
 
     /// Where the API listens.
     private let publicIP: IPAddress
+    private let port: Int
     private let serviceIP: IPAddress
     private let client: any Client
     private let clock: any Clock<Duration>
     private let report: @Sendable (String) -> Void
 
     package init(
-        publicIP: IPAddress, serviceIP: IPAddress, client: any Client, clock: any Clock<Duration> = ContinuousClock(),
+        publicIP: IPAddress, port: Int = Cluster.apiPort, serviceIP: IPAddress, client: any Client,
+        clock: any Clock<Duration> = ContinuousClock(),
         report: @escaping @Sendable (String) -> Void
     ) {
         self.publicIP = publicIP
+        self.port = port
         self.serviceIP = serviceIP
         self.client = client
         self.clock = clock
@@ -61,13 +64,13 @@ package struct KubernetesService: Sendable {
             "metadata": ["labels": ["component": "apiserver", "provider": "kubernetes"]],
             "spec": [
                 "clusterIP": .string(serviceIP.description),
-                "ports": [["name": "https", "protocol": "TCP", "port": 443, "targetPort": .int(Cluster.apiPort)]],
+                "ports": [["name": "https", "protocol": "TCP", "port": 443, "targetPort": .int(port)]],
             ],
         ]
     }
 
     private var address: JSON { .string(publicIP.description) }
-    private var ports: JSON { [["name": "https", "port": .int(Cluster.apiPort), "protocol": "TCP"]] }
+    private var ports: JSON { [["name": "https", "port": .int(port), "protocol": "TCP"]] }
 
     private func slice(_ held: JSON) -> JSON {
         var slice = held

@@ -66,9 +66,23 @@ struct KubeadmClusterTests {
         let token = try #require(words.firstIndex(of: "--token").map { words[$0 + 1] })
         let secret = on("k8s-node1", join.replacing(token, with: "\(token.prefix(7))aaaaaaaaaaaaaaaa"))
         #expect(secret.status == 1 && secret.errors.contains("failed to verify JWS signature of received cluster info object"), "\(secret)")
+        // The tutorial's own text joins an address that is nobody's; five minutes are its default.
+        let nobody = on("k8s-node1", "sh -c 'cat > /root/join.yaml; kubeadm join --config /root/join.yaml' < \(try Self.nobody())")
+        #expect(nobody.errors.contains("dial tcp 192.168.200.160:6443: connect: no route to host"), "\(nobody)")
         let dash = on("k8s-node1", "kubeadm join 192.168.200.128:6443 \u{2013}token \(token)")
         #expect(dash.status == 1 && dash.errors.contains("begins with the long dash"), "\(dash)")
         #expect(on("k8s-node1", "ls /etc/kubernetes/kubelet.conf").status != 0, "nothing half-made is left")
+    }
+
+    private static func nobody() throws -> String {
+        try ClusterFiles.write(
+            """
+            apiVersion: kubeadm.k8s.io/v1beta2
+            kind: JoinConfiguration
+            discovery:
+              timeout: 1s
+              bootstrapToken: {apiServerEndpoint: "192.168.200.160:6443", token: abcdef.0123456789abcdef, unsafeSkipCAVerification: true}
+            """)
     }
 
     private func joined(_ join: String) throws {
@@ -152,6 +166,24 @@ struct KubeadmClusterTests {
         _ = try Shell.eventually(seconds: 20) { kubectl("get nodes").isSuccess ? true : nil }
     }
 
+    /// What reset has left bites: a bridge of the old range.
+    private func oldBridge() throws {
+        let list = """
+            {"cniVersion": "0.4.0", "name": "lab", "plugins": [{"type": "bridge", "bridge": "cni0", "isGateway": true,
+             "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.100.0.0/24"}]]}}]}
+            """
+        let file = try ClusterFiles.write(list)
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        #expect(on("k8s-master", "sh -c 'cat > /etc/cni/net.d/10-lab.conflist' < \(file)").isSuccess)
+        _ = try Shell.eventually(seconds: 20) {
+            kubectl("get events -A").output.contains("\"cni0\" already has an IP address different from 10.100.0.1/24") ? true : nil
+        }
+        #expect(on("k8s-master", "ip link delete cni0").isSuccess)
+        _ = try Shell.eventually(seconds: 30) {
+            try rows("get pods -n kube-system -l k8s-app=kube-dns").allSatisfy { $0[2] == "Running" } ? true : nil
+        }
+    }
+
     private func reset() throws {
         #expect(
             on("k8s-master", "mkdir -p /root/.kube").isSuccess
@@ -168,6 +200,7 @@ struct KubeadmClusterTests {
         #expect(try rows("get nodes").map { $0[2] } == ["control-plane"])
         let old = on("k8s-master", "\(Shell.root)/.build/clients/kubectl-1.20 --kubeconfig /root/.kube/config get nodes")
         #expect(old.errors.contains("x509: certificate signed by unknown authority"), "\(old)")
+        try oldBridge()
         // The range is one node's; a second finds none, and says so.
         let line = on("k8s-master", "kubeadm token create --print-join-command").output.trimmed
         let joined = on("k8s-node1", line)

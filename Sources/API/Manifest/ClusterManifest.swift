@@ -40,6 +40,9 @@ extension Cluster {
     /// What `Schema.any` stands for in this document, as JSON Schema has it: one of each family.
     package static let anyValue: JSON = ["anyOf": [["type": "string"], ["type": "array", "items": ["type": "string"], "minItems": 1]]]
 
+    /// Of the names of a cluster and a node together, where sockets of the machine's lie below both. (unix(7), sun_path)
+    private static let longestMachine = 48
+
     private static let controlPlaneTaint: JSON = [["key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"]]
 
     /// Reads a `Cluster` document. Every complaint names the file, the line and the field.
@@ -88,6 +91,12 @@ extension Cluster {
             throw fail("spec.nodeSubnet", "bootstrap: kubeadm has IPv4 networks only")
         }
         nodes = try Cluster.nodes(spec["nodes"], in: self, ranges, fail)
+        if bootstrap == .kubeadm, let long = nodes.first(where: { name.utf8.count + $0.name.utf8.count > Cluster.longestMachine }) {
+            throw fail(
+                "metadata.name",
+                "\"\(name)\" and node \"\(long.name)\" together are longer than \(Cluster.longestMachine) bytes, which the path of a kubelet's socket has room for"
+            )
+        }
         if let text = spec["loadBalancerPool"].string { loadBalancerPool = try pool(text) { fail("spec.loadBalancerPool", $0) } }
         try readMounts(spec, file: manifest.file, fail)
         links = try ClusterLinks.links(spec["links"], of: nodes, fail)

@@ -100,6 +100,7 @@ package struct ClusterStart {
             guard cluster.bootstrap == .minik else {
                 rollBack.disarm()
                 tellMachines(cluster)
+                if wish.writesKubeconfig, Files.exists(paths.apiSocket) { try Kubeconfig(paths: paths).write() }
                 return isNew
             }
             if !isNew {

@@ -2,6 +2,7 @@ import API
 import Host
 import Model
 import Runtime
+import YAML
 
 /// A cluster's entry in a kubeconfig file. (kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig)
 package struct Kubeconfig {
@@ -18,6 +19,7 @@ package struct Kubeconfig {
             throw UserError(
                 "the API of cluster \"\(paths.cluster)\" has no port yet", hint: "bring its daemon up: minik up -c \(paths.cluster)")
         }
+        if let cluster = try paths.storedCluster(), cluster.bootstrap == .kubeadm { return try administrators(of: cluster, port) }
         func encoded(_ file: String) throws -> JSON { .string(Base64.encode(try Files.read("\(paths.pki)/\(file)"))) }
         let label = JSON.string(name)
         return [
@@ -36,6 +38,27 @@ package struct Kubeconfig {
             ],
             "contexts": [["name": label, "context": ["cluster": label, "user": label]]],
         ]
+    }
+
+    /// What kubeadm has written for the administrator, with the way that leads there from this machine.
+    private func administrators(of cluster: Cluster, _ port: Int) throws -> JSON {
+        let path = "/etc/kubernetes/admin.conf"
+        for node in cluster.nodes {
+            guard let text = try NodeRoot(node.name, paths: paths).text(path),
+                let file = try YAMLReader.documents(text, file: path, keepsLines: false).first?.json
+            else { continue }
+            var own = file["clusters"][0]["cluster"]
+            own["server"] = .string("https://127.0.0.1:\(port)")
+            // Its certificate is none for this address.
+            own["tls-server-name"] = "kubernetes"
+            let label = JSON.string(name)
+            return [
+                "apiVersion": "v1", "kind": "Config", "preferences": .emptyObject, "current-context": label,
+                "clusters": [["name": label, "cluster": own]], "users": [["name": label, "user": file["users"][0]["user"]]],
+                "contexts": [["name": label, "context": ["cluster": label, "user": label]]],
+            ]
+        }
+        throw UserError("no node of \"\(cluster.name)\" has a \(path)", hint: "kubeadm init writes it (docs/kubeadm.md)")
     }
 
     /// Puts this cluster into the user's kubeconfig and makes it the current context, as kind does.

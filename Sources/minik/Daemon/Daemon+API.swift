@@ -33,19 +33,7 @@ extension Daemon {
             }
         }
         let tls = try pki.serverContext()
-        group.addTask { [paths] in
-            let kept = Files.text(paths.apiPort).flatMap { Int($0.trimmed) }
-            let keep: @Sendable (Int?) -> Void = { port in
-                if let port, port != kept { try? Files.write("\(port)\n", to: paths.apiPort, mode: 0o600) }
-                count()
-            }
-            do { try await server.run(on: .tcp(host: "127.0.0.1", port: kept ?? 0, tls), ready: keep) } catch {
-                guard kept != nil, !Task.isCancelled else { throw error }
-                report(
-                    "127.0.0.1:\(kept ?? 0) is taken (\(error)); the API moves to another port: run minik up again to renew the kubeconfig")
-                try await server.run(on: .tcp(host: "127.0.0.1", port: 0, tls), ready: keep)
-            }
-        }
+        group.addTask { try await serveMachine(server, tls, report, ready: count) }
         if let ground = nodes.first(where: { $0.spec == home })?.machine.ground {
             group.addTask { try await serve(server, inside: ground, tls, ready: count) }
         }

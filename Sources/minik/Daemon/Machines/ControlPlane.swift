@@ -53,8 +53,11 @@ actor ControlPlane {
         guard var stored = try paths.storedCluster() else { return }
         (stored.networks, stored.nodePortRange) = (cluster.networks, cluster.nodePortRange)
         for index in stored.nodes.indices { stored.nodes[index].places = cluster.nodes[index].places }
-        // One whose nodes share a range that is too small for them could not be read back.
-        guard Set(stored.nodes.map(\.podCIDR)).count == stored.nodes.count else { return }
+        // kubeadm takes ranges that overlap, and some that are too small for the nodes; the document has to be one that can be read back.
+        guard (try? Cluster(stored: stored.json)) != nil else {
+            return report(
+                "the Cluster document cannot say pods \(cluster.podSubnet), services \(cluster.serviceSubnet): it stays as it was")
+        }
         try Files.write(stored.json.text(indented: true) + "\n", to: paths.clusterFile, mode: 0o600)
     }
 
@@ -117,10 +120,11 @@ actor ControlPlane {
         let socket = try NodeSocket.listening(on: .unspecified(.ipv4), port: files.port, namespace: namespace).release()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [paths] in try await server.run(on: .unix(paths.apiSocket)) { _ in chmod(paths.apiSocket, 0o600) } }
+            group.addTask { [daemon, report] in try await daemon.serveMachine(server, tls, report) {} }
             group.addTask { [link] in try await server.run(on: .socket(socket, tls)) { _ in link.set(served) } }
-            group.addTask { [api, node, cluster, report] in
+            group.addTask { [api, node, cluster, report, port = files.port] in
                 let service = KubernetesService(
-                    publicIP: node.address, serviceIP: cluster.kubernetesServiceIP, client: api, report: report)
+                    publicIP: node.address, port: port, serviceIP: cluster.kubernetesServiceIP, client: api, report: report)
                 try await service.reconcile()
                 try await service.run()
             }

@@ -29,8 +29,18 @@ actor KubeletService {
 
     /// Serves the door until cancelled. What ran when an earlier daemon went runs again.
     func run() async throws {
-        if try NodeRoot(node.spec.name, paths: paths).type(of: KubeletSession.configuration) != nil { await start() }
+        try await startIfConfigured()
+        // Its init has ended, and with it all that ran there: it begins as a machine does that has been started again.
+        await node.ground.whenMoved {
+            await self.stop()
+            try await self.startIfConfigured()
+        }
+        await node.keeper.add(NodePartFunction { [node] in try await node.ground.plugin.check() })
         try await HTTPServer(KubeletDoor(kubelet: self)).run(on: .unix(door)) { [door] _ in chmod(door, 0o600) }
+    }
+
+    private func startIfConfigured() async throws {
+        if try NodeRoot(node.spec.name, paths: paths).type(of: KubeletSession.configuration) != nil { await start() }
     }
 
     func start() async { await work.set(true) }
