@@ -61,6 +61,18 @@ package struct HTTPServer: Sendable {
             server = try await bootstrap.bind(descriptor) { configure($0, tls: nil) }
         }
         ready(server.channel.localAddress?.port)
+        // Cancelled, it stops listening and takes what has been accepted: NIO ends a process that drops a connection nobody has taken.
+        let serving = Task { try await serve(server) }
+        try await withTaskCancellationHandler {
+            try await serving.value
+        } onCancel: {
+            server.channel.close(promise: nil)
+        }
+        try Task.checkCancellation()
+    }
+
+    /// Serves until the listener is closed; then the connections end, too.
+    private func serve(_ server: NIOAsyncChannel<(Exchange, Peer), Never>) async throws {
         try await withThrowingDiscardingTaskGroup { tasks in
             try await server.executeThenClose { connections in
                 for try await (exchange, peer) in connections {
@@ -71,6 +83,7 @@ package struct HTTPServer: Sendable {
                     }
                 }
             }
+            tasks.cancelAll()
         }
     }
 
