@@ -166,8 +166,11 @@ struct KubeadmClusterTests {
         _ = try Shell.eventually(seconds: 20) { kubectl("get nodes").isSuccess ? true : nil }
     }
 
-    /// What reset has left bites: a bridge of the old range.
+    /// What reset has left bites: pods get addresses of the old range, and none of the new one while its bridge has the old.
     private func oldBridge() throws {
+        _ = try Shell.eventually(seconds: 20) {
+            try rows("get pods -n kube-system -l k8s-app=kube-dns -o wide").allSatisfy { $0[5].hasPrefix("10.244.0.") } ? true : nil
+        }
         let list = """
             {"cniVersion": "0.4.0", "name": "lab", "plugins": [{"type": "bridge", "bridge": "cni0", "isGateway": true,
              "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.100.0.0/24"}]]}}]}
@@ -175,6 +178,7 @@ struct KubeadmClusterTests {
         let file = try ClusterFiles.write(list)
         defer { try? FileManager.default.removeItem(atPath: file) }
         #expect(on("k8s-master", "sh -c 'cat > /etc/cni/net.d/10-lab.conflist' < \(file)").isSuccess)
+        #expect(kubectl("delete pods -n kube-system -l k8s-app=kube-dns --wait=false").isSuccess)
         _ = try Shell.eventually(seconds: 20) {
             kubectl("get events -A").output.contains("\"cni0\" already has an IP address different from 10.100.0.1/24") ? true : nil
         }
