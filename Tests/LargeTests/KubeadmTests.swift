@@ -34,6 +34,7 @@ struct KubeadmClusterTests {
             try joined(join)
             try certificates()
             try connected()
+            try cutOff()
             tokens()
             try parts()
             try reset()
@@ -143,6 +144,23 @@ struct KubeadmClusterTests {
         _ = try Shell.eventually(seconds: 15) {
             kubectl("exec client -- timeout 3 wget -qO- http://web.default.svc.cluster.local").isSuccess ? true : nil
         }
+    }
+
+    /// A node whose link is cut has no API: neither its kubelet nor what runs on it.
+    private func cutOff() throws {
+        #expect(Shell.minik("link partition -c \(Self.name) k8s-node2").isSuccess)
+        let renewed = "get lease -n kube-node-lease k8s-node2 -o jsonpath='{.spec.renewTime}'"
+        let own = "\(Shell.root)/.build/clients/kubectl-1.20 --request-timeout=2s --kubeconfig /etc/kubernetes/kubelet.conf get nodes"
+        #expect(!on("k8s-node2", own).isSuccess)
+        let logs = kubectl("logs client")
+        #expect(logs.errors.contains("no route to host"), "\(logs)")
+        let before = kubectl(renewed).output
+        Thread.sleep(forTimeInterval: 12)
+        #expect(!before.isEmpty && kubectl(renewed).output == before, "its kubelet does not renew its lease")
+        #expect(Shell.minik("link heal -c \(Self.name) k8s-node2").isSuccess)
+        _ = try Shell.eventually(seconds: 20) { kubectl(renewed).output != before ? true : nil }
+        let stopped = Shell.minik("node stop -c \(Self.name) k8s-node2")
+        #expect(stopped.status != 0 && stopped.errors.contains("machine of kubeadm's"), "\(stopped)")
     }
 
     private func tokens() {

@@ -24,7 +24,10 @@ package actor NodeUplinks {
     /// happened to the node.
     package func follows(_ node: String) -> Bool { !hasSettled || reachesHome(node) }
 
-    package func reachesHome(_ node: String) -> Bool {
+    package func reachesHome(_ node: String) -> Bool { reaches(node, home) }
+
+    /// Whether frames pass between two nodes.
+    package func reaches(_ node: String, _ home: String) -> Bool {
         if node == home { return true }
         let now = ContinuousClock.now
         if let last, now - last.at < Self.age { return Self.isJoined(node, home, last.nodes) }

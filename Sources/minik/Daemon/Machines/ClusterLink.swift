@@ -6,6 +6,8 @@ import Synchronization
 final class ClusterLink: Sendable {
     struct Served: Sendable {
         let cluster: Cluster
+        /// Where it is served.
+        let node: String
         let api: APIServer
         /// HOST:PORT
         let place: String

@@ -107,12 +107,16 @@ actor ControlPlane {
     // MARK: Components
 
     private nonisolated func serve() async throws {
+        let nodes = LocalNodes(cluster: cluster, paths: paths, client: api) { [uplinks = daemon.uplinks, node] in
+            await uplinks.reaches($0, node.name)
+        }
         let router = Router(
-            api: api, nodes: LocalNodes(cluster: cluster, paths: paths, client: api),
-            parts: [RepairAPI { [keepers] in await Daemon.repair(keepers) }], admitsBootstrapTokens: files.admitsBootstrapTokens)
+            api: api, nodes: nodes, parts: [RepairAPI { [keepers] in await Daemon.repair(keepers) }, NodePowerAPI(Self.refuse)],
+            admitsBootstrapTokens: files.admitsBootstrapTokens)
         let server = HTTPServer(router), tls = try pki.serverContext()
         let place = node.address.authority(port: files.port)
-        let served = ClusterLink.Served(cluster: cluster, api: api, place: place, authority: pki.caCertificate)
+        let served = ClusterLink.Served(
+            cluster: cluster, node: node.name, api: api, place: place, authority: pki.caCertificate)
         defer {
             link.set(nil)
             unlink(paths.apiSocket)
@@ -143,6 +147,14 @@ actor ControlPlane {
             }
             try await group.waitForAll()
         }
+    }
+
+    /// What a machine's kubelet ran, and where its pods were, follows from its files alone, which nothing winds up in the place of an init.
+    private static func refuse(_ node: String, _ verb: NodePowerAPI.Verb) throws -> [String] {
+        throw StatusError(
+            409, .conflict,
+            "\(node) is a machine of kubeadm's, and \(verb.rawValue) is for clusters that minik makes: "
+                + "cut it off (minik link partition \(node)), or stop all machines (minik pause)")
     }
 
     private nonisolated func manage() async throws {

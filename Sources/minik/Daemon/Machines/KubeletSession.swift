@@ -58,8 +58,12 @@ struct KubeletSession: Sendable {
         } else {
             let client = NodeClient(
                 link: link, place: access.place, authority: access.authority, socket: HTTPClient(socketPath: paths.apiSocket))
-            let cluster = try await awaited { link.served?.cluster }
-            try await work(cluster, client)
+            let served = try await awaited { link.served }
+            // One whose link is cut has no API.
+            let reaches: @Sendable () async -> Bool = { [uplinks = machines.daemon.uplinks, node = node.spec.name] in
+                await uplinks.reaches(node, served.node)
+            }
+            try await work(served.cluster, DistantClient(client, at: access.place, isReached: reaches), isReached: reaches)
         }
     }
 
@@ -70,14 +74,17 @@ struct KubeletSession: Sendable {
         }
     }
 
-    private func work(_ cluster: Cluster, _ client: any Client) async throws {
+    private func work(
+        _ cluster: Cluster, _ client: any Client, isReached: @escaping @Sendable () async -> Bool = { true }
+    ) async throws {
         guard let spec = cluster.nodes.first(where: { $0.name == node.spec.name }) else { return }
         let plugin = node.ground.plugin
         let sandbox = NodeSandbox(node: spec, cluster: cluster, paths: paths, plugin: plugin)
         let agent = NodeAgent(
             node: spec, cluster: cluster, paths: paths, client: client, network: plugin, guards: [],
             sandboxes: ShimSandboxes(paths: paths), images: machines.daemon.images, puller: machines.daemon.puller,
-            identity: try await node.ground.process, object: { sandbox.object(networkTrouble: $0, now: $1) }, report: report)
+            identity: try await node.ground.process, isReached: isReached,
+            object: { sandbox.object(networkTrouble: $0, now: $1) }, report: report)
         let files = StaticPodSource(
             node: spec.name, client: client,
             files: { [paths] in try NodeRoot(spec.name, paths: paths).texts(in: StaticPodSource.folder) },
