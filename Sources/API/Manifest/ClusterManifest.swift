@@ -91,12 +91,7 @@ extension Cluster {
             throw fail("spec.nodeSubnet", "bootstrap: kubeadm has IPv4 networks only")
         }
         nodes = try Cluster.nodes(spec["nodes"], in: self, ranges, fail)
-        if bootstrap == .kubeadm, let long = nodes.first(where: { name.utf8.count + $0.name.utf8.count > Cluster.longestMachine }) {
-            throw fail(
-                "metadata.name",
-                "\"\(name)\" and node \"\(long.name)\" together are longer than \(Cluster.longestMachine) bytes, which the path of a kubelet's socket has room for"
-            )
-        }
+        try requireRoom(fail)
         if let text = spec["loadBalancerPool"].string { loadBalancerPool = try pool(text) { fail("spec.loadBalancerPool", $0) } }
         try readMounts(spec, file: manifest.file, fail)
         links = try ClusterLinks.links(spec["links"], of: nodes, fail)
@@ -109,6 +104,16 @@ extension Cluster {
         let images = ClusterImages(file: manifest.file)
         registries = try images.registries(spec["registries"], fail)
         (self.images, forward) = (try images.entries(spec["images"], fail), try Cluster.forward(spec["dns"]["forward"], fail))
+    }
+
+    /// A kubelet's socket lies below both names.
+    private func requireRoom(_ fail: (String, String) -> ManifestError) throws {
+        if bootstrap == .kubeadm, let long = nodes.first(where: { name.utf8.count + $0.name.utf8.count > Cluster.longestMachine }) {
+            throw fail(
+                "metadata.name",
+                "\"\(name)\" and node \"\(long.name)\" together are longer than \(Cluster.longestMachine) bytes, which the path of a kubelet's socket has room for"
+            )
+        }
     }
 
     private mutating func readVersion(_ json: JSON, _ fail: (String, String) -> ManifestError) throws {
