@@ -6,7 +6,7 @@ struct LinkCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "link", abstract: "Make a node's link slow, lossy or dead.",
         discussion: """
-            minik link k8s-node1 --delay 50ms --loss 1%
+            minik link k8s-node1 --delay 50ms --jitter 5ms --loss 1% --rate 10mbit --corrupt 0.1% --reorder 25%
             minik link clear k8s-node1
             minik link partition k8s-node1
 

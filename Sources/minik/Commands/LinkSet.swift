@@ -4,7 +4,7 @@ import Model
 
 struct LinkSet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "set", abstract: "Say how a node's link behaves from now on; what is not named is as on a plain link. (the default)")
+        commandName: "set", abstract: "Say how a node's link behaves from now on; what is not named is as on a plain link.")
     @OptionGroup var link: LinkArgument
     @Argument(help: ArgumentHelp("clear makes it a plain link again.", valueName: "clear")) var word: String?
     @Option(help: "How long a packet takes each way: 50ms.") var delay: String?
