@@ -68,7 +68,7 @@ struct NodeCertificateTests {
 
     @Test("each node gets the next range of the cluster's, one that comes back a free one, and one too many is told")
     func ranges() async throws {
-        let api = try await Fixture.api(), ranges = NodeRanges(of: try #require(IPNetwork("10.244.0.0/23")))
+        let api = try await Fixture.api(), ranges = NodeRanges(of: [try #require(IPNetwork("10.244.0.0/23"))])
         func node(_ name: String) async throws -> String {
             _ = try await api.create(.nodes, ["apiVersion": "v1", "kind": "Node", "metadata": ["name": .string(name)]])
             try await ranges.reconcile(ObjectKey("", name), api)
@@ -81,5 +81,38 @@ struct NodeCertificateTests {
         try await api.delete(.nodes, ObjectKey("", "a"))
         try await ranges.reconcile(ObjectKey("", "c"), api)
         #expect(try await api.get(.nodes, ObjectKey("", "c"))["spec"]["podCIDR"].string == "10.244.0.0/24")
+    }
+
+    @Test("a node beside those of the document gets ranges of both families, and none of theirs")
+    func stranger() async throws {
+        let api = try await Fixture.api()
+        let networks = try ["10.244.0.0/16", "fd00::/56"].map { try #require(IPNetwork($0)) }
+        let own = try ["10.244.0.0/23", "fd00::/64"].map { try #require(IPNetwork($0)) }
+        let ranges = NodeRanges(of: networks, kept: ["own": own])
+        for name in ["own", "stranger"] {
+            _ = try await api.create(.nodes, ["apiVersion": "v1", "kind": "Node", "metadata": ["name": .string(name)]])
+            try await ranges.reconcile(ObjectKey("", name), api)
+        }
+        #expect(try await api.get(.nodes, ObjectKey("", "own"))["spec"]["podCIDR"].isNull)
+        #expect(try await api.get(.nodes, ObjectKey("", "stranger"))["spec"]["podCIDRs"] == ["10.244.2.0/24", "fd00:0:0:1::/64"])
+    }
+
+    @Test("nodes say for how long their secrets may be kept, the longer the more nodes there are, and do not waver at a bound")
+    func lifetimes() {
+        #expect([1, 90, 100, 101, 500, 501, 5000].map { NodeTTL.seconds(for: $0, now: 0) } == [0, 0, 0, 15, 15, 30, 300])
+        #expect([89, 90, 95, 450, 449].map { NodeTTL.seconds(for: $0, now: 15) } == [0, 15, 15, 15, 15])
+        #expect([440, 450, 449].map { NodeTTL.seconds(for: $0, now: 30) } == [15, 30, 15])
+    }
+
+    @Test("a node gets the annotation, and what somebody else wrote there is corrected")
+    func annotated() async throws {
+        let api = try await Fixture.api(), key = ObjectKey("", "a")
+        _ = try await api.create(
+            .nodes, ["apiVersion": "v1", "kind": "Node", "metadata": ["name": "a", "annotations": [NodeTTL.key: "7"]]])
+        try await NodeTTL().reconcile(key, api)
+        let first = try await api.get(.nodes, key)
+        #expect(first["metadata"]["annotations"][NodeTTL.key].string == "0")
+        try await NodeTTL().reconcile(key, api)
+        #expect(try await api.get(.nodes, key) == first)
     }
 }

@@ -56,7 +56,7 @@ struct Daemon {
             let informers = Informers(client: api, report: report)
             let shown = try await api.list(Service.self).filter(Cluster.balances).flatMap(\.balancerAddresses)
             let balancers = BalancerAddresses(cluster: cluster, paths: paths, shown: Set(shown), report: report)
-            for reconciler in reconcilers(api, pki, pki.authority) + [LoadBalancerReconciler(cluster: cluster, announcer: balancers)] {
+            for reconciler in reconcilers(api, pki, pki.authority) + own(balancers) {
                 let controller = Controller(reconciler, informers: informers, report: report)
                 group.addTask { try await controller.run() }
             }
@@ -107,6 +107,15 @@ struct Daemon {
         }
     }
 
+    /// What a cluster has besides where minik is all of it: its nodes' ranges are the document's, and so are its balancers' addresses.
+    private func own(_ balancers: BalancerAddresses) -> [any Reconciler] {
+        [
+            LoadBalancerReconciler(cluster: cluster, announcer: balancers),
+            NodeRanges(
+                of: cluster.networks.map(\.pods), kept: Dictionary(cluster.nodes.map { ($0.name, $0.podCIDRs) }) { first, _ in first }),
+        ]
+    }
+
     func reconcilers(_ api: APIServer, _ pki: any Credentials, _ authority: CertificateAuthority) -> [any Reconciler] {
         let namespaced = Registry.kinds.filter { $0.resource.namespaced && $0.storage == nil }.map(\.resource)
         let disks = NodeVolumes(nodes: cluster.nodes.map(\.name), paths: paths)
@@ -118,7 +127,8 @@ struct Daemon {
             StatefulSetReconciler(), ClaimBinder(), VolumeKeeper(disks: disks), LocalProvisioner(disks: disks), ClaimProtection(),
             VolumeProtection(), EphemeralClaims(),
             JobReconciler(), CronJobReconciler(), EndpointsReconciler(), Scheduler(),
-            NodeLifecycle(grace: .seconds(cluster.nodeMonitorGracePeriod)), PodGarbageCollector(),
+            NodeLifecycle(grace: .seconds(cluster.nodeMonitorGracePeriod)), NodeTTL(),
+            PodGarbageCollector(),
             TaintEviction(), DisruptionReconciler(), GatewayClassReconciler(), GatewayReconciler(cluster: cluster),
             QuotaReconciler(counted: namespaced), CustomResourceCleanup(),
             Self.certificates(api, authority),

@@ -186,7 +186,7 @@ actor ControlPlane {
         var reconcilers: [any Reconciler] = []
         if files.has(controller: "bootstrapsigner") { reconcilers.append(BootstrapSigner { Digest.authentication(of: $0, key: $1) }) }
         if files.has(controller: "tokencleaner") { reconcilers.append(TokenCleaner()) }
-        if files.allocatesNodeRanges, let pods = files.pods { reconcilers.append(NodeRanges(of: pods)) }
+        if files.allocatesNodeRanges, let pods = files.pods { reconcilers.append(NodeRanges(of: [pods])) }
         return reconcilers
     }
 
