@@ -5,7 +5,7 @@ import Testing
 /// Labs make clusters by fixed names.
 @Suite("[Serial] labs", .serialized, .printsClusters)
 struct LabTests {
-    private func lab(_ arguments: String, seconds: Int = 60) -> CommandResult { Shell.minik("lab \(arguments)", seconds: seconds) }
+    func lab(_ arguments: String, seconds: Int = 60) -> CommandResult { Shell.minik("lab \(arguments)", seconds: seconds) }
 
     @Test("every lab that is shipped: nothing is done at first, wrong answers fail in their own words, solutions pass")
     func shipped() throws {
@@ -222,5 +222,73 @@ struct LabTests {
             let refused = Shell.minik("apply --cluster dry -f \(word)")
             #expect(refused.errors.contains("\(word):3: metadata.name: false is no string: write it in quotes"), "\(refused)")
         }
+    }
+}
+
+extension LabTests {
+    @Test("a scenario as Killercoda has it is taken on its first node, by ssh on the other, and judged by its scripts")
+    func scenario() throws {
+        let before = Shell.run("scripts/leaks").output
+        defer { Shell.minik("down lab") }
+        let start = lab("start Tests/SmallTests/Data/scenario --no-kubeconfig")
+        #expect(start.isSuccess && "\(start)".contains("ready on controlplane") && "\(start)".contains("calls systemctl"), "\(start)")
+        let shell = Shell.run(
+            "echo 'pwd; kubectl get nodes -o name; hello.sh; ssh root@node01 ./hello.sh; ssh nobody; ssh node01 exit 3; echo ended $?' | \(Shell.minik) lab shell"
+        )
+        for words in ["/root\n", "node/node01", "hello from controlplane", "hello from node01", "hostname nobody", "ended 3"] {
+            #expect("\(shell)".contains(words), "\(words)\n\(shell)")
+        }
+        #expect(lab("check").output.contains("minik lab next") && lab("next").output.contains("Mend the Service"))
+        let open = lab("check")
+        #expect(open.output.contains("the Service leads nowhere (the script itself") && open.output.contains("line 3: This"), "\(open)")
+        let solved = lab("solve")
+        #expect(solved.isSuccess && lab("check").output.contains("Well done."), "\(solved)")
+        #expect(lab("stop").isSuccess)
+        #expect(Shell.run("scripts/leaks").output == before, "nothing of the scenario is left")
+    }
+
+    @Test("a lab that is exported to Killercoda's format is a scenario whose scripts judge as the lab does")
+    func export() throws {
+        let lab = """
+            apiVersion: minik.dev/v1
+            kind: Lab
+            metadata: {name: small-shop}
+            spec:
+              title: A small shop
+              setup: [{on: k8s-node1, run: "echo open > /tmp/sign"}]
+              tasks:
+              - name: serve
+                title: Serve
+                text: The Service shop leads to the pod on k8s-node1.
+                check:
+                - expect:
+                  - {from: client, to: svc/shop, port: 80, verdict: allowed, dns: shop}
+                  - {from: node/k8s-master, to: app=shop, port: 80, verdict: allowed}
+                - {object: service/shop, path: ".spec.ports[0].port", value: 80}
+                - {on: k8s-node1, run: cat /tmp/sign, output: open}
+                solution: [{run: "kubectl expose pod shop --port 80"}]
+              - name: sign
+                title: Sign
+                text: What stands on the sign?
+                check: [{answer: {on: k8s-node1, run: cat /tmp/sign}}]
+                solution: [{run: "minik lab answer sign $(minik node exec k8s-node1 -- cat /tmp/sign)"}]
+            ---
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: shop, labels: {app: shop}}
+            spec: {nodeName: k8s-node1, containers: [{name: c, image: busybox, command: [httpd, -f]}], terminationGracePeriodSeconds: 0}
+            ---
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: client}
+            spec: {nodeName: k8s-node2, containers: [{name: c, image: busybox, command: [sleep, infinity]}], terminationGracePeriodSeconds: 0}
+            """
+        let folder = FileManager.default.temporaryDirectory.appending(path: "export-\(UUID().uuidString.prefix(8))").path
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let file = try ClusterFiles.write(lab), export = self.lab("export killercoda \(file) \(folder) --lang en")
+        #expect(export.isSuccess && export.output.contains("k8s-node2 is node01, too"), "\(export)")
+        #expect(self.lab("export killercoda \(file) \(folder)").errors.contains("is there already"))
+        let trial = self.lab("test \(folder)", seconds: 120)
+        #expect(trial.isSuccess, "\(trial)")
     }
 }

@@ -16,6 +16,10 @@ package struct LabDocument: Sendable {
     /// Done once, when the cluster and the objects beside the document are up.
     package let setup: [LabStep]
     package let tasks: [LabTask]
+    /// Done once, when all tasks are.
+    package let ending: [LabStep]
+    /// The node that the learner works on; nil: the learner's own shell.
+    package let home: String?
 
     package func task(_ name: String) -> LabTask? { tasks.first { $0.name == name } }
 
@@ -45,6 +49,11 @@ package struct LabTask: Sendable {
     package let wait: Int
     /// What it wants is good practice: a lab is done without.
     package let isWarning: Bool
+    /// Done once, when its turn comes.
+    package let setup: [LabStep]
+
+    /// There is nothing to do but to read it.
+    package var isRead: Bool { checks == [.read] }
 }
 
 /// Help, and with a condition of its own what a typical mistake is told by. With an answer it is one that `minik lab test` makes, to see
@@ -61,6 +70,8 @@ package struct LabHint: Sendable {
 /// Something that is done: by the setup, a solution, or a wrong answer.
 package enum LabStep: Sendable, Hashable {
     case run(LabCommand)
+    /// What it prints is the learner's to see, and however it ends, the lab goes on.
+    case show(LabCommand)
     /// Manifests, and the line of the lab's file at which they begin.
     case apply(String, line: Int)
 
@@ -91,6 +102,8 @@ package enum LabCheck: Sendable, Hashable {
     case answer(LabCommand)
     /// A pattern as a shell has it: a whole answer, or `veth*`.
     case answerIs(String)
+    /// The learner has read the task: `minik lab next`.
+    case read
 }
 
 /// `TYPE/NAME` has this value at this path; without a value, any; or is not there at all.

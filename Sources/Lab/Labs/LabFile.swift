@@ -8,17 +8,30 @@ package struct LabFile: Sendable {
     package let lab: LabDocument
     package let cluster: Cluster
     package let objects: [Manifest]
+    /// The folder is Killercoda's.
+    package let scenario: Scenario?
 
     /// The cluster of a lab that brings no document of its own.
     package static let clusterName = "lab"
 
     package init(_ path: String) throws {
+        if Scenario.isOne(path) {
+            try self.init(Scenario(path))
+            return
+        }
         // What other files lie in a lab's folder is for the learner.
         let file = Files.isDirectory(path) ? "\(path)/lab.yaml" : path
         guard Files.exists(file) else {
-            throw UserError("there is no lab \(path)", hint: file == path ? "see: minik lab list" : "a lab's folder holds a lab.yaml")
+            throw UserError(
+                "there is no lab \(path)",
+                hint: file == path ? "see: minik lab list" : "a lab's folder holds a lab.yaml, a scenario's an index.json")
         }
         try self.init(try LabFiles.read([file]), path: file)
+    }
+
+    private init(_ scenario: Scenario) throws {
+        path = "\(scenario.folder)/\(Scenario.index)"
+        (lab, cluster, objects, self.scenario) = (scenario.lab(), try scenario.cluster(), try scenario.objects(), scenario)
     }
 
     package init(_ manifests: [Manifest], path: String) throws {
@@ -33,7 +46,7 @@ package struct LabFile: Sendable {
         lab = try LabDocument(document, in: parts.cluster)
         var cluster = parts.cluster
         if !parts.hasDocument { cluster.name = Self.clusterName }
-        (self.path, self.cluster, objects) = (path, cluster, parts.objects)
+        (self.path, self.cluster, objects, scenario) = (path, cluster, parts.objects, nil)
     }
 
     package var folder: String { path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "." }

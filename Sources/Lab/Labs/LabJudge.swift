@@ -48,6 +48,11 @@ struct LabJudge {
             try await LabReach(paths: paths, snapshot: ClusterSnapshot(cluster: cluster, client: client)).judge(expectations)
         case .answer(let command):
             try await look(answer: task, command)
+        case .read:
+            [
+                answers[task] == nil
+                    ? LabFinding(holds: false, words: "read it, then: minik lab next") : LabFinding(holds: true, words: "it has been read")
+            ]
         case .answerIs(let pattern):
             look(answer: task) { fnmatch(LabState.plain(pattern), LabState.plain($0), 0) == 0 }
         }
@@ -82,7 +87,10 @@ struct LabJudge {
         func finding(_ holds: Bool, _ words: String) -> LabFinding { LabFinding(holds: holds, words: "`\(first)`\(place) \(words)") }
         if outcome.code != Int32(exit) {
             let said = (outcome.errors.trimmed.isEmpty ? outcome.output : outcome.errors).trimmed
-            let gist = LabFinding.gist(of: said).map { ": \($0)" } ?? ""
+            // A scenario's script says itself what is missing; what of it is no command is the script's mistake, and told beside that.
+            let own = outcome.output.trimmed.split(separator: "\n").last.map(String.init), stray = outcome.strayWords
+            let words = stray == nil ? LabFinding.gist(of: said) : own ?? stray
+            let gist = (words.map { ": \($0)" } ?? "") + (own == nil ? "" : stray.map { " (the script itself: \($0))" } ?? "")
             let how = outcome.code == LabShell.timedOut ? "did not end in time" : "ended with exit code \(outcome.code)"
             return finding(false, how + gist)
         }

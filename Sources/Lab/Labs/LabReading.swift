@@ -23,6 +23,7 @@ extension LabDocument {
         outro = try reading.optionalText(spec["outro"], "spec.outro")
         setup = try reading.steps(spec["setup"], "spec.setup")
         tasks = try reading.tasks(spec["tasks"])
+        (ending, home) = ([], nil)
     }
 }
 
@@ -108,7 +109,7 @@ private struct LabReading {
             checks: checks, failChecks: try self.checks(item["failcheck"], "\(path).failcheck"),
             hints: try hints(item["hints"], "\(path).hints"), solution: try steps(item["solution"], "\(path).solution"),
             pass: try optionalText(item["pass"], "\(path).pass"), fail: try optionalText(item["fail"], "\(path).fail"), wait: wait,
-            isWarning: item["level"].string == "warning")
+            isWarning: item["level"].string == "warning", setup: try steps(item["setup"], "\(path).setup"))
     }
 
     private func hints(_ json: JSON, _ field: String) throws -> [LabHint] {

@@ -33,7 +33,7 @@ extension LabDocument {
 
     private static let task = Schema.object([
         .init("name", .string, required: true), .init("title", text, required: true), .init("text", text, required: true),
-        .init("needs", .list(.string)),
+        .init("needs", .list(.string)), .init("setup", steps, rules: stepRules),
         .init("check", checks, required: true, rules: one(of: checkForms, atLeast: 1)), .init("failcheck", checks, rules: checkRules),
         .init("pass", text), .init("fail", text), .init("wait", .int, rules: ["minimum": 0, "maximum": 600]),
         .init("level", .string(oneOf: ["task", "warning"])), .init("solution", steps, rules: stepRules),

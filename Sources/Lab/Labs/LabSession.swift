@@ -9,6 +9,8 @@ package struct LabSession: Sendable {
     package let paths: ClusterPaths
     package let cluster: Cluster
     package let shell: LabShell
+    /// Who is told what a command prints that is for the learner.
+    package var heard: @Sendable (String) -> Void = { _ in }
     private let client: HTTPClient
     package var lab: LabDocument { file.lab }
 
@@ -45,13 +47,26 @@ package struct LabSession: Sendable {
             } else if !task.needs.allSatisfy(state.passed.contains) {
                 results.append(LabResult(task: task, state: .waiting))
             } else {
+                try await begin(task)
                 let result = try await judge(task)
                 if result.state == .passed { state.passed.insert(task.name) }
                 try note(result)
                 results.append(result)
             }
         }
+        if lab.tasks.allSatisfy({ state.passed.contains($0.name) }) { try await beginOnce("", lab.ending) }
         return results
+    }
+
+    /// Does what belongs to a task's beginning, once.
+    package func begin(_ task: LabTask) async throws { try await beginOnce(task.name, task.setup) }
+
+    private func beginOnce(_ name: String, _ steps: [LabStep]) async throws {
+        guard !steps.isEmpty else { return }
+        var state = try state()
+        guard state.begun.insert(name).inserted else { return }
+        try state.write(paths)
+        try await perform(steps)
     }
 
     /// One task, whatever it needs.
@@ -116,6 +131,11 @@ package struct LabSession: Sendable {
                 for manifest in try LabStep.manifests(text, file: file.path, line: line) {
                     _ = try await Applier(client: client, defaultNamespace: "default").apply(manifest)
                 }
+            case .show(let command):
+                let outcome = try await shell.run(command, seconds: 300)
+                let words = (outcome.output + outcome.errors).trimmed
+                if !words.isEmpty { heard(words) }
+                if outcome.code == LabShell.timedOut { heard("\(command.text) did not end within 5 minutes") }
             case .run(let command):
                 let outcome = try await shell.run(command, seconds: 60)
                 guard outcome.code == 0 else {
@@ -137,7 +157,8 @@ package struct LabSession: Sendable {
 
     /// Does a task for the learner, and waits until it shows.
     package func solve(_ task: LabTask) async throws -> LabResult {
-        guard !task.solution.isEmpty else { throw UserError("task \(task.name) has no solution that is written down") }
+        if task.isRead { try answer(task.name, "read") }
+        guard !task.solution.isEmpty || task.isRead else { throw UserError("task \(task.name) has no solution that is written down") }
         try await perform(task.solution)
         let result = try await watch(task, patience: .seconds(task.wait)) { $0.state != .open }
         if result.state != .open { try note(result) }

@@ -19,6 +19,11 @@ package struct LabShell: Sendable {
             guard code == LabShell.notFound, let last = errors.trimmed.split(separator: "\n").last else { return nil }
             return last.wholeMatch(of: /(\/bin\/)?sh: .*not found/) == nil ? nil : String(last)
         }
+
+        /// bash's words of the first line of a script that is no command.
+        package var strayWords: String? {
+            errors.split(separator: "\n").first { $0.contains(/: line \d+: (.*: command not found|syntax error.*)/) }.map(String.init)
+        }
     }
 
     /// What a shell ends with when there is no program of that name.
@@ -68,16 +73,19 @@ package struct LabShell: Sendable {
     package func run(_ command: LabCommand, seconds: Int = 20) async throws -> Outcome {
         let argv = ["/usr/bin/timeout", "-k", "1", "\(seconds)"] + words(of: command)
         let environment = environment, folder = folder
-        return try await SmallProgram.blocking {
-            let output = try Descriptor.memoryFile(), errors = try Descriptor.memoryFile()
-            let pid = SmallProgram.spawn(
-                ["/bin/sh", "-c", "cd \"$1\" && shift && exec \"$@\"", "sh", folder] + argv, environment: environment,
-                stdio: [-1, output.number, errors.number])
-            guard pid > 0 else { throw FileError("start", "/bin/sh", errno: -pid) }
-            var status: Int32 = 0
-            while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-            return try Outcome(code: OwnProcess.exitCode(ofStatus: status), output: text(output), errors: text(errors))
-        }
+        return try await SmallProgram.blocking { try Self.outcome(argv, environment: environment, in: folder) }
+    }
+
+    /// Runs a program in a directory to its end, and blocks.
+    static func outcome(_ argv: [String], environment: [String], in folder: String) throws -> Outcome {
+        let output = try Descriptor.memoryFile(), errors = try Descriptor.memoryFile()
+        let pid = SmallProgram.spawn(
+            ["/bin/sh", "-c", "cd \"$1\" && shift && exec \"$@\"", "sh", folder] + argv, environment: environment,
+            stdio: [-1, output.number, errors.number])
+        guard pid > 0 else { throw FileError("start", "/bin/sh", errno: -pid) }
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        return try Outcome(code: OwnProcess.exitCode(ofStatus: status), output: text(output), errors: text(errors))
     }
 
     private func words(of command: LabCommand) -> [String] {

@@ -26,13 +26,16 @@ package struct LabStart {
                 ClusterStart.Wish(cluster, file.objects, patience: patience, writesKubeconfig: writesKubeconfig), images: images, progress
             ).run()
             try LabState(file: Self.whole(file.path)).write(paths)
-            let session = try LabSession(paths, file: file)
+            var session = try LabSession(paths, file: file)
+            session.heard = { [progress] in progress.note($0) }
             try session.shell.prepare()
+            if let scenario = file.scenario { try ScenarioPlaces(scenario: scenario, paths: paths).place() }
             if !file.lab.setup.isEmpty {
                 progress.begin("the lab's setup")
                 try await session.perform(file.lab.setup)
                 progress.end()
             }
+            if let first = file.lab.tasks.first { try await session.begin(first) }
             return session
         } catch {
             for problem in try await Self.stop(paths) { progress.note("while rolling back: \(problem)") }

@@ -10,6 +10,8 @@ package struct LabState: Sendable {
     package var lost: Set<String> = []
     /// By task.
     package var answers: [String: String] = [:]
+    /// Those whose setup is done.
+    package var begun: Set<String> = []
     /// How many of a task's general hints were shown.
     package var hints: [String: Int] = [:]
 
@@ -29,6 +31,7 @@ package struct LabState: Sendable {
         passed = Set(json["passed"].items.compactMap(\.string))
         lost = Set(json["lost"].items.compactMap(\.string))
         answers = json["answers"].stringMap
+        begun = Set(json["begun"].items.compactMap(\.string))
         hints = (json["hints"].object ?? JSONObject()).reduce(into: [:]) { $0[$1.0] = $1.1.int }
     }
 
@@ -38,6 +41,7 @@ package struct LabState: Sendable {
         let json: JSON = [
             "file": .string(file), "passed": .array(passed.sorted().map(JSON.string)),
             "lost": .array(lost.sorted().map(JSON.string)), "answers": JSON(answers), "hints": counts,
+            "begun": .array(begun.sorted().map(JSON.string)),
         ]
         try Files.write(json.text(indented: true) + "\n", to: Self.path(paths), mode: 0o600)
     }

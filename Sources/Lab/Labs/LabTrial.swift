@@ -37,12 +37,17 @@ package struct LabTrial {
                 result.state == .open ? nil : "it is \(result.state.rawValue) before anything was done")
         }
         for task in session.lab.tasks {
+            try await session.begin(task)
             let before = try await session.judge(task)
             note("\(task.name): not done by what came before it", before.state == .open ? nil : "it is \(before.state.rawValue)")
             for hint in task.hints where !hint.answer.isEmpty {
                 note("\(task.name): wrong answer \(hint.name) is refused in its own words", try await refused(hint, task))
             }
-            guard !task.solution.isEmpty else {
+            if task.solution.isEmpty, !task.isRead, session.file.scenario != nil {
+                heard("  \(task.name): its text has no commands that could be run; what comes after it is not tried")
+                break
+            }
+            guard !task.solution.isEmpty || task.isRead else {
                 note("\(task.name): solution", "there is none: how is it known that it can be done?")
                 break
             }

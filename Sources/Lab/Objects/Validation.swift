@@ -18,15 +18,30 @@ package struct Validation {
     package func run() async throws -> Outcome {
         var outcome = Outcome()
         var manifests: [Manifest] = []
-        for file in files.flatMap(Self.withLabs) {
+        let scenarios = files.filter(Scenario.isOne)
+        for folder in scenarios { validate(scenario: folder, &outcome) }
+        for file in files.filter({ !scenarios.contains($0) }).flatMap(Self.withLabs) {
             do { manifests += try LabFiles.read([file]) } catch let error as ManifestError { outcome.complaints.append("\(error)") }
         }
-        guard !manifests.isEmpty || !outcome.complaints.isEmpty else {
+        guard !manifests.isEmpty || !scenarios.isEmpty || !outcome.complaints.isEmpty else {
             throw UserError("there is no document in \(files.joined(separator: ", "))")
         }
         // Each file is a whole: `up` takes several together, and a lab's file has a cluster of its own.
         for (_, own) in Dictionary(grouping: manifests, by: \.file).sorted(by: { $0.key < $1.key }) { try await validate(own, &outcome) }
         return outcome
+    }
+
+    private func validate(scenario path: String, _ outcome: inout Outcome) {
+        do {
+            let file = try LabFile(path)
+            guard let scenario = file.scenario else { return }
+            outcome.lines.append(
+                "\(file.path): Scenario \(scenario.name): \(scenario.steps.count) steps, \(scenario.image.nodes) nodes (\(scenario.image.id))"
+            )
+            let needs = ScenarioNeeds(scenario)
+            outcome.lines += needs.lines.map { "\(file.path): \($0)" }
+            outcome.complaints += try needs.unreadable()
+        } catch { outcome.complaints.append("\(error)") }
     }
 
     /// A directory of labs has each in a folder of its own, beside files that are none of the lab's documents.

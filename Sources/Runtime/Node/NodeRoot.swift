@@ -61,14 +61,23 @@ package struct NodeRoot: Sendable {
     package func text(_ path: String) -> String? { Files.text(path, inRoot: directory) }
 
     /// Writes a file whole, in directories that are made where they are missing.
-    package func write(_ text: String, to path: String) throws(FileError) {
+    package func write(_ text: String, to path: String) throws(FileError) { try write(Array(text.utf8), to: path) }
+
+    /// The same with a mode, which the file has from then on.
+    package func write(_ text: String, to path: String, mode: mode_t) throws(FileError) {
+        try write(Array(text.utf8), to: path, mode: mode)
+    }
+
+    package func write(_ bytes: [UInt8], to path: String, mode: mode_t? = nil) throws(FileError) {
         try opened(path) { root throws(FileError) in
             var result = Descriptor.result(host_open_in_root(root, path, O_WRONLY | O_TRUNC | O_NONBLOCK))
             if result == -ENOENT {
                 _ = try Descriptor(Descriptor.result(host_make_in_root(root, path, 0)), "create", path)
                 result = Descriptor.result(host_open_in_root(root, path, O_WRONLY | O_TRUNC | O_NONBLOCK))
             }
-            try Descriptor(result, "open", path).write(Array(text.utf8), to: path)
+            let file = try Descriptor(result, "open", path)
+            try file.write(bytes, to: path)
+            if let mode, fchmod(file.number, mode) != 0 { throw FileError("change the mode of", path, errno: errno) }
         }
     }
 

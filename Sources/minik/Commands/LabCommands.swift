@@ -10,7 +10,7 @@ struct LabCommands: AsyncParsableCommand {
         discussion: "minik lab list, then sudo minik lab start NAME. How a lab is written: docs/labs.md",
         subcommands: [
             LabList.self, LabBegin.self, LabStatus.self, LabCheckCommand.self, LabAnswer.self, LabHintCommand.self, LabSolve.self,
-            LabReset.self, LabNext.self, LabStop.self, LabTest.self,
+            LabReset.self, LabNext.self, LabStop.self, LabTest.self, LabShellCommand.self, LabExport.self,
         ])
 }
 
@@ -27,13 +27,20 @@ struct LabOptions: ParsableArguments {
         let named = cluster ?? getenv("MINIK_CLUSTER").map { String(cString: $0) }
         if let named {
             guard running.contains(named) else { throw UserError("cluster \"\(named)\" runs no lab", hint: "see: minik lab list") }
-            return try LabSession(ClusterPaths(named: named))
+            return try session(named)
         }
         guard let only = running.first else { throw UserError("no lab runs", hint: "see: minik lab list; then minik lab start NAME") }
         guard running.count == 1 else {
             throw UserError("several labs run: \(running.joined(separator: ", "))", hint: "choose one with --cluster NAME")
         }
-        return try LabSession(ClusterPaths(named: only))
+        return try session(only)
+    }
+
+    private func session(_ name: String) throws -> LabSession {
+        var session = try LabSession(ClusterPaths(named: name))
+        // Beside what a machine reads.
+        session.heard = { printError($0) }
+        return session
     }
 
     /// The named task of a lab; without a name the first that is open.

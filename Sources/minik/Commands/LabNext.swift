@@ -8,7 +8,14 @@ struct LabNext: AsyncParsableCommand {
     @Flag(help: "Leave the lab with tasks that are open.") var skip = false
 
     func run() async throws {
-        let session = try options.session(), language = try options.speech.chosen(), passed = try session.state().passed
+        let session = try options.session(), language = try options.speech.chosen()
+        // One that is only to be read is done by going on.
+        let before = try session.state().passed
+        if let task = session.lab.tasks.first(where: { !before.contains($0.name) }), task.isRead {
+            try session.answer(task.name, "read")
+            _ = try await session.results()
+        }
+        let passed = try session.state().passed
         let open = session.lab.tasks.filter { !passed.contains($0.name) && !$0.isWarning }
         if !open.isEmpty, !skip {
             try LabWords.next(session, language)

@@ -14,7 +14,7 @@ struct LabSolve: AsyncParsableCommand {
         try session.requireReady(for: task)
         for step in task.solution {
             switch step {
-            case .run(let command): print("\(command.place.map { "[\($0)] " } ?? "")$ \(command.text.trimmed)")
+            case .run(let command), .show(let command): print("\(command.place.map { "[\($0)] " } ?? "")$ \(command.text.trimmed)")
             case .apply(let text, _): print("$ kubectl apply -f - <<'END'\n\(text.trimmed)\nEND")
             }
         }

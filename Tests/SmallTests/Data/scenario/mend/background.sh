@@ -1,0 +1,2 @@
+systemctl restart kubelet
+frobnicate --now
