@@ -87,9 +87,12 @@ struct KubeadmClusterTests {
     }
 
     private func joined(_ join: String) throws {
-        for node in ["k8s-node1", "k8s-node2"] {
-            let result = on(node, join)
+        let program = try ClusterFiles.write(Self.standing(join))
+        defer { try? FileManager.default.removeItem(atPath: program) }
+        for (node, command) in [("k8s-node1", join), ("k8s-node2", "python3 - < \(program)")] {
+            let result = on(node, command)
             #expect(result.isSuccess && result.output.contains("This node has joined the cluster:"), "\(result)")
+            #expect(command == join || result.output.contains("200 200"), "a connection stands while kube-proxy begins: \(result)")
         }
         #expect(try rows("get nodes").map(\.first) == ["k8s-master", "k8s-node1", "k8s-node2"])
         #expect(try rows("get csr").allSatisfy { $0.last == "Approved,Issued" })
@@ -101,6 +104,26 @@ struct KubeadmClusterTests {
         #expect(own.isSuccess, "a node may look at nodes: \(own)")
         let others = on("k8s-node1", "\(Shell.root)/.build/clients/kubectl-1.20 --kubeconfig /etc/kubernetes/kubelet.conf get secrets -A")
         #expect(others.errors.contains("forbidden"), "\(others)")
+    }
+
+    /// Joins between two requests on one connection, and waits with the second for the table of the node's kube-proxy.
+    private static func standing(_ join: String) -> String {
+        """
+        import http.client, ssl, subprocess, time
+        api = http.client.HTTPSConnection("192.168.200.128", 6443, timeout=20, context=ssl._create_unverified_context())
+        def ask():
+            api.request("GET", "/version")
+            answer = api.getresponse()
+            answer.read()
+            return answer.status
+        first = ask()
+        subprocess.run("\(join)", shell=True, check=True)
+        for _ in range(200):
+            if "kube-proxy" in subprocess.run(["nft", "list", "tables"], capture_output=True, text=True).stdout: break
+            time.sleep(0.1)
+        api.auto_open = 0
+        print(first, ask())
+        """
     }
 
     /// OpenSSL's word on what lies in /etc/kubernetes/pki.
