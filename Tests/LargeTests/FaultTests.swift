@@ -41,8 +41,28 @@ struct FaultTests {
                 let after = state()
                 #expect(after == before, "\(name) is gone: \(difference(before, after))")
             }
+            try kept(cluster, file, before)
             try refused(cluster, before)
         }
+    }
+
+    /// Faults outlive the daemon, and go one after the other; whoever heals a link frees its node of the fault.
+    private func kept(_ cluster: TestCluster, _ file: String, _ before: String) throws {
+        for name in ["bridge-range", "wrong-vtep", "tunnel-port"] { #expect(cluster.minik("fault inject \(name)").isSuccess) }
+        let alike = cluster.minik("fault inject bridge-address")
+        #expect(alike.status == 1 && alike.errors.contains("which is about cni0's addresses"), "\(alike)")
+        let during = state()
+        Shell.run("kill -9 $(cut -d' ' -f1 /run/minik/faults/daemon.pid)")
+        let up = Shell.minik("up \(file)", seconds: 60)
+        #expect(up.isSuccess && !up.errors.contains("repaired"), "\(up)")
+        #expect(state() == during, "a daemon that starts mends nothing: \(difference(during, state()))")
+        #expect(
+            cluster.minik("fault clear --all").output
+                == "worker: free of tunnel-port\nworker: free of wrong-vtep\nworker: free of bridge-range\n")
+        #expect(state() == before, "\(difference(before, state()))")
+        #expect(cluster.minik("fault inject partition").isSuccess && cluster.minik("map --text").output.contains("Ready, cut off"))
+        #expect(cluster.minik("link heal worker").isSuccess)
+        #expect(cluster.minik("fault clear --all").output == "no node has a fault\n")
     }
 
     private func refused(_ cluster: TestCluster, _ before: String) throws {

@@ -145,6 +145,23 @@ struct ClusterMapTests {
         }
         #expect(text.contains("isolates default/web") && text.contains("ingress"))
     }
+
+    @Test("text tells of nodes that somebody stopped or cut off, of names outside, and of many the first")
+    func fewer() {
+        var snapshot = MapFixture.snapshot(policies: [MapFixture.onlyClient])
+        snapshot.pods += (0..<30).map { MapFixture.pod("w-\($0)", 2, 20 + $0, app: "web") }
+        snapshot.services.append(
+            Service([
+                "metadata": ["name": "far", "namespace": "default"], "spec": ["type": "ExternalName", "externalName": "db.example.com"],
+            ]))
+        var sight = MapFixture.sight()
+        sight.troubles = ["n2": "cut off"]
+        let map = ClusterMap(snapshot, sight), text = MapText(map: map).text
+        #expect(text.contains("worker, Ready, cut off   "))
+        #expect(text.contains("default/far   ExternalName\n    -> db.example.com (a name)"))
+        #expect(text.contains("and 19 more") && map.policies[0].pods.count == 31)
+        #expect(map.json["machines"].items.compactMap { $0["status"].string }.contains("Ready, cut off"))
+    }
 }
 
 @Suite("The map's layout is a function of the map")

@@ -38,6 +38,19 @@ struct MapReachTests {
         #expect(MapReach(snapshot).targets.map(\.pods.count).sorted() == [1, 1, 1, 1, 59])
     }
 
+    @Test("a kin's cell with itself is about two of its pods: a policy that isolates all of them closes it")
+    func kinWithItself() throws {
+        var shut = MapFixture.onlyClient
+        shut["spec"]["podSelector"] = ["matchLabels": ["app": "w"]]
+        var snapshot = MapFixture.snapshot(policies: [shut])
+        snapshot.pods += (0..<60).map { MapFixture.pod("w-\($0)", 1 + $0 % 2, 50 + $0, app: "w", owner: "w-1") }
+        #expect(try letter(MapReach(snapshot), "default/w-0", "default/w-0") == "X")
+        snapshot.policies = []
+        #expect(try letter(MapReach(snapshot), "default/w-0", "default/w-0") == ".")
+        // One alone is asked about itself.
+        #expect(try letter(MapReach(MapFixture.snapshot(policies: [shut])), "default/web", "default/web") == ".")
+    }
+
     @Test("the history keeps what changed, in words, and not more than it may")
     func history() {
         var history = MapHistory()

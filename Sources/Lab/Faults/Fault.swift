@@ -33,12 +33,15 @@ package struct Fault: Sendable {
     package let means: Means
     /// While it lasts the kernel reckons the checksums of what leaves by eth0, and not the device.
     package let isWithoutOffload: Bool
+    /// What it keeps and changes, where another fault does so with the same: a node has but one of them at a time, since the second
+    /// would keep what the first made.
+    package let changes: String?
 
     package init(
         _ name: String, _ summary: String, effect: String, signs: String, undo: String, needs: [Need] = [], isEverywhere: Bool = false,
-        _ means: Means, isWithoutOffload: Bool = false
+        changes: String? = nil, _ means: Means, isWithoutOffload: Bool = false
     ) {
-        self.isWithoutOffload = isWithoutOffload
+        (self.isWithoutOffload, self.changes) = (isWithoutOffload, changes)
         (self.name, self.summary, self.effect, self.signs, self.undo) = (name, summary, effect, signs, undo)
         (self.needs, self.isEverywhere, self.means) = (needs, isEverywhere, means)
     }

@@ -27,6 +27,7 @@ package struct FaultInjection {
                 throw UserError(
                     "node \(there.node) has had the fault \"\(fault.name)\" since \(there.since)", hint: "minik fault clear \(fault.name)")
             }
+            try requireAlone(fault, on: nodes, beside: before)
             for node in nodes { try requireRunning(node) }
             // Nobody mends from here on.
             try injected.set(before + nodes.map { InjectedFaults.Entry(name: fault.name, node: $0, since: .now()) })
@@ -76,6 +77,16 @@ package struct FaultInjection {
             throw UserError("there is no node \"\(node)\"", hint: "there are: \(names.joined(separator: ", "))")
         }
         return [node]
+    }
+
+    private func requireAlone(_ fault: Fault, on nodes: [String], beside entries: [InjectedFaults.Entry]) throws {
+        guard let changes = fault.changes else { return }
+        for entry in entries where nodes.contains(entry.node) {
+            guard try Fault.named(entry.name).changes == changes else { continue }
+            throw UserError(
+                "node \(entry.node) has the fault \"\(entry.name)\", which is about \(changes), as \"\(fault.name)\" is",
+                hint: "minik fault clear \(entry.name) --node \(entry.node)")
+        }
     }
 
     private func requireRunning(_ node: String) throws {

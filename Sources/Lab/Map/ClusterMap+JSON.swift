@@ -27,7 +27,7 @@ extension ClusterMap.Machine {
     var json: JSON {
         [
             "name": .string(name), "kind": .string(kind.rawValue), "controlPlane": .bool(isControlPlane), "ready": .bool(isReady),
-            "addresses": list(addresses), "podCIDRs": list(podNetworks), "links": .array(devices.map(\.json)),
+            "status": .string(status), "addresses": list(addresses), "podCIDRs": list(podNetworks), "links": .array(devices.map(\.json)),
         ]
     }
 }

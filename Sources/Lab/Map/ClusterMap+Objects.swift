@@ -37,6 +37,7 @@ extension ClusterMap {
         for (key, end) in sight.attachments { if let node = homes[key] { ends[node, default: [:]][end] = key } }
         for index in machines.indices {
             let machine = machines[index]
+            machines[index].trouble = machine.kind == .node ? sight.troubles[machine.name] : nil
             let place = sight.place(of: machine) ?? MapSight.Place(links: [])
             let names = Dictionary(place.links.map { ($0.index, $0.name) }, uniquingKeysWith: { $1 })
             machines[index].devices = place.links.filter { $0.name != "lo" }.map { link in
@@ -126,7 +127,8 @@ extension ClusterMap {
             }
         }
         return Service(
-            key: service.key, type: service.isHeadless ? "Headless" : service.type, addresses: service.clusterIPs.map(\.description),
+            key: service.key, type: service.isHeadless ? "Headless" : service.type,
+            addresses: service.spec["externalName"].string.map { [$0] } ?? service.clusterIPs.map(\.description),
             outsideAddresses: (service.balancerAddresses + service.externalIPs).map(\.description), ports: ports,
             nodePorts: Set(service.ports.compactMap(\.nodePort)),
             endpoints: endpoints)

@@ -29,9 +29,14 @@ package struct ClusterMap: Sendable, Hashable {
         package var isControlPlane = false
         /// What the API says of a node; true of what is none.
         package var isReady = true
+        /// What somebody has done to it: `stopped`, `paused`, `cut off`. Its Node object tells of it only later.
+        package var trouble: String?
         package var addresses: [String] = []
         package var podNetworks: [String] = []
         package var devices: [Device] = []
+
+        /// `Ready`, `NotReady, stopped`
+        package var status: String { [isReady ? "Ready" : "NotReady", trouble].compactMap(\.self).joined(separator: ", ") }
 
         package func device(_ name: String) -> Device? { devices.first { $0.name == name } }
         /// The bridge of a node's pods, where there is one.
@@ -71,6 +76,7 @@ package struct ClusterMap: Sendable, Hashable {
     package struct Service: Sendable, Hashable {
         package var key: ObjectKey
         package var type: String
+        /// Of an ExternalName the name that DNS answers with.
         package var addresses: [String]
         /// Load balancers' and external ones.
         package var outsideAddresses: [String]

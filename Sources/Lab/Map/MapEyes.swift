@@ -27,10 +27,24 @@ package actor MapEyes: MapSource {
         sight.outside = try read(paths.outside)
         if paths.outside != paths.outsideNetns { sight.outside?.links.removeAll { $0.name != paths.hostLink } }
         let own = pods.filter { !$0.isHostNetwork && !$0.isFinished && $0.nodeName != nil }
+        sight.troubles = troubles()
         for pod in own { sight.attachments[pod.key] = try end(of: pod) }
         let uids = Set(own.map(\.uid))
         ends = ends.filter { uids.contains($0.key) }
         return sight
+    }
+
+    private func troubles() -> [String: String] {
+        // A document that just cannot be read says nothing of links.
+        let document = ((try? paths.storedCluster()) ?? nil) ?? cluster
+        return cluster.nodes.reduce(into: [:]) { found, node in
+            let state = NodePower(node.name, paths).state
+            if state != .running {
+                found[node.name] = state.rawValue
+            } else if document.link(of: node.name).isPartitioned {
+                found[node.name] = "cut off"
+            }
+        }
     }
 
     package func moved(now: Double) throws -> [ConnectionMoves.Connection] {

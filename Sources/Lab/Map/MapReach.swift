@@ -62,12 +62,20 @@ package struct MapReach: Sendable {
         sources = rowsShown.map { party(matrix.sources[$0]) }
         targets = matrix.targets.map(party)
         probes = matrix.probes.map(\.description)
+        let byPod = Dictionary(wanted.map { ($0.key, $0) }, uniquingKeysWith: { $1 })
+        let others = byKey.compactMapValues { $0.count > 1 ? byPod[$0[1].key] : nil }
         let cells = Dictionary(grouping: matrix.cells, by: \.probe)
         rows = matrix.probes.map { probe in
             let bySource = Dictionary(grouping: cells[probe] ?? [], by: \.from)
             return rowsShown.map { source in
                 var letters = [Character](repeating: "?", count: matrix.targets.count)
-                for cell in bySource[source] ?? [] { letters[cell.to] = cell.isAllowed ? "." : cell.isPartly ? "~" : "X" }
+                for var cell in bySource[source] ?? [] {
+                    // A kin's cell with itself is not about a pod and itself, which nobody can forbid.
+                    if cell.from == cell.to, let other = others[matrix.targets[cell.to].name] {
+                        cell = matrix.cell(from: source, to: cell.to, as: other, probe) ?? cell
+                    }
+                    letters[cell.to] = cell.isAllowed ? "." : cell.isPartly ? "~" : "X"
+                }
                 return String(letters)
             }
         }

@@ -17,6 +17,8 @@ package struct MapSight: Sendable {
     package var outside: Place?
     /// The index of the node's end of a pod's link.
     package var attachments: [ObjectKey: Int32] = [:]
+    /// Nodes that somebody has switched off, stopped or cut off: `stopped`, `paused`, `cut off`.
+    package var troubles: [String: String] = [:]
 
     package init() {}
 

@@ -33,6 +33,10 @@ package struct NodeLinks {
         try change(&link)
         after.set(link)
         try apply(after, before)
+        // Whoever connects the node again frees it of the fault, too.
+        let faults = InjectedFaults(paths), entries = try faults.all
+        let isOver = { (entry: InjectedFaults.Entry) in entry.node == node && entry.name == Fault.partition.name && !link.isPartitioned }
+        if entries.contains(where: isOver) { try faults.set(entries.filter { !isOver($0) }) }
         return link
     }
 

@@ -2,7 +2,7 @@ import Model
 
 /// The map for a terminal: machines with their links, pods and Services, in a hundred columns.
 package struct MapText {
-    private static let width = 100
+    private static let width = 100, mostNames = 12
 
     let map: ClusterMap
 
@@ -38,9 +38,14 @@ package struct MapText {
         return lines
     }
 
+    /// The first of many names.
+    private static func fewer(_ names: [String]) -> [String] {
+        names.count <= mostNames ? names : names.prefix(mostNames) + ["and \(names.count - mostNames) more"]
+    }
+
     private func node(_ node: ClusterMap.Machine) -> [String] {
         let role = node.isControlPlane ? "control plane" : "worker"
-        let title = "node \(node.name)   \(role), \(node.isReady ? "Ready" : "NotReady")   "
+        let title = "node \(node.name)   \(role), \(node.status)   "
         let networks = node.podNetworks.enumerated().map { ($0.offset == 0 ? "  pods " : "") + $0.element }
         let pods = map.pods(on: node.name), own = Set(pods.compactMap(\.device))
         let lines = Self.wrapped(node.addresses + networks, after: title) + links(node.devices.filter { !own.contains($0.name) })
@@ -98,14 +103,18 @@ package struct MapText {
                 let ports = endpoint.ports.map { ":\($0)" }.joined()
                 return "\(endpoint.pod.map { "\($0)" } ?? endpoint.address)\(ports)\(endpoint.isReady ? "" : " (not ready)")"
             }.reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }  // one of both families is one pod
-            return [title] + Self.wrapped(ends.isEmpty ? ["nobody"] : ends, after: "    -> ")
+            if service.type == "ExternalName" {
+                return ["  \(service.key)   ExternalName", "    -> \(service.addresses.joined()) (a name)"]
+            }
+            return [title] + Self.wrapped(ends.isEmpty ? ["nobody"] : Self.fewer(ends), after: "    -> ")
         }
     }
 
     private var policies: [String] {
         map.policies.flatMap { policy -> [String] in
             let title = "  \(policy.name)   \(policy.kind), \(policy.directions.map(\.rawValue).joined(separator: ","))"
-            return [title] + Self.wrapped(policy.pods.isEmpty ? ["no pod"] : policy.pods.map { "\($0)" }, after: "    isolates ")
+            let pods = policy.pods.isEmpty ? ["no pod"] : Self.fewer(policy.pods.map { "\($0)" })
+            return [title] + Self.wrapped(pods, after: "    isolates ")
         }
     }
 

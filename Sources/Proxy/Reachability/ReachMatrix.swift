@@ -96,11 +96,13 @@ package struct ReachMatrix: Sendable {
     package var cells: [Cell]
     /// The way on which the cells were computed.
     package let walk: PacketWalk
+    private let families: [IPFamily]
 
     /// Computes the matrix of the pods that `isWanted`, and of the nodes as sources, from the tables that the nodes should hold.
     /// `fronts`: ways into Services, as targets after the pods.
     package init(_ snapshot: ClusterSnapshot, probes: [Probe], fronts: [ServiceFront] = [], isWanted: (Pod) -> Bool) {
-        let families = snapshot.cluster.families, wished = probes.flatMap { $0.inEach(families) }, ofPods = Set(wished)
+        families = snapshot.cluster.families
+        let families = families, wished = probes.flatMap { $0.inEach(families) }, ofPods = Set(wished)
         let ofFronts = fronts.flatMap { front in
             front.probe.inEach(families).filter { front.addresses.of($0.family ?? families[0]) != nil }
         }
@@ -117,17 +119,28 @@ package struct ReachMatrix: Sendable {
         walk = snapshot.walk()
         var cells: [Cell] = []
         for probe in self.probes {
-            let family = probe.family ?? families[0], proto = probe.proto(family)
-            for (from, party) in sources.enumerated() {
-                guard let source = party.source(family) else { continue }
+            for from in sources.indices {
                 for (to, target) in targets.enumerated() where target.probe?.isAlike(probe) ?? ofPods.contains(probe) {
-                    guard let address = target.addresses.of(family) else { continue }
-                    let journeys = walk.journeys(from: source, to: address, proto: proto, port: probe.port)
-                    cells.append(Self.cell(from, to, probe, journeys))
+                    if let cell = Self.cell(from, to, probe, sources[from], target, families, walk) { cells.append(cell) }
                 }
             }
         }
         self.cells = cells
+    }
+
+    /// What a cell would be if another pod stood in the target's place.
+    package func cell(from: Int, to: Int, as pod: Pod, _ probe: Probe) -> Cell? {
+        let party = Party(name: "\(pod.key)", pod: pod.key, node: pod.nodeName, addresses: pod.ips)
+        return Self.cell(from, to, probe, sources[from], party, families, walk)
+    }
+
+    /// nil: one of them has no address of the probe's family.
+    private static func cell(
+        _ from: Int, _ to: Int, _ probe: Probe, _ source: Party, _ target: Party, _ families: [IPFamily], _ walk: PacketWalk
+    ) -> Cell? {
+        let family = probe.family ?? families[0]
+        guard let source = source.source(family), let address = target.addresses.of(family) else { return nil }
+        return cell(from, to, probe, walk.journeys(from: source, to: address, proto: probe.proto(family), port: probe.port))
     }
 
     /// Allowed when it passes on every way that it may take.

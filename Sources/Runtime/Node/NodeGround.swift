@@ -19,10 +19,11 @@ package actor NodeGround: NodePart {
     /// Called when the node has another network namespace than before.
     private var moved: [@Sendable () async throws -> Void] = []
 
-    /// Makes what is missing. Also told is what was missing, of a node that was there before.
-    package static func start(_ spec: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, lan: NodeLAN) async throws -> (
-        NodeGround, found: [String]
-    ) {
+    /// Makes what is missing. Also told is what was missing, of a node that was there before; the network of such a one is left as it is
+    /// unless `mends`: what is broken there is to be.
+    package static func start(
+        _ spec: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, lan: NodeLAN, mends: Bool = true
+    ) async throws -> (NodeGround, found: [String]) {
         let plugin = NodePlugins.plugin(for: spec, of: cluster, paths: paths)
         let sandbox = NodeSandbox(node: spec, cluster: cluster, paths: paths, plugin: plugin)
         if NodePower(spec.name, paths).state == .stopped {
@@ -32,7 +33,7 @@ package actor NodeGround: NodePart {
         let wasRunning = sandbox.running != nil
         let identity = try await sandbox.start()
         var found = try lan.attach(spec)
-        found += try await plugin.setUp()
+        if !wasRunning || mends { found += try await plugin.setUp() }
         let ground = NodeGround(spec: spec, paths: paths, sandbox: sandbox, lan: lan, plugin: plugin, identity: identity)
         return (ground, wasRunning ? found : [])
     }
@@ -81,8 +82,10 @@ package actor NodeGround: NodePart {
 
     /// What becomes of a machine whose power fails: every process ends at once, its plug is dead, and what it had in memory is gone.
     func cutPower() async throws {
-        for process in ClusterProcess.all(paths, of: spec.name) { process.identity.signal(SIGKILL) }
-        for process in ClusterProcess.all(paths, of: spec.name) { _ = process.identity.awaitEnd(milliseconds: 5000) }
+        let processes = ClusterProcess.all(paths, of: spec.name).map(\.identity)
+        for process in processes { process.signal(SIGKILL) }
+        // One that is about to end has no arguments any more to be found by, and no namespaces: who looked again would not wait for it.
+        for process in processes { _ = process.awaitEnd(milliseconds: 5000) }
         try lan.unplug(spec.name)
         try sandbox.nameEmptyNetwork()
         identity = nil

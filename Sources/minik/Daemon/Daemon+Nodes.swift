@@ -26,7 +26,8 @@ extension Daemon {
             for spec in cluster.nodes {
                 group.addTask { [cluster, paths, lan, uplinks] in
                     let power = NodePower(spec.name, paths)
-                    let (ground, found) = try await NodeGround.start(spec, cluster: cluster, paths: paths, lan: lan)
+                    let (ground, found) = try await NodeGround.start(
+                        spec, cluster: cluster, paths: paths, lan: lan, mends: Self.mends(paths))
                     let keeper = NodeKeeper(
                         name: spec.name, client: api, isAlive: { ground.isAlive || power.state != .running },
                         mends: { power.state == .running && Self.mends(paths) }, report: report)

@@ -5,6 +5,7 @@ extension Fault {
         signs:
             "ip address show dev cni0; cat /run/flannel/subnet.env; kubectl describe pod (cni0 already has an IP address different from ...)",
         undo: "Gives cni0 the addresses and routes back that it had.", needs: [.bridge],
+        changes: bridgeAddresses,
         .scripts(
             inject: """
                 ip -4 address save dev cni0 > "$FAULT/addresses"

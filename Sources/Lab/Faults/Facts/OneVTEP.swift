@@ -1,9 +1,12 @@
 extension Fault {
+    static let forwarding = "flannel.1's forwarding entries"
+
     static let oneVTEP = Fault(
         "one-vtep", "every node's tunnel is said to end at 10.0.2.15",
         effect: "As with virtual machines whose first card has the same address in each: no pod reaches another node's.",
         signs: "bridge fdb show dev flannel.1 (all entries lead to 10.0.2.15); ip address show dev nat0",
         undo: "Lets the forwarding entries lead where they led, and removes nat0.", needs: [.tunnel], isEverywhere: true,
+        changes: forwarding,
         .scripts(
             inject: """
                 bridge fdb show dev flannel.1 | grep ' dst ' > "$FAULT/entries"

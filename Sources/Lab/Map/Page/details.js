@@ -91,7 +91,7 @@ export class Details {
     const kind = { lan: "A switch that the nodes stand on", outside: "On the nodes' LAN, no part of the cluster" }[machine.kind] ?? (machine.controlPlane ? "Node, control plane" : "Node, worker");
     return [
       html("h2", {}, title), html("p", { class: "sub" }, kind),
-      list({ status: machine.kind === "node" ? (machine.ready ? "Ready" : "NotReady") : null, addresses: machine.addresses.join(", "), pods: machine.podCIDRs.join(", ") }),
+      list({ status: machine.kind === "node" ? machine.status : null, addresses: machine.addresses.join(", "), pods: machine.podCIDRs.join(", ") }),
       html("h3", {}, "Links"), rows(machine.links.map(link => row(() => this.choose("link", `link/${machine.name} ${link.name}`), "", link.name, [link.kind, short(link.leadsTo ?? "")].filter(Boolean).join(" to ")))),
       ...this.#asking(machine.kind === "lan" ? null : id),
     ];

@@ -47,7 +47,7 @@ export class Picture {
       const [x, y, width] = box, service = services.get(id), ready = new Set(service.endpoints.filter(endpoint => endpoint.ready).map(endpoint => endpoint.pod ?? endpoint.address)).size;
       const address = service.addresses[0] ?? service.type, ports = service.ports.join(" ");
       const label = `Service ${id}, ${service.type}, ${address} ${ports}, ${ready} ready endpoints`;
-      const count = `${ready || "none"} ready`;
+      const count = service.type === "ExternalName" ? "a name" : `${ready || "none"} ready`;
       this.#thing("service", "svc/" + id, label, box,
         named(x + 10, y + 18, service.name, service.namespace, width - 28 - textWidth(count, "11px system-ui")),
         svg("text", { x: x + width - 10, y: y + 18, class: "quiet", "text-anchor": "end" }, count),
@@ -79,8 +79,8 @@ export class Picture {
   #node(node) {
     const machine = this.machines.get(node.name), [x, y, width, height] = node.box, role = machine.controlPlane ? "control plane" : "worker";
     const bridge = machine.links.find(link => link.kind === "bridge"), uplink = machine.links.find(link => link.name === "eth0");
-    const tunnel = machine.links.find(link => link.kind === "vxlan" || link.kind === "ipip"), state = machine.ready ? "Ready" : "NotReady";
-    this.layers.ground.append(svg("g", { class: machine.ready ? "machine" : "machine down" }, svg("rect", { x, y, width, height })));
+    const tunnel = machine.links.find(link => link.kind === "vxlan" || link.kind === "ipip"), state = machine.status;
+    this.layers.ground.append(svg("g", { class: machine.status === "Ready" ? "machine" : "machine down" }, svg("rect", { x, y, width, height })));
     this.#thing("heading", "node/" + node.name, `Node ${node.name}, ${role}, ${state}, ${machine.addresses.join(" ")}`, [x + 5, y + 5, width - 10, 46],
       svg("text", { x: x + 16, y: y + 25, class: "title" }, fitted(node.name, width - 150, "650 14px system-ui")),
       svg("text", { x: x + width - 14, y: y + 25, class: "quiet", "text-anchor": "end" }, `${role} · ${state}`),
