@@ -65,7 +65,7 @@ package struct EndpointsReconciler: Reconciler {
         let families = service.families.map { (family: $0, groups: Self.groups(of: pods, service, $0)) }
         var wanted: [String: JSON] = [:], events: [HintedServices.Event] = []
         for (family, groups) in families {
-            var slices = self.slices(service, family, groups, zones)
+            var slices = self.slices(service, family, groups, zones, old)
             events += hinted.hint(&slices, of: service, family, beside: old, ZoneShares(nodes))
             wanted.merge(slices) { first, _ in first }
         }
@@ -74,8 +74,13 @@ package struct EndpointsReconciler: Reconciler {
         for (name, var slice) in wanted {
             trigger.mark(&slice, after: old.map(\.json))
             if let current = old.first(where: { $0.name == name }) {
-                if current.json["endpoints"] == slice["endpoints"], current.json["ports"] == slice["ports"] { continue }
+                if current.json["endpoints"] == slice["endpoints"], current.json["ports"] == slice["ports"],
+                    current.json["metadata"]["labels"] == slice["metadata"]["labels"]
+                {
+                    continue
+                }
                 var updated = current.json
+                updated["metadata"]["labels"] = slice["metadata"]["labels"]
                 updated["endpoints"] = slice["endpoints"]
                 updated["ports"] = slice["ports"]
                 updated["metadata"]["annotations"] = slice["metadata"]["annotations"]
@@ -98,24 +103,43 @@ package struct EndpointsReconciler: Reconciler {
         return Dictionary(grouping: reached) { ports(of: service, for: $0) }
     }
 
-    private func slices(_ service: Service, _ family: IPFamily, _ groups: [JSON: [Pod]], _ zones: [String: String]) -> [String: JSON] {
-        var wanted: [String: JSON] = [:]
+    /// A family's slices as they are to be, by name.
+    private func slices(
+        _ service: Service, _ family: IPFamily, _ groups: [JSON: [Pod]], _ zones: [String: String], _ old: [EndpointSlice]
+    ) -> [String: JSON] {
+        let held = old.filter { $0.json["addressType"].string == family.rawValue }.sorted { $0.name < $1.name }, labels = labels(service)
+        let relabelled = Set(held.filter { $0.labels != labels }.map(\.name))
+        var wanted: [String: JSON] = [:], new: [(ports: JSON, endpoints: [JSON])] = []
         for (ports, members) in groups where !ports.items.isEmpty || service.isHeadless {
-            for start in stride(from: 0, to: members.count, by: Self.endpointsPerSlice) {
-                let part = members[start..<min(start + Self.endpointsPerSlice, members.count)]
-                let name = Self.name(service.key, family, "\(ports.text())/\(start)")
-                wanted[name] = slice(name, service, family, ports, Array(part), zones)
-            }
+            let standing = held.filter { $0.json["ports"] == ports }
+            let packing = SlicePacking(
+                members.map { endpoint($0, service, family, zones) },
+                into: standing.map { SlicePacking.Slice(name: $0.name, endpoints: $0.json["endpoints"].items) },
+                most: Self.endpointsPerSlice, isRelabelled: relabelled.contains)
+            for kept in packing.kept { wanted[kept.name] = slice(kept.name, service, family, ports, kept.endpoints) }
+            new += packing.new.map { (ports, $0) }
         }
         // A Service that no pod serves has a slice all the same, which says so.
-        if wanted.isEmpty {
-            let name = Self.name(service.key, family, "placeholder")
-            wanted[name] = slice(name, service, family, .null, [], zones)
+        if wanted.isEmpty, new.isEmpty { new = [(.null, [])] }
+        // One that would go is written anew before another is made.
+        var free = held.map(\.name).filter { wanted[$0] == nil }, taken = Set(old.map(\.name)).union(wanted.keys)
+        for (ports, endpoints) in new {
+            let name = free.popLast() ?? Self.freeName(service.key, family, ports, &taken)
+            wanted[name] = slice(name, service, family, ports, endpoints)
         }
         return wanted
     }
 
-    /// A slice is named by what it holds.
+    /// A slice is named by what it holds at first: who makes it a second time, not having heard of the first, is refused.
+    private static func freeName(_ service: ObjectKey, _ family: IPFamily, _ ports: JSON, _ taken: inout Set<String>) -> String {
+        var number = 0
+        while true {
+            let name = name(service, family, "\(ports.text())/\(number)")
+            if taken.insert(name).inserted { return name }
+            number += 1
+        }
+    }
+
     private static func name(_ service: ObjectKey, _ family: IPFamily, _ content: String) -> String {
         "\(service.name)-\(ShortHash.podTemplate(family == .ipv4 ? content : "\(family.rawValue)/\(content)").prefix(5))"
     }
@@ -211,42 +235,38 @@ package struct EndpointsReconciler: Reconciler {
         ]
     }
 
-    /// `zones`: of the nodes that say theirs.
-    private func slice(_ name: String, _ service: Service, _ family: IPFamily, _ ports: JSON, _ pods: [Pod], _ zones: [String: String])
-        -> JSON
-    {
+    private func labels(_ service: Service) -> [String: String] {
         var labels = service.labels
         labels[EndpointSlice.serviceNameLabel] = service.name
         labels[Self.managedBy] = Self.manager
         if service.isHeadless { labels["service.kubernetes.io/headless"] = "" }
-        return [
+        return labels
+    }
+
+    private func slice(_ name: String, _ service: Service, _ family: IPFamily, _ ports: JSON, _ endpoints: [JSON]) -> JSON {
+        [
             "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
             "metadata": [
                 "name": .string(name), "generateName": .string("\(service.name)-"), "namespace": .string(service.namespace),
-                "labels": JSON(labels), "ownerReferences": [service.ownerReference],
+                "labels": JSON(labels(service)), "ownerReferences": [service.ownerReference],
             ],
-            "addressType": .string(family.rawValue),
-            "endpoints": pods.isEmpty
-                ? .null
-                : .array(
-                    pods.map { pod in
-                        let zone = pod.nodeName.flatMap { zones[$0] }
-                        let isReady = pod.isReady && !pod.isBeingDeleted || service.publishNotReadyAddresses
-                        return [
-                            "addresses": [.string(pod.ip(family)?.description ?? "")],
-                            "conditions": [
-                                "ready": .bool(isReady), "serving": .bool(pod.isReady),
-                                "terminating": .bool(pod.isBeingDeleted),
-                            ],
-                            "hostname": pod.spec["subdomain"].string == service.name ? pod.spec["hostname"] : .null,
-                            "nodeName": JSON(pod.nodeName), "zone": JSON(zone),
-                            "hints": Self.hints(service, pod, zone: zone, isReady: isReady),
-                            "targetRef": [
-                                "kind": "Pod", "namespace": .string(pod.namespace), "name": .string(pod.name), "uid": .string(pod.uid),
-                            ],
-                        ]
-                    }),
-            "ports": ports,
+            "addressType": .string(family.rawValue), "endpoints": endpoints.isEmpty ? .null : .array(endpoints), "ports": ports,
+        ]
+    }
+
+    /// `zones`: of the nodes that say theirs.
+    private func endpoint(_ pod: Pod, _ service: Service, _ family: IPFamily, _ zones: [String: String]) -> JSON {
+        let zone = pod.nodeName.flatMap { zones[$0] }
+        let isReady = pod.isReady && !pod.isBeingDeleted || service.publishNotReadyAddresses
+        return [
+            "addresses": [.string(pod.ip(family)?.description ?? "")],
+            "conditions": ["ready": .bool(isReady), "serving": .bool(pod.isReady), "terminating": .bool(pod.isBeingDeleted)],
+            "hostname": pod.spec["subdomain"].string == service.name ? pod.spec["hostname"] : .null,
+            "nodeName": JSON(pod.nodeName), "zone": JSON(zone),
+            "hints": Self.hints(service, pod, zone: zone, isReady: isReady),
+            "targetRef": [
+                "kind": "Pod", "namespace": .string(pod.namespace), "name": .string(pod.name), "uid": .string(pod.uid),
+            ],
         ]
     }
 }
