@@ -45,6 +45,11 @@ extension APIServer {
         let expected = try Self.expectedVersion(of: wanted, old: old, resource)
         let immutable = ObjectRules.validateUpdate(wanted, old: old)
         var object = try strategy.prepareForUpdate(Self.keepingIdentity(of: old, in: wanted), old, kind)
+        // What the server fills in from here on is nobody's.
+        let managed =
+            managed
+            ?? managers(
+                of: object, old: old, kind, subresource: subresource, options, forgets: ManagedFields.forgets(wanted["metadata"]))
         let isLast = Self.isLast(object, old: old, kind)
         let write: () async throws -> (object: JSON, warnings: [String]) = { [self] in
             if strategy.isAdmitted { try await admit(&object, old: old, kind) }
@@ -53,12 +58,7 @@ extension APIServer {
             let causes = strategy.validateUpdate(object, old, kind, context(options))
             try Self.refuse(metadata + Self.joining(soFar.found, causes), object, kind)
             let warnings = strategy.isReviewed ? try await kind.hooks.review(object, old, self) : []
-            if let managed {
-                object["metadata"]["managedFields"] = managed
-            } else {
-                track(
-                    &object, old: old, kind, subresource: subresource, options, forgets: ManagedFields.forgets(wanted["metadata"]))
-            }
+            object["metadata"]["managedFields"] = managed
             if kind.hasGeneration, kind.intent(object) != kind.intent(old) {
                 object["metadata"]["generation"] = .int((old["metadata"]["generation"].int ?? 1) + 1)
             }
@@ -90,7 +90,7 @@ extension APIServer {
     }
 
     /// What is said of a patch that is of another object; the real server looks twice, and says it twice.
-    private static func otherUID(_ resource: Resource, _ name: String, _ uid: String) -> StatusError {
+    static func otherUID(_ resource: Resource, _ name: String, _ uid: String) -> StatusError {
         let cause = StatusError.Cause.invalid("metadata.uid", .string(uid), "field is immutable")
         return .invalid(resource, name, [cause, cause])
     }
@@ -195,65 +195,5 @@ extension APIServer {
         for (key, value) in object["metadata"].object ?? JSONObject() where metadata[key] == nil { metadata[key] = value }
         members["metadata"] = .object(metadata)
         return .object(members)
-    }
-
-    /// Server-side apply.
-    private func apply(_ kind: KindDefinition, _ key: ObjectKey, _ config: JSON, subresource: String?, _ options: WriteOptions) async throws
-        -> Written
-    {
-        guard let manager = options.fieldManager, !manager.isEmpty else {
-            throw StatusError.invalid(
-                Resource("meta.k8s.io", "v1", "", "PatchOptions"), "", [.required("fieldManager", "is required for apply patch")])
-        }
-        var config = config
-        guard config["kind"].string == kind.resource.kind, config["apiVersion"].string == kind.resource.apiVersion else {
-            let given = config["apiVersion"].string ?? ""
-            throw StatusError.badRequest(
-                "invalid object type: \(given.contains("/") ? given : "/\(given)"), Kind=\(config["kind"].string ?? "")")
-        }
-        if let namespace = config["metadata"]["namespace"].string, kind.resource.namespaced, namespace != key.namespace {
-            throw StatusError.otherNamespace
-        }
-        if config["metadata"]["managedFields"].array != nil { throw StatusError.badRequest("metadata.managedFields must be nil") }
-        config["metadata"]["name"] = .string(key.name)
-        if kind.resource.namespaced { config["metadata"]["namespace"] = .string(key.namespace) }
-        try Self.checkTypes(of: config, kind, key)
-        var read = Written()
-        let applied = try Self.decode(config, kind, options, &read, fillsDefaults: false)
-        let warnings = read.warnings
-        let entry = ManagedFields.Entry(
-            manager: manager, operation: "Apply", apiVersion: kind.resource.apiVersion, subresource: subresource ?? "",
-            time: now().description,
-            fields: FieldSet())
-        return try await retrying(config["metadata"]["resourceVersion"].isNull) {
-            guard let old = try await store.get(kind.resource, key) else {
-                guard subresource == nil else { throw StatusError.notFound(kind.resource, key.name) }
-                if let uid = applied["metadata"]["uid"].string {
-                    throw StatusError(
-                        409, .conflict,
-                        "Operation cannot be fulfilled on \(kind.resource) \"\(key.name)\": uid mismatch: the provided object specified uid \(uid), and no existing object was found",
-                        details: StatusError.details(kind.resource, key.name))
-                }
-                if let refusal = options.creationRefusal { throw refusal }
-                // What the applier set is the applier's, and the rest nobody's.
-                var managed = ManagedFields(.null)
-                _ = try managed.apply(applied, entry, live: .emptyObject, kind.schema, kind.resource, force: true)
-                var created = try await create(kind, applied, options, managed: managed.json)
-                created.warnings = warnings + created.warnings
-                return created
-            }
-            if let uid = applied["metadata"]["uid"].string, .string(uid) != old["metadata"]["uid"] {
-                throw Self.otherUID(kind.resource, key.name, uid)
-            }
-            var managed = ManagedFields(old["metadata"])
-            let merged = try managed.apply(applied, entry, live: old, kind.schema, kind.resource, force: options.force)
-            var quiet = options
-            quiet.fieldValidation = .ignore
-            var written = Written()
-            let decoded = try Self.decode(merged, kind, quiet, &written, ignoring: try Self.strategy(kind, subresource).isIgnored)
-            written.warnings = warnings
-            return try await replace(
-                kind, decoded, old: old, subresource: subresource, options, written, managed: managed.json)
-        }
     }
 }

@@ -140,6 +140,9 @@ package actor APIServer: Client {
         if kind.hasGeneration { object["metadata"]["generation"] = 1 }
         if kind.hasStatus, !kind.keepsStatusOnCreate { object["status"] = kind.schema.defaultOfMember("status") }
         kind.prepare(&object)
+        // What the server fills in from here on is nobody's.
+        let managed = managed ?? managers(of: object, old: .emptyObject, kind, subresource: nil, options)
+        kind.generate(&object)
         if options.fieldManager != nil {
             kind.mark(&object)
             written.warnings += kind.warn(object)
@@ -148,11 +151,7 @@ package actor APIServer: Client {
             try await admit(&object, old: nil, kind)
             try Self.validate(object, kind, context(options), found: written.found)
             written.warnings += try await kind.hooks.review(object, nil, self)
-            if let managed {
-                object["metadata"]["managedFields"] = managed
-            } else {
-                track(&object, old: .emptyObject, kind, subresource: nil, options)
-            }
+            object["metadata"]["managedFields"] = managed
             var ordered = Self.ordered(object, kind)
             if options.isDryRun {
                 // No store gives it another.
@@ -175,62 +174,6 @@ package actor APIServer: Client {
             guard let held, !held["metadata"]["deletionTimestamp"].isNull else { throw error }
             throw StatusError(409, .alreadyExists, "object is being deleted: \(error.message)", details: error.details)
         }
-    }
-
-    /// Puts the object into its namespace, which must be there and stay.
-    private func settle(_ object: inout JSON, _ name: String, _ kind: KindDefinition) async throws {
-        guard kind.resource.namespaced else {
-            object["metadata"]["namespace"] = .null
-            return
-        }
-        let namespace = object["metadata"]["namespace"].string ?? "default"
-        object["metadata"]["namespace"] = .string(namespace)
-        guard let home = try await store.get(.namespaces, ObjectKey("", namespace)) else {
-            throw StatusError.notFound(.namespaces, namespace)
-        }
-        guard home["status"]["phase"].string == "Terminating", !kind.outlivesNamespace else { return }
-        throw StatusError(
-            403, .forbidden,
-            "\(kind.resource) \"\(name)\" is forbidden: unable to create new content in namespace \(namespace) because it is being terminated",
-            causes: [
-                StatusError.Cause(
-                    reason: "NamespaceTerminating", message: "namespace \(namespace) is being terminated", field: "metadata.namespace")
-            ], details: StatusError.details(kind.resource, name))
-    }
-
-    /// What every namespace holds from its first moment.
-    package func furnish(_ namespace: String) async throws {
-        try await ensure(
-            .serviceAccounts,
-            ["apiVersion": "v1", "kind": "ServiceAccount", "metadata": ["name": "default", "namespace": .string(namespace)]])
-        guard let credentials else { return }
-        let data: JSON = ["ca.crt": .string(credentials.caCertificate)]
-        let key = ObjectKey(namespace, "kube-root-ca.crt")
-        if var held = try await store.get(.configMaps, key) {
-            if held["data"] == data { return }
-            held["data"] = data
-            _ = try await update(.configMaps, held)
-            return
-        }
-        try await ensure(
-            .configMaps,
-            [
-                "apiVersion": "v1", "kind": "ConfigMap",
-                "metadata": [
-                    "name": .string(key.name), "namespace": .string(namespace),
-                    "annotations": [
-                        "kubernetes.io/description":
-                            "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters."
-                    ],
-                ],
-                "data": data,
-            ])
-    }
-
-    /// Creates an object unless it is there: another may have been quicker, which is as good.
-    private func ensure(_ resource: Resource, _ object: JSON) async throws {
-        guard try await store.get(resource, Self.key(object, resource)) == nil else { return }
-        do { _ = try await create(resource, object) } catch let error as StatusError { if error.reason != .alreadyExists { throw error } }
     }
 
     // MARK: The steps of a write
@@ -362,22 +305,19 @@ package actor APIServer: Client {
         try await QuotaAdmission(store: store, resources: catalog.kinds.map(\.resource)).admit(object, old: old, kind.resource)
     }
 
-    /// Notes in managedFields what a client's write changed.
-    func track(
-        _ object: inout JSON, old: JSON, _ kind: KindDefinition, subresource: String?, _ options: WriteOptions, forgets: Bool = false
-    ) {
-        guard let manager = options.fieldManager else { return }
-        if forgets {
-            object["metadata"]["managedFields"] = .null
-            return
-        }
+    /// metadata.managedFields after a client's write, which made `object` of `old`.
+    func managers(
+        of object: JSON, old: JSON, _ kind: KindDefinition, subresource: String?, _ options: WriteOptions, forgets: Bool = false
+    ) -> JSON {
+        guard let manager = options.fieldManager else { return old["metadata"]["managedFields"] }
+        if forgets { return .null }
         var managed = ManagedFields(old["metadata"])
         managed.update(
             ManagedFields.Entry(
                 manager: manager, operation: "Update", apiVersion: kind.resource.apiVersion, subresource: subresource ?? "",
-                time: now().description,
-                fields: FieldSet()), old: old, new: object, kind.schema)
-        object["metadata"]["managedFields"] = managed.json
+                time: now().description),
+            old: old, new: object, kind.schema, ignored: kind.strategy(subresource)?.unowned(kind) ?? FieldSet())
+        return managed.json
     }
 
     func loadedClaims() async throws -> ServiceClaims {

@@ -10,7 +10,6 @@ struct PodAdmission {
 
     func admit(_ pod: inout JSON) async throws {
         let namespace = pod["metadata"]["namespace"].string ?? "default", name = pod["metadata"]["name"].string ?? ""
-        if pod["spec"]["enableServiceLinks"].isNull { pod["spec"]["enableServiceLinks"] = true }
         try await prioritise(&pod, name)
         try await chooseRuntime(&pod, name)
         tolerate(&pod)

@@ -4,7 +4,7 @@ extension APIServer {
     /// Refuses a configuration that the kind's schema cannot type: an apply patch is typed before anything else is looked at.
     /// (sigs.k8s.io/structured-merge-diff, typed)
     static func checkTypes(of config: JSON, _ kind: KindDefinition, _ key: ObjectKey) throws {
-        guard !kind.isCustom, let why = kind.schema.untypeable(config, "") else { return }
+        guard let why = kind.schema.untypeable(config, "") else { return }
         let version = kind.resource.group.isEmpty ? "/\(kind.resource.version)" : kind.resource.apiVersion
         let namespace = config["metadata"]["namespace"].string.flatMap { $0 == key.namespace ? nil : $0 } ?? ""
         throw StatusError(

@@ -75,6 +75,34 @@ package struct FieldSet: Sendable, Hashable {
         return result
     }
 
+    /// With every field that has a name in `schema`, and something below it, a member itself.
+    func withNamedMembers(_ schema: Schema) -> FieldSet {
+        var result = self
+        for (key, child) in children {
+            let name = String(key.dropFirst(2))
+            switch schema {
+            case .object(let type) where key.hasPrefix("f:"):
+                var inner = child.withNamedMembers(type[name]?.schema ?? .any)
+                inner.isMember = child.isMember || type[name] != nil
+                result.children[key] = inner
+            case .list(let element, _): result.children[key] = child.withNamedMembers(element)
+            default: result.children[key] = child.withNamedMembers(schema.member(name) ?? .any)
+            }
+        }
+        return result
+    }
+
+    /// The set of the fields at `paths`, each a list of names.
+    init(paths: [[String]]) {
+        self.init()
+        for path in paths {
+            let leaf = FieldSet(isMember: true)
+            self = union(path.reversed().reduce(leaf) { inner, name in FieldSet(children: ["f:\(name)": inner]) })
+        }
+    }
+
+    private init(children: [String: FieldSet]) { self.children = children }
+
     /// The members as paths: `.spec.containers[name="web"].image`.
     package var paths: [String] {
         (isMember ? [""] : [])
@@ -90,92 +118,5 @@ package struct FieldSet: Sendable, Hashable {
         case "v:": return "[=\(body)]"
         default: return ".\(body)"
         }
-    }
-}
-
-extension Schema {
-    /// How a list's element is named in a path; nil in a list that is owned whole.
-    static func element(_ item: JSON, _ type: ListType, _ element: Schema) -> String? {
-        if type.isSet { return "v:\(item.text())" }
-        guard !type.mapKeys.isEmpty else { return nil }
-        var key = JSONObject()
-        for name in type.mapKeys {
-            var value = item[name]
-            // A key that is not given counts as its default: a port is TCP.
-            if value.isNull, case .object(let object) = element { value = object[name]?.defaultValue ?? .null }
-            if !value.isNull { key[name] = value }
-        }
-        return "k:\(JSON.object(key).sorted.text())"
-    }
-
-    /// The fields that a document sets.
-    package func fields(of value: JSON, isAtomic: Bool = false) -> FieldSet {
-        if isAtomic { return FieldSet(isMember: true) }
-        switch (self, value) {
-        case (.object(let type), .object(let object)):
-            var set = FieldSet(isMember: object.isEmpty)
-            for (key, member) in object where !member.isNull {
-                let field = type[key]
-                set.children["f:\(key)"] = (field?.schema ?? .any).fields(of: member, isAtomic: field?.isAtomic ?? false)
-            }
-            return set
-        case (.map(let element), .object(let object)):
-            var set = FieldSet(isMember: object.isEmpty)
-            for (key, member) in object { set.children["f:\(key)"] = element.fields(of: member) }
-            return set
-        case (.list(let element, let type), .array(let items)) where type.isSet || !type.mapKeys.isEmpty:
-            var set = FieldSet(isMember: items.isEmpty)
-            for item in items {
-                guard let name = Schema.element(item, type, element) else { continue }
-                var inner = type.isSet ? FieldSet() : element.fields(of: item)
-                inner.isMember = true
-                set.children[name] = inner
-            }
-            return set
-        default: return FieldSet(isMember: true)
-        }
-    }
-
-    /// The fields in which `new` differs from `old`: added or changed, and removed.
-    func differences(_ old: JSON, _ new: JSON, isAtomic: Bool = false) -> (changed: FieldSet, removed: FieldSet) {
-        if old == new { return (FieldSet(), FieldSet()) }
-        if old.isNull { return (fields(of: new, isAtomic: isAtomic), FieldSet()) }
-        if new.isNull { return (FieldSet(), FieldSet(isMember: true)) }
-        var changed = FieldSet(), removed = FieldSet()
-        func compare(_ name: String, _ schema: Schema, _ a: JSON, _ b: JSON, _ isAtomic: Bool) {
-            let (inner, gone) = schema.differences(a, b, isAtomic: isAtomic)
-            if !inner.isEmpty { changed.children[name] = inner }
-            if !gone.isEmpty { removed.children[name] = gone }
-        }
-        if !isAtomic {
-            switch (self, old, new) {
-            case (.object(let type), .object(let old), .object(let new)):
-                let a = JSONMembers(old), b = JSONMembers(new)
-                for key in Set(old.keys).union(new.keys) {
-                    compare("f:\(key)", type[key]?.schema ?? .any, a[key] ?? .null, b[key] ?? .null, type[key]?.isAtomic ?? false)
-                }
-                return (changed, removed)
-            case (.map(let element), .object(let old), .object(let new)):
-                let a = JSONMembers(old), b = JSONMembers(new)
-                for key in Set(old.keys).union(new.keys) { compare("f:\(key)", element, a[key] ?? .null, b[key] ?? .null, false) }
-                return (changed, removed)
-            case (.list(let element, let type), .array(let a), .array(let b)) where type.isSet || !type.mapKeys.isEmpty:
-                var before: [String: JSON] = [:], after: [String: JSON] = [:]
-                for item in a { Schema.element(item, type, element).map { before[$0] = item } }
-                for item in b { Schema.element(item, type, element).map { after[$0] = item } }
-                for name in Set(before.keys).union(after.keys) {
-                    if before[name] == nil {
-                        var added = type.isSet ? FieldSet() : element.fields(of: after[name] ?? .null)
-                        added.isMember = true
-                        changed.children[name] = added
-                    } else {
-                        compare(name, element, before[name] ?? .null, after[name] ?? .null, false)
-                    }
-                }
-                return (changed, removed)
-            default: break
-            }
-        }
-        return (FieldSet(isMember: true), FieldSet())
     }
 }

@@ -1,7 +1,7 @@
 import Model
 
 /// metadata.managedFields: who set which fields, and server-side apply, which asks that.
-/// (kubernetes.io/docs/reference/using-api/server-side-apply)
+/// (kubernetes.io/docs/reference/using-api/server-side-apply; structured-merge-diff, merge: Updater)
 struct ManagedFields {
     struct Entry: Hashable {
         var manager: String
@@ -10,15 +10,17 @@ struct ManagedFields {
         var apiVersion: String
         var subresource: String
         var time: String
-        var fields: FieldSet
+        var fields = FieldSet()
 
         /// By which way the manager came by its fields, as conflicts tell it.
         var how: String {
             (subresource.isEmpty ? "" : " with subresource \"\(subresource)\"") + (operation == "Apply" ? "" : " using \(apiVersion)")
         }
 
+        /// Who applies is the same whichever version they apply. (k8s.io/apimachinery/pkg/util/managedfields, BuildManagerIdentifier)
         func isSameManager(as other: Entry) -> Bool {
-            manager == other.manager && operation == other.operation && apiVersion == other.apiVersion && subresource == other.subresource
+            manager == other.manager && operation == other.operation && subresource == other.subresource
+                && (operation == "Apply" || apiVersion == other.apiVersion)
         }
     }
 
@@ -45,36 +47,32 @@ struct ManagedFields {
                 kept.map {
                     [
                         "manager": .string($0.manager), "operation": .string($0.operation), "apiVersion": .string($0.apiVersion),
-                        "time": .string($0.time), "fieldsType": "FieldsV1", "fieldsV1": $0.fields.json,
+                        "time": $0.time.isEmpty ? .null : .string($0.time), "fieldsType": "FieldsV1", "fieldsV1": $0.fields.json,
                         "subresource": $0.subresource.isEmpty ? .null : .string($0.subresource),
                     ]
                 })
     }
 
     /// What nobody owns: who an object is and what the server counts.
-    static func ownable(_ object: JSON) -> JSON {
-        var copy = object
-        copy["apiVersion"] = .null
-        copy["kind"] = .null
-        for field in [
-            "name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp",
-            "deletionGracePeriodSeconds", "managedFields",
-            "selfLink", "generateName",
-        ] { copy["metadata"][field] = .null }
-        if copy["metadata"].object?.isEmpty == true { copy["metadata"] = .null }
-        return copy
-    }
+    private static let unowned = FieldSet(
+        paths: [["apiVersion"], ["kind"], ["metadata"]]
+            + ["name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"].map {
+                ["metadata", $0]
+            })
+    private static func owned(_ set: FieldSet) -> FieldSet { set.subtracting(unowned) }
 
-    /// Notes an update: what `manager` changed is the manager's alone from now on.
-    mutating func update(_ manager: Entry, old: JSON, new: JSON, _ schema: Schema) {
-        let (changed, removed) = schema.differences(Self.ownable(old), Self.ownable(new))
+    /// Notes an update: what `manager` changed is the manager's alone from now on. `ignored`: what is not taken from who writes.
+    mutating func update(_ manager: Entry, old: JSON, new: JSON, _ schema: Schema, ignored: FieldSet = FieldSet()) {
+        let comparison = schema.comparison(Self.bare(old), Self.bare(new)).leavingOut(ignored)
+        let changed = Self.owned(comparison.set), removed = comparison.removed
         if changed.isEmpty, removed.isEmpty { return }
+        let own = entries.firstIndex { $0.isSameManager(as: manager) }
         for index in entries.indices {
-            if !entries[index].isSameManager(as: manager) { entries[index].fields = entries[index].fields.subtracting(changed) }
-            entries[index].fields = entries[index].fields.removingSubtrees(of: removed)
+            if index != own { entries[index].fields = entries[index].fields.subtracting(changed) }
+            entries[index].fields = entries[index].fields.subtracting(removed)
         }
         guard !changed.isEmpty else { return }
-        if let own = entries.firstIndex(where: { $0.isSameManager(as: manager) }) {
+        if let own {
             entries[own].fields = entries[own].fields.union(changed)
             entries[own].time = manager.time
         } else {
@@ -82,111 +80,75 @@ struct ManagedFields {
             entry.fields = changed
             entries.append(entry)
         }
+        boundUpdates()
+    }
+
+    /// Notes whose an object's fields are that was made before anybody took notes: nobody's whose name is known.
+    mutating func noteUnknown(_ object: JSON, _ kind: KindDefinition, time: String, _ ignored: FieldSet) {
+        let manager = Entry(
+            manager: "before-first-apply", operation: "Update", apiVersion: kind.resource.apiVersion, subresource: "", time: time)
+        update(manager, old: .emptyObject, new: object, kind.schema, ignored: ignored)
+    }
+
+    /// Objects are compared without their notes, which are long and nobody's.
+    private static func bare(_ object: JSON) -> JSON {
+        var copy = object
+        copy["metadata"]["managedFields"] = .null
+        return copy
+    }
+
+    /// As many managers are told apart as this.
+    private static let mostUpdates = 10
+
+    /// Of too many updates the oldest become one. (k8s.io/apimachinery/pkg/util/managedfields, capManagersManager)
+    private mutating func boundUpdates() {
+        entries.removeAll { $0.fields.isEmpty }
+        var updates = entries.filter { $0.operation == "Update" }.sorted { ($0.time, $0.manager) < ($1.time, $1.manager) }[...]
+        while updates.count > Self.mostUpdates, var oldest = updates.popFirst(),
+            let next = updates.firstIndex(where: { $0.apiVersion == oldest.apiVersion })
+        {
+            let merged = updates.remove(at: next)
+            entries.removeAll { $0.isSameManager(as: oldest) || $0.isSameManager(as: merged) }
+            (oldest.manager, oldest.subresource, oldest.time) = ("ancient-changes", "", merged.time)
+            oldest.fields = oldest.fields.union(merged.fields)
+            entries.append(oldest)
+            updates.insert(oldest, at: updates.startIndex)
+        }
     }
 
     /// Applies `config` for `manager`: the merged object, with what the manager applied before and no longer does taken out.
     /// Throws the conflicts with others' fields unless `force` takes those over.
-    mutating func apply(_ config: JSON, _ manager: Entry, live: JSON, _ schema: Schema, _ resource: Resource, force: Bool) throws -> JSON {
-        let wanted = schema.fields(of: Self.ownable(config))
+    mutating func apply(
+        _ config: JSON, _ manager: Entry, live: JSON, _ schema: Schema, force: Bool, ignored: FieldSet = FieldSet()
+    ) throws -> JSON {
+        let all = schema.fields(of: config).removingSubtrees(of: ignored)
         let own = entries.firstIndex { $0.isSameManager(as: manager) }
         let before = own.map { entries[$0].fields } ?? FieldSet()
-        var merged = Self.merge(live, config, schema)
-        let (changed, _) = schema.differences(Self.ownable(live), Self.ownable(merged))
-        var conflicts: [(Entry, FieldSet)] = []
-        for index in entries.indices where index != own {
-            let contested = entries[index].fields.intersection(wanted).intersection(changed)
-            if contested.isEmpty { continue }
-            conflicts.append((entries[index], contested))
-            entries[index].fields = entries[index].fields.subtracting(contested)
+        let others = entries.indices.filter { $0 != own }
+        var merged = schema.applying(config, to: live) ?? live
+        if !before.isEmpty { merged = Self.prune(merged, before, others.reduce(all) { $0.union(entries[$1].fields) }, schema) }
+        let comparison = schema.comparison(Self.bare(live), Self.bare(merged)).leavingOut(ignored)
+        let conflicts = others.compactMap { index -> (Entry, FieldSet)? in
+            let contested = entries[index].fields.intersection(comparison.set)
+            return contested.isEmpty ? nil : (entries[index], contested)
         }
-        if !conflicts.isEmpty, !force { throw Self.conflict(conflicts) }
-        // What the manager gave up, and nobody else has, goes.
-        let others = entries.indices.filter { $0 != own }.reduce(FieldSet()) { $0.union(entries[$1].fields) }
-        let dropped = before.subtracting(wanted).subtracting(others)
-        if !dropped.isEmpty { merged = Self.remove(dropped, from: merged, schema, wanted) }
+        if !conflicts.isEmpty, !force { throw ApplyConflict(conflicts) }
+        for index in others { entries[index].fields = entries[index].fields.subtracting(comparison.set).subtracting(comparison.removed) }
         var entry = manager
-        entry.fields = wanted
-        if let own {
-            if entries[own].fields == wanted { entry.time = entries[own].time }
-            entries[own] = entry
-        } else {
-            entries.append(entry)
-        }
+        entry.fields = Self.owned(all)
+        // Who changes nothing keeps the time of an earlier change, if there was any.
+        if merged == live { entry.time = own.map { entries[$0].time } ?? "" }
+        if let own { entries[own] = entry } else { entries.append(entry) }
         return merged
     }
 
-    private static func conflict(_ conflicts: [(Entry, FieldSet)]) -> StatusError {
-        let causes = conflicts.flatMap { entry, fields in
-            fields.paths.map { path in
-                let how = entry.how
-                return StatusError.Cause(reason: "FieldManagerConflict", message: "conflict with \"\(entry.manager)\"\(how)", field: path)
-            }
-        }
-        let groups = conflicts.map { entry, fields in
-            let how = entry.how, paths = fields.paths
-            return paths.count == 1
-                ? "conflict with \"\(entry.manager)\"\(how): \(paths[0])"
-                : "conflicts with \"\(entry.manager)\"\(how):\n" + paths.map { "- \($0)" }.joined(separator: "\n")
-        }
-        let message =
-            causes.count == 1
-            ? "Apply failed with 1 conflict: \(groups[0])"
-            : "Apply failed with \(causes.count) conflicts: \(groups.joined(separator: "\n"))"
-        return StatusError(409, .conflict, message, causes: causes)
-    }
-
-    /// `config` laid over `live`: maps and recognisable lists merge, the rest is replaced.
-    static func merge(_ live: JSON, _ config: JSON, _ schema: Schema, isAtomic: Bool = false) -> JSON {
-        if isAtomic { return config }
-        switch (schema, live, config) {
-        case (.object, .object, .object(let fields)), (.map, .object, .object(let fields)):
-            var result = live
-            for (key, value) in fields {
-                var atomic = false
-                if case .object(let type) = schema { atomic = type[key]?.isAtomic ?? false }
-                result[key] = merge(live[key], value, schema.member(key) ?? .any, isAtomic: atomic)
-            }
-            return result
-        case (.list(let element, let type), .array(let before), .array(let items)) where type.isSet || !type.mapKeys.isEmpty:
-            var result = before
-            for item in items {
-                let name = Schema.element(item, type, element)
-                if let place = result.firstIndex(where: { Schema.element($0, type, element) == name }) {
-                    if !type.isSet { result[place] = merge(result[place], item, element) }
-                } else {
-                    result.append(item)
-                }
-            }
-            return .array(result)
-        default: return config
-        }
-    }
-
-    /// Takes the members of `set` out of `value`; what `kept` needs stays.
-    private static func remove(_ set: FieldSet, from value: JSON, _ schema: Schema, _ kept: FieldSet) -> JSON {
-        var result = value
-        switch (schema, value) {
-        case (.list(let element, let type), .array(let items)):
-            return .array(
-                items.compactMap { item in
-                    guard let name = Schema.element(item, type, element), let inner = set.children[name] else { return item }
-                    if inner.isMember, kept.children[name] == nil { return nil }
-                    return remove(inner, from: item, element, kept.children[name] ?? FieldSet())
-                })
-        case (_, .object(let object)):
-            for key in object.keys {
-                guard let inner = set.children["f:\(key)"] else { continue }
-                let keeps = kept.children["f:\(key)"]
-                if inner.isMember, keeps == nil {
-                    result[key] = .null
-                } else {
-                    result[key] = remove(inner, from: value[key], schema.member(key) ?? .any, keeps ?? FieldSet())
-                    let isBare = result[key].object?.isEmpty == true || result[key].array?.isEmpty == true
-                    if isBare, keeps == nil { result[key] = .null }
-                }
-            }
-            return result
-        default: return result
-        }
+    /// Takes out of `merged` what its manager has given up (`before`, and not in `wanted`, what anybody now wants), unless it
+    /// holds what nobody gave up.
+    private static func prune(_ merged: JSON, _ before: FieldSet, _ wanted: FieldSet, _ schema: Schema) -> JSON {
+        func named(_ set: FieldSet) -> FieldSet { set.withNamedMembers(schema) }
+        let all = named(schema.fields(of: merged)), last = named(before)
+        func rest(without gone: FieldSet) -> FieldSet { named(schema.fields(of: schema.removing(gone, from: merged))) }
+        let kept = rest(without: all.subtracting(rest(without: last).union(named(wanted))))
+        return schema.removing(all.subtracting(kept).intersection(last), from: merged)
     }
 }

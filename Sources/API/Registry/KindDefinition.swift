@@ -73,6 +73,8 @@ package struct KindDefinition: Sendable {
     var fieldAliases: [String: String] = [:]
     /// Fills in what a default that depends on other fields needs.
     package var prepare: @Sendable (inout JSON) -> Void
+    /// What the server makes up for a new object; nobody owns it.
+    var generate: @Sendable (inout JSON) -> Void = { _ in }
     /// What a new object of a client's gets beside; the cluster's own parts say all that they mean.
     var mark: @Sendable (inout JSON) -> Void = { _ in }
     /// Kubernetes' own complaints, in its words; `old` on an update.

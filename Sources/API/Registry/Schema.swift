@@ -39,6 +39,8 @@ package indirect enum Schema: Sendable {
         package var mapKeys: [String] = []
         /// Elements are values, each at most once (listType=set).
         package var isSet = false
+        /// Server-side apply owns each of its named elements as a whole.
+        package var hasWholeElements = false
         /// A strategic merge patch adds to a list of values instead of replacing it.
         package var mergesValues = false
 
@@ -64,6 +66,10 @@ package indirect enum Schema: Sendable {
         package var isRequired = false
         /// Go would print the zero value, too: a pointer, or no `omitempty`.
         package var keepsZero = true
+        /// Go holds a pointer to it.
+        package var isPointer = false
+        /// Go prints it whoever wrote it: the struct itself, or a list without `omitempty`.
+        package var isHeld = false
         /// Go prints that it is null: a list or a time without `omitempty`.
         package var showsNull = false
         /// How Go calls its kind of string.

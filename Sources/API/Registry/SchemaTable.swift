@@ -5,7 +5,8 @@ import Synchronization
 ///
 /// A line without indentation opens a type. Each line below it is a field: its name, its number in protobuf, its type, and
 /// - `required`, `default=JSON` (`null`: Go prints it, though nobody wrote it), `atomic` (server-side apply
-///   owns it whole),
+///   owns it whole; of a list whose elements it tells apart, each of them),
+/// - `held` (Go holds the struct itself, or prints the list when it is empty: it is there though nobody wrote it),
 /// - `ordered` (messages name an enumeration's values as they stand here; else sorted),
 /// - `go=T` (how Go calls its kind of string),
 /// - `gated` (of a feature that is off, and not taken: as upstream's strategies drop it),
@@ -104,6 +105,7 @@ package enum SchemaTable {
         }
         var list = Schema.ListType.atomic
         var required = false, atomic = false, retainKeys = false, isOrdered = false, showsNull = false, unjudged = false, gated = false
+        var isHeld = words[2] == "meta:ObjectMeta"
         var defaultValue = JSON.null, goName: String?
         for word in words.dropFirst(3) {
             let sides = word.split(separator: "=", maxSplits: 1)
@@ -112,6 +114,7 @@ package enum SchemaTable {
             case "required": required = true
             case "atomic": atomic = true
             case "retainKeys": retainKeys = true
+            case "held": isHeld = true
             case "ordered": isOrdered = true
             case "unjudged": unjudged = true
             case "gated": gated = true
@@ -127,11 +130,14 @@ package enum SchemaTable {
             }
         }
         let isPointer = words[2].contains("?")
+        list.hasWholeElements = atomic && list.isGranular
         var shape = schema(words[2].filter { $0 != "?" }[...], group, list, &state)
         if !isOrdered { shape = shape.sortingChoices() }
         var field = Schema.Field(String(words[0]), shape, required: required, default: defaultValue)
         field.number = number
-        field.isAtomic = atomic
+        field.isAtomic = atomic && !list.isGranular
+        field.isHeld = isHeld
+        field.isPointer = isPointer
         field.retainsKeys = retainKeys
         field.keepsZero = isPointer || required
         field.showsNull = showsNull

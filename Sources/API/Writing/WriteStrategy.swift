@@ -69,6 +69,12 @@ package struct WriteStrategy: Sendable {
         },
         validateUpdate: { $2.validate($0, $1, $3) }, isAdmitted: false)
 
+    /// The fields that nobody owns for having written them through here.
+    func unowned(_ kind: KindDefinition) -> FieldSet {
+        guard let ignored, ignored != "status" || kind.hasStatus else { return FieldSet() }
+        return FieldSet(paths: [[ignored]])
+    }
+
     func with(_ change: (inout WriteStrategy) -> Void) -> WriteStrategy {
         var copy = self
         change(&copy)

@@ -40,11 +40,7 @@ extension KindDefinition {
             if object["spec"]["podReplacementPolicy"].isNull {
                 object["spec"]["podReplacementPolicy"] = object["spec"]["podFailurePolicy"].isNull ? "TerminatingOrFailed" : "Failed"
             }
-            let isBare = object["metadata"]["labels"].stringMap.isEmpty, isNew = object["metadata"]["resourceVersion"].isNull
-            // A job without labels has those of its pods.
-            if isNew, object["spec"]["manualSelector"].bool != true { generateSelector(&object) }
-            let name = object["metadata"]["name"].string ?? "", labels = object["spec"]["template"]["metadata"]["labels"]
-            if isBare, !labels.stringMap.isEmpty, Names.labelValueComplaints(name).isEmpty { object["metadata"]["labels"] = labels }
+            inheritLabels(&object)
         },
         validate: { object, old, _ in
             // Both of upstream's functions look at the spec.
@@ -57,6 +53,10 @@ extension KindDefinition {
         $0.warn = warnTemplate
         $0.hooks = templateHooks { $0["spec"]["template"] }
         $0.deletion = .job
+        $0.generate = { job in
+            if job["spec"]["manualSelector"].bool != true { generateSelector(&job) }
+            inheritLabels(&job)
+        }
         $0.selectableFields = ["status.successful"]
         $0.fieldAliases = ["status.successful": "status.succeeded"]
         $0.validateStatus = JobStatusValidation.validate
@@ -97,6 +97,15 @@ extension KindDefinition {
     }
 
     /// A selector that no other job can have. What a user wrote instead is left for validation to refuse.
+    /// A job without labels has those of its pods.
+    private static func inheritLabels(_ job: inout JSON) {
+        let name = job["metadata"]["name"].string ?? "", labels = job["spec"]["template"]["metadata"]["labels"]
+        guard job["metadata"]["labels"].stringMap.isEmpty, !labels.stringMap.isEmpty, Names.labelValueComplaints(name).isEmpty else {
+            return
+        }
+        job["metadata"]["labels"] = labels
+    }
+
     private static func generateSelector(_ job: inout JSON) {
         guard let uid = job["metadata"]["uid"].string else { return }
         for prefix in ["batch.kubernetes.io/", ""] {

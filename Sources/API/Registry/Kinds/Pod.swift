@@ -3,6 +3,9 @@ import Model
 /// What holds for a pod wherever its spec stands: in a Pod or in a template.
 enum PodRules {
     static func prepare(_ spec: inout JSON) {
+        // An account has two names, of which one is older.
+        let account = spec["serviceAccountName"].isNull ? spec["serviceAccount"] : spec["serviceAccountName"]
+        if !account.isNull { (spec["serviceAccountName"], spec["serviceAccount"]) = (account, account) }
         if var volumes = spec["volumes"].array {
             // A volume that says nothing of what it is made of is an empty directory.
             for index in volumes.indices where (volumes[index].object?.keys ?? []).allSatisfy({ $0 == "name" }) {
@@ -228,10 +231,7 @@ extension KindDefinition {
             if let grace = object["spec"]["terminationGracePeriodSeconds"].int, grace < 0 {
                 object["spec"]["terminationGracePeriodSeconds"] = 1
             }
-            // A node's own pod, known by its mirror, has no account.
-            if object["metadata"]["annotations"]["kubernetes.io/config.mirror"].isNull, object["spec"]["serviceAccountName"].isNull {
-                object["spec"]["serviceAccountName"] = "default"
-            }
+            if object["spec"]["enableServiceLinks"].isNull { object["spec"]["enableServiceLinks"] = true }
             if object["status"]["qosClass"].isNull { PodRules.setQoS(&object) }
         },
         validate: { object, old, context in

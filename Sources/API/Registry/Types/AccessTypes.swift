@@ -10,7 +10,7 @@ extension SchemaTable {
         ClusterRoleBinding
           metadata 1 meta:ObjectMeta
           subjects 2 [Subject] atomic
-          roleRef 3 RoleRef required atomic
+          roleRef 3 RoleRef required atomic held
         PolicyRule
           verbs 1 [string] required
           apiGroups 2 [string]
@@ -23,7 +23,7 @@ extension SchemaTable {
         RoleBinding
           metadata 1 meta:ObjectMeta
           subjects 2 [Subject] atomic
-          roleRef 3 RoleRef required atomic
+          roleRef 3 RoleRef required atomic held
         RoleRef
           apiGroup 1 string? default="rbac.authorization.k8s.io"
           kind 2 string required
@@ -45,8 +45,8 @@ extension SchemaTable {
           requirements 2 [meta:LabelSelectorRequirement]
         LocalSubjectAccessReview
           metadata 1 meta:ObjectMeta
-          spec 2 SubjectAccessReviewSpec required
-          status 3 SubjectAccessReviewStatus
+          spec 2 SubjectAccessReviewSpec required held
+          status 3 SubjectAccessReviewStatus held
         NonResourceAttributes
           path 1 string
           verb 2 string
@@ -70,21 +70,21 @@ extension SchemaTable {
           resourceNames 4 [string]
         SelfSubjectAccessReview
           metadata 1 meta:ObjectMeta
-          spec 2 SelfSubjectAccessReviewSpec required
-          status 3 SubjectAccessReviewStatus
+          spec 2 SelfSubjectAccessReviewSpec required held
+          status 3 SubjectAccessReviewStatus held
         SelfSubjectAccessReviewSpec
           resourceAttributes 1 ResourceAttributes
           nonResourceAttributes 2 NonResourceAttributes
         SelfSubjectRulesReview
           metadata 1 meta:ObjectMeta
-          spec 2 SelfSubjectRulesReviewSpec required
-          status 3 SubjectRulesReviewStatus
+          spec 2 SelfSubjectRulesReviewSpec required held
+          status 3 SubjectRulesReviewStatus held
         SelfSubjectRulesReviewSpec
           namespace 1 string
         SubjectAccessReview
           metadata 1 meta:ObjectMeta
-          spec 2 SubjectAccessReviewSpec required
-          status 3 SubjectAccessReviewStatus
+          spec 2 SubjectAccessReviewSpec required held
+          status 3 SubjectAccessReviewStatus held
         SubjectAccessReviewSpec
           resourceAttributes 1 ResourceAttributes
           nonResourceAttributes 2 NonResourceAttributes
@@ -113,15 +113,15 @@ extension SchemaTable {
           uid 4 string
         SelfSubjectReview
           metadata 1 meta:ObjectMeta
-          status 2 SelfSubjectReviewStatus
+          status 2 SelfSubjectReviewStatus held
         SelfSubjectReviewStatus
-          userInfo 1 UserInfo
+          userInfo 1 UserInfo held
         TokenRequest
           metadata 1 meta:ObjectMeta
-          spec 2 TokenRequestSpec
-          status 3 TokenRequestStatus
+          spec 2 TokenRequestSpec held
+          status 3 TokenRequestStatus held
         TokenRequestSpec
-          audiences 1 [string]
+          audiences 1 [string] held
           expirationSeconds 4 int64? default=3600
           boundObjectRef 3 BoundObjectReference
         TokenRequestStatus
@@ -129,14 +129,14 @@ extension SchemaTable {
           expirationTimestamp 2 time
         TokenReview
           metadata 1 meta:ObjectMeta
-          spec 2 TokenReviewSpec required
-          status 3 TokenReviewStatus
+          spec 2 TokenReviewSpec required held
+          status 3 TokenReviewStatus held
         TokenReviewSpec
           token 1 string
           audiences 2 [string]
         TokenReviewStatus
           authenticated 1 bool
-          user 2 UserInfo
+          user 2 UserInfo held
           audiences 4 [string]
           error 3 string
         UserInfo

@@ -3,12 +3,12 @@ extension SchemaTable {
     static let appsTypes = """
         ControllerRevision
           metadata 1 meta:ObjectMeta
-          data 2 any
+          data 2 any atomic
           revision 3 int64 required default=0
         DaemonSet
           metadata 1 meta:ObjectMeta
-          spec 2 DaemonSetSpec
-          status 3 DaemonSetStatus default={"currentNumberScheduled":0,"numberMisscheduled":0,"desiredNumberScheduled":0,"numberReady":0}
+          spec 2 DaemonSetSpec held
+          status 3 DaemonSetStatus default={"currentNumberScheduled":0,"numberMisscheduled":0,"desiredNumberScheduled":0,"numberReady":0} held
         DaemonSetCondition
           type 1 string required
           status 2 string required
@@ -17,8 +17,8 @@ extension SchemaTable {
           message 5 string
         DaemonSetSpec
           selector 1 meta:LabelSelector required atomic
-          template 2 core:PodTemplateSpec required
-          updateStrategy 3 DaemonSetUpdateStrategy default={"type":"RollingUpdate"}
+          template 2 core:PodTemplateSpec required held
+          updateStrategy 3 DaemonSetUpdateStrategy default={"type":"RollingUpdate"} held
           minReadySeconds 4 int32
           revisionHistoryLimit 6 int32? default=10
         DaemonSetStatus
@@ -37,8 +37,8 @@ extension SchemaTable {
           rollingUpdate 2 RollingUpdateDaemonSet
         Deployment
           metadata 1 meta:ObjectMeta
-          spec 2 DeploymentSpec
-          status 3 DeploymentStatus default={}
+          spec 2 DeploymentSpec held
+          status 3 DeploymentStatus default={} held
         DeploymentCondition
           type 1 string required
           status 2 string required
@@ -49,8 +49,8 @@ extension SchemaTable {
         DeploymentSpec
           replicas 1 int32? default=1
           selector 2 meta:LabelSelector required atomic
-          template 3 core:PodTemplateSpec required
-          strategy 4 DeploymentStrategy retainKeys default={"type":"RollingUpdate"}
+          template 3 core:PodTemplateSpec required held
+          strategy 4 DeploymentStrategy retainKeys default={"type":"RollingUpdate"} held
           minReadySeconds 5 int32
           revisionHistoryLimit 6 int32? default=10
           paused 7 bool
@@ -70,8 +70,8 @@ extension SchemaTable {
           rollingUpdate 2 RollingUpdateDeployment
         ReplicaSet
           metadata 1 meta:ObjectMeta
-          spec 2 ReplicaSetSpec
-          status 3 ReplicaSetStatus default={"replicas":0}
+          spec 2 ReplicaSetSpec held
+          status 3 ReplicaSetStatus default={"replicas":0} held
         ReplicaSetCondition
           type 1 string required
           status 2 string required
@@ -82,7 +82,7 @@ extension SchemaTable {
           replicas 1 int32? default=1
           minReadySeconds 4 int32
           selector 2 meta:LabelSelector required atomic
-          template 3 core:PodTemplateSpec
+          template 3 core:PodTemplateSpec held
         ReplicaSetStatus
           replicas 1 int32 required default=0
           fullyLabeledReplicas 2 int32
@@ -102,8 +102,8 @@ extension SchemaTable {
           maxUnavailable 2 intOrString?
         StatefulSet
           metadata 1 meta:ObjectMeta
-          spec 2 StatefulSetSpec
-          status 3 StatefulSetStatus default={"replicas":0,"availableReplicas":0}
+          spec 2 StatefulSetSpec held
+          status 3 StatefulSetStatus default={"replicas":0,"availableReplicas":0} held
         StatefulSetCondition
           type 1 string required
           status 2 string required
@@ -118,11 +118,11 @@ extension SchemaTable {
         StatefulSetSpec
           replicas 1 int32? default=1
           selector 2 meta:LabelSelector required atomic
-          template 3 core:PodTemplateSpec required
+          template 3 core:PodTemplateSpec required held
           volumeClaimTemplates 4 [core:PersistentVolumeClaim]
-          serviceName 5 string? default=""
+          serviceName 5 string? default="" held
           podManagementPolicy 6 string|OrderedReady|Parallel default="OrderedReady" go=PodManagementPolicyType
-          updateStrategy 7 StatefulSetUpdateStrategy default={"type":"RollingUpdate"}
+          updateStrategy 7 StatefulSetUpdateStrategy default={"type":"RollingUpdate"} held
           revisionHistoryLimit 8 int32? default=10
           minReadySeconds 9 int32
           persistentVolumeClaimRetentionPolicy 10 StatefulSetPersistentVolumeClaimRetentionPolicy default={"whenDeleted":"Retain","whenScaled":"Retain"}

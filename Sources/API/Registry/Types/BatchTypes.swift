@@ -3,15 +3,15 @@ extension SchemaTable {
     static let batchTypes = """
         CronJob
           metadata 1 meta:ObjectMeta
-          spec 2 CronJobSpec
-          status 3 CronJobStatus default={}
+          spec 2 CronJobSpec held
+          status 3 CronJobStatus default={} held
         CronJobSpec
           schedule 1 string required
           timeZone 8 string?
           startingDeadlineSeconds 2 int64?
           concurrencyPolicy 3 string|Allow|Forbid|Replace default="Allow" go=ConcurrencyPolicy
           suspend 4 bool? default=false
-          jobTemplate 5 JobTemplateSpec required
+          jobTemplate 5 JobTemplateSpec required held
           successfulJobsHistoryLimit 6 int32? default=3
           failedJobsHistoryLimit 7 int32? default=1
         CronJobStatus
@@ -20,8 +20,8 @@ extension SchemaTable {
           lastSuccessfulTime 5 time
         Job
           metadata 1 meta:ObjectMeta
-          spec 2 JobSpec
-          status 3 JobStatus default={}
+          spec 2 JobSpec held
+          status 3 JobStatus default={} held
         JobCondition
           type 1 string required
           status 2 string required
@@ -40,7 +40,7 @@ extension SchemaTable {
           maxFailedIndexes 13 int32?
           selector 4 meta:LabelSelector atomic
           manualSelector 5 bool?
-          template 6 core:PodTemplateSpec required
+          template 6 core:PodTemplateSpec required held
           ttlSecondsAfterFinished 8 int32?
           completionMode 9 string?|NonIndexed|Indexed ordered go=CompletionMode
           suspend 10 bool?
@@ -60,7 +60,7 @@ extension SchemaTable {
           ready 9 int32?
         JobTemplateSpec
           metadata 1 meta:ObjectMeta default={}
-          spec 2 JobSpec
+          spec 2 JobSpec held
         PodFailurePolicy
           rules 1 [PodFailurePolicyRule] required default=null
         PodFailurePolicyOnExitCodesRequirement

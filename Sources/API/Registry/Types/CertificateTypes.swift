@@ -3,8 +3,8 @@ extension SchemaTable {
     static let certificateTypes = """
         CertificateSigningRequest
           metadata 1 meta:ObjectMeta
-          spec 2 CertificateSigningRequestSpec required
-          status 3 CertificateSigningRequestStatus
+          spec 2 CertificateSigningRequestSpec required held
+          status 3 CertificateSigningRequestStatus held
         CertificateSigningRequestCondition
           type 1 string required
           status 6 string required

@@ -6,7 +6,7 @@ extension SchemaTable {
           devicePath 2 string required
         Binding
           metadata 1 meta:ObjectMeta
-          target 2 ObjectReference required atomic
+          target 2 ObjectReference required atomic held
         ClientIPConfig
           timeoutSeconds 1 int32?
         ConfigMap
@@ -21,7 +21,7 @@ extension SchemaTable {
           resourceVersion 4 string
           kubeletConfigKey 5 string required
         ContainerImage
-          names 1 [string]
+          names 1 [string] held
           sizeBytes 2 int64
         DaemonEndpoint
           Port 1 int32 required
@@ -44,10 +44,10 @@ extension SchemaTable {
           subsets 2 [EndpointSubset]
         Event
           metadata 1 meta:ObjectMeta required
-          involvedObject 2 ObjectReference required atomic
+          involvedObject 2 ObjectReference required atomic held
           reason 3 string
           message 4 string
-          source 5 EventSource default={}
+          source 5 EventSource default={} held
           firstTimestamp 6 time default=null
           lastTimestamp 7 time default=null
           count 8 int32
@@ -56,8 +56,8 @@ extension SchemaTable {
           series 11 EventSeries
           action 12 string
           related 13 ObjectReference atomic
-          reportingComponent 14 string? default=""
-          reportingInstance 15 string? default=""
+          reportingComponent 14 string? default="" held
+          reportingInstance 15 string? default="" held
         EventSeries
           count 1 int32
           lastObservedTime 2 microTime
@@ -66,7 +66,7 @@ extension SchemaTable {
           host 2 string
         LimitRange
           metadata 1 meta:ObjectMeta
-          spec 2 LimitRangeSpec default={}
+          spec 2 LimitRangeSpec default={} held
         LimitRangeItem
           type 1 string required go=LimitType
           max 2 {quantity}
@@ -88,8 +88,8 @@ extension SchemaTable {
           status 2 string|Pending|InProgress|Infeasible required
         Namespace
           metadata 1 meta:ObjectMeta
-          spec 2 NamespaceSpec default={}
-          status 3 NamespaceStatus default={"phase":"Active"}
+          spec 2 NamespaceSpec default={} held
+          status 3 NamespaceStatus default={"phase":"Active"} held
         NamespaceCondition
           type 1 string required
           status 2 string required
@@ -103,8 +103,8 @@ extension SchemaTable {
           conditions 2 [NamespaceCondition] key=type
         Node
           metadata 1 meta:ObjectMeta
-          spec 2 NodeSpec default={}
-          status 3 NodeStatus default={}
+          spec 2 NodeSpec default={} held
+          status 3 NodeStatus default={} held
         NodeAddress
           type 1 string required go=NodeAddressType
           address 2 string required
@@ -123,7 +123,7 @@ extension SchemaTable {
           lastKnownGood 3 NodeConfigSource
           error 4 string
         NodeDaemonEndpoints
-          kubeletEndpoint 1 DaemonEndpoint default={"Port":0}
+          kubeletEndpoint 1 DaemonEndpoint default={"Port":0} held
         NodeFeatures
           supplementalGroupsPolicy 1 bool?
         NodeRuntimeHandler
@@ -146,8 +146,8 @@ extension SchemaTable {
           phase 3 string|Pending|Running|Terminated
           conditions 4 [NodeCondition] key=type
           addresses 5 [NodeAddress] key=type
-          daemonEndpoints 6 NodeDaemonEndpoints default={}
-          nodeInfo 7 NodeSystemInfo default={}
+          daemonEndpoints 6 NodeDaemonEndpoints default={} held
+          nodeInfo 7 NodeSystemInfo default={} held
           images 8 [ContainerImage]
           volumesInUse 9 [string]
           volumesAttached 10 [AttachedVolume]
@@ -181,8 +181,8 @@ extension SchemaTable {
           apiVersion 0 string
           kind 0 string
           metadata 1 meta:ObjectMeta
-          spec 2 PersistentVolumeClaimSpec default={}
-          status 3 PersistentVolumeClaimStatus default={"phase":"Pending"}
+          spec 2 PersistentVolumeClaimSpec default={} held
+          status 3 PersistentVolumeClaimStatus default={"phase":"Pending"} held
         PersistentVolumeClaimCondition
           type 1 string required
           status 2 string required
@@ -201,18 +201,18 @@ extension SchemaTable {
           modifyVolumeStatus 9 ModifyVolumeStatus
         PodTemplate
           metadata 1 meta:ObjectMeta
-          template 2 PodTemplateSpec
+          template 2 PodTemplateSpec held
         PodTemplateSpec
           metadata 1 meta:ObjectMeta default={}
-          spec 2 PodSpec
+          spec 2 PodSpec held
         PortStatus
           port 1 int32 required
           protocol 2 string|TCP|UDP|SCTP required go=Protocol
           error 3 string?
         ReplicationController
           metadata 1 meta:ObjectMeta
-          spec 2 ReplicationControllerSpec
-          status 3 ReplicationControllerStatus default={"replicas":0}
+          spec 2 ReplicationControllerSpec held
+          status 3 ReplicationControllerStatus default={"replicas":0} held
         ReplicationControllerCondition
           type 1 string required
           status 2 string required
@@ -233,8 +233,8 @@ extension SchemaTable {
           conditions 6 [ReplicationControllerCondition] key=type
         ResourceQuota
           metadata 1 meta:ObjectMeta
-          spec 2 ResourceQuotaSpec default={}
-          status 3 ResourceQuotaStatus default={}
+          spec 2 ResourceQuotaSpec default={} held
+          status 3 ResourceQuotaStatus default={} held
         ResourceQuotaSpec
           hard 1 {quantity}
           scopes 2 [string|Terminating|NotTerminating|BestEffort|NotBestEffort|PriorityClass|CrossNamespacePodAffinity|VolumeAttributesClass] go=ResourceQuotaScope
@@ -256,8 +256,8 @@ extension SchemaTable {
           type 3 string default="Opaque" go=SecretType
         Service
           metadata 1 meta:ObjectMeta
-          spec 2 ServiceSpec default={}
-          status 3 ServiceStatus default={"loadBalancer":{}}
+          spec 2 ServiceSpec default={} held
+          status 3 ServiceStatus default={"loadBalancer":{}} held
         ServiceAccount
           metadata 1 meta:ObjectMeta
           secrets 2 [ObjectReference] key=name atomic
@@ -292,7 +292,7 @@ extension SchemaTable {
           internalTrafficPolicy 22 string?|Cluster|Local go=ServiceInternalTrafficPolicy
           trafficDistribution 23 string?
         ServiceStatus
-          loadBalancer 1 LoadBalancerStatus default={}
+          loadBalancer 1 LoadBalancerStatus default={} held
           conditions 2 [meta:Condition] key=type
         SessionAffinityConfig
           clientIP 1 ClientIPConfig

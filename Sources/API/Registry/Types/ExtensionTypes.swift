@@ -3,11 +3,11 @@ extension SchemaTable {
     static let crdTypes = """
         CustomResourceDefinition
           metadata 1 meta:ObjectMeta
-          spec 2 CustomResourceDefinitionSpec required unjudged
-          status 3 CustomResourceDefinitionStatus default={"acceptedNames":{"plural":"","kind":""}}
+          spec 2 CustomResourceDefinitionSpec required unjudged held
+          status 3 CustomResourceDefinitionStatus default={"acceptedNames":{"plural":"","kind":""}} held
         CustomResourceDefinitionSpec
           group 1 string required
-          names 3 CustomResourceDefinitionNames required
+          names 3 CustomResourceDefinitionNames required held
           scope 4 string required go=ResourceScope
           versions 7 [CustomResourceDefinitionVersion] required
           conversion 9 CustomResourceConversion
@@ -107,8 +107,8 @@ extension SchemaTable {
           listKind 5 string
           categories 6 [string]
         CustomResourceDefinitionStatus
-          conditions 1 [CustomResourceDefinitionCondition] map=type default=null
-          acceptedNames 2 CustomResourceDefinitionNames
+          conditions 1 [CustomResourceDefinitionCondition] map=type default=null held
+          acceptedNames 2 CustomResourceDefinitionNames held
           storedVersions 3 [string] required
           observedGeneration 4 int64
         CustomResourceDefinitionCondition

@@ -4,12 +4,12 @@ extension SchemaTable {
         HTTPIngressPath
           path 1 string
           pathType 3 string required go=PathType
-          backend 2 IngressBackend required
+          backend 2 IngressBackend required held
         HTTPIngressRuleValue
           paths 1 [HTTPIngressPath] required
         IPAddress
           metadata 1 meta:ObjectMeta
-          spec 2 IPAddressSpec
+          spec 2 IPAddressSpec held
         IPAddressSpec
           parentRef 1 ParentReference
         IPBlock
@@ -17,14 +17,14 @@ extension SchemaTable {
           except 2 [string]
         Ingress
           metadata 1 meta:ObjectMeta
-          spec 2 IngressSpec
-          status 3 IngressStatus default={"loadBalancer":{}}
+          spec 2 IngressSpec held
+          status 3 IngressStatus default={"loadBalancer":{}} held
         IngressBackend
           service 4 IngressServiceBackend
           resource 3 core:TypedLocalObjectReference atomic
         IngressClass
           metadata 1 meta:ObjectMeta
-          spec 2 IngressClassSpec
+          spec 2 IngressClassSpec held
         IngressClassParametersReference
           apiGroup 1 string?
           kind 2 string required
@@ -51,14 +51,14 @@ extension SchemaTable {
           http 1 HTTPIngressRuleValue
         IngressServiceBackend
           name 1 string required
-          port 2 ServiceBackendPort atomic
+          port 2 ServiceBackendPort atomic held
         IngressSpec
           ingressClassName 4 string?
           defaultBackend 1 IngressBackend
           tls 2 [IngressTLS]
           rules 3 [IngressRule]
         IngressStatus
-          loadBalancer 1 IngressLoadBalancerStatus default={}
+          loadBalancer 1 IngressLoadBalancerStatus default={} held
         IngressTLS
           hosts 1 [string]
           secretName 2 string
@@ -69,15 +69,15 @@ extension SchemaTable {
           name 4 string
         ServiceCIDR
           metadata 1 meta:ObjectMeta
-          spec 2 ServiceCIDRSpec
-          status 3 ServiceCIDRStatus default={}
+          spec 2 ServiceCIDRSpec held
+          status 3 ServiceCIDRStatus default={} held
         ServiceCIDRSpec
           cidrs 1 [string]
         ServiceCIDRStatus
           conditions 1 [meta:Condition] key=type
         NetworkPolicy
           metadata 1 meta:ObjectMeta
-          spec 2 NetworkPolicySpec default={}
+          spec 2 NetworkPolicySpec default={} held
         NetworkPolicyEgressRule
           ports 1 [NetworkPolicyPort]
           to 2 [NetworkPolicyPeer]
@@ -93,7 +93,7 @@ extension SchemaTable {
           port 2 intOrString?
           endPort 3 int32?
         NetworkPolicySpec
-          podSelector 1 meta:LabelSelector default={} atomic
+          podSelector 1 meta:LabelSelector default={} atomic held
           ingress 2 [NetworkPolicyIngressRule]
           egress 3 [NetworkPolicyEgressRule]
           policyTypes 4 [string|Ingress|Egress] ordered go=PolicyType
@@ -106,7 +106,7 @@ extension SchemaTable {
     static let discoveryTypes = """
         Endpoint
           addresses 1 [string] set required
-          conditions 2 EndpointConditions default={}
+          conditions 2 EndpointConditions default={} held
           hostname 3 string?
           targetRef 4 core:ObjectReference atomic
           deprecatedTopology 5 {string}

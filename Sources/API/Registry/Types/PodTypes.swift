@@ -27,7 +27,7 @@ extension SchemaTable {
           ports 6 [ContainerPort] merge=containerPort map=containerPort,protocol
           envFrom 19 [EnvFromSource]
           env 7 [EnvVar] key=name
-          resources 8 ResourceRequirements default={}
+          resources 8 ResourceRequirements default={} held
           resizePolicy 23 [ContainerResizePolicy]
           restartPolicy 24 string? go=ContainerRestartPolicy
           restartPolicyRules 25 [ContainerRestartRule]
@@ -82,8 +82,8 @@ extension SchemaTable {
           message 2 string
         ContainerStatus
           name 1 string required
-          state 2 ContainerState
-          lastState 3 ContainerState
+          state 2 ContainerState held
+          lastState 3 ContainerState held
           ready 4 bool required
           restartCount 5 int32 required
           image 6 string required
@@ -124,7 +124,7 @@ extension SchemaTable {
           ports 6 [ContainerPort] merge=containerPort map=containerPort,protocol
           envFrom 19 [EnvFromSource]
           env 7 [EnvVar] key=name
-          resources 8 ResourceRequirements
+          resources 8 ResourceRequirements held
           resizePolicy 23 [ContainerResizePolicy]
           restartPolicy 24 string?
           restartPolicyRules 25 [ContainerRestartRule]
@@ -198,8 +198,8 @@ extension SchemaTable {
           matchFields 2 [NodeSelectorRequirement]
         Pod
           metadata 1 meta:ObjectMeta
-          spec 2 PodSpec
-          status 3 PodStatus default={"phase":"Pending"}
+          spec 2 PodSpec held
+          status 3 PodStatus default={"phase":"Pending"} held
         PodAffinity
           requiredDuringSchedulingIgnoredDuringExecution 1 [PodAffinityTerm]
           preferredDuringSchedulingIgnoredDuringExecution 2 [WeightedPodAffinityTerm]
@@ -329,7 +329,7 @@ extension SchemaTable {
           nodeAllocatableResourceClaimStatuses 21 [NodeAllocatableResourceClaimStatus]
         PreferredSchedulingTerm
           weight 1 int32 required
-          preference 2 NodeSelectorTerm required atomic
+          preference 2 NodeSelectorTerm required atomic held
         Probe
           + 1 ProbeHandler
           initialDelaySeconds 2 int32
@@ -432,7 +432,7 @@ extension SchemaTable {
           image 1 ImageVolumeStatus
         WeightedPodAffinityTerm
           weight 1 int32 required
-          podAffinityTerm 2 PodAffinityTerm required
+          podAffinityTerm 2 PodAffinityTerm required held
         WindowsSecurityContextOptions
           gmsaCredentialSpecName 1 string?
           gmsaCredentialSpec 2 string?

@@ -6,8 +6,8 @@ extension SchemaTable {
           deleteOptions 2 meta:DeleteOptions
         PodDisruptionBudget
           metadata 1 meta:ObjectMeta
-          spec 2 PodDisruptionBudgetSpec default={}
-          status 3 PodDisruptionBudgetStatus default={"disruptionsAllowed":0,"currentHealthy":0,"desiredHealthy":0,"expectedPods":0}
+          spec 2 PodDisruptionBudgetSpec default={} held
+          status 3 PodDisruptionBudgetStatus default={"disruptionsAllowed":0,"currentHealthy":0,"desiredHealthy":0,"expectedPods":0} held
         PodDisruptionBudgetSpec
           minAvailable 1 intOrString?
           selector 2 meta:LabelSelector atomic
@@ -27,7 +27,7 @@ extension SchemaTable {
     static let coordinationTypes = """
         Lease
           metadata 1 meta:ObjectMeta
-          spec 2 LeaseSpec default={}
+          spec 2 LeaseSpec default={} held
         LeaseSpec
           holderIdentity 1 string?
           leaseDurationSeconds 2 int32?
@@ -48,11 +48,11 @@ extension SchemaTable {
           reportingInstance 5 string
           action 6 string
           reason 7 string
-          regarding 8 core:ObjectReference atomic
+          regarding 8 core:ObjectReference atomic held
           related 9 core:ObjectReference atomic
           note 10 string
           type 11 string
-          deprecatedSource 12 core:EventSource default={}
+          deprecatedSource 12 core:EventSource default={} held
           deprecatedFirstTimestamp 13 time default=null
           deprecatedLastTimestamp 14 time default=null
           deprecatedCount 15 int32
@@ -65,8 +65,8 @@ extension SchemaTable {
     static let autoscalingTypes = """
         Scale
           metadata 1 meta:ObjectMeta
-          spec 2 ScaleSpec
-          status 3 ScaleStatus
+          spec 2 ScaleSpec held
+          status 3 ScaleStatus held
         ScaleSpec
           replicas 1 int32 default=0
         ScaleStatus

@@ -127,7 +127,7 @@ extension SchemaTable {
           expression 2 string required
         MutatingWebhook
           name 1 string required
-          clientConfig 2 WebhookClientConfig required
+          clientConfig 2 WebhookClientConfig required held
           rules 3 [RuleWithOperations]
           failurePolicy 4 string?|Ignore|Fail default="Fail"
           matchPolicy 9 string?|Exact|Equivalent default="Equivalent"
@@ -156,7 +156,7 @@ extension SchemaTable {
           port 4 int32? default=443
         ValidatingWebhook
           name 1 string required
-          clientConfig 2 WebhookClientConfig required
+          clientConfig 2 WebhookClientConfig required held
           rules 3 [RuleWithOperations]
           failurePolicy 4 string?|Ignore|Fail default="Fail"
           matchPolicy 9 string?|Exact|Equivalent default="Equivalent"

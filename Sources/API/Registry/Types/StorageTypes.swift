@@ -57,8 +57,8 @@ extension SchemaTable {
           fsType 2 string?
         PersistentVolume
           metadata 1 meta:ObjectMeta
-          spec 2 PersistentVolumeSpec default={}
-          status 3 PersistentVolumeStatus default={"phase":"Pending"}
+          spec 2 PersistentVolumeSpec default={} held
+          status 3 PersistentVolumeStatus default={"phase":"Pending"} held
         PersistentVolumeSource
           gcePersistentDisk 1 GCEPersistentDiskVolumeSource
           awsElasticBlockStore 2 AWSElasticBlockStoreVolumeSource
@@ -140,7 +140,7 @@ extension SchemaTable {
     static let storageTypes = """
         CSIDriver
           metadata 1 meta:ObjectMeta
-          spec 2 CSIDriverSpec default={}
+          spec 2 CSIDriverSpec default={} held
         CSIDriverSpec
           attachRequired 1 bool? default=true
           podInfoOnMount 2 bool? default=false
@@ -154,11 +154,11 @@ extension SchemaTable {
           serviceAccountTokenInSecrets 10 bool?
         CSINode
           metadata 1 meta:ObjectMeta
-          spec 2 CSINodeSpec default={}
+          spec 2 CSINodeSpec default={} held
         CSINodeDriver
           name 1 string required
           nodeID 2 string required
-          topologyKeys 3 [string]
+          topologyKeys 3 [string] held
           allocatable 4 VolumeNodeResources
         CSINodeSpec
           drivers 1 [CSINodeDriver] required key=name
@@ -182,14 +182,14 @@ extension SchemaTable {
           expirationSeconds 2 int64?
         VolumeAttachment
           metadata 1 meta:ObjectMeta
-          spec 2 VolumeAttachmentSpec default={}
-          status 3 VolumeAttachmentStatus
+          spec 2 VolumeAttachmentSpec default={} held
+          status 3 VolumeAttachmentStatus held
         VolumeAttachmentSource
           persistentVolumeName 1 string?
           inlineVolumeSpec 2 core:PersistentVolumeSpec
         VolumeAttachmentSpec
           attacher 1 string required
-          source 2 VolumeAttachmentSource required
+          source 2 VolumeAttachmentSource required held
           nodeName 3 string required
         VolumeAttachmentStatus
           attached 1 bool required

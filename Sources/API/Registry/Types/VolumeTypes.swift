@@ -127,7 +127,7 @@ extension SchemaTable {
         PersistentVolumeClaimSpec
           accessModes 1 [string|ReadWriteOnce|ReadOnlyMany|ReadWriteMany|ReadWriteOncePod] go=PersistentVolumeAccessMode
           selector 4 meta:LabelSelector atomic
-          resources 2 VolumeResourceRequirements
+          resources 2 VolumeResourceRequirements held
           volumeName 3 string
           storageClassName 5 string?
           volumeMode 6 string?|Block|Filesystem default="Filesystem" go=PersistentVolumeMode
@@ -136,7 +136,7 @@ extension SchemaTable {
           volumeAttributesClassName 9 string?
         PersistentVolumeClaimTemplate
           metadata 1 meta:ObjectMeta
-          spec 2 PersistentVolumeClaimSpec required
+          spec 2 PersistentVolumeClaimSpec required held
         PersistentVolumeClaimVolumeSource
           claimName 1 string required
           readOnly 2 bool
@@ -156,7 +156,7 @@ extension SchemaTable {
           fsType 2 string
           readOnly 3 bool
         ProjectedVolumeSource
-          sources 1 [VolumeProjection]
+          sources 1 [VolumeProjection] held
           defaultMode 2 int32? default=420
         QuobyteVolumeSource
           registry 1 string required
