@@ -10,23 +10,24 @@ struct CertsCommand {
     private var release: Release { Release(tool.machine.version) }
     private var console: Console { tool.console }
 
-    private static let flags: [String: Arguments.Kind] = [
-        "cert-dir": .text, "config": .text, "kubeconfig": .text, "output": .text, "csr-only": .isSet, "use-api": .isSet,
-    ]
+    private static let flags: [String: Arguments.Kind] = ["cert-dir": .text, "config": .text, "kubeconfig": .text]
+    private static let signs = "the authority's key is here, and signs"
+    private static let idle = ["config": "the certificates say themselves what they are", "csr-only": signs, "use-api": signs]
 
-    func run(_ words: [String]) async throws {
-        let arguments = try Arguments(
-            Array(words.dropFirst()), Self.flags.merging(KubeadmTool.global) { $1 },
-            shorts: KubeadmTool.shorts.merging(["o": "output"]) { $1 })
-        switch words.first {
-        case "certificate-key":
-            console.out(JoinLine.hex((0..<32).map { _ in UInt8.random(in: .min ... .max) }))
-        case "check-expiration": try await check(arguments)
-        case "renew": try renew(arguments)
-        case .some(let word): throw KubeadmError("unknown command \"\(word)\" for \"kubeadm certs\"")
-        case nil: throw tool.missing("certs")
-        }
-    }
+    static let pages = [
+        CommandPage(path: ["certs"], summary: "The control plane's certificates."),
+        CommandPage(path: ["certs", "certificate-key"], summary: "Print a random key, 64 hexadecimal digits.") { tool, _ in
+            tool.console.out(JoinLine.hex((0..<32).map { _ in UInt8.random(in: .min ... .max) }))
+        },
+        CommandPage(
+            path: ["certs", "check-expiration"], summary: "Say how long each certificate is good.",
+            flags: flags.merging(["output": .text]) { $1 }, shorts: ["o": "output"], idle: idle
+        ) { try await CertsCommand(tool: $0).check($1) },
+        CommandPage(
+            path: ["certs", "renew"], summary: "Make certificates anew: all, or one by its name in check-expiration.",
+            operands: "all|CERTIFICATE", most: 1, flags: flags.merging(["csr-only": .isSet, "use-api": .isSet]) { $1 }, idle: idle
+        ) { try CertsCommand(tool: $0).renew($1) },
+    ]
 
     private func folder(_ arguments: Arguments) -> CertificateFolder {
         CertificateFolder(path: arguments["cert-dir"] ?? "/etc/kubernetes/pki", release: release)
@@ -160,7 +161,7 @@ struct CertsCommand {
     // MARK: Renewal
 
     private func renew(_ arguments: Arguments) throws {
-        guard let wanted = arguments.positional.first else { throw tool.missing("renew") }
+        guard let wanted = arguments.positional.first else { throw tool.missing(CommandTree.find(["certs", "renew"]).page) }
         let folder = folder(arguments)
         let rows = leaves(folder)
         guard wanted == "all" || rows.contains(where: { $0.name == wanted }) else {

@@ -9,30 +9,41 @@ struct ConfigCommand {
     private var release: Release { Release(tool.machine.version) }
     private var console: Console { tool.console }
 
-    private static let flags: [String: Arguments.Kind] = InitCommand.flags.merging([
-        "output": .text, "experimental-output": .text, "old-config": .text, "new-config": .text, "component-configs": .text,
-        "kubeconfig": .text, "allow-experimental-api": .isSet,
+    private static let common: [String: Arguments.Kind] = ["kubeconfig": .text]
+    private static let naming: [String: Arguments.Kind] = common.merging([
+        "config": .text, "feature-gates": .text, "image-repository": .text, "kubernetes-version": .text, "cri-socket": .text,
+        "output": .text, "experimental-output": .text,
     ]) { $1 }
 
-    func run(_ words: [String]) async throws {
-        guard let group = words.first, !group.hasPrefix("-") else { throw tool.missing("config") }
-        let rest = Array(words.dropFirst())
-        func arguments(_ words: [String]) throws -> Arguments {
-            try Arguments(words, Self.flags.merging(KubeadmTool.global) { $1 }, shorts: KubeadmTool.shorts.merging(["o": "output"]) { $1 })
-        }
-        switch (group, rest.first) {
-        case ("print", .some(let what)): try printDefaults(what)
-        case ("images", "list"): try images(try arguments(Array(rest.dropFirst())), pulls: false)
-        case ("images", "pull"): try images(try arguments(Array(rest.dropFirst())), pulls: true)
-        case ("migrate", _): try migrate(try arguments(rest))
-        case ("validate", _) where !release.isOld:
-            let arguments = try arguments(rest)
-            guard let path = arguments["config"] else { throw KubeadmError("the --config flag is mandatory") }
-            _ = try ConfigurationFile(path: path, release, console)
-            console.out("ok")
-        case ("print", nil), ("images", nil): throw tool.missing(group)
-        default: throw KubeadmError("unknown command \"\(group)\" for \"kubeadm config\"")
-        }
+    static let pages: [CommandPage] = [
+        CommandPage(path: ["config"], summary: "kubeadm's configuration: its files, and the images that it means.", flags: common),
+        CommandPage(path: ["config", "images"], summary: "The images that a control plane runs.", flags: common),
+        CommandPage(path: ["config", "images", "list"], summary: "Print them.", flags: naming, shorts: ["o": "output"]) {
+            try ConfigCommand(tool: $0).images($1, pulls: false)
+        },
+        CommandPage(path: ["config", "images", "pull"], summary: "Fetch them; minik's own are there already.", flags: naming) {
+            try ConfigCommand(tool: $0).images($1, pulls: true)
+        },
+        CommandPage(
+            path: ["config", "migrate"], summary: "Read documents of an older version, and write them in the release's.",
+            flags: common.merging(["old-config": .text, "new-config": .text, "allow-experimental-api": .isSet]) { $1 }
+        ) { try ConfigCommand(tool: $0).migrate($1) },
+        CommandPage(
+            path: ["config", "print"], summary: "Print a configuration with all that is not said filled in.",
+            operands: "init-defaults|join-defaults|reset-defaults", most: 1, flags: common.merging(["component-configs": .text]) { $1 },
+            idle: ["component-configs": "kubeadm's own documents are printed"]
+        ) { try ConfigCommand(tool: $0).printDefaults($1) },
+        CommandPage(
+            path: ["config", "validate"], summary: "Read a file of kubeadm's documents, and say what is wrong with it.",
+            flags: common.merging(["config": .text, "allow-experimental-api": .isSet]) { $1 }
+        ) { try ConfigCommand(tool: $0).validate($1) },
+    ]
+
+    private func validate(_ arguments: Arguments) throws {
+        if release.isOld { throw KubeadmError("invalid subcommand: \"validate\"") }
+        guard let path = arguments["config"] else { throw KubeadmError("the --config flag is mandatory") }
+        _ = try ConfigurationFile(path: path, release, console)
+        console.out("ok")
     }
 
     // MARK: Images
@@ -70,7 +81,8 @@ struct ConfigCommand {
         "kubernetesAPICall": "1m0s", "tlsBootstrap": "5m0s", "upgradeManifests": "5m0s",
     ]
 
-    private func printDefaults(_ what: String) throws {
+    private func printDefaults(_ arguments: Arguments) throws {
+        guard let what = arguments.positional.first else { throw tool.missing(CommandTree.find(["config", "print"]).page) }
         let documents: [JSON]
         switch what {
         case "init-defaults":
@@ -86,7 +98,9 @@ struct ConfigCommand {
                     "criSocket": .string(release.criSocket), "timeouts": Self.timeouts,
                 ]
             ]
-        default: throw KubeadmError("invalid subcommand: \"\(what)\"")
+        default:
+            throw KubeadmError(
+                release.isOld ? "invalid subcommand: \"\(what)\"" : "unknown command \"\(what)\" for \"kubeadm config print\"")
         }
         console.out(documents.map(YAMLText.of).joined(separator: "---\n").trimmed)
     }

@@ -33,15 +33,15 @@ struct DryRun {
         if let token = settings.token { made.append(TokenCommand.object(token, life: settings.tokenLife, description: InitRun.tokenWords)) }
         let addOns = AddOnObjects(settings: settings, records: "")
         made += objects.joining + objects.clusterInfo(authority: authority) + addOns.coreDNS + addOns.kubeProxy
-        for object in made { tell(object, say) }
+        for object in made { Self.tell(object, run.release, say) }
         say("[dryrun] Finished dry-running successfully. Above are the resources that would be created; files are in \(folder)")
     }
 
-    private func tell(_ object: ClusterObject, _ say: (String) -> Void) {
+    static func tell(_ object: ClusterObject, _ release: Release, _ say: (String) -> Void) {
         let resource = object.resource, group = resource.group.isEmpty ? "core" : resource.group
         say("[dryrun] Would perform action CREATE on resource \"\(resource.plural)\" in API group \"\(group)/\(resource.version)\"")
         say("[dryrun] Attached object:")
-        let text = YAMLText.of(object.json).split(separator: "\n").joined(separator: run.release.isOld ? "\n\t" : "\n")
-        say((run.release.isOld ? "\t" : "") + text)
+        let text = YAMLText.of(object.json).split(separator: "\n").joined(separator: release.isOld ? "\n\t" : "\n")
+        say((release.isOld ? "\t" : "") + text)
     }
 }

@@ -16,20 +16,28 @@ struct InitCommand {
     ]
     static let folder = "/etc/kubernetes", admin = "\(folder)/admin.conf"
 
+    static let page = CommandPage(
+        path: ["init"], summary: "Set up the control plane on this machine.", flags: flags, idle: idle,
+        phases: .initialize
+    ) { try await InitCommand(tool: $0).run($1) }
+
+    private static let idle = [
+        "patches": noPatches, "experimental-patches": noPatches, "upload-certs": oneControlPlane, "certificate-key": oneControlPlane,
+    ]
+    static let noPatches = "minik's kubeadm applies no patches", oneControlPlane = "minik's clusters have one control plane"
+
     let tool: KubeadmTool
     var console: Console { tool.console }
     func say(_ text: String) { console.out(text) }
 
-    func run(_ words: [String]) async throws {
-        let arguments = try Arguments(words, Self.flags.merging(KubeadmTool.global) { $1 }, shorts: KubeadmTool.shorts)
-        if let extra = arguments.positional.first { throw KubeadmError("unknown command \"\(extra)\" for \"kubeadm init\"") }
+    func run(_ arguments: Arguments) async throws {
         if let gate = arguments["feature-gates"] {
             throw KubeadmError("unrecognized feature-gate key: \(gate.prefix { $0 != "=" })", isValidation: true)
         }
         try tool.machine.require()
         var settings = try SettingsReader(machine: tool.machine, console: console).settings(arguments)
         let preflight = try PreflightChecks(tool, settings.release, arguments)
-        let skipped = try SkippedPhases(arguments, known: SkippedPhases.ofInit)
+        let skipped = try SkippedPhases(arguments, of: .initialize, settings.release)
         settings.token = settings.token ?? .random()
         let run = InitRun(tool: tool, settings: settings, skipped: skipped, console: console)
         say("[init] Using Kubernetes version: \(settings.release.version)")
@@ -48,28 +56,5 @@ struct InitCommand {
         say("[preflight] Pulling images required for setting up a Kubernetes cluster")
         say("[preflight] This might take a minute or two, depending on the speed of your internet connection")
         say("[preflight] You can also perform this action \(release.isOld ? "in " : "")beforehand using 'kubeadm config images pull'")
-    }
-}
-
-/// Phases that are left out.
-struct SkippedPhases {
-    static let ofInit: Set<String> = [
-        "preflight", "certs", "kubeconfig", "kubelet-start", "control-plane", "etcd", "wait-control-plane", "upload-config", "upload-certs",
-        "mark-control-plane", "bootstrap-token", "kubelet-finalize", "addon", "addon/coredns", "addon/kube-proxy", "show-join-command",
-    ]
-    static let ofJoin: Set<String> = [
-        "preflight", "control-plane-prepare", "kubelet-start", "kubelet-wait-bootstrap", "control-plane-join",
-    ]
-    static let ofReset: Set<String> = ["preflight", "remove-etcd-member", "cleanup-node"]
-
-    private let names: Set<String>
-
-    init(_ arguments: Arguments, known: Set<String>) throws(KubeadmError) {
-        names = Set(arguments.lists["skip-phases"] ?? [])
-        for name in names.sorted() where !known.contains(name) { throw KubeadmError("invalid phase name: \(name)") }
-    }
-
-    func has(_ name: String) -> Bool {
-        names.contains(name) || names.contains(String(name.prefix { $0 != "/" }))
     }
 }

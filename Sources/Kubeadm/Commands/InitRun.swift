@@ -21,15 +21,15 @@ struct InitRun {
     func make() async throws {
         if !skipped.has("certs") {
             say("[certs] Using certificateDir folder \"\(settings.certificatesFolder)\"")
-            try certificates.complete(CertificatePlan(settings: settings), say: say)
+            try certificates.complete(CertificatePlan(settings: settings), isLeftOut: { skipped.has("certs/\($0)") }, say: say)
         }
         let authority: CertificateAuthority
         do { authority = try certificates.authority("ca") } catch let error as KubeadmError { throw error.during("kubeconfig/admin") }
         if !skipped.has("kubeconfig") {
             say("[kubeconfig] Using kubeconfig folder \"\(InitCommand.folder)\"")
-            try KubeconfigFiles(settings: settings, folder: InitCommand.folder).complete(authority, say: say) {
-                console.warn($0, "kubeconfig.go:242")
-            }
+            try KubeconfigFiles(settings: settings, folder: InitCommand.folder).complete(
+                authority, isLeftOut: { skipped.has("kubeconfig/\($0)") }, say: say
+            ) { console.warn($0, "kubeconfig.go:242") }
         }
         if release.isOld {
             try await startKubelet()
@@ -68,14 +68,14 @@ struct InitRun {
         let manifests = StaticPodManifests(settings: settings)
         say("[control-plane] Using manifest folder \"\(StaticPodManifests.folder)\"")
         try Files.makeDirectory(StaticPodManifests.folder, mode: 0o700)
-        for component in StaticPodManifests.components {
+        for component in StaticPodManifests.components where !skipped.has("control-plane/\(component.replacing("kube-", with: ""))") {
             say("[control-plane] Creating static Pod manifest for \"\(component)\"")
             try Files.write(manifests.text(component), to: "\(StaticPodManifests.folder)/\(component).yaml", mode: 0o600)
         }
     }
 
     private func writeEtcd() throws {
-        guard !skipped.has("etcd") else { return }
+        guard !skipped.has("etcd/local") else { return }
         say("[etcd] Creating static Pod manifest for local etcd in \"\(StaticPodManifests.folder)\"")
         try Files.makeDirectory(StaticPodManifests.folder, mode: 0o700)
         try Files.makeDirectory(settings.etcdFolder, mode: 0o700)
@@ -87,12 +87,14 @@ struct InitRun {
 
     private static let limit = 240, pause = Duration.milliseconds(100)
 
+    /// The API, once it is there: with the phase of waiting left out whoever is early fails.
     private func awaited() async throws -> HTTPClient {
         let began = ContinuousClock.now
-        let api = try machine.api(InitCommand.admin)
+        let api = try machine.api(InitCommand.admin), isLeftOut = skipped.has("wait-control-plane")
         let wait =
             "[wait-control-plane] Waiting for the kubelet to boot up the control plane as static Pods from directory \"\(StaticPodManifests.folder)\""
         if release.isOld {
+            if isLeftOut { return api }
             say("\(wait). This can take up to 4m0s")
         } else {
             // Whoever is nobody's administrator yet cannot ask for anything: the wait begins with this.
@@ -101,6 +103,7 @@ struct InitRun {
             ) {
                 try await machine.api("\(InitCommand.folder)/super-admin.conf").ensure(objects.administrators)
             }
+            if isLeftOut { return api }
             say(wait)
             say("[kubelet-check] Waiting for a healthy kubelet at http://127.0.0.1:10248/healthz. This can take up to 4m0s")
             say("[kubelet-check] The kubelet is healthy after \(try await machine.healthyKubelet().goText)")
@@ -111,7 +114,7 @@ struct InitRun {
             say("[control-plane-check] Checking kube-controller-manager at https://127.0.0.1:10257/healthz")
             say("[control-plane-check] Checking kube-scheduler at https://127.0.0.1:10259/livez")
         }
-        var waiting = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"]
+        var waiting = try expected()
         try await retried("couldn't initialize a Kubernetes cluster") {
             for component in waiting {
                 try await check(component, api)
@@ -127,6 +130,18 @@ struct InitRun {
             say("[apiclient] All control plane components are healthy after \(seconds).\(micros) seconds")
         }
         return api
+    }
+
+    /// The components that are to run. Newer releases want all of them to be there.
+    private func expected() throws -> [String] {
+        func path(_ component: String) -> String { "\(StaticPodManifests.folder)/\(component).yaml" }
+        let missing = StaticPodManifests.components.filter { !Files.exists(path($0)) }
+        if let first = missing.first, !release.isOld {
+            throw KubeadmError(
+                "failed while waiting for the control plane to start: failed to read manifest for \"\(path(first))\": open \(path(first)): no such file or directory"
+            ).during("wait-control-plane")
+        }
+        return StaticPodManifests.components.filter { $0 == "kube-apiserver" || !missing.contains($0) }
     }
 
     private func check(_ component: String, _ api: HTTPClient) async throws {
@@ -157,17 +172,19 @@ struct InitRun {
     // MARK: The cluster
 
     private func upload(_ api: HTTPClient, _ authority: CertificateAuthority) async throws {
-        if !skipped.has("upload-config") {
+        if !skipped.has("upload-config/kubeadm") {
             say(
                 "[upload-config] Storing the configuration used in ConfigMap \"\(ClusterObjects.configMap)\" in the \"\(ClusterObjects.system)\" Namespace"
             )
             try await api.ensure(objects.uploadedConfiguration)
+        }
+        if !skipped.has("upload-config/kubelet") {
             say(
                 "[kubelet] Creating a ConfigMap \"\(release.kubeletConfigMap)\" in namespace \(ClusterObjects.system) with the configuration for the kubelets in the cluster"
             )
             try await api.ensure(objects.uploadedKubelet(kubelet))
         }
-        say("[upload-certs] Skipping phase. Please see --upload-certs")
+        if !skipped.has("upload-certs") { say("[upload-certs] Skipping phase. Please see --upload-certs") }
         if !skipped.has("mark-control-plane") { try await mark(api) }
         guard !skipped.has("bootstrap-token"), let token = settings.token else { return }
         say("[bootstrap-token] Using token: \(token.text)")
@@ -216,7 +233,8 @@ struct InitRun {
 
     private func finish(_ api: HTTPClient) async throws {
         let current = "\(KubeletFiles.folder)/pki/kubelet-client-current.pem"
-        if !skipped.has("kubelet-finalize"), try rotate(current) {
+        let rotation = "kubelet-finalize/\(release.isOld ? "experimental-cert-rotation" : "enable-client-cert-rotation")"
+        if !skipped.has(rotation), try rotate(current) {
             say(
                 "[kubelet-finalize] Updating \"\(KubeletFiles.kubeconfig)\" to point to a rotatable kubelet client certificate and key")
         }

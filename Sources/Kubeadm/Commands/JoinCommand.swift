@@ -14,6 +14,12 @@ struct JoinCommand {
         "node-name": .text, "skip-phases": .text, "tls-bootstrap-token": .text, "token": .text, "dry-run": .isSet, "patches": .text,
     ]
 
+    static let page = CommandPage(
+        path: ["join"], summary: "Make this machine a node of a cluster.", operands: "[api-server-endpoint]", most: 1, flags: flags,
+        idle: ["patches": InitCommand.noPatches, "certificate-key": InitCommand.oneControlPlane],
+        phases: .join
+    ) { try await JoinCommand(tool: $0).run($1) }
+
     let tool: KubeadmTool
     private func say(_ text: String) { tool.console.out(text) }
 
@@ -26,15 +32,13 @@ struct JoinCommand {
         var limit = 300
     }
 
-    func run(_ words: [String]) async throws {
-        let arguments = try Arguments(words, Self.flags.merging(KubeadmTool.global) { $1 }, shorts: KubeadmTool.shorts)
-        if arguments.positional.count > 1 { throw KubeadmError("accepts at most 1 arg(s), received \(arguments.positional.count)") }
+    func run(_ arguments: Arguments) async throws {
         try tool.machine.require()
         let release = Release(tool.machine.version)
         try SettingsReader.checkMix(arguments)
         let wish = try wish(arguments, release)
         let token = try validated(wish, release)
-        let skipped = try SkippedPhases(arguments, known: SkippedPhases.ofJoin)
+        let skipped = try SkippedPhases(arguments, of: .join, release)
         let preflight = try PreflightChecks(tool, release, arguments)
         if arguments.has("control-plane") {
             throw KubeadmError(

@@ -55,55 +55,32 @@ package struct KubeadmTool: Sendable {
     static let newest = KubernetesVersion(KubernetesVersion.current.major, KubernetesVersion.current.minor, 9999)
 
     private func dispatch(_ words: [String]) async throws {
-        let rest = Array(words.dropFirst())
-        switch words.first {
-        case nil, "--help", "-h", "help": console.out(Usage.text)
-        case "init" where rest.first == "phase", "join" where rest.first == "phase", "reset" where rest.first == "phase":
-            throw KubeadmError("minik's kubeadm runs all phases; leave some out with --skip-phases")
-        case "init": try await InitCommand(tool: self).run(rest)
-        case "join": try await JoinCommand(tool: self).run(rest)
-        case "reset": try await ResetCommand(tool: self).run(rest)
-        case "token": try await TokenCommand(tool: self).run(rest)
-        case "config": try await ConfigCommand(tool: self).run(rest)
-        case "certs": try await CertsCommand(tool: self).run(rest)
-        case "alpha" where rest.first == "certs": try await CertsCommand(tool: self).run(Array(rest.dropFirst()))
-        case "version": try VersionCommand(tool: self).run(rest)
-        case .some(let word) where word.hasPrefix("-"):
-            throw KubeadmError(
-                word.hasPrefix("--") ? "unknown flag: \(word)" : "unknown shorthand flag: '\(word.dropFirst().prefix(1))' in \(word)")
-        case .some(let word): throw KubeadmError("unknown command \"\(word)\" for \"kubeadm\"")
+        if words.first == "help" { return help(Array(words.dropFirst())) }
+        let (page, rest) = CommandTree.find(words.first == "alpha" && words.dropFirst().first == "certs" ? Array(words.dropFirst()) : words)
+        let arguments = try page.arguments(rest), release = Release(machine.version)
+        if arguments.has("help") || rest.isEmpty && page.path.isEmpty {
+            return console.out(CommandUsage(page: page, release: release).text)
         }
+        try page.check(arguments.positional, release)
+        guard let work = page.work else { throw missing(page) }
+        for name in arguments.names {
+            if let reason = page.idle[name] { console.warn("--\(name) is without effect: \(reason)", "flags.go:1") }
+        }
+        try await work(self, arguments)
     }
 
-    /// What a group of commands says that got none of them.
-    func missing(_ group: String) -> KubeadmError {
-        Release(machine.version).isOld
-            ? KubeadmError("missing subcommand; \"\(group)\" is not meant to be run on its own") : KubeadmError("\nsubcommand is required")
+    /// `kubeadm help COMMAND`
+    private func help(_ words: [String]) {
+        let (page, rest) = CommandTree.find(words)
+        if !rest.isEmpty { console.complain("Unknown help topic [`\(words.joined(separator: " "))`]") }
+        console.out(CommandUsage(page: rest.isEmpty ? page : CommandTree.root, release: Release(machine.version)).text)
     }
 
-    /// Flags that every command has.
-    static let global: [String: Arguments.Kind] = ["v": .number, "rootfs": .text, "vmodule": .text, "help": .isSet]
-    static let shorts = ["v": "v", "h": "help"]
-}
-
-enum Usage {
-    static let text = """
-        kubeadm: bootstrap a Kubernetes cluster of machines (minik's, which does what the release does that you ask for)
-
-        Usage:
-          kubeadm [command]
-
-        Commands:
-          init         set up the control plane on this machine
-          join         make this machine a node of a cluster
-          reset        take back what init or join did here
-          token        create, list, delete, generate: bootstrap tokens
-          config       print, images, migrate, validate: configuration files
-          certs        check-expiration, renew, certificate-key
-          version      say which release this is
-
-        Example:
-          kubeadm init --pod-network-cidr=10.244.0.0/16     on one machine
-          kubeadm join ADDRESS:6443 --token ... --discovery-token-ca-cert-hash sha256:...     on the others
-        """
+    /// What a command says that got none of those below it.
+    func missing(_ page: CommandPage) -> KubeadmError {
+        let release = Release(machine.version)
+        if release.isOld { return KubeadmError("missing subcommand; \"\(page.path.last ?? "")\" is not meant to be run on its own") }
+        console.out(CommandUsage(page: page, release: release).text)
+        return KubeadmError("\nerror: subcommand is required")
+    }
 }

@@ -7,9 +7,10 @@ import Runtime
 
 /// The machine that kubeadm works on: this one.
 package struct Machine: Sendable {
-    private let card = MachineCard()
+    private let card: MachineCard?
+    let isRoot: Bool
 
-    package init() {}
+    package init(card: MachineCard? = MachineCard(), isRoot: Bool = geteuid() == 0) { (self.card, self.isRoot) = (card, isRoot) }
 
     /// The release that is installed.
     var version: KubernetesVersion { card?.version ?? .current }
@@ -21,8 +22,6 @@ package struct Machine: Sendable {
         uname(&system)
         return withUnsafeBytes(of: system.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
-
-    var isRoot: Bool { geteuid() == 0 }
 
     /// What only a node of a cluster of minik's can do.
     func require() throws {

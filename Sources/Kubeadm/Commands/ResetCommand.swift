@@ -11,17 +11,19 @@ struct ResetCommand {
         "skip-phases": .text, "config": .text, "dry-run": .isSet, "cleanup-tmp-dir": .isSet,
     ]
 
+    static let page = CommandPage(
+        path: ["reset"], summary: "Take back what `kubeadm init` or `kubeadm join` did here.", flags: flags, shorts: ["f": "force"],
+        phases: .reset
+    ) { try await ResetCommand(tool: $0).run($1) }
+
     let tool: KubeadmTool
     private var console: Console { tool.console }
     private func say(_ text: String) { console.out("[reset] \(text)") }
 
-    func run(_ words: [String]) async throws {
-        let arguments = try Arguments(
-            words, Self.flags.merging(KubeadmTool.global) { $1 }, shorts: KubeadmTool.shorts.merging(["f": "force"]) { $1 })
-        if let extra = arguments.positional.first { throw KubeadmError("unknown command \"\(extra)\" for \"kubeadm reset\"") }
+    func run(_ arguments: Arguments) async throws {
         try tool.machine.require()
         let release = await installed(arguments)
-        let skipped = try SkippedPhases(arguments, known: SkippedPhases.ofReset)
+        let skipped = try SkippedPhases(arguments, of: .reset, release)
         let preflight = try PreflightChecks(tool, release, arguments)
         let isDry = arguments.has("dry-run")
         if !arguments.has("force"), !isDry { try confirm(release) }

@@ -8,9 +8,30 @@ struct TokenCommand {
     let tool: KubeadmTool
     private var release: Release { Release(tool.machine.version) }
 
-    private static let flags: [String: Arguments.Kind] = [
-        "kubeconfig": .text, "dry-run": .isSet, "config": .text, "certificate-key": .text, "description": .text, "groups": .text,
-        "print-join-command": .isSet, "ttl": .duration, "usages": .text, "output": .text, "experimental-output": .text,
+    private static let common: [String: Arguments.Kind] = ["kubeconfig": .text, "dry-run": .isSet]
+    private static let creating: [String: Arguments.Kind] = [
+        "config": .text, "certificate-key": .text, "description": .text, "groups": .text, "print-join-command": .isSet, "ttl": .duration,
+        "usages": .text,
+    ]
+    private static let listing: [String: Arguments.Kind] = ["output": .text, "experimental-output": .text]
+
+    static let pages = [
+        CommandPage(path: ["token"], summary: "Tokens by which machines and a cluster know each other.", flags: common),
+        CommandPage(
+            path: ["token", "create"], summary: "Make a token, the one that is given or a random one.", operands: "[token]", most: 1,
+            flags: common.merging(creating) { $1 },
+            idle: ["config": "a token is made as the flags say", "certificate-key": InitCommand.oneControlPlane]
+        ) { try await TokenCommand(tool: $0).create($1) },
+        CommandPage(
+            path: ["token", "delete"], summary: "Delete tokens, by their whole text or by their id.", operands: "[token-value] ...",
+            most: nil, flags: common
+        ) { try await TokenCommand(tool: $0).delete($1) },
+        CommandPage(path: ["token", "generate"], summary: "Print a random token, and make none.", flags: common) { tool, _ in
+            tool.console.out(BootstrapToken.random().text)
+        },
+        CommandPage(
+            path: ["token", "list"], summary: "List the cluster's tokens.", flags: common.merging(listing) { $1 }, shorts: ["o": "output"]
+        ) { try await TokenCommand(tool: $0).list($1) },
     ]
 
     static func object(
@@ -24,20 +45,6 @@ struct TokenCommand {
         return ClusterObject(.secrets, token.object)
     }
 
-    func run(_ words: [String]) async throws {
-        let arguments = try Arguments(
-            Array(words.dropFirst()), Self.flags.merging(KubeadmTool.global) { $1 },
-            shorts: KubeadmTool.shorts.merging(["o": "output"]) { $1 })
-        switch words.first {
-        case "generate": tool.console.out(BootstrapToken.random().text)
-        case "create": try await create(arguments)
-        case "list": try await list(arguments)
-        case "delete": try await delete(arguments)
-        case .some(let word): throw KubeadmError("unknown command \"\(word)\" for \"kubeadm token\"")
-        case nil: throw tool.missing("token")
-        }
-    }
-
     /// Where the administrator's kubeconfig is looked for.
     private func kubeconfig(_ arguments: Arguments) throws -> String {
         if let path = arguments["kubeconfig"] { return path }
@@ -48,7 +55,6 @@ struct TokenCommand {
     }
 
     private func create(_ arguments: Arguments) async throws {
-        if arguments.positional.count > 1 { throw KubeadmError("accepts at most 1 arg(s), received \(arguments.positional.count)") }
         var token = BootstrapToken.random()
         if let text = arguments.positional.first {
             guard let given = BootstrapToken(text) else { throw SettingsReader.badToken(text) }
@@ -58,6 +64,10 @@ struct TokenCommand {
         let path = try kubeconfig(arguments), api = try tool.machine.api(path)
         let life = arguments["ttl"].flatMap { GoDuration($0)?.seconds } ?? 86400
         let object = Self.object(token, life: max(0, life), description: arguments["description"], usages: usages, groups: groups)
+        if arguments.has("dry-run") {
+            DryRun.tell(object, release, tool.console.out)
+            return tool.console.out(token.text)
+        }
         do { _ = try await api.create(object.resource, object.json) } catch let error as StatusError where error.reason == .alreadyExists {
             throw KubeadmError("a token with id \"\(token.id)\" already exists")
         }
@@ -148,6 +158,11 @@ struct TokenCommand {
             guard BootstrapToken.isID(id) else {
                 let whole = "\"\\\\A([a-z0-9]{6})\\\\.([a-z0-9]{16})\\\\z\""
                 throw KubeadmError("given token didn't match pattern \(whole) or \(release.isOld ? whole : "\"\\\\A([a-z0-9]{6})\\\\z\"")")
+            }
+            if arguments.has("dry-run") {
+                tool.console.out("[dryrun] Would perform action DELETE on resource \"secrets\" in API group \"core/v1\"")
+                tool.console.out("[dryrun] Resource name \"\(BootstrapToken.prefix)\(id)\", namespace \"\(BootstrapToken.namespace)\"")
+                continue
             }
             do {
                 try await api.delete(.secrets, ObjectKey(BootstrapToken.namespace, BootstrapToken.prefix + id), gracePeriod: nil, uid: nil)

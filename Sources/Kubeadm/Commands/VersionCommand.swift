@@ -3,11 +3,13 @@ import Model
 
 /// `kubeadm version`
 struct VersionCommand {
+    static let page = CommandPage(
+        path: ["version"], summary: "Say which release this is.", flags: ["output": .text], shorts: ["o": "output"]
+    ) { try VersionCommand(tool: $0).run($1) }
+
     let tool: KubeadmTool
 
-    func run(_ words: [String]) throws {
-        let arguments = try Arguments(
-            words, ["output": .text].merging(KubeadmTool.global) { $1 }, shorts: KubeadmTool.shorts.merging(["o": "output"]) { $1 })
+    func run(_ arguments: Arguments) throws {
         let version = tool.machine.version, isOld = Release(version).isOld
         let facts: [(go: String, json: String, value: String)] = [
             ("Major", "major", "\(version.major)"), ("Minor", "minor", "\(version.minor)"), ("GitVersion", "gitVersion", "\(version)"),

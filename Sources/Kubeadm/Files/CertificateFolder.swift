@@ -18,9 +18,10 @@ struct CertificateFolder {
         return CertificateAuthority(certificate: try Certificate(pem: text), key: try PrivateKey(pem: own))
     }
 
-    /// Makes what `plan` wants and is not there, and the key of service accounts' tokens; `say` hears of each.
-    func complete(_ plan: CertificatePlan, say: (String) -> Void) throws {
-        let entries = plan.entries
+    /// Makes what `plan` wants and is not there, and the key of service accounts' tokens, but what `isLeftOut` says by its phase; `say`
+    /// hears of each.
+    func complete(_ plan: CertificatePlan, isLeftOut: (String) -> Bool = { _ in false }, say: (String) -> Void) throws {
+        let entries = plan.entries.filter { !isLeftOut($0.phase) }
         let missing = entries.filter { !Files.exists(certificate($0.file)) }
         var keys = try Self.keys(missing.count + 1)[...]
         try Files.makeDirectory("\(path)/etcd")
@@ -33,6 +34,7 @@ struct CertificateFolder {
                 }
             } catch let error as KubeadmError { throw error.during("certs/\(entry.phase)") }
         }
+        if isLeftOut("sa") { return }
         if Files.exists("\(path)/sa.key") { return say("[certs] Using the existing \"sa\" key") }
         guard let key = keys.popFirst() else { return }
         say("[certs] Generating \"sa\" key and public key")

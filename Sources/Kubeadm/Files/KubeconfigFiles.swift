@@ -17,6 +17,9 @@ struct KubeconfigFiles {
         let server: String
         /// As the context calls its user.
         let name: String
+
+        /// As its phase is called.
+        var phase: String { file.replacing(".conf", with: "") }
     }
 
     var entries: [Entry] {
@@ -35,8 +38,11 @@ struct KubeconfigFiles {
         ]
     }
 
-    /// Makes those that are missing.
-    func complete(_ authority: CertificateAuthority, say: (String) -> Void, warn: (String) -> Void) throws {
+    /// Makes those that are missing, but what `isLeftOut` says by its phase.
+    func complete(
+        _ authority: CertificateAuthority, isLeftOut: (String) -> Bool = { _ in false }, say: (String) -> Void, warn: (String) -> Void
+    ) throws {
+        let entries = entries.filter { !isLeftOut($0.phase) }
         var keys = try CertificateFolder.keys(entries.filter { !Files.exists("\(folder)/\($0.file)") }.count)[...]
         for entry in entries {
             let path = "\(folder)/\(entry.file)"

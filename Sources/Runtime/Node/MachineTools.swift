@@ -52,7 +52,7 @@ package struct MachineCard: Sendable {
     /// Where the cluster's names are found on every node.
     package let records: String
 
-    init(node: Cluster.NodeSpec, cluster: Cluster, records: String) {
+    package init(node: Cluster.NodeSpec, cluster: Cluster, records: String) {
         (name, address, version, self.records) = (node.name, node.address.description, cluster.kubernetesVersion, records)
     }
 
