@@ -25,6 +25,9 @@ package struct Manifest: Sendable {
         lines.keys.filter { $0.hasPrefix("\(field).") }.map { String($0.dropFirst(field.count + 1)) }
     }
 
+    /// The same place in the file, with another object.
+    package func with(_ json: JSON) -> Manifest { Manifest(json: json, file: file, line: line, lines: lines) }
+
     package var kind: String { json["kind"].string ?? "" }
     package var apiVersion: String { json["apiVersion"].string ?? "" }
 }

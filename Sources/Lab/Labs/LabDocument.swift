@@ -25,7 +25,8 @@ package struct LabDocument: Sendable {
 
     /// The first of the tasks that come before this one, directly or not, that is not done yet.
     package func firstNeed(of task: LabTask, passed: Set<String>) -> LabTask? {
-        guard let need = task.needs.first(where: { !passed.contains($0) }).flatMap({ self.task($0) }) else { return nil }
+        let needs = task.needs.compactMap { self.task($0) }
+        guard let need = needs.first(where: { !passed.contains($0.name) && $0.obstacle == nil }) else { return nil }
         return firstNeed(of: need, passed: passed) ?? need
     }
 }
@@ -51,6 +52,8 @@ package struct LabTask: Sendable {
     package let isWarning: Bool
     /// Done once, when its turn comes.
     package let setup: [LabStep]
+    /// Why nobody can judge it where the lab is taken.
+    package var obstacle: String?
 
     /// There is nothing to do but to read it.
     package var isRead: Bool { checks == [.read] }

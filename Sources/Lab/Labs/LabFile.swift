@@ -49,5 +49,11 @@ package struct LabFile: Sendable {
         (self.path, self.cluster, objects, scenario) = (path, cluster, parts.objects, nil)
     }
 
+    /// The same file, said in other words.
+    init(_ file: LabFile, _ lab: LabDocument, _ cluster: Cluster, _ objects: [Manifest]) {
+        (path, scenario) = (file.path, file.scenario)
+        (self.lab, self.cluster, self.objects) = (lab, cluster, objects)
+    }
+
     package var folder: String { path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "." }
 }

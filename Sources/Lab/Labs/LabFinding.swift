@@ -25,6 +25,8 @@ package struct LabResult: Sendable {
         case passed, open, failed
         /// Another task comes first.
         case waiting
+        /// Here nobody can tell.
+        case unjudged
     }
 
     package let task: LabTask
@@ -39,7 +41,7 @@ package struct LabResult: Sendable {
         (self.task, self.state, self.findings, self.mistake) = (task, state, findings, mistake)
     }
 
-    package var isDone: Bool { state == .passed || (task.isWarning && state != .failed) }
+    package var isDone: Bool { [.passed, .unjudged].contains(state) || (task.isWarning && state != .failed) }
 
     /// A judgement whose packets were sent partly before a change and partly after it is one of a state that never was. So a pass counts
     /// when a second judgement, begun after the first has ended, is one, too.

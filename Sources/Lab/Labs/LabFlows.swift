@@ -7,6 +7,9 @@ struct LabParties {
     let snapshot: ClusterSnapshot
     let namespace: String
 
+    /// The types that stand for their pods.
+    static let owners = ["deployment", "deploy", "daemonset", "ds", "statefulset", "sts", "job"]
+
     /// Words that each name one party, as `minik why` takes them.
     func named(_ text: String) throws -> [String] {
         if text == "nodes" { return snapshot.cluster.nodes.map { "node/\($0.name)" } }
@@ -15,13 +18,23 @@ struct LabParties {
             return try pods(text) { selector.matches($0.labels) }
         }
         let sides = text.split(separator: "/", maxSplits: 1).map(String.init)
-        guard sides.count == 2, ["deployment", "deploy", "daemonset", "ds", "statefulset", "sts", "job"].contains(sides[0]) else {
-            return [text]
-        }
+        guard sides.count == 2, Self.owners.contains(sides[0]) else { return [text] }
         return try pods(text) { pod in
             guard let owner = pod.metadata.controller?["name"].string else { return false }
             let hash = pod.labels["pod-template-hash"].map { "-\($0)" } ?? ""
             return owner == sides[1] || owner == sides[1] + hash
+        }
+    }
+
+    /// What an expectation asks: each of those that it is from about each that it is to.
+    func questions(_ expectation: LabExpectation) throws -> [FlowQuestion] {
+        let targets = try named(expectation.to), port = expectation.port.map { ":\($0)" } ?? ""
+        return try named(expectation.from).flatMap { from in
+            try targets.map { to in
+                // An address of IPv6 with a port stands in brackets.
+                let target = !port.isEmpty && IPAddress(to)?.family == .ipv6 ? "[\(to)]" : to
+                return try FlowQuestion(from: from, to: target + port, namespace: expectation.namespace, snapshot)
+            }
         }
     }
 
@@ -55,5 +68,28 @@ struct LabFlow {
                 }
             })
         return ways.isEmpty ? .unreachable : verdicts.count == 1 ? verdicts.first : nil
+    }
+}
+
+extension NameQuestion.Answer {
+    /// What is wrong when a name was to lead to an address.
+    func complaint(_ name: String, _ address: IPAddress) -> [String] {
+        switch self {
+        case .addresses(let found) where found.contains(address): []
+        case .addresses(let found): ["the name \(name) leads to \(found.map(\.description).joined(separator: ", ")), not to \(address)"]
+        case .unknown: ["there is no name \(name)"]
+        case .silence: ["nobody answers who is asked for the name \(name)"]
+        }
+    }
+}
+
+extension LabExpectation.Verdict {
+    init(_ answer: ConnectProbe.Answer) {
+        switch answer {
+        case .answered: self = .allowed
+        case .refused: self = .refused
+        case .unreachable: self = .unreachable
+        case .silence: self = .timeout
+        }
     }
 }

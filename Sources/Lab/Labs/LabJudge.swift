@@ -1,19 +1,17 @@
 import API
 import Glibc
 import Model
-import Proxy
-import Runtime
 
 /// Looks whether conditions hold in a cluster, now.
 struct LabJudge {
-    let paths: ClusterPaths
-    let cluster: Cluster
-    let client: any Client
-    let shell: LabShell
+    let ground: any LabGround
     let answers: [String: String]
 
     /// Every state but `waiting`, which is not the task's own.
     func judge(_ task: LabTask) async throws -> LabResult {
+        if let obstacle = task.obstacle {
+            return LabResult(task: task, state: .unjudged, findings: [LabFinding(holds: false, words: obstacle)])
+        }
         for check in task.failChecks {
             let findings = try await look(check, task.name)
             if findings.allSatisfy(\.holds) { return LabResult(task: task, state: .failed, findings: findings) }
@@ -44,8 +42,7 @@ struct LabJudge {
         switch check {
         case .run(let command, let exit, let output): [try await look(command, exit, output)]
         case .object(let condition): [try await look(condition)]
-        case .reach(let expectations):
-            try await LabReach(paths: paths, snapshot: ClusterSnapshot(cluster: cluster, client: client)).judge(expectations)
+        case .reach(let expectations): try await ground.judge(expectations)
         case .answer(let command):
             try await look(answer: task, command)
         case .read:
@@ -60,7 +57,7 @@ struct LabJudge {
 
     private func look(answer task: String, _ command: LabCommand) async throws -> [LabFinding] {
         guard answers[task] != nil else { return look(answer: task) { _ in false } }
-        let outcome = try await shell.run(command)
+        let outcome = try await ground.shell.run(command)
         guard outcome.code == 0 else {
             throw UserError("the lab cannot tell the right answer: \(command.text): \(outcome.errors.trimmed)")
         }
@@ -76,7 +73,7 @@ struct LabJudge {
     }
 
     private func look(_ command: LabCommand, _ exit: Int, _ output: String?) async throws -> LabFinding {
-        let outcome = try await shell.run(command)
+        let outcome = try await ground.shell.run(command)
         let first = command.text.trimmed.split(separator: "\n").first.map(String.init) ?? ""
         let place = command.place.map { " on \($0)" } ?? ""
         if let missing = outcome.missingProgram, exit != LabShell.notFound, command.isOnMachine {
@@ -102,7 +99,7 @@ struct LabJudge {
         let sides = condition.object.split(separator: "/", maxSplits: 1).map(String.init)
         let kind = try ResourceArguments.kind(sides[0])
         let key = ObjectKey(kind.resource.namespaced ? condition.namespace : "", sides[1])
-        let found = try await client.find(kind.resource, key)
+        let found = try await ground.client.find(kind.resource, key)
         guard condition.exists else {
             return LabFinding(holds: found == nil, words: "\(condition.object) is \(found == nil ? "not there" : "there")")
         }

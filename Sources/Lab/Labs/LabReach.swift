@@ -34,17 +34,9 @@ struct LabReach {
     }
 
     private func flows(_ expectation: LabExpectation) throws -> [LabFlow] {
-        let parties = LabParties(snapshot: snapshot, namespace: expectation.namespace)
-        let targets = try parties.named(expectation.to), port = expectation.port.map { ":\($0)" } ?? ""
-        return try parties.named(expectation.from).flatMap { from in
-            try targets.map { to in
-                // An address of IPv6 with a port stands in brackets.
-                let target = !port.isEmpty && IPAddress(to)?.family == .ipv6 ? "[\(to)]" : to
-                let question = try FlowQuestion(
-                    from: from, to: target + port, namespace: expectation.namespace, snapshot)
-                let ways = walk.journeys(from: question.source, to: question.address, proto: question.proto, port: question.probe.port)
-                return LabFlow(expectation: expectation, question: question, place: place(of: question.source), ways: ways)
-            }
+        try LabParties(snapshot: snapshot, namespace: expectation.namespace).questions(expectation).map { question in
+            let ways = walk.journeys(from: question.source, to: question.address, proto: question.proto, port: question.probe.port)
+            return LabFlow(expectation: expectation, question: question, place: place(of: question.source), ways: ways)
         }
     }
 
@@ -123,14 +115,8 @@ struct LabReach {
         _ flow: LabFlow, _ result: ConnectProbe.Result, _ arrival: ReachProbe.Arrival?, _ name: NameQuestion.Answer?
     ) -> LabFinding {
         let wanted = flow.expectation, isUDP = flow.question.proto == TransportProtocol.udp.number
-        let verdict: LabExpectation.Verdict =
-            switch result.answer {
-            case .answered: .allowed
-            case .refused: .refused
-            case .unreachable: .unreachable
-            // A datagram that arrives needs no answer.
-            case .silence: isUDP && arrival != nil ? .allowed : .timeout
-            }
+        // A datagram that arrives needs no answer.
+        let verdict = isUDP && arrival != nil && result.answer == .silence ? .allowed : LabExpectation.Verdict(result.answer)
         var complaints: [String] = []
         if verdict != wanted.verdict { complaints.append("wanted \(wanted.verdict.rawValue), is \(verdict.rawValue)") }
         // Of IPv6's pings the socket does not tell.
@@ -144,21 +130,12 @@ struct LabReach {
                 )
             }
         }
-        if let name { complaints += complaint(name, wanted.dns ?? "", flow.question.address) }
+        if let name { complaints += name.complaint(wanted.dns ?? "", flow.question.address) }
         let computed = flow.computed.map(\.rawValue) ?? "it depends on the endpoint"
         let words = "\(flow.words): \(complaints.isEmpty ? verdict.rawValue : complaints.joined(separator: "; "))"
         return LabFinding(
             holds: complaints.isEmpty, words: words + (computed == verdict.rawValue ? "" : " (computed: \(computed))"),
             verdict: verdict.rawValue, computed: computed)
-    }
-
-    private func complaint(_ answer: NameQuestion.Answer, _ name: String, _ address: IPAddress) -> [String] {
-        switch answer {
-        case .addresses(let found) where found.contains(address): []
-        case .addresses(let found): ["the name \(name) leads to \(found.map(\.description).joined(separator: ", ")), not to \(address)"]
-        case .unknown: ["there is no name \(name)"]
-        case .silence: ["nobody answers who is asked for the name \(name)"]
-        }
     }
 
     private func source(_ text: String, _ flow: LabFlow) -> IPAddress? {

@@ -28,6 +28,7 @@ package struct LabReport {
         case .passed: "✓"
         case .failed: "✗"
         case .waiting: "·"
+        case .unjudged: "-"
         case .open: result.task.isWarning ? "!" : "○"
         }
     }
@@ -84,6 +85,7 @@ package struct LabReport {
                 switch result.state {
                 case .passed: return JUnit.Case(result.task.name, time: result.time)
                 case .waiting: return JUnit.Case(result.task.name, skipped: "needs \(result.task.needs.joined(separator: ", "))")
+                case .unjudged: return JUnit.Case(result.task.name, skipped: words)
                 case .open where result.task.isWarning: return JUnit.Case(result.task.name, skipped: words, time: result.time)
                 default: return JUnit.Case(result.task.name, failure: words, time: result.time)
                 }

@@ -3,38 +3,30 @@ import Host
 import Model
 import Runtime
 
-/// A lab whose cluster is up, and how far its learner has come.
+/// A lab that is under way, and how far its learner has come.
 package struct LabSession: Sendable {
     package let file: LabFile
-    package let paths: ClusterPaths
-    package let cluster: Cluster
-    package let shell: LabShell
+    package let ground: any LabGround
     /// Who is told what a command prints that is for the learner.
     package var heard: @Sendable (String) -> Void = { _ in }
-    private let client: HTTPClient
     package var lab: LabDocument { file.lab }
+    package var shell: LabShell { ground.shell }
 
     /// The lab that a cluster was brought up for.
     package init(_ paths: ClusterPaths) throws {
         guard LabState.exists(paths) else {
             throw UserError("cluster \"\(paths.cluster)\" runs no lab", hint: "see: minik lab list")
         }
-        try self.init(paths, file: try LabFile(try LabState(paths).file))
+        let file = try LabFile(try LabState(LabState.path(paths)).file)
+        self.init(file, on: try OwnGround(paths, file))
     }
 
-    init(_ paths: ClusterPaths, file: LabFile) throws {
-        guard let cluster = try paths.storedCluster() else {
-            throw UserError("cluster \"\(paths.cluster)\" is not up", hint: "start the lab: minik lab start \(file.lab.name)")
-        }
-        (self.paths, self.file, self.cluster) = (paths, file, cluster)
-        shell = LabShell(paths, folder: file.folder)
-        client = HTTPClient(socketPath: paths.apiSocket)
-    }
+    init(_ file: LabFile, on ground: any LabGround) { (self.file, self.ground) = (file, ground) }
 
     /// The clusters of this machine that run labs.
     package static func running() -> [String] { RunningCluster.all().filter { LabState.exists($0.paths) }.map(\.name) }
 
-    package func state() throws -> LabState { try LabState(paths) }
+    package func state() throws -> LabState { try LabState(ground.stateFile) }
 
     // MARK: Judging
 
@@ -44,7 +36,7 @@ package struct LabSession: Sendable {
         for task in lab.tasks {
             if !again, state.passed.contains(task.name) {
                 results.append(LabResult(task: task, state: .passed))
-            } else if !task.needs.allSatisfy(state.passed.contains) {
+            } else if lab.firstNeed(of: task, passed: state.passed) != nil {
                 results.append(LabResult(task: task, state: .waiting))
             } else {
                 try await begin(task)
@@ -65,30 +57,30 @@ package struct LabSession: Sendable {
         guard !steps.isEmpty else { return }
         var state = try state()
         guard state.begun.insert(name).inserted else { return }
-        try state.write(paths)
+        try state.write(ground.stateFile)
         try await perform(steps)
     }
 
     /// One task, whatever it needs.
     func judge(_ task: LabTask) async throws -> LabResult {
-        try paths.requireDaemon()
+        try ground.requireAnswer()
         let begun = ContinuousClock.now
         do {
             var result = try await LabResult.settled {
-                try await LabJudge(paths: paths, cluster: cluster, client: client, shell: shell, answers: try state().answers).judge(task)
+                try await LabJudge(ground: ground, answers: try state().answers).judge(task)
             }
             result.time = ContinuousClock.now - begun
             return result
         } catch {
             // It may have ended meanwhile; then that is what there is to say.
-            try paths.requireDaemon()
+            try ground.requireAnswer()
             throw error
         }
     }
 
     /// Looks again and again, until `isContent` or for `patience`.
     func watch(_ task: LabTask, patience: Duration, _ isContent: @escaping @Sendable (LabResult) -> Bool) async throws -> LabResult {
-        try await LabWatch(client: client).until(patience: patience) {
+        try await LabWatch(client: ground.client).until(patience: patience) {
             let result = try await judge(task)
             return (result, isContent(result))
         }
@@ -98,7 +90,7 @@ package struct LabSession: Sendable {
     package func results(
         patience: Duration, again: Bool = false, changed: @escaping @Sendable ([LabResult]) -> Void = { _ in }
     ) async throws -> [LabResult] {
-        try await LabWatch(client: client).until(patience: patience) {
+        try await LabWatch(client: ground.client).until(patience: patience) {
             let results = try await results(again: again)
             changed(results)
             return (results, results.allSatisfy { $0.isDone || $0.state == .failed })
@@ -111,25 +103,25 @@ package struct LabSession: Sendable {
         let name = result.task.name, (passed, lost) = (state.passed, state.lost)
         if result.state == .passed { state.passed.insert(name) }
         if result.state == .failed { state.lost.insert(name) } else { state.lost.remove(name) }
-        if (state.passed, state.lost) != (passed, lost) { try state.write(paths) }
+        if (state.passed, state.lost) != (passed, lost) { try state.write(ground.stateFile) }
     }
 
     package func answer(_ task: String, _ text: String) throws {
         var state = try state()
         state.answers[task] = text
-        try state.write(paths)
+        try state.write(ground.stateFile)
     }
 
     // MARK: Doing
 
     /// Does what a setup, a solution or a wrong answer consists of.
     package func perform(_ steps: [LabStep]) async throws {
-        try paths.requireDaemon()
+        try ground.requireAnswer()
         for step in steps {
             switch step {
             case .apply(let text, let line):
                 for manifest in try LabStep.manifests(text, file: file.path, line: line) {
-                    _ = try await Applier(client: client, defaultNamespace: "default").apply(manifest)
+                    _ = try await Applier(client: ground.client, defaultNamespace: "default").apply(try ground.placed(manifest))
                 }
             case .show(let command):
                 let outcome = try await shell.run(command, seconds: 300)
@@ -150,7 +142,7 @@ package struct LabSession: Sendable {
 
     /// Throws when a task cannot be done now. One that comes before it and is not done may be what its solution stands on.
     package func requireReady(for task: LabTask) throws {
-        try paths.requireDaemon()
+        try ground.requireAnswer()
         guard let first = lab.firstNeed(of: task, passed: try state().passed) else { return }
         throw UserError("task \(task.name) needs \(first.name)", hint: "do that first, or have it done: minik lab solve \(first.name)")
     }
@@ -173,7 +165,7 @@ package struct LabSession: Sendable {
         var state = try state()
         let shown = state.hints[task.name] ?? 0
         state.hints[task.name] = shown + 1
-        try state.write(paths)
+        try state.write(ground.stateFile)
         return general[min(shown, general.count - 1)]
     }
 }

@@ -32,24 +32,39 @@ package struct LabShell: Sendable {
     /// What timeout(1) ends with when it had to end something.
     package static let timedOut: Int32 = 124
 
-    private let paths: ClusterPaths
     private let folder: String
-    private var words: String { "\(paths.run)/lab" }
+    private let words: String
+    /// The cluster of minik's that is meant; nil: one that only its kubeconfig leads to.
+    private let cluster: String?
     private var kubeconfig: String { "\(words)/kubeconfig" }
 
     /// `folder`: the lab's.
     package init(_ paths: ClusterPaths, folder: String) {
-        self.paths = paths
-        self.folder = folder
+        (self.folder, words, cluster) = (folder, "\(paths.run)/lab", paths.cluster)
     }
 
+    /// `words`: where its programs and its kubeconfig lie.
+    init(guest words: String, folder: String) { (self.folder, self.words, cluster) = (folder, words, nil) }
+
     /// Writes what the environment consists of: a kubeconfig, and minik in kubectl's place where there is none.
-    package func prepare() throws {
+    package func prepare(_ config: JSON) throws {
         try Files.makeDirectory(words, mode: 0o700)
-        try Files.write(YAMLText.of(try Kubeconfig(paths: paths).document()), to: kubeconfig, mode: 0o600)
-        let own = "\(words)/kubectl"
+        try Files.write(YAMLText.of(config), to: kubeconfig, mode: 0o600)
+        let minik = SmallProgram.path("minik")
+        try Files.makeDirectory("\(words)/own", mode: 0o700)
+        try link("\(words)/own/kubectl", to: minik)
         let isThere = Self.searchPath.split(separator: ":").contains { Files.exists("\($0)/kubectl") }
-        if isThere { unlink(own) } else { try Files.write("#!/bin/sh\nexec minik \"$@\"\n", to: own, mode: 0o755) }
+        let stand = "\(words)/kubectl"
+        unlink(stand)
+        if isThere { return }
+        if cluster == nil { return try link(stand, to: minik) }
+        try Files.write("#!/bin/sh\nexec minik \"$@\"\n", to: stand, mode: 0o755)
+    }
+
+    /// By the name `kubectl` minik goes by a kubeconfig.
+    private func link(_ path: String, to target: String) throws {
+        unlink(path)
+        guard symlink(target, path) == 0 else { throw FileError("link", path, errno: errno) }
     }
 
     private static var searchPath: String {
@@ -59,11 +74,10 @@ package struct LabShell: Sendable {
     /// The variables of a process in it.
     package var environment: [String] {
         let program = SmallProgram.path(""), home = program.isEmpty ? "" : String(program.dropLast())
-        let own = [
-            "KUBECONFIG": kubeconfig, "MINIK_CLUSTER": paths.cluster, "LAB": folder, "PATH": "\(home):\(words):\(Self.searchPath)",
-        ]
+        var own = ["KUBECONFIG": kubeconfig, "LAB": folder, "PATH": "\(home):\(words):\(Self.searchPath)"]
+        own["MINIK_CLUSTER"] = cluster
         var variables: [String: String] = [:]
-        for name in ["HOME", "LANG", "LC_ALL", "TERM", "USER", "MINIK_LABS", "SUDO_UID"] {
+        for name in ["HOME", "LANG", "LC_ALL", "TERM", "USER", "MINIK_LABS", "SUDO_UID", "XDG_STATE_HOME"] {
             if let value = getenv(name) { variables[name] = String(cString: value) }
         }
         return variables.merging(own) { $1 }.map { "\($0)=\($1)" }
@@ -89,7 +103,12 @@ package struct LabShell: Sendable {
     }
 
     private func words(of command: LabCommand) -> [String] {
-        let minik = SmallProgram.path("minik"), cluster = ["--cluster", paths.cluster], shell = ["/bin/sh", "-c", command.text]
+        let minik = SmallProgram.path("minik"), shell = ["/bin/sh", "-c", command.text]
+        guard let name = self.cluster else {
+            guard let pod = command.place?.split(separator: "/").last else { return shell }
+            return ["\(words)/own/kubectl", "exec", "-n", GuestNames.namespace, String(pod), "--"] + shell
+        }
+        let cluster = ["--cluster", name]
         switch command.place {
         case nil: return shell
         case "host": return [minik, "host", "exec"] + cluster + ["--"] + shell

@@ -25,10 +25,10 @@ package struct LabStart {
             _ = try await ClusterStart(
                 ClusterStart.Wish(cluster, file.objects, patience: patience, writesKubeconfig: writesKubeconfig), images: images, progress
             ).run()
-            try LabState(file: Self.whole(file.path)).write(paths)
-            var session = try LabSession(paths, file: file)
+            try LabState(file: Self.whole(file.path)).write(LabState.path(paths))
+            var session = LabSession(file, on: try OwnGround(paths, file))
             session.heard = { [progress] in progress.note($0) }
-            try session.shell.prepare()
+            try session.shell.prepare(try Kubeconfig(paths: paths).document())
             if let scenario = file.scenario { try ScenarioPlaces(scenario: scenario, paths: paths).place() }
             if !file.lab.setup.isEmpty {
                 progress.begin("the lab's setup")
@@ -52,5 +52,5 @@ package struct LabStart {
     }
 
     /// The lab is found again from wherever it is asked for.
-    private static func whole(_ path: String) -> String { DocumentPath.whole(path, in: "") }
+    static func whole(_ path: String) -> String { DocumentPath.whole(path, in: "") }
 }

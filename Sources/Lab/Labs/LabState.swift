@@ -2,7 +2,7 @@ import Host
 import Model
 import Runtime
 
-/// How far a learner has come. It lies with the cluster, and goes with it.
+/// How far a learner has come. It lies with the lab's ground, and goes with it.
 package struct LabState: Sendable {
     package let file: String
     package var passed: Set<String> = []
@@ -17,15 +17,15 @@ package struct LabState: Sendable {
 
     package init(file: String) { self.file = file }
 
-    private static func path(_ paths: ClusterPaths) -> String { "\(paths.state)/lab.json" }
+    static func path(_ paths: ClusterPaths) -> String { "\(paths.state)/lab.json" }
 
     package static func exists(_ paths: ClusterPaths) -> Bool { Files.exists(path(paths)) }
 
-    package init(_ paths: ClusterPaths) throws {
-        let path = Self.path(paths)
+    /// `path`: its file's.
+    package init(_ path: String) throws {
         let json: JSON
         do { json = try JSON(parsing: try Files.read(path)) } catch {
-            throw UserError("cluster \"\(paths.cluster)\" says nothing of its lab: \(error)", hint: "start it anew: minik lab stop")
+            throw UserError("\(path) does not say how far the lab is: \(error)", hint: "start it anew: minik lab stop")
         }
         file = json["file"].string ?? ""
         passed = Set(json["passed"].items.compactMap(\.string))
@@ -35,7 +35,7 @@ package struct LabState: Sendable {
         hints = (json["hints"].object ?? JSONObject()).reduce(into: [:]) { $0[$1.0] = $1.1.int }
     }
 
-    package func write(_ paths: ClusterPaths) throws {
+    package func write(_ path: String) throws {
         var counts = JSON.emptyObject
         for (task, count) in hints { counts[task] = .int(count) }
         let json: JSON = [
@@ -43,7 +43,7 @@ package struct LabState: Sendable {
             "lost": .array(lost.sorted().map(JSON.string)), "answers": JSON(answers), "hints": counts,
             "begun": .array(begun.sorted().map(JSON.string)),
         ]
-        try Files.write(json.text(indented: true) + "\n", to: Self.path(paths), mode: 0o600)
+        try Files.write(json.text(indented: true) + "\n", to: path, mode: 0o600)
     }
 
     /// Whether an answer is what a command printed, or one of its lines.

@@ -16,7 +16,8 @@ package struct ConnectProbe: Sendable {
     }
 
     package struct Knock: Sendable {
-        package let namespace: String
+        /// nil: where this process is, which takes no privilege.
+        package let namespace: String?
         package let address: IPAddress
         /// 1 and 58: an echo request.
         package let proto: UInt8
@@ -24,7 +25,7 @@ package struct ConnectProbe: Sendable {
         /// An answer is waited for.
         package let isExpected: Bool
 
-        package init(namespace: String, address: IPAddress, proto: UInt8, port: UInt16, isExpected: Bool) {
+        package init(namespace: String?, address: IPAddress, proto: UInt8, port: UInt16, isExpected: Bool) {
             (self.namespace, self.address, self.proto, self.port, self.isExpected) = (namespace, address, proto, port, isExpected)
         }
     }
@@ -33,6 +34,8 @@ package struct ConnectProbe: Sendable {
         package let answer: Answer
         /// The hops that an echo reply has left.
         package var ttl: Int?
+
+        package init(answer: Answer, ttl: Int? = nil) { (self.answer, self.ttl) = (answer, ttl) }
     }
 
     private static let icmp: UInt8 = 1, icmpv6: UInt8 = 58, tcp: UInt8 = 6, udp: UInt8 = 17
@@ -128,11 +131,15 @@ package struct ConnectProbe: Sendable {
     }
 
     private static func socket(for knock: Knock) throws -> Descriptor {
-        let home = try NetworkNamespace(path: knock.namespace)
         let kind = knock.isEcho ? SOCK_RAW : knock.proto == udp ? SOCK_DGRAM : SOCK_STREAM
         let flags = Int32(kind.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        guard let namespace = knock.namespace else {
+            let fd = Glibc.socket(knock.address.family.number, flags, knock.isEcho ? Int32(knock.proto) : 0)
+            return try Descriptor(fd, "open a socket for", knock.address.description)
+        }
+        let home = try NetworkNamespace(path: namespace)
         let fd = sandbox_socket(home.descriptor, knock.address.family.number, flags, knock.isEcho ? Int32(knock.proto) : 0)
-        return try Descriptor(fd, "open a socket in", knock.namespace)
+        return try Descriptor(fd, "open a socket in", namespace)
     }
 
     // MARK: Echo (RFC 792, RFC 4443)

@@ -9,7 +9,7 @@ struct LabAnswer: AsyncParsableCommand {
     @Argument(help: "The answer.") var words: [String]
 
     func run() async throws {
-        let session = try options.session()
+        let session = try await options.session()
         let task = try options.task(task, in: session)
         try session.answer(task.name, words.joined(separator: " "))
         print("noted; see whether it is right: minik lab check")

@@ -18,7 +18,7 @@ struct LabCheckCommand: AsyncParsableCommand {
 
     func run() async throws {
         guard ["text", "json"].contains(output) else { throw UserError("error: \"\(output)\" is none of text, json") }
-        let session = try options.session(), language = try options.speech.chosen()
+        let session = try await options.session(), language = try options.speech.chosen()
         let results: [LabResult]
         do { results = try await session.results(patience: .seconds(wait), again: again) } catch {
             if let junit { try Files.write(LabReport.junit(session.lab, error).text, to: junit) }

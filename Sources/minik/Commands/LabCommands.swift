@@ -21,7 +21,13 @@ struct LabOptions: ParsableArguments {
 
     @OptionGroup var speech: LabLanguage
 
-    func session() throws -> LabSession {
+    func session() async throws -> LabSession {
+        let isNamed = cluster != nil || getenv("MINIK_CLUSTER") != nil
+        if GuestGround.exists, !isNamed {
+            var session = try await LabSession.guest()
+            session.heard = { printError($0) }
+            return session
+        }
         try requireRoot()
         let running = LabSession.running()
         let named = cluster ?? getenv("MINIK_CLUSTER").map { String(cString: $0) }
@@ -53,7 +59,7 @@ struct LabOptions: ParsableArguments {
             return task
         }
         let state = try session.state()
-        guard let open = tasks.first(where: { !state.passed.contains($0.name) }) else {
+        guard let open = tasks.first(where: { !state.passed.contains($0.name) && $0.obstacle == nil }) else {
             throw UserError("all tasks are done", hint: "go on: minik lab next")
         }
         return open
@@ -86,7 +92,7 @@ enum LabWords {
     /// The first task that is open, or that there is none.
     static func next(_ session: LabSession, _ language: LabText.Language) throws {
         let state = try session.state()
-        guard let task = session.lab.tasks.first(where: { !state.passed.contains($0.name) }) else {
+        guard let task = session.lab.tasks.first(where: { !state.passed.contains($0.name) && $0.obstacle == nil }) else {
             print("\n\(session.lab.outro?[language].trimmed ?? "All tasks are done.")")
             return
         }

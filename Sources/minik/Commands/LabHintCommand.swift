@@ -9,7 +9,7 @@ struct LabHintCommand: AsyncParsableCommand {
     @Argument(help: "The task; without, the first that is open.") var task: String?
 
     func run() async throws {
-        let session = try options.session(), language = try options.speech.chosen()
+        let session = try await options.session(), language = try options.speech.chosen()
         let task = try options.task(task, in: session)
         print(try await session.hint(task)?.text[language].trimmed ?? "There is no hint for \(task.name).")
     }

@@ -8,7 +8,7 @@ struct LabNext: AsyncParsableCommand {
     @Flag(help: "Leave the lab with tasks that are open.") var skip = false
 
     func run() async throws {
-        let session = try options.session(), language = try options.speech.chosen()
+        let session = try await options.session(), language = try options.speech.chosen()
         // One that is only to be read is done by going on.
         let before = try session.state().passed
         if let task = session.lab.tasks.first(where: { !before.contains($0.name) }), task.isRead {
@@ -16,7 +16,7 @@ struct LabNext: AsyncParsableCommand {
             _ = try await session.results()
         }
         let passed = try session.state().passed
-        let open = session.lab.tasks.filter { !passed.contains($0.name) && !$0.isWarning }
+        let open = session.lab.tasks.filter { !passed.contains($0.name) && !$0.isWarning && $0.obstacle == nil }
         if !open.isEmpty, !skip {
             try LabWords.next(session, language)
             print("\n\(open.count) task\(open.count == 1 ? "" : "s") left; leave them with: minik lab next --skip")
@@ -26,6 +26,6 @@ struct LabNext: AsyncParsableCommand {
             return print("\(session.lab.name) is the last lab. End it: minik lab stop")
         }
         try await LabBegin.stop(session)
-        try LabWords.begin(try await LabBegin.start(next), language)
+        try LabWords.begin(try await LabBegin.start(next, after: session), language)
     }
 }

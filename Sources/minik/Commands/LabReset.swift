@@ -7,8 +7,8 @@ struct LabReset: AsyncParsableCommand {
     @OptionGroup var options: LabOptions
 
     func run() async throws {
-        let session = try options.session(), language = try options.speech.chosen()
+        let session = try await options.session(), language = try options.speech.chosen()
         try await LabBegin.stop(session)
-        try LabWords.begin(try await LabBegin.start(session.file), language)
+        try LabWords.begin(try await LabBegin.start(try LabFile(session.file.path), after: session), language)
     }
 }

@@ -16,9 +16,11 @@ struct LabShellCommand: AsyncParsableCommand {
     @OptionGroup var options: LabOptions
 
     func run() async throws {
-        let session = try options.session()
+        let session = try await options.session()
         if let home = session.lab.home {
-            guard let process = ProcessIdentity(file: session.paths.nodePID(home)) else { throw UserError("node \(home) does not run") }
+            guard let ground = session.ground as? OwnGround, let process = ProcessIdentity(file: ground.paths.nodePID(home)) else {
+                throw UserError("node \(home) does not run")
+            }
             let environment = Foreground.inherited(["TERM", "LANG"]) + ["HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/bash"]
             throw ExitCode(try Foreground.run(["/bin/sh", "-c", "cd /root; exec bash -l"], environment: environment, in: process.pid))
         }

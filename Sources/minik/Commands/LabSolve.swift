@@ -9,7 +9,7 @@ struct LabSolve: AsyncParsableCommand {
     @Argument(help: "The task; without, the first that is open.") var task: String?
 
     func run() async throws {
-        let session = try options.session(), language = try options.speech.chosen()
+        let session = try await options.session(), language = try options.speech.chosen()
         let task = try options.task(task, in: session)
         try session.requireReady(for: task)
         for step in task.solution {

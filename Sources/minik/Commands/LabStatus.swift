@@ -7,10 +7,10 @@ struct LabStatus: AsyncParsableCommand {
     @OptionGroup var options: LabOptions
 
     func run() async throws {
-        let session = try options.session(), language = try options.speech.chosen(), state = try session.state()
+        let session = try await options.session(), language = try options.speech.chosen(), state = try session.state()
         print("\(session.lab.title[language])  (\(state.passed.count)/\(session.lab.tasks.count))")
         for task in session.lab.tasks {
-            let mark = state.passed.contains(task.name) ? "✓" : state.lost.contains(task.name) ? "✗" : "○"
+            let mark = task.obstacle != nil ? "-" : state.passed.contains(task.name) ? "✓" : state.lost.contains(task.name) ? "✗" : "○"
             print("\(mark) \(task.name): \(task.title[language])")
         }
         try LabWords.next(session, language)

@@ -7,7 +7,7 @@ struct LabStop: AsyncParsableCommand {
     @OptionGroup var options: LabOptions
 
     func run() async throws {
-        let session = try options.session()
+        let session = try await options.session()
         try await LabBegin.stop(session)
         print("lab \"\(session.lab.name)\" is over")
     }
