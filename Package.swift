@@ -83,7 +83,7 @@ let package = Package(
             resources: [.embedInCode("Map/Page")]),
 
         .target(name: "Kubeadm", dependencies: ["Model", "YAML", "Host", "TLS", "Runtime", "API", "Controllers", "Lab"]),
-        .target(name: "Agents", dependencies: ["Model", "Rules", "Proxy", "Netlink", "Host", "Runtime", "API", "Lab"]),
+        .target(name: "Agents", dependencies: ["Model", "YAML", "Rules", "Proxy", "Netlink", "Host", "Runtime", "API", "Lab"]),
 
         // Programs.
         .executableTarget(
@@ -129,7 +129,8 @@ let package = Package(
                 "ImageCases",
             ], swiftSettings: tests),
         .testTarget(
-            name: "LargeTests", dependencies: ["Model", "Host", "Runtime", "PolicyCases", "ImageCases"], swiftSettings: tests),
+            name: "LargeTests", dependencies: ["Model", "Host", "Runtime", "PolicyCases", "ImageCases"], exclude: ["Manifests"],
+            swiftSettings: tests),
     ],
     swiftLanguageModes: [.v6]
 )

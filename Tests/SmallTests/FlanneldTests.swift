@@ -28,7 +28,7 @@ struct FlanneldTests {
     }
 
     private func tunnels(_ configuration: FlannelConfiguration) throws -> FlannelTunnels {
-        let uplink = FlannelTunnels.Uplink(name: "eth0", mtu: 1500, networks: [try #require(IPNetwork("192.168.200.0/24"))])
+        let uplink = Uplink(name: "eth0", mtu: 1500, networks: [try #require(IPNetwork("192.168.200.0/24"))])
         return FlannelTunnels(configuration, uplink: uplink, own: try lease("one", 1, "192.168.200.129", configuration))
     }
 

@@ -9,6 +9,8 @@ package struct FlannelConfiguration: Sendable, Equatable {
         case hostGateway
 
         package var name: String { if case .vxlan = self { "vxlan" } else { "host-gw" } }
+        /// The tunnel's; nil where there is none.
+        package var port: UInt16? { if case .vxlan(_, let port, _, _) = self { port } else { nil } }
     }
 
     package struct Unusable: Error, Equatable, CustomStringConvertible {

@@ -3,22 +3,6 @@ import Runtime
 
 /// What flanneld lays out on its node: a tunnel of each family, and the way to every other node's pods.
 package struct FlannelTunnels: Sendable {
-    /// The link that nodes talk by.
-    package struct Uplink: Sendable, Equatable {
-        package let name: String
-        package let mtu: Int
-        /// The addresses that it has, each with its network.
-        package let networks: [IPNetwork]
-
-        package init(name: String, mtu: Int, networks: [IPNetwork]) {
-            self.name = name
-            self.mtu = mtu
-            self.networks = networks
-        }
-
-        func isNeighbour(_ address: IPAddress) -> Bool { networks.contains { $0.contains(address) } }
-    }
-
     package let configuration: FlannelConfiguration
     package let uplink: Uplink
     package let own: FlannelLease
@@ -79,21 +63,8 @@ package struct FlannelTunnels: Sendable {
         ]
     }
 
-    /// What is there of an earlier state of things and leads to nobody: in the tunnels all that is not wanted, elsewhere the routes to
-    /// parts of the network.
+    /// What is there of an earlier state of things and leads to nobody.
     package func stale(_ reading: NetworkReading, wanted: [NetworkItem]) -> [NetworkItem] {
-        let names = Dictionary(reading.links.values.map { ($0.index, $0.name) }, uniquingKeysWith: { $1 })
-        let tunnels = wanted.compactMap { if case .link(let link) = $0 { link.name } else { nil } }
-        let wanted = Set(wanted.map(\.description))
-        func tunnel(_ index: Int32) -> String? { names[index].flatMap { tunnels.contains($0) ? $0 : nil } }
-        var found = reading.routes.compactMap { route -> NetworkItem? in
-            guard let gateway = route.gateway, let device = names[route.device], device == uplink.name || tunnels.contains(device),
-                configuration.networks.contains(where: { $0.contains(route.destination) })
-            else { return nil }
-            return .route(route.destination, via: gateway, dev: device)
-        }
-        found += reading.neighbours.compactMap { entry in tunnel(entry.device).map { .neighbour(entry.address, entry.mac, dev: $0) } }
-        found += reading.forwarding.compactMap { entry in tunnel(entry.device).map { .forwarding(entry.mac, to: entry.address, dev: $0) } }
-        return found.filter { !wanted.contains($0.description) }.sorted { $0.description < $1.description }
+        uplink.stale(reading, wanted: wanted) { part in configuration.networks.contains { $0.contains(part) } }
     }
 }

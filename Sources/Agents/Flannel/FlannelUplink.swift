@@ -8,7 +8,7 @@ package struct FlannelUplink {
 
     /// A link, and the address of each family that others are to know.
     struct Chosen {
-        let link: FlannelTunnels.Uplink
+        let link: Uplink
         let addresses: [IPAddress]
         var name: String { link.name }
     }
@@ -37,7 +37,7 @@ package struct FlannelUplink {
             }
             return address
         }
-        return Chosen(link: .init(name: link.name, mtu: link.mtu, networks: link.networks), addresses: addresses)
+        return Chosen(link: Uplink(name: link.name, mtu: link.mtu, networks: link.networks), addresses: addresses)
     }
 
     /// By name or address, by a pattern of either, or that of the default route.

@@ -56,19 +56,20 @@ package struct Flanneld: NamedProgram {
             try await nodes.wait { _, _ in true }
             log.tell("Node controller sync successful")
             let own = try await node.lease(nodes, configuration, uplink, options)
-            let tunnels = FlannelTunnels(configuration, uplink: uplink.link, own: own)
-            try await lay(tunnels, nodes, network, options)
+            let tunnels = FlannelTunnels(configuration, uplink: uplink.link, own: own), guarding = try tunnelGuard(tunnels)
+            try await lay(tunnels, guarding, nodes, network, options)
             try writeSubnet(tunnels, options)
             if options.setsCondition { try await node.say() }
+            group.addTask { try await guarding.run() }
             if options.isMasqueraded { try await masquerade(tunnels, &group) }
             group.addTask { [self] in
                 while true {
                     // What somebody else takes away comes again.
                     try await Task.sleep(for: .seconds(10))
-                    try await lay(tunnels, nodes, network, options)
+                    try await lay(tunnels, guarding, nodes, network, options)
                 }
             }
-            group.addTask { [self] in try await changed.follow { _ in try await lay(tunnels, nodes, network, options) } }
+            group.addTask { [self] in try await changed.follow { _ in try await lay(tunnels, guarding, nodes, network, options) } }
             while try await group.next() != nil {}  // the first part that fails ends all
         }
     }
@@ -85,8 +86,11 @@ package struct Flanneld: NamedProgram {
     }
 
     /// The tunnel, and the way to all peers that there are.
-    private func lay(_ tunnels: FlannelTunnels, _ nodes: Reflector, _ network: OwnNetwork, _ options: FlannelOptions) async throws {
+    private func lay(
+        _ tunnels: FlannelTunnels, _ guarding: TunnelGuard, _ nodes: Reflector, _ network: OwnNetwork, _ options: FlannelOptions
+    ) async throws {
         let peers = nodes.list().compactMap { FlannelLease(Node($0), prefix: options.annotationPrefix) }
+        await guarding.set((peers + [tunnels.own]).flatMap(\.places).map(\.address), port: tunnels.configuration.backend.port)
         let (items, trouble) = tunnels.items(peers)
         for words in trouble { log.warn(words) }
         for words in try await network.apply(items, stale: { tunnels.stale($0, wanted: items) }) { log.tell(words) }
@@ -101,6 +105,12 @@ package struct Flanneld: NamedProgram {
             options.subnetFile.prefix(upTo: options.subnetFile.lastIndex(of: "/") ?? options.subnetFile.startIndex).description)
         try Files.write(subnet.text, to: options.subnetFile)
         log.tell("Wrote subnet file to \(options.subnetFile)")
+    }
+
+    private func tunnelGuard(_ tunnels: FlannelTunnels) throws -> TunnelGuard {
+        TunnelGuard(
+            tunnels.own.places.map(\.subnet.family), target: try KernelRulesets(namespace: "/proc/self/ns/net"),
+            report: { [log] in log.warn($0) })
     }
 
     private func masquerade(_ tunnels: FlannelTunnels, _ group: inout ThrowingTaskGroup<Void, any Error>) async throws {

@@ -5,6 +5,10 @@ import YAML
 package enum RecipeBook {
     private static let texts: [(file: String, text: [UInt8])] = [
         ("alpine.yaml", PackageResources.alpine_yaml), ("busybox.yaml", PackageResources.busybox_yaml),
+        ("calico-cni.yaml", PackageResources.calico_cni_yaml),
+        ("calico-kube-controllers.yaml", PackageResources.calico_kube_controllers_yaml),
+        ("calico-node.yaml", PackageResources.calico_node_yaml),
+        ("calico-pod2daemon-flexvol.yaml", PackageResources.calico_pod2daemon_flexvol_yaml),
         ("curl.yaml", PackageResources.curl_yaml), ("flannel-cni-plugin.yaml", PackageResources.flannel_cni_plugin_yaml),
         ("flannel.yaml", PackageResources.flannel_yaml), ("http-echo.yaml", PackageResources.http_echo_yaml),
         ("httpd.yaml", PackageResources.httpd_yaml), ("netshoot.yaml", PackageResources.netshoot_yaml),

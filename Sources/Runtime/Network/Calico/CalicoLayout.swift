@@ -5,8 +5,10 @@ import TLS
 /// What Calico lays out: no bridge, a route for each pod, and blocks of addresses.
 /// (projectcalico/calico cni-plugin, felix, libcalico-go/lib/ipam)
 package enum CalicoLayout {
-    static let vxlan = "vxlan.calico"
+    package static let vxlan = "vxlan.calico"
     private static let vxlanPort: UInt16 = 4789, vni = 4096
+    /// What VXLAN puts around a packet.
+    package static let tunnelOverhead = 50
     /// The node's end of every link has the same, so that a pod that moves needs no new neighbour.
     static let portAddress = MACAddress(0xEE, 0xEE, 0xEE, 0xEE, 0xEE, 0xEE)
     /// Where a pod sends everything: nobody has it, and the node answers for it.
@@ -16,12 +18,12 @@ package enum CalicoLayout {
     /// `cali` and eleven digits, of the pod's name and not of the pod: its successor of the same name has the same.
     static func linkName(_ pod: Pod) -> String { linkName(pod.namespace, pod.name) }
 
-    static func linkName(_ namespace: String, _ name: String) -> String {
+    package static func linkName(_ namespace: String, _ name: String) -> String {
         let digest = Digest.sha1(Array("\(namespace).\(name)".utf8))
         return "cali" + String(digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined().prefix(11))
     }
 
-    static func podMTU(_ cluster: Cluster) -> Int { cluster.encapsulation == .none ? cluster.mtu : cluster.mtu - 50 }
+    static func podMTU(_ cluster: Cluster) -> Int { cluster.encapsulation == .none ? cluster.mtu : cluster.mtu - tunnelOverhead }
 
     /// A node's range in blocks. One that would be too many blocks is led to whole.
     package static func blocks(of node: Cluster.NodeSpec) -> [IPNetwork] {
@@ -41,24 +43,34 @@ package enum CalicoLayout {
         let peers = cluster.nodes.filter { $0.name != node.name }
         var items = NodeLayout.items(node, cluster)
         if cluster.encapsulation == .vxlan {
-            let kind = LinkItem.Kind.vxlan(vni: vni, underlay: NodeLayout.lan, local: node.address, port: vxlanPort)
-            items.append(.link(LinkItem(vxlan, kind, mtu: podMTU(cluster), address: vtep(node, cluster))))
-            items.append(.address(tunnelAddress(of: node), 32, dev: vxlan))
+            items += tunnel(
+                at: tunnelAddress(of: node), vtep(node, cluster), underlay: NodeLayout.lan, local: node.address, mtu: podMTU(cluster))
         }
-        for peer in peers { items += cluster.encapsulation == .vxlan ? tunnel(to: peer, cluster) : direct(to: peer) }
+        for peer in peers {
+            items +=
+                cluster.encapsulation == .vxlan
+                ? tunnelled(to: blocks(of: peer), via: tunnelAddress(of: peer), vtep(peer, cluster), of: peer.address)
+                : direct(to: blocks(of: peer), via: peer.address, dev: NodeLayout.lan)
+        }
         // What no pod has is nobody else's.
         return items + blocks(of: node).map { .blackhole($0) }
     }
 
-    private static func tunnel(to peer: Cluster.NodeSpec, _ cluster: Cluster) -> [NetworkItem] {
-        let mac = vtep(peer, cluster), address = tunnelAddress(of: peer)
-        return [.neighbour(address, mac, dev: vxlan), .forwarding(mac, to: peer.address, dev: vxlan)]
-            + blocks(of: peer).map { .route($0, via: address, dev: vxlan, onlink: true) }
+    /// A node's end of the tunnel.
+    package static func tunnel(at address: IPAddress, _ mac: MACAddress, underlay: String, local: IPAddress, mtu: Int) -> [NetworkItem] {
+        let kind = LinkItem.Kind.vxlan(vni: vni, underlay: underlay, local: local, port: vxlanPort)
+        return [.link(LinkItem(vxlan, kind, mtu: mtu, address: mac)), .address(address, 32, dev: vxlan)]
     }
 
-    /// Routes by the nodes' addresses: on one LAN no tunnel is needed.
-    private static func direct(to peer: Cluster.NodeSpec) -> [NetworkItem] {
-        blocks(of: peer).map { .route($0, via: peer.address, dev: NodeLayout.lan) }
+    /// The way to another node's blocks through the tunnel, by its address in it.
+    package static func tunnelled(to blocks: [IPNetwork], via address: IPAddress, _ mac: MACAddress, of node: IPAddress) -> [NetworkItem] {
+        [.neighbour(address, mac, dev: vxlan), .forwarding(mac, to: node, dev: vxlan)]
+            + blocks.map { .route($0, via: address, dev: vxlan, onlink: true) }
+    }
+
+    /// By the node's own address: on one LAN no tunnel is needed.
+    package static func direct(to blocks: [IPNetwork], via node: IPAddress, dev device: String) -> [NetworkItem] {
+        blocks.map { .route($0, via: node, dev: device) }
     }
 
     /// A pod's link on its node, and the way to the pod.
@@ -66,7 +78,7 @@ package enum CalicoLayout {
         port(linkName(pod), addresses: addresses, mtu: mtu)
     }
 
-    static func port(_ name: String, addresses: [IPAddress], mtu: Int) -> [NetworkItem] {
+    package static func port(_ name: String, addresses: [IPAddress], mtu: Int) -> [NetworkItem] {
         [
             .link(LinkItem(name, .plug, mtu: mtu, address: portAddress)),
             .sysctl("net.ipv4.conf.\(name).proxy_arp", "1"),

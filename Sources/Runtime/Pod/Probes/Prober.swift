@@ -97,9 +97,12 @@ struct Prober: Sendable {
         }
     }
 
+    /// What a node calls itself: manifests of pods with its network ask there.
+    private static let loopback = IPAddress(ipv4: 0x7F00_0001)
+
     private func target(_ host: String?, _ port: JSON) -> (IPAddress, UInt16)? {
         guard let number = Probe.port(port, of: container) else { return nil }
-        return (host.flatMap { IPAddress($0) } ?? address, number)
+        return (host.flatMap { $0 == "localhost" ? Self.loopback : IPAddress($0) } ?? address, number)
     }
 
     private func execute(_ command: [String], seconds: Int) async -> String? {

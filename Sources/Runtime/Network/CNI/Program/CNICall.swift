@@ -45,6 +45,11 @@ package struct CNICall: Sendable {
     /// Those whose results have lists of addresses and links.
     package static let versions = CNIVersion.all.filter { $0 >= CNIVersion.withInterfaces }
 
+    /// The answer to VERSION.
+    package var knownVersions: JSON {
+        ["cniVersion": .string(version.description), "supportedVersions": .array(Self.versions.map { .string($0.description) })]
+    }
+
     package init(_ environment: [String: String], input: String) throws(CNIRefusal) {
         typealias Code = CNIRefusal.Code
         self.environment = environment

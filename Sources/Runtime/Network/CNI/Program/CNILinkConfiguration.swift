@@ -20,11 +20,18 @@ package struct CNILinkConfiguration: Sendable {
     package let hardwareAddress: MACAddress?
     /// What is told to the plugin that gives out addresses: all of the configuration, with the ranges that the node has.
     package let delegated: JSON
+    /// The pod whose policies are calico-node's affair; nil where there is no pod, or nobody for its policies.
+    package let workload: CalicoWorkload?
 
     package var ipam: JSON { delegated["ipam"] }
 
-    /// `text`: a file's. Where a container goes, the node's range may be gone before it; what is left is taken back without.
-    package init(_ call: CNICall, text: (_ file: String) -> String? = { Files.text($0) }) throws(CNIRefusal) {
+    package typealias Ask = (CalicoQuestion) throws(CNIRefusal) -> CalicoAnswer
+
+    /// `text`: a file's; `ask`: of calico-node. Where a container goes, the node's range may be gone before it; what is left is taken back
+    /// without.
+    package init(
+        _ call: CNICall, text: (_ file: String) -> String? = { Files.text($0) }, ask: Ask = { try CalicoDoor().ask($0) }
+    ) throws(CNIRefusal) {
         let json = call.configuration
         try CNIField.check(json)
         kind = try Self.kind(json)
@@ -36,13 +43,23 @@ package struct CNILinkConfiguration: Sendable {
         guard !bridge.isEmpty, bridge.utf8.count <= 15, !bridge.contains("/") else {
             throw Self.refusal("\"bridge\" is \"\(bridge)\", which cannot be a link's name")
         }
-        if let mtu = settings["mtu"].int, !(68...65535).contains(mtu) { throw Self.refusal("\"mtu\" is \(mtu), and 68 to 65535 is meant") }
+        workload = kind == .calico && json["policy"]["type"] == "k8s" ? CalicoWorkload(call) : nil
+        let isCalico = kind == .calico
+        // In Calico's manifests 0 stands for what calico-node finds out.
+        let asked = settings["mtu"].int.flatMap { isCalico && $0 == 0 ? nil : $0 }
+        if let asked, !(68...65535).contains(asked) { throw Self.refusal("\"mtu\" is \(asked), and 68 to 65535 is meant") }
         var delegated = json, subnet: FlannelSubnet?
         if delegated["ipam"]["type"].isNull { delegated["ipam"]["type"] = "host-local" }
         if Self.asksForRange(json, kind) {
-            let file = json["subnetFile"].string ?? FlannelSubnet.path
-            do { subnet = try Self.subnet(text(file), file) } catch { if call.command != .delete { throw error } }
-            let ranges = subnet?.places.map(\.subnet) ?? Self.known(json["prevResult"])
+            var ranges = Self.known(json["prevResult"])
+            do {
+                if workload != nil {
+                    ranges = try ask(.ranges).ranges
+                } else {
+                    let file = json["subnetFile"].string ?? FlannelSubnet.path, found = try Self.subnet(text(file), file)
+                    (subnet, ranges) = (found, found.places.map(\.subnet))
+                }
+            } catch { if call.command != .delete { throw error } }
             delegated["ipam"]["subnet"] = .null
             delegated["ipam"]["ranges"] = .array(ranges.map { [["subnet": .string($0.description)]] })
             let others = kind == .flannel ? subnet?.places.map(\.network) ?? [] : []
@@ -50,7 +67,8 @@ package struct CNILinkConfiguration: Sendable {
         }
         if call.command == .add { delegated["prevResult"] = .null }
         self.delegated = delegated
-        mtu = settings["mtu"].int ?? subnet?.mtu ?? 1500
+        let found = isCalico ? text(CalicoDoor.mtu).flatMap { Int($0.trimmed) } : nil
+        mtu = asked ?? subnet?.mtu ?? found ?? 1500
     }
 
     private static func refusal(_ message: String, _ details: String = "") -> CNIRefusal {

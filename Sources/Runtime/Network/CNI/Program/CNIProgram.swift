@@ -8,19 +8,29 @@ import Netlink
 package struct CNIProgram: Sendable {
     private let environment: [String: String]
     private let input: String
+    private let door: CalicoDoor
     private let execute: CNIDelegate.Execution
 
-    package init(_ environment: [String: String], input: String, execute: @escaping CNIDelegate.Execution = CNIDelegate.process) {
+    package init(
+        _ environment: [String: String], input: String, door: CalicoDoor = CalicoDoor(),
+        execute: @escaping CNIDelegate.Execution = CNIDelegate.process
+    ) {
         self.environment = environment
         self.input = input
+        self.door = door
         self.execute = execute
     }
 
     /// What it prints, and its exit code.
     package func run() -> (output: String, code: Int32) {
+        Self.printed(input) { try answer(try CNICall(environment, input: input)) }
+    }
+
+    /// An answer as it is printed, or why there is none, and the exit code of that.
+    static func printed(_ input: String, _ answer: () throws -> JSON) -> (output: String, code: Int32) {
         let spoken = (try? JSON(parsing: input))?["cniVersion"].string.flatMap { CNIVersion($0) }  // an error says which it answers in
         do {
-            let answer = try answer(try CNICall(environment, input: input))
+            let answer = try answer()
             return (answer.isNull ? "" : answer.text(indented: true) + "\n", 0)
         } catch {
             let version = spoken.flatMap { CNICall.versions.contains($0) ? $0 : nil } ?? .withStatusAndGC
@@ -29,13 +39,8 @@ package struct CNIProgram: Sendable {
     }
 
     private func answer(_ call: CNICall) throws -> JSON {
-        if call.command == .version {
-            return [
-                "cniVersion": .string(call.version.description),
-                "supportedVersions": .array(CNICall.versions.map { .string($0.description) }),
-            ]
-        }
-        let configuration = try CNILinkConfiguration(call)
+        if call.command == .version { return call.knownVersions }
+        let configuration = try CNILinkConfiguration(call, ask: { (question) throws(CNIRefusal) in try ask(question, for: call) })
         let addresses = CNIDelegate(configuration.ipam, of: call, execute: execute)
         switch call.command {
         case .add: return try add(call, configuration, addresses)
@@ -48,11 +53,18 @@ package struct CNIProgram: Sendable {
         return .null
     }
 
+    /// What is taken back does not wait for a daemon that may be gone for good.
+    private func ask(_ question: CalicoQuestion, for call: CNICall) throws(CNIRefusal) -> CalicoAnswer {
+        try door.ask(question, isPatient: call.command == .add)
+    }
+
     private func add(_ call: CNICall, _ configuration: CNILinkConfiguration, _ addresses: CNIDelegate) throws -> JSON {
         try lookAtNamespace(call)
         let result = try addresses.run(.add, configuration.delegated)
         do {
             let link = try CNILink(call, configuration, result)
+            // Isolation first, as minik's own nodes have it.
+            if let pod = configuration.workload { _ = try ask(.admit(pod, link.addresses.map(\.address)), for: call) }
             let (bridge, port) = try link.make(call)
             let dns = result["dns"].isNull || result["dns"] == .emptyObject ? call.configuration["dns"] : result["dns"]
             return link.json(call, dns: dns, bridge: bridge, port: port)
@@ -99,6 +111,11 @@ package struct CNIProgram: Sendable {
             // By its mark: what names Calico's links, CNI_ARGS, may have been other words then. By its name what has got no mark yet; one
             // that has another's is that of the sandbox that has come in this one's place.
             if found == mark || found == nil && link.name == name { try node.socket.deleteLink(link.name) }
+        }
+        guard let pod = configuration.workload else { return }
+        do { _ = try door.ask(.release(pod), isPatient: false) } catch {
+            // Whoever is not there has nothing to forget.
+            if error.code != CNIRefusal.Code.notAvailable { throw error }
         }
     }
 
