@@ -69,7 +69,9 @@ struct Felix {
     private func mend(_ pods: Reflector) async throws {
         guard pods.hasSynced else { return }
         let links = Set(try await network.links().map(\.name))
-        let items = CalicoPodLinks.items(pods.list().map { Pod($0) }, on: settings.node, links: links)
+        // A connection that a policy cut off must not be taken up again in its midst.
+        let items =
+            [.sysctl(NodeLayout.looseTracking, "0")] + CalicoPodLinks.items(pods.list().map { Pod($0) }, on: settings.node, links: links)
         do { for words in try await network.apply(items) { log.tell(words) } } catch { log.warn("pods' links: \(error); trying again") }
     }
 }
