@@ -28,11 +28,19 @@ struct MachineDocumentTests {
     func shape() throws {
         let read = try cluster("")
         let pods = try #require(IPNetwork("10.100.0.0/16")), services = try #require(IPNetwork("10.200.0.0/16"))
-        let made = read.with(pods: pods, services: services)
+        var made = read.with(pods: pods, services: services)
+        made.dnsDomain = "example.lab"
         #expect(made.nodes.map(\.podCIDR.description) == ["10.100.0.0/24", "10.100.1.0/24", "10.100.2.0/24"])
         #expect(made.shape == read.shape)
         #expect(read.withRanges(of: made) == made)
         #expect(try Cluster(stored: made.json) == made)
+        #expect(read.with(pods: pods, services: services, nodeMask: 26).nodes[1].podCIDR.description == "10.100.0.64/26")
+    }
+
+    @Test("a domain is a name in lower case")
+    func domain() throws {
+        #expect(try cluster("  dns: {domain: example.lab}\n").dnsDomain == "example.lab" && cluster("").dnsDomain == "cluster.local")
+        #expect(complaint("  dns: {domain: Example.}\n").contains("lab.yaml:6: spec.dns.domain: \"Example.\" is no domain"))
     }
 
     @Test("a network of minik's, IPv6, and names that leave a socket no room are refused")

@@ -3,7 +3,8 @@ import Store
 
 /// Finds out who makes a request. (kubernetes.io/docs/reference/access-authn-authz/authentication)
 struct Authenticator: Sendable {
-    static let issuer = "https://kubernetes.default.svc.cluster.local"
+    static let standardIssuer = "https://kubernetes.default.svc.cluster.local"
+    var issuer: String { credentials?.issuer ?? Self.standardIssuer }
 
     let store: ObjectStore
     let credentials: (any Credentials)?
@@ -48,7 +49,7 @@ struct Authenticator: Sendable {
 
     private func user(token: String) async throws -> UserInfo? {
         if let user = try await bootstrapUser(token) { return user }
-        return try await user(token: token, audiences: [Self.issuer])?.user
+        return try await user(token: token, audiences: [issuer])?.user
     }
 
     /// The service account that a token stands for, as long as it and the pod it is bound to are there, and those of
@@ -57,10 +58,10 @@ struct Authenticator: Sendable {
         guard let claims = credentials?.verify(token) else { return nil }
         if SecretToken.isIssuer(of: claims) {
             // It says of no audience that it is meant for it: it is for this server.
-            guard audiences.contains(Self.issuer), let account = try await SecretToken.account(claims, token, in: store) else { return nil }
-            return (UserInfo(serviceAccount: account), [Self.issuer])
+            guard audiences.contains(issuer), let account = try await SecretToken.account(claims, token, in: store) else { return nil }
+            return (UserInfo(serviceAccount: account), [issuer])
         }
-        guard claims["iss"].string == Self.issuer, (claims["exp"].int ?? 0) > now().seconds else { return nil }
+        guard claims["iss"].string == issuer, (claims["exp"].int ?? 0) > now().seconds else { return nil }
         let meant = audiences.filter { claims["aud"].items.contains(.string($0)) }
         guard !meant.isEmpty else { return nil }
         let bound = claims["kubernetes.io"], namespace = bound["namespace"].string ?? "",
@@ -102,9 +103,9 @@ struct Authenticator: Sendable {
             if let node = object.node { bound["node"] = ["name": .string(node)] }
         }
         let claims: JSON = [
-            "aud": .array((audiences.isEmpty ? [issuer] : audiences).map(JSON.string)),
+            "aud": .array((audiences.isEmpty ? [credentials.issuer] : audiences).map(JSON.string)),
             "exp": .int(now.seconds + Timestamp.bounded(seconds)), "iat": .int(now.seconds),
-            "iss": .string(issuer), "jti": .string(UID.random()), "kubernetes.io": bound, "nbf": .int(now.seconds),
+            "iss": .string(credentials.issuer), "jti": .string(UID.random()), "kubernetes.io": bound, "nbf": .int(now.seconds),
             "sub": .string(UserInfo.serviceAccountName(ObjectKey(namespace, name))),
         ]
         return (try credentials.sign(claims), Timestamp(seconds: now.seconds + Timestamp.bounded(seconds)))

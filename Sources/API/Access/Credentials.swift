@@ -4,12 +4,18 @@ import Model
 package protocol Credentials: Sendable {
     /// The authority's certificate, PEM.
     var caCertificate: String { get }
+    /// Who tokens say has made them.
+    var issuer: String { get }
     /// A signed JSON Web Token with these claims.
     func sign(_ claims: JSON) throws -> String
     /// The claims of a token whose signature holds; nil for anything else.
     func verify(_ token: String) -> JSON?
     /// The public keys that verify tokens (RFC 7517).
     var keySet: JSON { get }
+}
+
+extension Credentials {
+    package var issuer: String { Authenticator.standardIssuer }
 }
 
 /// Who makes a request.

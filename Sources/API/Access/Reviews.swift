@@ -61,7 +61,7 @@ struct Reviews: Sendable {
             }
             let wanted = review["spec"]["audiences"].items.compactMap(\.string)
             if let (who, audiences) = try await authenticator.user(
-                token: review["spec"]["token"].string ?? "", audiences: wanted.isEmpty ? [Authenticator.issuer] : wanted)
+                token: review["spec"]["token"].string ?? "", audiences: wanted.isEmpty ? [authenticator.issuer] : wanted)
             {
                 review["status"] = ["authenticated": true, "user": who.json, "audiences": .array(audiences.map(JSON.string))]
             } else {

@@ -24,7 +24,7 @@ extension Router {
             return .bytes((api.credentials?.keySet ?? ["keys": []]).bytes(), contentType: type)
         case ".well-known" where path == [".well-known", "openid-configuration"]:
             return .json([
-                "issuer": .string(Authenticator.issuer), "jwks_uri": .string("\(Authenticator.issuer)/openid/v1/jwks"),
+                "issuer": .string(authenticator.issuer), "jwks_uri": .string("\(authenticator.issuer)/openid/v1/jwks"),
                 "response_types_supported": ["id_token"], "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["ES256"],
             ])

@@ -161,7 +161,7 @@ extension Router {
             "name": account["metadata"]["name"], "namespace": account["metadata"]["namespace"], "uid": account["metadata"]["uid"],
             "creationTimestamp": .string(now().description),
         ]
-        wish["spec"]["audiences"] = .array((audiences.isEmpty ? [Authenticator.issuer] : audiences).map(JSON.string))
+        wish["spec"]["audiences"] = .array((audiences.isEmpty ? [authenticator.issuer] : audiences).map(JSON.string))
         wish["spec"]["expirationSeconds"] = .int(seconds)
         wish["status"] = ["token": .string(token), "expirationTimestamp": .string(expires.description)]
         return .json(wish, code: 201)

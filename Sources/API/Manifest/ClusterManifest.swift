@@ -32,7 +32,7 @@ extension Cluster {
                             .init("caFile", .string),
                         ]))),
                 .init("repair", .string(oneOf: Repair.allCases.map(\.rawValue))),
-                .init("images", .list(.string)), .init("dns", .object([.init("forward", .list(.string))])),
+                .init("images", .list(.string)), .init("dns", .object([.init("forward", .list(.string)), .init("domain", .string)])),
                 .init("links", ClusterLinks.schema), .init("nodeMonitorGracePeriod", .string), .init("internet", .bool),
             ])),
     ])
@@ -103,7 +103,8 @@ extension Cluster {
         }
         let images = ClusterImages(file: manifest.file)
         registries = try images.registries(spec["registries"], fail)
-        (self.images, forward) = (try images.entries(spec["images"], fail), try Cluster.forward(spec["dns"]["forward"], fail))
+        self.images = try images.entries(spec["images"], fail)
+        try readNames(spec["dns"], fail)
     }
 
     /// A kubelet's socket lies below both names.
@@ -129,6 +130,15 @@ extension Cluster {
             )
         }
         kubernetesVersion = version
+    }
+
+    private mutating func readNames(_ json: JSON, _ fail: (String, String) -> ManifestError) throws {
+        forward = try Cluster.forward(json["forward"], fail)
+        guard let domain = json["domain"].string else { return }
+        guard Names.isSubdomain(domain) else {
+            throw fail("spec.dns.domain", "\"\(domain)\" is no domain, such as cluster.local: lower case, without a dot at its ends")
+        }
+        dnsDomain = domain
     }
 
     private mutating func readEncapsulation(_ json: JSON, _ fail: (String, String) -> ManifestError) throws {

@@ -3,14 +3,18 @@ import Model
 /// Gives each node that has none a range of its own of the cluster's pod network, in the order in which nodes come.
 /// (k8s.io/kubernetes/pkg/controller/nodeipam/ipam/range_allocator.go)
 package struct NodeRanges: Reconciler {
-    /// The prefix length of a node's range. (kube-controller-manager, --node-cidr-mask-size-ipv4 and -ipv6)
-    private static func nodeMask(_ family: IPFamily) -> Int { family == .ipv4 ? 24 : 64 }
-
     private let networks: [IPNetwork]
     private let kept: [String: [IPNetwork]]
+    private let mask: Int
 
     /// `networks`: one of each family. `kept`: by name the nodes that have their ranges from elsewhere, written in their objects or not.
-    package init(of networks: [IPNetwork], kept: [String: [IPNetwork]] = [:]) { (self.networks, self.kept) = (networks, kept) }
+    /// `mask`: the prefix length of a node's IPv4 range. (kube-controller-manager, --node-cidr-mask-size-ipv4)
+    package init(of networks: [IPNetwork], kept: [String: [IPNetwork]] = [:], mask: Int = 24) {
+        (self.networks, self.kept, self.mask) = (networks, kept, mask)
+    }
+
+    /// (--node-cidr-mask-size-ipv6)
+    private func nodeMask(_ family: IPFamily) -> Int { family == .ipv4 ? mask : 64 }
 
     package var sources: [Source] { [.own(.nodes)] }
 
@@ -20,7 +24,7 @@ package struct NodeRanges: Reconciler {
         let others = try await client.live.list(.nodes, namespace: nil, selector: nil).items
         let texts = others.flatMap { $0["spec"]["podCIDRs"].items + [$0["spec"]["podCIDR"]] }.compactMap(\.string)
         let taken = texts.compactMap { IPNetwork($0) }
-        let free = networks.compactMap { Self.free(in: $0, beside: taken + kept.values.joined()) }
+        let free = networks.compactMap { range(in: $0, beside: taken + kept.values.joined()) }
         guard free.count == networks.count, let first = free.first else {
             await client.recordEvent(
                 about: Node(node), type: "Normal", reason: "CIDRNotAvailable",
@@ -35,7 +39,7 @@ package struct NodeRanges: Reconciler {
         kept[key.name] == nil && node["spec"]["podCIDR"].string ?? "" == ""
     }
 
-    private static func free(in network: IPNetwork, beside taken: [IPNetwork]) -> IPNetwork? {
+    private func range(in network: IPNetwork, beside taken: [IPNetwork]) -> IPNetwork? {
         let length = nodeMask(network.family)
         var index = 0
         while let range = network.subnet(index, length: length) {

@@ -56,7 +56,7 @@ struct CertsCommand {
 
     private func leaves(_ folder: CertificateFolder) -> [Row] {
         var settings = ClusterSettings(release)
-        settings.nodeName = tool.machine.hostname
+        settings.node.name = tool.machine.hostname
         let entries = CertificatePlan(settings: settings).entries.filter { $0.authority != nil }
         let own = entries.map { entry in
             let name = entry.file.replacing("/", with: "-")

@@ -42,7 +42,7 @@ struct ConfigCommand {
     private func validate(_ arguments: Arguments) throws {
         if release.isOld { throw KubeadmError("invalid subcommand: \"validate\"") }
         guard let path = arguments["config"] else { throw KubeadmError("the --config flag is mandatory") }
-        _ = try ConfigurationFile(path: path, release, console)
+        _ = try ConfigurationFile(path: path, for: .whole, release, console)
         console.out("ok")
     }
 
@@ -57,7 +57,7 @@ struct ConfigCommand {
         do { settings = try reader.settings(arguments, address: Self.nobody) } catch let error as KubeadmError {
             throw KubeadmError("could not convert cfg to an internal cfg: \(error)", isValidation: error.isValidation)
         }
-        let images = settings.release.images(in: settings.repository)
+        let images = settings.images
         if pulls { return images.forEach { console.out("[config/images] Pulled \($0)") } }
         let form = arguments["output"] ?? arguments["experimental-output"] ?? "text"
         let json: JSON = [
@@ -76,11 +76,6 @@ struct ConfigCommand {
 
     private static let sampleToken = "abcdef.0123456789abcdef", standardSocket = "unix:///var/run/containerd/containerd.sock"
 
-    private static let timeouts: JSON = [
-        "controlPlaneComponentHealthCheck": "4m0s", "discovery": "5m0s", "etcdAPICall": "2m0s", "kubeletHealthCheck": "4m0s",
-        "kubernetesAPICall": "1m0s", "tlsBootstrap": "5m0s", "upgradeManifests": "5m0s",
-    ]
-
     private func printDefaults(_ arguments: Arguments) throws {
         guard let what = arguments.positional.first else { throw tool.missing(CommandTree.find(["config", "print"]).page) }
         let documents: [JSON]
@@ -88,14 +83,15 @@ struct ConfigCommand {
         case "init-defaults":
             var settings = ClusterSettings(Release(KubernetesVersion(release.version.major, release.version.minor)))
             settings.advertiseAddress = Self.nobody
-            settings.nodeName = release.isOld ? tool.machine.hostname : "node"
-            documents = [initial(settings, token: Self.sampleToken), cluster(settings)]
+            settings.node.name = release.isOld ? tool.machine.hostname : "node"
+            settings.tokens[0].token = BootstrapToken(Self.sampleToken)
+            documents = [ClusterDocument.initial(settings), cluster(settings)]
         case "join-defaults": documents = [join]
         case "reset-defaults" where !release.isOld:
             documents = [
                 [
                     "apiVersion": .string(release.apiVersion), "kind": "ResetConfiguration", "certificatesDir": "/etc/kubernetes/pki",
-                    "criSocket": .string(release.criSocket), "timeouts": Self.timeouts,
+                    "criSocket": .string(release.criSocket), "timeouts": ClusterDocument.timeouts,
                 ]
             ]
         default:
@@ -111,29 +107,6 @@ struct ConfigCommand {
         return document
     }
 
-    private func initial(_ settings: ClusterSettings, token: String) -> JSON {
-        var registration: JSON = ["criSocket": .string(settings.criSocket), "name": .string(settings.nodeName)]
-        if release.isOld {
-            registration["taints"] = [["key": .string(release.taint), "effect": "NoSchedule"]]
-        } else {
-            registration["imagePullPolicy"] = "IfNotPresent"
-            registration["imagePullSerial"] = true
-        }
-        let life =
-            GoDuration("\(settings.tokenLife)s").map { "\($0.seconds / 3600)h\($0.seconds / 60 % 60)m\($0.seconds % 60)s" } ?? "24h0m0s"
-        return [
-            "apiVersion": .string(release.apiVersion), "kind": "InitConfiguration",
-            "bootstrapTokens": [
-                [
-                    "groups": [.string(ClusterObjects.tokenGroup)], "token": .string(token), "ttl": .string(life),
-                    "usages": ["signing", "authentication"],
-                ]
-            ],
-            "localAPIEndpoint": ["advertiseAddress": .string(settings.advertiseAddress), "bindPort": .int(settings.bindPort)],
-            "nodeRegistration": registration, "timeouts": release.apiVersion.hasSuffix("v1beta4") ? Self.timeouts : .null,
-        ]
-    }
-
     private var join: JSON {
         var document: JSON = [
             "apiVersion": .string(release.apiVersion), "kind": "JoinConfiguration", "caCertPath": "/etc/kubernetes/pki/ca.crt",
@@ -145,27 +118,28 @@ struct ConfigCommand {
             "nodeRegistration": ["criSocket": .string(release.criSocket), "name": .string(tool.machine.hostname)],
         ]
         if release.isOld { document["discovery"]["timeout"] = "5m0s" }
-        if release.apiVersion.hasSuffix("v1beta4") { document["timeouts"] = Self.timeouts }
+        if release.apiVersion.hasSuffix("v1beta4") { document["timeouts"] = ClusterDocument.timeouts }
         return document
     }
 
     /// Reads documents of an older version, and writes them in that of the release.
     private func migrate(_ arguments: Arguments) throws {
         guard let path = arguments["old-config"] else { throw KubeadmError("the --old-config flag is mandatory") }
-        let file = try ConfigurationFile(path: path, release, console)
+        let file = try ConfigurationFile(path: path, for: .whole, release, console)
         var documents: [JSON] = []
         if file.documents["InitConfiguration"] != nil || file.documents["ClusterConfiguration"] != nil {
             var settings = ClusterSettings(
                 try file.version.map { try SettingsReader(machine: tool.machine, console: console).release($0) } ?? release)
-            settings.nodeName = file.nodeName ?? tool.machine.hostname
+            settings.node.name = tool.machine.hostname
             settings.advertiseAddress = tool.machine.address
             try file.apply(to: &settings)
-            documents = [initial(settings, token: (settings.token ?? .random()).text), ClusterDocument.of(settings, uploaded: false)]
+            documents = [ClusterDocument.initial(settings), ClusterDocument.of(settings, uploaded: false)]
         }
         if var join = file.documents["JoinConfiguration"] {
             join["apiVersion"] = .string(release.apiVersion)
             documents.append(join)
         }
+        documents += ["KubeletConfiguration", "KubeProxyConfiguration"].compactMap { file.documents[$0] }
         let text = documents.map(YAMLText.of).joined(separator: "---\n")
         guard let target = arguments["new-config"] else { return console.out(text.trimmed) }
         try Files.write(text, to: target)

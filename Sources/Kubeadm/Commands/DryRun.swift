@@ -30,7 +30,7 @@ struct DryRun {
         let objects = ClusterObjects(settings: settings)
         let authority = try certificates.authority("ca").certificate.pem
         var made = objects.administrators + objects.uploadedConfiguration + objects.uploadedKubelet(run.kubelet)
-        if let token = settings.token { made.append(TokenCommand.object(token, life: settings.tokenLife, description: InitRun.tokenWords)) }
+        made += run.tokens
         let addOns = AddOnObjects(settings: settings, records: "")
         made += objects.joining + objects.clusterInfo(authority: authority) + addOns.coreDNS + addOns.kubeProxy
         for object in made { Self.tell(object, run.release, say) }

@@ -36,17 +36,18 @@ struct InitCommand {
         }
         try tool.machine.require()
         var settings = try SettingsReader(machine: tool.machine, console: console).settings(arguments)
-        let preflight = try PreflightChecks(tool, settings.release, arguments)
-        let skipped = try SkippedPhases(arguments, of: .initialize, settings.release)
-        settings.token = settings.token ?? .random()
+        let preflight = try PreflightChecks(tool, settings.release, arguments, own: settings.node.ignoredChecks)
+        let skipped = try SkippedPhases(arguments, of: .initialize, settings.release, own: settings.skippedPhases)
+        settings.isDry = settings.isDry || arguments.has("dry-run")
+        for index in settings.tokens.indices where settings.tokens[index].token == nil { settings.tokens[index].token = .random() }
         let run = InitRun(tool: tool, settings: settings, skipped: skipped, console: console)
         say("[init] Using Kubernetes version: \(settings.release.version)")
         if !skipped.has("preflight") {
             say("[preflight] Running pre-flight checks")
             try preflight.initialize(settings)
-            announceImages(settings.release, isDry: arguments.has("dry-run"))
+            announceImages(settings.release, isDry: settings.isDry)
         }
-        if arguments.has("dry-run") { return try DryRun(run).print() }
+        if settings.isDry { return try DryRun(run).print() }
         try await run.make()
         run.close(token: arguments.has("skip-token-print") ? "<value withheld>" : settings.token?.text ?? "")
     }

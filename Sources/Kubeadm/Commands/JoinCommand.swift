@@ -23,33 +23,24 @@ struct JoinCommand {
     let tool: KubeadmTool
     private func say(_ text: String) { tool.console.out(text) }
 
-    /// What join is told of the cluster.
-    private struct Wish {
-        var place = ""
-        var token = "", bootstrapToken = ""
-        var hashes: [String] = []
-        var isTrusting = false
-        var limit = 300
-    }
-
     func run(_ arguments: Arguments) async throws {
         try tool.machine.require()
+        if arguments["discovery-file"] != nil { throw JoinSettings.noFile("--discovery-file") }
         let release = Release(tool.machine.version)
-        try SettingsReader.checkMix(arguments)
-        let wish = try wish(arguments, release)
-        let token = try validated(wish, release)
-        let skipped = try SkippedPhases(arguments, of: .join, release)
-        let preflight = try PreflightChecks(tool, release, arguments)
-        if arguments.has("control-plane") {
+        let wish = try JoinSettings(arguments, tool.machine, release, tool.console)
+        let token = try wish.validated(tool.machine, release)
+        let skipped = try SkippedPhases(arguments, of: .join, release, own: wish.skippedPhases)
+        let preflight = try PreflightChecks(tool, release, arguments, own: wish.node.ignoredChecks)
+        if wish.isControlPlane {
             throw KubeadmError(
                 "minik's clusters have one control plane: unable to add a new control plane instance to a cluster that doesn't have a stable controlPlaneEndpoint address"
             ).during("preflight")
         }
         if !skipped.has("preflight") {
             say("[preflight] Running pre-flight checks")
-            try preflight.join()
+            try preflight.join(wish)
         }
-        if arguments.has("dry-run") {
+        if wish.isDry {
             return say("[dryrun] Would ask \(wish.place) for the cluster, write \(KubeletFiles.kubeconfig) and start the kubelet")
         }
         let found: Discovery.Found
@@ -59,54 +50,7 @@ struct JoinCommand {
         } catch let error as KubeadmError {
             throw KubeadmError("couldn't validate the identity of the API Server: \(error)").during("preflight")
         }
-        try await Joining(tool: tool, found: found, token: token, bootstrap: BootstrapToken(wish.bootstrapToken) ?? token).run()
-    }
-
-    private func wish(_ arguments: Arguments, _ release: Release) throws -> Wish {
-        var wish = Wish()
-        if let path = arguments["config"] {
-            let file = try ConfigurationFile(path: path, release, tool.console)
-            let discovery = (file.documents["JoinConfiguration"] ?? .null)["discovery"], own = discovery["bootstrapToken"]
-            wish.place = own["apiServerEndpoint"].string ?? ""
-            wish.token = own["token"].string ?? ""
-            wish.bootstrapToken = discovery["tlsBootstrapToken"].string ?? wish.token
-            wish.hashes = own["caCertHashes"].items.compactMap(\.string)
-            wish.isTrusting = own["unsafeSkipCAVerification"].bool ?? false
-            if let limit = discovery["timeout"].string.flatMap({ GoDuration($0) }) { wish.limit = limit.seconds }
-            let timeouts = (file.documents["JoinConfiguration"] ?? .null)["timeouts"]
-            if let limit = timeouts["discovery"].string.flatMap({ GoDuration($0) }) { wish.limit = limit.seconds }
-            return wish
-        }
-        wish.place = arguments.positional.first ?? ""
-        wish.token = arguments["discovery-token"] ?? arguments["token"] ?? ""
-        wish.bootstrapToken = arguments["tls-bootstrap-token"] ?? arguments["token"] ?? wish.token
-        wish.hashes = arguments.lists["discovery-token-ca-cert-hash"] ?? []
-        wish.isTrusting = arguments.has("discovery-token-unsafe-skip-ca-verification")
-        return wish
-    }
-
-    private func validated(_ wish: Wish, _ release: Release) throws -> BootstrapToken {
-        func fail(_ text: String) -> KubeadmError { KubeadmError(text, isValidation: true) }
-        if wish.place.isEmpty, wish.token.isEmpty {
-            throw fail("discovery: Invalid value: \"\": bootstrapToken or file must be set")
-        }
-        guard let token = BootstrapToken(wish.token), BootstrapToken(wish.bootstrapToken) != nil else {
-            throw fail(
-                "[discovery.bootstrapToken.token: Invalid value: \"\(wish.token)\": the bootstrap token is invalid, discovery.tlsBootstrapToken: Invalid value: \"\(wish.bootstrapToken)\": the bootstrap token is invalid]"
-            )
-        }
-        if wish.hashes.isEmpty, !wish.isTrusting {
-            throw fail(
-                "discovery.bootstrapToken\(release.isOld ? "" : ".caCertHashes"): Invalid value: \"\": using token-based discovery without caCertHashes can be unsafe. Set unsafeSkipCAVerification as true in your kubeadm config file or pass --discovery-token-unsafe-skip-ca-verification flag to continue"
-            )
-        }
-        let parts = wish.place.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count == 2, let port = Int(parts[1]), (1...65535).contains(port), !parts[0].isEmpty else {
-            let reason =
-                parts.count < 2 ? "address \(wish.place): missing port in address" : "address \(wish.place): port number is not valid"
-            throw fail("discovery.bootstrapToken.apiServerEndpoint: Invalid value: \"\(wish.place)\": \(reason)")
-        }
-        return token
+        try await Joining(tool: tool, found: found, wish: wish, bootstrap: BootstrapToken(wish.bootstrapToken) ?? token).run()
     }
 }
 
@@ -114,11 +58,11 @@ struct JoinCommand {
 private struct Joining {
     let tool: KubeadmTool
     let found: Discovery.Found
-    let token: BootstrapToken
+    let wish: JoinSettings
     let bootstrap: BootstrapToken
 
     private func say(_ text: String) { tool.console.out(text) }
-    private static let limit = 300, pause = Duration.milliseconds(100)
+    private static let pause = Duration.milliseconds(100)
 
     func run() async throws {
         let (authority, _) = try APIEndpoint.authority(of: found.server)
@@ -160,7 +104,7 @@ private struct Joining {
             .first?.json ?? .null
         let version = document["kubernetesVersion"].string.flatMap { KubernetesVersion($0) } ?? tool.machine.version
         var settings = ClusterSettings(Release(version))
-        settings.nodeName = tool.machine.hostname
+        settings.node = wish.node
         if let name = document["clusterName"].string { settings.clusterName = name }
         if let range = document["networking"]["serviceSubnet"].string { settings.serviceSubnet = range }
         if let domain = document["networking"]["dnsDomain"].string { settings.domain = domain }
@@ -182,10 +126,11 @@ private struct Joining {
     }
 
     private func start(_ kubelet: String, _ settings: ClusterSettings) async throws {
-        let files = KubeletFiles(settings: settings, hostname: tool.machine.hostname)
-        try Files.makeDirectory("/etc/kubernetes/pki")
+        let files = KubeletFiles(settings: settings, hostname: tool.machine.hostname, registersTaints: true)
+        try Files.makeDirectory(
+            String(wish.authorityPath.prefix(upTo: wish.authorityPath.lastIndex(of: "/") ?? wish.authorityPath.startIndex)))
         try Files.makeDirectory(StaticPodManifests.folder, mode: 0o700)
-        try Files.write(found.authority, to: "/etc/kubernetes/pki/ca.crt")
+        try Files.write(found.authority, to: wish.authorityPath)
         try Files.write(
             KubeconfigText.text(
                 server: found.server, authority: found.authority, cluster: settings.clusterName, user: "tls-bootstrap-token-user",
@@ -222,7 +167,7 @@ private struct Joining {
                     "signerName": "kubernetes.io/kube-apiserver-client-kubelet",
                 ],
             ])
-        let end = ContinuousClock.now + .seconds(Self.limit)
+        let end = ContinuousClock.now + .seconds(wish.bootstrapLimit)
         while ContinuousClock.now < end {
             let held = try await api.get(.certificateRequests, made.metadata.key)
             if let bytes = held["status"]["certificate"].string.flatMap({ Base64.decode($0) }) {

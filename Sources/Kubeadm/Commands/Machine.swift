@@ -17,7 +17,7 @@ package struct Machine: Sendable {
     var address: String { card?.address ?? "" }
     var records: String { card?.records ?? "" }
 
-    var hostname: String {
+    package var hostname: String {
         var system = utsname()
         uname(&system)
         return withUnsafeBytes(of: system.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }

@@ -14,10 +14,12 @@ struct PreflightChecks {
         var isWarning = false
     }
 
-    init(_ tool: KubeadmTool, _ release: Release, _ arguments: Arguments) throws(KubeadmError) {
+    /// `own`: those of a configuration file, which flags add to.
+    init(_ tool: KubeadmTool, _ release: Release, _ arguments: Arguments, own: [String] = []) throws(KubeadmError) {
         (machine, console, self.release) = (tool.machine, tool.console, release)
-        let names = (arguments.lists["ignore-preflight-errors"] ?? []).map { $0.lowercased() }
-        if names.contains("all"), names.count > 1 {
+        let given = (arguments.lists["ignore-preflight-errors"] ?? []).map { $0.lowercased() }, own = own.map { $0.lowercased() }
+        let names = given + own
+        if given.contains("all") && given.count > 1 || own.contains("all") && own.count > 1 {
             throw KubeadmError(
                 "ignore-preflight-errors: Invalid value: \"\(names.joined(separator: ","))\": don't specify individual checks if 'all' is used",
                 isValidation: true)
@@ -75,14 +77,14 @@ struct PreflightChecks {
         try tell(found + ports([2379, 2380]) + empty(settings.etcdFolder))
     }
 
-    func join() throws {
+    func join(_ settings: JoinSettings) throws {
         try requireRoot()
         var found = release.isOld ? empty(StaticPodManifests.folder) : []
         found += absent([KubeletFiles.kubeconfig, KubeletFiles.bootstrapKubeconfig])
         if release.isOld { found += forwarding }
         found += host + ports([10250])
         if !release.isOld { found += forwarding }
-        try tell(found + absent(["/etc/kubernetes/pki/ca.crt"]))
+        try tell(found + absent([settings.authorityPath]))
     }
 
     /// Alone, before all others.

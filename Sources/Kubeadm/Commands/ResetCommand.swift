@@ -22,15 +22,18 @@ struct ResetCommand {
 
     func run(_ arguments: Arguments) async throws {
         try tool.machine.require()
+        let file = try document(arguments)
+        func says(_ flag: String, _ field: String) -> Bool { arguments.has(flag) || file[field].bool ?? false }
         let release = await installed(arguments)
-        let skipped = try SkippedPhases(arguments, of: .reset, release)
-        let preflight = try PreflightChecks(tool, release, arguments)
-        let isDry = arguments.has("dry-run")
-        if !arguments.has("force"), !isDry { try confirm(release) }
+        let skipped = try SkippedPhases(arguments, of: .reset, release, own: file["skipPhases"].items.compactMap(\.string))
+        let preflight = try PreflightChecks(
+            tool, release, arguments, own: file["ignorePreflightErrors"].items.compactMap(\.string))
+        let isDry = says("dry-run", "dryRun")
+        if !says("force", "force"), !isDry { try confirm(release) }
         console.out("[preflight] Running pre-flight checks")
         try preflight.requireRoot()
         let etcd = etcdFolder()
-        let folder = arguments["cert-dir"] ?? "/etc/kubernetes/pki"
+        let folder = arguments["cert-dir"] ?? file["certificatesDir"].string ?? "/etc/kubernetes/pki"
         if isDry { return dryRun(release, etcd, folder) }
         if skipped.has("cleanup-node") { return }
         if !release.isOld {
@@ -45,7 +48,22 @@ struct ResetCommand {
         say("Unmounting mounted directories in \"\(KubeletFiles.folder)\"")
         try await tool.machine.tellKubelet("remove-pods")
         try delete(release, etcd, folder)
+        if says("cleanup-tmp-dir", "cleanupTmpDir") {
+            say("Deleting contents of directories: [\(Self.temporary)]")
+            try empty(Self.temporary)
+        }
         tell(release)
+    }
+
+    private static let temporary = "/etc/kubernetes/tmp"
+
+    /// What a file says, where one is given.
+    private func document(_ arguments: Arguments) throws -> JSON {
+        guard let path = arguments["config"] else { return .null }
+        try SettingsReader.checkMix(arguments)
+        let file = try ConfigurationFile(path: path, for: .reset, Release(tool.machine.version), console)
+        file.warnOfUnfollowed(for: ["ResetConfiguration"], console)
+        return file.documents["ResetConfiguration"] ?? .null
     }
 
     /// As the cluster's own configuration has it, where that can be read; else as the machine does.

@@ -45,10 +45,11 @@ struct CertificatePlan {
             + settings.extraNames.filter { IPAddress($0) != nil }
     }
 
-    private func etcd(_ file: String) -> Entry {
+    private func etcd(_ file: String, _ others: [String]) -> Entry {
         Entry(
             file: file, commonName: settings.nodeName, authority: "etcd/ca", use: CertificateUse(extended: ["serverAuth", "clientAuth"]),
-            names: [settings.nodeName, "localhost"].sorted(), addresses: [settings.advertiseAddress, "127.0.0.1", "::1"])
+            names: ([settings.nodeName, "localhost"] + others.filter { IPAddress($0) == nil }).sorted(),
+            addresses: [settings.advertiseAddress, "127.0.0.1", "::1"] + others.filter { IPAddress($0) != nil })
     }
 
     /// In the order in which kubeadm makes them.
@@ -61,7 +62,7 @@ struct CertificatePlan {
             client("apiserver-kubelet-client", "kube-apiserver-kubelet-client", by: "ca", masters),
             authority("front-proxy-ca", "front-proxy-ca"),
             client("front-proxy-client", "front-proxy-client", by: "front-proxy-ca"),
-            authority("etcd/ca", "etcd-ca"), etcd("etcd/server"), etcd("etcd/peer"),
+            authority("etcd/ca", "etcd-ca"), etcd("etcd/server", settings.etcdServerNames), etcd("etcd/peer", settings.etcdPeerNames),
             client("etcd/healthcheck-client", "kube-etcd-healthcheck-client", by: "etcd/ca", masters),
             client("apiserver-etcd-client", "kube-apiserver-etcd-client", by: "etcd/ca", masters),
         ]

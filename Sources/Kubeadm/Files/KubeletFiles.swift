@@ -11,22 +11,38 @@ struct KubeletFiles {
     let settings: ClusterSettings
     /// The machine's own name.
     let hostname: String
+    /// A worker is told its taints here; a control plane's are put on it once it is there.
+    var registersTaints = false
 
     private var containerd: String {
         settings.criSocket.contains("dockershim") ? "/run/containerd/containerd.sock" : settings.criSocket.replacing("unix://", with: "")
     }
 
-    /// One line.
+    /// One line. What is wanted besides stands among the release's own in older ones, behind them in newer.
     var flags: String {
-        var words = settings.release.isOld ? ["--container-runtime=remote", "--container-runtime-endpoint=\(containerd)"] : []
-        if settings.nodeName != hostname { words.append("--hostname-override=\(settings.nodeName)") }
+        var own: [String: String] = [:]
+        if settings.release.isOld { (own["container-runtime"], own["container-runtime-endpoint"]) = ("remote", containerd) }
+        if settings.nodeName != hostname { own["hostname-override"] = settings.nodeName }
+        let taints = settings.node.taints ?? []
+        if registersTaints, !taints.isEmpty { own["register-with-taints"] = taints.map(KubeletOptions.word).joined(separator: ",") }
+        let words = StaticPodManifests.words(own, and: settings.node.kubeletArguments, settings.release)
         return "KUBELET_KUBEADM_ARGS=\"\(words.joined(separator: " "))\"\n"
     }
 
     var instanceText: String { "containerRuntimeEndpoint: \"\(settings.criSocket)\"\n" }
 
     /// What all kubelets of the cluster are told: a file on each node, and a ConfigMap.
-    var document: JSON {
+    var document: JSON { Self.merged(standard, settings.kubelet) }
+
+    /// With what somebody says in the place of what kubeadm would.
+    static func merged(_ own: JSON, _ other: JSON) -> JSON {
+        guard let fields = other.object, own.object != nil else { return other.isNull ? own : other }
+        var merged = own
+        for (name, value) in fields { merged[name] = Self.merged(own[name], value) }
+        return merged
+    }
+
+    private var standard: JSON {
         [
             "apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration",
             "authentication": [

@@ -94,13 +94,13 @@ struct StaticPodManifests {
     }
 
     /// Those of ours sorted, and with them those of the settings: among them in older releases, behind them in newer.
-    private func command(_ name: String, _ flags: [String: String]) -> JSON {
-        let extra = settings.extraArguments[name] ?? [:]
+    static func words(_ own: [String: String], and extra: [String: String], _ release: Release) -> [String] {
         func words(_ flags: [String: String]) -> [String] { flags.sorted { $0.key < $1.key }.map { "--\($0.key)=\($0.value)" } }
-        let all =
-            release.isOld
-            ? words(flags.merging(extra) { $1 }) : words(flags.filter { extra[$0.key] == nil }) + words(extra)
-        return .array(([name] + all).map(JSON.string))
+        return release.isOld ? words(own.merging(extra) { $1 }) : words(own.filter { extra[$0.key] == nil }) + words(extra)
+    }
+
+    private func command(_ name: String, _ flags: [String: String]) -> JSON {
+        .array(([name] + Self.words(flags, and: settings.extraArguments[name] ?? [:], release)).map(JSON.string))
     }
 
     // MARK: Pods
@@ -118,12 +118,15 @@ struct StaticPodManifests {
         mounts: [(name: String, path: String, isOwn: Bool)],
         _ probe: Probe, annotations: [String: String] = [:]
     ) -> JSON {
+        let extra = settings.extraVolumes[name] ?? []
         var container: JSON = [
             "name": .string(name), "image": .string(image), "imagePullPolicy": "IfNotPresent", "command": command(name, flags),
             "resources": ["requests": JSON(requests)],
             "volumeMounts": .array(
-                mounts.map { ["name": .string($0.name), "mountPath": .string($0.path), "readOnly": $0.isOwn ? .null : true] }),
+                mounts.map { ["name": .string($0.name), "mountPath": .string($0.path), "readOnly": $0.isOwn ? .null : true] }
+                    + extra.map { ["name": $0["name"], "mountPath": $0["mountPath"], "readOnly": $0["readOnly"]] }),
         ]
+        if let variables = settings.extraVariables[name], !variables.isEmpty { container["env"] = .array(variables) }
         func ask(_ path: String, _ failures: Int, delay: Int?, period: Int, timeout: Int = 15) -> JSON {
             [
                 "httpGet": [
@@ -157,7 +160,7 @@ struct StaticPodManifests {
                             "name": .string(mount.name),
                             "hostPath": ["path": .string(mount.path), "type": isFile ? "FileOrCreate" : "DirectoryOrCreate"],
                         ]
-                    }),
+                    } + extra.map { ["name": $0["name"], "hostPath": ["path": $0["hostPath"], "type": $0["pathType"]]] }),
             ],
         ]
     }
@@ -193,7 +196,7 @@ struct StaticPodManifests {
 
     private var etcd: JSON {
         pod(
-            "etcd", release.etcd(in: settings.repository), etcdFlags,
+            "etcd", settings.etcdImageName, etcdFlags,
             requests: ["cpu": "100m", "memory": "100Mi"].merging(release.isOld ? ["ephemeral-storage": "100Mi"] : [:]) { $1 },
             mounts: [("etcd-data", settings.etcdFolder, true), ("etcd-certs", "\(pki)/etcd", true)],
             Probe(

@@ -117,7 +117,7 @@ struct AddOnObjects {
                     + tolerated.map { ["key": .string($0), "effect": "NoSchedule"] }),
             "containers": [
                 [
-                    "name": "coredns", "image": .string(release.coredns(in: settings.repository)), "imagePullPolicy": "IfNotPresent",
+                    "name": "coredns", "image": .string(settings.coreDNSImageName), "imagePullPolicy": "IfNotPresent",
                     "args": ["-conf", "/etc/coredns/Corefile"],
                     "resources": ["limits": ["memory": "170Mi"], "requests": ["cpu": "100m", "memory": "70Mi"]],
                     "ports": [
@@ -158,11 +158,12 @@ struct AddOnObjects {
     private static let proxy: JSON = ["k8s-app": "kube-proxy"]
 
     private var proxyConfiguration: String {
-        YAMLText.of([
+        let own: JSON = [
             "apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration", "bindAddress": "0.0.0.0",
             "clientConnection": ["kubeconfig": "/var/lib/kube-proxy/kubeconfig.conf"], "clusterCIDR": .string(settings.podSubnet),
             "mode": "",
-        ])
+        ]
+        return YAMLText.of(KubeletFiles.merged(own, settings.proxy))
     }
 
     private var proxyKubeconfig: String {

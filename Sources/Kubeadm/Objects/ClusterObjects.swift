@@ -140,7 +140,7 @@ struct ClusterObjects {
         if release.isOld {
             node["metadata"]["annotations"]["kubeadm.alpha.kubernetes.io/cri-socket"] = .string(settings.criSocket)
         }
-        let own = settings.taints ?? [["key": .string(release.taint), "effect": "NoSchedule"]]
+        let own = settings.node.taints ?? [["key": .string(release.taint), "effect": "NoSchedule"]]
         let kept = node["spec"]["taints"].items.filter { taint in
             !own.contains { $0["key"] == taint["key"] && $0["effect"] == taint["effect"] }
         }

@@ -8,30 +8,82 @@ struct ConfigurationFile {
     static let kinds = ["InitConfiguration", "ClusterConfiguration", "JoinConfiguration", "ResetConfiguration", "UpgradeConfiguration"]
     private static let others = ["KubeletConfiguration", "KubeProxyConfiguration"]
 
+    /// What a file is read for.
+    enum Purpose {
+        case initialize, join, reset
+        /// To be looked at as a whole.
+        case whole
+
+        fileprivate var kinds: [String] {
+            switch self {
+            case .initialize: ["InitConfiguration", "ClusterConfiguration"]
+            case .join: ["JoinConfiguration"]
+            case .reset: ["ResetConfiguration"]
+            case .whole: ConfigurationFile.kinds
+            }
+        }
+    }
+
     private(set) var documents: [String: JSON] = [:]
 
-    /// Complains of old versions on the console; refuses what it does not know.
-    init(path: String, _ release: Release, _ console: Console) throws {
+    /// Complains of old versions, and of documents that are for something else, on the console; refuses what it does not know.
+    init(path: String, for purpose: Purpose, _ release: Release, _ console: Console) throws {
         let text: String
         do { text = String(decoding: try Files.read(path), as: UTF8.self) } catch {
             throw KubeadmError(
                 "unable to read config from \"\(path)\" : open \(path): \(String(cString: strerror(error.errno)).lowercased())")
         }
-        for document in try YAMLReader.documents(text, file: path, keepsLines: false) {
-            try take(document.json, path, release, console)
-        }
+        let all = try YAMLReader.documents(text, file: path, keepsLines: false).map(\.json)
+        try Self.requireKinds(all)
+        for document in all { try take(document, for: purpose, release, console) }
+        guard purpose != .whole, !purpose.kinds.contains(where: { documents[$0] != nil }) else { return }
+        throw KubeadmError(
+            purpose == .initialize
+                ? "no InitConfiguration or ClusterConfiguration kind was found in the \(release.isOld ? "YAML" : "configuration") file"
+                : "no \(purpose.kinds[0]) found in config file \"\(path)\"")
     }
 
-    private mutating func take(_ json: JSON, _ path: String, _ release: Release, _ console: Console) throws {
-        let version = json["apiVersion"].string ?? "", kind = json["kind"].string ?? ""
-        guard !version.isEmpty, !kind.isEmpty, version.contains(".k8s.io/") else {
-            throw KubeadmError(
-                "invalid configuration for GroupVersionKind /, Kind=: kind and apiVersion is mandatory information that must be specified")
+    /// Each document says of what kind it is, and no other is of that.
+    private static func requireKinds(_ documents: [JSON]) throws(KubeadmError) {
+        var known: Set<String> = [], twice: [String] = []
+        for json in documents {
+            let (group, version) = groupVersion(json), kind = json["kind"].string ?? ""
+            guard !group.isEmpty, !version.isEmpty, !kind.isEmpty else {
+                throw KubeadmError(
+                    "invalid configuration for GroupVersionKind \(kindText(json)): kind and apiVersion is mandatory information that must be specified"
+                )
+            }
+            if !known.insert(kind).inserted { twice.append("invalid configuration: kind \"\(kind)\" is specified twice in YAML file") }
         }
-        if Self.others.contains(kind) { return }
+        guard !twice.isEmpty else { return }
+        throw KubeadmError(twice.count == 1 ? twice[0] : "[\(twice.joined(separator: ", "))]")
+    }
+
+    private static func groupVersion(_ json: JSON) -> (group: String, version: String) {
+        let parts = (json["apiVersion"].string ?? "").split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        return parts.count > 1 ? (parts[0], parts[1]) : ("", parts.first ?? "")
+    }
+
+    /// (k8s.io/apimachinery/pkg/runtime/schema, GroupVersionKind.String)
+    private static func kindText(_ json: JSON) -> String {
+        let (group, version) = groupVersion(json)
+        return "\(group)/\(version), Kind=\(json["kind"].string ?? "")"
+    }
+
+    private mutating func take(_ json: JSON, for purpose: Purpose, _ release: Release, _ console: Console) throws {
+        let version = json["apiVersion"].string ?? "", kind = json["kind"].string ?? "", isOther = Self.others.contains(kind)
+        if isOther, [.initialize, .whole].contains(purpose) {
+            documents[kind] = json
+            return
+        }
         let known = release.readVersions
-        guard version.hasPrefix("kubeadm.k8s.io/"), Self.kinds.contains(kind) else {
+        guard isOther || version.hasPrefix("kubeadm.k8s.io/") && Self.kinds.contains(kind) else {
             throw KubeadmError("unknown configuration APIs: []schema.GroupVersionKind{\(Self.goKind(version, kind))}")
+        }
+        if !purpose.kinds.contains(kind) {
+            let what = release.isOld ? "YAML" : "configuration"
+            return console.warn(
+                "[config] WARNING: Ignored \(what) document with GroupVersionKind \(Self.kindText(json))", "initconfiguration.go:361")
         }
         let tools = ["v1alpha3": "v1.14", "v1beta1": "v1.15", "v1beta2": "v1.22", "v1beta3": "v1.30"]
         let short = String(version.dropFirst("kubeadm.k8s.io/".count))
@@ -48,10 +100,6 @@ struct ConfigurationFile {
                 "your configuration file uses a deprecated API spec: \"\(version)\" (kind: \"\(kind)\"). Please use 'kubeadm config migrate --old-config old.yaml --new-config new.yaml', which will write the new, similar spec using a newer API version.",
                 "common.go:101")
         }
-        guard documents[kind] == nil else {
-            throw KubeadmError(
-                "[invalid configuration: kind \"\(kind)\" is specified twice in YAML file, invalid configuration: kinds ...]")
-        }
         if let unknown = ConfigurationFields.unknown(in: json, kind) {
             let words =
                 "error unmarshaling configuration schema.GroupVersionKind{\(Self.goKind(version, kind))}: strict decoding error: unknown field \"\(unknown)\""
@@ -66,40 +114,12 @@ struct ConfigurationFile {
         return "Group:\"\(parts.first ?? "")\", Version:\"\(parts.last ?? "")\", Kind:\"\(kind)\""
     }
 
-    private var cluster: JSON { documents["ClusterConfiguration"] ?? .null }
-    private var initial: JSON { documents["InitConfiguration"] ?? .null }
+    var cluster: JSON { documents["ClusterConfiguration"] ?? .null }
+    var initial: JSON { documents["InitConfiguration"] ?? .null }
     var version: String? { cluster["kubernetesVersion"].string }
-    var nodeName: String? { initial["nodeRegistration"]["name"].string }
-
-    func apply(to settings: inout ClusterSettings) throws {
-        if let address = initial["localAPIEndpoint"]["advertiseAddress"].string { settings.advertiseAddress = address }
-        if let port = initial["localAPIEndpoint"]["bindPort"].int { settings.bindPort = port }
-        if let socket = initial["nodeRegistration"]["criSocket"].string { settings.criSocket = socket }
-        if let taints = initial["nodeRegistration"]["taints"].array { settings.taints = taints }
-        let entry = initial["bootstrapTokens"][0]
-        if let text = entry["token"].string {
-            guard let token = BootstrapToken(text) else { throw SettingsReader.badToken(text) }
-            settings.token = token
-        }
-        if let life = entry["ttl"].string.flatMap({ GoDuration($0) }) { settings.tokenLife = max(0, life.seconds) }
-        if let folder = cluster["certificatesDir"].string { settings.certificatesFolder = folder }
-        if let name = cluster["clusterName"].string { settings.clusterName = name }
-        if let endpoint = cluster["controlPlaneEndpoint"].string { settings.endpoint = endpoint }
-        if let repository = cluster["imageRepository"].string { settings.repository = repository }
-        if let folder = cluster["etcd"]["local"]["dataDir"].string { settings.etcdFolder = folder }
-        let networking = cluster["networking"]
-        if let domain = networking["dnsDomain"].string { settings.domain = domain }
-        if let range = networking["podSubnet"].string { settings.podSubnet = range }
-        if let range = networking["serviceSubnet"].string { settings.serviceSubnet = range }
-        settings.extraNames = cluster["apiServer"]["certSANs"].items.compactMap(\.string)
-        for (component, part) in [
-            ("kube-apiserver", cluster["apiServer"]), ("kube-controller-manager", cluster["controllerManager"]),
-            ("kube-scheduler", cluster["scheduler"]), ("etcd", cluster["etcd"]["local"]),
-        ] { settings.extraArguments[component] = Self.arguments(part["extraArgs"]) }
-    }
 
     /// A map in older documents, a list in newer ones.
-    private static func arguments(_ json: JSON) -> [String: String] {
+    static func arguments(_ json: JSON) -> [String: String] {
         guard let items = json.array else { return json.stringMap }
         return Dictionary(items.map { ($0["name"].string ?? "", $0["value"].string ?? "") }, uniquingKeysWith: { $1 })
     }
@@ -126,6 +146,14 @@ enum ConfigurationFields {
         "ClusterConfiguration.apiServer": component + ["certSANs", "timeoutForControlPlane"],
         "ClusterConfiguration.controllerManager": component, "ClusterConfiguration.scheduler": component,
         "ClusterConfiguration.etcd": ["local", "external"],
+        "ClusterConfiguration.etcd.local": [
+            "dataDir", "extraArgs", "extraEnvs", "imageRepository", "imageTag", "serverCertSANs", "peerCertSANs",
+        ],
+        "ClusterConfiguration.dns": ["type", "imageRepository", "imageTag", "disabled"], "ClusterConfiguration.proxy": ["disabled"],
+        "ResetConfiguration": [
+            "certificatesDir", "cleanupTmpDir", "criSocket", "dryRun", "force", "ignorePreflightErrors", "skipPhases", "timeouts",
+            "unmountFlags",
+        ],
         "JoinConfiguration": [
             "nodeRegistration", "caCertPath", "discovery", "controlPlane", "skipPhases", "patches", "timeouts", "dryRun",
         ],

@@ -29,20 +29,18 @@ package struct Release: Sendable, Hashable {
     package static let components = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"]
 
     package func image(_ component: String, in repository: String) -> String { "\(repository)/\(component):\(version)" }
-    package func etcd(in repository: String) -> String { "\(repository)/etcd:\(own.etcd)" }
+    package func etcd(in repository: String, tag: String? = nil) -> String { "\(repository)/etcd:\(tag ?? own.etcd)" }
 
     /// In the project's own registry it lies a level deeper since 1.21.
-    package func coredns(in repository: String) -> String {
+    package func coredns(in repository: String, tag: String? = nil) -> String {
         let isDeep = version >= KubernetesVersion(1, 21) && repository == registry
-        return "\(repository)/\(isDeep ? "coredns/" : "")coredns:\(own.coredns)"
+        return "\(repository)/\(isDeep ? "coredns/" : "")coredns:\(tag ?? own.coredns)"
     }
 
     /// In the order in which kubeadm lists them.
-    package func images(in repository: String) -> [String] {
+    func images(in repository: String, etcd: String, coreDNS: String) -> [String] {
         let pause = "\(repository)/pause:\(own.pause)", four = Self.components.map { image($0, in: repository) }
-        return four
-            + (version < KubernetesVersion(1, 22)
-                ? [pause, etcd(in: repository), coredns(in: repository)] : [coredns(in: repository), pause, etcd(in: repository)])
+        return four + (version < KubernetesVersion(1, 22) ? [pause, etcd, coreDNS] : [coreDNS, pause, etcd])
     }
 
     /// The label that makes a node one of the control plane, and the taint that keeps pods away from it.

@@ -1,3 +1,4 @@
+import API
 import Glibc
 import Host
 import Model
@@ -41,7 +42,7 @@ struct SettingsReader {
     /// Flags that stand beside a file.
     private static let beside: Set<String> = [
         "ignore-preflight-errors", "dry-run", "kubeconfig", "kubeconfig-dir", "node-name", "upload-certs", "print-join-command", "rootfs",
-        "v", "skip-phases", "skip-token-print", "skip-certificate-key-print", "cri-socket", "yes", "output", "config", "help",
+        "v", "skip-phases", "skip-token-print", "skip-certificate-key-print", "cri-socket", "yes", "output", "config", "help", "force",
         "control-plane", "allow-experimental-api",
     ]
 
@@ -54,12 +55,21 @@ struct SettingsReader {
     /// Of `init`, and of what prints its defaults.
     func settings(_ arguments: Arguments, address: String? = nil) throws -> ClusterSettings {
         try Self.checkMix(arguments)
-        let file = try arguments["config"].map { try ConfigurationFile(path: $0, Release(machine.version), console) }
+        let file = try arguments["config"].map { try ConfigurationFile(path: $0, for: .initialize, Release(machine.version), console) }
         let release = try release(arguments["kubernetes-version"] ?? file?.version)
         var settings = ClusterSettings(release)
-        settings.nodeName = (arguments["node-name"] ?? file?.nodeName ?? machine.hostname).lowercased()
+        settings.node.name = machine.hostname.lowercased()
         settings.advertiseAddress = address ?? machine.address
-        try file?.apply(to: &settings)
+        if let file {
+            try file.apply(to: &settings)
+            guard file.cluster["etcd"]["external"].isNull else {
+                throw KubeadmError(
+                    "etcd.external: Forbidden: minik's control plane keeps what it is told in its own etcd", isValidation: true)
+            }
+            file.warnOfUnfollowed(
+                for: ["InitConfiguration", "ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration"], console)
+        }
+        if let name = arguments["node-name"] { settings.node.name = name.lowercased() }
         if let address = arguments["apiserver-advertise-address"] { settings.advertiseAddress = address }
         if let port = arguments["apiserver-bind-port"].flatMap({ Int($0) }) { settings.bindPort = port }
         if let folder = arguments["cert-dir"] { settings.certificatesFolder = folder }
@@ -69,12 +79,12 @@ struct SettingsReader {
         if let domain = arguments["service-dns-domain"] { settings.domain = domain }
         if let repository = arguments["image-repository"] { settings.repository = repository }
         if let endpoint = arguments["control-plane-endpoint"] { settings.endpoint = endpoint }
-        if let socket = arguments["cri-socket"] { settings.criSocket = socket }
+        if let socket = arguments["cri-socket"] { settings.node.criSocket = socket }
         if let text = arguments["token"] {
             guard let token = BootstrapToken(text) else { throw Self.badToken(text) }
-            settings.token = token
+            settings.tokens[0].token = token
         }
-        if let life = arguments["token-ttl"].flatMap({ GoDuration($0) }) { settings.tokenLife = max(0, life.seconds) }
+        if let life = arguments["token-ttl"].flatMap({ GoDuration($0) }) { settings.tokens[0].life = max(0, life.seconds) }
         try SettingsValidation(settings: settings, machine: machine).check()
         return settings
     }
@@ -103,7 +113,10 @@ struct SettingsValidation {
         if !settings.certificatesFolder.hasPrefix("/") {
             causes.append("certificatesDir: Invalid value: \"\(settings.certificatesFolder)\": path is not absolute")
         }
-        causes += ranges + nodeName
+        if !Names.isSubdomain(settings.domain) {
+            causes.append("\(named("dnsDomain")): Invalid value: \"\(settings.domain)\": \(NodeSettings.subdomainRule)")
+        }
+        causes += service + pod + settings.node.causes(machine.hostname)
         if !settings.endpoint.isEmpty { causes += endpoint }
         guard !causes.isEmpty else { return }
         throw KubeadmError(causes.count == 1 ? causes[0] : "[\(causes.joined(separator: ", "))]", isValidation: true)
@@ -111,11 +124,7 @@ struct SettingsValidation {
 
     private func named(_ field: String) -> String { isOld ? field : "networking.\(field)" }
 
-    private var ranges: [String] {
-        service + pod
-    }
-
-    private static let leastServices = 10, leastPods = 14, widestService = 12, nodeMask = 24
+    private static let leastServices = 10, leastPods = 14, widestService = 12
 
     private func count(_ text: String, _ field: String, least: Int) -> (network: IPNetwork?, causes: [String]) {
         let here = "\(named(field)): Invalid value: \"\(text)\": "
@@ -148,31 +157,14 @@ struct SettingsValidation {
     private var pod: [String] {
         guard !settings.podSubnet.isEmpty else { return [] }
         let (network, causes) = count(settings.podSubnet, "podSubnet", least: Self.leastPods)
-        guard let network, network.prefixLength > Self.nodeMask else { return causes }
+        guard let network, network.prefixLength > settings.nodeMask else { return causes }
         let here = "\(named("podSubnet")): Invalid value: \"\(settings.podSubnet)\": "
         return causes + [
             here
                 + (isOld
                     ? "pod subnet size is smaller than the node subnet size"
-                    : "the size of pod subnet with mask \(network.prefixLength) is smaller than the size of node subnet with mask \(Self.nodeMask)")
+                    : "the size of pod subnet with mask \(network.prefixLength) is smaller than the size of node subnet with mask \(settings.nodeMask)")
         ]
-    }
-
-    private var nodeName: [String] {
-        let name = settings.nodeName
-        let isName =
-            !name.isEmpty && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || "-.".utf8.contains($0) }
-        guard isName else {
-            return [
-                "nodeRegistration.name: Invalid value: \"\(name)\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character"
-            ]
-        }
-        guard name == machine.hostname || machine.hostname.isEmpty else {
-            return [
-                "nodeRegistration.name: Invalid value: \"\(name)\": minik's machines are known by their own names, and this one is \(machine.hostname)"
-            ]
-        }
-        return []
     }
 
     private var endpoint: [String] {

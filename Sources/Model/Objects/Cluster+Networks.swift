@@ -71,21 +71,22 @@ extension Cluster {
     package var gatewayAddress: IPAddress { networks[0].gateway }
     package var kubernetesServiceIP: IPAddress { networks[0].kubernetesService }
     package var dnsServiceIP: IPAddress { networks[0].dnsService }
+    package var dnsServers: [IPAddress] { nameServers.isEmpty ? networks.map(\.dnsService) : nameServers }
 
-    /// The same machines with other ranges for pods, of which each gets one of the usual size as long as there are any, and for Services.
-    package func with(pods: IPNetwork, services: IPNetwork) -> Cluster {
+    /// The same machines with other ranges for pods, of which each gets one as long as there are any, and for Services.
+    package func with(pods: IPNetwork, services: IPNetwork, nodeMask: Int = 24) -> Cluster {
         var cluster = self
         (cluster.podSubnet, cluster.serviceSubnet) = (pods, services)
         for index in cluster.nodes.indices {
-            cluster.nodes[index].places[0].podCIDR = pods.subnet(index, length: max(24, pods.prefixLength)) ?? pods
+            cluster.nodes[index].places[0].podCIDR = pods.subnet(index, length: max(nodeMask, pods.prefixLength)) ?? pods
         }
         return cluster
     }
 
-    /// With the ranges that another has.
+    /// With the ranges, and the domain, that another has.
     package func withRanges(of other: Cluster) -> Cluster {
         var cluster = self
-        (cluster.networks, cluster.nodePortRange) = (other.networks, other.nodePortRange)
+        (cluster.networks, cluster.nodePortRange, cluster.dnsDomain) = (other.networks, other.nodePortRange, other.dnsDomain)
         for (index, node) in other.nodes.enumerated() where cluster.nodes.indices.contains(index) {
             cluster.nodes[index].places = node.places
         }

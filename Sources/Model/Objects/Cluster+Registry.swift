@@ -36,7 +36,8 @@ extension Cluster {
         var shape = self
         (shape.registries, shape.images, shape.forward, shape.repair, shape.links) = ([], [], [], .automatic, [])
         guard bootstrap == .kubeadm else { return shape }
-        // Its ranges are told to kubeadm, later.
+        // Its ranges, and its domain, are told to kubeadm, later.
+        shape.dnsDomain = Cluster.standardDomain
         let standard = ClusterNetworks.standard(.ipv4)
         shape.nodePortRange = Cluster().nodePortRange
         return shape.with(pods: standard.pods, services: standard.services)

@@ -117,6 +117,11 @@ package struct Cluster: Sendable, Hashable {
     package var registries: [Registry] = []
     /// What is to be on the machine before pods start: names, and whole paths of archives.
     package var images: [String] = []
+    /// What the names of Services and pods end in.
+    package var dnsDomain = Cluster.standardDomain
+    package static let standardDomain = "cluster.local"
+    /// Whom pods ask for names where that is not the Service of the cluster's DNS.
+    package var nameServers: [IPAddress] = []
     /// Who is asked for names that are not the cluster's, as CoreDNS' `forward` has it: addresses, with a port or without, and paths of
     /// resolv.conf files. Empty: nobody.
     package var forward: [String] = []
@@ -138,7 +143,6 @@ package struct Cluster: Sendable, Hashable {
     /// The port of the API on the control plane's node.
     package static let apiPort = 6443
     package var controlPlane: NodeSpec { nodes.first(where: \.isControlPlane) ?? nodes[0] }
-    package var dnsDomain: String { "cluster.local" }
 
     package var json: JSON {
         [
@@ -163,10 +167,18 @@ package struct Cluster: Sendable, Hashable {
                 "repair": repair == .automatic ? .null : .string(repair.rawValue), "internet": internet ? true : .null,
                 "registries": registries.isEmpty ? .null : .array(registries.map(\.json)),
                 "images": images.isEmpty ? .null : .array(images.map(JSON.string)),
-                "dns": forward.isEmpty ? .null : ["forward": .array(forward.map(JSON.string))],
+                "dns": dns,
                 "links": links.isEmpty ? .null : .array(links.map(\.json)),
                 "nodeMonitorGracePeriod": nodeMonitorGracePeriod == 40 ? .null : .string("\(nodeMonitorGracePeriod)s"),
             ],
+        ]
+    }
+
+    private var dns: JSON {
+        if forward.isEmpty, dnsDomain == Self.standardDomain { return .null }
+        return [
+            "forward": forward.isEmpty ? .null : .array(forward.map(JSON.string)),
+            "domain": dnsDomain == Self.standardDomain ? .null : .string(dnsDomain),
         ]
     }
 

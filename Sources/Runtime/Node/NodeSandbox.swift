@@ -9,8 +9,13 @@ package struct NodeSandbox: Sendable {
     private let cluster: Cluster
     private let paths: ClusterPaths
     private let plugin: any NodePlugin
+    private let registration: NodeRegistration?
 
-    package init(node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, plugin: any NodePlugin) {
+    /// `registration`: as the machine's own files have it, where no document of minik's says what a node is.
+    package init(
+        node: Cluster.NodeSpec, cluster: Cluster, paths: ClusterPaths, plugin: any NodePlugin, registration: NodeRegistration? = nil
+    ) {
+        self.registration = registration
         self.node = node
         self.cluster = cluster
         self.paths = paths
@@ -60,8 +65,7 @@ package struct NodeSandbox: Sendable {
 
     /// As many as have an address of each family; where those are too many to count, as many as an IPv4 network of the usual size holds.
     private func mostPods() -> Int {
-        // A kubelet that nobody told otherwise.
-        if cluster.bootstrap == .kubeadm { return 110 }
+        if let registration { return registration.mostPods }
         return node.podCIDRs.map { $0.family == .ipv4 ? $0.size - 3 : min($0.size - 3, 253) }.min() ?? 0
     }
 
@@ -100,13 +104,14 @@ package struct NodeSandbox: Sendable {
             "kubernetes.io/hostname": node.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": architecture,
             "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": architecture,
         ]
-        let isTold = cluster.bootstrap == .minik
+        let isTold = registration == nil
         if node.isControlPlane, isTold {
             labels["node-role.kubernetes.io/control-plane"] = ""
             // One that is alone has to answer for everything.
             if cluster.nodes.contains(where: { !$0.isControlPlane }) { labels[LoadBalancerPlacement.excludingLabel] = "" }
         }
         labels.merge(node.labels) { _, own in own }
+        if let registration { labels.merge(registration.labels) { _, own in own } }
         let osImage =
             (Files.text("/etc/os-release") ?? "").split(separator: "\n")
             .first { $0.hasPrefix("PRETTY_NAME=") }?.dropFirst("PRETTY_NAME=".count).replacing("\"", with: "") ?? "Linux"
@@ -123,13 +128,7 @@ package struct NodeSandbox: Sendable {
                 "name": .string(node.name), "labels": JSON(labels),
                 "annotations": JSON(plugin.annotations),
             ],
-            "spec": !isTold
-                ? .emptyObject
-                : [
-                    "podCIDR": .string(node.podCIDR.description),
-                    "podCIDRs": .array(node.podCIDRs.map { .string($0.description) }),
-                    "taints": node.taints.items.isEmpty ? .null : node.taints,
-                ],
+            "spec": spec,
             "status": [
                 "capacity": capacity, "allocatable": capacity, "conditions": conditions,
                 "addresses": NodeHeartbeat.addresses(of: node),
@@ -142,6 +141,15 @@ package struct NodeSandbox: Sendable {
                     "bootID": .string(Files.text(paths.nodeBoot(node.name)) ?? ""),
                 ],
             ],
+        ]
+    }
+
+    private var spec: JSON {
+        func some(_ taints: [JSON]) -> JSON { taints.isEmpty ? .null : .array(taints) }
+        if let registration { return ["taints": some(registration.taints)] }
+        return [
+            "podCIDR": .string(node.podCIDR.description), "podCIDRs": .array(node.podCIDRs.map { .string($0.description) }),
+            "taints": some(node.taints.items),
         ]
     }
 }

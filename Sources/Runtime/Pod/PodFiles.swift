@@ -86,7 +86,7 @@ struct PodFiles {
     private func resolver() -> String {
         let policy = pod.spec["dnsPolicy"].string ?? "ClusterFirst"
         let config = pod.spec["dnsConfig"]
-        let servers = cluster.networks.map(\.dnsService.description)
+        let servers = cluster.dnsServers.map(\.description)
         var nameservers: [String] = [], searches: [String] = [], options: [String] = []
         if policy == "ClusterFirstWithHostNet" || (policy == "ClusterFirst" && !pod.isHostNetwork) {
             nameservers = servers

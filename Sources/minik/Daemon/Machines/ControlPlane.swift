@@ -3,6 +3,7 @@ import Controllers
 import DNS
 import Glibc
 import Host
+import Kubeadm
 import Lab
 import Model
 import Runtime
@@ -28,14 +29,17 @@ actor ControlPlane {
 
     /// Opens the store: the one that etcd's folder on the node is about, or an empty one.
     init(
-        _ files: ControlPlaneFiles, on node: Cluster.NodeSpec, of machines: Machines, link: ClusterLink, keepers: [NodeKeeper],
+        _ files: ControlPlaneFiles, on node: Cluster.NodeSpec, of machines: Machines, domain: String, link: ClusterLink,
+        keepers: [NodeKeeper],
         report: @escaping @Sendable (String) -> Void
     ) async throws {
         (self.files, self.node, self.link, self.keepers, self.report) = (files, node, link, keepers, report)
         let paths = machines.paths, root = try NodeRoot(node.name, paths: paths)
-        pki = try NodePKI(files, on: root)
+        pki = try NodePKI(files, on: root, domain: domain)
         let standard = ClusterNetworks.standard(.ipv4)
-        var cluster = machines.cluster.with(pods: files.pods ?? standard.pods, services: files.services ?? standard.services)
+        var cluster = machines.cluster.with(
+            pods: files.pods ?? standard.pods, services: files.services ?? standard.services, nodeMask: files.nodeMask)
+        cluster.dnsDomain = domain
         cluster.kubernetesVersion = files.version ?? cluster.kubernetesVersion
         cluster.nodePortRange = files.nodePorts ?? cluster.nodePortRange
         self.cluster = cluster
@@ -48,10 +52,10 @@ actor ControlPlane {
         try note(cluster)
     }
 
-    /// The document says from now on what the cluster's ranges are: whoever explains its packets reads them there.
+    /// The document says from now on what the cluster's ranges, and its domain, are: whoever explains its packets reads them there.
     private nonisolated func note(_ cluster: Cluster) throws {
         guard var stored = try paths.storedCluster() else { return }
-        (stored.networks, stored.nodePortRange) = (cluster.networks, cluster.nodePortRange)
+        (stored.networks, stored.nodePortRange, stored.dnsDomain) = (cluster.networks, cluster.nodePortRange, cluster.dnsDomain)
         for index in stored.nodes.indices { stored.nodes[index].places = cluster.nodes[index].places }
         // kubeadm takes ranges that overlap, and some that are too small for the nodes; the document has to be one that can be read back.
         guard (try? Cluster(stored: stored.json)) != nil else {
@@ -184,9 +188,11 @@ actor ControlPlane {
     /// What clusters need into which machines come by themselves.
     private nonisolated var joining: [any Reconciler] {
         var reconcilers: [any Reconciler] = []
-        if files.has(controller: "bootstrapsigner") { reconcilers.append(BootstrapSigner { Digest.authentication(of: $0, key: $1) }) }
-        if files.has(controller: "tokencleaner") { reconcilers.append(TokenCleaner()) }
-        if files.allocatesNodeRanges, let pods = files.pods { reconcilers.append(NodeRanges(of: [pods])) }
+        if files.runs(["bootstrapsigner", "bootstrap-signer-controller"], isAsked: true) {
+            reconcilers.append(BootstrapSigner { Digest.authentication(of: $0, key: $1) })
+        }
+        if files.runs(["tokencleaner", "token-cleaner-controller"], isAsked: true) { reconcilers.append(TokenCleaner()) }
+        if files.allocatesNodeRanges, let pods = files.pods { reconcilers.append(NodeRanges(of: [pods], mask: files.nodeMask)) }
         return reconcilers
     }
 

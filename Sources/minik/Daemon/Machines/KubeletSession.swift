@@ -1,5 +1,6 @@
 import API
 import Host
+import Kubeadm
 import Model
 import Netlink
 import Proxy
@@ -9,7 +10,7 @@ import YAML
 /// What a kubelet does from its start to its end: finds out which cluster it is of, and whether its machine is to be the control plane,
 /// and runs the node's pods.
 struct KubeletSession: Sendable {
-    static let configuration = "/var/lib/kubelet/config.yaml"
+    static let configuration = KubeletOptions.configuration
     private static let kubeconfig = "/etc/kubernetes/kubelet.conf", authorityKey = "/etc/kubernetes/pki/ca.key"
     private static let pause = Duration.milliseconds(100)
 
@@ -30,28 +31,32 @@ struct KubeletSession: Sendable {
 
     func run() async throws {
         let root = try NodeRoot(node.spec.name, paths: paths)
-        guard root.text(Self.configuration) != nil else { throw Unconfigured(file: Self.configuration) }
+        guard let text = root.text(Self.configuration) else { throw Unconfigured(file: Self.configuration) }
+        let options = try KubeletOptions(configuration: text, environment: root.text(KubeletOptions.environment))
+        for setting in options.unfollowed { report("node \(node.spec.name): kubelet: \(setting) has no effect") }
         let namespace = paths.nodeNetns(node.spec.name), loopback = IPAddress(ipv4: 0x7F00_0001)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await HealthPort().run(on: loopback, port: 10248, namespace: namespace, isSecure: false) }
             group.addTask {
                 try await HealthPort().run(on: .unspecified(.ipv4), port: 10250, namespace: namespace, isSecure: true)
             }
-            group.addTask { try await work(root) }
+            group.addTask { try await work(root, options) }
             try await group.next()
             group.cancelAll()
         }
     }
 
     /// Waits until it is known to a cluster, then works for that.
-    private func work(_ root: NodeRoot) async throws {
+    private func work(_ root: NodeRoot, _ options: KubeletOptions) async throws {
         let access = try await awaited { try root.text(Self.kubeconfig).map { try KubeletAccess($0, file: Self.kubeconfig) } }
         if try root.type(of: Self.authorityKey) != nil {
             let files = try await awaited { try ControlPlaneFiles(on: root) }
-            let plane = try await ControlPlane(files, on: node.spec, of: machines, link: link, keepers: keepers, report: report)
+            let plane = try await ControlPlane(
+                files, on: node.spec, of: machines, domain: options.domain ?? Cluster.standardDomain, link: link, keepers: keepers,
+                report: report)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await plane.run() }
-                group.addTask { try await work(plane.cluster, plane.api) }
+                group.addTask { try await work(plane.cluster, plane.api, options) }
                 try await group.next()
                 group.cancelAll()
             }
@@ -63,7 +68,7 @@ struct KubeletSession: Sendable {
             let reaches: @Sendable () async -> Bool = { [uplinks = machines.daemon.uplinks, node = node.spec.name] in
                 await uplinks.reaches(node, served.node)
             }
-            try await work(served.cluster, DistantClient(client, at: access.place, isReached: reaches), isReached: reaches)
+            try await work(served.cluster, DistantClient(client, at: access.place, isReached: reaches), options, isReached: reaches)
         }
     }
 
@@ -75,11 +80,15 @@ struct KubeletSession: Sendable {
     }
 
     private func work(
-        _ cluster: Cluster, _ client: any Client, isReached: @escaping @Sendable () async -> Bool = { true }
+        _ cluster: Cluster, _ client: any Client, _ options: KubeletOptions,
+        isReached: @escaping @Sendable () async -> Bool = { true }
     ) async throws {
+        var cluster = cluster
+        cluster.dnsDomain = options.domain ?? cluster.dnsDomain
+        cluster.nameServers = options.nameServers
         guard let spec = cluster.nodes.first(where: { $0.name == node.spec.name }) else { return }
         let plugin = node.ground.plugin
-        let sandbox = NodeSandbox(node: spec, cluster: cluster, paths: paths, plugin: plugin)
+        let sandbox = NodeSandbox(node: spec, cluster: cluster, paths: paths, plugin: plugin, registration: options.registration)
         let agent = NodeAgent(
             node: spec, cluster: cluster, paths: paths, client: client, network: plugin, guards: [],
             sandboxes: ShimSandboxes(paths: paths), images: machines.daemon.images, puller: machines.daemon.puller,
@@ -94,7 +103,7 @@ struct KubeletSession: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await registered(agent) }
             group.addTask { try await files.run() }
-            group.addTask { try await proxied(spec, cluster, client) }
+            group.addTask { [cluster] in try await proxied(spec, cluster, client) }
             try await group.next()
             group.cancelAll()
         }

@@ -1,4 +1,5 @@
 import API
+import Kubeadm
 import Model
 import Runtime
 import TLS
@@ -6,6 +7,7 @@ import TLS
 /// The keys of a control plane as its static pods name them: files of the node's, which kubeadm, or a person, has put there.
 struct NodePKI: Credentials {
     let caCertificate: String
+    let issuer: String
     let authority: CertificateAuthority
     private let server: (certificate: Certificate, key: PrivateKey)
     private let signer: PrivateKey
@@ -16,12 +18,14 @@ struct NodePKI: Credentials {
         var description: String { "kube-apiserver: open \(file): no such file or directory" }
     }
 
-    init(_ files: ControlPlaneFiles, on root: NodeRoot) throws {
+    /// `domain`: of the cluster's names.
+    init(_ files: ControlPlaneFiles, on root: NodeRoot, domain: String) throws {
         func text(_ path: String) throws -> String {
             guard let text = root.text(path) else { throw Missing(file: path) }
             return text
         }
         caCertificate = try text(files.clientAuthority)
+        issuer = files.issuer ?? "https://kubernetes.default.svc.\(domain)"
         authority = CertificateAuthority(
             certificate: try Certificate(pem: try text(files.signingCertificate)), key: try PrivateKey(pem: try text(files.signingKey)))
         server = (try Certificate(pem: try text(files.servingCertificate)), try PrivateKey(pem: try text(files.servingKey)))
