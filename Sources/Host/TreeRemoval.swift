@@ -13,7 +13,13 @@ extension Files {
 
 /// The emptying of a directory.
 private struct TreeRemoval {
+    /// Its bytes, ending in 0: whoever made a file need not have named it in UTF-8.
+    typealias Name = [CChar]
+
     final class Directory {
+        fileprivate static let own = name("."), parent = name("..")
+        private static func name(_ text: String) -> Name { text.utf8CString.map { $0 } }
+
         private let opened: Descriptor
         var descriptor: Int32 { opened.number }
         let inode: UInt
@@ -29,21 +35,21 @@ private struct TreeRemoval {
             inode = UInt(info.st_ino)
         }
 
-        func directory(_ name: String) -> Directory? {
+        func directory(_ name: Name) -> Directory? {
             Directory(openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
         }
 
         /// Removes all but directories that hold something: their names.
-        func clear() -> [String] {
+        func clear() -> [Name] {
             guard let stream = fdopendir(dup(descriptor)) else { return [] }
             defer { closedir(stream) }
             rewinddir(stream)
-            var kept: [String] = []
+            var kept: [Name] = []
             while let entry = readdir(stream) {
                 let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1)) }
                 }
-                if name == "." || name == ".." { continue }
+                if name == Self.own || name == Self.parent { continue }
                 if entry.pointee.d_type != DT_DIR, unlinkat(descriptor, name, 0) == 0 { continue }
                 if unlinkat(descriptor, name, AT_REMOVEDIR) != 0, errno == ENOTEMPTY || errno == EEXIST { kept.append(name) }
             }
@@ -53,14 +59,14 @@ private struct TreeRemoval {
 
     /// A directory on the way down: its name, its inode, and what in it is still to be emptied.
     private struct Level {
-        let name: String
+        let name: Name
         let inode: UInt
-        var rest: [String]
+        var rest: [Name]
     }
 
     func empty(_ top: Directory) {
         var here = top
-        var levels = [Level(name: "", inode: top.inode, rest: top.clear())]
+        var levels = [Level(name: [0], inode: top.inode, rest: top.clear())]
         while let level = levels.last {
             if let name = level.rest.last {
                 levels[levels.count - 1].rest.removeLast()
@@ -71,7 +77,7 @@ private struct TreeRemoval {
             }
             levels.removeLast()
             // Up again, to where we came from and nowhere else.
-            guard let above = levels.last, let parent = here.directory(".."), parent.inode == above.inode else { return }
+            guard let above = levels.last, let parent = here.directory(Directory.parent), parent.inode == above.inode else { return }
             here = parent
             unlinkat(here.descriptor, level.name, AT_REMOVEDIR)
         }

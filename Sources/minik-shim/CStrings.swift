@@ -2,10 +2,13 @@ import CSandbox
 import Model
 import ShimProtocol
 
+/// A user's or group's number. One that cannot be is nobody's, and no other's: least of all root's.
+private func id(_ number: Int) -> UInt32 { Int32(exactly: number).flatMap { UInt32(exactly: $0) } ?? 65534 }
+
 /// Calls `body` with the C form of a process; what is not in the spec is the caller's to fill in.
 func withProcess<R>(_ spec: ProcessSpec, _ process: inout sandbox_process, _ body: (UnsafePointer<sandbox_process>) -> R) -> R {
-    process.uid = UInt32(truncatingIfNeeded: spec.uid)
-    process.gid = UInt32(truncatingIfNeeded: spec.gid)
+    process.uid = id(spec.uid)
+    process.gid = id(spec.gid)
     process.capabilities = spec.capabilities
     process.keyless = spec.privileged ? 0 : 1
     process.no_new_privileges = spec.noNewPrivileges ? 1 : 0
@@ -15,7 +18,7 @@ func withProcess<R>(_ spec: ProcessSpec, _ process: inout sandbox_process, _ bod
         withCStrings(spec.environment) { environment in
             withCStrings(texts) { texts in
                 texts.withMemoryRebound(to: UnsafePointer<CChar>?.self, capacity: spec.cgroups.count + 1) { cgroups in
-                    spec.groups.map { UInt32(truncatingIfNeeded: $0) }.withUnsafeBufferPointer { groups in
+                    spec.groups.map(id).withUnsafeBufferPointer { groups in
                         process.argv = argv
                         process.envp = environment
                         process.cgroups = cgroups

@@ -23,6 +23,10 @@ void fail(const char *format, ...) {
     n += vsnprintf(text + n, sizeof text - (size_t)n - 1, format, arguments);
     va_end(arguments);
     if (n > (int)sizeof text - 2) n = (int)sizeof text - 2;
+    // A layer's names are anybody's: none of them makes a line of its own, which could be taken for a verdict.
+    for (int i = 0; i < n; i++) {
+        if ((unsigned char)text[i] < ' ' || text[i] == 127) text[i] = '?';
+    }
     text[n] = '\n';
     (void)!write(STDOUT_FILENO, text, (size_t)n + 1);
     _exit(1);

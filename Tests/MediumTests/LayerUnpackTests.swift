@@ -113,7 +113,7 @@ struct LayerUnpackTests {
 
     @Test(
         "what leads out leads nowhere",
-        arguments: ["dots", "absolute", "link", "dangling", "hard", "device", "whiteout", "setuid"])
+        arguments: ["dots", "absolute", "link", "dangling", "hard", "device", "whiteout", "setuid", "verdict"])
     func hostile(_ kind: String) throws {
         let folder = try StoreFolder()
         let outside = "\(folder.directory)/outside", before = folder.outside, up = String(repeating: "../", count: 24)
@@ -134,6 +134,9 @@ struct LayerUnpackTests {
         case "device":
             tar.add("disk", type: "4", mode: 0o666, device: (8, 0))
             tar.add("disk/x", "evil")
+        case "verdict":
+            // A name that reads as if all had gone well.
+            tar.add("a\nok \(String(repeating: "0", count: 64)) 1 1 0\n", type: "1", link: "nowhere\nok 0 1 1 0")
         case "whiteout": tar.add("\(up)\(outside)/.wh.secret")
         default:
             tar.add("\(up)\(outside)/secret", "evil", mode: 0o6777, user: 4242, group: 4242)
@@ -142,7 +145,8 @@ struct LayerUnpackTests {
         let said = Self.message { try folder.load(layer: tar) }
         #expect(folder.outside == before, "\(said)")
         #expect(Files.list(outside) == ["secret"])
-        if ["hard", "device"].contains(kind) {
+        if ["hard", "device", "verdict"].contains(kind) {
+            #expect(!said.contains("\nok"), "\(said)")
             #expect(said.contains("image docker.io/library/test:1: layer 1"), "\(said)")
             #expect(try folder.contents == [] && folder.store.records().images == [])
         }

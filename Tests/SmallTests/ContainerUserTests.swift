@@ -72,6 +72,9 @@ struct ContainerUserTests {
             #expect((found.uid, found.gid, found.problem) == (uid, gid, nil), "\(text)")
         }
         #expect(user("nobody-here").problem == "unable to find user nobody-here: no matching entries in passwd file")
+        for number in ["4294967296", "4294967295", "-1", "2147483648", "4294968530"] {
+            #expect(user(number).problem == "uids and gids must be in range 0-2147483647", "\(number) is nobody's, and not root's")
+        }
         let pods = user("nobody-here:mail", ["runAsUser": 1000])
         #expect((pods.uid, pods.gid, pods.problem) == (1000, 0, nil), "the pod's word is the last")
     }

@@ -24,11 +24,12 @@ struct LayerUnpack {
         guard pid > 0 else { throw FileError("start", program, errno: -pid) }
         let bytes = try report.keepReading().readAll("the report of \(program)")
         while waitpid(pid, nil, 0) < 0, errno == EINTR {}
-        let said = String(decoding: bytes, as: UTF8.self).split(separator: "\n").last.map(String.init) ?? ""
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        let said = lines.last { !$0.isEmpty }.map(String.init) ?? ""
         let words = said.split(separator: " ").map(String.init)
-        // Its last word counts: in a daemon, which buries no children, there is no code.
-        if words.count == 5, words[0] == "ok", let digest = ContentDigest(hex: words[1]), let size = Int(words[2]),
-            let entries = Int(words[3]), let implied = Int(words[4])
+        // Its word counts: in a daemon, which buries no children, there is no code. A good word is the only one.
+        if lines.count == 2, lines[1].isEmpty, words.count == 5, words[0] == "ok", let digest = ContentDigest(hex: words[1]),
+            let size = Int(words[2]), let entries = Int(words[3]), let implied = Int(words[4])
         {
             return Result(digest: digest, bytes: size, entries: entries, implied: implied)
         }

@@ -170,8 +170,9 @@ struct ContainerPlan {
             }
         }
         for line in image.configuration.environment {
+            // What has no value, or no name, is no variable: nobody sets it.
             let sides = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            set(String(sides[0]), String(sides[1]))
+            if sides.count == 2, !sides[0].isEmpty { set(String(sides[0]), String(sides[1])) }
         }
         set("HOSTNAME", try hostname())
         for (name, value) in try await serviceLinks() { set(name, value) }

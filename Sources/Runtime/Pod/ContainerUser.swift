@@ -8,8 +8,11 @@ package struct ContainerUser: Sendable, Hashable {
     package let groups: [Int]
     /// HOME where neither image nor pod sets it.
     package let home: String
-    /// Why there is no such user: a name that the image has and its files do not know.
+    /// Why there is no such user: a name that the image has and its files do not know, a number that is none of a user's.
     package let problem: String?
+
+    /// What the kernel's 32 bits, in which the last one stands for nobody, and all programs take alike. (moby/sys/user)
+    private static let ids = 0...Int(Int32.max)
 
     /// `passwd` and `group` are the image's files, `image` is whom it says its processes are: USER[:GROUP], each a name or a number.
     /// (passwd(5), group(5), opencontainers/image-spec config.md)
@@ -26,12 +29,15 @@ package struct ContainerUser: Sendable, Hashable {
         let entry = named ?? users.first { Int($0[2]) == user }
         let primary = setting("runAsGroup") ?? entry.flatMap { Int($0[3]) } ?? 0
         problem =
-            !name.isEmpty && named == nil && Int(name) == nil ? "unable to find user \(name): no matching entries in passwd file" : nil
+            !name.isEmpty && named == nil && Int(name) == nil
+            ? "unable to find user \(name): no matching entries in passwd file"
+            : [user, primary].allSatisfy(Self.ids.contains)
+                ? nil : "uids and gids must be in range \(Self.ids.lowerBound)-\(Self.ids.upperBound)"
         var groups = [primary] + [shared["fsGroup"].int].compactMap { $0 } + shared["supplementalGroups"].items.compactMap(\.int)
         if let name = entry?[0], shared["supplementalGroupsPolicy"].string != "Strict" {
             groups += Self.rows(group).filter { $0.count >= 4 && $0[3].split(separator: ",").contains { $0 == name } }.compactMap {
                 Int($0[2])
-            }
+            }.filter(Self.ids.contains)
         }
         var seen: Set<Int> = []
         uid = user
